@@ -1,0 +1,52 @@
+# `make run` and `make test` are all that most people need; both make their own environment in .venv first.
+# A stamp file in .venv records each finished install, so nothing is installed again until
+# pyproject.toml or constraints.txt changes.
+
+PYTHON ?= python3
+
+VENV := .venv
+VENV_PYTHON := $(VENV)/bin/python
+PIP_INSTALL := $(VENV_PYTHON) -m pip install --disable-pip-version-check --constraint constraints.txt
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+INSTALL_INPUTS := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run test setup clean
+
+help:
+	@echo "make run     install dgemma into .venv and run the demo of the embedded model"
+	@echo "make test    install the development tools as well, then lint, type-check and test"
+	@echo "make setup   only install, development tools included"
+	@echo "make clean   remove .venv, build output and caches"
+	@echo "PYTHON=python3.12 chooses the interpreter that makes .venv (3.11 or newer; now: $(PYTHON))"
+
+run: $(RUN_STAMP)
+	@$(VENV_PYTHON) -m dgemma demo
+
+test: $(DEV_STAMP)
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/pyright
+	@$(VENV_PYTHON) -m pytest
+
+setup: $(DEV_STAMP)
+
+clean:
+	@rm -rf $(VENV) build dist .hypothesis .pytest_cache .ruff_cache
+	@find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# The target is pip and not python: where ensurepip is missing, a failed `venv` leaves a python without pip.
+$(VENV)/bin/pip:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+		{ echo "dgemma needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): $(INSTALL_INPUTS) | $(VENV)/bin/pip
+	@$(PIP_INSTALL) --editable .
+	@touch $@
+
+# What development needs includes what `make run` needs, so both stamps are renewed.
+$(DEV_STAMP): $(INSTALL_INPUTS) | $(VENV)/bin/pip
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $(RUN_STAMP) $@

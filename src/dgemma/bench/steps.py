@@ -1,0 +1,60 @@
+"""How long one pass takes: t(rows) of a denoise step by canvas length, and one autoregressive token.
+
+Medians of alternating runs in one process, since machines drift. Knows nothing of how results are shown.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from dgemma.cache import KVCache
+from dgemma.decode import head
+from dgemma.model import DiffusionGemma
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTimes:
+    """Milliseconds: a denoise step (network, head, sample) by canvas length, and one autoregressive token."""
+
+    context: int
+    denoise_ms: dict[int, float]
+    token_ms: float
+
+
+@torch.inference_mode()
+def measure(
+    network: DiffusionGemma, lengths: Sequence[int] = (8, 16, 32, 64, 128, 256), context: int = 64, runs: int = 9
+) -> StepTimes:
+    """Times each canvas length behind `context` cached tokens, round after round, and takes the medians."""
+    generator = torch.Generator(device=network.device).manual_seed(0)
+    vocab_size = network.config.vocab_size
+    cache = KVCache(
+        network.config, max_length=context + 1, dtype=network.dtype, device=network.device, scratch_length=max(lengths)
+    )
+    network.encode(head.random_ids(vocab_size, (1, context), generator, network.device), cache)
+    canvases = {length: head.random_ids(vocab_size, (1, length), generator, network.device) for length in lengths}
+
+    def step(length: int) -> None:
+        head.read(network, network.denoise(canvases[length], cache), 0.8, generator)
+
+    def token() -> None:
+        network.logits(network.encode(canvases[lengths[0]][:, :1], cache)).argmax(-1)
+        cache.truncate(context)
+
+    seconds: dict[int, list[float]] = {length: [] for length in (0, *lengths)}
+    for run in range(runs + 1):
+        for length in (0, *lengths):
+            taken = _seconds(token) if length == 0 else _seconds(step, length)
+            if run:
+                seconds[length].append(taken)
+    medians = {length: 1000 * statistics.median(values) for length, values in seconds.items()}
+    return StepTimes(context=context, denoise_ms={k: v for k, v in medians.items() if k}, token_ms=medians[0])
+
+
+def _seconds(action: Callable[..., None], *arguments: int) -> float:
+    start = time.perf_counter()
+    action(*arguments)
+    return time.perf_counter() - start

@@ -1,0 +1,116 @@
+"""KVCache: the keys and values of clean tokens, preallocated, with a scratch tail for the canvas in flight.
+
+    row b:  [ committed tokens 0 .. lengths[b] )[ scratch: the canvas, rewritten by every denoise pass )
+
+`encode` commits, which is the only thing that moves `lengths`; `denoise` writes the scratch right behind them and
+commits nothing. Sliding layers keep their whole history, so `truncate` to any earlier length is exact and the window is
+cut when it is read. Rows of a batch may have different lengths. Knows nothing of the network that fills it.
+
+Shapes: B batch, K key heads, S slots, T new tokens, d head dim.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dgemma.config import ModelConfig
+from dgemma.errors import PromptError, UsageError
+
+
+class KVCache:
+    """Keys and values of `batch_size` rows for every layer of one model.
+
+    max_length is the number of committed tokens a row may hold; `scratch_length` slots (by default the longer of 256
+    and the model's canvas) come on top of it. Memory is taken at once:
+    `2 * B * (max_length + scratch_length) * sum over layers of key heads * head_dim` values.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        batch_size: int = 1,
+        max_length: int = 1024,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        scratch_length: int | None = None,
+    ) -> None:
+        if batch_size < 1 or max_length < 1:
+            raise UsageError(f"A cache needs batch_size and max_length of at least 1, not {batch_size}, {max_length}.")
+        self.max_length = max_length
+        self.scratch_length = max(256, config.canvas_length) if scratch_length is None else scratch_length
+        slots = max_length + self.scratch_length
+        self.keys = [
+            torch.zeros(batch_size, layer.num_key_value_heads, slots, layer.head_dim, dtype=dtype, device=device)
+            for layer in config.layers
+        ]
+        self.values = [torch.zeros_like(keys) for keys in self.keys]
+        self.lengths: list[int] = [0] * batch_size
+
+    @property
+    def batch_size(self) -> int:
+        """The number of rows."""
+        return len(self.lengths)
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all rows hold the same number of tokens."""
+        return min(self.lengths) == max(self.lengths)
+
+    @property
+    def length(self) -> int:
+        """The number of committed tokens of the longest row."""
+        return max(self.lengths)
+
+    def require_room(self, new_tokens: int, scratch: bool) -> None:
+        """Raises PromptError when `new_tokens` more do not fit (behind the committed tokens, or into the scratch)."""
+        if scratch and new_tokens > self.scratch_length:
+            raise PromptError(
+                f"A canvas of {new_tokens} tokens exceeds the cache's scratch of {self.scratch_length}; "
+                "make the cache with a larger scratch_length."
+            )
+        if not scratch and self.length + new_tokens > self.max_length:
+            raise PromptError(
+                f"{self.length + new_tokens} tokens exceed the context of {self.max_length}; "
+                "shorten the prompt or load the model with a larger max_context."
+            )
+
+    def write(self, layer: int, key_BKTd: Tensor, value_BKTd: Tensor, offsets: Tensor | None = None) -> None:
+        """Places new keys and values behind each row's committed tokens without committing them.
+
+        `offsets` ([T], int64) places token i at offset `offsets[i]` of the tail instead of at i.
+        """
+        keys, values = self.keys[layer], self.values[layer]
+        count = key_BKTd.shape[2]
+        if self.uniform and offsets is None:
+            start = self.lengths[0]
+            keys[:, :, start : start + count] = key_BKTd
+            values[:, :, start : start + count] = value_BKTd
+            return
+        offsets = torch.arange(count, device=keys.device) if offsets is None else offsets
+        for row, start in enumerate(self.lengths):
+            keys[row].index_copy_(1, start + offsets, key_BKTd[row].to(keys.dtype))
+            values[row].index_copy_(1, start + offsets, value_BKTd[row].to(values.dtype))
+
+    def read(self, layer: int, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """Views of the keys and values in slots start .. stop of every row -> two tensors [B, K, stop - start, d]."""
+        return self.keys[layer][:, :, start:stop], self.values[layer][:, :, start:stop]
+
+    def commit(self, counts: Sequence[int]) -> None:
+        """Declares the first `counts[b]` tokens behind row b committed."""
+        self.lengths = [length + count for length, count in zip(self.lengths, counts, strict=True)]
+
+    def truncate(self, length: int | Sequence[int]) -> None:
+        """Forgets every token from `length` on (one number for all rows, or one per row).
+
+        Raises UsageError for a length that is negative or longer than what is held.
+        """
+        wanted = [length] * self.batch_size if isinstance(length, int) else list(length)
+        for row, (new, held) in enumerate(zip(wanted, self.lengths, strict=True)):
+            if not 0 <= new <= held:
+                raise UsageError(f"Row {row} of the cache holds {held} tokens and cannot be truncated to {new}.")
+        self.lengths = wanted
+
+    def snapshot(self) -> tuple[int, ...]:
+        """The rows' lengths, to be given back to `truncate`: what is committed later never overwrites what is held."""
+        return tuple(self.lengths)

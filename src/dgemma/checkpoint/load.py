@@ -1,0 +1,140 @@
+"""Opening and saving a model folder in the released layout.
+
+`open_model` streams the weights into a network that was built without memory, so the peak is the network plus one
+tensor. Strict: every missing and every unexpected name is told. The image tower's weights are known and left aside.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from dgemma.checkpoint import names
+from dgemma.checkpoint.safetensors import FLOATS, read_json, read_tensors, replacing, weight_files, write_json, write_tensors
+from dgemma.config import ModelConfig, SamplerConfig
+from dgemma.errors import CheckpointError, ModelNotFoundError, OutputError
+from dgemma.model import DiffusionGemma
+from dgemma.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel:
+    """The parts of a model. A folder without `tokenizer.json` gives `tokenizer` None and works on ids only."""
+
+    config: ModelConfig
+    network: DiffusionGemma
+    sampler: SamplerConfig
+    tokenizer: Tokenizer | None = None
+    chat_template: str | None = None
+
+
+def open_model(
+    path: str | Path, dtype: torch.dtype | str | None = None, device: torch.device | str = "cpu"
+) -> LoadedModel:
+    """Opens a model folder.
+
+    dtype: the weights' type in memory (a torch type or its name); None keeps the files'.
+    Raises ModelNotFoundError for a path that is no folder, CheckpointError for anything incomplete, damaged or of
+    another architecture.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise ModelNotFoundError(f"There is no model folder {folder}. Give a folder with config.json and weights.")
+    config_file = folder / "config.json"
+    if not config_file.is_file():
+        raise CheckpointError(f"{folder} has no config.json; it is not a model folder.")
+    config = ModelConfig.from_hf(read_json(config_file))
+    generation = folder / "generation_config.json"
+    if generation.is_file():
+        sampler = SamplerConfig.from_hf(read_json(generation))
+    else:
+        sampler = SamplerConfig(eos_token_ids=config.eos_token_ids)
+    network = _load_network(folder, config, _torch_dtype(dtype), torch.device(device))
+    tokenizer_file, template_file = folder / "tokenizer.json", folder / "chat_template.jinja"
+    return LoadedModel(
+        config=config,
+        network=network,
+        sampler=sampler,
+        tokenizer=Tokenizer.from_file(tokenizer_file) if tokenizer_file.is_file() else None,
+        chat_template=template_file.read_text(encoding="utf-8") if template_file.is_file() else None,
+    )
+
+
+def save_model(
+    model: LoadedModel, path: str | Path, dtype: torch.dtype | str | None = None, max_shard_bytes: int = 5 * 10**9
+) -> None:
+    """Writes a model folder that `open_model` and transformers load; files are replaced only when complete.
+
+    dtype: the type on disk; None keeps the network's. The image tower is not written (transformers then makes a fresh
+    one). Raises OutputError when the folder cannot be written.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+    kind = _torch_dtype(dtype) or model.network.dtype
+    state = model.network.state_dict()
+    write_tensors({names.to_file(name): value.to(kind) for name, value in state.items()}, folder, max_shard_bytes)
+    write_json({**model.config.to_hf(), "dtype": str(kind).removeprefix("torch.")}, folder / "config.json")
+    write_json(model.sampler.to_hf(), folder / "generation_config.json")
+    if model.tokenizer is not None:
+        with replacing(folder / "tokenizer.json") as temporary:
+            model.tokenizer.backend.save(str(temporary))
+    if model.chat_template is not None:
+        with replacing(folder / "chat_template.jinja") as temporary:
+            temporary.write_text(model.chat_template, encoding="utf-8")
+
+
+def copy_tokenizer_files(source: Path, target: Path) -> None:
+    """Copies what a tokenizer needs beside `tokenizer.json` (special-token names for transformers)."""
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+
+
+def _torch_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
+    if dtype is None or dtype == "auto":
+        return None
+    kind = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if kind not in FLOATS:
+        raise CheckpointError(f"Weights cannot be held as {dtype}; choose float32, bfloat16 or float16.")
+    return kind
+
+
+def _load_network(folder: Path, config: ModelConfig, dtype: torch.dtype | None, device: torch.device) -> DiffusionGemma:
+    with torch.device("meta"):
+        network = DiffusionGemma(config)
+    expected = dict(network.named_parameters())
+    missing, unexpected = set(expected), []
+    for file_name, tensor in read_tensors(weight_files(folder)):
+        name = names.from_file(file_name)
+        if name is None:
+            continue
+        if name not in expected:
+            unexpected.append(file_name)
+            continue
+        if tensor.dtype not in FLOATS:
+            raise CheckpointError(f"{file_name} in {folder} has the type {tensor.dtype}, which is not supported.")
+        if tensor.shape != expected[name].shape:
+            wanted, found = tuple(expected[name].shape), tuple(tensor.shape)
+            raise CheckpointError(f"{file_name} in {folder} has the shape {found}, but config.json asks for {wanted}.")
+        missing.discard(name)
+        _assign(network, name, tensor.to(device=device, dtype=dtype or tensor.dtype))
+    if missing or unexpected:
+        lines = [f"missing: {_some(sorted(map(names.to_file, missing)))}"] if missing else []
+        lines += [f"unexpected: {_some(sorted(unexpected))}"] if unexpected else []
+        raise CheckpointError(f"The weights in {folder} do not fit its config.json; {'; '.join(lines)}.")
+    return network.eval().requires_grad_(False)
+
+
+def _assign(network: nn.Module, name: str, tensor: torch.Tensor) -> None:
+    owner, _, leaf = name.rpartition(".")
+    setattr(network.get_submodule(owner), leaf, nn.Parameter(tensor, requires_grad=False))
+
+
+def _some(items: list[str], most: int = 12) -> str:
+    shown = ", ".join(items[:most])
+    return shown if len(items) <= most else f"{shown} and {len(items) - most} more"

@@ -1,0 +1,44 @@
+"""The one table between this network's parameter names and the released safetensors names, used in both directions.
+
+Everything textual lies under `model.decoder.`; of the encoder only its `layer_scalar`s are stored, its other weights
+are the decoder's. transformers may also write the tied copies out (`lm_head.weight`, `model.encoder.language_model.*`).
+"""
+
+import re
+
+_LAYER = r"layers\.(\d+)\."
+
+_SPECIAL = (
+    # (pattern of our name, our template, pattern of the file's name, the file's template)
+    (_LAYER + "encoder_scalar", "layers.{}.encoder_scalar", r"model\.encoder\.language_model\." + _LAYER + "layer_scalar",
+     "model.encoder.language_model.layers.{}.layer_scalar"),
+    (_LAYER + "decoder_scalar", "layers.{}.decoder_scalar", r"model\.decoder\." + _LAYER + "layer_scalar",
+     "model.decoder.layers.{}.layer_scalar"),
+    (r"self_conditioning\.mlp\.(\w+)\.weight", "self_conditioning.mlp.{}.weight",
+     r"model\.decoder\.self_conditioning\.(\w+_proj)\.weight", "model.decoder.self_conditioning.{}.weight"),
+)  # fmt: skip
+
+_TIED = re.compile(r"lm_head\.weight|model\.encoder\.language_model\.(embed_tokens|norm|layers\.\d+\.(?!layer_scalar)).*")
+_IMAGE = re.compile(r"model\.encoder\.(vision_tower|embed_vision)\..*")
+
+
+def to_file(name: str) -> str:
+    """The released name of one of this network's parameters."""
+    for ours, _, _, template in _SPECIAL:
+        if match := re.fullmatch(ours, name):
+            return template.format(match[1])
+    return f"model.decoder.{name}"
+
+
+def from_file(name: str) -> str | None:
+    """This network's parameter for a released name; None for a tied copy or a part of the image tower.
+
+    A name that belongs to nothing comes back as it is, to be listed as unexpected.
+    """
+    if _TIED.fullmatch(name) or _IMAGE.fullmatch(name):
+        return None
+    for _, template, theirs, _ in _SPECIAL:
+        if match := re.fullmatch(theirs, name):
+            return template.format(match[1])
+    prefix = "model.decoder."
+    return name.removeprefix(prefix) if name.startswith(prefix) else name

@@ -1,0 +1,117 @@
+"""Reading and writing safetensors weights, single or sharded with an index, one tensor at a time.
+
+Promises that a damaged, truncated or incomplete file is a CheckpointError that names it, and that a write that fails
+leaves nothing half-done. Knows nothing of what the tensors mean.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from dgemma.errors import CheckpointError, OutputError
+
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+FLOATS = (torch.float32, torch.bfloat16, torch.float16)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The folder's weight files; raises CheckpointError when there are none or a shard of the index is missing."""
+    if (folder / INDEX).is_file():
+        index = read_json(folder / INDEX)
+        table = index.get("weight_map")
+        if not isinstance(table, dict) or not all(isinstance(name, str) for name in table.values()):
+            raise CheckpointError(f"{folder / INDEX} has no weight_map; fetch the model again.")
+        files = [folder / Path(name).name for name in sorted(set(table.values()))]
+        missing = [file.name for file in files if not file.is_file()]
+        if missing:
+            raise CheckpointError(f"{folder} lacks the shards {', '.join(missing)}; fetch the model again.")
+        return files
+    if (folder / SINGLE).is_file():
+        return [folder / SINGLE]
+    raise CheckpointError(f"{folder} holds no {SINGLE} and no {INDEX}; it is not a complete model folder.")
+
+
+def read_tensors(files: Iterable[Path]) -> Iterator[tuple[str, Tensor]]:
+    """(name, tensor) of every weight, read one after another; peak extra memory is the largest tensor."""
+    for file in files:
+        try:
+            with safe_open(file, framework="pt") as reader:
+                for name in reader.keys():  # noqa: SIM118
+                    yield name, reader.get_tensor(name)
+        except (SafetensorError, OSError, ValueError) as error:
+            raise CheckpointError(f"{file} is damaged or truncated ({error}); fetch the model again.") from error
+
+
+def write_tensors(tensors: Mapping[str, Tensor], folder: Path, max_shard_bytes: int) -> None:
+    """Writes one file, or shards and an index when the weights exceed `max_shard_bytes`."""
+    shards: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for name, tensor in tensors.items():
+        if size and size + tensor.nbytes > max_shard_bytes:
+            shards.append({})
+            size = 0
+        shards[-1][name] = tensor
+        size += tensor.nbytes
+    if len(shards) == 1:
+        names = [SINGLE]
+    else:
+        names = [f"model-{i + 1:05d}-of-{len(shards):05d}.safetensors" for i in range(len(shards))]
+    for name, shard in zip(names, shards, strict=True):
+        with replacing(folder / name) as temporary:
+            save_file({key: value.contiguous() for key, value in shard.items()}, temporary, metadata={"format": "pt"})
+    if len(shards) > 1:
+        table = {key: name for name, shard in zip(names, shards, strict=True) for key in shard}
+        total = sum(tensor.nbytes for tensor in tensors.values())
+        write_json({"metadata": {"total_size": total}, "weight_map": table}, folder / INDEX)
+    for stale in folder.glob("model*.safetensors*"):
+        if stale.name not in {*names, INDEX if len(shards) > 1 else SINGLE}:
+            stale.unlink()
+
+
+class replacing:  # noqa: N801
+    """`with replacing(path) as temporary:` writes beside `path` and renames on success; a failure leaves `path` alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+
+    def __enter__(self) -> Path:
+        return self.temporary
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            if error is None:
+                os.replace(self.temporary, self.path)
+        except OSError as problem:
+            error = problem
+        if error is not None:
+            self.temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError | SafetensorError):
+            reason = getattr(error, "strerror", None) or str(error)
+            raise OutputError(f"{self.path} cannot be written: {reason}.") from error
+
+
+def read_json(path: Path) -> dict:
+    """The parsed object of a JSON file; raises CheckpointError when it cannot be read or is no object."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not valid JSON ({error}); fetch the model again.") from error
+    if not isinstance(document, dict):
+        raise CheckpointError(f"{path} does not hold a JSON object; fetch the model again.")
+    return document
+
+
+def write_json(document: Mapping, path: Path) -> None:
+    """Writes a JSON file, replacing the old one only when complete."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")

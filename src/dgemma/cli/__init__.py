@@ -1,0 +1,27 @@
+"""The `dgemma` command: answers on stdout, everything else on stderr, one sentence per error.
+
+Exit codes: 0 done, 1 something failed, 2 the command made no sense, 130 stopped by Ctrl-C.
+"""
+
+import sys
+
+from dgemma.errors import DgemmaError, UsageError
+
+
+def main() -> None:
+    """Runs the command line; a DgemmaError becomes one line on stderr unless `--debug` is given."""
+    from dgemma.cli.app import app
+
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except DgemmaError as error:
+        if debug:
+            raise
+        print(f"dgemma: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,76 @@
+"""One request answered in a terminal or a pipe: the text on stdout, drawing and statistics on stderr."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from dgemma.api import LLM, load
+from dgemma.engine.request import Commit, Event, Finish, Stats
+from dgemma.tokenizer import StreamingDetokenizer
+from dgemma.tui.canvas import show
+
+
+def answer(
+    text: str, *, model: str, device: str, dtype: str, raw: bool, quiet: bool, options: Mapping[str, Any]
+) -> None:
+    """Answers `text` and prints the answer; in a terminal the canvas is drawn while it settles."""
+    llm = load(model, device=device, dtype=dtype)
+    prompt: str | Sequence[Mapping[str, Any]] = text if raw else [{"role": "user", "content": text}]
+    stats = respond(llm, prompt, draw=not quiet and sys.stderr.isatty(), options=options)[1]
+    if not quiet and stats is not None:
+        print(statistics_line(stats), file=sys.stderr)
+
+
+def respond(
+    llm: LLM, prompt: str | Sequence[Mapping[str, Any]], *, draw: bool, options: Mapping[str, Any], pace: float = 0.0
+) -> tuple[str, Stats | None]:
+    """Prints one answer to stdout -> (text, statistics; None when it was stopped by Ctrl-C)."""
+    events = llm.stream(prompt, drafts=draw, **options)
+    end_ids = frozenset(llm.model.sampler.eos_token_ids)
+    if draw:
+        ids, finish = show(events, Console(stderr=True), llm.decode, end_ids, pace)
+        text = llm.parse(ids).text
+        print(text, flush=True)
+        return text, finish.stats if finish else None
+    return _stream_plain(llm, events)
+
+
+def _stream_plain(llm: LLM, events: Any) -> tuple[str, Stats | None]:
+    """Prints what is committed as it comes, or the whole at the end when the answer has parts that are not text."""
+    ids: list[int] = []
+    stats: Stats | None = None
+    printed = ""
+    detokenizer = None if llm.tokenizer is None else StreamingDetokenizer(llm.tokenizer)
+    event: Event
+    for event in events:
+        if isinstance(event, Commit) and detokenizer is not None:
+            ids += event.token_ids
+            piece = detokenizer.push(event.token_ids)
+            # Thinking and tool calls open with a special token, which the plain text does not show.
+            if llm.parse(ids).text.startswith(printed + piece):
+                printed += piece
+                sys.stdout.write(piece)
+                sys.stdout.flush()
+        elif isinstance(event, Finish):
+            stats = event.stats
+    text = llm.parse(ids).text
+    rest = text.removeprefix(printed) if text.startswith(printed) else f"\n{text}"
+    print(rest, flush=True)
+    return text, stats
+
+
+def statistics_line(stats: Stats) -> str:
+    """One line of what an answer took."""
+    parts = [f"{stats.new_tokens} tokens"]
+    if stats.mode == "diffusion":
+        parts += [f"{stats.canvases} canvas{'es' if stats.canvases != 1 else ''}", f"{stats.denoise_steps} steps"]
+    parts += [
+        f"{stats.tokens_per_forward:.1f} tokens/forward",
+        f"{stats.tokens_per_second:.0f} tokens/s",
+        f"first text {stats.first_text_ms:.0f} ms",
+        f"{stats.ms_per_step:.1f} ms/step",
+        stats.mode,
+    ]
+    return " · ".join(parts)

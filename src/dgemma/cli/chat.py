@@ -1,0 +1,83 @@
+"""The chat loop: one model, one conversation, a few slash commands."""
+
+import sys
+from typing import Any
+
+from dgemma.api import load
+from dgemma.cli.answer import respond, statistics_line
+from dgemma.errors import DgemmaError, UsageError
+
+HELP = """\
+/?               this help
+/new             forget the conversation
+/mode MODE       diffusion or autoregressive
+/stats           statistics after each answer on or off
+/bye             leave (so does Ctrl-D); Ctrl-C stops an answer"""
+
+WELCOME = """\
+dgemma: the embedded model does small jobs. Try one of these, or /? for help:
+  Extract name and city as JSON: Anna Lee, a nurse, lives in Lisbon.
+  Fix the mistakes: She go to the the market yestreday.
+  Sort these words alphabetically: pear, apple, fig"""
+
+
+def chat_loop(*, model: str, mode: str, max_new_tokens: int | None, seed: int, device: str, dtype: str) -> None:
+    """Reads requests from stdin until its end and answers each. The embedded model is given each request alone: it was
+    not trained on conversations."""
+    terminal = sys.stdin.isatty()
+    llm = load(model, device=device, dtype=dtype)
+    if terminal:
+        print(WELCOME, file=sys.stderr)
+    conversation: list[dict[str, Any]] = []
+    settings = {"mode": mode, "stats": True}
+    while (line := _read(terminal)) is not None:
+        if not line.strip():
+            continue
+        if line.startswith("/"):
+            if line.split()[0] in ("/bye", "/exit", "/quit"):
+                return
+            _command(line, conversation, settings)
+            continue
+        if model == "tiny":
+            conversation.clear()
+        conversation.append({"role": "user", "content": line})
+        options = {"mode": settings["mode"], "max_new_tokens": max_new_tokens, "seed": seed}
+        try:
+            text, stats = respond(llm, conversation, draw=terminal and sys.stderr.isatty(), options=options)
+        except DgemmaError as error:
+            print(f"dgemma: {error}", file=sys.stderr)
+            conversation.pop()
+            continue
+        conversation.append({"role": "assistant", "content": text})
+        if stats is not None and settings["stats"]:
+            print(statistics_line(stats), file=sys.stderr)
+
+
+def _read(terminal: bool) -> str | None:
+    """The next line; a line that ends in a backslash goes on. None at the end of input."""
+    lines: list[str] = []
+    while True:
+        try:
+            line = input(("... " if lines else ">>> ") if terminal else "")
+        except EOFError:
+            return "\n".join(lines) if lines else None
+        except KeyboardInterrupt:
+            print(file=sys.stderr)
+            return ""
+        if not line.endswith("\\"):
+            return "\n".join([*lines, line])
+        lines.append(line[:-1])
+
+
+def _command(line: str, conversation: list[dict[str, Any]], settings: dict[str, Any]) -> None:
+    word, _, rest = line.partition(" ")
+    if word == "/new":
+        conversation.clear()
+    elif word == "/stats":
+        settings["stats"] = not settings["stats"]
+    elif word == "/mode" and rest in ("diffusion", "autoregressive", "auto"):
+        settings["mode"] = rest
+    elif word in ("/?", "/help"):
+        print(HELP, file=sys.stderr)
+    else:
+        print(f"dgemma: {UsageError(f'{line!r} is no command; /? lists them.')}", file=sys.stderr)

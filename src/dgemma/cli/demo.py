@@ -1,0 +1,28 @@
+"""`dgemma demo`, what `make run` shows: three jobs of the embedded model, the canvas settling before the eyes."""
+
+import sys
+
+from dgemma.api import load
+from dgemma.cli.answer import respond, statistics_line
+
+JOBS = (
+    (
+        "A paragraph into JSON",
+        "Extract name, date and amount as JSON: On 3 May 2024 Anna Lee paid $250 for a new bicycle.",
+    ),
+    ("A sentence repaired", "Fix the mistakes: She go to the the market yestreday."),
+    ("A Sudoku solved", "Solve this Sudoku:\n1030\n0402\n2043\n0310"),
+)
+
+
+def show_demo() -> None:
+    """Runs the three jobs; in a terminal each step of the canvas is held long enough to be seen."""
+    llm = load("tiny")
+    draw = sys.stderr.isatty()
+    for title, prompt in JOBS:
+        print(f"\n{title}\n> {prompt}\n", flush=True)
+        _, stats = respond(
+            llm, [{"role": "user", "content": prompt}], draw=draw, options={"seed": 0}, pace=0.12 if draw else 0.0
+        )
+        if stats is not None:
+            print(f"  {statistics_line(stats)}", flush=True)

@@ -1,0 +1,85 @@
+"""`dgemma eval` and `dgemma bench`: a table for people, one JSON document for programs."""
+
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from dgemma.api import load
+from dgemma.bench.steps import measure
+from dgemma.errors import UsageError
+from dgemma.evals.run import Attempt, Score, evaluate
+
+SCORED = ("extract", "fix", "edit", "sudoku4", "sudoku9", "math")
+
+
+def evaluate_and_print(
+    tasks: Sequence[str], model: str, n: int, mode: str, canvas: int | None, seed: int, failures: int, as_json: bool
+) -> None:
+    """Prints one table per task, a row per mode, as soon as the task is done."""
+    if mode not in ("both", "diffusion", "autoregressive"):
+        raise UsageError(f"mode {mode!r} is not one of both, diffusion, autoregressive.")
+    modes = ("diffusion", "autoregressive") if mode == "both" else (mode,)
+    shown: dict[tuple[str, str], int] = {}
+
+    def watch(attempt: Attempt) -> None:
+        key = (attempt.example.task, attempt.mode)
+        if not attempt.correct and shown.get(key, 0) < failures:
+            shown[key] = shown.get(key, 0) + 1
+            example = attempt.example
+            print(
+                f"[{attempt.mode}] {example.prompt}\n  wanted: {example.answer!r}\n  got:    {attempt.reply!r}",
+                file=sys.stderr,
+            )
+
+    chosen = tuple(tasks) or SCORED
+    scores: list[Score] = []
+    for score in evaluate(load(model), chosen, n, seed, modes, canvas, watch):
+        scores.append(score)
+        if not as_json and score.mode == modes[-1]:
+            _print_scores(scores[-len(modes) :])
+    if as_json:
+        print(json.dumps({"model": model, "seed": seed, "scores": [asdict(score) for score in scores]}))
+
+
+def _print_scores(scores: Sequence[Score]) -> None:
+    table = Table(title=f"{scores[0].task} (n = {scores[0].n})", title_justify="left")
+    for name in ("mode", "accuracy", "steps/canvas", "tokens/forward", "tokens/s"):
+        table.add_column(name, justify="left" if name == "mode" else "right")
+    for score in scores:
+        steps = f"{score.steps_per_canvas:.1f}" if score.mode == "diffusion" else "-"
+        row = (f"{score.accuracy:.1%}", steps, f"{score.tokens_per_forward:.1f}", f"{score.tokens_per_second:.0f}")
+        table.add_row(score.mode, *row)
+    Console().print(table)
+
+
+def bench_and_print(model: str, context: int, runs: int, device: str, dtype: str) -> None:
+    """Prints the milliseconds of a pass by canvas length, then one JSON document as the last line."""
+    if context < 1 or runs < 1:
+        raise UsageError("context and runs must be at least 1.")
+    llm = load(model, device=device, dtype=dtype)
+    times = measure(llm.network, context=context, runs=runs)
+    table = Table(title=f"{model}: one pass behind {context} tokens", title_justify="left")
+    for name in ("pass", "ms", "ms/token slot", "x one token"):
+        table.add_column(name, justify="left" if name == "pass" else "right")
+    table.add_row("autoregressive, 1 token", f"{times.token_ms:.2f}", f"{times.token_ms:.3f}", "1.0")
+    for length, ms in times.denoise_ms.items():
+        table.add_row(f"denoise, {length} rows", f"{ms:.2f}", f"{ms / length:.3f}", f"{ms / times.token_ms:.1f}")
+    console = Console()
+    console.print(table)
+    console.print("Steps a canvas may take before diffusion loses: its length / (x one token), less the commit pass.")
+    document = {
+        "model": model,
+        "device": str(llm.network.device),
+        "dtype": str(llm.network.dtype),
+        "threads": torch.get_num_threads(),
+        "machine": platform.machine(),
+        "torch": torch.__version__,
+        **asdict(times),
+    }
+    print(json.dumps(document))

@@ -1,0 +1,27 @@
+"""`dgemma train`: progress lines on stderr, the best checkpoint's folder on stdout."""
+
+import sys
+from pathlib import Path
+
+from dgemma.errors import DataError
+from dgemma.train.recipe import read_recipe
+from dgemma.train.trainer import Progress, train
+
+
+def train_and_print(recipe: Path, out: Path, data: Path | None, steps: int | None, seed: int | None) -> None:
+    """Runs a recipe to its end."""
+    if data is not None and not data.is_dir():
+        raise DataError(f"There is no data folder {data}; leave --data out to train on the generators alone.")
+    best = train(read_recipe(recipe, steps=steps, seed=seed), data, out, _print)
+    print(best)
+
+
+def _print(progress: Progress) -> None:
+    minutes = progress.seconds_left / 60
+    line = (
+        f"step {progress.step}/{progress.steps}  loss: clean {progress.clean:.3f}, corrupted {progress.corrupted:.3f}, "
+        f"encoder {progress.encoder:.3f}  {progress.tokens_per_second:.0f} tokens/s  {minutes:.0f} min left"
+    )
+    if progress.held_out is not None:
+        line += f"  held-out {progress.held_out:.4f}"
+    print(line, file=sys.stderr, flush=True)

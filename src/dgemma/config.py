@@ -1,0 +1,365 @@
+"""Frozen configurations: the network's sizes, the sampler's numbers, the engine's choices.
+
+`ModelConfig.from_hf` reads a released `config.json` (both spellings of the per-layer overrides) and `to_hf` writes
+what transformers 5.23 reads back. `SamplerConfig.from_hf` does the same for `generation_config.json`.
+Validates every value; knows nothing of files or tensors.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from dgemma.errors import CheckpointError, ConfigError
+
+LayerType = Literal["sliding_attention", "full_attention"]
+
+_DEFAULT_ROPE: dict[str, dict[str, Any]] = {
+    "sliding_attention": {"rope_type": "default", "rope_theta": 10_000.0},
+    "full_attention": {"rope_type": "proportional", "partial_rotary_factor": 0.25, "rope_theta": 1_000_000.0},
+}
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
+
+
+def _number(values: Mapping[str, Any], name: str, kind: type, default: Any = None) -> Any:
+    """Reads `values[name]` as an int or float; a missing name without a default, or another type, is an error."""
+    value = values.get(name)
+    value = default if value is None else value
+    if value is None:
+        raise CheckpointError(f"The model configuration lacks `{name}`. Is its config.json complete?")
+    if isinstance(value, bool) or not isinstance(value, int | float) or (kind is int and int(value) != value):
+        raise CheckpointError(f"The model configuration has {name} = {value!r}, which is not a number of that kind.")
+    return kind(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotaryConfig:
+    """Rotary position embedding of one layer kind.
+
+    `default` rotates the first `partial_rotary_factor` of the dimensions. `proportional` computes the frequencies of
+    the whole head and keeps the first `partial_rotary_factor` of them, the rest do not turn.
+    """
+
+    rope_type: Literal["default", "proportional"]
+    rope_theta: float
+    partial_rotary_factor: float = 1.0
+    factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        _require(self.rope_type in ("default", "proportional"), f"rope_type {self.rope_type!r} is not supported.")
+        _require(self.rope_theta > 0 and self.factor > 0, "rope_theta and its factor must be positive.")
+        _require(0 < self.partial_rotary_factor <= 1, "partial_rotary_factor must lie in (0, 1].")
+        _require(
+            self.rope_type == "proportional" or (self.partial_rotary_factor == 1.0 and self.factor == 1.0),
+            "rope_type 'default' is supported for whole heads only.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerConfig:
+    """What may differ from layer to layer. A `full_attention` layer has no value projection: V comes from K's."""
+
+    layer_type: LayerType
+    head_dim: int
+    num_key_value_heads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The text network's sizes, under transformers' own names.
+
+    `extra` keeps the parts of a `config.json` that the text network does not read (image tower, image token ids), so
+    that saving gives back what was loaded.
+    """
+
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_attention_heads: int
+    layers: tuple[LayerConfig, ...]
+    num_experts: int
+    top_k_experts: int
+    moe_intermediate_size: int
+    sliding_window: int
+    canvas_length: int = 256
+    max_position_embeddings: int = 131_072
+    rms_norm_eps: float = 1e-6
+    final_logit_softcapping: float = 30.0
+    initializer_range: float = 0.02
+    sliding_rotary: RotaryConfig = RotaryConfig(rope_type="default", rope_theta=10_000.0)
+    full_rotary: RotaryConfig = RotaryConfig(
+        rope_type="proportional", rope_theta=1_000_000.0, partial_rotary_factor=0.25
+    )
+    pad_token_id: int = 0
+    bos_token_id: int = 2
+    eos_token_ids: tuple[int, ...] = (1,)
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        names = "vocab_size hidden_size intermediate_size num_attention_heads num_experts top_k_experts"
+        for name in (*names.split(), "moe_intermediate_size", "sliding_window", "canvas_length"):
+            _require(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}.")
+        _require(len(self.layers) >= 1, "A model needs at least one layer.")
+        _require(self.top_k_experts <= self.num_experts, "top_k_experts cannot exceed num_experts.")
+        _require(self.final_logit_softcapping > 0, "final_logit_softcapping must be positive.")
+        for index, layer in enumerate(self.layers):
+            _require(layer.layer_type in _DEFAULT_ROPE, f"Layer {index} has the unknown type {layer.layer_type!r}.")
+            _require(layer.head_dim >= 2 and layer.head_dim % 2 == 0, f"Layer {index}: head_dim must be even.")
+            _require(
+                layer.num_key_value_heads >= 1 and self.num_attention_heads % layer.num_key_value_heads == 0,
+                f"Layer {index}: {self.num_attention_heads} heads cannot share {layer.num_key_value_heads} key heads.",
+            )
+
+    @property
+    def num_hidden_layers(self) -> int:
+        """The number of layers."""
+        return len(self.layers)
+
+    def rotary(self, layer_type: LayerType) -> RotaryConfig:
+        """The rotary embedding of a layer kind."""
+        return self.sliding_rotary if layer_type == "sliding_attention" else self.full_rotary
+
+    @classmethod
+    def from_hf(cls, document: Mapping[str, Any]) -> "ModelConfig":
+        """Reads the parsed `config.json` of a DiffusionGemma checkpoint.
+
+        Raises CheckpointError for another architecture or a missing size, ConfigError for sizes that cannot work.
+        """
+        model_type = document.get("model_type")
+        if model_type != "diffusion_gemma":
+            raise CheckpointError(
+                f"This is a checkpoint of the architecture {model_type!r}; dgemma runs 'diffusion_gemma' models only."
+            )
+        text = document.get("text_config")
+        if not isinstance(text, Mapping):
+            raise CheckpointError("The config.json has no `text_config`; it is not a complete DiffusionGemma config.")
+        _refuse_unsupported(document, text)
+        rope = {**_DEFAULT_ROPE, **(text.get("rope_parameters") or {})}
+        eos = text.get("eos_token_id", 1)
+        return cls(
+            **{name: _number(text, name, int) for name in _REQUIRED_SIZES},
+            layers=_layers_from_hf(text),
+            canvas_length=_number(document, "canvas_length", int, 256),
+            max_position_embeddings=_number(text, "max_position_embeddings", int, 131_072),
+            rms_norm_eps=_number(text, "rms_norm_eps", float, 1e-6),
+            final_logit_softcapping=_number(text, "final_logit_softcapping", float, 30.0),
+            initializer_range=_number(text, "initializer_range", float, 0.02),
+            sliding_rotary=_rotary_from_hf(rope["sliding_attention"]),
+            full_rotary=_rotary_from_hf(rope["full_attention"]),
+            pad_token_id=_number(text, "pad_token_id", int, 0),
+            bos_token_id=_number(text, "bos_token_id", int, 2),
+            eos_token_ids=tuple(eos) if isinstance(eos, list | tuple) else () if eos is None else (int(eos),),
+            extra={name: document[name] for name in _EXTRA_KEYS if document.get(name) is not None}
+            | {"use_bidirectional_attention": text.get("use_bidirectional_attention")},
+        )
+
+    def to_hf(self) -> dict[str, Any]:
+        """The `config.json` document of this model, as transformers 5.23 reads it.
+
+        A model without an image tower gets the smallest `vision_config` that transformers can build, since its class
+        always builds one.
+        """
+        extra = dict(self.extra)
+        bidirectional = extra.pop("use_bidirectional_attention", None)
+        first = next((layer for layer in self.layers if layer.layer_type == "sliding_attention"), self.layers[0])
+        text = {name: getattr(self, name) for name in _REQUIRED_SIZES}
+        text |= {
+            "model_type": "diffusion_gemma_text",
+            "num_hidden_layers": self.num_hidden_layers,
+            "layer_types": [layer.layer_type for layer in self.layers],
+            "head_dim": first.head_dim,
+            "num_key_value_heads": first.num_key_value_heads,
+            "per_layer_config": {
+                str(index): {"head_dim": layer.head_dim, "num_key_value_heads": layer.num_key_value_heads}
+                for index, layer in enumerate(self.layers)
+                if replace(layer, layer_type=first.layer_type) != first
+            },
+            "max_position_embeddings": self.max_position_embeddings,
+            "rms_norm_eps": self.rms_norm_eps,
+            "final_logit_softcapping": self.final_logit_softcapping,
+            "initializer_range": self.initializer_range,
+            "hidden_activation": "gelu_pytorch_tanh",
+            "attention_bias": False,
+            "tie_word_embeddings": True,
+            "use_bidirectional_attention": bidirectional,
+            "rope_parameters": {
+                "sliding_attention": _rotary_to_hf(self.sliding_rotary),
+                "full_attention": _rotary_to_hf(self.full_rotary),
+            },
+            "pad_token_id": self.pad_token_id,
+            "bos_token_id": self.bos_token_id,
+            "eos_token_id": self.eos_token_ids[0] if len(self.eos_token_ids) == 1 else list(self.eos_token_ids) or None,
+        }
+        return {
+            "architectures": ["DiffusionGemmaForBlockDiffusion"],
+            "model_type": "diffusion_gemma",
+            "canvas_length": self.canvas_length,
+            "tie_word_embeddings": True,
+            "vision_config": _SMALLEST_VISION,
+            **extra,
+            "text_config": text,
+        }
+
+
+_REQUIRED_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_attention_heads",
+    "num_experts",
+    "top_k_experts",
+    "moe_intermediate_size",
+    "sliding_window",
+)
+_EXTRA_KEYS = ("vision_config", "boi_token_id", "eoi_token_id", "image_token_id", "initializer_range")
+_SMALLEST_VISION = {
+    "model_type": "gemma4_vision",
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 1,
+    "num_key_value_heads": 1,
+    "head_dim": 16,
+    "global_head_dim": 16,
+    "position_embedding_size": 16,
+}
+
+
+def _refuse_unsupported(document: Mapping[str, Any], text: Mapping[str, Any]) -> None:
+    activation = text.get("hidden_activation", "gelu_pytorch_tanh")
+    refusals = {
+        f"hidden_activation {activation!r}": activation != "gelu_pytorch_tanh",
+        "attention_bias": bool(text.get("attention_bias")),
+        "untied embeddings": document.get("tie_word_embeddings") is False or text.get("tie_word_embeddings") is False,
+        "use_bidirectional_attention 'all'": text.get("use_bidirectional_attention") == "all",
+    }
+    for what, unsupported in refusals.items():
+        if unsupported:
+            raise CheckpointError(f"This checkpoint uses {what}, which no released DiffusionGemma has; not supported.")
+
+
+def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
+    count = _number(text, "num_hidden_layers", int)
+    pattern = text.get("layer_types")
+    pattern = list(pattern) if pattern else ["full_attention" if i % 6 == 5 else "sliding_attention" for i in range(count)]
+    if len(pattern) != count:
+        raise CheckpointError(f"config.json names {len(pattern)} layer_types for {count} layers.")
+    pattern[-1] = "full_attention"
+    overrides = text.get("per_layer_config")
+    if overrides is None:
+        # Files older than `per_layer_config` name the full layers' sizes at the top.
+        older: dict[str, Any] = {"head_dim": text.get("global_head_dim") or 512}
+        if text.get("num_global_key_value_heads") is not None:
+            older["num_key_value_heads"] = text["num_global_key_value_heads"]
+        overrides = {str(i): older for i, kind in enumerate(pattern) if kind == "full_attention"}
+    layers = []
+    for index, kind in enumerate(pattern):
+        sizes = {**text, **(overrides.get(str(index)) or overrides.get(index) or {})}
+        layers.append(
+            LayerConfig(
+                layer_type=kind,
+                head_dim=_number(sizes, "head_dim", int),
+                num_key_value_heads=_number(sizes, "num_key_value_heads", int),
+            )
+        )
+    return tuple(layers)
+
+
+def _rotary_from_hf(values: Mapping[str, Any]) -> RotaryConfig:
+    return RotaryConfig(
+        rope_type=values.get("rope_type", "default"),
+        rope_theta=_number(values, "rope_theta", float),
+        partial_rotary_factor=_number(values, "partial_rotary_factor", float, 1.0),
+        factor=_number(values, "factor", float, 1.0),
+    )
+
+
+def _rotary_to_hf(rotary: RotaryConfig) -> dict[str, Any]:
+    document: dict[str, Any] = {"rope_type": rotary.rope_type, "rope_theta": rotary.rope_theta}
+    if rotary.rope_type == "proportional":
+        document["partial_rotary_factor"] = rotary.partial_rotary_factor
+    if rotary.factor != 1.0:
+        document["factor"] = rotary.factor
+    return document
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerConfig:
+    """The numbers of the entropy-bound sampler and of generation, as `generation_config.json` holds them.
+
+    max_denoising_steps  N, the most denoise passes a canvas may take
+    entropy_bound        nats: how much joint uncertainty is accepted in one step (arXiv 2505.24857)
+    t_max, t_min         temperature of the first and (in the limit) last step
+    stability_threshold  how many earlier steps must agree with the argmax before a canvas may stop
+    confidence_threshold nats: the mean entropy below which a canvas may stop
+    """
+
+    max_denoising_steps: int = 48
+    entropy_bound: float = 0.1
+    t_max: float = 0.8
+    t_min: float = 0.4
+    stability_threshold: int = 1
+    confidence_threshold: float = 0.005
+    max_new_tokens: int = 256
+    eos_token_ids: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require(self.max_denoising_steps >= 1, f"max_denoising_steps must be >= 1, not {self.max_denoising_steps}.")
+        _require(self.entropy_bound > 0, f"entropy_bound must be positive, not {self.entropy_bound}.")
+        _require(
+            0 < self.t_min <= self.t_max, f"Temperatures need 0 < t_min <= t_max, not {self.t_min} and {self.t_max}."
+        )
+        _require(self.stability_threshold >= 0, f"stability_threshold must be >= 0, not {self.stability_threshold}.")
+        _require(self.confidence_threshold > 0, f"confidence_threshold must be > 0, not {self.confidence_threshold}.")
+        _require(self.max_new_tokens >= 1, f"max_new_tokens must be >= 1, not {self.max_new_tokens}.")
+
+    @classmethod
+    def from_hf(cls, document: Mapping[str, Any]) -> "SamplerConfig":
+        """Reads the parsed `generation_config.json`; a number that is absent or null takes the published default."""
+        values = {name: document[name] for name in _SAMPLER_KEYS if document.get(name) is not None}
+        nested = document.get("sampler_config") or {}
+        if nested.get("_cls_name", "EntropyBoundSamplerConfig") != "EntropyBoundSamplerConfig":
+            raise CheckpointError(f"generation_config.json asks for the unknown sampler {nested['_cls_name']!r}.")
+        if nested.get("entropy_bound") is not None:
+            values["entropy_bound"] = nested["entropy_bound"]
+        eos = document.get("eos_token_id")
+        values["eos_token_ids"] = tuple(eos) if isinstance(eos, list | tuple) else () if eos is None else (int(eos),)
+        return cls(**values)
+
+    def to_hf(self) -> dict[str, Any]:
+        """The `generation_config.json` document, as transformers 5.23 reads it."""
+        document: dict[str, Any] = {name: getattr(self, name) for name in _SAMPLER_KEYS}
+        document["sampler_config"] = {
+            "_cls_name": "EntropyBoundSamplerConfig",
+            "entropy_bound": float(self.entropy_bound),
+        }
+        document["eos_token_id"] = list(self.eos_token_ids) or None
+        return document
+
+
+_SAMPLER_KEYS = ("max_denoising_steps", "t_max", "t_min", "stability_threshold", "confidence_threshold", "max_new_tokens")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """Where and how the engine runs: device name, dtype name, and how many tokens a context may hold.
+
+    `auto` is settled by `dgemma.engine.resolve`: the first CUDA device if there is one, float32 on CPU and bfloat16 on
+    CUDA.
+    """
+
+    device: str = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    max_context: int | None = None
+    prefill_chunk: int = 512
+
+    def __post_init__(self) -> None:
+        _require(
+            self.dtype in ("auto", "float32", "bfloat16", "float16"),
+            f"dtype {self.dtype!r} is not one of auto, float32, bfloat16, float16.",
+        )
+        _require(self.max_context is None or self.max_context >= 1, "max_context must be at least 1.")
+        _require(self.prefill_chunk >= 1, "prefill_chunk must be at least 1.")

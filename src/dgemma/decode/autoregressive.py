@@ -1,0 +1,65 @@
+"""One token after another from the same weights: the encoder and the head are an ordinary causal language model.
+
+The honest baseline of diffusion decoding, and a useful mode of its own.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dgemma.cache import KVCache
+from dgemma.errors import ConfigError
+from dgemma.model import DiffusionGemma
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenSampler:
+    """Temperature (0: greedy), then the `top_k` best (0: all), then the smallest set of mass `top_p`."""
+
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
+            raise ConfigError("Sampling needs temperature >= 0, top_k >= 0 and top_p in (0, 1].")
+
+    def sample(self, logits_V: Tensor, generator: torch.Generator) -> int:
+        """One id from float32 logits [V]."""
+        if self.temperature == 0:
+            return int(logits_V.argmax())
+        ordered, ids = torch.sort(logits_V / self.temperature, descending=True)
+        if self.top_k:
+            ordered, ids = ordered[: self.top_k], ids[: self.top_k]
+        probabilities = ordered.softmax(-1)
+        before = probabilities.cumsum(-1) - probabilities
+        probabilities = probabilities.masked_fill(before >= self.top_p, 0.0)
+        return int(ids[torch.multinomial(probabilities, 1, generator=generator)])
+
+
+@torch.inference_mode()
+def autoregressive(
+    network: DiffusionGemma,
+    cache: KVCache,
+    last_hidden_D: Tensor,
+    sampler: TokenSampler,
+    generator: torch.Generator,
+    forbidden_first: Sequence[int] = (),
+) -> Iterator[tuple[int, float]]:
+    """Yields (id, entropy in nats) without end; `last_hidden_D` is the hidden state of the last encoded token.
+
+    A token is encoded when the next one is asked for, so the last one costs no pass. Works on a cache of one row.
+    """
+    hidden_D = last_hidden_D
+    forbidden = list(forbidden_first)
+    while True:
+        logits_V = network.logits(hidden_D)
+        if forbidden:
+            logits_V[forbidden] = -torch.inf
+            forbidden = []
+        log_probabilities = logits_V.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
+        token = sampler.sample(logits_V, generator)
+        yield token, float(-(log_probabilities.exp() * log_probabilities).sum())
+        hidden_D = network.encode(torch.tensor([[token]], device=network.device), cache)[0, -1]

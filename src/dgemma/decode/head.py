@@ -1,0 +1,82 @@
+"""What a denoise step reads off the vocabulary for each position: argmax, sample, entropy, expected embedding.
+
+The whole distribution is held at once: exact, and the oracle of any streamed reading.
+
+Shapes: B rows, L canvas positions, V vocabulary, D hidden.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dgemma.model import DiffusionGemma
+
+Generators = torch.Generator | Sequence[torch.Generator]
+"""One generator for a whole batch (transformers' order of draws), or one for each row (same tokens alone or not)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadReading:
+    """One step's view of the vocabulary, after soft cap and temperature.
+
+    argmax_BL, sample_BL  ids            entropy_BL  nats, float32
+    soft_BLD              expected embedding, the next step's self-conditioning
+    top_ids_BLK, top_logprobs_BLK        the `top_k` best ids with their log probabilities; None without top_k
+    """
+
+    argmax_BL: Tensor
+    sample_BL: Tensor
+    entropy_BL: Tensor
+    soft_BLD: Tensor
+    top_ids_BLK: Tensor | None = None
+    top_logprobs_BLK: Tensor | None = None
+
+
+def read(
+    network: DiffusionGemma,
+    hidden_BLD: Tensor,
+    temperature: float,
+    generator: Generators,
+    top_k: int = 0,
+    forbidden_first: Sequence[int] = (),
+) -> HeadReading:
+    """Reads the vocabulary at every position of `hidden_BLD`.
+
+    `forbidden_first` ids get no probability at position 0, in the sample, the entropy and the expected embedding alike.
+    The sample is drawn by `torch.multinomial` over [B * L, V] float32 probabilities, as transformers draws it.
+    """
+    scaled_BLV = network.logits(hidden_BLD) / temperature
+    if forbidden_first:
+        scaled_BLV[:, 0, list(forbidden_first)] = -torch.inf
+    probabilities = torch.softmax(scaled_BLV, dim=-1)
+    log_probabilities = scaled_BLV - scaled_BLV.logsumexp(dim=-1, keepdim=True)
+    # An id without probability adds nothing, and 0 * -inf would be nan.
+    floor = torch.finfo(torch.float32).min
+    entropy_BL = -(log_probabilities.clamp(min=floor) * log_probabilities.softmax(-1)).sum(-1)
+    top = log_probabilities.topk(top_k, dim=-1) if top_k else None
+    return HeadReading(
+        argmax_BL=scaled_BLV.argmax(dim=-1),
+        sample_BL=draw(probabilities, generator),
+        entropy_BL=entropy_BL,
+        soft_BLD=network.expect(probabilities),
+        top_ids_BLK=None if top is None else top.indices,
+        top_logprobs_BLK=None if top is None else top.values,
+    )
+
+
+def draw(probabilities_BLV: Tensor, generator: Generators) -> Tensor:
+    """One id per position -> [B, L]."""
+    if isinstance(generator, torch.Generator):
+        flat = probabilities_BLV.reshape(-1, probabilities_BLV.shape[-1])
+        return torch.multinomial(flat, 1, generator=generator).view(probabilities_BLV.shape[:-1])
+    rows = zip(probabilities_BLV, generator, strict=True)
+    return torch.stack([torch.multinomial(row, 1, generator=own).squeeze(-1) for row, own in rows])
+
+
+def random_ids(vocab_size: int, shape: tuple[int, int], generator: Generators, device: torch.device) -> Tensor:
+    """Uniform ids over the whole vocabulary -> [B, L]."""
+    if isinstance(generator, torch.Generator):
+        return torch.randint(vocab_size, shape, generator=generator, device=device)
+    return torch.cat([torch.randint(vocab_size, (1, shape[1]), generator=own, device=device) for own in generator])

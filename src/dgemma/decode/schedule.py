@@ -1,0 +1,19 @@
+"""The temperature of each denoise step."""
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearSchedule:
+    """t_min + (t_max - t_min) * n / N with n steps remaining of N: t_max at the first step, near t_min at the last."""
+
+    t_min: float
+    t_max: float
+    num_steps: int
+
+    def temperature(self, remaining: int) -> float:
+        """The temperature with `remaining` steps to go (N .. 1), rounded as float32 arithmetic rounds it."""
+        share = torch.tensor(remaining, dtype=torch.int32) / self.num_steps
+        return float(self.t_min + (self.t_max - self.t_min) * share)

@@ -1,0 +1,1 @@
+"""Running requests on one device: requests in, events out."""

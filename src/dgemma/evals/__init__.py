@@ -1,0 +1,1 @@
+"""Measuring a model on jobs that can be checked."""

@@ -1,0 +1,40 @@
+"""The embedded model's jobs: for each, a generator of examples and the check of a reply.
+
+`TASKS` names them. Generators are deterministic by their `random`; nothing here knows tokens or models.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
+from dgemma.evals.tasks import arithmetic, edit, extract, fix, story, sudoku
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """`make(random, split, texts)` -> Example; `is_correct(example, reply)` -> bool; a limit for the reply's tokens."""
+
+    name: str
+    make: Callable[..., Example]
+    is_correct: Callable[[Example, str], bool]
+    max_new_tokens: int = 128
+    kind: str | None = None
+
+    def generate(self, random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
+        """Draws one example."""
+        if self.kind is None:
+            return self.make(random, split, texts)
+        return self.make(random, split, texts, kind=self.kind)
+
+
+_ALL = (
+    Task(name="extract", make=extract.generate, is_correct=extract.is_correct),
+    Task(name="fix", make=fix.generate, is_correct=fix.is_correct),
+    Task(name="edit", make=edit.generate, is_correct=edit.is_correct),
+    Task(name="sudoku4", make=sudoku.generate, is_correct=sudoku.is_correct, max_new_tokens=64, kind="4x4"),
+    Task(name="sudoku9", make=sudoku.generate, is_correct=sudoku.is_correct, kind="9x9"),
+    Task(name="math", make=arithmetic.generate, is_correct=arithmetic.is_correct),
+    Task(name="story", make=story.generate, is_correct=story.is_correct, max_new_tokens=256),
+)
+TASKS: dict[str, Task] = {task.name: task for task in _ALL}

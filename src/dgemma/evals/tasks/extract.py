@@ -1,0 +1,145 @@
+"""The task `extract`: text to JSON with the keys that the request names.
+
+Promises: every value of the answer stands in the text word for word, every key stands in the prompt as the answer
+spells it, and no key fits two values. Half-known facts, missing values and nested objects do not occur.
+Knows nothing of models or tokens.
+"""
+
+import json
+from random import Random
+
+from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
+from dgemma.evals.tasks import extract_domain, extract_records, extract_requests
+from dgemma.evals.tasks.extract_daily import DAILY
+from dgemma.evals.tasks.extract_domain import Domain
+from dgemma.evals.tasks.extract_facts import FACTS
+from dgemma.evals.tasks.extract_fillers import FILLERS, HELD_OUT_FILLERS
+from dgemma.evals.tasks.extract_mixed import MIXED
+from dgemma.evals.tasks.extract_people import PEOPLE
+from dgemma.evals.tasks.extract_trade import TRADE
+from dgemma.evals.tasks.extract_world import WORLD
+from dgemma.evals.tasks.words import between, choose
+
+DOMAINS = extract_domain.parse_domains(PEOPLE + TRADE + WORLD + DAILY + FACTS + MIXED)
+"""All domains; `~` before a name keeps the whole domain for the eval split."""
+
+_PLAIN_DOMAINS = extract_domain.parse_domains(MIXED)
+_TRAIN_DOMAINS = tuple(domain for domain in DOMAINS if not domain.name.startswith("~")) + 2 * _PLAIN_DOMAINS
+_EVAL_DOMAINS = tuple(domain for domain in DOMAINS if domain.name.startswith("~"))
+_MOST_PROMPT_CHARACTERS = 420
+_MOST_ANSWER_CHARACTERS = 200
+_KEY_COUNTS = (1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 6)
+
+
+def generate(random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
+    """Return one example; `kind` is the domain's name, `record` for arbitrary keys."""
+    while True:
+        roll = random.random()
+        if roll < 0.14:
+            kind, (text, facts) = "record", extract_records.record(random, split)
+        else:
+            held_out = split == "eval" and random.random() < 0.15
+            domain = choose(random, _EVAL_DOMAINS if held_out else _TRAIN_DOMAINS)
+            kind = domain.name.lstrip("~")
+            text, facts = _form(random, split, domain) if roll < 0.24 else _prose(random, split, domain)
+        asked = list(facts)
+        if random.random() < 0.6:
+            _shuffle(random, asked)
+        asked = asked[: choose(random, _KEY_COUNTS)]
+        spelled = _spelled(random, asked)
+        answer = json.dumps(dict(zip(spelled, (facts[key] for key in asked), strict=True)), ensure_ascii=False)
+        prompt = extract_requests.prompt(random, split, keys=spelled, text=text)
+        if len(prompt) <= _MOST_PROMPT_CHARACTERS and len(answer) <= _MOST_ANSWER_CHARACTERS:
+            assert all(value in text for value in facts.values()), "a value must stand in the text"
+            return Example(task="extract", prompt=prompt, answer=answer, kind=kind)
+
+
+def is_correct(example: Example, reply: str) -> bool:
+    """Return whether the reply is JSON with exactly the answer's keys and values; their order does not matter."""
+    try:
+        return json.loads(reply) == json.loads(example.answer)
+    except ValueError:
+        return False
+
+
+def _prose(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, str]]:
+    """Return a lead sentence, some that follow it and perhaps one beside the point; and the facts by key."""
+    held_out = split == "eval"
+    lead = choose(random, domain.held_out_leads if held_out else domain.leads)
+    values: dict[str, str] = {}
+    sentences = [_say(random, split, domain, extract_domain.expand(lead, random), values)]
+    follows = list(domain.follows)
+    if held_out:
+        follows += domain.held_out_follows * 2
+    personal = any(word in f" {lead}" for word in (" I ", " I'", " My ", " my ", " me "))
+    for _ in range(choose(random, (0, 0, 1, 1, 1, 2, 2, 3))):
+        follow = extract_domain.expand(choose(random, follows), random)
+        said, referred = extract_domain.slots_said(follow), extract_domain.slots_referred(follow)
+        if any(slot in values for slot in said) or any(slot not in values for slot in referred):
+            continue
+        if personal and (referred or follow.startswith(("He ", "She ", "His ", "Her ", "They "))):
+            continue
+        sentences.append(_say(random, split, domain, follow, values))
+    if random.random() < 0.25:
+        filler = choose(random, HELD_OUT_FILLERS if held_out else FILLERS)
+        sentences.insert(choose(random, (0, len(sentences), len(sentences))), filler)
+    return " ".join(sentences), _named(random, split, domain, values)
+
+
+def _form(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, str]]:
+    """Return some fields as labelled lines; half the time the request names them by other keys."""
+    slots = list(domain.fields)
+    _shuffle(random, slots)
+    values: dict[str, str] = {}
+    for slot in slots[: between(random, 2, 6)]:
+        _draw(random, split, domain, slot, values)
+    labels = _named(random, split, domain, values)
+    text = extract_records.lines(random, labels)
+    return text, labels if random.random() < 0.5 else _named(random, split, domain, values)
+
+
+def _say(random: Random, split: Split, domain: Domain, sentence: str, values: dict[str, str]) -> str:
+    for slot in extract_domain.slots_said(sentence):
+        if slot not in values:
+            _draw(random, split, domain, slot, values)
+    for_cap = {slot for slot in domain.fields if f"{{{slot}.cap}}" in sentence}
+    for slot in for_cap:
+        _draw(random, split, domain, slot, values)
+        values[slot] = values[slot][0].upper() + values[slot][1:]
+    return extract_domain.fill(sentence, values)
+
+
+def _draw(random: Random, split: Split, domain: Domain, slot: str, values: dict[str, str]) -> None:
+    """Add a value that neither holds nor is held by another one of the text."""
+    while True:
+        value = domain.fields[slot].draw(random, split)
+        others = [other for other in values.values() if len(value) > 2 < len(other) or value == other]
+        if not any(value in other or other in value for other in others):
+            values[slot] = value
+            return
+
+
+def _named(random: Random, split: Split, domain: Domain, values: dict[str, str]) -> dict[str, str]:
+    return {domain.fields[slot].key(random, split): value for slot, value in values.items()}
+
+
+def _spelled(random: Random, keys: list[str]) -> list[str]:
+    """Write the keys as the request shall: mostly snake case, else with spaces, capitals or in camel case."""
+    roll = random.random()
+    if roll < 0.72:
+        return keys
+    if roll < 0.86:
+        return [key.replace("_", " ") for key in keys]
+    if roll < 0.91:
+        return [key[0] + key.title().replace("_", "")[1:] for key in keys]
+    if roll < 0.95:
+        return [key.title().replace("_", " ") for key in keys]
+    if roll < 0.98:
+        return [key.capitalize() for key in keys]
+    return [key.upper() for key in keys]
+
+
+def _shuffle(random: Random, items: list[str]) -> None:
+    for index in range(len(items) - 1, 0, -1):
+        other = int(random.random() * (index + 1))
+        items[index], items[other] = items[other], items[index]

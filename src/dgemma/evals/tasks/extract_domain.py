@@ -1,0 +1,129 @@
+"""Domains of the extraction task: fields, the names a request may give them, and sentence templates that hold them.
+
+A domain is written as plain text: `## name`, then `slot kind: key key ~held_out_key` for each field, then `- lead` and
+`+ follow` sentences; `~-` and `~+` mark sentences for the eval split only. A kind is a function of `words`, or choices
+as `:red|dark_blue`. In a sentence `[a|b]` is a choice, `{slot}` a value, `{slot.first}` its first word, `{slot.cap}`
+the value with a capital; the last two do not count as saying the value. Promises that no key means two fields.
+"""
+
+import re
+from dataclasses import dataclass
+from random import Random
+
+from dgemma.evals.example import Split
+from dgemma.evals.tasks import words
+from dgemma.evals.tasks.words import WordFunction, choose
+
+_OPTIONS = re.compile(r"\[([^\]]*)\]")
+_SLOT = re.compile(r"\{(\w+)(?:\.(\w+))?\}")
+_AN = re.compile(r"(?:[aeiouAEIO]|8|1[18](?!\d))")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """How to draw a value, and the key names that may ask for it."""
+
+    draw: WordFunction
+    keys: tuple[str, ...]
+    held_out_keys: tuple[str, ...]
+
+    def key(self, random: Random, split: Split) -> str:
+        """Return a name for the field; the first ones, the most usual, come more often."""
+        if split == "eval" and self.held_out_keys and random.random() < 0.5:
+            return choose(random, self.held_out_keys)
+        if random.random() < 0.4:
+            return self.keys[0]
+        return choose(random, self.keys)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """A subject that texts are about; `leads` can open a text, `follows` only continue one."""
+
+    name: str
+    fields: dict[str, Field]
+    leads: tuple[str, ...]
+    held_out_leads: tuple[str, ...]
+    follows: tuple[str, ...]
+    held_out_follows: tuple[str, ...]
+
+
+def parse_domains(text: str) -> tuple[Domain, ...]:
+    """Read the notation of the module's opening; raise ValueError on a key with two meanings or an unknown slot."""
+    return tuple(_parse_domain(block) for block in text.split("## ")[1:])
+
+
+def expand(template: str, random: Random) -> str:
+    """Settle every `[a|b]` of a template."""
+    if "[" not in template:
+        return template
+    return _OPTIONS.sub(lambda match: choose(random, match[1].split("|")), template)
+
+
+def slots_said(expanded: str) -> list[str]:
+    """Return the slots whose full value the sentence says, in order."""
+    return [match[1] for match in _SLOT.finditer(expanded) if not match[2]]
+
+
+def slots_referred(expanded: str) -> list[str]:
+    """Return the slots that the sentence refers to by a first word only."""
+    return [match[1] for match in _SLOT.finditer(expanded) if match[2] == "first"]
+
+
+def fill(expanded: str, values: dict[str, str]) -> str:
+    """Put the values into the slots; `a` before a vowel becomes `an`."""
+    pieces, end = [], 0
+    for match in _SLOT.finditer(expanded):
+        before = expanded[end : match.start()]
+        value = values[match[1]]
+        if match[2] == "first":
+            value = value.split()[0]
+        elif match[2] == "cap":
+            value = value[0].upper() + value[1:]
+        if (before.endswith((" a ", " A ")) or before in ("A ", "a ")) and _AN.match(value):
+            before = before[:-1] + "n "
+        pieces += (before, value)
+        end = match.end()
+    pieces.append(expanded[end:])
+    return "".join(pieces)
+
+
+def _parse_domain(block: str) -> Domain:
+    lines = block.strip().split("\n")
+    sentences: dict[str, list[str]] = {"-": [], "~-": [], "+": [], "~+": []}
+    fields: dict[str, Field] = {}
+    meanings: dict[str, str] = {}
+    for line in lines[1:]:
+        mark, _, rest = line.partition(" ")
+        if mark in sentences:
+            sentences[mark].append(rest)
+            continue
+        head, _, keys = line.rpartition(": ")
+        slot, kind = head.split(" ", 1)
+        names = keys.split()
+        for name in names:
+            if meanings.setdefault(name.lstrip("~"), slot) != slot:
+                raise ValueError(f"domain {lines[0]!r}: the key {name!r} names two fields")
+        fields[slot] = Field(
+            draw=_draw_of(kind),
+            keys=tuple(name for name in names if not name.startswith("~")),
+            held_out_keys=tuple(name[1:] for name in names if name.startswith("~")),
+        )
+    for sentence in (sentence for group in sentences.values() for sentence in group):
+        if unknown := {match[1] for match in _SLOT.finditer(sentence)} - fields.keys():
+            raise ValueError(f"domain {lines[0]!r}: no field {unknown} for the sentence {sentence!r}")
+    return Domain(
+        name=lines[0],
+        fields=fields,
+        leads=tuple(sentences["-"]),
+        held_out_leads=tuple(sentences["~-"]),
+        follows=tuple(sentences["+"]),
+        held_out_follows=tuple(sentences["~+"]),
+    )
+
+
+def _draw_of(kind: str) -> WordFunction:
+    if not kind.startswith(":"):
+        return getattr(words, kind)
+    choices = tuple(choice.replace("_", " ") for choice in kind[1:].split("|"))
+    return lambda random, split: choose(random, choices)

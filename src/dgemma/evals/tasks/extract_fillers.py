@@ -1,0 +1,55 @@
+"""Sentences beside the point that fit any text of the extraction task and answer no request.
+
+Promises that none holds a name, number, date or other value that a key could ask for.
+"""
+
+FILLERS = (
+    "Thank you very much.",
+    "Have a nice day!",
+    "Please let me know if anything is unclear.",
+    "More details will follow soon.",
+    "Everybody was pleased with that.",
+    "That was a surprise to many.",
+    "It has been a busy week.",
+    "We hope for the best.",
+    "I will get back to you later.",
+    "As always, please be careful.",
+    "There is nothing else to report.",
+    "Some people had expected something else.",
+    "This is not the first time.",
+    "No one knows what comes next.",
+    "We had talked about this before.",
+    "The rest is still open.",
+    "Good news!",
+    "Hello!",
+    "Hi there,",
+    "Just a short note.",
+    "For your information:",
+    "Here is the latest news.",
+    "As you may have heard:",
+    "Let me tell you what I know.",
+    "It was not easy to find out.",
+    "Thanks in advance!",
+    "Please keep this for your files.",
+    "If you ask me, that is great.",
+    "Of course, plans can still change.",
+    "The local paper wrote about it.",
+    "Many things have changed since then.",
+    "Nobody complained.",
+    "All other points stay as they were.",
+    "We will see how it goes.",
+    "I heard this from a friend.",
+    "It could have been worse.",
+    "By the way, the coffee there is excellent.",
+    "The photos are on the wall.",
+    "There was a lot of laughter.",
+    "Nothing has been decided beyond that.",
+)
+
+HELD_OUT_FILLERS = (
+    "Let us know what you think.",
+    "Nobody saw that coming.",
+    "I am looking forward to hearing from you.",
+    "That is all for now.",
+    "It made quite an impression.",
+)

@@ -1,0 +1,198 @@
+"""Ways to ask for JSON: request clauses, lists of key names, and layouts of request and text.
+
+Promises a prompt that holds every key as the answer spells it, and that no clause of the eval split is one of train.
+Knows nothing of domains or values.
+"""
+
+import json
+from random import Random
+
+from dgemma.evals.example import Split
+from dgemma.evals.tasks.extract_domain import expand
+from dgemma.evals.tasks.words import choose
+
+_TEXT = "[the text|the text|this text|the following text|the text below|the message|the sentence|this note|it]"
+_OBJECT = "[JSON|a JSON object|one JSON object|JSON|a JSON]"
+_KEYS = "[the keys|keys|the fields|fields|the following keys|these keys|the keys]"
+_GET = "[Extract|Extract|Pull out|Get|Find|Pick out|Take|Read out|Collect|Give me]"
+
+CLAUSES = (
+    f"{_GET} {{things}} as JSON",
+    f"{_GET} {{things}} as JSON",
+    f"{_GET} {{things}} from {_TEXT} as JSON",
+    f"{_GET} {{things}} in JSON format",
+    f"{_GET} {{things}} and [return|give|send] {_OBJECT}",
+    f"Extract {{keys}} [to|into] {_OBJECT}",
+    f"From {_TEXT}, [extract|pull out|get] {{things}} as JSON",
+    f"[Give|Write|Send|Show] me {_OBJECT} with {_KEYS} {{keys}}",
+    f"[Give|Write|Send|Show] me {_OBJECT} with {{things}}",
+    f"Return {_OBJECT} with {_KEYS} {{keys}}",
+    f"Return {_OBJECT} with {{things}}",
+    f"Return {{things}} as {_OBJECT}",
+    f"[Create|Make|Build|Write|Produce] {_OBJECT} with {_KEYS} {{keys}}[| from the text]",
+    f"[Create|Make|Build] {_OBJECT} [containing|with|of] {{things}}",
+    f"[Answer|Reply|Respond] with {_OBJECT} that has {_KEYS} {{keys}}",
+    f"[Answer|Reply] in JSON with {_KEYS} {{keys}}",
+    f"[Turn|Convert|Change] {_TEXT} [into|to] JSON with {_KEYS} {{keys}}",
+    f"[Turn|Convert] {_TEXT} into {_OBJECT}. Keys: {{keys}}",
+    f"Parse {_TEXT} into JSON with {{keys}}",
+    "JSON with {keys}",
+    "{keys} as JSON",
+    "JSON, keys {keys}",
+    "Extract as JSON: {keys}",
+    "Extract to JSON ({keys})",
+    "Extract these fields as JSON: {keys}",
+    "[Extract|Find] the following [fields|details|values] and return JSON: {keys}",
+    "Output [JSON|a JSON object] with {keys}",
+    "Output JSON only. Keys: {keys}",
+    "Fields: {keys}. [Reply|Answer] with JSON",
+    "Keys: {keys}. [Return|Write] JSON",
+    "What are {things}? [Answer|Reply] [in|as|with] JSON",
+    "I need {things} as JSON",
+    "I want JSON with {things}",
+    "I need a JSON object with the keys {keys}",
+    "Can you [extract|give me|pull out] {things} as JSON?",
+    "Could you turn this into JSON with the keys {keys}?",
+    "Please extract {things} as JSON",
+    "Please return JSON with the keys {keys}",
+    "Please give me {things} in JSON",
+    "Please find {things} and answer in JSON",
+    "Fill in this JSON[| from the text]: {schema}",
+    "Complete this JSON with values from the text: {schema}",
+    "Extract the data as {schema}",
+    "Return JSON like {schema}",
+    "Extract {list} as JSON",
+    "Return a JSON object with these keys: {list}",
+    "Extract the following as JSON:\n{bullets}\n",
+    "Give me a JSON object with these keys:\n{bullets}\n",
+    "Read [the text|this] and [return|write] {things} as JSON",
+    "List {things} as JSON",
+    "Summarise the text as JSON with {keys}",
+    "Structure this as JSON with keys {keys}",
+    "Get me the {keys} in JSON form",
+    "Make JSON from this. I need {things}",
+    "Write {things} as a JSON object",
+    "Use JSON to give {things}",
+    "Identify {things}. Answer with a JSON object",
+    "Task: extract {keys}. Format: JSON",
+    "Information extraction. Return JSON with {keys}",
+    "[Which|What] {keys} [are mentioned|does the text name]? Give JSON",
+)
+
+HELD_OUT_CLAUSES = (
+    "Put {things} into a JSON object",
+    "Produce a JSON record whose keys are {keys}",
+    "Tell me {things}, formatted as JSON",
+    "Could I have {things} as JSON, please?",
+    "Transform what follows into JSON having keys {keys}",
+    "The JSON should have {keys} as its keys",
+    "Represent {things} as JSON",
+    "Show {things} as a JSON dictionary",
+    "Generate JSON holding {things}",
+    "Look for {things} and put them in JSON",
+    "Grab {things} and hand them back as JSON",
+    "I am after {things}; JSON please",
+)
+
+LAYOUTS = (
+    "{request}: {text}",
+    "{request}: {text}",
+    "{request}: {text}",
+    "{request}:\n{text}",
+    "{request}:\n\n{text}",
+    "{request}. {text}",
+    "{request}.\n{text}",
+    "{request}.\n\n{text}",
+    "{request}.\n\n{text}",
+    "{request}. Text: {text}",
+    "{request}.\nText: {text}",
+    "{request}.\n\nText: {text}",
+    "{request}.\n\nText:\n{text}",
+    "{request}: '{text}'",
+    '{request}: "{text}"',
+    '{request}.\n"{text}"',
+    "{request}.\n---\n{text}",
+    "{request}.\n\nMessage: {text}",
+    "{request}. Input: {text}",
+    "{request}. Sentence: {text}",
+    "{request}. Only JSON, no other words.\n{text}",
+    "{request}. Copy the values from the text.\n\n{text}",
+    "{text}\n\n{request}.",
+    "{text}\n{request}.",
+    "{text} {request}.",
+    "{text}\n\n{request}",
+    "Text: {text}\n{request}.",
+    "Text: {text}\n\n{request}.",
+    '"{text}"\n{request}.',
+    "Here is a text: {text}\n{request}.",
+    "Read this: {text}\n\n{request}.",
+)
+
+HELD_OUT_LAYOUTS = (
+    "{request}.\n\nHere is the text:\n{text}",
+    "Consider this text.\n{text}\n\n{request}.",
+    "{request}. Source: {text}",
+    "Given: {text}\n{request}.",
+)
+
+
+def prompt(random: Random, split: Split, *, keys: list[str], text: str) -> str:
+    """Return a request for `keys` together with the text."""
+    clauses, layouts = CLAUSES, LAYOUTS
+    if split == "eval":
+        clauses = HELD_OUT_CLAUSES
+        layouts = HELD_OUT_LAYOUTS if random.random() < 0.5 else LAYOUTS
+    clause = expand(choose(random, clauses), random)
+    request = _with_keys(clause, keys, random)
+    if "\n" not in clause and not clause.startswith("{") and random.random() < 0.05:
+        request = request[0].lower() + request[1:]
+    layout = choose(random, layouts)
+    while any(f"{mark}{{text}}{mark}" in layout and mark in text for mark in ('"', "'")):
+        layout = choose(random, layouts)
+    if "\n" in text and "{text} {request}" in layout:
+        layout = "{text}\n{request}."
+    if request.endswith(("?", "\n", "}")):
+        layout = layout.replace("{request}:", "{request}").replace("{request}.", "{request}")
+    return layout.replace("{request}", request, 1).replace("{text}", text, 1)
+
+
+def _with_keys(clause: str, keys: list[str], random: Random) -> str:
+    if "{schema}" in clause:
+        filler = choose(random, ("", "...", "", "string", "?"))
+        return clause.replace("{schema}", json.dumps(dict.fromkeys(keys, filler), ensure_ascii=False))
+    if "{list}" in clause:
+        return clause.replace("{list}", json.dumps(keys, ensure_ascii=False))
+    if "{bullets}" in clause:
+        bullet = choose(random, ("- ", "* ", "- ", ""))
+        return clause.replace("{bullets}", "\n".join(bullet + key for key in keys))
+    if "{things}" in clause:
+        may_quote = random.random() < 0.6
+        if not may_quote:
+            article = "the " if keys[0][0].islower() else ""
+            every = random.random() < 0.5
+            named = [article + key if every or not index else key for index, key in enumerate(keys)]
+            return clause.replace("{things}", _joined(named, random))
+        return clause.replace("{things}", key_list(random, keys))
+    return clause.replace("{keys}", key_list(random, keys))
+
+
+def key_list(random: Random, keys: list[str]) -> str:
+    """Return the keys in running text: `a, b and c`, `"a", "b"`, `a / b` and the like."""
+    roll = random.random()
+    if roll < 0.24:
+        mark = choose(random, ('"', '"', "'", "`"))
+        keys = [f"{mark}{key}{mark}" for key in keys]
+    elif roll < 0.28:
+        return choose(random, (" / ", "/", "; ", " | ", " + ", ",", " & ")).join(keys)
+    return _joined(keys, random)
+
+
+def _joined(parts: list[str], random: Random) -> str:
+    if len(parts) < 2:
+        return parts[0]
+    roll = random.random()
+    if roll < 0.6:
+        return ", ".join(parts[:-1]) + " and " + parts[-1]
+    if roll < 0.75:
+        return ", ".join(parts[:-1]) + (", and " if len(parts) > 2 else " and ") + parts[-1]
+    return ", ".join(parts)

@@ -1,0 +1,371 @@
+"""The text network of DiffusionGemma, whole, in one file; it reads top to bottom.
+
+One stack of weights runs in two ways. `encode` is causal and writes the keys and values of clean tokens into the cache;
+`denoise` is bidirectional over a canvas, reads the cache and commits nothing. `forward` is both at once under one
+explicit mask: what training runs, and the oracle that the cached ways are tested against. Semantics: arXiv 2608.00146
+and transformers 5.23 `DiffusionGemmaForBlockDiffusion`.
+
+Knows nothing of sampling, text or files.
+
+Shapes: B batch, T clean tokens, L canvas tokens, R canvas rows that are computed, S keys, D hidden, H query heads,
+K key heads, d head dim, V vocabulary, E experts, M expert width.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dgemma.cache import KVCache
+from dgemma.config import LayerConfig, LayerType, ModelConfig, RotaryConfig
+from dgemma.errors import UsageError
+from dgemma.ops import reference as ops
+
+Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+"""(layer index, query [B, H, T, d], key [B, K, T, d], value [B, K, T, d]) -> attended [B, H, T, d]."""
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm with a direct weight; computed in float32."""
+
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return ops.rms_norm(hidden, self.weight, self.eps)
+
+
+def linear(in_size: int, out_size: int) -> nn.Linear:
+    return nn.Linear(in_size, out_size, bias=False)
+
+
+class Attention(nn.Module):
+    """Projections and per-head norms of one layer; who may look at whom is the caller's `Attend`.
+
+    A full layer has no value projection: V is the key projection's output before the key norm. Queries and keys carry
+    a learned norm, values one without weight; the attention scale is 1.
+    """
+
+    def __init__(self, config: ModelConfig, layer: LayerConfig) -> None:
+        super().__init__()
+        self.head_dim, self.eps = layer.head_dim, config.rms_norm_eps
+        key_size = layer.num_key_value_heads * layer.head_dim
+        query_size = config.num_attention_heads * layer.head_dim
+        self.q_proj = linear(config.hidden_size, query_size)
+        self.k_proj = linear(config.hidden_size, key_size)
+        self.v_proj = linear(config.hidden_size, key_size) if layer.layer_type == "sliding_attention" else None
+        self.o_proj = linear(query_size, config.hidden_size)
+        self.q_norm = RMSNorm(layer.head_dim, config.rms_norm_eps)
+        self.k_norm = RMSNorm(layer.head_dim, config.rms_norm_eps)
+
+    def forward(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor], attend: Callable[..., Tensor]) -> Tensor:
+        batch, length, _ = hidden_BTD.shape
+        shape = (batch, length, -1, self.head_dim)
+        query = self.q_proj(hidden_BTD).view(shape)
+        key = self.k_proj(hidden_BTD).view(shape)
+        value = key if self.v_proj is None else self.v_proj(hidden_BTD).view(shape)
+        query_BHTd = ops.rotate(self.q_norm(query).transpose(1, 2), *rotary)
+        key_BKTd = ops.rotate(self.k_norm(key).transpose(1, 2), *rotary)
+        value_BKTd = ops.rms_norm(value, None, self.eps).transpose(1, 2)
+        attended_BHTd = attend(query_BHTd, key_BKTd, value_BKTd)
+        return self.o_proj(attended_BHTd.transpose(1, 2).reshape(batch, length, -1))
+
+
+class GatedMLP(nn.Module):
+    """GeGLU feed-forward."""
+
+    def __init__(self, hidden_size: int, width: int) -> None:
+        super().__init__()
+        self.gate_proj = linear(hidden_size, width)
+        self.up_proj = linear(hidden_size, width)
+        self.down_proj = linear(width, hidden_size)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return ops.gated_mlp(hidden, self.gate_proj.weight, self.up_proj.weight, self.down_proj.weight)
+
+
+class Router(nn.Module):
+    """Chooses `top_k_experts` for each token and weighs them."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.top_k, self.eps = config.top_k_experts, config.rms_norm_eps
+        self.proj = linear(config.hidden_size, config.num_experts)
+        self.scale = nn.Parameter(torch.ones(config.hidden_size))
+        self.per_expert_scale = nn.Parameter(torch.ones(config.num_experts))
+
+    def forward(self, hidden_ND: Tensor) -> tuple[Tensor, Tensor]:
+        return ops.route(hidden_ND, self.scale, self.proj.weight, self.per_expert_scale, self.top_k, self.eps)
+
+
+class Experts(nn.Module):
+    """The experts' weights, gate and up projection stacked (gate first).
+
+    With few experts all of them are run on every row (two matrix products); with many, each on the rows routed to it.
+    """
+
+    dense_up_to = 8
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        size, width = config.hidden_size, config.moe_intermediate_size
+        self.gate_up_proj = nn.Parameter(torch.zeros(config.num_experts, 2 * width, size))
+        self.down_proj = nn.Parameter(torch.zeros(config.num_experts, size, width))
+
+    def forward(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor) -> Tensor:
+        run = ops.experts_dense if self.gate_up_proj.shape[0] <= self.dense_up_to else ops.experts
+        return run(hidden_ND, weights_Nk, ids_Nk, self.gate_up_proj, self.down_proj)
+
+
+class Layer(nn.Module):
+    """Attention, then a dense MLP beside routed experts; every branch is normed on its way in and on its way out."""
+
+    def __init__(self, config: ModelConfig, layer: LayerConfig) -> None:
+        super().__init__()
+        size, eps = config.hidden_size, config.rms_norm_eps
+        self.self_attn = Attention(config, layer)
+        self.mlp = GatedMLP(size, config.intermediate_size)
+        self.router = Router(config)
+        self.experts = Experts(config)
+        self.input_layernorm = RMSNorm(size, eps)
+        self.post_attention_layernorm = RMSNorm(size, eps)
+        self.pre_feedforward_layernorm = RMSNorm(size, eps)
+        self.pre_feedforward_layernorm_2 = RMSNorm(size, eps)
+        self.post_feedforward_layernorm = RMSNorm(size, eps)
+        self.post_feedforward_layernorm_1 = RMSNorm(size, eps)
+        self.post_feedforward_layernorm_2 = RMSNorm(size, eps)
+        self.decoder_scalar = nn.Parameter(torch.ones(1))
+        self.encoder_scalar = nn.Parameter(torch.ones(1))
+
+    def forward(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor], attend: Callable, scalar: Tensor) -> Tensor:
+        attended = self.self_attn(self.input_layernorm(hidden_BTD), rotary, attend)
+        residual = hidden_BTD + self.post_attention_layernorm(attended)
+        dense = self.post_feedforward_layernorm_1(self.mlp(self.pre_feedforward_layernorm(residual)))
+        # The router reads the residual itself, the experts its norm.
+        flat_ND = residual.flatten(0, 1)
+        routed = self.experts(self.pre_feedforward_layernorm_2(flat_ND), *self.router(flat_ND)).view_as(residual)
+        routed = self.post_feedforward_layernorm_2(routed)
+        return (residual + self.post_feedforward_layernorm(dense + routed)) * scalar
+
+
+class SelfConditioning(nn.Module):
+    """Mixes what the previous step expected of each position into the canvas' embeddings, then norms the sum."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.eps = config.rms_norm_eps
+        self.pre_norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.mlp = GatedMLP(config.hidden_size, config.intermediate_size)
+
+    def forward(self, embedded_BLD: Tensor, soft_BLD: Tensor | None) -> Tensor:
+        # A zero signal stays zero through a norm without bias and a gated MLP, so a first step may skip them.
+        if soft_BLD is not None:
+            embedded_BLD = embedded_BLD + self.mlp(self.pre_norm(soft_BLD))
+        return ops.rms_norm(embedded_BLD, None, self.eps)
+
+
+def rotary_frequencies(rotary: RotaryConfig, head_dim: int) -> Tensor:
+    """Inverse frequencies [d/2], float32. Proportional: those of the whole head, the upper part held still at zero."""
+    turning = int(rotary.partial_rotary_factor * head_dim // 2)
+    exponents = torch.arange(0, 2 * turning, 2, dtype=torch.float32) / head_dim
+    frequencies = torch.zeros(head_dim // 2)
+    frequencies[:turning] = 1.0 / rotary.rope_theta**exponents
+    return frequencies / rotary.factor
+
+
+class DiffusionGemma(nn.Module):
+    """The network: embedding, layers, final norm, tied soft-capped head, self-conditioning.
+
+    Raises nothing of its own but UsageError for shapes that do not belong together; token ids are not range-checked.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList([Layer(config, layer) for layer in config.layers])
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.self_conditioning = SelfConditioning(config)
+        self._frequencies: dict[tuple[LayerType, int, torch.device], Tensor] = {}
+        self._scales: dict[torch.dtype, float] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.embed_tokens.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The weights' type, which is also the hidden states'."""
+        return self.embed_tokens.weight.dtype
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Token ids [...] -> embeddings [..., D], times sqrt(D) rounded to the weights' type."""
+        return self.embed_tokens(tokens) * self._embed_scale()
+
+    def expect(self, probabilities: Tensor) -> Tensor:
+        """The expected embedding of distributions over the vocabulary, [..., V] -> [..., D]: self-conditioning's input.
+
+        Exact and dense: the whole vocabulary enters. `decode.head` has the streamed twin.
+        """
+        return probabilities.to(self.dtype) @ self.embed_tokens.weight * self._embed_scale()
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Hidden states [..., D] -> float32 logits [..., V], `c * tanh(x / c)` with c the soft cap."""
+        cap = self.config.final_logit_softcapping
+        return torch.tanh(F.linear(hidden, self.embed_tokens.weight).float() / cap) * cap
+
+    def encode(self, tokens_BT: Tensor, cache: KVCache, lengths: Sequence[int] | None = None) -> Tensor:
+        """Causal pass over clean tokens; appends their keys and values to the cache -> hidden [B, T, D].
+
+        Rows of different lengths are padded on the right and told by `lengths`; the hidden states of padding mean
+        nothing and padding is not committed. Chunks may be encoded one after another with the same result.
+        Raises PromptError when the cache cannot hold the tokens.
+        """
+        batch, count = tokens_BT.shape
+        counts = [count] * batch if lengths is None else list(lengths)
+        if len(counts) != cache.batch_size or batch != cache.batch_size:
+            raise UsageError(f"A cache of {cache.batch_size} rows cannot take {batch} rows of tokens.")
+        cache.require_room(count, scratch=False)
+        held = cache.length
+        positions = self._positions(cache, count)
+        masks = {kind: self._causal_mask(cache, count, kind) for kind in self._kinds()}
+
+        def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            cache.write(index, key, value)
+            kind = self.config.layers[index].layer_type
+            start = self._first_key(kind, cache)
+            return ops.attention(query, *cache.read(index, start, held + count), masks[kind])
+
+        scalars = [layer.encoder_scalar for layer in self._layers()]
+        hidden_BTD = self._run(self.embed(tokens_BT), positions, scalars, attend)
+        cache.commit(counts)
+        return hidden_BTD
+
+    def denoise(
+        self, canvas_BL: Tensor, cache: KVCache, soft_BLD: Tensor | None = None, rows: Tensor | None = None
+    ) -> Tensor:
+        """Bidirectional pass over a canvas that continues each row's cached tokens -> hidden [B, L, D].
+
+        Every canvas position sees the whole canvas; on full layers all cached tokens, on sliding layers the last
+        `sliding_window - 1` of them, the same for every position. `soft_BLD` is the self-conditioning signal
+        (`expect` of the previous step), None at a canvas' first step. With `rows` ([R], int64, ascending) only those
+        canvas positions are computed, the others keep the keys and values of the previous pass -> hidden [B, R, D].
+        The cache's lengths do not change; its scratch is overwritten.
+        """
+        batch, length = canvas_BL.shape
+        if batch != cache.batch_size:
+            raise UsageError(f"A cache of {cache.batch_size} rows cannot take {batch} canvases.")
+        cache.require_room(length, scratch=True)
+        if rows is not None:
+            canvas_BL = canvas_BL[:, rows]
+            soft_BLD = None if soft_BLD is None else soft_BLD[:, rows]
+        positions = self._positions(cache, length)
+        positions = positions if rows is None else positions[:, rows]
+        masks = {kind: self._canvas_mask(cache, length, kind) for kind in self._kinds()}
+
+        def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            cache.write(index, key, value, rows)
+            kind = self.config.layers[index].layer_type
+            start = self._first_key(kind, cache)
+            return ops.attention(query, *cache.read(index, start, cache.length + length), masks[kind])
+
+        scalars = [layer.decoder_scalar for layer in self._layers()]
+        return self._run(self.self_conditioning(self.embed(canvas_BL), soft_BLD), positions, scalars, attend)
+
+    def forward(
+        self,
+        tokens_BT: Tensor,
+        canvas_BL: Tensor,
+        soft_BLD: Tensor | None,
+        positions: Tensor,
+        masks: dict[LayerType, Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """Clean tokens and noised canvases in one pass without a cache -> (hidden [B, T, D], hidden [B, L, D]).
+
+        `positions` is [B, T + L]; each mask, one per layer kind, is boolean [B, 1, T + L, T + L], clean tokens first,
+        True where a row may look. `train.blocks` draws the masks of packed examples.
+        """
+        count = tokens_BT.shape[1]
+        hidden = torch.cat((self.embed(tokens_BT), self.self_conditioning(self.embed(canvas_BL), soft_BLD)), dim=1)
+        is_clean = torch.arange(hidden.shape[1], device=hidden.device)[None, :, None] < count
+
+        def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            return ops.attention(query, key, value, masks[self.config.layers[index].layer_type])
+
+        scalars = [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in self._layers()]
+        hidden = self._run(hidden, positions, scalars, attend)
+        return hidden[:, :count], hidden[:, count:]
+
+    def _run(self, hidden: Tensor, positions_BT: Tensor, scalars: Sequence[Tensor], attend: Attend) -> Tensor:
+        tables: dict[tuple[LayerType, int], tuple[Tensor, Tensor]] = {}
+        for index, (layer, sizes) in enumerate(zip(self._layers(), self.config.layers, strict=True)):
+            key = (sizes.layer_type, sizes.head_dim)
+            if key not in tables:
+                angles = positions_BT[:, None, :, None].float() * self._rotary_frequencies(*key)
+                tables[key] = (angles.cos().to(hidden.dtype), angles.sin().to(hidden.dtype))
+
+            def attend_here(query: Tensor, key: Tensor, value: Tensor, index: int = index) -> Tensor:
+                return attend(index, query, key, value)
+
+            hidden = layer(hidden, tables[key], attend_here, scalars[index].to(hidden.dtype))
+        return self.norm(hidden)
+
+    def _layers(self) -> list[Layer]:
+        return [layer for layer in self.layers if isinstance(layer, Layer)]
+
+    def _kinds(self) -> list[LayerType]:
+        return sorted({layer.layer_type for layer in self.config.layers})
+
+    def _embed_scale(self) -> float:
+        if self.dtype not in self._scales:
+            self._scales[self.dtype] = float(torch.tensor(self.config.hidden_size**0.5).to(self.dtype))
+        return self._scales[self.dtype]
+
+    def _rotary_frequencies(self, kind: LayerType, head_dim: int) -> Tensor:
+        key = (kind, head_dim, self.device)
+        if key not in self._frequencies:
+            self._frequencies[key] = rotary_frequencies(self.config.rotary(kind), head_dim).to(self.device)
+        return self._frequencies[key]
+
+    def _positions(self, cache: KVCache, count: int) -> Tensor:
+        starts = torch.tensor(cache.lengths, device=self.device)
+        return starts[:, None] + torch.arange(count, device=self.device)
+
+    def _first_key(self, kind: LayerType, cache: KVCache) -> int:
+        """The first cached slot that any row's next token can see on this kind of layer."""
+        if kind == "full_attention":
+            return 0
+        return max(0, min(cache.lengths) - (self.config.sliding_window - 1))
+
+    def _causal_mask(self, cache: KVCache, count: int, kind: LayerType) -> Tensor | None:
+        """Query at position p sees keys p - window < k <= p (sliding) or k <= p (full) -> [B or 1, 1, T, S] or None."""
+        start = self._first_key(kind, cache)
+        keys = torch.arange(start, cache.length + count, device=self.device)
+        if count == 1 and cache.uniform:
+            return None
+        lengths = cache.lengths[:1] if cache.uniform else cache.lengths
+        queries = torch.tensor(lengths, device=self.device)[:, None] + torch.arange(count, device=self.device)
+        distance = queries[:, :, None] - keys
+        allowed = distance >= 0
+        if kind == "sliding_attention":
+            allowed &= distance < self.config.sliding_window
+        return allowed[:, None]
+
+    def _canvas_mask(self, cache: KVCache, length: int, kind: LayerType) -> Tensor | None:
+        """A canvas sees its row's cached tokens (sliding: the last window - 1) and itself -> [B, 1, 1, S] or None.
+
+        Rows of one length need no mask: the keys that are read are exactly those.
+        """
+        if cache.uniform:
+            return None
+        start = self._first_key(kind, cache)
+        keys = torch.arange(start, cache.length + length, device=self.device)
+        held = torch.tensor(cache.lengths, device=self.device)[:, None]
+        allowed = keys < held + length
+        if kind == "sliding_attention":
+            allowed &= keys > held - self.config.sliding_window
+        return allowed[:, None, None]

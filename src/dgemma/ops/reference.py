@@ -1,0 +1,86 @@
+"""Plain PyTorch operations: always right, never the fastest.
+
+Shapes: B batch, T query tokens, S keys, D hidden, H query heads, K key heads, d head dim, N tokens of all rows,
+E experts, M expert width. Nothing here mutates its arguments.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def rms_norm(hidden: Tensor, weight: Tensor | None, eps: float) -> Tensor:
+    """Root-mean-square norm over the last dimension, computed in float32; `weight` multiplies directly (no 1 + w)."""
+    wide = hidden.float()
+    normed = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
+    if weight is not None:
+        normed = normed * weight.float()
+    return normed.to(hidden.dtype)
+
+
+def rotate(heads_BHTd: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary embedding with split halves: dimension j turns with dimension j + d/2.
+
+    cos and sin hold one value per frequency, broadcastable to [B, H, T, d/2].
+    """
+    first, second = heads_BHTd.chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+
+
+def attention(query_BHTd: Tensor, key_BKSd: Tensor, value_BKSd: Tensor, mask: Tensor | None) -> Tensor:
+    """Softmax attention with scale 1.0 and grouped queries -> [B, H, T, d].
+
+    `mask` is boolean, True where a query may look, [B or 1, 1, T or 1, S]; None lets every query see every key.
+    The query heads that share a key head are laid out as further query rows of that head, so K and V are read in place
+    instead of being repeated.
+    """
+    batch, num_heads, length, head_dim = query_BHTd.shape
+    num_key_heads = key_BKSd.shape[1]
+    groups = num_heads // num_key_heads
+    if groups > 1:
+        query_BHTd = query_BHTd.reshape(batch, num_key_heads, groups * length, head_dim)
+        if mask is not None and mask.shape[-2] > 1:
+            mask = torch.cat([mask] * groups, dim=-2)
+    attended = F.scaled_dot_product_attention(query_BHTd, key_BKSd, value_BKSd, attn_mask=mask, scale=1.0)
+    return attended.reshape(batch, num_heads, length, head_dim)
+
+
+def gated_mlp(hidden: Tensor, gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    """GeGLU: down(gelu_tanh(gate(x)) * up(x)); weights are [out, in]."""
+    return F.linear(F.gelu(F.linear(hidden, gate), approximate="tanh") * F.linear(hidden, up), down)
+
+
+def route(hidden_ND: Tensor, scale_D: Tensor, weight_ED: Tensor, per_expert_scale_E: Tensor, top_k: int, eps: float):
+    """The router -> (weights [N, k] in the hidden's dtype, expert ids [N, k]).
+
+    Float32 softmax over all experts, the k best renormalised to sum 1, then times the per-expert scale.
+    """
+    normed = rms_norm(hidden_ND, None, eps) * scale_D * hidden_ND.shape[-1] ** -0.5
+    probabilities = F.linear(normed, weight_ED).softmax(-1, dtype=torch.float32)
+    top_weights, top_ids = probabilities.topk(top_k, dim=-1)
+    top_weights = top_weights / top_weights.sum(-1, keepdim=True) * per_expert_scale_E[top_ids]
+    return top_weights.to(hidden_ND.dtype), top_ids
+
+
+def experts(hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up_E2MD: Tensor, down_EDM: Tensor) -> Tensor:
+    """Routed experts: for each expert, its rows are gathered, run and added back with their routing weight."""
+    output = torch.zeros_like(hidden_ND)
+    for expert in ids_Nk.unique().tolist():
+        row, slot = (ids_Nk == expert).nonzero(as_tuple=True)
+        gate, up = F.linear(hidden_ND[row], gate_up_E2MD[expert]).chunk(2, dim=-1)
+        out = F.linear(F.gelu(gate, approximate="tanh") * up, down_EDM[expert])
+        output.index_add_(0, row, (out * weights_Nk[row, slot, None]).to(output.dtype))
+    return output
+
+
+def experts_dense(hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up_E2MD: Tensor, down_EDM: Tensor) -> Tensor:
+    """The same result with every expert run on every row: two matrix products, no gathering.
+
+    Pays where experts are few and small (the embedded model, its training); the cost grows with E instead of k.
+    """
+    num_experts, double_width, _ = gate_up_E2MD.shape
+    width = double_width // 2
+    spread_NE = hidden_ND.new_zeros(hidden_ND.shape[0], num_experts).scatter(1, ids_Nk, weights_Nk)
+    gate_up = F.linear(hidden_ND, gate_up_E2MD.flatten(0, 1)).unflatten(-1, (num_experts, 2, width))
+    inner_NEM = F.gelu(gate_up[:, :, 0], approximate="tanh") * gate_up[:, :, 1] * spread_NE[:, :, None].to(gate_up.dtype)
+    return F.linear(inner_NEM.flatten(1), down_EDM.transpose(0, 1).flatten(1)).to(hidden_ND.dtype)

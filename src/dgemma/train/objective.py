@@ -1,0 +1,112 @@
+"""The training objective: corruption of canvases, self-conditioning, and the two cross-entropies.
+
+t is drawn per row of canvases; each canvas token is replaced with probability t by a uniform vocabulary id; the loss is
+plain cross-entropy over all canvas tokens, corrupted or not, plus the encoder's next-token cross-entropy (arXiv
+2608.00146, supervised stage). Knows nothing of optimisers or files.
+
+Shapes: B rows, T clean slots, S canvas slots, N = T + S, V vocabulary, D hidden.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dgemma.config import LayerType
+from dgemma.model import DiffusionGemma
+from dgemma.train.blocks import PackedBatch, block_mask
+from dgemma.train.recipe import ObjectiveRecipe
+
+Forward = Callable[..., tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """The loss to minimise and its parts, in nats per token; the parts are detached."""
+
+    total: Tensor
+    clean: Tensor
+    corrupted: Tensor
+    encoder: Tensor
+
+
+def make_masks(network: DiffusionGemma, batch: PackedBatch) -> dict[LayerType, Tensor]:
+    """The masks of both layer kinds; one tensor for both when the window covers every position."""
+    full = block_mask(batch, None)
+    window = network.config.sliding_window
+    sliding = full if int(batch.positions_BN.max()) < window else block_mask(batch, window)
+    return {"full_attention": full, "sliding_attention": sliding}
+
+
+def corrupt(batch: PackedBatch, vocab_size: int, recipe: ObjectiveRecipe, generator: torch.Generator) -> Tensor:
+    """Noised canvases [B, S]; t is one per example (its canvases share it), 1 with probability `full_noise`."""
+    rows, slots = batch.targets_BS.shape
+    owners_BS = batch.owner_BN[:, -slots:].clamp(min=0)
+    most = int(owners_BS.max()) + 1
+    level = recipe.noise_floor + (1 - recipe.noise_floor) * torch.rand(rows, most, generator=generator)
+    level[torch.rand(rows, most, generator=generator) < recipe.full_noise] = 1.0
+    t_BS = level.gather(1, owners_BS)
+    noise_BS = torch.randint(vocab_size, (rows, slots), generator=generator)
+    return torch.where(torch.rand(rows, slots, generator=generator) < t_BS, noise_BS, batch.targets_BS)
+
+
+def losses(
+    network: DiffusionGemma,
+    forward: Forward,
+    batch: PackedBatch,
+    recipe: ObjectiveRecipe,
+    generator: torch.Generator,
+) -> Losses:
+    """One batch's losses. `forward` is `network.forward` or a compiled twin; `generator` is on the CPU.
+
+    The first rows (a share of `self_conditioning`, rounded) see the expectation of a pass without gradient, the others
+    a true zero; which examples these are is random since packing is.
+    """
+    vocab_size = network.config.vocab_size
+    masks = make_masks(network, batch)
+    noised_BS = corrupt(batch, vocab_size, recipe, generator)
+    conditioned = round(recipe.self_conditioning * len(noised_BS))
+    soft_BSD = torch.zeros(*noised_BS.shape, network.config.hidden_size)
+    if conditioned:
+        low, high = recipe.temperature
+        temperature = low + (high - low) * torch.rand(conditioned, 1, 1, generator=generator)
+        with torch.no_grad():
+            part = {kind: mask[:conditioned] for kind, mask in masks.items()}
+            _, hidden = forward(
+                batch.tokens_BT[:conditioned],
+                noised_BS[:conditioned],
+                soft_BSD[:conditioned],
+                batch.positions_BN[:conditioned],
+                part,
+            )
+            soft_BSD[:conditioned] = network.expect((network.logits(hidden) / temperature).softmax(-1)).float()
+    clean_hidden, canvas_hidden = forward(batch.tokens_BT, noised_BS, soft_BSD, batch.positions_BN, masks)
+    return _combine(network, batch, noised_BS, clean_hidden, canvas_hidden, recipe)
+
+
+def _combine(network, batch: PackedBatch, noised_BS: Tensor, clean_hidden: Tensor, canvas_hidden: Tensor, recipe) -> Losses:
+    slots = noised_BS.shape[1]
+    used_BS = batch.owner_BN[:, -slots:] >= 0
+    canvas_nll = F.cross_entropy(network.logits(canvas_hidden[used_BS]), batch.targets_BS[used_BS], reduction="none")
+    was_clean = (noised_BS == batch.targets_BS)[used_BS]
+
+    owner_BT = batch.owner_BN[:, :-slots]
+    follows_BT = (owner_BT[:, 1:] == owner_BT[:, :-1]) & (owner_BT[:, 1:] >= 0)
+    next_nll = F.cross_entropy(
+        network.logits(clean_hidden[:, :-1][follows_BT]), batch.tokens_BT[:, 1:][follows_BT], reduction="none"
+    )
+    weight = torch.where(batch.answer_BT[:, 1:][follows_BT], 1.0, recipe.prompt_weight)
+    encoder = (next_nll * weight).sum() / weight.sum()
+    is_answer = batch.answer_BT[:, 1:][follows_BT]
+    return Losses(
+        total=canvas_nll.mean() + recipe.encoder_weight * encoder,
+        clean=_mean(canvas_nll.detach(), was_clean),
+        corrupted=_mean(canvas_nll.detach(), ~was_clean),
+        encoder=_mean(next_nll.detach(), is_answer),
+    )
+
+
+def _mean(values: Tensor, where: Tensor) -> Tensor:
+    return (values * where).sum() / where.sum().clamp(min=1)

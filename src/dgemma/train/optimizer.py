@@ -1,0 +1,78 @@
+"""The optimiser: Muon for weight matrices, AdamW for everything else, one learning-rate schedule for both.
+
+Muon (Jordan et al. 2024) replaces a matrix's momentum by the nearest orthogonal matrix, found with five Newton-Schulz
+iterations. Matrices of one shape are stacked and iterated together, experts included, which a per-matrix loop
+(`torch.optim.Muon`, the oracle of the test) cannot do: a model of many small matrices steps several times faster.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dgemma.train.recipe import OptimizerRecipe
+
+_NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+
+
+def orthogonalise(matrices_KMN: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The nearest semi-orthogonal matrix of each of K matrices, approximately (singular values in about 0.7 .. 1.2)."""
+    a, b, c = _NEWTON_SCHULZ
+    x = matrices_KMN.to(dtype)
+    tall = x.shape[-2] > x.shape[-1]
+    x = x.mT if tall else x
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(5):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    return (x.mT if tall else x).to(matrices_KMN.dtype)
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, orthogonalised, times `lr * sqrt(max(1, rows / columns))`. Three-dimensional weights are stacks."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, momentum: float, dtype: torch.dtype) -> None:
+        super().__init__(parameters, {"lr": lr, "momentum": momentum})
+        self.dtype = dtype
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        for group in self.param_groups:
+            shapes: dict[tuple[int, int], list[nn.Parameter]] = defaultdict(list)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    shapes[(parameter.shape[-2], parameter.shape[-1])].append(parameter)
+            for (rows, columns), parameters in shapes.items():
+                updates = [self._momentum(p, group["momentum"]).reshape(-1, rows, columns) for p in parameters]
+                update = orthogonalise(torch.cat(updates), self.dtype)
+                scale = group["lr"] * max(1.0, rows / columns) ** 0.5
+                for parameter, part in zip(parameters, update.split([len(u) for u in updates]), strict=True):
+                    parameter.add_(part.view_as(parameter), alpha=-scale)
+
+    def _momentum(self, parameter: nn.Parameter, momentum: float) -> Tensor:
+        assert parameter.grad is not None
+        state = self.state[parameter]
+        buffer = state.setdefault("momentum_buffer", torch.zeros_like(parameter))
+        buffer.lerp_(parameter.grad, 1 - momentum)
+        return parameter.grad.lerp(buffer, momentum)
+
+
+def make_optimizers(network: nn.Module, recipe: OptimizerRecipe, dtype: torch.dtype) -> list[torch.optim.Optimizer]:
+    """[Muon over the matrices, AdamW over embedding, router, norms and scalars]."""
+    matrices, others = [], []
+    for name, parameter in network.named_parameters():
+        is_matrix = parameter.ndim >= 2 and "embed_tokens" not in name and "router" not in name
+        (matrices if is_matrix else others).append(parameter)
+    return [
+        Muon(matrices, lr=recipe.matrix_lr, momentum=recipe.momentum, dtype=dtype),
+        torch.optim.AdamW(others, lr=recipe.lr, betas=recipe.betas, weight_decay=recipe.weight_decay, fused=True),
+    ]
+
+
+def learning_rate_factor(step: int, steps: int, recipe: OptimizerRecipe) -> float:
+    """Linear warm-up, plateau, linear decay to zero over the last `decay_steps` of `steps`."""
+    warm = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
+    cool = min(1.0, (steps - step) / max(1, recipe.decay_steps))
+    return max(0.0, min(warm, cool))

@@ -1,0 +1,151 @@
+"""A training recipe: one TOML file that fixes the model's sizes, the data mix, the objective, the optimiser and the run.
+
+Everything that decides the result is in here, so a recipe and its seed reproduce a run. Knows nothing of tensors.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from dgemma.config import LayerConfig, LayerType, ModelConfig
+from dgemma.errors import DataError
+
+_KINDS: dict[str, LayerType] = {"s": "sliding_attention", "f": "full_attention"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRecipe:
+    """Sizes of the network. `pattern` has one letter a layer: s for sliding, f for full attention."""
+
+    vocab_size: int = 2048
+    hidden_size: int = 256
+    intermediate_size: int = 512
+    pattern: str = "ssfssf"
+    num_attention_heads: int = 8
+    head_dim: int = 32
+    num_key_value_heads: int = 4
+    global_head_dim: int = 64
+    num_global_key_value_heads: int = 2
+    num_experts: int = 4
+    top_k_experts: int = 2
+    moe_intermediate_size: int = 192
+    sliding_window: int = 512
+    canvas_length: int = 64
+    max_position_embeddings: int = 4096
+
+    def config(self) -> ModelConfig:
+        """The network's configuration."""
+        layers = tuple(
+            LayerConfig(
+                layer_type=_KINDS[letter],
+                head_dim=self.head_dim if letter == "s" else self.global_head_dim,
+                num_key_value_heads=self.num_key_value_heads if letter == "s" else self.num_global_key_value_heads,
+            )
+            for letter in self.pattern
+        )
+        own = {"pattern", "head_dim", "num_key_value_heads", "global_head_dim", "num_global_key_value_heads"}
+        sizes = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in own}
+        return ModelConfig(layers=layers, **sizes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataRecipe:
+    """What is trained on: weights of the tasks, and how examples are packed into rows.
+
+    A row holds `clean_length` clean tokens and `canvas_slots` canvas tokens of several whole examples. Each example
+    draws its canvas length from `canvas_lengths` with weights that favour the lengths near its answer's.
+    """
+
+    tasks: Mapping[str, float] = field(default_factory=lambda: {"extract": 1.0})
+    batch_rows: int = 8
+    clean_length: int = 640
+    canvas_slots: int = 384
+    canvas_lengths: tuple[int, ...] = (8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveRecipe:
+    """The loss: diffusion cross-entropy plus the encoder's next-token cross-entropy (model card, arXiv 2608.00146).
+
+    noise_floor, full_noise  t is 1 with probability `full_noise`, else uniform in (noise_floor, 1)
+    self_conditioning        share of the rows whose canvases see the expectation of a first pass without gradient
+    temperature              range from which the expectation's temperature is drawn, as the sampler will use it
+    prompt_weight            weight of next-token loss on prompt tokens; answers count 1
+    """
+
+    noise_floor: float = 0.0
+    full_noise: float = 0.15
+    self_conditioning: float = 0.5
+    temperature: tuple[float, float] = (0.4, 1.0)
+    encoder_weight: float = 1.0
+    prompt_weight: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerRecipe:
+    """Muon for the matrices, AdamW for the rest; warm-up, plateau, linear decay to zero over the last steps."""
+
+    matrix_lr: float = 0.02
+    lr: float = 2e-3
+    betas: tuple[float, float] = (0.9, 0.98)
+    momentum: float = 0.95
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    warmup_steps: int = 100
+    decay_steps: int = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecipe:
+    """Length, precision and rhythm of the run. `compile` needs a C compiler; precision `auto` measures bfloat16."""
+
+    steps: int = 4000
+    seed: int = 1
+    device: Literal["cpu", "cuda"] = "cpu"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    compile: bool = False
+    log_every: int = 20
+    evaluate_every: int = 250
+    save_every_minutes: float = 5.0
+    held_out_rows: int = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The whole of a recipe file."""
+
+    model: ModelRecipe = field(default_factory=ModelRecipe)
+    data: DataRecipe = field(default_factory=DataRecipe)
+    objective: ObjectiveRecipe = field(default_factory=ObjectiveRecipe)
+    optimizer: OptimizerRecipe = field(default_factory=OptimizerRecipe)
+    run: RunRecipe = field(default_factory=RunRecipe)
+
+
+def read_recipe(path: str | Path, **run_overrides: Any) -> Recipe:
+    """Reads a recipe file; `run_overrides` replace entries of its [run] table.
+
+    Raises DataError for a file that is missing or not TOML, and for a table or key that no recipe has.
+    """
+    try:
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"The recipe {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"The recipe {path} is not valid TOML: {error}.") from error
+    tables = {item.name: item.default_factory for item in fields(Recipe)}
+    for name in document:
+        if name not in tables:
+            raise DataError(f"The recipe {path} has an unknown table [{name}]; known: {', '.join(tables)}.")
+    document.setdefault("run", {}).update({key: value for key, value in run_overrides.items() if value is not None})
+    parts = {name: _table(table, document.get(name, {}), name, path) for name, table in tables.items()}  # pyright: ignore
+    return Recipe(**parts)
+
+
+def _table(kind: Any, values: dict[str, Any], name: str, path: str | Path) -> Any:
+    known = {item.name for item in fields(kind)}
+    for key in values:
+        if key not in known:
+            raise DataError(f"The recipe {path} has an unknown key {key} in [{name}]; known: {', '.join(sorted(known))}.")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

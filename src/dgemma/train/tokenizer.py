@@ -1,0 +1,77 @@
+"""Training of the byte-level BPE vocabulary that the embedded model uses.
+
+Promises a `tokenizer.json` that encodes every text and gives it back exactly, with Gemma's special tokens under fixed low
+ids, each digit and each newline a token of its own, and the 256 bytes always present.
+Does not know where the texts come from or what a model does with the ids.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+import tokenizers
+from tokenizers import decoders, models, pre_tokenizers, trainers
+
+from dgemma.errors import DataError
+from dgemma.tokenizer import BOS, EOS, PAD, SPECIAL_TOKENS, UNK
+
+# In order: English contractions; a word with the space before it; one digit; one newline; a run of punctuation with the
+# space before it; white space, of which the last space is left to the word that follows.
+WORD_PATTERN = (
+    r"'(?:[sdmt]|ll|ve|re)(?!\p{L})"
+    r"| ?[\p{L}\p{M}]+"
+    r"|\p{N}"
+    r"|\n"
+    r"| ?[^\s\p{L}\p{M}\p{N}]+"
+    r"|[^\S\n]+(?![\S])"
+    r"|[^\S\n]+"
+)
+SMALLEST_VOCABULARY = 256 + len(SPECIAL_TOKENS)
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> tokenizers.Tokenizer:
+    """Learn a vocabulary of `vocab_size` tokens, fewer when the texts hold too few different words.
+
+    Names of special tokens in the texts separate what stands around them and are not learnt from.
+    """
+    if vocab_size < SMALLEST_VOCABULARY:
+        raise DataError(
+            f"A vocabulary of {vocab_size} tokens is too small: the bytes and special tokens alone are "
+            f"{SMALLEST_VOCABULARY}. Ask for more."
+        )
+    tokenizer = tokenizers.Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(tokenizers.Regex(WORD_PATTERN), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_without_special_names(texts), trainer=trainer)
+    return tokenizer
+
+
+def tokenizer_config() -> dict[str, object]:
+    """The content of `tokenizer_config.json` with which transformers loads the folder."""
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": BOS,
+        "eos_token": EOS,
+        "pad_token": PAD,
+        "unk_token": UNK,
+        "extra_special_tokens": [name for name in SPECIAL_TOKENS if name not in (BOS, EOS, PAD, UNK)],
+        "clean_up_tokenization_spaces": False,
+        "add_bos_token": False,
+        "add_eos_token": False,
+    }
+
+
+def _without_special_names(texts: Iterable[str]) -> Iterator[str]:
+    names = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
+    for text in texts:
+        yield from filter(None, names.split(text))

@@ -1,0 +1,254 @@
+"""The training loop: resumable, deterministic by seed, keeping the best checkpoint by held-out loss.
+
+    out/last.pt        weights, optimiser state and step, replaced every few minutes
+    out/best/          the model folder with the lowest held-out loss so far
+    out/tokenizer.json the vocabulary, made at the first start
+    out/metrics.jsonl  one line per log and per evaluation
+
+Knows nothing of the command line; progress goes to the `report` callback.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import tokenizers
+import torch
+from torch import nn
+
+from dgemma.checkpoint import LoadedModel, save_model
+from dgemma.checkpoint.safetensors import replacing, write_json
+from dgemma.config import SamplerConfig
+from dgemma.errors import DataError, OutputError
+from dgemma.evals.example import NO_TEXTS, Texts
+from dgemma.evals.tasks import TASKS
+from dgemma.model import DiffusionGemma, RMSNorm
+from dgemma.tokenizer import Tokenizer
+from dgemma.train.data import BatchStream
+from dgemma.train.objective import Losses, losses
+from dgemma.train.optimizer import learning_rate_factor, make_optimizers
+from dgemma.train.recipe import Recipe
+from dgemma.train.texts import load_texts
+from dgemma.train.tokenizer import tokenizer_config, train_tokenizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What `report` receives; losses in nats per token, `held_out` only after an evaluation."""
+
+    step: int
+    steps: int
+    clean: float
+    corrupted: float
+    encoder: float
+    tokens_per_second: float
+    seconds_left: float
+    held_out: float | None = None
+
+
+def initialise(network: DiffusionGemma, seed: int) -> None:
+    """Fresh weights: embeddings of unit norm after their scaling, matrices of 1/sqrt(fan in), gentle residual norms."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if parameter.ndim >= 2:
+                size = network.config.hidden_size if "embed_tokens" in name else parameter.shape[-1]
+                parameter.normal_(0.0, size**-0.5, generator=generator)
+        for name, module in network.named_modules():
+            if isinstance(module, RMSNorm) and name.endswith(("q_norm", "k_norm")):
+                # The attention scale is 1, so the norms carry the usual 1 / sqrt(head_dim), somewhat sharper.
+                module.weight.fill_((2.0 / module.weight.numel() ** 0.5) ** 0.5)
+            elif isinstance(module, RMSNorm) and name.endswith(("post_attention_layernorm", "post_feedforward_layernorm")):
+                module.weight.fill_(0.5)
+
+
+def train(recipe: Recipe, data: str | Path | None, out: str | Path, report: Callable[[Progress], None]) -> Path:
+    """Trains by `recipe` into the folder `out`, resuming what lies there -> the folder of the best checkpoint.
+
+    `data` is a folder of natural text (see `train.texts`); None trains on the generators alone.
+    Raises DataError for unusable data or state, OutputError when `out` cannot be written.
+    """
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+    texts, held_out = (NO_TEXTS, NO_TEXTS) if data is None else load_texts(data)
+    tokenizer = _tokenizer(folder / "tokenizer.json", recipe, texts)
+    return Trainer(recipe, tokenizer, texts, held_out, folder).run(report)
+
+
+class Trainer:
+    """State of one run; `run` goes on to the recipe's last step."""
+
+    def __init__(self, recipe: Recipe, tokenizer: Tokenizer, texts: Texts, held_out: Texts, folder: Path) -> None:
+        self.recipe, self.tokenizer, self.folder = recipe, tokenizer, folder
+        config = recipe.model.config()
+        if tokenizer.vocab_size > config.vocab_size:
+            raise DataError(f"The tokenizer in {folder} has more entries than the recipe's vocab_size.")
+        self.network = DiffusionGemma(config)
+        initialise(self.network, recipe.run.seed)
+        self.dtype = torch.bfloat16 if use_bfloat16(recipe.run.precision) else torch.float32
+        self.optimizers = make_optimizers(self.network, recipe.optimizer, self.dtype)
+        self.forward: Any = self.network.forward
+        if recipe.run.compile:
+            self.forward = torch.compile(self.network.forward, dynamic=False)
+        self.stream = BatchStream(recipe.data, tokenizer, texts, recipe.run.seed)
+        self.held_out = BatchStream(recipe.data, tokenizer, held_out, recipe.run.seed, split="eval")
+        self.step, self.best = 0, math.inf
+        self._restore()
+
+    def run(self, report: Callable[[Progress], None]) -> Path:
+        run = self.recipe.run
+        saved = logged = time.monotonic()
+        tokens, window = 0, []
+        while self.step < run.steps:
+            slots, parts = self._one_step()
+            tokens, window = tokens + slots, [*window, parts]
+            now = time.monotonic()
+            evaluate = self.step % run.evaluate_every == 0 or self.step == run.steps
+            if self.step % run.log_every == 0 or evaluate:
+                speed = tokens / (now - logged)
+                left = (run.steps - self.step) * (now - logged) / len(window)
+                held_out = self.evaluate() if evaluate else None
+                progress = self._progress(window, speed, left, held_out)
+                self._log(progress)
+                report(progress)
+                tokens, window, logged = 0, [], time.monotonic()
+            if now - saved > 60 * run.save_every_minutes or self.step == run.steps:
+                self._save()
+                saved = time.monotonic()
+        return self.folder / "best"
+
+    def evaluate(self) -> float:
+        """Held-out loss: mean of the canvas and the encoder's answer loss over fixed batches with fixed noise."""
+        generator = torch.Generator().manual_seed(20_000)
+        rows = self.recipe.data.batch_rows
+        batches = max(1, self.recipe.run.held_out_rows // rows)
+        total = 0.0
+        with torch.no_grad(), self._precision():
+            for number in range(batches):
+                parts = losses(self.network, self.forward, self.held_out.batch(number), self.recipe.objective, generator)
+                total += float(parts.total) / batches
+        if total < self.best:
+            self.best = total
+            self._save_best()
+        return total
+
+    def _one_step(self) -> tuple[int, Losses]:
+        run, recipe = self.recipe.run, self.recipe.optimizer
+        factor = learning_rate_factor(self.step, run.steps, recipe)
+        for optimizer, base in zip(self.optimizers, (recipe.matrix_lr, recipe.lr), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = base * factor
+        batch = self.stream.batch(self.step)
+        generator = torch.Generator().manual_seed(run.seed * 1_000_003 + self.step)
+        with self._precision():
+            parts = losses(self.network, self.forward, batch, self.recipe.objective, generator)
+        parts.total.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        return int((batch.owner_BN >= 0).sum()), parts
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+
+    def _progress(self, window: list[Losses], speed: float, left: float, held_out: float | None) -> Progress:
+        def mean(name: str) -> float:
+            return sum(float(getattr(parts, name)) for parts in window) / len(window)
+
+        return Progress(
+            step=self.step,
+            steps=self.recipe.run.steps,
+            clean=mean("clean"),
+            corrupted=mean("corrupted"),
+            encoder=mean("encoder"),
+            tokens_per_second=speed,
+            seconds_left=left,
+            held_out=held_out,
+        )
+
+    def _log(self, progress: Progress) -> None:
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({name: value for name, value in vars(progress).items() if value is not None}) + "\n")
+
+    def _save(self) -> None:
+        state = {
+            "step": self.step,
+            "best": self.best,
+            "network": self.network.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+        with replacing(self.folder / "last.pt") as temporary:
+            torch.save(state, temporary)
+
+    def _save_best(self) -> None:
+        turn = self.tokenizer.special_id("<turn|>")
+        eos = (self.tokenizer.eos_id, turn)
+        sampler = SamplerConfig(eos_token_ids=eos)
+        template = Path(__file__).parents[1] / "tiny" / "chat_template.jinja"
+        model = LoadedModel(
+            config=self.network.config,
+            network=self.network,
+            sampler=sampler,
+            tokenizer=self.tokenizer,
+            chat_template=template.read_text(encoding="utf-8") if template.is_file() else None,
+        )
+        save_model(model, self.folder / "best", dtype=torch.bfloat16)
+        write_json(tokenizer_config(), self.folder / "best" / "tokenizer_config.json")
+
+    def _restore(self) -> None:
+        path = self.folder / "last.pt"
+        if not path.is_file():
+            return
+        try:
+            state = torch.load(path, weights_only=True)
+            self.network.load_state_dict(state["network"])
+            for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
+        except (RuntimeError, KeyError, EOFError, ValueError, OSError) as error:
+            raise DataError(f"{path} does not belong to this recipe or is damaged; choose another folder.") from error
+        self.step, self.best = state["step"], state["best"]
+
+
+def use_bfloat16(precision: str) -> bool:
+    """Whether matrix products run in bfloat16; `auto` times one against float32 and takes the clearly faster."""
+    if precision != "auto":
+        return precision == "bfloat16"
+    seconds = []
+    for dtype in (torch.float32, torch.bfloat16):
+        a = torch.randn(1024, 512, dtype=dtype)
+        b = torch.randn(512, 512, dtype=dtype)
+        a @ b
+        start = time.perf_counter()
+        for _ in range(10):
+            a @ b
+        seconds.append(time.perf_counter() - start)
+    return seconds[1] < 0.7 * seconds[0]
+
+
+def _tokenizer(path: Path, recipe: Recipe, texts: Texts) -> Tokenizer:
+    if not path.is_file():
+        backend: tokenizers.Tokenizer = train_tokenizer(_sample(recipe, texts), recipe.model.vocab_size)
+        with replacing(path) as temporary:
+            backend.save(str(temporary))
+    return Tokenizer.from_file(path)
+
+
+def _sample(recipe: Recipe, texts: Texts, count: int = 40_000) -> Iterator[str]:
+    """Text as the tasks show it, for the vocabulary."""
+    random = Random(f"{recipe.run.seed}/vocabulary")
+    names, weights = zip(*recipe.data.tasks.items(), strict=True)
+    for _ in range(count):
+        example = TASKS[random.choices(names, weights)[0]].generate(random, "train", texts)
+        yield example.prompt
+        yield example.answer
+    yield from texts.sentences[: count // 2]

@@ -1,0 +1,131 @@
+"""The math task: every shown equation is true, leads to the answer and uses the problem's numbers; splits are apart."""
+
+import re
+from fractions import Fraction
+from random import Random
+
+import pytest
+
+from dgemma.evals.example import Example, Split, Texts
+from dgemma.evals.tasks import arithmetic
+from dgemma.evals.tasks import arithmetic_templates as words
+
+ANSWER = re.compile(r"(?:\d+ [-+*/] \d+ = \d+\. ){1,3}The answer is \d+\.")
+STEP = re.compile(r"(\d+) ([-+*/]) (\d+) = (\d+)\.")
+CLIPS = (
+    "Natalia sold clips to 48 of her friends in April, and half as many in May. How many clips did she sell?",
+    "In May she sold 48/2 = <<48/2=24>>24 clips.\nIn all 48+24 = <<48+24=72>>72 clips.\n#### 72",
+)
+
+
+def draw(split: Split, number: int, texts: Texts | None = None, kind: str | None = None) -> list[Example]:
+    random = Random(f"{split} {kind}")
+    return [arithmetic.generate(random, split, texts or Texts(), kind) for _ in range(number)]
+
+
+def check_working(example: Example) -> None:
+    """Recomputes the answer in exact fractions, with nothing but the text of the example."""
+    assert ANSWER.fullmatch(example.answer), example
+    steps = STEP.findall(example.answer)
+    for left, operator, right, result in steps:
+        first, second = Fraction(left), Fraction(right)
+        value = {"+": first + second, "-": first - second, "*": first * second, "/": first / second}[operator]
+        assert value == Fraction(result), example
+    assert example.answer.endswith(f"The answer is {steps[-1][3]}."), example
+    for place, (*_, result) in enumerate(steps[:-1]):
+        assert any(result in (later[0], later[2]) for later in steps[place + 1 :]), f"{result} leads nowhere: {example}"
+
+
+@pytest.mark.parametrize("kind", ["plain", "one-step", "multi-step"])
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_working_is_true(kind: str, split: Split) -> None:
+    for example in draw(split, 1000, kind=kind):
+        check_working(example)
+        assert example.kind == kind
+        assert arithmetic.is_correct(example, example.answer)
+        assert "{" not in example.prompt
+        assert "\n" not in example.prompt
+
+
+def test_problem_uses_all_its_numbers() -> None:
+    for example in draw("train", 500, kind="one-step"):
+        used = {term for step in STEP.findall(example.answer) for term in (step[0], step[2])}
+        assert set(re.findall(r"\d+", example.prompt)) <= used, example
+
+
+def test_plain_sums_agree_with_python() -> None:
+    for split in ("train", "eval"):
+        for example in draw(split, 500, kind="plain"):
+            asked = example.prompt
+            for sign, word in words.OPERATION_WORDS.items():
+                asked = asked.replace(f" {word} ", f" {sign} ")
+            asked = max(re.findall(r"[\d +*/-]+", asked.replace(" x ", " * ")), key=len)
+            assert Fraction(eval(asked)) == Fraction(example.answer.split()[-1].rstrip(".")), example
+
+
+def test_splits_share_nothing_but_nouns() -> None:
+    def sentences(text: str) -> set[str]:
+        return {line.split(" | ")[1] for line in text.strip().splitlines()}
+
+    assert not sentences(words.TRAIN_PROBLEMS) & sentences(words.EVAL_PROBLEMS)
+    for table in (words.PREFIXES, words.SUFFIXES, words.PLAIN_REQUESTS):
+        assert not set(table["train"]) & set(table["eval"])
+    train_names, eval_names = (set(" ".join(words.NAMES[split]).split()) for split in ("train", "eval"))
+    assert not train_names & eval_names
+    assert len(sentences(words.TRAIN_PROBLEMS)) >= 60
+    assert len(sentences(words.EVAL_PROBLEMS)) >= 10
+
+
+def test_the_same_seed_gives_the_same_examples() -> None:
+    assert draw("train", 50) == draw("train", 50)
+    assert draw("train", 50) != draw("eval", 50)
+
+
+def test_word_problems_from_texts_take_our_style() -> None:
+    texts = Texts(word_problems=(CLIPS,))
+    example = draw("train", 1, texts, "gsm8k")[0]
+    assert CLIPS[0] in example.prompt
+    assert example.answer == "48 / 2 = 24. 48 + 24 = 72. The answer is 72."
+    kinds = {each.kind for each in draw("train", 400, texts)}
+    assert kinds == set(arithmetic.KINDS)
+
+
+@pytest.mark.parametrize(
+    "worked",
+    [
+        "<<48/2=24>>24\n#### 25",  # ends in another number
+        "<<48/2=25>>25\n#### 25",  # false
+        "<<0.5*48=24>>24\n#### 24",  # not whole
+        "<<48-2-2=44>>44\n#### 44",  # two operations in one
+        "<<48/2=24>>24\n<<48+48=96>>96\n#### 96",  # the first result leads nowhere
+        "<<77+48=125>>125\n#### 125",  # 77 is nowhere in the question
+        "The answer is\n#### 72",  # no working
+    ],
+)
+def test_unclean_working_is_left_out(worked: str) -> None:
+    with pytest.raises(ValueError, match="needs word problems"):
+        draw("train", 1, Texts(word_problems=((CLIPS[0], worked),)), "gsm8k")
+
+
+@pytest.mark.parametrize(
+    ("reply", "right"),
+    [
+        ("12 + 7 = 19. 19 - 5 = 14. The answer is 14.", True),
+        ("14", True),
+        ("It is 14.0, I think.", True),
+        ("The answer is 15.", False),
+        ("14 or 15", False),
+        ("The answer is -14.", False),
+        ("The answer is 1,014.", False),
+        ("fourteen", False),
+        ("", False),
+    ],
+)
+def test_is_correct_reads_the_last_number(reply: str, right: bool) -> None:
+    example = Example(task="math", prompt="?", answer="12 + 7 = 19. 19 - 5 = 14. The answer is 14.")
+    assert arithmetic.is_correct(example, reply) is right
+
+
+def test_unknown_kind() -> None:
+    with pytest.raises(ValueError, match="one-step"):
+        arithmetic.generate(Random(1), "train", kind="calculus")

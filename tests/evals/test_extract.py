@@ -1,0 +1,84 @@
+"""The extraction task: what its examples promise, and that the eval split shows what training never does."""
+
+import json
+from random import Random
+
+import pytest
+
+from dgemma.evals.example import Example, Split
+from dgemma.evals.tasks import extract, extract_domain, extract_requests, words
+from dgemma.evals.tasks.extract_domain import expand
+from dgemma.evals.tasks.extract_fillers import FILLERS, HELD_OUT_FILLERS
+
+SPLITS: tuple[Split, ...] = ("train", "eval")
+
+
+def examples(split: Split, count: int = 2000) -> list[Example]:
+    random = Random(11)
+    return [extract.generate(random, split) for _ in range(count)]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_seed_gives_the_same_examples(split: Split) -> None:
+    assert examples(split, 50) == examples(split, 50)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_values_and_keys_stand_in_the_prompt(split: Split) -> None:
+    for example in examples(split):
+        answer = json.loads(example.answer)
+        assert 1 <= len(answer) <= 6
+        assert example.answer == json.dumps(answer, ensure_ascii=False)
+        assert len(example.prompt) <= 420 and len(example.answer) <= 200
+        assert len(set(answer.values())) == len(answer)
+        for key, value in answer.items():
+            assert key in example.prompt
+            assert isinstance(value, str) and value and value in example.prompt
+        assert not any(mark in example.prompt for mark in ("{keys}", "{things}", "{text}", "{request}", "{key}"))
+
+
+def test_kinds_are_many() -> None:
+    kinds = [example.kind for example in examples("train", 6000)]
+    assert len(set(kinds)) >= 20
+    assert 0.1 < kinds.count("record") / len(kinds) < 0.2
+
+
+def test_the_splits_share_no_phrasing_and_no_sentence() -> None:
+    assert not set(extract_requests.CLAUSES) & set(extract_requests.HELD_OUT_CLAUSES)
+    assert not set(extract_requests.LAYOUTS) & set(extract_requests.HELD_OUT_LAYOUTS)
+    assert not set(FILLERS) & set(HELD_OUT_FILLERS)
+    train_clauses = {expand(clause, Random(seed)) for clause in extract_requests.CLAUSES for seed in range(50)}
+    assert not train_clauses & {expand(clause, Random(0)) for clause in extract_requests.HELD_OUT_CLAUSES}
+    for domain in extract.DOMAINS:
+        assert domain.leads and domain.held_out_leads
+        assert not set(domain.leads) & set(domain.held_out_leads)
+        assert not set(domain.follows) & set(domain.held_out_follows)
+        for field in domain.fields.values():
+            assert not set(field.keys) & set(field.held_out_keys)
+
+
+def test_training_draws_no_held_out_word() -> None:
+    random = Random(3)
+    for entries in (words.FIRST_NAMES, words.CITIES, words.PRODUCTS, words.JOBS, words.ANIMALS):
+        assert entries.held_out and not set(entries.train) & set(entries.held_out)
+        assert not {entries.draw(random, "train") for _ in range(500)} & set(entries.held_out)
+        share = sum(entries.draw(random, "eval") in entries.held_out for _ in range(1000)) / 1000
+        assert 0.4 < share < 0.6
+
+
+def test_replies_are_read_as_json() -> None:
+    example = Example(task="extract", prompt="", answer='{"name": "Anna Lee", "age": "31"}')
+    assert extract.is_correct(example, '{"age": "31", "name": "Anna Lee"}')
+    assert extract.is_correct(example, ' {"name":"Anna Lee","age":"31"}\n')
+    assert not extract.is_correct(example, '{"name": "Anna Lee"}')
+    assert not extract.is_correct(example, '{"name": "Anna Lee", "age": 31}')
+    assert not extract.is_correct(example, "name: Anna Lee, age: 31")
+
+
+def test_a_key_with_two_meanings_is_refused() -> None:
+    with pytest.raises(ValueError, match="names two fields"):
+        extract_domain.parse_domains("## pair\nbuyer full_name: name\nseller full_name: name\n- {buyer} {seller}\n")
+
+
+def test_an_takes_the_place_of_a() -> None:
+    assert extract_domain.fill("a {job} and a {tool}", {"job": "actor", "tool": "saw"}) == "an actor and a saw"
