@@ -243,12 +243,15 @@ def _refuse_unsupported(document: Mapping[str, Any], text: Mapping[str, Any]) ->
 
 def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
     count = _number(text, "num_hidden_layers", int)
-    pattern = text.get("layer_types")
-    pattern = list(pattern) if pattern else ["full_attention" if i % 6 == 5 else "sliding_attention" for i in range(count)]
+    pattern: Any = text.get("layer_types")
+    pattern = (
+        list(pattern) if pattern else ["full_attention" if i % 6 == 5 else "sliding_attention" for i in range(count)]
+    )
     if len(pattern) != count:
         raise CheckpointError(f"config.json names {len(pattern)} layer_types for {count} layers.")
     pattern[-1] = "full_attention"
     overrides = text.get("per_layer_config")
+    overrides = None if overrides is None else {str(index): sizes for index, sizes in overrides.items()}
     if overrides is None:
         # Files older than `per_layer_config` name the full layers' sizes at the top.
         older: dict[str, Any] = {"head_dim": text.get("global_head_dim") or 512}
@@ -257,7 +260,7 @@ def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
         overrides = {str(i): older for i, kind in enumerate(pattern) if kind == "full_attention"}
     layers = []
     for index, kind in enumerate(pattern):
-        sizes = {**text, **(overrides.get(str(index)) or overrides.get(index) or {})}
+        sizes = {**text, **overrides.get(str(index), {})}
         layers.append(
             LayerConfig(
                 layer_type=kind,
@@ -340,7 +343,14 @@ class SamplerConfig:
         return document
 
 
-_SAMPLER_KEYS = ("max_denoising_steps", "t_max", "t_min", "stability_threshold", "confidence_threshold", "max_new_tokens")
+_SAMPLER_KEYS = (
+    "max_denoising_steps",
+    "t_max",
+    "t_min",
+    "stability_threshold",
+    "confidence_threshold",
+    "max_new_tokens",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Text to token ids and back, special ids by name, and a detokenizer for text that arrives in pieces.
 
-Promises: text from a user never becomes a special token unless `allow_special=True` is asked for, `decode` undoes `encode`
-for byte-level and byte-fallback vocabularies, and the streaming detokenizer never shows half of a character. One `Tokenizer`
-may be used from several threads at once: nothing in it changes after construction.
+Promises: text from a user never becomes a special token unless `allow_special=True` is asked for, `decode` undoes
+`encode` for byte-level and byte-fallback vocabularies, and the streaming detokenizer never shows half of a character.
+One `Tokenizer` may be used from several threads at once: nothing in it changes after construction.
 Does not know turns, roles, thinking or tools; those are `chat.py`'s.
 """
 
@@ -71,7 +71,9 @@ class Tokenizer:
         }
         self._special_names = {token_id: name for name, token_id in self._special_ids.items()}
         longest_first = sorted(self._special_ids, key=len, reverse=True)
-        self._special_pattern = re.compile("(" + "|".join(map(re.escape, longest_first)) + ")") if longest_first else None
+        self._special_pattern = (
+            re.compile("(" + "|".join(map(re.escape, longest_first)) + ")") if longest_first else None
+        )
         byte_ids = (self._backend.token_to_id(f"<0x{byte:02X}>") for byte in range(256))
         self._byte_token_ids = frozenset(token_id for token_id in byte_ids if token_id is not None)
 

@@ -12,7 +12,15 @@ import torch
 from torch import nn
 
 from dgemma.checkpoint import names
-from dgemma.checkpoint.safetensors import FLOATS, read_json, read_tensors, replacing, weight_files, write_json, write_tensors
+from dgemma.checkpoint.safetensors import (
+    FLOATS,
+    read_json,
+    read_tensors,
+    replacing,
+    weight_files,
+    write_json,
+    write_tensors,
+)
 from dgemma.config import ModelConfig, SamplerConfig
 from dgemma.errors import CheckpointError, ModelNotFoundError, OutputError
 from dgemma.model import DiffusionGemma

@@ -8,9 +8,11 @@ import re
 
 _LAYER = r"layers\.(\d+)\."
 
+_ENCODER = r"model\.encoder\.language_model\."
+
 _SPECIAL = (
     # (pattern of our name, our template, pattern of the file's name, the file's template)
-    (_LAYER + "encoder_scalar", "layers.{}.encoder_scalar", r"model\.encoder\.language_model\." + _LAYER + "layer_scalar",
+    (_LAYER + "encoder_scalar", "layers.{}.encoder_scalar", _ENCODER + _LAYER + "layer_scalar",
      "model.encoder.language_model.layers.{}.layer_scalar"),
     (_LAYER + "decoder_scalar", "layers.{}.decoder_scalar", r"model\.decoder\." + _LAYER + "layer_scalar",
      "model.decoder.layers.{}.layer_scalar"),
@@ -18,7 +20,9 @@ _SPECIAL = (
      r"model\.decoder\.self_conditioning\.(\w+_proj)\.weight", "model.decoder.self_conditioning.{}.weight"),
 )  # fmt: skip
 
-_TIED = re.compile(r"lm_head\.weight|model\.encoder\.language_model\.(embed_tokens|norm|layers\.\d+\.(?!layer_scalar)).*")
+_TIED = re.compile(
+    r"lm_head\.weight|model\.encoder\.language_model\.(embed_tokens|norm|layers\.\d+\.(?!layer_scalar)).*"
+)
 _IMAGE = re.compile(r"model\.encoder\.(vision_tower|embed_vision)\..*")
 
 

@@ -75,8 +75,8 @@ def write_tensors(tensors: Mapping[str, Tensor], folder: Path, max_shard_bytes: 
             stale.unlink()
 
 
-class replacing:  # noqa: N801
-    """`with replacing(path) as temporary:` writes beside `path` and renames on success; a failure leaves `path` alone."""
+class replacing:
+    """`with replacing(path) as temporary:` writes beside `path`, renames on success, else leaves it alone."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

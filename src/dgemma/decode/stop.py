@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class StableAndConfident:
-    """Done when the argmax equals that of the last `stability` steps and the mean entropy is below `confidence` nats."""
+    """Done: the argmax equals that of the last `stability` steps and the mean entropy is below `confidence` nats."""
 
     stability: int
     confidence: float

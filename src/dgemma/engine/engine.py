@@ -61,8 +61,8 @@ class Engine:
         total = len(request.prompt) + request.max_new_tokens
         if total > self.max_context:
             raise PromptError(
-                f"The prompt of {len(request.prompt)} tokens and {request.max_new_tokens} new ones exceed the context of "
-                f"{self.max_context}; shorten the prompt or ask for fewer tokens."
+                f"The prompt of {len(request.prompt)} tokens and {request.max_new_tokens} new ones exceed the "
+                f"context of {self.max_context}; shorten the prompt or ask for fewer tokens."
             )
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 def rms_norm(hidden: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     """Root-mean-square norm over the last dimension, computed in float32; `weight` multiplies directly (no 1 + w)."""
     wide = hidden.float()
-    normed = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
+    # pow rather than rsqrt: the released weights were validated with it, and the last bit differs.
+    normed = wide * torch.pow(wide.square().mean(-1, keepdim=True) + eps, -0.5)
     if weight is not None:
         normed = normed * weight.float()
     return normed.to(hidden.dtype)
@@ -73,7 +74,9 @@ def experts(hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up_E2MD:
     return output
 
 
-def experts_dense(hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up_E2MD: Tensor, down_EDM: Tensor) -> Tensor:
+def experts_dense(
+    hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up_E2MD: Tensor, down_EDM: Tensor
+) -> Tensor:
     """The same result with every expert run on every row: two matrix products, no gathering.
 
     Pays where experts are few and small (the embedded model, its training); the cost grows with E instead of k.
@@ -82,5 +85,7 @@ def experts_dense(hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up
     width = double_width // 2
     spread_NE = hidden_ND.new_zeros(hidden_ND.shape[0], num_experts).scatter(1, ids_Nk, weights_Nk)
     gate_up = F.linear(hidden_ND, gate_up_E2MD.flatten(0, 1)).unflatten(-1, (num_experts, 2, width))
-    inner_NEM = F.gelu(gate_up[:, :, 0], approximate="tanh") * gate_up[:, :, 1] * spread_NE[:, :, None].to(gate_up.dtype)
+    inner_NEM = (
+        F.gelu(gate_up[:, :, 0], approximate="tanh") * gate_up[:, :, 1] * spread_NE[:, :, None].to(gate_up.dtype)
+    )
     return F.linear(inner_NEM.flatten(1), down_EDM.transpose(0, 1).flatten(1)).to(hidden_ND.dtype)

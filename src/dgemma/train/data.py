@@ -22,10 +22,16 @@ class BatchStream:
         unknown = set(recipe.tasks) - set(TASKS)
         if unknown:
             raise DataError(f"The recipe names the unknown task {min(unknown)!r}; known: {', '.join(TASKS)}.")
-        self.recipe, self.tokenizer, self.texts, self.seed, self.split = recipe, tokenizer, texts, seed, split
+        self.recipe, self.tokenizer, self.texts, self.seed = recipe, tokenizer, texts, seed
+        self.split: Split = split
         self._start = [tokenizer.bos_id, tokenizer.special_id("<|turn>"), *tokenizer.encode("user\n")]
         self._turn = tokenizer.special_id("<turn|>")
-        self._middle = [self._turn, *tokenizer.encode("\n"), tokenizer.special_id("<|turn>"), *tokenizer.encode("model\n")]
+        self._middle = [
+            self._turn,
+            *tokenizer.encode("\n"),
+            tokenizer.special_id("<|turn>"),
+            *tokenizer.encode("model\n"),
+        ]
 
     def batch(self, number: int, rows: int | None = None) -> PackedBatch:
         """Packed rows of whole examples."""

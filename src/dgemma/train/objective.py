@@ -86,7 +86,9 @@ def losses(
     return _combine(network, batch, noised_BS, clean_hidden, canvas_hidden, recipe)
 
 
-def _combine(network, batch: PackedBatch, noised_BS: Tensor, clean_hidden: Tensor, canvas_hidden: Tensor, recipe) -> Losses:
+def _combine(
+    network, batch: PackedBatch, noised_BS: Tensor, clean_hidden: Tensor, canvas_hidden: Tensor, recipe
+) -> Losses:
     slots = noised_BS.shape[1]
     used_BS = batch.owner_BN[:, -slots:] >= 0
     canvas_nll = F.cross_entropy(network.logits(canvas_hidden[used_BS]), batch.targets_BS[used_BS], reduction="none")

@@ -1,4 +1,4 @@
-"""A training recipe: one TOML file that fixes the model's sizes, the data mix, the objective, the optimiser and the run.
+"""A training recipe: one TOML file that fixes the sizes, the data mix, the objective, the optimiser and the run.
 
 Everything that decides the result is in here, so a recipe and its seed reproduce a run. Knows nothing of tensors.
 """
@@ -147,5 +147,7 @@ def _table(kind: Any, values: dict[str, Any], name: str, path: str | Path) -> An
     known = {item.name for item in fields(kind)}
     for key in values:
         if key not in known:
-            raise DataError(f"The recipe {path} has an unknown key {key} in [{name}]; known: {', '.join(sorted(known))}.")
+            raise DataError(
+                f"The recipe {path} has an unknown key {key} in [{name}]; known: {', '.join(sorted(known))}."
+            )
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

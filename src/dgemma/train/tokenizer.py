@@ -1,7 +1,7 @@
 """Training of the byte-level BPE vocabulary that the embedded model uses.
 
-Promises a `tokenizer.json` that encodes every text and gives it back exactly, with Gemma's special tokens under fixed low
-ids, each digit and each newline a token of its own, and the 256 bytes always present.
+Promises a `tokenizer.json` that encodes every text and gives it back exactly, with Gemma's special tokens under fixed
+low ids, each digit and each newline a token of its own, and the 256 bytes always present.
 Does not know where the texts come from or what a model does with the ids.
 """
 

@@ -10,6 +10,7 @@ Knows nothing of the command line; progress goes to the `report` callback.
 
 import json
 import math
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -63,7 +64,9 @@ def initialise(network: DiffusionGemma, seed: int) -> None:
             if isinstance(module, RMSNorm) and name.endswith(("q_norm", "k_norm")):
                 # The attention scale is 1, so the norms carry the usual 1 / sqrt(head_dim), somewhat sharper.
                 module.weight.fill_((2.0 / module.weight.numel() ** 0.5) ** 0.5)
-            elif isinstance(module, RMSNorm) and name.endswith(("post_attention_layernorm", "post_feedforward_layernorm")):
+            elif isinstance(module, RMSNorm) and name.endswith(
+                ("post_attention_layernorm", "post_feedforward_layernorm")
+            ):
                 module.weight.fill_(0.5)
 
 
@@ -97,6 +100,8 @@ class Trainer:
         self.optimizers = make_optimizers(self.network, recipe.optimizer, self.dtype)
         self.forward: Any = self.network.forward
         if recipe.run.compile:
+            # Asked for once beforehand: filling the cache of scales would break the compiled graph.
+            self.network.embed(torch.zeros(1, dtype=torch.long))
             self.forward = torch.compile(self.network.forward, dynamic=False)
         self.stream = BatchStream(recipe.data, tokenizer, texts, recipe.run.seed)
         self.held_out = BatchStream(recipe.data, tokenizer, held_out, recipe.run.seed, split="eval")
@@ -133,7 +138,9 @@ class Trainer:
         total = 0.0
         with torch.no_grad(), self._precision():
             for number in range(batches):
-                parts = losses(self.network, self.forward, self.held_out.batch(number), self.recipe.objective, generator)
+                parts = losses(
+                    self.network, self.forward, self.held_out.batch(number), self.recipe.objective, generator
+                )
                 total += float(parts.total) / batches
         if total < self.best:
             self.best = total
@@ -214,7 +221,7 @@ class Trainer:
             self.network.load_state_dict(state["network"])
             for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
                 optimizer.load_state_dict(saved)
-        except (RuntimeError, KeyError, EOFError, ValueError, OSError) as error:
+        except (RuntimeError, KeyError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
             raise DataError(f"{path} does not belong to this recipe or is damaged; choose another folder.") from error
         self.step, self.best = state["step"], state["best"]
 
@@ -227,10 +234,10 @@ def use_bfloat16(precision: str) -> bool:
     for dtype in (torch.float32, torch.bfloat16):
         a = torch.randn(1024, 512, dtype=dtype)
         b = torch.randn(512, 512, dtype=dtype)
-        a @ b
+        torch.mm(a, b)
         start = time.perf_counter()
         for _ in range(10):
-            a @ b
+            torch.mm(a, b)
         seconds.append(time.perf_counter() - start)
     return seconds[1] < 0.7 * seconds[0]
 

@@ -57,11 +57,19 @@ LOWER: Phrasings = {
     "eval": ("Convert to small letters: {text}",),
 }
 DATE: Phrasings = {
-    "train": ("Write the date as {how}: {text}", "Change the date to the format {how}: {text}", "Reformat as {how}: {text}"),
+    "train": (
+        "Write the date as {how}: {text}",
+        "Change the date to the format {how}: {text}",
+        "Reformat as {how}: {text}",
+    ),
     "eval": ("Give the date in the form {how}: {text}",),
 }
 LINES: Phrasings = {
-    "train": ("One per line: {text}", "Put each item on its own line: {text}", "Make this a list with one item per line: {text}"),
+    "train": (
+        "One per line: {text}",
+        "Put each item on its own line: {text}",
+        "Make this a list with one item per line: {text}",
+    ),
     "eval": ("Break into lines, one item each: {text}",),
 }
 BULLETS: Phrasings = {

@@ -11,16 +11,17 @@ from random import Random
 from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
 from dgemma.evals.tasks import extract_domain, extract_records, extract_requests
 from dgemma.evals.tasks.extract_daily import DAILY
-from dgemma.evals.tasks.extract_domain import Domain
+from dgemma.evals.tasks.extract_domain import Domain, Field
 from dgemma.evals.tasks.extract_facts import FACTS
 from dgemma.evals.tasks.extract_fillers import FILLERS, HELD_OUT_FILLERS
 from dgemma.evals.tasks.extract_mixed import MIXED
+from dgemma.evals.tasks.extract_pairs import PAIRS
 from dgemma.evals.tasks.extract_people import PEOPLE
 from dgemma.evals.tasks.extract_trade import TRADE
 from dgemma.evals.tasks.extract_world import WORLD
-from dgemma.evals.tasks.words import between, choose
+from dgemma.evals.tasks.words_lists import between, choose
 
-DOMAINS = extract_domain.parse_domains(PEOPLE + TRADE + WORLD + DAILY + FACTS + MIXED)
+DOMAINS = extract_domain.parse_domains(PEOPLE + TRADE + WORLD + DAILY + FACTS + PAIRS + MIXED)
 """All domains; `~` before a name keeps the whole domain for the eval split."""
 
 _PLAIN_DOMAINS = extract_domain.parse_domains(MIXED)
@@ -41,7 +42,8 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
             held_out = split == "eval" and random.random() < 0.15
             domain = choose(random, _EVAL_DOMAINS if held_out else _TRAIN_DOMAINS)
             kind = domain.name.lstrip("~")
-            text, facts = _form(random, split, domain) if roll < 0.24 else _prose(random, split, domain)
+            make = _form if roll < 0.24 else _prose if roll < 0.92 else _two_subjects
+            text, facts = make(random, split, domain)
         asked = list(facts)
         if random.random() < 0.6:
             _shuffle(random, asked)
@@ -65,9 +67,8 @@ def is_correct(example: Example, reply: str) -> bool:
 def _prose(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, str]]:
     """Return a lead sentence, some that follow it and perhaps one beside the point; and the facts by key."""
     held_out = split == "eval"
-    lead = choose(random, domain.held_out_leads if held_out else domain.leads)
-    values: dict[str, str] = {}
-    sentences = [_say(random, split, domain, extract_domain.expand(lead, random), values)]
+    lead, values = _lead(random, split, domain)
+    sentences = [lead]
     follows = list(domain.follows)
     if held_out:
         follows += domain.held_out_follows * 2
@@ -82,8 +83,9 @@ def _prose(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str,
         sentences.append(_say(random, split, domain, follow, values))
     if random.random() < 0.25:
         filler = choose(random, HELD_OUT_FILLERS if held_out else FILLERS)
-        sentences.insert(choose(random, (0, len(sentences), len(sentences))), filler)
-    return " ".join(sentences), _named(random, split, domain, values)
+        at_start = filler.endswith((":", ",")) or random.random() < 0.33
+        sentences.insert(0 if at_start else len(sentences), filler)
+    return " ".join(sentences), _named(random, split, domain.fields, values)
 
 
 def _form(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, str]]:
@@ -93,9 +95,32 @@ def _form(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, 
     values: dict[str, str] = {}
     for slot in slots[: between(random, 2, 6)]:
         _draw(random, split, domain, slot, values)
-    labels = _named(random, split, domain, values)
+    labels = _named(random, split, domain.fields, values)
     text = extract_records.lines(random, labels)
-    return text, labels if random.random() < 0.5 else _named(random, split, domain, values)
+    return text, labels if random.random() < 0.5 else _named(random, split, domain.fields, values)
+
+
+def _two_subjects(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, str]]:
+    """Return a sentence about the domain and one about another, without two values of one sort."""
+    while True:
+        other = choose(random, _TRAIN_DOMAINS)
+        (lead, values), (other_lead, other_values) = _lead(random, split, domain), _lead(random, split, other)
+        fields = {slot: domain.fields[slot] for slot in values}
+        other_fields = {f"other {slot}": other.fields[slot] for slot in other_values}
+        sorts = {field.sort for field in fields.values() if field.sort}
+        if other is domain or not sorts.isdisjoint(field.sort for field in other_fields.values()):
+            continue
+        both = values | {f"other {slot}": value for slot, value in other_values.items()}
+        facts = _named(random, split, fields | other_fields, both)
+        if len(facts) == len(both) == len(set(both.values())):
+            return f"{lead} {other_lead}", facts
+
+
+def _lead(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, str]]:
+    """Return an opening sentence of the domain and its values by slot."""
+    lead = choose(random, domain.held_out_leads if split == "eval" else domain.leads)
+    values: dict[str, str] = {}
+    return _say(random, split, domain, extract_domain.expand(lead, random), values), values
 
 
 def _say(random: Random, split: Split, domain: Domain, sentence: str, values: dict[str, str]) -> str:
@@ -119,8 +144,13 @@ def _draw(random: Random, split: Split, domain: Domain, slot: str, values: dict[
             return
 
 
-def _named(random: Random, split: Split, domain: Domain, values: dict[str, str]) -> dict[str, str]:
-    return {domain.fields[slot].key(random, split): value for slot, value in values.items()}
+def _named(random: Random, split: Split, fields: dict[str, Field], values: dict[str, str]) -> dict[str, str]:
+    """Return the values by key instead of slot, with keys that are clear beside each other."""
+    sorts = {slot: fields[slot].sort for slot in values}
+    return {
+        fields[slot].key(random, split, [sorts[other] for other in values if other != slot]): value
+        for slot, value in values.items()
+    }
 
 
 def _spelled(random: Random, keys: list[str]) -> list[str]:

@@ -5,7 +5,7 @@ Promises text in the notation that `extract_domain` parses and explains. Knows n
 
 DAILY = """
 ## course
-student full_name: student name pupil participant student_name learner ~trainee
+student person_name: student name pupil participant student_name learner ~trainee
 course :algebra|chemistry|Spanish|biology|drawing|physics|web_design|first_aid|world_history|music_theory|geometry|\
 pottery|\
 statistics|creative_writing|Latin|robotics: course subject class course_name ~lesson
@@ -33,13 +33,13 @@ time time_of_day: time hour starts_at ~begins_at
 + The teacher is {teacher}.
 ~+ It costs {fee} to take part.
 ## library
-reader full_name: borrower reader name member person borrowed_by ~user
+reader person_name: borrower reader name member person borrowed_by ~user
 title title: title book book_title item ~borrowed_book
 due date: due_date due return_date return_by deadline ~bring_back_by
 card code: card_number card member_id library_card id ~reader_number
 fine money: fine fee late_fee charge ~penalty
 shelf code: shelf location call_number ~section
-author full_name: author writer written_by ~book_author
+author person_name: author writer written_by ~book_author
 - {reader} borrowed "{title}" and must return it by {due}.
 - The book "{title}" is due on {due}. It was borrowed by {reader}.
 - {reader} (card {card}) has to pay a fine of {fine} for "{title}".
@@ -57,8 +57,8 @@ item product: item object thing lost_item article ~belonging
 colour colour: colour color ~shade
 place venue: place location found_at where ~spot
 date date: date day found_on lost_on when ~day_of_loss
-finder full_name: finder name found_by person contact ~honest_person
-reward money: reward finder's_reward money ~bounty
+finder person_name: finder name found_by person contact ~honest_person
+reward money: reward finders_reward money ~bounty
 phone phone: phone phone_number call telephone ~contact_number
 - A {colour} {item} was found at {place} on {date}.
 - {finder} found a {colour} {item} at {place}.
@@ -72,7 +72,7 @@ phone phone: phone phone_number call telephone ~contact_number
 + It is {colour}.
 ~+ Whoever brings it back gets {reward}.
 ## pet
-owner full_name: owner owner_name person adopted_by keeper ~human
+owner person_name: owner owner_name person adopted_by keeper ~human
 pet first_name: pet_name pet name animal_name called ~nickname
 kind :dog|cat|rabbit|hamster|parrot|pony|goldfish|turtle|canary|guinea_pig|ferret|\
 gecko: animal species kind type ~sort_of_animal
@@ -96,7 +96,7 @@ date date: date visit_date day checkup vaccination_date ~visited_on
 + The owner is {owner}.
 ~+ The next check is on {date}.
 ## medicine
-patient full_name: patient name patient_name person taken_by ~for_person
+patient person_name: patient name patient_name person taken_by ~for_person
 drug :ibuprofen|paracetamol|amoxicillin|aspirin|insulin|cough_syrup|vitamin_D|iron_tablets|penicillin|eye_drops|zinc|\
 magnesium: medicine drug medication remedy prescription ~medicament
 dose :200_mg|500_mg|two_tablets|5_ml|10_drops|one_capsule|20_mg|400_mg|two_spoons|half_a_tablet|1_g|75_mg: \
@@ -121,7 +121,7 @@ an_allergy: reason illness against condition ~diagnosis
 + It helps against {reason}.
 ~+ {doctor} signed the prescription.
 ## repair
-customer full_name: customer name owner client customer_name ~owned_by
+customer person_name: customer name owner client customer_name ~owned_by
 device product: device item product object appliance ~thing
 fault :a_loose_cable|a_broken_hinge|a_cracked_screen|a_worn_belt|a_dead_battery|a_blown_fuse|rust|a_leak|\
 a_bent_wheel: \
@@ -143,11 +143,11 @@ length short_duration: duration time_needed time hours_worked ~labour_time
 + It can be picked up on {date}.
 ~+ The bill says {price}.
 ## member
-member full_name: member name person member_name subscriber customer ~joined_by
+member person_name: member name person member_name subscriber customer ~joined_by
 club company: club gym provider organisation association ~society
 plan :gold|silver|basic|premium|family|student|standard|plus|trial|weekend: plan membership tier package type ~level
 fee money: fee monthly_fee price cost monthly_price ~dues
-start date: start_date joined joined_on member_since date ~entry_date
+start date: start_date joined joined_on member_since ~entry_date
 end date: end_date expires expiry_date valid_until ends ~runs_out
 number code: member_number membership_id member_id id number ~card_no
 - {member} joined {club} on {start} with the {plan} plan.
@@ -163,12 +163,12 @@ number code: member_number membership_id member_id id number ~card_no
 + It began on {start}.
 ~+ The card carries the number {number}.
 ## employee
-employee full_name: employee name worker employee_name staff_member person ~colleague
+employee person_name: employee name worker employee_name staff_member person ~colleague
 department :sales|marketing|finance|research|legal|support|production|design|purchasing|logistics|IT|\
 human_resources: \
 department team division unit ~section
 role job: role position job job_title title ~function
-boss full_name: manager supervisor boss reports_to head team_leader ~superior
+boss person_name: manager supervisor boss reports_to head team_leader ~superior
 start date: start_date hired_on starts first_day date hire_date ~joined
 salary big_money: salary pay annual_salary wage income ~earns
 id code: employee_id staff_number id personnel_number ~badge
@@ -186,8 +186,8 @@ leave count: vacation_days leave_days holidays days_off ~annual_leave
 + The first day is {start}.
 ~+ Pay is {salary} a year.
 ## wedding
-bride full_name: bride wife woman ~bride_name
-groom full_name: groom husband man ~groom_name
+bride person_name: bride wife woman ~bride_name
+groom person_name: groom husband man ~groom_name
 date date: date wedding_date day when ~big_day
 place venue: place venue location where ~ceremony_at
 city city: city town ~town_of_wedding
@@ -207,7 +207,7 @@ city city: city town ~municipality
 time time_of_day: time hour when happened_at ~clock_time
 date date: date day ~accident_date
 vehicle :lorry|van|bus|car|motorbike|tram|bicycle|tractor|taxi|scooter: vehicle vehicle_type involved ~means
-driver full_name: driver name person driven_by ~at_the_wheel
+driver person_name: driver name person driven_by ~at_the_wheel
 damage big_money: damage damage_cost loss amount cost ~harm
 injured count: injured injuries number_injured hurt casualties ~victims
 cause :ice|fog|heavy_rain|a_burst_tyre|high_speed|a_fallen_tree|a_red_light|\
@@ -225,7 +225,7 @@ tiredness: cause reason because_of ~trigger
 + The cause was {cause}.
 ~+ Repairs will cost {damage}.
 ## claim
-person full_name: claimant name policy_holder customer insured_person ~insured
+person person_name: claimant name policy_holder customer insured_person ~insured
 policy code: policy_number policy contract_number policy_id id ~contract
 amount money: amount claim_amount sum damage payout cost ~compensation
 date date: date incident_date day claim_date when ~date_of_loss
@@ -242,7 +242,7 @@ a_lost_suitcase: cause reason type damage_type ~peril
 + The damage amounts to {amount}.
 ~+ The contract is {policy}.
 ## award
-winner full_name: winner name recipient person laureate awarded_to ~honoured_person
+winner person_name: winner name recipient person laureate awarded_to ~honoured_person
 prize :Golden_Pen|Silver_Star|Young_Talent_Award|Book_Prize|Medal_of_Honour|Science_Prize|Peace_Medal|Design_Award|\
 Iron_Cup: \
 prize award trophy title award_name ~honour
@@ -262,7 +262,7 @@ city city: city place location ceremony_city ~where
 + The year was {year}.
 ~+ With it comes a cheque of {money}.
 ## donation
-donor full_name: donor name giver person donated_by ~benefactor
+donor person_name: donor name giver person donated_by ~benefactor
 amount money: amount donation sum gift money ~contribution
 charity company: charity recipient organisation given_to ~cause_name
 date date: date day when donated_on ~gift_date

@@ -7,33 +7,75 @@ the value with a capital; the last two do not count as saying the value. Promise
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random
 
 from dgemma.evals.example import Split
 from dgemma.evals.tasks import words
-from dgemma.evals.tasks.words import WordFunction, choose
+from dgemma.evals.tasks.words import WordFunction
+from dgemma.evals.tasks.words_lists import choose
 
 _OPTIONS = re.compile(r"\[([^\]]*)\]")
 _SLOT = re.compile(r"\{(\w+)(?:\.(\w+))?\}")
+_NOTHING: frozenset[str] = frozenset()
 _AN = re.compile(r"(?:[aeiouAEIO]|8|1[18](?!\d))")
+
+
+_SORTS = {
+    "person": "person_name full_name first_name last_name titled_name doctor_name",
+    "date": "date",
+    "year": "year",
+    "time": "time_of_day",
+    "length of time": "duration short_duration",
+    "city": "city",
+    "place": "venue street address country",
+    "money": "money big_money",
+    "count": "count number age",
+    "code": "code flight",
+    "share": "percentage",
+    "measure": "length weight distance area volume",
+}
+_SORT_OF_KIND = {kind: sort for sort, kinds in _SORTS.items() for kind in kinds.split()}
+_VAGUE_KEYS = {
+    "person": "name person who full_name customer contact",
+    "date": "date day when",
+    "year": "year since when",
+    "time": "time hour start starts begins",
+    "length of time": "duration length how_long time",
+    "city": "city town place location where",
+    "place": "place location where site area",
+    "money": "amount sum price cost total value money fee payment",
+    "count": "amount number count quantity how_many people guests",
+    "code": "code id number reference reference_number",
+    "share": "percentage percent share result change",
+    "measure": "size measurement quantity",
+}
+"""Keys that leave open which value is meant when the text holds another value of that sort."""
+_SORTS_THAT_BLUR = {
+    key: frozenset(sort for sort, keys in _VAGUE_KEYS.items() if key in keys.split())
+    for keys in _VAGUE_KEYS.values()
+    for key in keys.split()
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """How to draw a value, and the key names that may ask for it."""
+    """How to draw a value, what sort of value it is, and the key names that may ask for it."""
 
     draw: WordFunction
+    sort: str
     keys: tuple[str, ...]
     held_out_keys: tuple[str, ...]
 
-    def key(self, random: Random, split: Split) -> str:
-        """Return a name for the field; the first ones, the most usual, come more often."""
+    def key(self, random: Random, split: Split, other_sorts: Collection[str] = ()) -> str:
+        """Return a name for the field that is clear beside values of `other_sorts`; the first one comes more often."""
         if split == "eval" and self.held_out_keys and random.random() < 0.5:
             return choose(random, self.held_out_keys)
-        if random.random() < 0.4:
-            return self.keys[0]
-        return choose(random, self.keys)
+        keys = self.keys
+        if other_sorts:
+            keys = [key for key in keys if _SORTS_THAT_BLUR.get(key, _NOTHING).isdisjoint(other_sorts)] or keys[:1]
+        return keys[0] if random.random() < 0.4 else choose(random, keys)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +148,7 @@ def _parse_domain(block: str) -> Domain:
                 raise ValueError(f"domain {lines[0]!r}: the key {name!r} names two fields")
         fields[slot] = Field(
             draw=_draw_of(kind),
+            sort=_SORT_OF_KIND.get(kind, ""),
             keys=tuple(name for name in names if not name.startswith("~")),
             held_out_keys=tuple(name[1:] for name in names if name.startswith("~")),
         )

@@ -12,7 +12,7 @@ river :Loire|Danube|Nile|Volta|Rhine|Tagus|Elbe|Indus|Mekong|Po|Vistula|Ganges: 
 area :44_km2|118_square_kilometres|310_km²|75_square_miles|902_km2|27_km²|\
 560_square_kilometres: area size surface ~extent
 founded year: founded year founding_year ~established
-mayor full_name: mayor head_of_city ~city_leader
+mayor person_name: mayor head_of_city ~city_leader
 height length: elevation height altitude above_sea_level ~metres_high
 - {city} is a city in {country} with {people} inhabitants.
 - {city} lies on the {river} in {country}.
@@ -33,7 +33,7 @@ peak title: mountain peak name summit mountain_name ~mount
 height :2,962_m|4,810_metres|8,611_m|14,505_feet|3,776_m|5,642_metres|1,345_m|6,961_m|12,388_ft|2,917_m: \
 height elevation altitude how_high ~metres
 country country: country nation location land ~state
-climber full_name: climber first_climber first_climbed_by mountaineer ~alpinist
+climber person_name: climber first_climber first_climbed_by mountaineer ~alpinist
 year year: year first_ascent climbed_in ~year_climbed
 - The mountain {peak} in {country} is {height} high.
 - {climber} first climbed {peak} in {year}.
@@ -46,7 +46,7 @@ year year: year first_ascent climbed_in ~year_climbed
 ~+ {climber} stood on top first.
 ## painting
 title title: title painting work artwork picture name ~canvas
-artist full_name: artist painter painted_by creator name_of_artist ~master
+artist person_name: artist painter painted_by creator name_of_artist ~master
 year year: year painted_in date created ~year_made
 museum venue: museum gallery place location shown_at ~hangs_in
 price big_money: price sold_for value auction_price estimate ~worth
@@ -70,7 +70,7 @@ date date: release_date date released released_on ~launch_date
 size :45_MB|1.2_GB|800_KB|3_GB|120_MB|64_MB|9.5_GB: size file_size download_size ~disk_space
 licence :MIT|GPL|Apache_2.0|BSD|commercial|freeware: licence license license_type ~terms
 language :Python|Rust|Java|Go|C++|Kotlin|Ruby|Swift|TypeScript: language programming_language written_in ~coded_in
-author full_name: author developer maintainer made_by creator ~programmer
+author person_name: author developer maintainer made_by creator ~programmer
 downloads number: downloads users installs number_of_downloads ~fetched
 - {name} {version} was released on {date}.
 - {author} wrote {name} in {language} and released it under {licence}.
@@ -147,8 +147,8 @@ damage big_money: damage cost loss damages ~harm
 + {dead} people lost their lives.
 ~+ It cost {dead} lives.
 ## election
-winner full_name: winner elected president new_mayor name person ~victor
-loser full_name: loser opponent rival runner_up ~beaten_candidate
+winner person_name: winner elected president new_mayor name person ~victor
+loser person_name: loser opponent rival runner_up ~beaten_candidate
 votes percentage: votes share vote_share percentage result ~percent_of_votes
 place city: city place town where constituency ~location
 date date: date election_date day when ~polling_day
@@ -165,7 +165,7 @@ New_Centre: party political_party ~list
 + The vote was held on {date}.
 ~+ Only {turnout} went to the polls.
 ## history
-person full_name: person name inventor scientist discoverer who ~thinker
+person person_name: person name inventor scientist discoverer who ~thinker
 thing product: invention discovery object device invented ~creation
 year year: year invented_in when date ~in_the_year
 country country: country nation birthplace land ~home_country
@@ -187,7 +187,7 @@ name venue: building name structure landmark ~monument
 city city: city location place town ~stands_in
 height length: height tall how_high ~metres
 year year: year built completed opened construction_year year_built ~finished
-architect full_name: architect designer designed_by builder planner ~drawn_by
+architect person_name: architect designer designed_by builder planner ~drawn_by
 cost big_money: cost price construction_cost budget ~expense
 floors number: floors storeys number_of_floors levels ~stories
 - The {name} in {city} was built in {year} by {architect}.
@@ -202,7 +202,7 @@ floors number: floors storeys number_of_floors levels ~stories
 ## farm
 crop plant: crop plant product harvest ~grown_plant
 amount weight: amount yield harvested quantity weight ~output
-farmer full_name: farmer grower name owner grown_by ~peasant
+farmer person_name: farmer grower name owner grown_by ~peasant
 place city: place farm_location town region location ~county
 year year: year season harvest_year ~in_year
 field area: field_size area land plot_size size ~acreage
@@ -240,7 +240,7 @@ lab company: lab laboratory institute institution ~facility
 company company: company stock share name firm ~issuer
 price money: price share_price closing_price value ~quote
 change percentage: change gain rise percent increase ~move
-date date: date day trading_day ~session
+date date: date day trading_day ~market_day
 volume number: volume shares_traded number_of_shares trades ~turnover
 exchange city: exchange market stock_exchange place ~trading_place
 - Shares of {company} rose by {change} to {price} on {date}.
@@ -255,7 +255,7 @@ exchange city: exchange market stock_exchange place ~trading_place
 ## ~menu
 dish food: dish meal food name plate
 price money: price cost amount
-chef full_name: chef cook prepared_by
+chef person_name: chef cook prepared_by
 restaurant company: restaurant place eatery
 calories number: calories kcal energy
 side ingredient: side side_dish comes_with served_with
@@ -268,7 +268,7 @@ side ingredient: side side_dish comes_with served_with
 + It is served with {side}.
 ## ~ship
 ship title: ship vessel boat name
-captain full_name: captain skipper commander
+captain person_name: captain skipper commander
 from city: from departure_port port_of_departure home_port
 to city: to destination port
 cargo product: cargo load freight

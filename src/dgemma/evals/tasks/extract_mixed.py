@@ -5,7 +5,7 @@ Promises text in the notation that `extract_domain` parses and explains. Knows n
 
 MIXED = """
 ## money
-person full_name: name person customer payer who full_name client spender buyer ~individual
+person person_name: name person customer payer who full_name client spender buyer ~individual
 amount money: amount price total sum cost money value paid ~figure
 date date: date day when date_paid ~on_day
 item product: item product purchase article thing object what ~goods
@@ -48,8 +48,44 @@ city city: city place town location ~where
 + The shop was {company}.
 + The amount was {amount}.
 + The payment was made on {date}.
+## purchase
+person person_name: name person customer buyer who client shopper ~individual
+item goods: item product items products goods what things article ~wares
+number count: quantity number count how_many qty ~units
+amount money: price amount total cost total_price sum paid ~expense
+shop company: shop store seller company supermarket place_of_purchase ~retailer
+city city: city town place location ~where
+date date: date day when purchase_date ~on_day
+colour colour: colour color ~shade
+- {person} bought {number} {item} for {amount}.
+- {person} bought {number} {item} at {shop} on {date}.
+- {person} ordered {number} {item} from {shop}.
+- {person} bought {item} for {amount} in {city}.
+- {shop} sold {number} {item} for {amount}.
+- {person} wants {number} {colour} {item} by {date}.
+- On {date}, {person} picked up {number} {item} in {city}.
+- We need {number} {item} from {shop}.
+- {number} {item} cost {amount} at {shop}.
+- {person} sold {number} {item} on {date} and earned {amount}.
+- Please deliver {number} {item} to {person} in {city}.
+- {person} took {number} {item} to {city}.
+- There are {number} {item} in the box for {person}.
+- {number} {colour} {item} were sent to {person}.
+- {person} paid {amount} for {number} {item}.
+- The order of {person}: {number} {item}, {amount}.
+- Invoice for {person}: {number} {item}, total {amount}.
+- I bought {number} {colour} {item} for {amount} at {shop}.
+~- {person} came home from {shop} with {number} {item}.
+~- For {amount} {person} got {number} {item} in {city}.
+~- {number} {item}, that is what {person} asked for on {date}.
++ The total was {amount}.
++ They are {colour}.
++ It was bought in {city}.
++ The shop is called {shop}.
++ It was on {date}.
+~+ All of them were {colour}.
 ## people
-person full_name: name person full_name who character ~somebody
+person person_name: name person full_name who character ~somebody
 job job: job profession occupation role title position ~line_of_work
 city city: city place town location birthplace where home ~place_name
 country country: country nation state ~homeland
@@ -103,7 +139,7 @@ subject field studied degree major ~course_of_study
 + That was in {year}.
 ~+ {person.first} holds a degree in {degree}.
 ## happenings
-person full_name: name person who visitor ~individual
+person person_name: name person who visitor ~individual
 date date: date day when ~on_day
 time time_of_day: time hour clock_time when_exactly start ~o_clock
 city city: city place town location where ~spot
@@ -153,7 +189,7 @@ length short_duration: duration length lasts how_long ~time_span
 item product: item product object name thing article product_name ~goods
 colour colour: colour color ~tone
 weight weight: weight mass weighs ~how_heavy
-size length: size length height width dimension ~measures
+size length: size length dimension ~measures
 number number: number quantity count amount how_many ~pieces
 code code: code id number_code serial_number product_code model ~identifier
 city city: city place origin made_in location ~where_from
@@ -170,7 +206,7 @@ warranty duration: warranty guarantee warranty_period ~guaranteed_for
 - There are {number} of the {item} in {city}.
 - The {colour} {item} costs {price}.
 - The {item} by {company} is {size} long and weighs {weight}.
-- The {item} is {size} wide and made of {material}.
+- The {item} is {size} long and made of {material}.
 - Each {item} weighs {weight} and costs {price}.
 - {company} sold {number} of its {item} in {city}.
 - {number} pieces of {item} were shipped to {city}.
@@ -197,12 +233,12 @@ warranty duration: warranty guarantee warranty_period ~guaranteed_for
 + It was made by {company}.
 ~+ It tips the scales at {weight}.
 ## messages
-person full_name: name sender person from author signed_by ~written_by
+person person_name: name sender person from author signed_by ~written_by
 email email: email email_address mail address contact e-mail ~mailbox
 phone phone: phone phone_number telephone number mobile contact_number ~phone_no
 date date: date day when deadline ~on_day
 subject :holiday_plans|the_contract|your_order|the_meeting|school_fees|lost_luggage|the_new_printer|the_garden_fence|\
-my_password|the_broken_lift|parking_permits|concert_seats|the_heating: subject topic about issue concern matter ~regarding
+my_password|the_broken_lift|parking_permits|concert_seats|the_heating: subject topic about concern matter ~regarding
 code code: code reference id number_code reference_number case ~ref
 city city: city place location town ~sent_from
 - {person} ({email}) wrote about {subject} on {date}.

@@ -5,7 +5,7 @@ Promises text in the notation that `extract_domain` parses and explains. Knows n
 
 PEOPLE = """
 ## person
-person full_name: person name full_name who ~individual ~subject
+person person_name: person name full_name who ~individual ~subject
 age age: age years age_in_years ~years_old
 city city: city town place lives_in residence ~hometown ~location
 job job: job profession occupation work job_title ~role ~trade
@@ -38,7 +38,7 @@ birdwatching: hobby ~pastime
 + [His|Her] favourite hobby is {hobby}.
 ~+ Most of [his|her] free time goes into {hobby}.
 ## contact
-person full_name: name person contact contact_name contact_person full_name ~attendee ~correspondent
+person person_name: name person contact contact_name contact_person full_name ~attendee ~correspondent
 email email: email e-mail mail email_address ~mail_address ~e_mail
 phone phone: phone telephone phone_number mobile tel number ~cell ~telephone_number
 address address: address street street_address ~postal_address
@@ -103,11 +103,11 @@ guests number: visitors attendance guests number_of_guests ~crowd
 ~+ The crowd may reach {guests}.
 ## meeting
 topic :budget|new_website|hiring_plan|office_move|product_launch|sales_figures|safety_rules|travel_policy|road_map|\
-summer_party|data_backup|customer_survey|brand_design|tax_report|warehouse_lease: topic subject agenda theme about ~matter
+summer_party|data_backup|customer_survey|brand_design|tax_report|warehouse_lease: topic subject agenda theme ~matter
 date date: date day when meeting_date ~scheduled_for
 time time_of_day: time start_time starts_at hour ~clock_time
 place venue: place room location where venue ~meeting_point
-person full_name: organiser host chair person organizer led_by ~leader ~convenor
+person person_name: organiser host chair person organizer led_by ~leader ~convenor
 length short_duration: duration length how_long ~takes
 - The meeting about the {topic} is on {date} at {time}.
 - {person} has called a meeting on {date} to discuss the {topic}.
@@ -127,7 +127,7 @@ length short_duration: duration length how_long ~takes
 + The topic is the {topic}.
 ~+ It should be over after {length}.
 ## appointment
-patient full_name: patient name patient_name person client ~sick_person
+patient person_name: patient name patient_name person client ~sick_person
 doctor doctor_name: doctor physician dentist specialist doctor_name ~seen_by ~practitioner
 date date: date day when appointment_date ~visit_date
 time time_of_day: time hour appointment_time ~slot
@@ -186,7 +186,7 @@ experience count: years_of_experience experience experience_years ~required_year
 ~+ Candidates write to {email}.
 ~+ The yearly pay is {salary}.
 ## support
-customer full_name: customer name user client customer_name reporter ~sender ~caller_name
+customer person_name: customer name user client customer_name reporter ~sender ~caller_name
 product product: product item device article ~goods
 ticket code: ticket ticket_id ticket_number case_number case id reference ~ticket_no
 problem :does_not_turn_on|makes_a_loud_noise|is_leaking|keeps_switching_off|arrived_broken|smells_of_smoke|\
@@ -214,7 +214,7 @@ date date: date opened_on reported_on created ~logged_on
 + The reference is {ticket}.
 ~+ It has been marked as {priority}.
 ## hotel
-guest full_name: guest name guest_name person traveller booked_by ~visitor ~occupant
+guest person_name: guest name guest_name person traveller booked_by ~visitor ~occupant
 hotel company: hotel accommodation hotel_name ~lodging
 city city: city town location destination
 arrival date: check_in arrival arrival_date checkin from_date ~arrives

@@ -8,7 +8,7 @@ from random import Random
 
 from dgemma.evals.example import Split
 from dgemma.evals.tasks import words
-from dgemma.evals.tasks.words import WordList, between, choose
+from dgemma.evals.tasks.words_lists import WordList, between, choose
 
 KEY_NOUNS = WordList("""
 account, altitude, angle, anchor, author, badge, balance, band, base, batch, battery, bay, bonus, booth, branch,
@@ -41,6 +41,7 @@ _VALUE_FUNCTIONS = (
     *(words.length, words.email, words.phone, words.job, words.product, words.animal, words.food, words.country),
     *(words.first_name, words.last_name, words.duration, words.title, words.temperature, words.website, words.year),
     *(words.plant, words.venue, words.address, words.weekday, words.month, words.ingredient, words.flight),
+    *(words.phrase, words.phrase, words.decimal, words.ingredients, words.speed, words.volume, words.score),
 )
 _INTROS = (
     *("Here are the details. ", "", "", "", "Notes on {subject}. ", "{subject} was checked again. ", "Entry {code}. "),
@@ -80,9 +81,14 @@ def record(random: Random, split: Split) -> tuple[str, dict[str, str]]:
 def lines(random: Random, facts: dict[str, str]) -> str:
     """Render facts as labelled lines or one labelled line."""
     form, separator = choose(random, _LINES), choose(random, _SEPARATORS)
-    if form[0] in "-*<" or " - " in form or (separator == ", " and any("," in value for value in facts.values())):
+    if (
+        form[0] in "-*<"
+        or " - " in form
+        or "|" in form
+        or (separator == ", " and any("," in value for value in facts.values()))
+    ):
         separator = "\n"
-    spelled = _spelling(random)
+    spelled = _spelling(random) if form[0] != "<" else str
     return separator.join(form.replace("{key}", spelled(key)).replace("{value}", facts[key]) for key in facts)
 
 
@@ -102,7 +108,7 @@ def _value(random: Random, split: Split) -> str:
     if random.random() < 0.1:
         return f"{words.pseudo_word(random, split)} {words.pseudo_word(random, split)}"
     value = choose(random, _VALUE_FUNCTIONS)(random, split)
-    return value.capitalize() if random.random() < 0.05 else value
+    return value[0].upper() + value[1:] if random.random() < 0.05 else value
 
 
 def _overlaps(key: str, facts: dict[str, str]) -> bool:

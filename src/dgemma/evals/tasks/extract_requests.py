@@ -9,7 +9,7 @@ from random import Random
 
 from dgemma.evals.example import Split
 from dgemma.evals.tasks.extract_domain import expand
-from dgemma.evals.tasks.words import choose
+from dgemma.evals.tasks.words_lists import choose
 
 _TEXT = "[the text|the text|this text|the following text|the text below|the message|the sentence|this note|it]"
 _OBJECT = "[JSON|a JSON object|one JSON object|JSON|a JSON]"
@@ -77,6 +77,53 @@ CLAUSES = (
     "Task: extract {keys}. Format: JSON",
     "Information extraction. Return JSON with {keys}",
     "[Which|What] {keys} [are mentioned|does the text name]? Give JSON",
+    "Extract {things}. [Output|Return|Reply in|Answer in|Format:] JSON",
+    "Extract {things} and write them as JSON",
+    "Extract the values of {keys} as JSON",
+    "[Extract|Get] a JSON object with {things} from the [text|message|note|sentence|following]",
+    "[Extract|Get] JSON with the keys {keys} from the [text|message|note|following]",
+    "[Pull|Get|Take] {things} out of [this|the text|the message|the following] as JSON",
+    "[Pull|Get|Take] {things} out of [this|the text] and return JSON",
+    "{keys} -> JSON",
+    "{keys} in JSON",
+    "Text to JSON. Keys: {keys}",
+    "To JSON: {keys}",
+    "As JSON, give me {things}",
+    "In JSON: {keys}",
+    "Into JSON with keys {keys}",
+    "Write the following as JSON with {things}",
+    "Write this as JSON. Keys: {keys}",
+    "Make this JSON: {keys}",
+    "Return only JSON with {keys}",
+    "Return only a JSON object with the keys {keys}",
+    "Respond only with JSON. Keys: {keys}",
+    "[Find|Identify|Note] {things} in the text. [Reply|Respond|Answer] [as|in|with] JSON",
+    "Help me turn this into JSON with the keys {keys}",
+    "Your task is to extract {things} as JSON",
+    "We need {things} from this text as JSON",
+    "Would you give me {things} as a JSON object?",
+    "How would this look as JSON with the keys {keys}?",
+    "The JSON needs the keys {keys}",
+    "Only {keys}, as JSON",
+    "Just {things} as JSON",
+    "Store {things} in JSON",
+    "Save this as JSON with the keys {keys}",
+    "JSON keys: {keys}",
+    "Required fields: {keys}. Format: JSON",
+    "Schema: {schema}. Fill it from the text",
+    "Fill {schema}",
+    "Format: {schema}",
+    "Answer in the form {schema}",
+    "keys = {list}. Return JSON",
+    "Give me {list} as a JSON object",
+    "Convert to JSON with keys:\n{bullets}\n",
+)
+
+PREFIXES = ("Hi, ", "Hello. ", "Now ", "Hey, ", "Next task: ", "Question: ", "Instruction: ", "Job: ")
+SUFFIXES = (
+    *("Nothing else", "JSON only", "Answer with the JSON only", "Do not add anything", "No explanation"),
+    *("Copy the words of the text", "Use exactly these keys", "Keep the keys in this order", "Values are strings"),
+    *("Use the words of the text", "Do not change the values", "One line, please", "Be exact"),
 )
 
 HELD_OUT_CLAUSES = (
@@ -144,8 +191,12 @@ def prompt(random: Random, split: Split, *, keys: list[str], text: str) -> str:
         layouts = HELD_OUT_LAYOUTS if random.random() < 0.5 else LAYOUTS
     clause = expand(choose(random, clauses), random)
     request = _with_keys(clause, keys, random)
-    if "\n" not in clause and not clause.startswith("{") and random.random() < 0.05:
+    if not clause.startswith("{") and random.random() < 0.05:
         request = request[0].lower() + request[1:]
+    if random.random() < 0.08 and not clause.startswith("{"):
+        request = choose(random, PREFIXES) + request[0].lower() + request[1:]
+    if random.random() < 0.1 and not request.endswith("\n"):
+        request += ("" if request.endswith("?") else ".") + " " + choose(random, SUFFIXES)
     layout = choose(random, layouts)
     while any(f"{mark}{{text}}{mark}" in layout and mark in text for mark in ('"', "'")):
         layout = choose(random, layouts)

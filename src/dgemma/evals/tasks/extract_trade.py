@@ -5,7 +5,7 @@ Promises text in the notation that `extract_domain` parses and explains. Knows n
 
 TRADE = """
 ## order
-customer full_name: customer buyer name client customer_name who purchaser ~ordered_by ~shopper
+customer person_name: customer buyer name client customer_name who purchaser ~ordered_by ~shopper
 item product: item product article ordered_item product_name ~goods
 quantity count: quantity amount count number qty how_many ~units ~pieces
 price money: price total cost total_price order_total ~sum ~value
@@ -40,7 +40,7 @@ payment :credit_card|cash|bank_transfer|PayPal|debit_card|gift_card|invoice: pay
 ~+ All in all that makes {price}.
 ## review
 product product: product item article product_name reviewed_item ~thing
-person full_name: reviewer author name customer user written_by ~critic
+person person_name: reviewer author name customer user written_by ~critic
 rating :5_stars|4_stars|3_stars|2_stars|1_star|five_stars|four_stars|two_stars|4.5_out_of_5|3/5|9/10|8_out_of_10|\
 2/10|5/5: \
 rating stars score grade ~verdict ~marks
@@ -66,8 +66,8 @@ con drawback minus weakness bad_point ~downside
 + The rating is {rating}.
 ~+ Sadly it is {con}.
 ## bank
-sender full_name: sender from payer paid_by from_person ~remitter ~originator
-receiver full_name: recipient receiver payee to beneficiary paid_to ~to_person
+sender person_name: sender from payer paid_by from_person ~remitter ~originator
+receiver person_name: recipient receiver payee to beneficiary paid_to ~to_person
 amount money: amount sum payment value transferred_amount money ~total_paid
 date date: date transfer_date day when booked_on transaction_date ~value_date
 purpose :rent|the_invoice|a_loan|concert_tickets|a_birthday_gift|car_repair|tuition|groceries|the_deposit|\
@@ -96,7 +96,7 @@ bank company: bank bank_name institution ~credit_institute
 ## invoice
 number code: invoice_number invoice number invoice_no id ~bill_number
 company company: company vendor supplier issuer seller from ~billed_by
-customer full_name: customer client bill_to recipient name ~billed_to
+customer person_name: customer client bill_to recipient name ~billed_to
 amount money: amount total amount_due sum total_amount balance ~to_pay
 due date: due_date due payable_by payment_due deadline ~pay_until
 issued date: invoice_date issued issue_date issued_on ~billing_date
@@ -125,7 +125,7 @@ area area: area size floor_area living_space surface ~square_footage
 price big_money: price cost asking_price sale_price ~purchase_price
 rent money: rent monthly_rent rent_per_month ~rental_price
 year year: year_built built construction_year year ~built_in
-agent full_name: agent contact realtor broker agent_name ~estate_agent
+agent person_name: agent contact realtor broker agent_name ~estate_agent
 date date: available available_from free_from move_in_date ~vacant_from
 - For sale: {kind} in {city}, {rooms} rooms, {area}, {price}.
 - This {kind} at {address} has {rooms} rooms and costs {price}.
@@ -152,7 +152,7 @@ year year: year built model_year year_built registered ~from_year
 mileage distance: mileage kilometres distance odometer driven ~range_driven
 price big_money: price asking_price cost ~sum
 plate code: licence_plate plate registration license_plate ~number_plate
-owner full_name: owner driver seller keeper ~holder
+owner person_name: owner driver seller keeper ~holder
 fuel :petrol|diesel|electricity|hydrogen|gas|biofuel: fuel fuel_type engine runs_on ~powered_by
 - {owner} is selling a {colour} {kind} from {year} for {price}.
 - For sale: {colour} {kind}, built in {year}, {mileage} on the clock, {price}.
@@ -173,7 +173,7 @@ fuel :petrol|diesel|electricity|hydrogen|gas|biofuel: fuel fuel_type engine runs
 ## parcel
 tracking code: tracking_number tracking parcel_number parcel_id tracking_code ~shipment_id
 sender company: sender shop shipped_by from_company ~dispatched_by
-receiver full_name: recipient receiver addressee to name ~consignee
+receiver person_name: recipient receiver addressee to name ~consignee
 weight weight: weight mass parcel_weight ~how_heavy
 date date: delivery_date delivered_on arrival date expected ~due_on
 city city: city destination town delivered_to ~target_city
@@ -194,7 +194,7 @@ content product: content item contents product inside ~goods
 + It should be there on {date}.
 ~+ The scales showed {weight}.
 ## table
-person full_name: name guest person reserved_by booked_by customer ~party_name
+person person_name: name guest person reserved_by booked_by customer ~party_name
 restaurant company: restaurant place restaurant_name where ~eatery
 guests count: guests people party_size number_of_people seats persons ~covers
 date date: date day when reservation_date ~evening
@@ -216,7 +216,7 @@ request special_request wish note ~extra
 ~+ If possible, they want {request}.
 ## company
 company company: company name firm business company_name organisation ~enterprise ~organization
-founder full_name: founder founded_by started_by ~creator
+founder person_name: founder founded_by started_by ~creator
 year year: founded year founding_year established since ~year_founded
 city city: city headquarters location based_in seat hq ~head_office
 employees number: employees staff number_of_employees workers headcount ~team_size

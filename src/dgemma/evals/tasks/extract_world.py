@@ -35,7 +35,7 @@ weight weight: weight mass weighs ~body_weight
 length length: length size height body_length ~measure
 place city: zoo_city city home place location ~habitat
 food food: favourite_food food eats diet ~likes_to_eat
-keeper full_name: keeper owner cared_for_by trainer ~caretaker
+keeper person_name: keeper owner cared_for_by trainer ~caretaker
 colour colour: colour color fur_colour ~coat
 - The {animal} {name} lives in {place} and weighs {weight}.
 - {name} is a {age}-year-old {animal} from {place}.
@@ -85,7 +85,7 @@ value :1013_hPa|48%|3.3_V|12_l/min|71_dB|21.4_°C|0.8_g/cm3|230_V|7.2_pH|640_lux
 time time_of_day: time measured_at hour timestamp ~clock
 date date: date day measured_on ~reading_date
 place venue: place location site room ~spot
-person full_name: technician measured_by operator person scientist ~observer
+person person_name: technician measured_by operator person scientist ~observer
 - Sensor {sensor} measured a {quantity} of {value} at {time}.
 - At {time}, the {quantity} in {place} was {value}.
 - {person} measured the {quantity} with device {sensor}: {value}.
@@ -107,7 +107,8 @@ temperature heat oven_temperature ~oven
 main ingredient: main_ingredient ingredient key_ingredient base ~chief_ingredient
 amount :200_g|half_a_cup|two_cups|500_g|1_kg|3_tablespoons|250_ml|a_handful|a_pinch|4_ounces|750_g|one_teaspoon: \
 amount quantity how_much ~dose
-cook full_name: cook chef author recipe_by made_by ~created_by
+parts ingredients: ingredients ingredient_list needs made_with ~shopping_list
+cook person_name: cook chef author recipe_by made_by ~created_by
 level :easy|medium|hard|simple|advanced: difficulty level skill_level ~complexity
 - This {dish} serves {servings} and takes {time}.
 - For the {dish} you need {amount} of {main}.
@@ -116,6 +117,9 @@ level :easy|medium|hard|simple|advanced: difficulty level skill_level ~complexit
 - The {dish} for {servings} people is ready in {time}.
 - {dish.cap}: serves {servings}, cooking time {time}, {heat}.
 - {cook} makes {dish} with {main}. Cook it at {heat}.
+- For {dish} you need {parts}.
+- The {dish} is made of {parts} and takes {time}.
+- Ingredients for the {dish}: {parts}. Serves {servings}.
 ~- In {time} you can put a {dish} on the table for {servings} guests.
 ~- The secret of the {dish} by {cook} is {amount} of {main}.
 + The main ingredient is {main}.
@@ -126,7 +130,7 @@ level :easy|medium|hard|simple|advanced: difficulty level skill_level ~complexit
 + You will need {amount} of {main}.
 ~+ It comes from {cook}.
 ## flight
-person full_name: passenger traveller name person traveler who ~flyer
+person person_name: passenger traveller name person traveler who ~flyer
 number flight: flight flight_number flight_no ~flight_code
 start city: from origin departure_city departure start leaving_from departs_from ~start_city
 end city: to destination arrival_city arrival end going_to ~end_city
@@ -154,7 +158,7 @@ length short_duration: duration flight_time travel_time length ~time_in_air
 + It leaves at {departure}.
 ~+ It is a journey of {length}.
 ## journey
-person full_name: traveller name person tourist who ~voyager
+person person_name: traveller name person tourist who ~voyager
 start city: from start origin starting_point departed_from ~left
 end city: to destination end went_to arrived_in ~reached
 vehicle :train|bus|car|bike|ferry|boat|tram|van|taxi|motorbike|\
@@ -180,20 +184,20 @@ price money: price cost fare ticket ~costs
 ## match
 winner city: winner winning_team team victor ~winning_side
 loser city: loser losing_team opponent beaten_team ~defeated_team
-score score: score result final_score ~outcome
+score winning_score: score result final_score ~outcome
 date date: date day match_date when ~played_on
 place venue: stadium venue place location ground ~played_at
-player full_name: best_player top_scorer player scorer goal_scorer ~star
+player person_name: best_player top_scorer player scorer goal_scorer ~star
 crowd number: attendance spectators fans crowd ~audience
 sport :football|handball|ice_hockey|volleyball|basketball|rugby|water_polo|\
 cricket: sport game discipline ~kind_of_sport
 - {winner} beat {loser} {score} on {date}.
 - In the {sport} match, {winner} won {score} against {loser}.
 - {winner} defeated {loser} by {score} at the {place}.
-- {loser} lost {score} to {winner} on {date}.
+- {loser} lost to {winner} on {date}. The result was {score}.
 - A goal by {player} helped {winner} beat {loser} {score}.
 - {winner} won the {sport} final against {loser}. The score was {score}.
-- On {date}, {loser} were beaten {score} by {winner}.
+- On {date}, {winner} beat {loser}: {score}.
 ~- {loser} could not stop {winner}, who won {score} in front of {crowd} fans.
 + {player} was the top scorer.
 + The best player was {player}.
@@ -208,7 +212,7 @@ score score: score result final_score ~ended
 date date: date day match_date when ~matchday
 place venue: stadium venue place location ~arena
 time time_of_day: kick_off time starts_at ~start_of_play
-referee full_name: referee umpire ~official
+referee person_name: referee umpire ~official
 - {home} against {away} ended {score}.
 - The match between {home} and {away} on {date} ended {score}.
 - {home} hosted {away} on {date}; the result was {score}.
@@ -224,8 +228,8 @@ referee full_name: referee umpire ~official
 + The stadium was the {place}.
 ~+ {referee} blew the whistle.
 ## race
-winner full_name: winner name champion athlete first_place person ~victor
-second full_name: runner_up second_place second ~silver
+winner person_name: winner name champion athlete first_place person ~victor
+second person_name: runner_up second_place second ~silver
 event :marathon|100_metres|half_marathon|triathlon|long_jump|high_jump|bike_race|ski_race|rowing_final|\
 swimming_final: \
 event race competition discipline ~contest
@@ -249,7 +253,7 @@ year year: year season edition ~in_year
 ~+ The runner-up was {second}.
 ## book
 title title: title book name book_title ~work ~called
-author full_name: author writer written_by author_name ~novelist ~penned_by
+author person_name: author writer written_by author_name ~novelist ~penned_by
 year year: year published publication_year released date ~first_published
 pages number: pages number_of_pages page_count length ~page_number
 publisher company: publisher publishing_house published_by ~imprint
@@ -279,8 +283,8 @@ Japanese: language written_in ~tongue
 ~+ It runs to {pages} pages.
 ## film
 title title: title film movie name film_title movie_title ~picture ~called
-director full_name: director directed_by filmmaker made_by ~maker
-star full_name: actor star lead_actor main_actor starring cast ~lead
+director person_name: director directed_by filmmaker made_by ~maker
+star person_name: actor star lead_actor main_actor starring cast ~lead
 year year: year released release_year ~came_out
 length short_duration: length running_time duration runtime ~minutes
 genre :comedy|drama|western|horror_film|documentary|musical|cartoon|thriller|romance|\
@@ -303,7 +307,7 @@ rating :7.8|8.1|6.4|9.0|5.5|3_stars|4_stars|72%|91%|8/10: rating score critics_s
 ~+ The rating stands at {rating}.
 ## song
 title title: song title track name song_title ~tune
-artist full_name: artist singer musician performed_by ~vocalist
+artist person_name: artist singer musician performed_by ~vocalist
 album title: album record album_title ~disc
 year year: year released release_year ~came_out
 length :3:45|4:02|2:58|5:13|3_minutes|4_minutes|2:30|6:11: length duration running_time ~playtime

@@ -4,8 +4,17 @@ Every entry maps the right form to wrong ones, or names the neighbours that make
 Knows nothing of sentences or requests.
 """
 
-from dgemma.evals.tasks.sentences_words import CITIES_EVAL, CITIES_TRAIN, DAYS, MEN_EVAL, MEN_TRAIN, MONTHS, NATIONS
-from dgemma.evals.tasks.sentences_words import WOMEN_EVAL, WOMEN_TRAIN
+from dgemma.evals.tasks.sentences_words import (
+    CITIES_EVAL,
+    CITIES_TRAIN,
+    DAYS,
+    MEN_EVAL,
+    MEN_TRAIN,
+    MONTHS,
+    NATIONS,
+    WOMEN_EVAL,
+    WOMEN_TRAIN,
+)
 
 _MISSPELLINGS = """
 absence abscence|accept acept|accident acident|accommodation accomodation|accountant acountant|achieve acheive|across accross
@@ -84,8 +93,41 @@ which wich whitch|while whlie|whisper wisper|white withe|whole hole|window windo
 wonderful wonderfull|working workin|world wrold|worried woried|worry wory|would woud|writing writting|written writen|wrote rote
 wrong rong|yellow yelow|yesterday yestreday yesturday|young yuong|your yuor
 """
-_NOT_PLAIN = frozenset("alright to brake breath chose cloths weak women hole withe discus exited confidant diner finnish".split())
-_NOT_PLAIN |= frozenset("planing siting theater behavior traveling storey prise herd manger postmen rote que".split())
+_NOT_PLAIN = frozenset(
+    [
+        "alright",
+        "to",
+        "brake",
+        "breath",
+        "chose",
+        "cloths",
+        "weak",
+        "women",
+        "hole",
+        "withe",
+        "discus",
+        "exited",
+        "confidant",
+        "diner",
+        "finnish",
+    ]
+)
+_NOT_PLAIN |= frozenset(
+    [
+        "planing",
+        "siting",
+        "theater",
+        "behavior",
+        "traveling",
+        "storey",
+        "prise",
+        "herd",
+        "manger",
+        "postmen",
+        "rote",
+        "que",
+    ]
+)
 
 
 def _misspellings() -> dict[str, tuple[str, ...]]:
@@ -103,24 +145,163 @@ MISSPELLINGS = _misspellings()
 
 APOSTROPHES = {
     word: word.replace("'", "")
-    for word in """don't can't won't didn't doesn't isn't wasn't aren't weren't couldn't wouldn't shouldn't haven't hasn't
-    hadn't mustn't I'm I've that's what's there's she's he's you're they're they've we've you've let's they'll you'll
-    who's where's Don't Can't Won't Didn't Doesn't Isn't Aren't That's What's There's She's He's You're They're They've
-    We've You've Let's They'll Who's Where's""".split()
+    for word in [
+        "don't",
+        "can't",
+        "won't",
+        "didn't",
+        "doesn't",
+        "isn't",
+        "wasn't",
+        "aren't",
+        "weren't",
+        "couldn't",
+        "wouldn't",
+        "shouldn't",
+        "haven't",
+        "hasn't",
+        "hadn't",
+        "mustn't",
+        "I'm",
+        "I've",
+        "that's",
+        "what's",
+        "there's",
+        "she's",
+        "he's",
+        "you're",
+        "they're",
+        "they've",
+        "we've",
+        "you've",
+        "let's",
+        "they'll",
+        "you'll",
+        "who's",
+        "where's",
+        "Don't",
+        "Can't",
+        "Won't",
+        "Didn't",
+        "Doesn't",
+        "Isn't",
+        "Aren't",
+        "That's",
+        "What's",
+        "There's",
+        "She's",
+        "He's",
+        "You're",
+        "They're",
+        "They've",
+        "We've",
+        "You've",
+        "Let's",
+        "They'll",
+        "Who's",
+        "Where's",
+    ]
 }
 UNCOUNTABLE = {
-    word: word + "s" for word in "information advice furniture homework luggage news equipment weather traffic rice".split()
+    word: word + "s"
+    for word in [
+        "information",
+        "advice",
+        "furniture",
+        "homework",
+        "luggage",
+        "news",
+        "equipment",
+        "weather",
+        "traffic",
+        "rice",
+    ]
 } | {"news": "newses", "rice": "rices"}
 
 CAPITALS = frozenset(
     WOMEN_TRAIN + MEN_TRAIN + WOMEN_EVAL + MEN_EVAL + CITIES_TRAIN + CITIES_EVAL + DAYS + MONTHS + NATIONS
-) | frozenset("Lily Timmy Mia Jack Jill Sara Sue Lucy Billy Bobby Tommy Mary Jenny Joe Bob Anne Jim Polly".split())
+) | frozenset(
+    [
+        "Lily",
+        "Timmy",
+        "Mia",
+        "Jack",
+        "Jill",
+        "Sara",
+        "Sue",
+        "Lucy",
+        "Billy",
+        "Bobby",
+        "Tommy",
+        "Mary",
+        "Jenny",
+        "Joe",
+        "Bob",
+        "Anne",
+        "Jim",
+        "Polly",
+    ]
+)
 CAPITALS -= frozenset(("March", "May", "Turkey", "China", "Rose", "Mark", "Will", "Max"))
 
-AFTER_SUBJECT = "is was are were has have will can".split()
-_NOUNISH = """house car dog cat mother father sister brother friend friends name names bag book books keys money home
-room garden children parents way hand hands head eyes phone letter bicycle own work job hair clothes shoes toys teacher
-family tail wings food new old little best first favourite turn dinner lunch breakfast umbrella passport medicine""".split()
+AFTER_SUBJECT = ["is", "was", "are", "were", "has", "have", "will", "can"]
+_NOUNISH = [
+    "house",
+    "car",
+    "dog",
+    "cat",
+    "mother",
+    "father",
+    "sister",
+    "brother",
+    "friend",
+    "friends",
+    "name",
+    "names",
+    "bag",
+    "book",
+    "books",
+    "keys",
+    "money",
+    "home",
+    "room",
+    "garden",
+    "children",
+    "parents",
+    "way",
+    "hand",
+    "hands",
+    "head",
+    "eyes",
+    "phone",
+    "letter",
+    "bicycle",
+    "own",
+    "work",
+    "job",
+    "hair",
+    "clothes",
+    "shoes",
+    "toys",
+    "teacher",
+    "family",
+    "tail",
+    "wings",
+    "food",
+    "new",
+    "old",
+    "little",
+    "best",
+    "first",
+    "favourite",
+    "turn",
+    "dinner",
+    "lunch",
+    "breakfast",
+    "umbrella",
+    "passport",
+    "medicine",
+]
 
 # (right word, wrong word, words before or None, words after or None); "." stands for the end of the sentence.
 CONFUSED: tuple[tuple[str, str, frozenset[str] | None, frozenset[str] | None], ...] = tuple(
@@ -130,19 +311,99 @@ CONFUSED: tuple[tuple[str, str, frozenset[str] | None, frozenset[str] | None], .
         ("their", "they're", "", _NOUNISH),
         ("there", "their", "", AFTER_SUBJECT),
         ("there", "their", "over in out up down", ()),
-        ("they're", "their", "", "going not very so too all coming building looking happy tired".split()),
-        ("they're", "there", "", "going not coming building looking happy tired".split()),
+        (
+            "they're",
+            "their",
+            "",
+            ["going", "not", "very", "so", "too", "all", "coming", "building", "looking", "happy", "tired"],
+        ),
+        ("they're", "there", "", ["going", "not", "coming", "building", "looking", "happy", "tired"]),
         ("its", "it's", "", _NOUNISH),
-        ("it's", "its", "", "a an the going not very too so time raining cold hot easy hard my your cheaper better".split()),
+        (
+            "it's",
+            "its",
+            "",
+            [
+                "a",
+                "an",
+                "the",
+                "going",
+                "not",
+                "very",
+                "too",
+                "so",
+                "time",
+                "raining",
+                "cold",
+                "hot",
+                "easy",
+                "hard",
+                "my",
+                "your",
+                "cheaper",
+                "better",
+            ],
+        ),
         ("your", "you're", "", _NOUNISH),
-        ("you're", "your", "", "going not very too so late welcome right wrong coming free the a an".split()),
+        (
+            "you're",
+            "your",
+            "",
+            [
+                "going",
+                "not",
+                "very",
+                "too",
+                "so",
+                "late",
+                "welcome",
+                "right",
+                "wrong",
+                "coming",
+                "free",
+                "the",
+                "a",
+                "an",
+            ],
+        ),
         ("to", "too", "went go going come came want wants wanted listen listened next", ()),
-        ("too", "to", "", "much many late big small hot cold heavy fast tired sweet salty expensive loud far".split()),
+        (
+            "too",
+            "to",
+            "",
+            [
+                "much",
+                "many",
+                "late",
+                "big",
+                "small",
+                "hot",
+                "cold",
+                "heavy",
+                "fast",
+                "tired",
+                "sweet",
+                "salty",
+                "expensive",
+                "loud",
+                "far",
+            ],
+        ),
         ("too", "to", "me", "."),
         ("than", "then", "more less rather bigger smaller better older taller faster longer higher easier worse", ()),
         ("then", "than", "and since", ()),
-        ("no", "know", "have has had there's is was with", "idea money time one food more other reason".split()),
-        ("know", "no", "don't didn't you they we I not to", "the what where how that who a why if if it him her".split()),
+        (
+            "no",
+            "know",
+            "have has had there's is was with",
+            ["idea", "money", "time", "one", "food", "more", "other", "reason"],
+        ),
+        (
+            "know",
+            "no",
+            "don't didn't you they we I not to",
+            ["the", "what", "where", "how", "that", "who", "a", "why", "if", "if", "it", "him", "her"],
+        ),
         ("hear", "here", "can can't to you not didn't couldn't could", ()),
         ("here", "hear", "come came over live", ()),
         ("knew", "new", "I he she they we nobody everyone", ()),
@@ -156,13 +417,13 @@ CONFUSED: tuple[tuple[str, str, frozenset[str] | None, frozenset[str] | None], .
         ("see", "sea", "to can you could will", ()),
         ("where", "were", "know ask find remember", ()),
         ("were", "where", "they we you people children", ()),
-        ("whose", "who's", "", "book car house bag dog turn idea".split()),
-        ("who's", "whose", "", "there coming going that".split()),
+        ("whose", "who's", "", ["book", "car", "house", "bag", "dog", "turn", "idea"]),
+        ("who's", "whose", "", ["there", "coming", "going", "that"]),
         ("of", "off", "cup glass bottle lot one some most piece end front out full afraid", ()),
         ("off", "of", "turn turned switch switched took fell get jumped", ()),
         ("lose", "loose", "to will you don't", ()),
         ("quiet", "quite", "be very so were was too", "."),
-        ("quite", "quiet", "", "a good well nice big small old often".split()),
+        ("quite", "quiet", "", ["a", "good", "well", "nice", "big", "small", "old", "often"]),
         ("piece", "peace", "a one every", ("of",)),
         ("weather", "whether", "the cold wet hot warm sunny bad good", ()),
         ("our", "hour", "of in to with at and near", ()),
@@ -190,12 +451,20 @@ CONFUSED: tuple[tuple[str, str, frozenset[str] | None, frozenset[str] | None], .
 MISSING: tuple[tuple[str, frozenset[str] | None, frozenset[str] | None], ...] = tuple(
     (word, frozenset(before.split()) if before else None, frozenset(after.split()) if after else None)
     for word, before, after in (
-        ("to", "want wants wanted need needs needed decided decides hope hoped hopes promised promise forgot refused", ""),
+        (
+            "to",
+            "want wants wanted need needs needed decided decides hope hoped hopes promised promise forgot refused",
+            "",
+        ),
         ("to", "going", "be have go see rain the make take do get come buy eat play visit build move school bed"),
         ("to", "went go goes gone", "the school bed work a"),
         ("to", "listen listened listens listening belong belongs next able used", ""),
         ("to", "has had have", "go work wait leave be sell use carry take see pay"),
-        ("of", "lot lots cup glass piece front full one some most bottle because instead afraid middle end kind pair side", ""),
+        (
+            "of",
+            "lot lots cup glass piece front full one some most bottle because instead afraid middle end kind pair side",
+            "",
+        ),
         ("of", "couple slice loaf bowl photos bunch group sort proud tired", ""),
         ("the", "in", "morning afternoon evening middle street garden kitchen world sky sea sun summer winter same"),
         ("the", "at end to", "end beginning top bottom moment market station library museum airport door"),
@@ -225,17 +494,113 @@ MISSING: tuple[tuple[str, frozenset[str] | None, frozenset[str] | None], ...] = 
         ("you", "thank", ""),
     )
 )
-NEVER_DOUBLED = frozenset("very so really had that no bye many far long up again ha more never too much do over her".split())
+NEVER_DOUBLED = frozenset(
+    [
+        "very",
+        "so",
+        "really",
+        "had",
+        "that",
+        "no",
+        "bye",
+        "many",
+        "far",
+        "long",
+        "up",
+        "again",
+        "ha",
+        "more",
+        "never",
+        "too",
+        "much",
+        "do",
+        "over",
+        "her",
+    ]
+)
 SWAPPED = frozenset(
     tuple(pair.split("-"))
-    for pair in """to-the in-the of-the at-the on-the for-the with-the from-the a-lot lot-of to-a in-a with-a for-a going-to
-    want-to wants-to wanted-to has-been have-been had-been will-be to-be would-like next-to front-of because-of want-to
-    one-of at-the under-the into-the over-the near-the by-the it-was they-were we-are they-are she-was he-was there-was
-    there-were very-good every-day last-night last-week next-week as-soon soon-as don't-know didn't-know able-to""".split()
+    for pair in [
+        "to-the",
+        "in-the",
+        "of-the",
+        "at-the",
+        "on-the",
+        "for-the",
+        "with-the",
+        "from-the",
+        "a-lot",
+        "lot-of",
+        "to-a",
+        "in-a",
+        "with-a",
+        "for-a",
+        "going-to",
+        "want-to",
+        "wants-to",
+        "wanted-to",
+        "has-been",
+        "have-been",
+        "had-been",
+        "will-be",
+        "to-be",
+        "would-like",
+        "next-to",
+        "front-of",
+        "because-of",
+        "want-to",
+        "one-of",
+        "at-the",
+        "under-the",
+        "into-the",
+        "over-the",
+        "near-the",
+        "by-the",
+        "it-was",
+        "they-were",
+        "we-are",
+        "they-are",
+        "she-was",
+        "he-was",
+        "there-was",
+        "there-were",
+        "very-good",
+        "every-day",
+        "last-night",
+        "last-week",
+        "next-week",
+        "as-soon",
+        "soon-as",
+        "don't-know",
+        "didn't-know",
+        "able-to",
+    ]
 )
 COMPARATIVES = frozenset(
-    """bigger smaller better older taller faster longer higher easier cheaper worse stronger younger colder hotter heavier
-    happier louder warmer nicer slower earlier""".split()
+    [
+        "bigger",
+        "smaller",
+        "better",
+        "older",
+        "taller",
+        "faster",
+        "longer",
+        "higher",
+        "easier",
+        "cheaper",
+        "worse",
+        "stronger",
+        "younger",
+        "colder",
+        "hotter",
+        "heavier",
+        "happier",
+        "louder",
+        "warmer",
+        "nicer",
+        "slower",
+        "earlier",
+    ]
 )
 KEYBOARD = {
     "a": "sqz", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "j": "hk",

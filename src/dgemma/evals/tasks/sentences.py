@@ -44,7 +44,25 @@ _AUXILIARY = {
     "has": {"I": "have", "one": "has", "many": "have"},
     "wants": {"I": "want", "one": "wants", "many": "want"},
 }
-_STATES = frozenset("know need want like love live understand hope enjoy forget lose miss promise hear see".split())
+_STATES = frozenset(
+    [
+        "know",
+        "need",
+        "want",
+        "like",
+        "love",
+        "live",
+        "understand",
+        "hope",
+        "enjoy",
+        "forget",
+        "lose",
+        "miss",
+        "promise",
+        "hear",
+        "see",
+    ]
+)
 
 
 def sentence(random: Random, split: Split) -> str:
@@ -83,10 +101,11 @@ def fill(random: Random, split: Split, template: str) -> str:
     used: set[str] = set()
 
     def replace(found: re.Match[str]) -> str:
+        word = _slot(random, split, found[1])
         for _ in range(8):
-            word = _slot(random, split, found[1])
             if word not in used:
                 break
+            word = _slot(random, split, found[1])
         used.add(word)
         return word
 
@@ -122,7 +141,9 @@ def _clause(random: Random, split: Split) -> str:
     rest = f" {rest.replace('{p}', possessive)}" if rest else ""
     verb = words.VERBS[base]
     present = verb.third if number == "one" else verb.base
-    tense = random.choice(("past", "past", "habit", "habit", "now", "future", "question", "negative", "perfect", "modal"))
+    tense = random.choice(
+        ("past", "past", "habit", "habit", "now", "future", "question", "negative", "perfect", "modal")
+    )
     if tense == "now" and base in _STATES:
         tense = "past"
     if tense == "past":

@@ -31,8 +31,30 @@ push rain reach receive remember remind rent repair repeat reply rescue return s
 smile sneeze sort start stay stop study suggest talk taste thank tidy touch train translate travel try turn type use visit
 wait walk want warn wash watch water wave whisper wish wonder work worry wrap
 """
-_DOUBLING = frozenset("drop hug plan shop stop wrap sit run swim get put cut dig let shut win hit begin forget".split())
-_DOUBLED = frozenset("drop hug plan shop stop wrap knit chat nod prefer".split())
+_DOUBLING = frozenset(
+    [
+        "drop",
+        "hug",
+        "plan",
+        "shop",
+        "stop",
+        "wrap",
+        "sit",
+        "run",
+        "swim",
+        "get",
+        "put",
+        "cut",
+        "dig",
+        "let",
+        "shut",
+        "win",
+        "hit",
+        "begin",
+        "forget",
+    ]
+)
+_DOUBLED = frozenset(["drop", "hug", "plan", "shop", "stop", "wrap", "knit", "chat", "nod", "prefer"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +102,7 @@ def _verbs() -> dict[str, Verb]:
     for entry in _IRREGULAR.replace("\n", "|").split("|"):
         if entry:
             base, past, participle = entry.split()
-            verbs[base] = Verb(
-                base=base, third=_third(base), past=past, participle=participle, gerund=_gerund(base)
-            )
+            verbs[base] = Verb(base=base, third=_third(base), past=past, participle=participle, gerund=_gerund(base))
     for base in _REGULAR.split():
         past = regular_past(base)
         verbs[base] = Verb(base=base, third=_third(base), past=past, participle=past, gerund=_gerund(base))
@@ -95,41 +115,195 @@ IRREGULAR_BASES = tuple(
 )
 
 WOMEN_TRAIN = tuple(
-    """Anna Maria Lucy Emma Sarah Julia Laura Nina Helen Alice Clara Sophie Emily Olivia Karen Linda Susan Diana Fatima
-    Leila Mei Priya Ingrid Elena Carmen Rita Paula Monica Teresa Ruth Martha Jane Kate Molly Zoe Amy Ella Chloe Hannah
-    Nora""".split()
+    [
+        "Anna",
+        "Maria",
+        "Lucy",
+        "Emma",
+        "Sarah",
+        "Julia",
+        "Laura",
+        "Nina",
+        "Helen",
+        "Alice",
+        "Clara",
+        "Sophie",
+        "Emily",
+        "Olivia",
+        "Karen",
+        "Linda",
+        "Susan",
+        "Diana",
+        "Fatima",
+        "Leila",
+        "Mei",
+        "Priya",
+        "Ingrid",
+        "Elena",
+        "Carmen",
+        "Rita",
+        "Paula",
+        "Monica",
+        "Teresa",
+        "Ruth",
+        "Martha",
+        "Jane",
+        "Kate",
+        "Molly",
+        "Zoe",
+        "Amy",
+        "Ella",
+        "Chloe",
+        "Hannah",
+        "Nora",
+    ]
 )
 MEN_TRAIN = tuple(
-    """Tom Peter David James Daniel Michael Paul John Simon Martin Oliver Jacob Henry George Thomas Robert Andrew Kevin
-    Brian Ahmed Omar Carlos Diego Ivan Hassan Raj Kenji Marco Luca Felix Leo Adam Ben Sam Max Noah Ethan Samuel Philip
-    Tim""".split()
+    [
+        "Tom",
+        "Peter",
+        "David",
+        "James",
+        "Daniel",
+        "Michael",
+        "Paul",
+        "John",
+        "Simon",
+        "Martin",
+        "Oliver",
+        "Jacob",
+        "Henry",
+        "George",
+        "Thomas",
+        "Robert",
+        "Andrew",
+        "Kevin",
+        "Brian",
+        "Ahmed",
+        "Omar",
+        "Carlos",
+        "Diego",
+        "Ivan",
+        "Hassan",
+        "Raj",
+        "Kenji",
+        "Marco",
+        "Luca",
+        "Felix",
+        "Leo",
+        "Adam",
+        "Ben",
+        "Sam",
+        "Max",
+        "Noah",
+        "Ethan",
+        "Samuel",
+        "Philip",
+        "Tim",
+    ]
 )
-WOMEN_EVAL = tuple("Beatrice Yasmin Ursula Gwen Astrid Rosalind Naomi Valerie Bridget Tamara".split())
-MEN_EVAL = tuple("Winston Gregory Hugo Tobias Rafael Magnus Dimitri Vincent Edgar Quentin".split())
+WOMEN_EVAL = tuple(
+    ["Beatrice", "Yasmin", "Ursula", "Gwen", "Astrid", "Rosalind", "Naomi", "Valerie", "Bridget", "Tamara"]
+)
+MEN_EVAL = tuple(["Winston", "Gregory", "Hugo", "Tobias", "Rafael", "Magnus", "Dimitri", "Vincent", "Edgar", "Quentin"])
 CITIES_TRAIN = tuple(
-    """London Paris Berlin Madrid Rome Vienna Tokyo Boston Chicago Dublin Sydney Oxford Toronto Oslo Lisbon Athens
-    Cairo Delhi Moscow Warsaw Prague Geneva Munich Seattle Denver""".split()
+    [
+        "London",
+        "Paris",
+        "Berlin",
+        "Madrid",
+        "Rome",
+        "Vienna",
+        "Tokyo",
+        "Boston",
+        "Chicago",
+        "Dublin",
+        "Sydney",
+        "Oxford",
+        "Toronto",
+        "Oslo",
+        "Lisbon",
+        "Athens",
+        "Cairo",
+        "Delhi",
+        "Moscow",
+        "Warsaw",
+        "Prague",
+        "Geneva",
+        "Munich",
+        "Seattle",
+        "Denver",
+    ]
 )
-CITIES_EVAL = tuple("Helsinki Budapest Glasgow Montreal Seville Zurich Nairobi Lima".split())
-DAYS = tuple("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split())
+CITIES_EVAL = tuple(["Helsinki", "Budapest", "Glasgow", "Montreal", "Seville", "Zurich", "Nairobi", "Lima"])
+DAYS = tuple(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"])
 MONTHS = tuple(
-    "January February March April May June July August September October November December".split()
+    [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ]
 )
 NATIONS = tuple(
-    """English French German Spanish Italian Chinese Japanese Russian Dutch Greek England France Germany Spain Italy
-    China Japan Canada America Europe Africa Asia Christmas Easter""".split()
+    [
+        "English",
+        "French",
+        "German",
+        "Spanish",
+        "Italian",
+        "Chinese",
+        "Japanese",
+        "Russian",
+        "Dutch",
+        "Greek",
+        "England",
+        "France",
+        "Germany",
+        "Spain",
+        "Italy",
+        "China",
+        "Japan",
+        "Canada",
+        "America",
+        "Europe",
+        "Africa",
+        "Asia",
+        "Christmas",
+        "Easter",
+    ]
 )
 
-SINGULAR_SHE = """my mother|my sister|our teacher|the nurse|my aunt|her boss|my grandmother|the old woman|the little girl
+SINGULAR_SHE = (
+    """my mother|my sister|our teacher|the nurse|my aunt|her boss|my grandmother|the old woman|the little girl
 our neighbour|the woman next door|my wife|the queen|his daughter|my best friend|the waitress|the new secretary
-""".strip().replace("\n", "|").split("|")
-SINGULAR_HE = """my father|my brother|the doctor|my uncle|the postman|my grandfather|the old man|the little boy|the driver
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+SINGULAR_HE = (
+    """my father|my brother|the doctor|my uncle|the postman|my grandfather|the old man|the little boy|the driver
 the manager|my husband|his son|the farmer|the baker|the boy in the blue jacket|the man at the counter|the waiter
-""".strip().replace("\n", "|").split("|")
-PLURAL = """the children|my parents|our neighbours|the students|the workers|my friends|the players|the tourists|the girls
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+PLURAL = (
+    """the children|my parents|our neighbours|the students|the workers|my friends|the players|the tourists|the girls
 the boys|my cousins|the teachers|the guests|two of my colleagues|some people|the nurses|many students|most visitors
 our grandparents|the new employees|three friends|all my classmates
-""".strip().replace("\n", "|").split("|")
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
 
 ACTIONS_TRAIN = """
 go to the market|go to the cinema|go to the library|go to school by bus|go to work by train|go for a walk in the park

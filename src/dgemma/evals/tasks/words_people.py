@@ -1,6 +1,6 @@
 """Names of people: first names and last names from many cultures, as plain comma-separated text.
 
-Promises some hundred entries each, without duplicates after `words.WordList` has read them.
+Promises some hundred entries each, without duplicates after `words_lists.WordList` has read them.
 Knows nothing of splits or random draws.
 """
 
@@ -39,10 +39,14 @@ Solomon, Sonia, Soren, Stefan, Stella, Stephanie, Stuart, Sunita, Susan, Svetlan
 Takeshi, Tamara, Tania, Tariq, Tatiana, Teresa, Thandi, Theo, Theresa, Thomas, Tiago, Tim, Tobias, Tomas, Tommy, Tove,
 Tristan, Tunde, Tyler, Uma, Ursula, Valentina, Vanessa, Vera, Veronica, Victor, Victoria, Vikram, Viktor, Vincent,
 Viola, Vivian, Vladimir, Walter, Wanda, Wei, Wendy, Wilhelm, William, Xavier, Ximena, Yan, Yara, Yasmin, Yiannis,
-Yolanda, Yosef, Yuki, Yusuf, Yvonne, Zachary, Zainab, Zara, Zdenek, Zelda, Zofia, Zoe, Zuzana
+Yolanda, Yosef, Yuki, Yusuf, Yvonne, Zachary, Zainab, Zara, Zdenek, Zelda, Zofia, Zoe, Zuzana,
+José, Zoë, François, André, Søren, Jürgen, Łukasz, Åsa, Renée, Chloé, Björn, João, Agnès, Nuño, Małgorzata, Sinéad,
+Ángel, Noël, Mónica, Beyza
 """
 
 LAST_NAMES = """
+Müller, García, Nuñez, Gonçalves, Sørensen, Dvořák, Šimić, Öztürk, Lefèvre, Björk, Kovács, Åkesson, Pérez, Núñez,
+Großmann, Jönsson, Côté, Wałęsa, Ó Briain,
 Abbott, Abe, Abiola, Abrams, Acosta, Adams, Adeyemi, Ahmed, Akhtar, Albrecht, Ali, Allen, Almeida, Alonso, Alvarez,
 Amari, Anderson, Andersson, Ando, Antonov, Appiah, Arias, Armstrong, Arnold, Asante, Ashworth, Atkins, Aydin, Bailey,
 Baker, Bakshi, Baptiste, Barnes, Bauer, Becker, Beckett, Bell, Bello, Benali, Bennett, Berg, Bergman, Bernard, Bianchi,

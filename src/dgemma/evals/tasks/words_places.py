@@ -1,6 +1,6 @@
 """Names of places: cities, countries, streets and venues, as plain comma-separated text.
 
-Promises no duplicates after `words.WordList` has read them; knows nothing of splits or random draws.
+Promises no duplicates after `words_lists.WordList` has read them; knows nothing of splits or random draws.
 """
 
 CITIES = """
@@ -8,8 +8,8 @@ Aarhus, Abidjan, Abuja, Accra, Adana, Adelaide, Agadir, Albany, Aleppo, Alexandr
 Amsterdam, Anchorage, Ankara, Antwerp, Arequipa, Arles, Arusha, Asheville, Astana, Athens, Atlanta, Auckland, Austin,
 Avignon, Baku, Baltimore, Bamako, Bangalore, Bangkok, Barcelona, Bari, Basel, Bath, Bath Springs, Beijing, Beirut,
 Belfast, Belgrade, Bergen, Berlin, Bern, Bilbao, Birmingham, Bogota, Boise, Bologna, Bonn, Bordeaux, Boston, Boulder,
-Braga, Bratislava, Bremen, Brest, Brighton, Brisbane, Bristol, Brno, Bruges, Brussels, Bucharest, Budapest, Buenos
-Aires, Buffalo, Burgos, Busan, Cairo, Calgary, Cali, Cambridge, Canberra, Cancun, Cape Town, Caracas, Cardiff,
+Braga, Bratislava, Bremen, Brest, Brighton, Brisbane, Bristol, Brno, Bruges, Brussels, Bucharest, Budapest,
+Buenos Aires, Buffalo, Burgos, Busan, Cairo, Calgary, Cali, Cambridge, Canberra, Cancun, Cape Town, Caracas, Cardiff,
 Casablanca, Catania, Charleston, Charlotte, Chengdu, Chennai, Chester, Chiang Mai, Chicago, Christchurch, Cincinnati,
 Cleveland, Cluj, Coimbra, Cologne, Colombo, Columbus, Copenhagen, Cordoba, Cork, Coventry, Cusco, Dakar, Dallas,
 Damascus, Danang, Dar es Salaam, Darwin, Delft, Delhi, Denver, Derby, Detroit, Dhaka, Dijon, Doha, Dortmund, Dover,
@@ -27,13 +27,14 @@ Nagoya, Nairobi, Nantes, Naples, Nashville, Nassau, New Orleans, New York, Newca
 Nottingham, Nuremberg, Oakland, Odense, Odessa, Omaha, Oporto, Osaka, Oslo, Ottawa, Oulu, Oxford, Padua, Palermo,
 Panama City, Paris, Parma, Perth, Phoenix, Pisa, Pittsburgh, Plymouth, Portland, Porto, Portsmouth, Potsdam, Poznan,
 Prague, Pretoria, Pune, Quebec City, Quito, Rabat, Recife, Reims, Rennes, Reykjavik, Riga, Rio de Janeiro, Riyadh,
-Rome, Rosario, Rostock, Rotterdam, Rouen, Sacramento, Saint Paul, Salamanca, Salt Lake City, Salvador, Salzburg, San
-Antonio, San Diego, San Francisco, San Jose, Santa Fe, Santiago, Sao Paulo, Sapporo, Sarajevo, Savannah, Seattle,
+Rome, Rosario, Rostock, Rotterdam, Rouen, Sacramento, Saint Paul, Salamanca, Salt Lake City, Salvador, Salzburg,
+San Antonio, San Diego, San Francisco, San Jose, Santa Fe, Santiago, Sao Paulo, Sapporo, Sarajevo, Savannah, Seattle,
 Seoul, Seville, Shanghai, Sheffield, Shenzhen, Siena, Singapore, Skopje, Sofia, Split, Spokane, Stavanger, Stockholm,
 Strasbourg, Stuttgart, Surabaya, Sydney, Taipei, Tallinn, Tampa, Tampere, Tangier, Tartu, Tashkent, Tbilisi, Tehran,
 Tel Aviv, The Hague, Thessaloniki, Tirana, Tokyo, Toledo, Toronto, Toulouse, Trieste, Tromso, Trondheim, Tucson, Tunis,
 Turin, Turku, Uppsala, Utrecht, Valencia, Vancouver, Venice, Verona, Vienna, Vilnius, Warsaw, Washington, Wellington,
-Winnipeg, Wroclaw, Wurzburg, Yerevan, York, Zagreb, Zaragoza, Zurich
+Winnipeg, Wroclaw, Wurzburg, Yerevan, York, Zagreb, Zaragoza, Zurich,
+München, Zürich, São Paulo, Málaga, Kraków, Malmö, Düsseldorf, Besançon, Århus, Łódź, Bogotá, Córdoba, Québec, Nîmes
 """
 
 COUNTRIES = """
@@ -61,12 +62,13 @@ Sycamore, Temple, Thistle, Tower, Valley, Victoria, View, Vine, Walnut, Water, W
 """
 
 VENUES = """
-Town Hall, Grand Hotel, City Library, Old Mill, Harbour Hall, Central Park, Riverside Theatre, Opera House, Market
-Square, Lakeside Pavilion, Botanical Garden, Community Centre, Science Museum, Royal Arena, Sports Hall, Castle
-Courtyard, Student Union, Blue Room, Room 12, Room 4B, Hall C, Conference Room 3, Boardroom, Rooftop Terrace, Main
-Auditorium, Concert Hall, North Campus, East Wing, Cafe Luna, Cafe Central, Hotel Astoria, Hotel Miramar, Palace
-Cinema, Maritime Museum, Art Gallery, Kingsway Church, Civic Centre, Exhibition Hall, Garden Theatre, Olympic Stadium,
-Village Green, Beach Club, Assembly Rooms, Lecture Hall 2, Meeting Room 7, Red Barn, Corn Exchange, Winter Garden,
-Printworks, Observatory, Glass House, Union Chapel, Print Studio, Fire Station, Jazz Cellar, Lighthouse, Old Brewery,
-Training Room B, Studio 5, Victoria Hall, Harbour View Restaurant, Stadium of Light, Pine Lodge, Music School
+Town Hall, Grand Hotel, City Library, Old Mill, Harbour Hall, Central Park, Riverside Theatre, Opera House,
+Market Square, Lakeside Pavilion, Botanical Garden, Community Centre, Science Museum, Royal Arena, Sports Hall,
+Castle Courtyard, Student Union, Blue Room, Room 12, Room 4B, Hall C, Conference Room 3, Boardroom, Rooftop Terrace,
+Main Auditorium, Concert Hall, North Campus, East Wing, Cafe Luna, Cafe Central, Hotel Astoria, Hotel Miramar,
+Palace Cinema, Maritime Museum, Art Gallery, Kingsway Church, Civic Centre, Exhibition Hall, Garden Theatre,
+Olympic Stadium, Village Green, Beach Club, Assembly Rooms, Lecture Hall 2, Meeting Room 7, Red Barn, Corn Exchange,
+Winter Garden, Printworks, Observatory, Glass House, Union Chapel, Print Studio, Fire Station, Jazz Cellar, Lighthouse,
+Old Brewery, Training Room B, Studio 5, Victoria Hall, Harbour View Restaurant, Stadium of Light, Pine Lodge,
+Music School
 """

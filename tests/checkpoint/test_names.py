@@ -1,0 +1,20 @@
+"""The table of names is its own inverse, and knows what to leave aside."""
+
+import torch
+
+from dgemma.checkpoint.names import from_file, to_file
+from tests.test_model import CONFIG, make_network
+
+
+def test_every_parameter_comes_back():
+    for name, _ in make_network().named_parameters():
+        assert from_file(to_file(name)) == name
+    assert len(CONFIG.layers) == 4 and torch.is_tensor(next(make_network().parameters()))
+
+
+def test_tied_copies_and_the_image_tower_are_left_aside():
+    assert from_file("lm_head.weight") is None
+    assert from_file("model.encoder.language_model.layers.3.mlp.up_proj.weight") is None
+    assert from_file("model.encoder.vision_tower.patch_embedder.weight") is None
+    assert from_file("model.encoder.language_model.layers.3.layer_scalar") == "layers.3.encoder_scalar"
+    assert from_file("something.else") == "something.else"

@@ -1,0 +1,67 @@
+"""Whole runs of the command: what goes to stdout, what to stderr, and the exit code."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def dgemma(*arguments: str, stdin: str = "", folder=None) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "dgemma", *arguments]
+    environment = {**os.environ, "COLUMNS": "100"}
+    return subprocess.run(
+        command, input=stdin, capture_output=True, text=True, cwd=folder, env=environment, check=False
+    )
+
+
+def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
+    done = dgemma("run", "-n", "24", "Solve this Sudoku:\n1030\n0402\n2043\n0310", folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.strip() and "tokens/s" not in done.stdout
+    assert "tokens/s" in done.stderr and "steps" in done.stderr
+    piped = dgemma("run", "-n", "24", stdin="Solve this Sudoku:\n1030\n0402\n2043\n0310")
+    assert piped.stdout == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run"], 2, "Give a request"),
+        (["run", "-m", "nosuch", "hi"], 1, "no model 'nosuch'"),
+        (["run", "--mode", "guess", "hi"], 2, "mode 'guess'"),
+        (["run", "-n", "0", "hi"], 2, "max_new_tokens"),
+        (["run", "--steps", "0", "hi"], 1, "max_denoising_steps"),
+        (["eval", "nosuch"], 2, "no task 'nosuch'"),
+        (["eval", "-n", "0"], 2, "at least 1"),
+        (["train", "nosuch.toml"], 1, "nosuch.toml"),
+        (["nosuch"], 2, "nosuch"),
+    ],
+)
+def test_errors_are_one_sentence_and_an_exit_code(arguments, code, words, tmp_path):
+    done = dgemma(*arguments, folder=tmp_path)
+    assert done.returncode == code
+    assert words in done.stderr and "Traceback" not in done.stderr and not done.stdout
+
+
+def test_debug_shows_the_traceback():
+    assert "Traceback" in dgemma("run", "--debug", "-m", "nosuch", "hi").stderr
+
+
+def test_eval_prints_one_document():
+    done = dgemma("eval", "sudoku4", "-n", "2", "--json")
+    scores = json.loads(done.stdout)["scores"]
+    assert [score["mode"] for score in scores] == ["diffusion", "autoregressive"]
+    assert all(0 <= score["accuracy"] <= 1 and score["n"] == 2 for score in scores)
+
+
+def test_bench_ends_with_a_document():
+    done = dgemma("bench", "--runs", "1", "--context", "8")
+    document = json.loads(done.stdout.strip().splitlines()[-1])
+    assert document["token_ms"] > 0 and set(document["denoise_ms"]) >= {"8", "256"}
+
+
+def test_chat_answers_each_line_and_leaves_at_the_end_of_input():
+    done = dgemma("chat", "-n", "8", stdin="/mode autoregressive\nhello\n/nosuch\n/bye\n")
+    assert done.returncode == 0 and "no command" in done.stderr and "autoregressive" in done.stderr

@@ -1,0 +1,54 @@
+"""Schedule, acceptance and stop rule, each against its formula written out."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dgemma.decode.accept import EntropyBound
+from dgemma.decode.autoregressive import TokenSampler
+from dgemma.decode.schedule import LinearSchedule
+from dgemma.decode.stop import StableAndConfident
+
+# Multiples of 1/64 add up exactly in float32, so the formula and the loop cannot differ by rounding.
+entropies = st.lists(st.integers(0, 320).map(lambda n: n / 64), min_size=1, max_size=20)
+
+
+@given(entropies, st.integers(1, 192).map(lambda n: n / 64))
+def test_acceptance_matches_the_loop_in_words(values, bound):
+    taken = EntropyBound(bound=bound).accept(torch.tensor([values]))[0].tolist()
+    count = 0
+    ascending = torch.tensor(values).sort().values
+    cumulative = ascending.cumsum(0)
+    for own, total in zip(ascending, cumulative, strict=True):
+        if float(total - own) > bound:
+            break
+        count += 1
+    assert sum(taken) == count >= 1
+
+
+def test_temperature_falls_from_t_max_towards_t_min():
+    schedule = LinearSchedule(t_min=0.4, t_max=0.8, num_steps=48)
+    assert abs(schedule.temperature(48) - 0.8) < 1e-6
+    assert abs(schedule.temperature(12) - 0.5) < 1e-6
+    assert 0.4 < schedule.temperature(1) < 0.41
+
+
+def test_stop_needs_stability_and_confidence():
+    rule = StableAndConfident(stability=2, confidence=0.1)
+    same, other = torch.tensor([[1, 2]]), torch.tensor([[1, 3]])
+    sure, unsure = torch.tensor([[0.0, 0.1]]), torch.tensor([[0.0, 0.3]])
+    assert not rule.done([same], same, sure).any()
+    assert rule.done([same, same], same, sure).all()
+    assert not rule.done([other, same], same, sure).any()
+    assert not rule.done([same, same], same, unsure).any()
+    assert StableAndConfident(stability=0, confidence=0.1).done([], same, sure).all()
+
+
+@given(st.integers(0, 2**31), st.integers(1, 5))
+def test_top_k_and_top_p_keep_to_the_best(seed, top_k):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(30, generator=generator)
+    best = set(logits.topk(top_k).indices.tolist())
+    assert TokenSampler(temperature=1.5, top_k=top_k).sample(logits, generator) in best
+    assert TokenSampler(temperature=1.0, top_p=1e-6).sample(logits, generator) == int(logits.argmax())
+    assert TokenSampler().sample(logits, generator) == int(logits.argmax())

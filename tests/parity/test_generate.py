@@ -1,0 +1,120 @@
+"""One whole `generate` equals transformers', token for token, under the same generator state; files go both ways."""
+
+import json
+
+import pytest
+import torch
+
+import dgemma
+from dgemma.checkpoint import open_model, save_model
+from dgemma.errors import CheckpointError
+
+transformers = pytest.importorskip("transformers")
+
+VISION = {
+    "model_type": "gemma4_vision", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
+    "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 8, "global_head_dim": 8,
+    "position_embedding_size": 16,
+}  # fmt: skip
+
+SHAPES = {
+    "two layers": {"vocab_size": 64, "layers": "sf", "canvas": 8, "window": 8, "experts": 4, "top_k": 1},
+    "five layers": {"vocab_size": 500, "layers": "ssfsf", "canvas": 16, "window": 12, "experts": 12, "top_k": 4},
+    "seven layers": {"vocab_size": 4096, "layers": "ssssfsf", "canvas": 32, "window": 32, "experts": 6, "top_k": 2},
+}
+
+
+def build(shape: dict, folder, generation: dict):
+    kinds = [{"s": "sliding_attention", "f": "full_attention"}[letter] for letter in shape["layers"]]
+    text = {
+        "vocab_size": shape["vocab_size"], "hidden_size": 32, "intermediate_size": 24, "num_hidden_layers": len(kinds),
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "layer_types": kinds,
+        "sliding_window": shape["window"], "num_experts": shape["experts"], "top_k_experts": shape["top_k"],
+        "moe_intermediate_size": 12, "global_head_dim": 16, "num_global_key_value_heads": 1,
+    }  # fmt: skip
+    config = transformers.DiffusionGemmaConfig(text_config=text, vision_config=VISION, canvas_length=shape["canvas"])
+    torch.manual_seed(0)
+    model = transformers.DiffusionGemmaForBlockDiffusion(config).eval()
+    with torch.no_grad():
+        for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+            if "inv_freq" in name or "embed_scale" in name or "vision" in name:
+                continue
+            if tensor.ndim >= 2:
+                tensor.normal_(0, 0.12 if "embed_tokens" in name else 0.1)
+            else:
+                tensor.uniform_(0.6, 1.4)
+    for name, value in generation.items():
+        setattr(model.generation_config, name, value)
+    model.save_pretrained(folder)
+    return model
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_generate_equals_transformers_token_for_token(name, tmp_path):
+    shape = SHAPES[name]
+    model = build(shape, tmp_path, {"max_denoising_steps": 6})
+    prompt = torch.randint(shape["vocab_size"], (1, 45), generator=torch.Generator().manual_seed(3))
+    llm = dgemma.load(tmp_path, dtype="float32")
+    new_tokens = 3 * shape["canvas"]
+    torch.manual_seed(7)
+    expected = model.generate(prompt, max_new_tokens=new_tokens).sequences[0, 45:].tolist()
+    reply = llm.generate(token_ids=prompt[0].tolist(), max_new_tokens=new_tokens, seed=7, reference=True)
+    assert reply.token_ids == expected
+    assert reply.finish_reason == "length"
+    assert reply.stats.canvases == 3
+    shorter = llm.generate(token_ids=prompt[0].tolist(), max_new_tokens=new_tokens - 3, seed=7, reference=True)
+    assert shorter.token_ids == expected[:-3]
+
+
+def test_generate_stops_where_transformers_stops(tmp_path):
+    model = build(SHAPES["two layers"], tmp_path, {"max_denoising_steps": 4, "eos_token_id": list(range(1, 12))})
+    prompt = torch.arange(20, 40)[None]
+    torch.manual_seed(5)
+    expected = model.generate(prompt, max_new_tokens=64, pad_token_id=0).sequences[0, 20:].tolist()
+    llm = dgemma.load(tmp_path, dtype="float32")
+    reply = llm.generate(token_ids=prompt[0].tolist(), max_new_tokens=64, seed=5, reference=True)
+    assert reply.finish_reason == "stop"
+    assert reply.token_ids[-1] in range(1, 12)
+    assert reply.token_ids == expected[: len(reply.token_ids)]
+    assert set(expected[len(reply.token_ids) :]) <= {0}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("sharded", [False, True])
+def test_what_we_save_transformers_loads(dtype, sharded, tmp_path):
+    build(SHAPES["five layers"], tmp_path / "theirs", {})
+    model = open_model(tmp_path / "theirs", dtype=dtype)
+    save_model(model, tmp_path / "ours", max_shard_bytes=40_000 if sharded else 10**9)
+    assert (tmp_path / "ours" / "model.safetensors.index.json").exists() == sharded
+    loaded, report = transformers.DiffusionGemmaForBlockDiffusion.from_pretrained(
+        tmp_path / "ours", output_loading_info=True, dtype=getattr(torch, dtype)
+    )
+    assert all("vision" in name for name in report["missing_keys"])
+    assert not report["unexpected_keys"]
+    again = open_model(tmp_path / "ours")
+    assert again.config == model.config and again.network.dtype == getattr(torch, dtype)
+    theirs = loaded.state_dict()
+    assert torch.equal(theirs["model.decoder.layers.2.experts.down_proj"], again.network.layers[2].experts.down_proj)
+    for name, value in model.network.state_dict().items():
+        assert torch.equal(value, again.network.state_dict()[name]), name
+
+
+def test_damaged_and_incomplete_folders_are_told(tmp_path):
+    build(SHAPES["two layers"], tmp_path, {})
+    weights = tmp_path / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match="damaged or truncated"):
+        open_model(tmp_path)
+    weights.write_bytes(whole)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["text_config"]["num_hidden_layers"] = 3
+    config["text_config"]["layer_types"] = ["sliding_attention", "full_attention", "full_attention"]
+    config["text_config"].pop("per_layer_config")
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=r"shape|missing: model\.decoder\.layers\.2"):
+        open_model(tmp_path)
+    config["model_type"] = "llama"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="'llama'"):
+        open_model(tmp_path)

@@ -1,0 +1,103 @@
+"""The public calls, on the embedded model and on made-up folders."""
+
+import pytest
+
+import dgemma
+from dgemma.checkpoint import LoadedModel, save_model
+from dgemma.config import SamplerConfig
+from dgemma.engine.request import Commit, Draft, Finish
+from dgemma.errors import CheckpointError, ModelNotFoundError, OutputError, PromptError, UsageError
+from tests.test_model import CONFIG, make_network
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return dgemma.load("tiny")
+
+
+REQUEST = [{"role": "user", "content": "Solve this Sudoku:\n1030\n0402\n2043\n0310"}]
+
+
+@pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
+def test_the_same_seed_gives_the_same_answer_within_the_limit(tiny, mode):
+    first, second = (tiny.chat(REQUEST, max_new_tokens=17, seed=3, mode=mode) for _ in range(2))
+    assert first.token_ids == second.token_ids
+    assert 1 <= len(first.token_ids) <= 17 == (17 if first.finish_reason == "stop" else len(first.token_ids))
+    assert first.stats.new_tokens == len(first.token_ids) == len(first.entropies)
+
+
+def test_streamed_commits_are_the_reply_and_drafts_are_on_request(tiny):
+    events = list(tiny.stream(REQUEST, drafts=True, max_new_tokens=40, seed=1))
+    ids = [token for event in events if isinstance(event, Commit) for token in event.token_ids]
+    reply = tiny.chat(REQUEST, max_new_tokens=40, seed=1)
+    assert ids == reply.token_ids
+    drafts = [event for event in events if isinstance(event, Draft)]
+    assert len(drafts) == reply.stats.denoise_steps and isinstance(events[-1], Finish)
+    assert not any(isinstance(event, Draft) for event in tiny.stream(REQUEST, max_new_tokens=8))
+
+
+def test_several_canvases_and_an_exact_limit(tiny):
+    reply = tiny.generate("Once upon a time", max_new_tokens=21, seed=1, canvas_length=8, max_denoising_steps=3)
+    stats = reply.stats
+    assert stats.denoise_steps <= 3 * stats.canvases and stats.canvases <= 3
+    assert stats.forward_passes == stats.denoise_steps + stats.canvases - 1
+    if reply.finish_reason == "length":
+        assert len(reply.token_ids) == 21
+
+
+def test_an_answer_never_begins_with_its_end(tiny):
+    for mode in ("diffusion", "autoregressive"):
+        reply = tiny.chat([{"role": "user", "content": "?"}], max_new_tokens=4, mode=mode)
+        assert reply.token_ids[0] not in tiny.model.sampler.eos_token_ids
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"max_new_tokens": 0}, UsageError),
+        ({"mode": "guess"}, UsageError),
+        ({"top_k": 3}, UsageError),
+        ({"canvas_length": 0}, UsageError),
+        ({"max_new_tokens": 10**6}, PromptError),
+    ],
+)
+def test_impossible_options_are_named(tiny, options, error):
+    with pytest.raises(error):
+        tiny.chat(REQUEST, **options)
+
+
+def test_prompts_that_cannot_be_answered(tiny):
+    with pytest.raises(UsageError):
+        tiny.generate()
+    with pytest.raises(PromptError, match="empty"):
+        tiny.generate(token_ids=[])
+    with pytest.raises(PromptError, match="outside the vocabulary"):
+        tiny.generate(token_ids=[10**6])
+    with pytest.raises(PromptError, match="at least one message"):
+        tiny.chat([])
+    with pytest.raises(PromptError, match="role"):
+        tiny.chat([{"role": "pirate", "content": "arr"}])
+
+
+def test_unknown_models_are_told(tmp_path):
+    with pytest.raises(ModelNotFoundError, match="no model 'huge'"):
+        dgemma.load("huge")
+    with pytest.raises(CheckpointError, match=r"no config\.json"):
+        dgemma.load(tmp_path)
+
+
+def test_a_folder_without_tokenizer_works_on_ids(tmp_path):
+    model = LoadedModel(config=CONFIG, network=make_network(), sampler=SamplerConfig(max_denoising_steps=3))
+    save_model(model, tmp_path)
+    llm = dgemma.load(tmp_path)
+    assert llm.generate(token_ids=[2, 17, 5], max_new_tokens=12, seed=7).text == ""
+    with pytest.raises(PromptError, match="token_ids"):
+        llm.generate("text")
+
+
+def test_an_unwritable_folder_is_told_and_left_alone(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    model = LoadedModel(config=CONFIG, network=make_network(), sampler=SamplerConfig())
+    with pytest.raises(OutputError, match="file"):
+        save_model(model, tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"

@@ -1,0 +1,102 @@
+"""A toy run: deterministic by seed, resumable to the same weights, keeping a checkpoint that loads."""
+
+import pytest
+import torch
+
+from dgemma.checkpoint import open_model
+from dgemma.errors import DataError
+from dgemma.train.optimizer import Muon, learning_rate_factor, orthogonalise
+from dgemma.train.recipe import DataRecipe, ModelRecipe, OptimizerRecipe, Recipe, RunRecipe, read_recipe
+from dgemma.train.trainer import train
+
+
+def toy(steps: int) -> Recipe:
+    return Recipe(
+        model=ModelRecipe(
+            vocab_size=300, hidden_size=16, intermediate_size=16, pattern="sf", num_attention_heads=2, head_dim=8,
+            num_key_value_heads=1, global_head_dim=8, num_global_key_value_heads=1, num_experts=2, top_k_experts=1,
+            moe_intermediate_size=8, canvas_length=16,
+        ),
+        data=DataRecipe(
+            tasks={"sudoku4": 1.0}, batch_rows=2, clean_length=160, canvas_slots=96, canvas_lengths=(8, 32)
+        ),
+        optimizer=OptimizerRecipe(warmup_steps=2, decay_steps=2),
+        run=RunRecipe(steps=steps, precision="float32", log_every=2, evaluate_every=3, held_out_rows=2),
+    )  # fmt: skip
+
+
+def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):
+    import dgemma.train.trainer as module
+
+    sample = module._sample
+    monkeypatch.setattr(module, "_sample", lambda recipe, texts: sample(recipe, texts, count=50))
+    seen = []
+    train(toy(6), None, tmp_path / "whole", seen.append)
+    assert seen[-1].step == 6 and seen[-1].held_out is not None
+    whole = torch.load(tmp_path / "whole" / "last.pt", weights_only=True)
+    # Warm-up and decay depend on the last step, so the first part is cut short by hand.
+    trainer = None
+    original = module.Trainer.run
+
+    def stop_after_three(self, report):
+        nonlocal trainer
+        trainer = self
+        while self.step < 3:
+            self._one_step()
+        self._save()
+        return self.folder
+
+    monkeypatch.setattr(module.Trainer, "run", stop_after_three)
+    train(toy(6), None, tmp_path / "parts", lambda progress: None)
+    monkeypatch.setattr(module.Trainer, "run", original)
+    best = train(toy(6), None, tmp_path / "parts", lambda progress: None)
+    parts = torch.load(tmp_path / "parts" / "last.pt", weights_only=True)
+    assert trainer is not None and parts["step"] == 6
+    for name, value in whole["network"].items():
+        assert torch.equal(value, parts["network"][name]), name
+    model = open_model(best)
+    assert model.tokenizer is not None and model.network.dtype == torch.bfloat16
+
+
+def test_a_state_of_another_recipe_is_told(tmp_path, monkeypatch):
+    (tmp_path / "last.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(DataError, match="does not belong"):
+        train(toy(1), None, tmp_path, lambda progress: None)
+
+
+def test_orthogonalise_brings_singular_values_near_one():
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((3, 16, 16), (2, 24, 8), (1, 8, 24)):
+        values = torch.linalg.svdvals(orthogonalise(torch.randn(shape, generator=generator)))
+        assert values.min() > 0.3 and values.max() < 1.3
+
+
+def test_muon_equals_the_kept_library_on_one_matrix():
+    start, gradient = torch.randn(12, 20), torch.randn(12, 20)
+    ours, theirs = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
+    mine = Muon([ours], lr=0.02, momentum=0.95, dtype=torch.bfloat16)
+    library = torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0.0)
+    for _ in range(3):
+        ours.grad, theirs.grad = gradient.clone(), gradient.clone()
+        mine.step()
+        library.step()
+    assert (ours - theirs).norm() < 0.05 * (theirs - start).norm()
+
+
+def test_the_schedule_warms_up_stays_and_cools_down():
+    recipe = OptimizerRecipe(warmup_steps=10, decay_steps=20)
+    factors = [learning_rate_factor(step, 100, recipe) for step in range(100)]
+    assert factors[0] == 0.1 and factors[9:81] == [1.0] * 72 and 0 < factors[-1] <= 0.05
+    assert factors[80:] == sorted(factors[80:], reverse=True)
+
+
+def test_recipes_refuse_what_they_do_not_know(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text("[run]\nsteps = 3\nstep = 4\n")
+    with pytest.raises(DataError, match="unknown key step"):
+        read_recipe(path)
+    path.write_text("[runs]\n")
+    with pytest.raises(DataError, match=r"unknown table \[runs\]"):
+        read_recipe(path)
+    path.write_text("[run]\nsteps = 3\n")
+    assert read_recipe(path, steps=9).run.steps == 9
