@@ -11,7 +11,7 @@ JOBS = (
         "Extract name, date and amount as JSON: On 3 May 2024 Anna Lee paid $250 for a new bicycle.",
     ),
     ("A sentence repaired", "Fix the mistakes: She go to the the market yestreday."),
-    ("A Sudoku solved", "Solve this Sudoku:\n1030\n0402\n2043\n0310"),
+    ("A Sudoku solved", "Solve this Sudoku:\n1030\n0402\n2043\n0320"),
 )
 
 
