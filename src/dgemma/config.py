@@ -138,7 +138,6 @@ class ModelConfig:
             raise CheckpointError("The config.json has no `text_config`; it is not a complete DiffusionGemma config.")
         _refuse_unsupported(document, text)
         rope = {**_DEFAULT_ROPE, **(text.get("rope_parameters") or {})}
-        eos = text.get("eos_token_id", 1)
         return cls(
             **{name: _number(text, name, int) for name in _REQUIRED_SIZES},
             layers=_layers_from_hf(text),
@@ -151,7 +150,7 @@ class ModelConfig:
             full_rotary=_rotary_from_hf(rope["full_attention"]),
             pad_token_id=_number(text, "pad_token_id", int, 0),
             bos_token_id=_number(text, "bos_token_id", int, 2),
-            eos_token_ids=tuple(eos) if isinstance(eos, list | tuple) else () if eos is None else (int(eos),),
+            eos_token_ids=_token_ids(text.get("eos_token_id", 1)),
             extra={name: document[name] for name in _EXTRA_KEYS if document.get(name) is not None}
             | {"use_bidirectional_attention": text.get("use_bidirectional_attention")},
         )
@@ -243,6 +242,7 @@ def _refuse_unsupported(document: Mapping[str, Any], text: Mapping[str, Any]) ->
 
 def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
     count = _number(text, "num_hidden_layers", int)
+    _require(count >= 1, f"num_hidden_layers must be at least 1, not {count}.")
     pattern: Any = text.get("layer_types")
     pattern = (
         list(pattern) if pattern else ["full_attention" if i % 6 == 5 else "sliding_attention" for i in range(count)]
@@ -322,14 +322,17 @@ class SamplerConfig:
     @classmethod
     def from_hf(cls, document: Mapping[str, Any]) -> "SamplerConfig":
         """Reads the parsed `generation_config.json`; a number that is absent or null takes the published default."""
-        values = {name: document[name] for name in _SAMPLER_KEYS if document.get(name) is not None}
+        values: dict[str, Any] = {
+            name: _number(document, name, kind)
+            for name, kind in _SAMPLER_KEYS.items()
+            if document.get(name) is not None
+        }
         nested = document.get("sampler_config") or {}
         if nested.get("_cls_name", "EntropyBoundSamplerConfig") != "EntropyBoundSamplerConfig":
             raise CheckpointError(f"generation_config.json asks for the unknown sampler {nested['_cls_name']!r}.")
         if nested.get("entropy_bound") is not None:
-            values["entropy_bound"] = nested["entropy_bound"]
-        eos = document.get("eos_token_id")
-        values["eos_token_ids"] = tuple(eos) if isinstance(eos, list | tuple) else () if eos is None else (int(eos),)
+            values["entropy_bound"] = _number(nested, "entropy_bound", float)
+        values["eos_token_ids"] = _token_ids(document.get("eos_token_id"))
         return cls(**values)
 
     def to_hf(self) -> dict[str, Any]:
@@ -343,14 +346,22 @@ class SamplerConfig:
         return document
 
 
-_SAMPLER_KEYS = (
-    "max_denoising_steps",
-    "t_max",
-    "t_min",
-    "stability_threshold",
-    "confidence_threshold",
-    "max_new_tokens",
-)
+_SAMPLER_KEYS: dict[str, type] = {
+    "max_denoising_steps": int,
+    "t_max": float,
+    "t_min": float,
+    "stability_threshold": int,
+    "confidence_threshold": float,
+    "max_new_tokens": int,
+}
+
+
+def _token_ids(value: Any) -> tuple[int, ...]:
+    """End tokens as files give them: none, one id, or several."""
+    items = list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
+    if not all(isinstance(item, int) and not isinstance(item, bool) for item in items):
+        raise CheckpointError(f"eos_token_id = {value!r} is no token id and no list of them.")
+    return tuple(items)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -229,6 +229,8 @@ class DiffusionGemma(nn.Module):
         counts = [count] * batch if lengths is None else list(lengths)
         if len(counts) != cache.batch_size or batch != cache.batch_size:
             raise UsageError(f"A cache of {cache.batch_size} rows cannot take {batch} rows of tokens.")
+        if not all(0 <= length <= count for length in counts):
+            raise UsageError(f"lengths must lie between 0 and the {count} tokens given, not {counts}.")
         cache.require_room(count, scratch=False)
         held = cache.length
         positions = self._positions(cache, count)

@@ -1,0 +1,67 @@
+"""Each operation against a slow, literal version of its definition."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dgemma.ops import reference as ops
+
+
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_rms_norm_is_computed_in_float32():
+    hidden = draw(3, 16).to(torch.bfloat16)
+    expected = hidden.float() / (hidden.float().square().mean(-1, keepdim=True) + 1e-6).sqrt()
+    assert torch.equal(ops.rms_norm(hidden, None, 1e-6), expected.to(torch.bfloat16))
+    assert torch.allclose(ops.rms_norm(hidden.float(), torch.full((16,), 2.0), 1e-6), 2 * expected)
+
+
+def test_rotation_keeps_lengths_and_depends_on_distance_only():
+    angles = torch.arange(12.0)[:, None] * torch.tensor([1.0, 0.3, 0.0])
+    query, key = draw(1, 1, 1, 6).expand(1, 1, 12, 6), draw(1, 1, 1, 6, seed=1).expand(1, 1, 12, 6)
+    turned, other = ops.rotate(query, angles.cos(), angles.sin()), ops.rotate(key, angles.cos(), angles.sin())
+    assert torch.allclose(turned.norm(dim=-1), query.norm(dim=-1))
+    scores = (turned @ other.transpose(-1, -2))[0, 0]
+    for distance in range(12):
+        assert torch.allclose(scores.diagonal(distance), scores[0, distance].expand(12 - distance), atol=1e-5)
+
+
+@given(st.integers(1, 3), st.sampled_from([1, 2, 4]), st.integers(1, 5), st.integers(1, 9),
+       st.sampled_from(["none", "row", "key", "shared"]))  # fmt: skip
+def test_grouped_attention_equals_repeated_heads(batch, key_heads, count, keys, kind):
+    query, key, value = draw(batch, 4, count, 8), draw(batch, key_heads, keys, 8), draw(batch, key_heads, keys, 6)
+    shape = {"row": (batch, 1, count, keys), "key": (batch, 1, 1, keys), "shared": (1, 1, count, keys)}.get(kind)
+    mask = None
+    if shape is not None:
+        mask = draw(*shape, seed=2) > 0
+        mask[..., 0] = True
+    value = torch.nn.functional.pad(value, (0, 2))
+    wide = [tensor.repeat_interleave(4 // key_heads, dim=1) for tensor in (key, value)]
+    scores = query @ wide[0].transpose(-1, -2)
+    scores = scores if mask is None else scores.masked_fill(~mask, -torch.inf)
+    assert torch.allclose(ops.attention(query, key, value, mask), scores.softmax(-1) @ wide[1], atol=1e-5)
+
+
+@given(st.integers(0, 99), st.integers(1, 5))
+def test_the_router_renormalises_then_scales(seed, top_k):
+    hidden, scale, weight = draw(4, 8, seed=seed), draw(8, seed=1), draw(5, 8, seed=2)
+    each = torch.rand(5, generator=torch.Generator().manual_seed(3)) + 0.5
+    weights, chosen = ops.route(hidden, scale, weight, each, top_k, 1e-6)
+    assert torch.allclose((weights / each[chosen]).sum(-1), torch.ones(4), atol=1e-5)
+    assert all(len(set(row)) == top_k for row in chosen.tolist())
+
+
+@given(st.integers(0, 99), st.integers(1, 4), st.integers(4, 12))
+def test_both_expert_ways_equal_a_loop_over_tokens(seed, top_k, count):
+    hidden, scores = draw(7, 16, seed=seed), draw(7, count, seed=seed + 1)
+    weights, chosen = scores.topk(top_k)
+    gate_up, down = draw(count, 12, 16, seed=2), draw(count, 16, 6, seed=3)
+    expected = torch.zeros_like(hidden)
+    for row in range(7):
+        for weight, expert in zip(weights[row], chosen[row], strict=True):
+            gate, up, out = gate_up[expert, :6], gate_up[expert, 6:], down[expert]
+            expected[row] += weight * ops.gated_mlp(hidden[row], gate, up, out)
+    for run in (ops.experts, ops.experts_dense):
+        assert (run(hidden, weights, chosen, gate_up, down) - expected).abs().max() <= 2e-5 * expected.abs().max()

@@ -1,0 +1,98 @@
+"""The cache keeps what was committed: denoising, refusals and truncation leave the rest alone."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dgemma.cache import KVCache
+from dgemma.errors import PromptError, UsageError
+from tests.test_model import CONFIG, NETWORK, close, ids
+
+
+def soft(rows: int = 1) -> torch.Tensor:
+    return torch.randn(rows, 8, 32, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("lengths", [[20], [20, 20], [3, 20]])
+def test_denoise_changes_nothing_but_the_scratch(lengths):
+    cache = KVCache(CONFIG, batch_size=len(lengths), max_length=64)
+    NETWORK.encode(ids(len(lengths), 20), cache, lengths)
+    before = [tensor.clone() for tensor in (*cache.keys, *cache.values)]
+    NETWORK.denoise(ids(len(lengths), 8, seed=1), cache, soft(len(lengths)))
+    assert cache.lengths == lengths
+    for old, new in zip(before, (*cache.keys, *cache.values), strict=True):
+        for row, length in enumerate(lengths):
+            assert torch.equal(old[row, :, :length], new[row, :, :length])
+            assert torch.equal(old[row, :, length + 8 :], new[row, :, length + 8 :])
+            assert not torch.equal(old[row, :, length : length + 8], new[row, :, length : length + 8])
+
+
+@pytest.mark.parametrize("lengths", [[20], [3, 20]])
+def test_all_rows_equal_no_rows(lengths):
+    cache = KVCache(CONFIG, batch_size=len(lengths), max_length=64)
+    NETWORK.encode(ids(len(lengths), 20), cache, lengths)
+    canvas = ids(len(lengths), 8, seed=1)
+    expected = NETWORK.denoise(canvas, cache, soft(len(lengths)))
+    assert close(NETWORK.denoise(canvas, cache, soft(len(lengths)), rows=torch.arange(8)), expected)
+
+
+@settings(max_examples=15)
+@given(st.sets(st.integers(0, 7), min_size=1), st.booleans())
+def test_rows_left_out_keep_their_keys_and_values(chosen, ragged):
+    lengths = [5, 20] if ragged else [20, 20]
+    cache = KVCache(CONFIG, batch_size=2, max_length=64)
+    NETWORK.encode(ids(2, 20), cache, lengths)
+    NETWORK.denoise(ids(2, 8, seed=1), cache)
+    before = [tensor.clone() for tensor in (*cache.keys, *cache.values)]
+    rows = torch.tensor(sorted(chosen))
+    NETWORK.denoise((ids(2, 8, seed=1) + 1) % 64, cache, soft(2), rows=rows)
+    for old, new in zip(before, (*cache.keys, *cache.values), strict=True):
+        changed = (old != new).any(dim=(1, 3))
+        for row, length in enumerate(lengths):
+            assert set(changed[row].nonzero().flatten().tolist()) == {length + place for place in chosen}
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=4), st.integers(-1, 31))
+def test_truncate_takes_only_what_is_held(lengths, wanted):
+    cache = KVCache(CONFIG, batch_size=len(lengths), max_length=40)
+    cache.commit(lengths)
+    if 0 <= wanted <= min(lengths):
+        cache.truncate(wanted)
+        assert cache.lengths == [wanted] * len(lengths)
+    else:
+        with pytest.raises(UsageError):
+            cache.truncate(wanted)
+        assert cache.lengths == lengths
+
+
+def test_a_snapshot_brings_rows_of_different_lengths_back():
+    cache = KVCache(CONFIG, batch_size=2, max_length=40)
+    NETWORK.encode(ids(2, 9), cache, [9, 4])
+    kept, canvas = cache.snapshot(), ids(2, 8, seed=1)
+    expected = NETWORK.denoise(canvas, cache)
+    NETWORK.encode(ids(2, 12, seed=5), cache)
+    cache.truncate(kept)
+    assert cache.lengths == [9, 4] and close(NETWORK.denoise(canvas, cache), expected)
+
+
+def test_a_refused_encode_leaves_the_cache_as_it_was():
+    cache = KVCache(CONFIG, max_length=10)
+    NETWORK.encode(ids(1, 6), cache)
+    before = [tensor.clone() for tensor in (*cache.keys, *cache.values)]
+    with pytest.raises(PromptError):
+        NETWORK.encode(ids(1, 5), cache)
+    assert cache.lengths == [6]
+    assert all(torch.equal(old, new) for old, new in zip(before, (*cache.keys, *cache.values), strict=True))
+
+
+@pytest.mark.parametrize("lengths", [[6], [-1]])
+def test_lengths_that_the_tokens_do_not_have_are_refused(lengths):
+    with pytest.raises(UsageError):
+        NETWORK.encode(ids(1, 5), KVCache(CONFIG, max_length=10), lengths)
+
+
+@pytest.mark.parametrize("sizes", [{"batch_size": 0}, {"max_length": 0}])
+def test_empty_caches_are_refused(sizes):
+    with pytest.raises(UsageError):
+        KVCache(CONFIG, **sizes)

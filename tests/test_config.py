@@ -1,0 +1,100 @@
+"""Configurations: both spellings, transformers reading ours, and every impossible value told by name."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dgemma.config import EngineConfig, LayerConfig, ModelConfig, RotaryConfig, SamplerConfig
+from dgemma.errors import CheckpointError, ConfigError, DgemmaError
+from tests.test_model import CONFIG
+
+SIZES = st.tuples(st.sampled_from(["sliding_attention", "full_attention"]), st.sampled_from([4, 8, 32]),
+                  st.sampled_from([1, 2, 4]))  # fmt: skip
+
+
+@given(st.lists(SIZES, max_size=6), st.lists(st.integers(0, 9), max_size=3), st.floats(0.5, 4.0))
+def test_round_trip_of_any_layers(layers, eos, factor):
+    made = [LayerConfig(layer_type=kind, head_dim=size, num_key_value_heads=heads) for kind, size, heads in layers]
+    made.append(LayerConfig(layer_type="full_attention", head_dim=16, num_key_value_heads=2))
+    rotary = RotaryConfig(rope_type="proportional", rope_theta=5e5, partial_rotary_factor=0.5, factor=factor)
+    config = replace(CONFIG, layers=tuple(made), eos_token_ids=tuple(eos), full_rotary=rotary)
+    assert ModelConfig.from_hf(config.to_hf()) == config
+
+
+def test_transformers_reads_what_we_write_and_we_read_what_it_writes():
+    transformers = pytest.importorskip("transformers")
+    document = transformers.DiffusionGemmaConfig(**CONFIG.to_hf()).to_dict()
+    assert ModelConfig.from_hf(document) == CONFIG
+
+
+def test_the_older_spelling_has_defaults():
+    document = CONFIG.to_hf()
+    document["text_config"].pop("per_layer_config")
+    layers = ModelConfig.from_hf(document).layers
+    assert [layer.head_dim for layer in layers] == [8, 512, 8, 512]
+    assert {layer.num_key_value_heads for layer in layers} == {2}
+
+
+@pytest.mark.parametrize("key", ["vocab_size", "hidden_size", "num_hidden_layers", "num_experts", "sliding_window",
+                                 "head_dim", "num_key_value_heads", "moe_intermediate_size"])  # fmt: skip
+@pytest.mark.parametrize("value", [None, "12", 1.5, 0, -1, True])
+def test_missing_and_malformed_sizes_are_told(key, value):
+    document = CONFIG.to_hf()
+    document["text_config"][key] = value
+    document["text_config"]["layer_types"] = [] if key == "num_hidden_layers" else None
+    document["text_config"]["num_hidden_layers"] = value if key == "num_hidden_layers" else 4
+    with pytest.raises(DgemmaError):
+        ModelConfig.from_hf(document)
+
+
+@pytest.mark.parametrize("document", [{}, {"model_type": "gemma4"}, {"model_type": "diffusion_gemma"},
+                                      {"model_type": "diffusion_gemma", "text_config": 3}])  # fmt: skip
+def test_other_documents_are_refused(document):
+    with pytest.raises(CheckpointError):
+        ModelConfig.from_hf(document)
+
+
+@pytest.mark.parametrize("change", [
+    {"hidden_activation": "relu"}, {"attention_bias": True}, {"tie_word_embeddings": False},
+    {"use_bidirectional_attention": "all"},
+    {"layer_types": ["full_attention"]}, {"layer_types": ["linear_attention"] * 4}, {"top_k_experts": 5},
+    {"rope_parameters": {"full_attention": {"rope_type": "yarn", "rope_theta": 1e4}}},
+])  # fmt: skip
+def test_what_no_release_has_is_refused(change):
+    document = CONFIG.to_hf()
+    document["text_config"] |= change
+    with pytest.raises(DgemmaError):
+        ModelConfig.from_hf(document)
+
+
+@given(st.integers(1, 99), st.floats(1e-3, 9), st.floats(0.5, 2), st.floats(0.01, 0.5),
+       st.lists(st.integers(0, 9), max_size=3))  # fmt: skip
+def test_sampler_round_trip(steps, bound, t_max, t_min, eos):
+    sampler = SamplerConfig(
+        max_denoising_steps=steps, entropy_bound=bound, t_max=t_max, t_min=t_min, eos_token_ids=tuple(eos)
+    )
+    assert SamplerConfig.from_hf(sampler.to_hf()) == sampler
+
+
+def test_an_empty_generation_config_takes_the_published_numbers():
+    assert SamplerConfig.from_hf({}) == SamplerConfig()
+    assert SamplerConfig.from_hf({"t_max": None, "eos_token_id": 3}).eos_token_ids == (3,)
+
+
+@pytest.mark.parametrize("bad", [
+    {"t_min": 0.0}, {"t_min": 0.9}, {"t_max": float("nan")}, {"max_denoising_steps": 0}, {"stability_threshold": -1},
+    {"confidence_threshold": 0.0}, {"max_new_tokens": 0}, {"sampler_config": {"entropy_bound": -1.0}},
+    {"sampler_config": {"_cls_name": "Other"}}, {"max_denoising_steps": "48"}, {"max_denoising_steps": 4.5},
+    {"t_max": "hot"}, {"eos_token_id": "end"},
+])  # fmt: skip
+def test_samplers_that_cannot_work_are_refused(bad):
+    with pytest.raises(DgemmaError):
+        SamplerConfig.from_hf(bad)
+
+
+@pytest.mark.parametrize("bad", [{"dtype": "int8"}, {"max_context": 0}, {"prefill_chunk": 0}])
+def test_engines_that_cannot_work_are_refused(bad):
+    with pytest.raises(ConfigError):
+        EngineConfig(**bad)
