@@ -3,7 +3,7 @@
 Promises: text from a user never becomes a special token unless `allow_special=True` is asked for, `decode` undoes
 `encode` for byte-level and byte-fallback vocabularies, and the streaming detokenizer never shows half of a character.
 One `Tokenizer` may be used from several threads at once: nothing in it changes after construction.
-Does not know turns, roles, thinking or tools; those are `chat.py`'s.
+Does not know turns, roles, thinking or tools; those are `chat`'s.
 """
 
 import re
@@ -135,6 +135,10 @@ class Tokenizer:
     def is_special(self, token_id: int) -> bool:
         return token_id in self._special_names
 
+    def special_name(self, token_id: int) -> str | None:
+        """The name of a special token; None for every other id."""
+        return self._special_names.get(token_id)
+
     def token_text(self, token_id: int) -> str:
         """One token alone as text: special tokens by name, parts of a character as U+FFFD."""
         return self._backend.decode([token_id], skip_special_tokens=False)
@@ -142,14 +146,19 @@ class Tokenizer:
     def encode(self, text: str, *, add_bos: bool = False, allow_special: bool = False) -> list[int]:
         """Text to ids. The names of special tokens in `text` are plain text unless `allow_special`."""
         ids = [self.bos_id] if add_bos else []
-        if not allow_special or self._special_pattern is None:
+        if not allow_special:
             return ids + self._encode_plain(text)
-        for part in self._special_pattern.split(text):
-            if part in self._special_ids:
-                ids.append(self._special_ids[part])
-            elif part:
-                ids.extend(self._encode_plain(part))
+        for piece in self.split_special(text):
+            if piece in self._special_ids:
+                ids.append(self._special_ids[piece])
+            else:
+                ids.extend(self._encode_plain(piece))
         return ids
+
+    def split_special(self, text: str) -> list[str]:
+        """The text cut so that each name of a special token in it is a piece of its own; no piece is empty."""
+        pieces = [text] if self._special_pattern is None else self._special_pattern.split(text)
+        return [piece for piece in pieces if piece]
 
     def decode(self, ids: Iterable[int], *, skip_special: bool = True) -> str:
         """Ids to text. Ids outside the vocabulary give no text."""

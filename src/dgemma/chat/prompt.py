@@ -1,0 +1,229 @@
+"""A conversation -> prompt ids, through a transformers-compatible jinja2 chat template.
+
+Promises that only the template's own markers become special tokens, however the template joins what it is given, and
+that nothing the caller asked for is dropped in silence. Does not know what a model answers; that is `parts.py`.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from dgemma.errors import PromptError
+from dgemma.tokenizer import BOS, CHANNEL_BEGIN, CHANNEL_END, EOS, Tokenizer
+
+ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "model": "assistant",
+    "tool": "tool",
+}
+"""The roles that callers may use, and the names under which templates know them."""
+
+THOUGHT = re.compile(re.escape(CHANNEL_BEGIN) + r"(?:thought\n)?(.*?)" + re.escape(CHANNEL_END), re.DOTALL)
+
+
+def default_template() -> str:
+    """Gemma's turn format, as the embedded model uses it."""
+    return (Path(__file__).parents[1] / "tiny" / "chat_template.jinja").read_text(encoding="utf-8")
+
+
+def render(
+    messages: Sequence[Mapping[str, Any]],
+    tokenizer: Tokenizer,
+    *,
+    template: str | None = None,
+    tools: Sequence[Mapping[str, Any]] | None = None,
+    thinking: bool = False,
+    add_generation_prompt: bool = True,
+) -> list[int]:
+    """Messages `{"role": ..., "content": text or text parts, "tool_calls": ...}` -> prompt ids.
+
+    Without a template the built-in Gemma format is used; it pre-fills an empty thought when thinking is not asked for.
+    Raises PromptError for a conversation that cannot be answered, or that the template cannot express.
+    """
+    source = default_template() if template is None else template
+    for wanted, name in ((tools, "tools"), (thinking, "enable_thinking")):
+        if wanted and name not in source:
+            raise PromptError(f"This model's chat template knows no {name.removeprefix('enable_')}; ask without.")
+    conversation = _conversation(messages)
+    declarations = [_declaration(tool) for tool in tools or ()]
+    if add_generation_prompt and conversation[-1].get("tool_calls"):
+        raise PromptError("The last message calls tools; add a message of role tool with the result of each call.")
+    disguise = _disguise(tokenizer, "".join([source, *_strings(conversation), *_strings(declarations)]))
+    shown_messages, shown_tools = _replaced(conversation, disguise), _replaced(declarations, disguise)
+    compiled = _compiled(source)
+    try:
+        text = compiled.render(
+            messages=shown_messages,
+            tools=shown_tools or None,
+            add_generation_prompt=add_generation_prompt,
+            enable_thinking=thinking,
+            thought_stub=template is None,
+            bos_token=BOS if tokenizer.has_special(BOS) else "",
+            eos_token=EOS if tokenizer.has_special(EOS) else "",
+        )
+    except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
+        raise PromptError(f"The chat template cannot render this conversation: {error}.") from error
+    reveal = {ord(stand_in): chr(code) for code, stand_in in disguise.items()}
+    ids: list[int] = []
+    for piece in tokenizer.split_special(text):
+        ids += tokenizer.encode(piece.translate(reveal), allow_special=tokenizer.has_special(piece))
+    return ids
+
+
+def _conversation(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The messages as every template expects them: known roles, text content, thoughts only where they belong."""
+    if not messages:
+        raise PromptError("The conversation is empty; give at least one message.")
+    conversation = [_message(message, number) for number, message in enumerate(messages, 1)]
+    last_user = max((at for at, message in enumerate(conversation) if message["role"] == "user"), default=-1)
+    calls: list[dict[str, Any]] = []
+    answered = 0
+    for at, message in enumerate(conversation):
+        if message["role"] == "tool":
+            if not calls:
+                raise PromptError(f"Message {at + 1} is a tool's result, but no call comes before it.")
+            message["name"] = _answered_name(message, calls, answered)
+            answered += 1
+            continue
+        calls, answered = message.get("tool_calls") or [], 0
+        # Gemma was trained to see an earlier thought only while the calls that it led to are still being answered.
+        if not calls or at < last_user:
+            message.pop("reasoning_content", None)
+    return conversation
+
+
+def _answered_name(message: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], answered: int) -> str:
+    by_id = {call["id"]: call["function"]["name"] for call in calls if call.get("id")}
+    if message.get("tool_call_id") in by_id:
+        return by_id[message["tool_call_id"]]
+    return str(message.get("name") or calls[min(answered, len(calls) - 1)]["function"]["name"])
+
+
+def _message(message: Mapping[str, Any], number: int) -> dict[str, Any]:
+    role = message.get("role") if isinstance(message, Mapping) else None
+    if not isinstance(role, str) or role not in ROLES:
+        raise PromptError(f"Message {number} needs a role out of {', '.join(ROLES)}.")
+    normal = {key: value for key, value in message.items() if value is not None}
+    normal["role"] = ROLES[role]
+    content = message.get("content")
+    if role == "tool" and isinstance(content, Mapping):
+        return normal
+    text = _text(content, number)
+    if normal["role"] == "assistant":
+        told = next((normal.pop(key) for key in ("reasoning_content", "reasoning", "thinking") if key in normal), "")
+        inside = [found.strip() for found in THOUGHT.findall(text)]
+        normal["reasoning_content"] = str(told) or "\n".join(filter(None, inside))
+        text = THOUGHT.sub("", text)
+        if calls := normal.pop("tool_calls", None):
+            normal["tool_calls"] = [_call(call, number) for call in calls]
+    return {**normal, "content": text}
+
+
+def _text(content: Any, number: int) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    texts: list[str] = []
+    for part in content if isinstance(content, Sequence) else [None]:
+        text = part.get("text") if isinstance(part, Mapping) else part
+        if not isinstance(text, str):
+            raise PromptError(f"Message {number} has a part that is not text; only text is supported.")
+        texts.append(text)
+    return "\n".join(texts)
+
+
+def _call(call: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """A call in OpenAI's shape, its arguments as a mapping."""
+    function = call.get("function", call) if isinstance(call, Mapping) else None
+    name = function.get("name") if isinstance(function, Mapping) else None
+    arguments = function.get("arguments") or {} if isinstance(function, Mapping) else None
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except ValueError as error:
+            raise PromptError(f"Message {number} calls {name} with arguments that are not JSON: {error}.") from error
+    if not isinstance(name, str) or not name or not isinstance(arguments, Mapping):
+        raise PromptError(f"Message {number} has a tool call without a name or whose arguments are no JSON object.")
+    identity = {"id": call["id"]} if call.get("id") else {}
+    return {**identity, "type": "function", "function": {"name": name, "arguments": dict(arguments)}}
+
+
+def _declaration(tool: Mapping[str, Any]) -> dict[str, Any]:
+    function = tool.get("function", tool) if isinstance(tool, Mapping) else None
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(name, str) or not name:
+        raise PromptError('Each tool needs a name: {"type": "function", "function": {"name": ..., "parameters": ...}}.')
+    return {"type": "function", "function": {"description": "", "parameters": {}, **function}}
+
+
+def _disguise(tokenizer: Tokenizer, haystack: str) -> dict[int, str]:
+    """A stand-in for every character with which a special token begins or ends, as a table for `str.translate`.
+
+    Stand-ins are private characters that occur nowhere in the conversation or template. With its ends disguised no text
+    from outside can be read as a special token, not even when a template joins two parts of one; templates may trim,
+    compare and cut the text as before. Letters stay, because templates compare words such as roles.
+    """
+    ends = sorted(
+        {end for name in tokenizer.special_ids for end in (name[0], name[-1]) if not (end.isalnum() or end.isspace())}
+    )
+    used = set(haystack)
+    free = (chr(code) for code in range(0xE000, 0x110000) if chr(code) not in used)
+    return {ord(end): stand_in for end, stand_in in zip(ends, free, strict=False)}
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _strings(key)
+            yield from _strings(item)
+    elif isinstance(value, Sequence):
+        for item in value:
+            yield from _strings(item)
+
+
+def _replaced(value: Any, table: Mapping[int, str]) -> Any:
+    """A copy of plain data in which every string is translated; a template gets to see nothing else."""
+    if isinstance(value, str):
+        return value.translate(table)
+    if isinstance(value, Mapping):
+        return {_replaced(str(key), table): _replaced(item, table) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [_replaced(item, table) for item in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise PromptError(f"A message holds a {type(value).__name__}; give plain JSON values.")
+
+
+@lru_cache(maxsize=8)
+def _compiled(template: str) -> Template:
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+
+    def raise_exception(message: str) -> None:
+        raise TemplateError(message)
+
+    def as_json(value: Any, **options: Any) -> str:
+        # Escaped stand-ins could not be told from escapes that a user wrote.
+        return json.dumps(value, **{**options, "ensure_ascii": False})
+
+    def strftime_now(form: str) -> str:
+        return datetime.now().strftime(form)
+
+    environment.filters["tojson"] = as_json
+    environment.globals.update(raise_exception=raise_exception, strftime_now=strftime_now)
+    try:
+        return environment.from_string(template)
+    except TemplateError as error:
+        raise PromptError(f"The model's chat template is not valid: {error}.") from error
