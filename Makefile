@@ -6,7 +6,7 @@ PYTHON ?= python3
 
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
-PIP_INSTALL := $(VENV_PYTHON) -m pip install --disable-pip-version-check --constraint constraints.txt
+PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 INSTALL_INPUTS := pyproject.toml constraints.txt
@@ -43,6 +43,7 @@ $(VENV)/bin/pip:
 	@$(PYTHON) -m venv $(VENV)
 
 $(RUN_STAMP): $(INSTALL_INPUTS) | $(VENV)/bin/pip
+	@echo "Installing dgemma into $(VENV) (once, about a minute) ..." >&2
 	@$(PIP_INSTALL) --editable .
 	@touch $@
 

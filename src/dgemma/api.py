@@ -150,11 +150,11 @@ class LLM:
         """Ids as text; an empty string for a model without a tokenizer."""
         return "" if self.tokenizer is None else self.tokenizer.decode(token_ids, skip_special=skip_special)
 
-    def parse(self, token_ids: Sequence[int]) -> chat_format.MessageParts:
-        """Generated ids as thinking, text and tool calls."""
+    def parse(self, token_ids: Sequence[int], *, complete: bool = True) -> chat_format.MessageParts:
+        """Generated ids as thinking, text and tool calls; `complete=False` for a reply that still grows."""
         if self.tokenizer is None:
             return chat_format.MessageParts(thinking="", text="", tool_calls=())
-        return chat_format.parse(token_ids, self.tokenizer)
+        return chat_format.parse(token_ids, self.tokenizer, complete=complete)
 
     def _prompt_ids(self, prompt: str | None, token_ids: Sequence[int] | None) -> tuple[int, ...]:
         if (prompt is None) == (token_ids is None):

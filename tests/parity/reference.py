@@ -47,7 +47,9 @@ SHAPES = {
 }
 
 
-def build_reference(shape: Shape, seed: int = 0) -> transformers.DiffusionGemmaForBlockDiffusion:
+def build_reference(
+    shape: Shape, seed: int = 0, embedding_std: float = 0.3
+) -> transformers.DiffusionGemmaForBlockDiffusion:
     """transformers' model of that shape with random weights everywhere."""
     text = {
         "vocab_size": shape.vocab, "hidden_size": shape.hidden, "intermediate_size": 24,
@@ -64,7 +66,7 @@ def build_reference(shape: Shape, seed: int = 0) -> transformers.DiffusionGemmaF
         if "inv_freq" in name or "embed_scale" in name:
             continue
         if tensor.ndim >= 2:
-            tensor.normal_(0, 0.3 if "embed_tokens" in name else 0.1)
+            tensor.normal_(0, embedding_std if "embed_tokens" in name else 0.1)
         else:
             tensor.uniform_(0.5, 1.5)
     return model

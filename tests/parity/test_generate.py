@@ -8,54 +8,33 @@ import torch
 import dgemma
 from dgemma.checkpoint import open_model, save_model
 from dgemma.errors import CheckpointError
+from tests.parity.reference import SHAPES, build_reference
 
 transformers = pytest.importorskip("transformers")
 
-VISION = {
-    "model_type": "gemma4_vision", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
-    "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 8, "global_head_dim": 8,
-    "position_embedding_size": 16,
-}  # fmt: skip
-
-SHAPES = {
-    "two layers": {"vocab_size": 64, "layers": "sf", "canvas": 8, "window": 8, "experts": 4, "top_k": 1},
-    "five layers": {"vocab_size": 500, "layers": "ssfsf", "canvas": 16, "window": 12, "experts": 12, "top_k": 4},
-    "seven layers": {"vocab_size": 4096, "layers": "ssssfsf", "canvas": 32, "window": 32, "experts": 6, "top_k": 2},
-}
+NAMES = ("2 layers", "5 layers", "7 layers")
 
 
-def build(shape: dict, folder, generation: dict):
-    kinds = [{"s": "sliding_attention", "f": "full_attention"}[letter] for letter in shape["layers"]]
-    text = {
-        "vocab_size": shape["vocab_size"], "hidden_size": 32, "intermediate_size": 24, "num_hidden_layers": len(kinds),
-        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "layer_types": kinds,
-        "sliding_window": shape["window"], "num_experts": shape["experts"], "top_k_experts": shape["top_k"],
-        "moe_intermediate_size": 12, "global_head_dim": 16, "num_global_key_value_heads": 1,
-    }  # fmt: skip
-    config = transformers.DiffusionGemmaConfig(text_config=text, vision_config=VISION, canvas_length=shape["canvas"])
-    torch.manual_seed(0)
-    model = transformers.DiffusionGemmaForBlockDiffusion(config).eval()
-    with torch.no_grad():
-        for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-            if "inv_freq" in name or "embed_scale" in name or "vision" in name:
-                continue
-            if tensor.ndim >= 2:
-                tensor.normal_(0, 0.12 if "embed_tokens" in name else 0.1)
-            else:
-                tensor.uniform_(0.6, 1.4)
-    for name, value in generation.items():
-        setattr(model.generation_config, name, value)
+def build(name: str, folder, generation: dict):
+    """A random model of transformers', saved into `folder`.
+
+    Embeddings are smaller than elsewhere: rounding grows from step to step through self-conditioning, the faster the
+    larger they are, and a whole generation shall compare semantics.
+    """
+    model = build_reference(SHAPES[name], embedding_std=0.12)
+    for key, value in generation.items():
+        setattr(model.generation_config, key, value)
     model.save_pretrained(folder)
     return model
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", NAMES)
 def test_generate_equals_transformers_token_for_token(name, tmp_path):
     shape = SHAPES[name]
-    model = build(shape, tmp_path, {"max_denoising_steps": 6})
-    prompt = torch.randint(shape["vocab_size"], (1, 45), generator=torch.Generator().manual_seed(3))
+    model = build(name, tmp_path, {"max_denoising_steps": 6})
+    prompt = torch.randint(shape.vocab, (1, 45), generator=torch.Generator().manual_seed(3))
     llm = dgemma.load(tmp_path, dtype="float32")
-    new_tokens = 3 * shape["canvas"]
+    new_tokens = 3 * shape.canvas
     torch.manual_seed(7)
     expected = model.generate(prompt, max_new_tokens=new_tokens).sequences[0, 45:].tolist()
     reply = llm.generate(token_ids=prompt[0].tolist(), max_new_tokens=new_tokens, seed=7, reference=True)
@@ -67,7 +46,7 @@ def test_generate_equals_transformers_token_for_token(name, tmp_path):
 
 
 def test_generate_stops_where_transformers_stops(tmp_path):
-    model = build(SHAPES["two layers"], tmp_path, {"max_denoising_steps": 4, "eos_token_id": list(range(1, 12))})
+    model = build("2 layers", tmp_path, {"max_denoising_steps": 4, "eos_token_id": list(range(1, 12))})
     prompt = torch.arange(20, 40)[None]
     torch.manual_seed(5)
     expected = model.generate(prompt, max_new_tokens=64, pad_token_id=0).sequences[0, 20:].tolist()
@@ -82,7 +61,7 @@ def test_generate_stops_where_transformers_stops(tmp_path):
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("sharded", [False, True])
 def test_what_we_save_transformers_loads(dtype, sharded, tmp_path):
-    build(SHAPES["five layers"], tmp_path / "theirs", {})
+    build("5 layers", tmp_path / "theirs", {})
     model = open_model(tmp_path / "theirs", dtype=dtype)
     save_model(model, tmp_path / "ours", max_shard_bytes=40_000 if sharded else 10**9)
     assert (tmp_path / "ours" / "model.safetensors.index.json").exists() == sharded
@@ -100,7 +79,7 @@ def test_what_we_save_transformers_loads(dtype, sharded, tmp_path):
 
 
 def test_damaged_and_incomplete_folders_are_told(tmp_path):
-    build(SHAPES["two layers"], tmp_path, {})
+    build("2 layers", tmp_path, {})
     weights = tmp_path / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])

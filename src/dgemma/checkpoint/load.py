@@ -4,7 +4,6 @@
 tensor. Strict: every missing and every unexpected name is told. The image tower's weights are known and left aside.
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,13 +93,6 @@ def save_model(
     if model.chat_template is not None:
         with replacing(folder / "chat_template.jinja") as temporary:
             temporary.write_text(model.chat_template, encoding="utf-8")
-
-
-def copy_tokenizer_files(source: Path, target: Path) -> None:
-    """Copies what a tokenizer needs beside `tokenizer.json` (special-token names for transformers)."""
-    for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        if (source / name).is_file():
-            shutil.copyfile(source / name, target / name)
 
 
 def _torch_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:

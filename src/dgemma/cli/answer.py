@@ -1,14 +1,13 @@
 """One request answered in a terminal or a pipe: the text on stdout, drawing and statistics on stderr."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
 from dgemma.api import LLM, load
 from dgemma.engine.request import Commit, Event, Finish, Stats
-from dgemma.tokenizer import StreamingDetokenizer
 from dgemma.tui.canvas import show
 
 
@@ -37,40 +36,34 @@ def respond(
     return _stream_plain(llm, events)
 
 
-def _stream_plain(llm: LLM, events: Any) -> tuple[str, Stats | None]:
-    """Prints what is committed as it comes, or the whole at the end when the answer has parts that are not text."""
+def _stream_plain(llm: LLM, events: Iterator[Event]) -> tuple[str, Stats | None]:
+    """Prints the answer as it is committed; thinking and tool calls are held back."""
     ids: list[int] = []
     stats: Stats | None = None
     printed = ""
-    detokenizer = None if llm.tokenizer is None else StreamingDetokenizer(llm.tokenizer)
-    event: Event
     for event in events:
-        if isinstance(event, Commit) and detokenizer is not None:
+        if isinstance(event, Commit):
             ids += event.token_ids
-            piece = detokenizer.push(event.token_ids)
-            # Thinking and tool calls open with a special token, which the plain text does not show.
-            if llm.parse(ids).text.startswith(printed + piece):
-                printed += piece
-                sys.stdout.write(piece)
-                sys.stdout.flush()
+            text = llm.parse(ids, complete=False).text
+            if text.startswith(printed):
+                print(text[len(printed) :], end="", flush=True)
+                printed = text
         elif isinstance(event, Finish):
             stats = event.stats
     text = llm.parse(ids).text
-    rest = text.removeprefix(printed) if text.startswith(printed) else f"\n{text}"
-    print(rest, flush=True)
+    # What was shown can turn out to be a thought that the prompt opened; then the answer follows on a line of its own.
+    print(text[len(printed) :] if text.startswith(printed) else f"\n{text}", flush=True)
     return text, stats
 
 
 def statistics_line(stats: Stats) -> str:
     """One line of what an answer took."""
-    parts = [f"{stats.new_tokens} tokens"]
+    parts = [f"{stats.mode}: {stats.new_tokens} tokens"]
     if stats.mode == "diffusion":
         parts += [f"{stats.canvases} canvas{'es' if stats.canvases != 1 else ''}", f"{stats.denoise_steps} steps"]
     parts += [
         f"{stats.tokens_per_forward:.1f} tokens/forward",
         f"{stats.tokens_per_second:.0f} tokens/s",
         f"first text {stats.first_text_ms:.0f} ms",
-        f"{stats.ms_per_step:.1f} ms/step",
-        stats.mode,
     ]
-    return " · ".join(parts)
+    return ", ".join(parts)

@@ -16,7 +16,7 @@ JOBS = (
 
 
 def show_demo() -> None:
-    """Runs the three jobs; in a terminal each step of the canvas is held long enough to be seen."""
+    """Runs the three jobs; in a terminal each answer is shown again step by step, slowly enough to be seen."""
     llm = load("tiny")
     draw = sys.stderr.isatty()
     for title, prompt in JOBS:

@@ -66,11 +66,14 @@ class CanvasView:
 def show(
     events: Iterator[Event], console: Console, decode: Decode, end_ids: frozenset[int], frame_seconds: float = 0.0
 ) -> tuple[list[int], Finish | None]:
-    """Draws events until the end -> (committed ids, Finish). `frame_seconds` slows the drawing down for onlookers.
+    """Draws events until the end -> (committed ids, Finish).
 
+    With `frame_seconds` the answer is made first and then shown step by step at that pace, so that the slow motion does
+    not enter its statistics.
     Ctrl-C ends the answer early; what is committed by then is returned with Finish None.
     """
     view = CanvasView(decode, end_ids)
+    events = iter(list(events)) if frame_seconds else events
     finish: Finish | None = None
     with Live(console=console, refresh_per_second=30, transient=True) as live:
         try:
