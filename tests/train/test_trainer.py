@@ -42,7 +42,7 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):
         nonlocal trainer
         trainer = self
         while self.step < 3:
-            self._one_step()
+            self._one_step(self.stream.batch(self.step))
         self._save()
         return self.folder
 

@@ -4,13 +4,14 @@
 
 A canvas block is noise over the answer's tokens i*L .. (i+1)*L at the positions those tokens have. It sees the prompt
 and the clean tokens strictly before its first position through the encoder's keys, and itself; never the clean tokens
-that it has to restore. The last block is filled up with eos, which is supervised.
+that it has to restore. The last block is filled up with eos, which is supervised. An example may bring its canvases
+several times over (`draws`), each time with noise of its own: one encoding of the prompt then serves several lessons.
 
 Shapes: B rows, T clean slots, S canvas slots.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -18,11 +19,12 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """One example as ids: prompt, answer (its end token included), and the canvas length it is trained with."""
+    """One example as ids: prompt, answer (its end token included), its canvas length and its number of noise draws."""
 
     prompt: Sequence[int]
     answer: Sequence[int]
     canvas_length: int
+    draws: int = 1
 
     @property
     def clean_length(self) -> int:
@@ -31,7 +33,12 @@ class Document:
 
     @property
     def canvas_slots(self) -> int:
-        """Slots taken in the canvas part: whole canvases."""
+        """Slots taken in the canvas part: whole canvases, once for each draw."""
+        return self.draws * self.slots_per_draw
+
+    @property
+    def slots_per_draw(self) -> int:
+        """Slots of the canvases that cover the answer once."""
         return -(-len(self.answer) // self.canvas_length) * self.canvas_length
 
 
@@ -42,6 +49,7 @@ class PackedBatch:
     tokens_BT      clean ids                          positions_BN   positions of clean and canvas slots, N = T + S
     targets_BS     what each canvas slot restores     owner_BN       example number within the row, -1 for padding
     answer_BT      True for answer tokens             start_BS       first position of the slot's canvas
+    draw_BS        number of the noise draw within the row, 0 also for padding
     """
 
     tokens_BT: Tensor
@@ -50,6 +58,11 @@ class PackedBatch:
     positions_BN: Tensor
     owner_BN: Tensor
     start_BS: Tensor
+    draw_BS: Tensor
+
+    def to(self, device: torch.device) -> "PackedBatch":
+        """The same batch on `device`."""
+        return PackedBatch(**{item.name: getattr(self, item.name).to(device) for item in fields(self)})
 
 
 def pack(documents: Sequence[Sequence[Document]], clean_length: int, canvas_slots: int, eos_id: int) -> PackedBatch:
@@ -61,27 +74,35 @@ def pack(documents: Sequence[Sequence[Document]], clean_length: int, canvas_slot
     positions = torch.zeros(rows, clean_length + canvas_slots, dtype=torch.long)
     owner = torch.full((rows, clean_length + canvas_slots), -1, dtype=torch.long)
     start = torch.zeros(rows, canvas_slots, dtype=torch.long)
+    draw = torch.zeros(rows, canvas_slots, dtype=torch.long)
     for row, row_documents in enumerate(documents):
-        at, canvas_at = 0, 0
+        at, canvas_at, draws = 0, 0, 0
         for number, document in enumerate(row_documents):
-            prompt_length, total, slots = len(document.prompt), document.clean_length, document.canvas_slots
-            assert at + total <= clean_length and canvas_at + slots <= canvas_slots
+            prompt_length, total, slots = len(document.prompt), document.clean_length, document.slots_per_draw
+            assert at + total <= clean_length and canvas_at + document.canvas_slots <= canvas_slots
             tokens[row, at : at + total] = torch.tensor([*document.prompt, *document.answer])
             answer[row, at + prompt_length : at + total] = True
             positions[row, at : at + total] = torch.arange(total)
             owner[row, at : at + total] = number
-            filled = [*document.answer, *[eos_id] * (slots - len(document.answer))]
-            targets[row, canvas_at : canvas_at + slots] = torch.tensor(filled)
+            filled = torch.tensor([*document.answer, *[eos_id] * (slots - len(document.answer))])
             offsets = torch.arange(slots)
-            canvas = slice(clean_length + canvas_at, clean_length + canvas_at + slots)
-            positions[row, canvas] = prompt_length + offsets
-            owner[row, canvas] = number
-            start[row, canvas_at : canvas_at + slots] = (
-                prompt_length + offsets // document.canvas_length * document.canvas_length
-            )
-            at, canvas_at = at + total, canvas_at + slots
+            for _ in range(document.draws):
+                here = slice(canvas_at, canvas_at + slots)
+                targets[row, here] = filled
+                positions[row, clean_length + canvas_at : clean_length + canvas_at + slots] = prompt_length + offsets
+                owner[row, clean_length + canvas_at : clean_length + canvas_at + slots] = number
+                start[row, here] = prompt_length + offsets // document.canvas_length * document.canvas_length
+                draw[row, here] = draws
+                canvas_at, draws = canvas_at + slots, draws + 1
+            at += total
     return PackedBatch(
-        tokens_BT=tokens, targets_BS=targets, answer_BT=answer, positions_BN=positions, owner_BN=owner, start_BS=start
+        tokens_BT=tokens,
+        targets_BS=targets,
+        answer_BT=answer,
+        positions_BN=positions,
+        owner_BN=owner,
+        start_BS=start,
+        draw_BS=draw,
     )
 
 
@@ -104,7 +125,9 @@ def block_mask(batch: PackedBatch, window: int | None) -> Tensor:
         is_clean = (torch.arange(count, device=distance.device) < clean)[None, :, None]
         sees_clean &= torch.where(is_clean, distance <= window, distance < window)
     sees_canvas = torch.zeros_like(same[:, :, clean:])
-    sees_canvas[:, clean:] = batch.start_BS[:, :, None] == batch.start_BS[:, None, :]
+    sees_canvas[:, clean:] = (batch.start_BS[:, :, None] == batch.start_BS[:, None, :]) & (
+        batch.draw_BS[:, :, None] == batch.draw_BS[:, None, :]
+    )
     mask = same & torch.cat((sees_clean, sees_canvas), dim=2)
     mask |= torch.eye(count, dtype=torch.bool, device=mask.device)
     return mask[:, None]

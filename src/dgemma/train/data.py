@@ -5,7 +5,11 @@ between them. Knows nothing of the network.
 """
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
+
+from torch.utils.data import DataLoader, Dataset
 
 from dgemma.errors import DataError
 from dgemma.evals.example import Example, Split, Texts
@@ -40,6 +44,11 @@ class BatchStream:
         documents = [self._row(random) for _ in range(rows)]
         return pack(documents, self.recipe.clean_length, self.recipe.canvas_slots, self.tokenizer.eos_id)
 
+    def batches(self, start: int, stop: int, workers: int = 0) -> Iterator[PackedBatch]:
+        """Batches `start` .. `stop`, in order; with `workers` they are made ahead in that many processes."""
+        loader = DataLoader(_Numbered(self), batch_size=None, sampler=range(start, stop), num_workers=workers)
+        return iter(loader)
+
     def document(self, example: Example, random: Random) -> Document:
         """An example as ids, with a canvas length drawn near its answer's length."""
         prompt = [*self._start, *self.tokenizer.encode(example.prompt), *self._middle]
@@ -57,10 +66,21 @@ class BatchStream:
         while misses < 5:
             task = TASKS[random.choices(tasks, weights)[0]]
             document = self.document(task.generate(random, self.split, self.texts), random)
-            fits = clean + document.clean_length <= self.recipe.clean_length
-            if fits and canvas + document.canvas_slots <= self.recipe.canvas_slots:
+            draws = min(self.recipe.noise_draws, (self.recipe.canvas_slots - canvas) // document.slots_per_draw)
+            if draws and clean + document.clean_length <= self.recipe.clean_length:
+                document = replace(document, draws=draws)
                 row.append(document)
                 clean, canvas = clean + document.clean_length, canvas + document.canvas_slots
             else:
                 misses += 1
         return row
+
+
+class _Numbered(Dataset[PackedBatch]):
+    """The stream as the loader wants it: item i is batch i."""
+
+    def __init__(self, stream: BatchStream) -> None:
+        self.stream = stream
+
+    def __getitem__(self, index: int) -> PackedBatch:
+        return self.stream.batch(index)

@@ -41,13 +41,12 @@ def make_masks(network: DiffusionGemma, batch: PackedBatch) -> dict[LayerType, T
 
 
 def corrupt(batch: PackedBatch, vocab_size: int, recipe: ObjectiveRecipe, generator: torch.Generator) -> Tensor:
-    """Noised canvases [B, S]; t is one per example (its canvases share it), 1 with probability `full_noise`."""
+    """Noised canvases [B, S]; t is one per noise draw (its canvases share it), 1 with probability `full_noise`."""
     rows, slots = batch.targets_BS.shape
-    owners_BS = batch.owner_BN[:, -slots:].clamp(min=0)
-    most = int(owners_BS.max()) + 1
+    most = int(batch.draw_BS.max()) + 1
     level = recipe.noise_floor + (1 - recipe.noise_floor) * torch.rand(rows, most, generator=generator)
     level[torch.rand(rows, most, generator=generator) < recipe.full_noise] = 1.0
-    t_BS = level.gather(1, owners_BS)
+    t_BS = level.gather(1, batch.draw_BS)
     noise_BS = torch.randint(vocab_size, (rows, slots), generator=generator)
     return torch.where(torch.rand(rows, slots, generator=generator) < t_BS, noise_BS, batch.targets_BS)
 
@@ -59,19 +58,21 @@ def losses(
     recipe: ObjectiveRecipe,
     generator: torch.Generator,
 ) -> Losses:
-    """One batch's losses. `forward` is `network.forward` or a compiled twin; `generator` is on the CPU.
+    """One batch's losses. `forward` is `network.forward` or a compiled twin; `batch` and `generator` are on the CPU,
+    whichever device the network is on, so that a seed draws the same noise on every machine.
 
     The first rows (a share of `self_conditioning`, rounded) see the expectation of a pass without gradient, the others
     a true zero; which examples these are is random since packing is.
     """
-    vocab_size = network.config.vocab_size
-    masks = make_masks(network, batch)
-    noised_BS = corrupt(batch, vocab_size, recipe, generator)
+    device = network.device
+    noised_BS = corrupt(batch, network.config.vocab_size, recipe, generator).to(device)
     conditioned = round(recipe.self_conditioning * len(noised_BS))
-    soft_BSD = torch.zeros(*noised_BS.shape, network.config.hidden_size)
+    low, high = recipe.temperature
+    temperature = (low + (high - low) * torch.rand(conditioned, 1, 1, generator=generator)).to(device)
+    batch = batch.to(device)
+    masks = make_masks(network, batch)
+    soft_BSD = torch.zeros(*noised_BS.shape, network.config.hidden_size, device=device)
     if conditioned:
-        low, high = recipe.temperature
-        temperature = low + (high - low) * torch.rand(conditioned, 1, 1, generator=generator)
         with torch.no_grad():
             part = {kind: mask[:conditioned] for kind, mask in masks.items()}
             _, hidden = forward(

@@ -55,13 +55,15 @@ class DataRecipe:
     """What is trained on: weights of the tasks, and how examples are packed into rows.
 
     A row holds `clean_length` clean tokens and `canvas_slots` canvas tokens of several whole examples. Each example
-    draws its canvas length from `canvas_lengths` with weights that favour the lengths near its answer's.
+    draws its canvas length from `canvas_lengths` with weights that favour the lengths near its answer's, and brings its
+    canvases up to `noise_draws` times, where they fit, each time under other noise.
     """
 
     tasks: Mapping[str, float] = field(default_factory=lambda: {"extract": 1.0})
     batch_rows: int = 8
     clean_length: int = 640
     canvas_slots: int = 384
+    noise_draws: int = 1
     canvas_lengths: tuple[int, ...] = (8, 16, 32, 64, 128, 256)
 
 
@@ -99,13 +101,18 @@ class OptimizerRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecipe:
-    """Length, precision and rhythm of the run. `compile` needs a C compiler; precision `auto` measures bfloat16."""
+    """Length, precision and rhythm of the run.
+
+    `compile` needs a C compiler; precision `auto` measures bfloat16; `data_workers` processes make batches ahead (0:
+    none), which pays where a step is faster than the making of its batch.
+    """
 
     steps: int = 4000
     seed: int = 1
     device: Literal["cpu", "cuda"] = "cpu"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     compile: bool = False
+    data_workers: int = 0
     log_every: int = 20
     evaluate_every: int = 250
     save_every_minutes: float = 5.0

@@ -14,11 +14,13 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 from dgemma.errors import DataError
 from dgemma.tokenizer import BOS, EOS, PAD, SPECIAL_TOKENS, UNK
 
-# In order: English contractions; a word with the space before it; one digit; one newline; a run of punctuation with the
-# space before it; white space, of which the last space is left to the word that follows.
+# In order: English contractions; a word in lower case with the space before it; any other word without; one digit; one
+# newline; a run of punctuation with the space before it; white space, of which the last space is left to what follows.
+# Names and starts of sentences are cut alike wherever they stand, so a small network can copy them token by token.
 WORD_PATTERN = (
     r"'(?:[sdmt]|ll|ve|re)(?!\p{L})"
-    r"| ?[\p{L}\p{M}]+"
+    r"| ?\p{Ll}[\p{L}\p{M}]*"
+    r"|[\p{L}\p{M}]+"
     r"|\p{N}"
     r"|\n"
     r"| ?[^\s\p{L}\p{M}\p{N}]+"

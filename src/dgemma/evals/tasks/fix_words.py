@@ -94,40 +94,9 @@ wonderful wonderfull|working workin|world wrold|worried woried|worry wory|would 
 wrong rong|yellow yelow|yesterday yestreday yesturday|young yuong|your yuor
 """
 _NOT_PLAIN = frozenset(
-    [
-        "alright",
-        "to",
-        "brake",
-        "breath",
-        "chose",
-        "cloths",
-        "weak",
-        "women",
-        "hole",
-        "withe",
-        "discus",
-        "exited",
-        "confidant",
-        "diner",
-        "finnish",
-    ]
+    "alright to brake breath chose cloths weak women hole withe discus exited confidant diner finnish".split()
 )
-_NOT_PLAIN |= frozenset(
-    [
-        "planing",
-        "siting",
-        "theater",
-        "behavior",
-        "traveling",
-        "storey",
-        "prise",
-        "herd",
-        "manger",
-        "postmen",
-        "rote",
-        "que",
-    ]
-)
+_NOT_PLAIN |= frozenset("planing siting theater behavior traveling storey prise herd manger postmen rote que".split())
 
 
 def _misspellings() -> dict[str, tuple[str, ...]]:
@@ -145,62 +114,12 @@ MISSPELLINGS = _misspellings()
 
 APOSTROPHES = {
     word: word.replace("'", "")
-    for word in [
-        "don't",
-        "can't",
-        "won't",
-        "didn't",
-        "doesn't",
-        "isn't",
-        "wasn't",
-        "aren't",
-        "weren't",
-        "couldn't",
-        "wouldn't",
-        "shouldn't",
-        "haven't",
-        "hasn't",
-        "hadn't",
-        "mustn't",
-        "I'm",
-        "I've",
-        "that's",
-        "what's",
-        "there's",
-        "she's",
-        "he's",
-        "you're",
-        "they're",
-        "they've",
-        "we've",
-        "you've",
-        "let's",
-        "they'll",
-        "you'll",
-        "who's",
-        "where's",
-        "Don't",
-        "Can't",
-        "Won't",
-        "Didn't",
-        "Doesn't",
-        "Isn't",
-        "Aren't",
-        "That's",
-        "What's",
-        "There's",
-        "She's",
-        "He's",
-        "You're",
-        "They're",
-        "They've",
-        "We've",
-        "You've",
-        "Let's",
-        "They'll",
-        "Who's",
-        "Where's",
-    ]
+    for word in (
+        "don't can't won't didn't doesn't isn't wasn't aren't weren't couldn't wouldn't shouldn't haven't "
+        "hasn't hadn't mustn't I'm I've that's what's there's she's he's you're they're they've we've you've "
+        "let's they'll you'll who's where's Don't Can't Won't Didn't Doesn't Isn't Aren't That's What's "
+        "There's She's He's You're They're They've We've You've Let's They'll Who's Where's"
+    ).split()
 }
 UNCOUNTABLE = {
     word: word + "s"
@@ -220,88 +139,16 @@ UNCOUNTABLE = {
 
 CAPITALS = frozenset(
     WOMEN_TRAIN + MEN_TRAIN + WOMEN_EVAL + MEN_EVAL + CITIES_TRAIN + CITIES_EVAL + DAYS + MONTHS + NATIONS
-) | frozenset(
-    [
-        "Lily",
-        "Timmy",
-        "Mia",
-        "Jack",
-        "Jill",
-        "Sara",
-        "Sue",
-        "Lucy",
-        "Billy",
-        "Bobby",
-        "Tommy",
-        "Mary",
-        "Jenny",
-        "Joe",
-        "Bob",
-        "Anne",
-        "Jim",
-        "Polly",
-    ]
-)
+) | frozenset("Lily Timmy Mia Jack Jill Sara Sue Lucy Billy Bobby Tommy Mary Jenny Joe Bob Anne Jim Polly".split())
 CAPITALS -= frozenset(("March", "May", "Turkey", "China", "Rose", "Mark", "Will", "Max"))
 
 AFTER_SUBJECT = ["is", "was", "are", "were", "has", "have", "will", "can"]
-_NOUNISH = [
-    "house",
-    "car",
-    "dog",
-    "cat",
-    "mother",
-    "father",
-    "sister",
-    "brother",
-    "friend",
-    "friends",
-    "name",
-    "names",
-    "bag",
-    "book",
-    "books",
-    "keys",
-    "money",
-    "home",
-    "room",
-    "garden",
-    "children",
-    "parents",
-    "way",
-    "hand",
-    "hands",
-    "head",
-    "eyes",
-    "phone",
-    "letter",
-    "bicycle",
-    "own",
-    "work",
-    "job",
-    "hair",
-    "clothes",
-    "shoes",
-    "toys",
-    "teacher",
-    "family",
-    "tail",
-    "wings",
-    "food",
-    "new",
-    "old",
-    "little",
-    "best",
-    "first",
-    "favourite",
-    "turn",
-    "dinner",
-    "lunch",
-    "breakfast",
-    "umbrella",
-    "passport",
-    "medicine",
-]
+_NOUNISH = (
+    "house car dog cat mother father sister brother friend friends name names bag book books keys money home "
+    "room garden children parents way hand hands head eyes phone letter bicycle own work job hair clothes "
+    "shoes toys teacher family tail wings food new old little best first favourite turn dinner lunch "
+    "breakfast umbrella passport medicine"
+).split()
 
 # (right word, wrong word, words before or None, words after or None); "." stands for the end of the sentence.
 CONFUSED: tuple[tuple[str, str, frozenset[str] | None, frozenset[str] | None], ...] = tuple(
@@ -495,112 +342,24 @@ MISSING: tuple[tuple[str, frozenset[str] | None, frozenset[str] | None], ...] = 
     )
 )
 NEVER_DOUBLED = frozenset(
-    [
-        "very",
-        "so",
-        "really",
-        "had",
-        "that",
-        "no",
-        "bye",
-        "many",
-        "far",
-        "long",
-        "up",
-        "again",
-        "ha",
-        "more",
-        "never",
-        "too",
-        "much",
-        "do",
-        "over",
-        "her",
-    ]
+    "very so really had that no bye many far long up again ha more never too much do over her".split()
 )
+# Neighbours that are sometimes written in the wrong order.
 SWAPPED = frozenset(
     tuple(pair.split("-"))
-    for pair in [
-        "to-the",
-        "in-the",
-        "of-the",
-        "at-the",
-        "on-the",
-        "for-the",
-        "with-the",
-        "from-the",
-        "a-lot",
-        "lot-of",
-        "to-a",
-        "in-a",
-        "with-a",
-        "for-a",
-        "going-to",
-        "want-to",
-        "wants-to",
-        "wanted-to",
-        "has-been",
-        "have-been",
-        "had-been",
-        "will-be",
-        "to-be",
-        "would-like",
-        "next-to",
-        "front-of",
-        "because-of",
-        "want-to",
-        "one-of",
-        "at-the",
-        "under-the",
-        "into-the",
-        "over-the",
-        "near-the",
-        "by-the",
-        "it-was",
-        "they-were",
-        "we-are",
-        "they-are",
-        "she-was",
-        "he-was",
-        "there-was",
-        "there-were",
-        "very-good",
-        "every-day",
-        "last-night",
-        "last-week",
-        "next-week",
-        "as-soon",
-        "soon-as",
-        "don't-know",
-        "didn't-know",
-        "able-to",
-    ]
+    for pair in (
+        "to-the in-the of-the at-the on-the for-the with-the from-the a-lot lot-of to-a in-a with-a for-a "
+        "going-to want-to wants-to wanted-to has-been have-been had-been will-be to-be would-like next-to "
+        "front-of because-of one-of under-the into-the over-the near-the by-the it-was they-were we-are "
+        "they-are she-was he-was there-was there-were very-good every-day last-night last-week next-week "
+        "as-soon soon-as don't-know didn't-know able-to"
+    ).split()
 )
 COMPARATIVES = frozenset(
-    [
-        "bigger",
-        "smaller",
-        "better",
-        "older",
-        "taller",
-        "faster",
-        "longer",
-        "higher",
-        "easier",
-        "cheaper",
-        "worse",
-        "stronger",
-        "younger",
-        "colder",
-        "hotter",
-        "heavier",
-        "happier",
-        "louder",
-        "warmer",
-        "nicer",
-        "slower",
-        "earlier",
-    ]
+    (
+        "bigger smaller better older taller faster longer higher easier cheaper worse stronger younger colder "
+        "hotter heavier happier louder warmer nicer slower earlier"
+    ).split()
 )
 KEYBOARD = {
     "a": "sqz", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "j": "hk",
