@@ -12,12 +12,13 @@ DEV_STAMP := $(VENV)/.installed-dev
 INSTALL_INPUTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup clean
+.PHONY: help run test setup docs clean
 
 help:
 	@echo "make run     install dgemma into .venv and run the demo of the embedded model"
 	@echo "make test    install the development tools as well, then lint, type-check and test"
 	@echo "make setup   only install, development tools included"
+	@echo "make docs    write docs/cli.md anew from the commands themselves"
 	@echo "make clean   remove .venv, build output and caches"
 	@echo "PYTHON=python3.12 chooses the interpreter that makes .venv (3.11 or newer; now: $(PYTHON))"
 
@@ -31,6 +32,9 @@ test: $(DEV_STAMP)
 	@$(VENV_PYTHON) -m pytest
 
 setup: $(DEV_STAMP)
+
+docs: $(DEV_STAMP)
+	@$(VENV_PYTHON) -m typer dgemma.cli.app utils docs --name dgemma --output docs/cli.md
 
 clean:
 	@rm -rf $(VENV) build dist .hypothesis .pytest_cache .ruff_cache

@@ -64,11 +64,15 @@ def load(
     if quant is not None:
         raise UsageError("quant is not available in this version; leave it out.")
     config = resolve(EngineConfig(device=device, dtype=dtype, max_context=max_context))  # pyright: ignore[reportArgumentType]
-    model = open_model(_folder(name), dtype=config.dtype, device=config.device)
+    model = open_model(find_model(name), dtype=config.dtype, device=config.device)
     return LLM(model, config)
 
 
-def _folder(name: str | Path) -> Path:
+def find_model(name: str | Path) -> Path:
+    """The folder of an embedded model, of a local path, or of a hub id, which is fetched when it is not here yet.
+
+    Raises ModelNotFoundError for a name that is none of these.
+    """
     if isinstance(name, str) and name in EMBEDDED:
         return EMBEDDED[name]
     path = Path(name).expanduser()

@@ -47,6 +47,17 @@ class KVCache:
         self.values = [torch.zeros_like(keys) for keys in self.keys]
         self.lengths: list[int] = [0] * batch_size
 
+    @staticmethod
+    def size_of(config: ModelConfig, max_length: int, scratch_length: int, dtype: torch.dtype) -> int:
+        """The bytes that a cache of one row takes."""
+        values = sum(layer.num_key_value_heads * layer.head_dim for layer in config.layers)
+        return 2 * (max_length + scratch_length) * values * dtype.itemsize
+
+    @property
+    def num_bytes(self) -> int:
+        """The bytes taken, whether or not they hold tokens."""
+        return sum(tensor.nbytes for tensor in (*self.keys, *self.values))
+
     @property
     def batch_size(self) -> int:
         """The number of rows."""
@@ -114,3 +125,30 @@ class KVCache:
     def snapshot(self) -> tuple[int, ...]:
         """The rows' lengths, to be given back to `truncate`: what is committed later never overwrites what is held."""
         return tuple(self.lengths)
+
+    def resize(self, max_length: int, scratch_length: int) -> None:
+        """Moves the committed tokens into more or fewer slots.
+
+        One layer's keys or values at a time, so that no more than that exists twice. Raises UsageError when the
+        committed tokens would not fit.
+        """
+        if max_length < max(1, self.length):
+            raise UsageError(f"The cache holds {self.length} tokens and cannot be resized to {max_length}.")
+        for tensors in (self.keys, self.values):
+            for layer, old in enumerate(tensors):
+                batch, heads, _, head_dim = old.shape
+                new = old.new_zeros(batch, heads, max_length + scratch_length, head_dim)
+                new[:, :, : self.length] = old[:, :, : self.length]
+                tensors[layer] = new
+        self.max_length, self.scratch_length = max_length, scratch_length
+
+    def copy_prefix(self, other: "KVCache", length: int) -> None:
+        """Becomes a copy of the first `length` tokens of every row of `other`, a cache of the same model.
+
+        Raises UsageError when a row of `other` holds fewer, or this cache has not the room.
+        """
+        if length > min(other.lengths) or length > self.max_length or other.batch_size != self.batch_size:
+            raise UsageError(f"{length} tokens of a cache cannot be copied from {other.lengths} to {self.max_length}.")
+        for mine, theirs in zip((*self.keys, *self.values), (*other.keys, *other.values), strict=True):
+            mine[:, :, :length] = theirs[:, :, :length]
+        self.lengths = [length] * self.batch_size

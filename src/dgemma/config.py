@@ -366,16 +366,25 @@ def _token_ids(value: Any) -> tuple[int, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
-    """Where and how the engine runs: device name, dtype name, and how many tokens a context may hold.
+    """Where and how the engine runs.
 
-    `auto` is settled by `dgemma.engine.resolve`: the first CUDA device if there is one, float32 on CPU and bfloat16 on
-    CUDA.
+    max_context   tokens that one request may hold; None: what the model was made for
+    prefill_chunk tokens of a prompt that are encoded in one pass at most
+    max_active    requests that run in turns; max_waiting more may be open, further ones are refused
+    kv_budget_mb  all key-value caches together; None: a quarter of the device's memory
+    max_prefixes  encoded prompts kept for later requests, within the same budget; 0: none
+
+    `auto` and None are settled by `dgemma.engine.resolve`; float32 on CPU and bfloat16 on CUDA.
     """
 
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     max_context: int | None = None
     prefill_chunk: int = 512
+    max_active: int = 8
+    max_waiting: int = 64
+    kv_budget_mb: float | None = None
+    max_prefixes: int = 16
 
     def __post_init__(self) -> None:
         _require(
@@ -383,4 +392,6 @@ class EngineConfig:
             f"dtype {self.dtype!r} is not one of auto, float32, bfloat16, float16.",
         )
         _require(self.max_context is None or self.max_context >= 1, "max_context must be at least 1.")
-        _require(self.prefill_chunk >= 1, "prefill_chunk must be at least 1.")
+        _require(self.kv_budget_mb is None or self.kv_budget_mb > 0, "kv_budget_mb must be positive.")
+        for name, least in {"prefill_chunk": 1, "max_active": 1, "max_waiting": 0, "max_prefixes": 0}.items():
+            _require(getattr(self, name) >= least, f"{name} must be at least {least}.")

@@ -35,3 +35,18 @@ class OutputError(DgemmaError):
 
 class UsageError(DgemmaError, ValueError):
     """A command or call that does not make sense: unknown task, unknown mode, conflicting options."""
+
+
+class BusyError(DgemmaError):
+    """The engine is full: as many requests are open as its limits allow.
+
+    retry_after_s  seconds after which, by the speed of recent requests, there should be room
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class CancelledError(DgemmaError):
+    """A request that was ended from elsewhere: by its id, or because the engine was closed."""

@@ -37,6 +37,8 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["eval", "-n", "0"], 2, "at least 1"),
         (["train", "nosuch.toml"], 1, "nosuch.toml"),
         (["nosuch"], 2, "nosuch"),
+        (["show", "nosuch"], 1, "no model 'nosuch'"),
+        (["pull", "tiny"], 2, "part of the package"),
     ],
 )
 def test_errors_are_one_sentence_and_an_exit_code(arguments, code, words, tmp_path):
@@ -47,6 +49,13 @@ def test_errors_are_one_sentence_and_an_exit_code(arguments, code, words, tmp_pa
 
 def test_debug_shows_the_traceback():
     assert "Traceback" in dgemma("run", "--debug", "-m", "nosuch", "hi").stderr
+
+
+def test_show_tells_the_sizes():
+    document = json.loads(dgemma("show", "--json").stdout)
+    assert document["parameters"] > document["parameters_per_token"] > 0
+    assert document["config"]["num_experts"] > 1 and document["sampler"]["entropy_bound"] > 0
+    assert f"{document['parameters']:,}" in dgemma("show").stdout
 
 
 def test_eval_prints_one_document():

@@ -82,6 +82,29 @@ def chat(
     chat_loop(model=model, mode=mode, max_new_tokens=max_new_tokens, seed=seed, device=device, dtype=dtype)
 
 
+@app.command()
+def show(
+    model: Annotated[str, typer.Argument(help="tiny, a model folder, or a hub id owner/name.")] = "tiny",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of a table.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Shows what a model is: sizes, layers, context, sampler."""
+    from dgemma.cli.models import show
+
+    show(model, as_json)
+
+
+@app.command()
+def pull(
+    model: Annotated[str, typer.Argument(help="A hub id, owner/name.")] = "google/diffusiongemma-26B-A4B-it",
+    debug: Debug = False,
+) -> None:
+    """Fetches a model from the hub, resuming what was begun, and prints its folder."""
+    from dgemma.cli.models import pull
+
+    pull(model)
+
+
 @app.command(name="eval")
 def evaluate(
     tasks: Annotated[list[str] | None, typer.Argument(help="Tasks by name; by default all that can be scored.")] = None,

@@ -15,7 +15,7 @@ from dgemma.bench.steps import measure
 from dgemma.errors import UsageError
 from dgemma.evals.run import Attempt, Score, evaluate
 
-SCORED = ("extract", "fix", "edit", "sudoku4", "sudoku9", "math")
+SCORED = ("extract", "extract_plain", "fix", "edit", "sudoku4", "sudoku9", "math")
 
 
 def evaluate_and_print(

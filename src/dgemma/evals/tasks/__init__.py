@@ -30,6 +30,7 @@ class Task:
 
 _ALL = (
     Task(name="extract", make=extract.generate, is_correct=extract.is_correct),
+    Task(name="extract_plain", make=extract.generate, is_correct=extract.is_correct, kind="plain"),
     Task(name="fix", make=fix.generate, is_correct=fix.is_correct),
     Task(name="edit", make=edit.generate, is_correct=edit.is_correct),
     Task(name="sudoku4", make=sudoku.generate, is_correct=sudoku.is_correct, max_new_tokens=64, kind="4x4"),

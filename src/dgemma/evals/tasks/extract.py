@@ -26,14 +26,25 @@ DOMAINS = extract_domain.parse_domains(PEOPLE + TRADE + WORLD + DAILY + FACTS + 
 
 _PLAIN_DOMAINS = extract_domain.parse_domains(MIXED)
 _TRAIN_DOMAINS = tuple(domain for domain in DOMAINS if not domain.name.startswith("~")) + 2 * _PLAIN_DOMAINS
+_EVERYDAY_DOMAINS = _PLAIN_DOMAINS + tuple(
+    domain
+    for domain in DOMAINS
+    if domain.name
+    in ("person", "contact", "event", "order", "review", "journey", "weather", "measurement", "invoice", "appointment")
+)
 _EVAL_DOMAINS = tuple(domain for domain in DOMAINS if domain.name.startswith("~"))
 _MOST_PROMPT_CHARACTERS = 420
 _MOST_ANSWER_CHARACTERS = 200
 _KEY_COUNTS = (1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 6)
 
 
-def generate(random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
-    """Return one example; `kind` is the domain's name, `record` for arbitrary keys."""
+def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | None = None) -> Example:
+    """Return one example; its `kind` is the domain's name, `record` for arbitrary keys.
+
+    With `kind="plain"` everyday requests only: one or two sentences, two to four plain keys, a common phrasing.
+    """
+    if kind == "plain":
+        return _plain(random, split)
     while True:
         roll = random.random()
         if roll < 0.14:
@@ -54,6 +65,29 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
         if len(prompt) <= _MOST_PROMPT_CHARACTERS and len(answer) <= _MOST_ANSWER_CHARACTERS:
             assert all(value in text for value in facts.values()), "a value must stand in the text"
             return Example(task="extract", prompt=prompt, answer=answer, kind=kind)
+
+
+def _plain(random: Random, split: Split) -> Example:
+    while True:
+        domain = choose(random, _EVERYDAY_DOMAINS)
+        text, values = _lead(random, split, domain)
+        follow = extract_domain.expand(choose(random, domain.follows), random)
+        said = extract_domain.slots_said(follow)
+        if (
+            random.random() < 0.35
+            and said
+            and not extract_domain.slots_referred(follow)
+            and not set(said) & set(values)
+        ):
+            text = f"{text} {_say(random, split, domain, follow, values)}"
+        facts = {domain.fields[slot].plain_key(random, split): value for slot, value in values.items()}
+        asked = list(facts)
+        _shuffle(random, asked)
+        asked = asked[: choose(random, (2, 2, 3, 3, 3, 4))]
+        if len(facts) == len(values) and len(asked) > 1:
+            answer = json.dumps({key: facts[key] for key in asked}, ensure_ascii=False)
+            prompt = extract_requests.plain_prompt(random, split, keys=asked, text=text)
+            return Example(task="extract", prompt=prompt, answer=answer, kind=domain.name)
 
 
 def is_correct(example: Example, reply: str) -> bool:

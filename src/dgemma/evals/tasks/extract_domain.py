@@ -77,6 +77,13 @@ class Field:
             keys = [key for key in keys if _SORTS_THAT_BLUR.get(key, _NOTHING).isdisjoint(other_sorts)] or keys[:1]
         return keys[0] if random.random() < 0.4 else choose(random, keys)
 
+    def plain_key(self, random: Random, split: Split) -> str:
+        """Return the plainest name most of the time; for `eval` one in ten is a name that training never sees."""
+        roll = random.random()
+        if split == "eval" and self.held_out_keys and roll < 0.1:
+            return choose(random, self.held_out_keys)
+        return self.keys[0] if roll < 0.75 else choose(random, self.keys)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:

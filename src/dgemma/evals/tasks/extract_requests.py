@@ -183,6 +183,43 @@ HELD_OUT_LAYOUTS = (
 )
 
 
+PLAIN_CLAUSES = (
+    "Extract {keys} as JSON",
+    "Extract {keys} as JSON",
+    "Extract the {keys} as JSON",
+    "Extract {keys} from the text as JSON",
+    "Give me JSON with the keys {keys}",
+    "Give me a JSON object with {keys}",
+    "Return JSON with the keys {keys}",
+    "Return {keys} as JSON",
+    "Turn this into JSON with the keys {keys}",
+    "Find {keys} and answer in JSON",
+    "JSON with {keys}",
+    "What are {keys}? Answer in JSON",
+)
+PLAIN_HELD_OUT_CLAUSES = (
+    "Pull out {keys} as JSON",
+    "Write JSON with the keys {keys}",
+    "Get {keys} from this text as JSON",
+    "Please extract {keys} and return JSON",
+)
+PLAIN_LAYOUTS = (
+    "{request}: {text}",
+    "{request}: {text}",
+    "{request}. Text: {text}",
+    "{request}.\n{text}",
+    "{text}\n\n{request}.",
+)
+
+
+def plain_prompt(random: Random, split: Split, *, keys: list[str], text: str) -> str:
+    """Return a request as most people would word it."""
+    clause = choose(random, PLAIN_HELD_OUT_CLAUSES if split == "eval" else PLAIN_CLAUSES)
+    names = ", ".join(keys[:-1]) + " and " + keys[-1] if random.random() < 0.8 else ", ".join(keys)
+    layout = choose(random, PLAIN_LAYOUTS)
+    return layout.replace("{request}", clause.replace("{keys}", names), 1).replace("{text}", text, 1)
+
+
 def prompt(random: Random, split: Split, *, keys: list[str], text: str) -> str:
     """Return a request for `keys` together with the text."""
     clauses, layouts = CLAUSES, LAYOUTS

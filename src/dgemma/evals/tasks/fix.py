@@ -61,7 +61,7 @@ def is_correct(example: Example, reply: str) -> bool:
 
 
 def _sentence(random: Random, split: Split, texts: Texts) -> str:
-    if texts.sentences and random.random() < 0.6:
+    if texts.sentences and random.random() < 0.4:
         return random.choice(texts.sentences)
     if split == "eval" and random.random() < 0.5:
         return natural_sentence(random)

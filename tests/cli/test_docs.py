@@ -1,0 +1,43 @@
+"""docs/cli.md is what the commands say of themselves, and the README's commands exist and print what it shows."""
+
+import re
+from pathlib import Path
+
+import typer
+from typer.cli import get_docs_for_click
+
+from dgemma.cli.app import app
+from dgemma.cli.demo import JOBS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def written() -> str:
+    command = typer.main.get_command(app)
+    return get_docs_for_click(obj=command, ctx=typer.Context(command), name="dgemma").strip() + "\n"
+
+
+def test_the_page_of_commands_is_up_to_date():
+    found = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert found == written(), "run `make docs`"
+
+
+def test_the_commands_of_the_readme_exist():
+    command = typer.main.get_command(app)
+    known = set(command.list_commands(typer.Context(command)))  # pyright: ignore[reportAttributeAccessIssue]
+    named = set(re.findall(r"`dgemma (\w+)", README))
+    assert named and named <= known
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^make (\w+)$", README, flags=re.MULTILINE)
+    assert targets[:2] == ["run", "test"] and all(f"\n{target}:" in makefile for target in targets)
+
+
+def test_the_readme_shows_the_demo_that_is_run():
+    for title, prompt in JOBS:
+        assert f"{title}\n> {prompt}\n" in README
+
+
+def test_the_python_of_the_readme_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    exec(compile(code, "README.md", "exec"), {})
