@@ -76,26 +76,39 @@ def write_tensors(tensors: Mapping[str, Tensor], folder: Path, max_shard_bytes: 
 
 
 class replacing:
-    """`with replacing(path) as temporary:` writes beside `path`, renames on success, else leaves it alone."""
+    """`with replacing(path) as temporary:` writes beside `path`, renames on success, else leaves it alone.
+
+    The file gets the permissions that a new file gets here, whatever its writer would give it (safetensors: owner only).
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        self.mode = 0o644
 
     def __enter__(self) -> Path:
+        try:
+            self.temporary.touch()
+            self.mode = self.temporary.stat().st_mode & 0o777
+        except OSError as error:
+            raise self._cannot(error) from error
         return self.temporary
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
             if error is None:
+                self.temporary.chmod(self.mode)
                 os.replace(self.temporary, self.path)
         except OSError as problem:
             error = problem
         if error is not None:
             self.temporary.unlink(missing_ok=True)
         if isinstance(error, OSError | SafetensorError):
-            reason = getattr(error, "strerror", None) or str(error)
-            raise OutputError(f"{self.path} cannot be written: {reason}.") from error
+            raise self._cannot(error) from error
+
+    def _cannot(self, error: Exception) -> OutputError:
+        reason = getattr(error, "strerror", None) or str(error)
+        return OutputError(f"{self.path} cannot be written: {reason}.")
 
 
 def read_json(path: Path) -> dict:

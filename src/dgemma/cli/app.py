@@ -115,12 +115,13 @@ def evaluate(
     seed: Seed = 0,
     failures: Annotated[int, typer.Option(help="Show so many wrong answers per task on stderr.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")] = False,
+    data: Annotated[Path | None, typer.Option(help="Training text: also show the longest run copied from it.")] = None,
     debug: Debug = False,
 ) -> None:
     """Scores a model on held-out tasks, diffusion beside autoregressive decoding."""
     from dgemma.cli.measure import evaluate_and_print
 
-    evaluate_and_print(tasks or [], model, n, mode, canvas, seed, failures, as_json)
+    evaluate_and_print(tasks or [], model, n, mode, canvas, seed, failures, as_json, data)
 
 
 @app.command()

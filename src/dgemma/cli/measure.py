@@ -5,6 +5,7 @@ import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -13,21 +14,37 @@ from rich.table import Table
 from dgemma.api import load
 from dgemma.bench.steps import measure
 from dgemma.errors import UsageError
+from dgemma.evals.copied import longest_copied_span
 from dgemma.evals.run import Attempt, Score, evaluate
+from dgemma.train.texts import load_texts
 
 SCORED = ("extract", "extract_plain", "fix", "edit", "sudoku4", "sudoku9", "math")
 
 
 def evaluate_and_print(
-    tasks: Sequence[str], model: str, n: int, mode: str, canvas: int | None, seed: int, failures: int, as_json: bool
+    tasks: Sequence[str],
+    model: str,
+    n: int,
+    mode: str,
+    canvas: int | None,
+    seed: int,
+    failures: int,
+    as_json: bool,
+    data: Path | None,
 ) -> None:
-    """Prints one table per task, a row per mode, as soon as the task is done."""
+    """Prints one table per task, a row per mode, as soon as the task is done.
+
+    With `data`, also the longest run of words that any answer shares with the training text in that folder.
+    """
+    corpus = None if data is None else load_texts(data)[0]
+    replies: list[str] = []
     if mode not in ("both", "diffusion", "autoregressive"):
         raise UsageError(f"mode {mode!r} is not one of both, diffusion, autoregressive.")
     modes = ("diffusion", "autoregressive") if mode == "both" else (mode,)
     shown: dict[tuple[str, str], int] = {}
 
     def watch(attempt: Attempt) -> None:
+        replies.append(attempt.reply)
         key = (attempt.example.task, attempt.mode)
         if not attempt.correct and shown.get(key, 0) < failures:
             shown[key] = shown.get(key, 0) + 1
@@ -43,8 +60,14 @@ def evaluate_and_print(
         scores.append(score)
         if not as_json and score.mode == modes[-1]:
             _print_scores(scores[-len(modes) :])
+    document: dict[str, object] = {"model": model, "seed": seed, "scores": [asdict(score) for score in scores]}
+    if corpus is not None:
+        words, span = longest_copied_span(replies, [*corpus.stories, *corpus.sentences])
+        document["longest_copied_span"] = {"words": words, "text": span}
+        if not as_json:
+            print(f"Longest run of words that also stands in the training text: {words} ({span!r})")
     if as_json:
-        print(json.dumps({"model": model, "seed": seed, "scores": [asdict(score) for score in scores]}))
+        print(json.dumps(document))
 
 
 def _print_scores(scores: Sequence[Score]) -> None:
