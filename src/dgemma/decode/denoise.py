@@ -8,7 +8,7 @@ Shapes: B rows, L canvas positions.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -51,12 +51,14 @@ def denoise(
     canvas_length: int | None = None,
     canvas_BL: Tensor | None = None,
     forbidden_first: Sequence[int] = (),
+    pinned_BL: Tensor | None = None,
 ) -> Iterator[DenoiseStep]:
     """Denoises the canvas behind the cache's tokens; yields every step, the last with all rows done or the limit met.
 
     canvas_length   defaults to the model's own; any length that the cache's scratch holds
     canvas_BL       starts from these ids instead of noise (the noise is drawn all the same)
     forbidden_first ids that position 0 may not take
+    pinned_BL       True where `canvas_BL` is given and stays: pinned again in each step, certain, its own expectation
 
     The cache is read, never advanced. A finished row of a batch keeps its state while others go on.
     """
@@ -68,7 +70,12 @@ def denoise(
     stop = StableAndConfident(stability=sampler.stability_threshold, confidence=sampler.confidence_threshold)
 
     noise_BL = head.random_ids(vocab_size, shape, generator, device)
+    given_BL = canvas_BL
     canvas_BL = noise_BL if canvas_BL is None else canvas_BL
+    # The stop rule asks for the mean over the positions that are free: pinned ones would only dilute it.
+    share_B1: Tensor | float = 1.0
+    if pinned_BL is not None:
+        share_B1 = length / (~pinned_BL).sum(dim=-1, keepdim=True).clamp(min=1)
     soft_BLD: Tensor | None = None
     history: list[Tensor] = []
     argmax_BL, entropy_BL = canvas_BL, torch.zeros(shape, device=device)
@@ -78,6 +85,8 @@ def denoise(
         reading = head.read(
             network, hidden_BLD, schedule.temperature(remaining), generator, forbidden_first=forbidden_first
         )
+        if pinned_BL is not None and given_BL is not None:
+            reading = _pin(network, reading, given_BL, pinned_BL)
         accepted_BL = acceptance.accept(reading.entropy_BL)
         fresh_BL = head.random_ids(vocab_size, shape, generator, device)
         keep = done_B[:, None]
@@ -85,7 +94,7 @@ def denoise(
         argmax_BL = torch.where(keep, argmax_BL, reading.argmax_BL)
         entropy_BL = torch.where(keep, entropy_BL, reading.entropy_BL)
         soft_BLD = reading.soft_BLD if soft_BLD is None else torch.where(keep[..., None], soft_BLD, reading.soft_BLD)
-        done_B = done_B | stop.done(history, argmax_BL, entropy_BL)
+        done_B = done_B | stop.done(history, argmax_BL, entropy_BL * share_B1)
         history = [*history, argmax_BL][-max(1, sampler.stability_threshold) :]
         yield DenoiseStep(
             step=sampler.max_denoising_steps - remaining + 1,
@@ -97,3 +106,15 @@ def denoise(
         )
         if bool(done_B.all()):
             return
+
+
+def _pin(network: DiffusionGemma, reading: head.HeadReading, given_BL: Tensor, pinned_BL: Tensor) -> head.HeadReading:
+    """The reading with the given ids at pinned positions: no entropy, and the given token's embedding expected."""
+    soft_BLD = torch.where(pinned_BL[..., None], network.embed(given_BL).to(reading.soft_BLD.dtype), reading.soft_BLD)
+    return replace(
+        reading,
+        argmax_BL=torch.where(pinned_BL, given_BL, reading.argmax_BL),
+        sample_BL=torch.where(pinned_BL, given_BL, reading.sample_BL),
+        entropy_BL=reading.entropy_BL.masked_fill(pinned_BL, 0.0),
+        soft_BLD=soft_BLD,
+    )

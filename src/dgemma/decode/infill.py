@@ -1,0 +1,108 @@
+"""Text into a gap, and second thoughts about a text: what a model that writes all positions at once can do in place.
+
+`fill` denoises a canvas whose end is already written; `fill_score` says how well a filling reads, so that the length of
+the gap can be chosen; `doubt` finds the tokens of a text that the model would not have written; `revise` denoises those
+and keeps all others. Given tokens are pinned: they are put back after every step, so they come out byte for byte.
+Knows nothing of requests or text.
+
+Shapes: B rows (one here), L canvas positions, G gap tokens, V vocabulary.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from dgemma.cache import KVCache
+from dgemma.config import SamplerConfig
+from dgemma.decode import head
+from dgemma.decode.denoise import DenoiseStep, denoise
+from dgemma.errors import UsageError
+from dgemma.model import DiffusionGemma
+
+
+@torch.inference_mode()
+def fill(
+    network: DiffusionGemma,
+    cache: KVCache,
+    sampler: SamplerConfig,
+    generator: torch.Generator,
+    gap_length: int,
+    suffix: Sequence[int],
+    forbidden: Sequence[int] = (),
+) -> Iterator[DenoiseStep]:
+    """Denoises `gap_length` positions behind the cache's tokens with `suffix` pinned after them, one row.
+
+    The canvas is as long as gap and suffix together. `forbidden` ids (the end tokens) may not come first in the gap.
+    Raises UsageError for an empty gap.
+    """
+    if gap_length < 1:
+        raise UsageError(f"A gap must have at least one token, not {gap_length}.")
+    noise = head.random_ids(network.config.vocab_size, (1, gap_length), generator, network.device)
+    given = torch.tensor([list(suffix)], dtype=torch.long, device=network.device)
+    canvas_BL = torch.cat((noise, given), dim=1)
+    pinned_BL = torch.zeros_like(canvas_BL, dtype=torch.bool)
+    pinned_BL[:, gap_length:] = True
+    return denoise(
+        network,
+        cache,
+        sampler,
+        generator,
+        canvas_BL.shape[1],
+        canvas_BL=canvas_BL,
+        forbidden_first=forbidden,
+        pinned_BL=pinned_BL,
+    )
+
+
+@torch.inference_mode()
+def fill_score(network: DiffusionGemma, cache: KVCache, last_hidden_D: Tensor, ids: Sequence[int]) -> float:
+    """Mean log probability (nats a token) of `ids` behind the cache's tokens, read causally; the cache stays as it was.
+
+    `last_hidden_D` is the hidden state of the last cached token. Fillings of different lengths compare by it when `ids`
+    holds the filling and the beginning of what follows.
+    """
+    held = cache.snapshot()
+    tokens = torch.tensor([list(ids)], device=network.device)
+    hidden_TD = network.encode(tokens, cache)[0]
+    cache.truncate(held)
+    before_TD = torch.cat((last_hidden_D[None], hidden_TD[:-1]))
+    log_probabilities = network.logits(before_TD).log_softmax(-1)
+    return float(log_probabilities.gather(1, tokens[0][:, None]).mean())
+
+
+@torch.inference_mode()
+def doubt(network: DiffusionGemma, cache: KVCache, ids_L: Tensor) -> Tensor:
+    """1 - p for each token of a text that stands behind the cache's tokens -> float32 [L].
+
+    p is the probability that the network gives the token at its place when it reads the whole text as a canvas.
+    """
+    hidden_BLD = network.denoise(ids_L[None], cache)
+    probabilities = network.logits(hidden_BLD)[0].softmax(-1)
+    return 1 - probabilities.gather(1, ids_L[:, None]).squeeze(1)
+
+
+@torch.inference_mode()
+def revise(
+    network: DiffusionGemma,
+    cache: KVCache,
+    sampler: SamplerConfig,
+    generator: torch.Generator,
+    ids_L: Tensor,
+    strength: float,
+) -> Iterator[DenoiseStep]:
+    """Denoises the tokens of a text whose probability is below `strength` (0 .. 1), starting from the text itself.
+
+    0 keeps everything, 1 frees everything. Yields nothing when no token is doubted.
+    Raises UsageError for a strength outside 0 .. 1.
+    """
+    if not 0 <= strength <= 1:
+        raise UsageError(f"strength must lie between 0 and 1, not {strength}.")
+    pinned_L = 1 - doubt(network, cache, ids_L) >= strength
+    if strength == 1:
+        pinned_L = torch.zeros_like(pinned_L)
+    if bool(pinned_L.all()):
+        return
+    yield from denoise(
+        network, cache, sampler, generator, len(ids_L), canvas_BL=ids_L[None].clone(), pinned_BL=pinned_L[None]
+    )

@@ -1,0 +1,94 @@
+"""Given tokens stay, whatever the network thinks of them; scores are what one token after another would say."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dgemma.cache import KVCache
+from dgemma.config import SamplerConfig
+from dgemma.decode.denoise import denoise
+from dgemma.decode.infill import doubt, fill, fill_score, revise
+from dgemma.errors import UsageError
+from tests.test_model import NETWORK, close, ids
+
+SAMPLER = SamplerConfig(max_denoising_steps=5)
+
+
+def prefix(length: int) -> KVCache:
+    cache = KVCache(NETWORK.config, max_length=64)
+    NETWORK.encode(ids(1, length), cache)
+    return cache
+
+
+@settings(max_examples=15)
+@given(st.integers(1, 6), st.lists(st.integers(0, 63), max_size=6), st.integers(0, 99))
+def test_a_suffix_is_pinned_in_every_step(gap, suffix, seed):
+    cache = prefix(5)
+    steps = list(fill(NETWORK, cache, SAMPLER, torch.Generator().manual_seed(seed), gap, suffix))
+    assert 1 <= len(steps) <= 5
+    for step in steps:
+        assert step.argmax_BL.shape == (1, gap + len(suffix))
+        assert step.argmax_BL[0, gap:].tolist() == step.canvas_BL[0, gap:].tolist() == suffix
+        assert not step.entropy_BL[0, gap:].any() and step.accepted_BL[0, gap:].all()
+    assert cache.lengths == [5]
+
+
+def test_the_first_token_of_a_gap_may_be_forbidden():
+    cache = prefix(5)
+    generator = torch.Generator().manual_seed(1)
+    free = [step.argmax_BL[0, 0].item() for step in fill(NETWORK, cache, SAMPLER, generator, 3, [7])]
+    generator.manual_seed(1)
+    kept = [step.argmax_BL[0, 0].item() for step in fill(NETWORK, cache, SAMPLER, generator, 3, [7], forbidden=free)]
+    assert not set(free) & set(kept)
+
+
+def test_pins_nowhere_change_nothing():
+    canvas = ids(1, 8, seed=3)
+    plain, pinned = (
+        list(denoise(NETWORK, prefix(4), SAMPLER, torch.Generator().manual_seed(2), 8, canvas, pinned_BL=pins))
+        for pins in (None, torch.zeros(1, 8, dtype=torch.bool))
+    )
+    assert len(plain) == len(pinned)
+    assert all(torch.equal(a.argmax_BL, b.argmax_BL) for a, b in zip(plain, pinned, strict=True))
+
+
+def test_the_stop_rule_looks_at_free_positions_only():
+    """With nearly all positions pinned the mean over the whole canvas would be low from the start."""
+    canvas, pins = ids(1, 32, seed=3), torch.ones(1, 32, dtype=torch.bool)
+    pins[0, 5] = False
+    sampler = SamplerConfig(max_denoising_steps=6, confidence_threshold=0.1)
+    steps = list(denoise(NETWORK, prefix(4), sampler, torch.Generator(), 32, canvas, pinned_BL=pins))
+    assert float(steps[-1].entropy_BL.mean()) < 0.1 < float(steps[-1].entropy_BL.max())
+    assert len(steps) == 6
+
+
+def test_scores_equal_one_token_at_a_time():
+    cache, more = prefix(6), ids(1, 4, seed=8)[0].tolist()
+    whole = KVCache(NETWORK.config, max_length=64)
+    last = NETWORK.encode(ids(1, 6), whole)[0, -1]
+    total, hidden = 0.0, last
+    for token in more:
+        total += float(NETWORK.logits(hidden).log_softmax(-1)[token])
+        hidden = NETWORK.encode(torch.tensor([[token]]), whole)[0, -1]
+    score = fill_score(NETWORK, cache, last, more)
+    assert close(torch.tensor(score), torch.tensor(total / 4)) and cache.lengths == [6]
+
+
+@settings(max_examples=15)
+@given(st.floats(0, 1), st.integers(0, 50))
+def test_only_doubted_tokens_may_change(strength, seed):
+    cache, text = prefix(3), ids(1, 12, seed=seed)[0]
+    doubted = 1 - doubt(NETWORK, cache, text) < strength
+    steps = list(revise(NETWORK, cache, SAMPLER, torch.Generator().manual_seed(seed), text, strength))
+    assert bool(steps) == (bool(doubted.any()) or strength == 1)
+    for step in steps:
+        if strength < 1:
+            assert torch.equal(step.argmax_BL[0][~doubted], text[~doubted])
+
+
+def test_impossible_values_are_told():
+    with pytest.raises(UsageError, match="strength"):
+        list(revise(NETWORK, prefix(3), SAMPLER, torch.Generator(), ids(1, 4)[0], 1.5))
+    with pytest.raises(UsageError, match="gap"):
+        fill(NETWORK, prefix(3), SAMPLER, torch.Generator(), 0, [1])
