@@ -96,3 +96,32 @@ def test_lengths_that_the_tokens_do_not_have_are_refused(lengths):
 def test_empty_caches_are_refused(sizes):
     with pytest.raises(UsageError):
         KVCache(CONFIG, **sizes)
+
+
+@settings(max_examples=15)
+@given(st.integers(1, 20), st.integers(0, 12), st.integers(8, 16), st.booleans())
+def test_a_resized_or_copied_cache_goes_on_as_the_first_would(length, more, scratch, copied):
+    cache = KVCache(CONFIG, max_length=40, scratch_length=8)
+    NETWORK.encode(ids(1, 20), cache)
+    cache.truncate(length)
+    expected = NETWORK.denoise(ids(1, 8, seed=1), cache)
+    if copied:
+        other = KVCache(CONFIG, max_length=length + more, scratch_length=scratch)
+        other.copy_prefix(cache, length)
+    else:
+        other = cache
+        cache.resize(length + more, scratch)
+    assert (other.lengths, other.max_length) == ([length], length + more)
+    assert other.num_bytes == KVCache.size_of(CONFIG, length + more, scratch, torch.float32)
+    assert torch.equal(NETWORK.denoise(ids(1, 8, seed=1), other), expected)
+
+
+def test_a_cache_is_neither_cut_below_its_tokens_nor_copied_beyond_them():
+    cache, small = KVCache(CONFIG, max_length=40), KVCache(CONFIG, max_length=5)
+    NETWORK.encode(ids(1, 20), cache)
+    for refused in (lambda: cache.resize(19, 8), lambda: small.copy_prefix(cache, 6)):
+        with pytest.raises(UsageError):
+            refused()
+    with pytest.raises(UsageError):
+        KVCache(CONFIG, max_length=40).copy_prefix(cache, 21)
+    assert cache.lengths == [20] and small.lengths == [0]

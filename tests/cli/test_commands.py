@@ -39,6 +39,9 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["nosuch"], 2, "nosuch"),
         (["show", "nosuch"], 1, "no model 'nosuch'"),
         (["pull", "tiny"], 2, "part of the package"),
+        (["infill", "no gap here"], 2, "exactly once"),
+        (["edit", "nosuch.txt"], 1, "nosuch.txt"),
+        (["edit", "-", "--write"], 2, "Standard input"),
     ],
 )
 def test_errors_are_one_sentence_and_an_exit_code(arguments, code, words, tmp_path):
@@ -56,6 +59,21 @@ def test_show_tells_the_sizes():
     assert document["parameters"] > document["parameters_per_token"] > 0
     assert document["config"]["num_experts"] > 1 and document["sampler"]["entropy_bound"] > 0
     assert f"{document['parameters']:,}" in dgemma("show").stdout
+
+
+def test_edit_writes_what_it_prints(tmp_path):
+    file = tmp_path / "note.txt"
+    file.write_bytes("She go home.\r\n\nWörter bleiben.\n".encode())
+    kept = dgemma("edit", str(file), "--strength", "0")
+    assert kept.stdout.encode() == file.read_bytes().replace(b"\r\n", b"\n") and "0 of 5 words" in kept.stderr
+    printed = dgemma("edit", str(file), "--strength", "0.6", "--seed", "3").stdout
+    assert dgemma("edit", str(file), "--strength", "0.6", "--seed", "3", "--write").stdout == ""
+    assert file.read_bytes().replace(b"\r\n", b"\n").decode() == printed
+
+
+def test_infill_keeps_both_sides():
+    done = dgemma("infill", "The cat ___ on the mat.", "--length", "2")
+    assert done.stdout.startswith("The cat ") and done.stdout.endswith(" on the mat.\n")
 
 
 def test_eval_prints_one_document():

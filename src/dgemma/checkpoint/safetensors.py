@@ -78,7 +78,7 @@ def write_tensors(tensors: Mapping[str, Tensor], folder: Path, max_shard_bytes: 
 class replacing:
     """`with replacing(path) as temporary:` writes beside `path`, renames on success, else leaves it alone.
 
-    The file gets the permissions that a new file gets here, whatever its writer would give it (safetensors: owner only).
+    The file gets the permissions of any new file, whatever its writer would give it (safetensors: owner only).
     """
 
     def __init__(self, path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dgemma.cache import KVCache
+from dgemma.decode.constrain import Walk
 from dgemma.errors import ConfigError
 from dgemma.model import DiffusionGemma
 
@@ -47,10 +48,12 @@ def autoregressive(
     sampler: TokenSampler,
     generator: torch.Generator,
     forbidden_first: Sequence[int] = (),
+    constraint: Walk | None = None,
 ) -> Iterator[tuple[int, float]]:
     """Yields (id, entropy in nats) without end; `last_hidden_D` is the hidden state of the last encoded token.
 
     A token is encoded when the next one is asked for, so the last one costs no pass. Works on a cache of one row.
+    With a `constraint` only those ids come that keep the answer valid and let it end in time; the entropy is theirs.
     """
     hidden_D = last_hidden_D
     forbidden = list(forbidden_first)
@@ -59,7 +62,11 @@ def autoregressive(
         if forbidden:
             logits_V[forbidden] = -torch.inf
             forbidden = []
+        if constraint is not None:
+            logits_V = constraint.restrict(logits_V)
         log_probabilities = logits_V.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
         token = sampler.sample(logits_V, generator)
         yield token, float(-(log_probabilities.exp() * log_probabilities).sum())
+        if constraint is not None:
+            constraint = constraint.after([token])
         hidden_D = network.encode(torch.tensor([[token]], device=network.device), cache)[0, -1]

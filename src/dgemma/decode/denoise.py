@@ -17,8 +17,10 @@ from dgemma.cache import KVCache
 from dgemma.config import SamplerConfig
 from dgemma.decode import head
 from dgemma.decode.accept import EntropyBound
+from dgemma.decode.constrain import Walk
 from dgemma.decode.schedule import LinearSchedule
 from dgemma.decode.stop import StableAndConfident
+from dgemma.errors import UsageError
 from dgemma.model import DiffusionGemma
 
 
@@ -51,17 +53,22 @@ def denoise(
     canvas_length: int | None = None,
     canvas_BL: Tensor | None = None,
     forbidden_first: Sequence[int] = (),
+    forbidden: Sequence[int] = (),
     pinned_BL: Tensor | None = None,
+    constraint: Walk | None = None,
 ) -> Iterator[DenoiseStep]:
     """Denoises the canvas behind the cache's tokens; yields every step, the last with all rows done or the limit met.
 
     canvas_length   defaults to the model's own; any length that the cache's scratch holds
     canvas_BL       starts from these ids instead of noise (the noise is drawn all the same)
-    forbidden_first ids that position 0 may not take
+    forbidden_first ids that position 0 may not take; `forbidden`: ids that no position may take
     pinned_BL       True where `canvas_BL` is given and stays: pinned again in each step, certain, its own expectation
+    constraint      where the answer stands in its automaton: no other paths have weight, and the best one is committed
 
     The cache is read, never advanced. A finished row of a batch keeps its state while others go on.
     """
+    if constraint is not None and pinned_BL is not None:
+        raise UsageError("Pinned tokens and a constraint do not go together.")
     length = canvas_length or network.config.canvas_length
     vocab_size, device = network.config.vocab_size, network.device
     shape = (cache.batch_size, length)
@@ -83,7 +90,13 @@ def denoise(
     for remaining in range(sampler.max_denoising_steps, 0, -1):
         hidden_BLD = network.denoise(canvas_BL, cache, soft_BLD)
         reading = head.read(
-            network, hidden_BLD, schedule.temperature(remaining), generator, forbidden_first=forbidden_first
+            network,
+            hidden_BLD,
+            schedule.temperature(remaining),
+            generator,
+            forbidden_first=forbidden_first,
+            forbidden=forbidden,
+            constraint=constraint,
         )
         if pinned_BL is not None and given_BL is not None:
             reading = _pin(network, reading, given_BL, pinned_BL)

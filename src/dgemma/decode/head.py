@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dgemma.decode.constrain import Walk
+from dgemma.errors import UsageError
 from dgemma.model import DiffusionGemma
 
 Generators = torch.Generator | Sequence[torch.Generator]
@@ -41,15 +43,27 @@ def read(
     generator: Generators,
     top_k: int = 0,
     forbidden_first: Sequence[int] = (),
+    forbidden: Sequence[int] = (),
+    constraint: Walk | None = None,
 ) -> HeadReading:
     """Reads the vocabulary at every position of `hidden_BLD`.
 
-    `forbidden_first` ids get no probability at position 0, in the sample, the entropy and the expected embedding alike.
+    `forbidden_first` ids get no probability at position 0, `forbidden` ids none anywhere, in the sample, the entropy
+    and the expected embedding alike. With a `constraint`, on one row, each distribution is the marginal over all valid
+    paths, and the argmax is the best of them.
     The sample is drawn by `torch.multinomial` over [B * L, V] float32 probabilities, as transformers draws it.
     """
     scaled_BLV = network.logits(hidden_BLD) / temperature
     if forbidden_first:
         scaled_BLV[:, 0, list(forbidden_first)] = -torch.inf
+    if forbidden:
+        scaled_BLV[:, :, list(forbidden)] = -torch.inf
+    best_BL: Tensor | None = None
+    if constraint is not None:
+        if len(scaled_BLV) != 1:
+            raise UsageError(f"A constraint holds one row, and the batch has {len(scaled_BLV)}.")
+        weights_LV, best_L = constraint.read(scaled_BLV[0])
+        scaled_BLV, best_BL = weights_LV[None], best_L[None]
     probabilities = torch.softmax(scaled_BLV, dim=-1)
     log_probabilities = scaled_BLV - scaled_BLV.logsumexp(dim=-1, keepdim=True)
     # An id without probability adds nothing, and 0 * -inf would be nan.
@@ -57,7 +71,7 @@ def read(
     entropy_BL = -(log_probabilities.clamp(min=floor) * log_probabilities.softmax(-1)).sum(-1)
     top = log_probabilities.topk(top_k, dim=-1) if top_k else None
     return HeadReading(
-        argmax_BL=scaled_BLV.argmax(dim=-1),
+        argmax_BL=scaled_BLV.argmax(dim=-1) if best_BL is None else best_BL,
         sample_BL=draw(probabilities, generator),
         entropy_BL=entropy_BL,
         soft_BLD=network.expect(probabilities),

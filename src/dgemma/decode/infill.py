@@ -33,7 +33,7 @@ def fill(
 ) -> Iterator[DenoiseStep]:
     """Denoises `gap_length` positions behind the cache's tokens with `suffix` pinned after them, one row.
 
-    The canvas is as long as gap and suffix together. `forbidden` ids (the end tokens) may not come first in the gap.
+    The canvas is as long as gap and suffix together. `forbidden` ids (end tokens and the like) do not come in the gap.
     Raises UsageError for an empty gap.
     """
     if gap_length < 1:
@@ -50,7 +50,7 @@ def fill(
         generator,
         canvas_BL.shape[1],
         canvas_BL=canvas_BL,
-        forbidden_first=forbidden,
+        forbidden=forbidden,
         pinned_BL=pinned_BL,
     )
 
@@ -90,10 +90,11 @@ def revise(
     generator: torch.Generator,
     ids_L: Tensor,
     strength: float,
+    forbidden: Sequence[int] = (),
 ) -> Iterator[DenoiseStep]:
     """Denoises the tokens of a text whose probability is below `strength` (0 .. 1), starting from the text itself.
 
-    0 keeps everything, 1 frees everything. Yields nothing when no token is doubted.
+    0 keeps everything, 1 frees everything; `forbidden` ids are not written. Yields nothing when no token is doubted.
     Raises UsageError for a strength outside 0 .. 1.
     """
     if not 0 <= strength <= 1:
@@ -104,5 +105,12 @@ def revise(
     if bool(pinned_L.all()):
         return
     yield from denoise(
-        network, cache, sampler, generator, len(ids_L), canvas_BL=ids_L[None].clone(), pinned_BL=pinned_L[None]
+        network,
+        cache,
+        sampler,
+        generator,
+        len(ids_L),
+        canvas_BL=ids_L[None].clone(),
+        forbidden=forbidden,
+        pinned_BL=pinned_L[None],
     )

@@ -1,51 +1,206 @@
-"""The engine: runs a request to its end and tells what happens as events.
+"""The engine: many requests on one network, in turns; requests go in, events come out.
 
-Encodes the prompt in chunks, then writes canvas after canvas (or token after token), committing each through the
-encoder before the next; the last one needs no commit pass. Knows nothing of text.
+Who waits for an event drives: the first consumer to ask for one takes the wheel and gives each active request its turn
+(one pass), its own among them, until an event of its own is there; then the next one who waits takes over. So one
+consumer alone runs in its own thread with nothing in between, any number of them share the device without a thread of
+ours, and nothing runs when nobody asks. `start` gives the wheel to one thread for good, for servers.
+
+One lock guards the bookkeeping and is never held during a pass; only who has the wheel touches tensors. A request that
+is dropped, closed or cancelled is gone before its next turn. Knows nothing of text.
 """
 
-import resource
-import sys
-import time
+import atexit
+import itertools
+import os
+import threading
+from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from queue import Empty, SimpleQueue
 
 import torch
 
-from dgemma.cache import KVCache
 from dgemma.config import EngineConfig, SamplerConfig
-from dgemma.decode.autoregressive import autoregressive
-from dgemma.decode.denoise import DenoiseStep, denoise
-from dgemma.engine.request import Commit, Draft, Event, Finish, FinishReason, Request, Stats
-from dgemma.errors import PromptError, UsageError
+from dgemma.engine.events import Events, Job
+from dgemma.engine.prefixes import PrefixStore
+from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Infill, Request
+from dgemma.engine.runner import Runner
+from dgemma.engine.scheduler import Scheduler
+from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
 from dgemma.model import DiffusionGemma
+
+MEGABYTE = 1 << 20
+TOKENS_PER_TURN = 4
+"""Autoregressive tokens in one turn among others: a token alone costs far less than a pass over a canvas."""
 
 
 def resolve(config: EngineConfig) -> EngineConfig:
-    """Settles every `auto`: the first CUDA device if there is one; float32 on CPU, bfloat16 on CUDA."""
+    """Settles every `auto`: the first CUDA device if there is one; float32 on CPU, bfloat16 on CUDA; a quarter of the
+    device's memory for caches."""
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     kind = torch.device(device).type
     if kind == "cuda" and not torch.cuda.is_available():
         raise UsageError("No CUDA device is available; use device='cpu'.")
     dtype = ("bfloat16" if kind == "cuda" else "float32") if config.dtype == "auto" else config.dtype
-    return replace(config, device=device, dtype=dtype)
+    budget = config.kv_budget_mb
+    if budget is None:
+        whole = torch.cuda.mem_get_info(device)[1] if kind == "cuda" else _physical_bytes()
+        budget = whole / 4 / MEGABYTE
+    return replace(config, device=device, dtype=dtype, kv_budget_mb=budget)
+
+
+def _physical_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _check_in_place(request: Request, vocab_size: int) -> None:
+    in_place = request.in_place
+    if in_place is None:
+        return
+    if request.constraint is not None:
+        raise UsageError("schema, regex and choices hold an answer, not a gap or a revised text; leave them out.")
+    if request.mode == "autoregressive" or request.reference:
+        raise UsageError("Filling a gap and revising a text work by diffusion; leave out mode and reference.")
+    given = in_place.suffix if isinstance(in_place, Infill) else in_place.text
+    if not all(0 <= token < vocab_size for token in given):
+        raise PromptError(f"The given text has ids outside the vocabulary 0..{vocab_size - 1}.")
+    if isinstance(in_place, Infill):
+        lengths = in_place.gap_lengths
+        if not lengths or not all(1 <= length <= request.max_new_tokens for length in lengths):
+            raise UsageError(f"Gap lengths must lie between 1 and the {request.max_new_tokens} new tokens allowed.")
+    elif not given or not 0 <= in_place.strength <= 1:
+        raise UsageError("A revision needs a text and a strength between 0 and 1.")
+    elif request.max_new_tokens < len(given):
+        raise UsageError(f"A text of {len(given)} tokens cannot be revised within {request.max_new_tokens} tokens.")
 
 
 class Engine:
-    """One network on one device. `submit` runs a request; closing its iterator stops it within one step."""
+    """One network on one device. `submit` runs a request; closing its iterator stops it within one step.
+
+    Every method may be called from any thread. A request's tokens do not depend on what else runs or ran.
+    """
 
     def __init__(self, network: DiffusionGemma, sampler: SamplerConfig, config: EngineConfig) -> None:
-        self.network, self.sampler, self.config = network, sampler, config
+        self.network, self.sampler = network, sampler
+        self.config = resolve(replace(config, device=str(network.device)))
         self.max_context = min(config.max_context or 2**62, network.config.max_position_embeddings)
+        self.budget_bytes = int((self.config.kv_budget_mb or 0) * MEGABYTE)
+        self._scheduler = Scheduler(
+            max_active=config.max_active, max_waiting=config.max_waiting, budget_bytes=self.budget_bytes
+        )
+        self._prefixes = PrefixStore(config.max_prefixes)
+        self._jobs: dict[int, Job] = {}
+        self._ids = itertools.count(1)
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._abandoned: deque[Job] = deque()
+        self._driven = self._closed = False
+        self._in_hand: Job | None = None
+        self._thread: threading.Thread | None = None
+        self._call: SimpleQueue[None] = SimpleQueue()
 
-    def submit(self, request: Request) -> Iterator[Event]:
+    def submit(self, request: Request) -> Events:
         """Events of one request: Draft after each step, Commit for what is settled, Finish at the end.
 
         Raises PromptError for an empty prompt or one that leaves no room for an answer, UsageError for impossible
-        request values.
+        request values, BusyError when as many requests are open as the limits allow.
         """
         self._check(request)
-        return _Run(self, request).events()
+        runner = Runner(self.network, self.sampler, request, self.config.prefill_chunk)
+        if runner.num_bytes > self.budget_bytes:
+            raise PromptError(
+                f"The request needs a cache of {runner.num_bytes / MEGABYTE:.0f} MB and the budget for all is "
+                f"{self.budget_bytes / MEGABYTE:.0f} MB; ask for fewer tokens or raise kv_budget_mb."
+            )
+        job = Job(next(self._ids), runner)
+        with self._state():
+            if self._closed:
+                raise UsageError("The engine is closed; load the model again.")
+            try:
+                self._scheduler.enter(job.id, runner.num_bytes)
+            except BusyError:
+                self._counts["refused"] += 1
+                raise
+            self._jobs[job.id] = job
+        if self._thread is not None:
+            self._call.put(None)
+        return Events(job, self._wait, self._abandon)
+
+    def cancel(self, request_id: int) -> bool:
+        """Ends a request; its consumer gets CancelledError instead of a further event. False when it is not open."""
+        with self._state():
+            job = self._jobs.get(request_id)
+            if job is not None:
+                self._end(job, "cancelled", CancelledError("The request was cancelled."))
+        return job is not None
+
+    def snapshot(self) -> EngineSnapshot:
+        """Counts at this moment."""
+        with self._state():
+            return EngineSnapshot(
+                active=self._scheduler.num_active,
+                waiting=self._scheduler.num_waiting,
+                finished=self._counts["finished"],
+                cancelled=self._counts["cancelled"],
+                failed=self._counts["failed"],
+                refused=self._counts["refused"],
+                prompt_tokens=self._counts["prompt_tokens"],
+                reused_tokens=self._counts["reused_tokens"],
+                new_tokens=self._counts["new_tokens"],
+                turns=self._counts["turns"],
+                kv_bytes=self._scheduler.active_bytes + self._prefixes.num_bytes,
+                kv_budget_bytes=self.budget_bytes,
+                prefixes=len(self._prefixes),
+            )
+
+    def start(self) -> None:
+        """Lets one thread drive from now on, whether or not anybody waits; `close` ends it.
+
+        For servers: all tensor work stays in one thread, and a slow consumer holds up nobody, itself included.
+        """
+        with self._state():
+            if self._closed:
+                raise UsageError("The engine is closed; load the model again.")
+            if self._thread is not None:
+                return
+            self._thread = threading.Thread(target=self._drive_on, name="dgemma-engine", daemon=True)
+        # A daemon thread inside a pass while the interpreter goes down would crash it.
+        atexit.register(self.close)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends every open request (CancelledError), forgets every cache, and takes no more requests."""
+        with self._state():
+            self._closed = True
+            for job in list(self._jobs.values()):
+                self._end(job, "cancelled", CancelledError("The engine was closed."))
+            self._prefixes.evict(0)
+        atexit.unregister(self.close)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._call.put(None)
+            self._thread.join()
+
+    def _wait(self, job: Job) -> Event | Exception:
+        """The next that `job`'s consumer shall read, driving where nobody else does."""
+        while True:
+            try:
+                item = job.outbox.get_nowait()
+            except Empty:
+                if self._drive_for(job):
+                    continue
+                item = job.outbox.get()
+            if item is not None:
+                return item
+
+    def _abandon(self, job: Job) -> None:
+        """Ends a request whose consumer is gone.
+
+        May run inside a garbage collection, in any thread and in the middle of anything, the lock held by this very
+        thread included. So it only takes notes, and whoever lets go of the lock next reads them.
+        """
+        self._abandoned.append(job)
+        self._sweep()
 
     def _check(self, request: Request) -> None:
         if not request.prompt:
@@ -58,6 +213,9 @@ class Engine:
             raise UsageError(f"canvas_length must be at least 1, not {request.canvas_length}.")
         if request.mode not in ("diffusion", "autoregressive", "auto"):
             raise UsageError(f"mode {request.mode!r} is not one of diffusion, autoregressive, auto.")
+        _check_in_place(request, self.network.config.vocab_size)
+        if request.constraint is not None and len(request.constraint.group_V) != self.network.config.vocab_size:
+            raise UsageError("The constraint was made for another vocabulary; make it with this model's tokenizer.")
         total = len(request.prompt) + request.max_new_tokens
         if total > self.max_context:
             raise PromptError(
@@ -65,124 +223,147 @@ class Engine:
                 f"context of {self.max_context}; shorten the prompt or ask for fewer tokens."
             )
 
+    @contextmanager
+    def _state(self) -> Iterator[None]:
+        """The bookkeeping, for one thread at a time; leaves it with nobody waiting for a wheel that is free."""
+        try:
+            with self._lock:
+                try:
+                    yield
+                finally:
+                    self._settle()
+        finally:
+            self._sweep()
 
-class _Run:
-    """The state of one request while it runs."""
+    def _settle(self) -> None:
+        while self._abandoned:
+            self._end(self._abandoned.popleft(), "cancelled", CancelledError("The request was closed."))
+        if self._driven or self._closed:
+            return
+        if self._thread is not None:
+            self._call.put(None)
+        elif (job := next((job for job in self._jobs.values() if job.waiting), None)) is not None:
+            job.post(None)
 
-    def __init__(self, engine: Engine, request: Request) -> None:
-        self.network, self.request, self.engine = engine.network, request, engine
-        self.length = request.canvas_length or engine.network.config.canvas_length
-        sampler = engine.sampler
-        if request.max_denoising_steps is not None:
-            sampler = replace(sampler, max_denoising_steps=request.max_denoising_steps)
-        if request.temperature != 1.0:
-            factor = max(request.temperature, 1e-3)
-            sampler = replace(sampler, t_min=sampler.t_min * factor, t_max=sampler.t_max * factor)
-        self.sampler = sampler
-        # The reference stops where transformers stops: at generation_config's end tokens and at no others.
-        fallback = () if request.reference else engine.network.config.eos_token_ids
-        self.eos = frozenset(request.eos_token_ids or sampler.eos_token_ids or fallback)
-        # A first canvas that begins with an end token would be an empty answer.
-        self.forbidden_first = () if request.reference else tuple(sorted(self.eos))
-        self.generator = torch.Generator(device=self.network.device).manual_seed(request.seed)
-        self.canvases = self.steps = self.passes = self.new_tokens = 0
-        self.started = time.perf_counter()
-        self.first_text: float | None = None
+    def _sweep(self) -> None:
+        # When the lock is taken, its holder comes here after letting go of it and sees the note.
+        while self._abandoned and self._lock.acquire(blocking=False):
+            try:
+                self._settle()
+            finally:
+                self._lock.release()
 
-    @torch.inference_mode()
-    def events(self) -> Iterator[Event]:
-        request = self.request
-        cache = KVCache(
-            self.network.config,
-            max_length=len(request.prompt) + request.max_new_tokens + self.length,
-            dtype=self.network.dtype,
-            device=self.network.device,
-            scratch_length=self.length,
-        )
-        last_hidden = self._prefill(cache)
-        if request.mode == "autoregressive":
-            yield from self._autoregressive(cache, last_hidden)
-        else:
-            yield from self._diffusion(cache)
+    def _drive_for(self, job: Job) -> bool:
+        """Drives until `job`'s outbox has something to read; False when somebody else drives and will fill it."""
+        driving = False
+        try:
+            with self._state():
+                if not job.outbox.empty():
+                    return True
+                if self._driven or self._thread is not None:
+                    job.waiting = True
+                    return False
+                self._driven = driving = True
+            while job.outbox.empty():
+                turned = self._turn()
+                assert turned or not job.outbox.empty(), "an open request has no turn"
+            return True
+        finally:
+            if driving:
+                with self._state():
+                    self._driven = False
 
-    def _prefill(self, cache: KVCache) -> torch.Tensor:
-        tokens = torch.tensor([self.request.prompt], device=self.network.device)
-        chunks = tokens.split(self.engine.config.prefill_chunk, dim=1)
-        return [self.network.encode(chunk, cache)[0, -1] for chunk in chunks][-1]
+    def _drive_on(self) -> None:
+        """Drives until the engine is closed."""
+        driving = False
+        try:
+            while not self._closed:
+                with self._state():
+                    self._driven, driving = True, driving or not self._driven
+                if not driving or not self._turn():
+                    self._call.get()
+        finally:
+            # Reached early only by a fault of our own; nobody shall wait for a thread that is no more.
+            self.close()
 
-    def _diffusion(self, cache: KVCache) -> Iterator[Event]:
-        while True:
-            forbidden = self.forbidden_first if self.canvases == 0 else ()
-            last: DenoiseStep | None = None
-            for last in denoise(
-                self.network, cache, self.sampler, self.generator, self.length, forbidden_first=forbidden
-            ):
-                self.steps, self.passes = self.steps + 1, self.passes + 1
-                self.first_text = self.first_text or time.perf_counter()
-                yield _draft(last, self.canvases)
-            assert last is not None
-            self.canvases += 1
-            ids = last.argmax_BL[0].tolist()
-            kept, reason = self._cut(ids)
-            yield self._commit(kept, last.entropy_BL[0, : len(kept)].tolist())
-            if reason is not None:
-                yield Finish(reason=reason, stats=self._stats())
-                return
-            self.network.encode(last.argmax_BL, cache)
-            self.passes += 1
+    def _turn(self) -> bool:
+        """Gives one request its turn; False when there is none to give it to. Only who has the wheel calls it."""
+        with self._state():
+            job = self._admit() or self._jobs.get(self._scheduler.next_turn() or 0)
+            self._in_hand = job
+            num_tokens = 1 if self._scheduler.num_active == 1 else TOKENS_PER_TURN
+        if job is None:
+            return False
+        events: tuple[Event, ...] = ()
+        error: Exception | None = None
+        try:
+            if job.runner.cache is None:
+                job.runner.open(job.reuse)
+                job.reuse = None
+            events = job.runner.advance(num_tokens)
+        except Exception as problem:
+            error = problem
+        except BaseException:
+            # Ctrl-C in the thread that happens to drive: the request in hand cannot go on, all others can.
+            error = CancelledError("The request was interrupted.")
+            raise
+        finally:
+            self._after_turn(job, events, error)
+        return True
 
-    def _autoregressive(self, cache: KVCache, last_hidden: torch.Tensor) -> Iterator[Event]:
-        tokens = autoregressive(
-            self.network, cache, last_hidden, self.request.token_sampler, self.generator, self.forbidden_first
-        )
-        for token, entropy in tokens:
-            self.passes += 1
-            kept, reason = self._cut([token])
-            yield self._commit(kept, [entropy])
-            if reason is not None:
-                yield Finish(reason=reason, stats=self._stats())
-                return
+    def _admit(self) -> Job | None:
+        """Makes the first in line active if there is room, evicting kept prefixes for it."""
+        candidate = self._scheduler.candidate()
+        if candidate is None:
+            return None
+        self._scheduler.admit(candidate)
+        job = self._jobs[candidate]
+        room = self.budget_bytes - self._scheduler.active_bytes
+        job.reuse = self._prefixes.claim(job.runner.shareable_chunks, room)
+        reused = 0 if job.reuse is None else sum(map(len, job.runner.chunks[: job.reuse.num_chunks]))
+        self._counts["reused_tokens"] += reused
+        self._counts["prompt_tokens"] += len(job.runner.request.prompt)
+        return job
 
-    def _cut(self, ids: list[int]) -> tuple[list[int], FinishReason | None]:
-        """The ids that count: up to the first end token (included) and never more than max_new_tokens in all."""
-        room = self.request.max_new_tokens - self.new_tokens
-        end = next((index for index, token in enumerate(ids) if token in self.eos), None)
-        if end is not None and end < room:
-            return ids[: end + 1], "stop"
-        return ids[:room], "length" if len(ids) >= room else None
+    def _after_turn(self, job: Job, events: tuple[Event, ...], error: Exception | None) -> None:
+        finished = bool(events) and isinstance(events[-1], Finish)
+        try:
+            if finished and self._prefixes.max_prefixes:
+                job.kept = job.runner.close(shrink=True)
+            elif error is not None and not isinstance(error, CancelledError):
+                job.runner.close(shrink=False)  # What it encoded is not to be trusted.
+        except (MemoryError, RuntimeError):
+            job.kept = None  # No memory for the copy: the answer is whole, its prompt is not kept.
+        finally:
+            with self._state():
+                self._in_hand = None
+                self._counts["turns"] += 1
+                if self._jobs.get(job.id) is job:
+                    commits = [event for event in events if isinstance(event, Commit)]
+                    self._counts["new_tokens"] += sum(len(commit.token_ids) for commit in commits)
+                    job.post(*events)
+                    if finished:
+                        self._end(job, "finished")
+                    elif error is not None:
+                        self._end(job, "cancelled" if isinstance(error, CancelledError) else "failed", error)
+                else:  # Ended by somebody else during the turn.
+                    self._release(job)
 
-    def _commit(self, ids: list[int], entropies: list[float]) -> Commit:
-        self.new_tokens += len(ids)
-        self.first_text = self.first_text or time.perf_counter()
-        return Commit(token_ids=tuple(ids), entropies=tuple(entropies))
+    def _end(self, job: Job, how: str, error: Exception | None = None) -> None:
+        """Closes the books of an open request; what it holds goes at once, or after its turn if that is running."""
+        if self._jobs.pop(job.id, None) is None:
+            return
+        self._counts[how] += 1
+        if how == "finished":
+            self._scheduler.note(job.runner.seconds)
+        if error is not None:
+            job.fail(error)
+        if job is not self._in_hand:
+            self._release(job)
 
-    def _stats(self) -> Stats:
-        # The first token of autoregressive decoding comes with the prompt's own pass.
-        passes = self.passes - 1 if self.request.mode == "autoregressive" else self.passes
-        return Stats(
-            mode="autoregressive" if self.request.mode == "autoregressive" else "diffusion",
-            prompt_tokens=len(self.request.prompt),
-            new_tokens=self.new_tokens,
-            canvases=self.canvases,
-            denoise_steps=self.steps,
-            forward_passes=passes,
-            first_text_ms=1000 * ((self.first_text or self.started) - self.started),
-            wall_seconds=time.perf_counter() - self.started,
-            peak_memory_mb=_peak_memory_mb(),
-        )
-
-
-def _draft(step: DenoiseStep, canvas: int) -> Draft:
-    return Draft(
-        canvas=canvas,
-        step=step.step,
-        token_ids=tuple(step.argmax_BL[0].tolist()),
-        entropies=tuple(step.entropy_BL[0].tolist()),
-        accepted=tuple(step.accepted_BL[0].tolist()),
-    )
-
-
-def _peak_memory_mb() -> float:
-    """The process' peak resident memory."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20) if sys.platform == "darwin" else peak / (1 << 10)
+    def _release(self, job: Job) -> None:
+        kept = job.kept or job.runner.close(shrink=False)
+        job.kept = job.reuse = None
+        self._scheduler.leave(job.id)
+        if kept is not None and not self._closed:
+            self._prefixes.add(kept)

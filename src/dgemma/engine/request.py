@@ -1,12 +1,37 @@
-"""What goes into the engine and what comes out: Request, the three events, Stats. Ids only, no text."""
+"""What goes into the engine and what comes out: Request, the three events, Stats, EngineSnapshot. Ids only, no text."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 from dgemma.decode.autoregressive import TokenSampler
+from dgemma.decode.constrain import TokenAutomaton
 
 Mode = Literal["diffusion", "autoregressive", "auto"]
 FinishReason = Literal["stop", "length", "tool_calls"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Infill:
+    """Writes between the prompt and `suffix`; of the `gap_lengths` (tokens) the one that reads best is taken.
+
+    `forbidden` ids, such as the special tokens, are not written.
+    """
+
+    suffix: tuple[int, ...]
+    gap_lengths: tuple[int, ...]
+    forbidden: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """Starts from `text` behind the prompt and rewrites the tokens whose probability is below `strength` (0 .. 1).
+
+    `forbidden` ids, such as the special tokens, are not written.
+    """
+
+    text: tuple[int, ...]
+    strength: float
+    forbidden: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +41,9 @@ class Request:
     prompt              ids, at least one              max_new_tokens  exact upper bound
     canvas_length       None: the model's own          temperature     scales the schedule (1.0: as published)
     max_denoising_steps None: the model's own          reference       transformers' loop, draw for draw
+    turn_boundary_ids   ids that end a turn: where the prompt may be cut so that a later one can share its beginning
+    in_place            None: write on from the prompt; else fill a gap or revise a text behind it, by diffusion
+    constraint          what the answer is held to; it then ends with one of the automaton's end ids, in time
     """
 
     prompt: tuple[int, ...]
@@ -28,6 +56,9 @@ class Request:
     token_sampler: TokenSampler = field(default_factory=TokenSampler)
     eos_token_ids: tuple[int, ...] = ()
     reference: bool = False
+    turn_boundary_ids: tuple[int, ...] = ()
+    in_place: Infill | Revision | None = None
+    constraint: TokenAutomaton | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +82,11 @@ class Commit:
 
 @dataclass(frozen=True, kw_only=True)
 class Stats:
-    """What a generation took. Times are wall-clock and include the prompt's encoding.
+    """What a generation took. Times are wall-clock, count from the submission and include the prompt's encoding.
 
     forward_passes  denoise passes + commit passes, or one pass a token; the prompt's own encoding is not counted
+    queued_ms       the part of the time that passed before the request's first turn
+    reused_tokens   tokens of the prompt that an earlier request had encoded
     """
 
     mode: str
@@ -65,6 +98,8 @@ class Stats:
     first_text_ms: float
     wall_seconds: float
     peak_memory_mb: float
+    queued_ms: float = 0.0
+    reused_tokens: int = 0
 
     @property
     def tokens_per_forward(self) -> float:
@@ -83,8 +118,8 @@ class Stats:
 
     @property
     def ms_per_step(self) -> float:
-        """Wall-clock milliseconds over forward passes."""
-        return 1000 * self.wall_seconds / max(1, self.forward_passes)
+        """Wall-clock milliseconds, those in the queue left out, over forward passes."""
+        return (1000 * self.wall_seconds - self.queued_ms) / max(1, self.forward_passes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,3 +131,29 @@ class Finish:
 
 
 Event = Draft | Commit | Finish
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSnapshot:
+    """The engine at one moment.
+
+    active, waiting                       requests open now
+    finished, cancelled, failed, refused  requests ended, and those that found no place, since the engine was made
+    prompt_tokens, reused_tokens, new_tokens, turns    since then; a turn is a pass or, in autoregressive mode, a few
+    kv_bytes, kv_budget_bytes             all caches: those of active requests and of kept prefixes
+    prefixes                              kept prefixes
+    """
+
+    active: int
+    waiting: int
+    finished: int
+    cancelled: int
+    failed: int
+    refused: int
+    prompt_tokens: int
+    reused_tokens: int
+    new_tokens: int
+    turns: int
+    kv_bytes: int
+    kv_budget_bytes: int
+    prefixes: int

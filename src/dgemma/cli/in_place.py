@@ -1,0 +1,82 @@
+"""`dgemma infill` and `dgemma edit`: a gap filled, a file gone over; the text on stdout, counts on stderr."""
+
+import difflib
+import sys
+from pathlib import Path
+
+from dgemma.api import LLM, load
+from dgemma.checkpoint.safetensors import replacing
+from dgemma.cli.answer import statistics_line
+from dgemma.errors import PromptError, UsageError
+
+# Lines are revised together up to so many characters: a part well within any context, with its neighbours to read.
+PART_CHARACTERS = 1000
+
+
+def fill_gap(text: str, *, mark: str, length: int | None, most: int, only: bool, model: str, seed: int) -> None:
+    """Prints `text` with its one gap filled."""
+    if not mark or text.count(mark) != 1:
+        raise UsageError(f"The text must hold the mark {mark!r} exactly once, where the gap is.")
+    prefix, suffix = text.split(mark)
+    # A space belongs to the word behind it, so the one before the gap is the model's to write.
+    spaced = prefix.endswith(" ")
+    prefix = prefix.removesuffix(" ")
+    reply = load(model).infill(prefix, suffix, length=length, max_new_tokens=max(most, length or 1), seed=seed)
+    filled = f" {reply.text}" if spaced and not reply.text[:1].isspace() else reply.text
+    print(filled.strip() if only else f"{prefix}{filled}{suffix}")
+    print(statistics_line(reply.stats), file=sys.stderr)
+
+
+def edit_file(
+    file: Path, *, instruction: str | None, strength: float, write: bool, diff: bool, model: str, seed: int
+) -> None:
+    """Prints the revised text, its diff, or writes the file."""
+    piped = str(file) == "-"
+    if piped and write:
+        raise UsageError("Standard input cannot be written back; leave out --write.")
+    text = _read(file, piped)
+    llm = load(model)
+    parts = _parts(text)
+    revised_parts = [_revised(llm, part, instruction, strength, seed) for part in parts]
+    revised = "".join(revised_parts)
+    if write and revised != text:
+        with replacing(file) as temporary:
+            temporary.write_bytes(revised.encode())
+    elif diff:
+        old, new = text.splitlines(keepends=True), revised.splitlines(keepends=True)
+        sys.stdout.writelines(difflib.unified_diff(old, new, str(file), str(file)))
+    elif not write:
+        sys.stdout.write(revised)
+    changed = sum(a != b for a, b in zip(_words(text), _words(revised), strict=False))
+    print(f"{changed} of {len(_words(text))} words changed", file=sys.stderr)
+
+
+def _read(file: Path, piped: bool) -> str:
+    try:
+        content = sys.stdin.buffer.read() if piped else file.read_bytes()
+        return content.decode("utf-8")
+    except OSError as error:
+        raise PromptError(f"{file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise PromptError(f"{file} is not UTF-8 text (byte {error.start}); convert it first.") from error
+
+
+def _parts(text: str) -> list[str]:
+    """Whole lines together, each part of about `PART_CHARACTERS` at most; their concatenation is the text."""
+    parts: list[str] = []
+    for line in text.splitlines(keepends=True):
+        if parts and len(parts[-1]) + len(line) <= PART_CHARACTERS:
+            parts[-1] += line
+        else:
+            parts.append(line)
+    return parts
+
+
+def _revised(llm: LLM, part: str, instruction: str | None, strength: float, seed: int) -> str:
+    if not part.strip():
+        return part
+    return llm.edit(part, instruction=instruction, strength=strength, seed=seed).text
+
+
+def _words(text: str) -> list[str]:
+    return text.split()

@@ -1,0 +1,309 @@
+"""One request while it runs: its cache, its generator, and the next piece of work.
+
+Encodes the prompt chunk by chunk, then writes canvas after canvas (or token after token), committing each through the
+encoder before the next; the last one needs no commit pass. `advance` does one piece: one pass over a chunk, a canvas or
+a finished canvas, or a few tokens. Shares nothing with other requests, so who runs between two pieces changes no token.
+Knows nothing of threads, queues or text.
+"""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from dgemma.cache import KVCache
+from dgemma.config import SamplerConfig
+from dgemma.decode.autoregressive import autoregressive
+from dgemma.decode.constrain import Walk
+from dgemma.decode.denoise import DenoiseStep, denoise
+from dgemma.decode.infill import fill, fill_score, revise
+from dgemma.engine.prefixes import Chunks, Prefix, Reuse, split_prompt
+from dgemma.engine.request import Commit, Draft, Event, Finish, FinishReason, Infill, Request, Revision, Stats
+from dgemma.model import DiffusionGemma
+
+# How much of a suffix a canvas shows behind its gap, and how much of that must follow well for a filling to be chosen.
+SUFFIX_SHOWN = 64
+SUFFIX_SCORED = 16
+
+
+class Runner:
+    """The state of one request, from its submission on.
+
+    `open` takes the memory; `advance` until an event is a Finish; `close` in between ends it early. Raises ConfigError
+    for impossible sampling values, UsageError for a constraint that no
+    answer of max_new_tokens can satisfy, when it is made.
+    """
+
+    def __init__(self, network: DiffusionGemma, sampler: SamplerConfig, request: Request, prefill_chunk: int) -> None:
+        self.network, self.request = network, request
+        self.length = canvas_length(request, network.config.canvas_length)
+        if request.max_denoising_steps is not None:
+            sampler = replace(sampler, max_denoising_steps=request.max_denoising_steps)
+        if request.temperature != 1.0:
+            factor = max(request.temperature, 1e-3)
+            sampler = replace(sampler, t_min=sampler.t_min * factor, t_max=sampler.t_max * factor)
+        self.sampler = sampler
+        # The reference stops where transformers stops: at generation_config's end tokens and at no others.
+        fallback = () if request.reference else network.config.eos_token_ids
+        self.eos = frozenset(request.eos_token_ids or sampler.eos_token_ids or fallback)
+        self.walk: Walk | None = None
+        if request.constraint is not None:
+            self.walk = Walk(automaton=request.constraint, remaining=request.max_new_tokens)
+            self.eos = frozenset(request.constraint.end_ids)
+        # A first canvas that begins with an end token would be an empty answer.
+        self.forbidden_first = () if request.reference else tuple(sorted(self.eos))
+        self.generator = torch.Generator(device=network.device).manual_seed(request.seed)
+        turn_ends = () if request.reference else frozenset(request.turn_boundary_ids)
+        self.chunks = split_prompt(request.prompt, prefill_chunk, turn_ends)
+        self.cache: KVCache | None = None
+        self.canvases = self.steps = self.passes = self.new_tokens = self.reused_tokens = 0
+        self.submitted = self.opened = time.perf_counter()
+        self.first_text: float | None = None
+        self._pieces: Iterator[tuple[Event, ...]] = iter(())
+
+    @property
+    def max_length(self) -> int:
+        """Tokens that the cache must be able to hold: a last canvas may reach behind max_new_tokens."""
+        return len(self.request.prompt) + self.request.max_new_tokens + self.length
+
+    @property
+    def num_bytes(self) -> int:
+        """What `open` takes."""
+        return KVCache.size_of(self.network.config, self.max_length, self.length, self.network.dtype)
+
+    @property
+    def seconds(self) -> float:
+        """Since `open`."""
+        return time.perf_counter() - self.opened
+
+    @property
+    def shareable_chunks(self) -> Chunks:
+        """The chunks that a kept prefix may provide. The reference path computes everything itself; one token after
+        another starts from the hidden state of the last chunk."""
+        if self.request.reference:
+            return ()
+        scored = isinstance(self.request.in_place, Infill)
+        return self.chunks[:-1] if self.request.mode == "autoregressive" or scored else self.chunks
+
+    @torch.inference_mode()
+    def open(self, reuse: Reuse | None = None) -> None:
+        """Takes the memory and starts from a kept prefix, if one is given."""
+        self.opened = time.perf_counter()
+        count = 0 if reuse is None else reuse.num_chunks
+        self.reused_tokens = sum(map(len, self.chunks[:count]))
+        if reuse is not None and reuse.taken:
+            cache = reuse.cache
+            cache.truncate(self.reused_tokens)
+            cache.resize(self.max_length, self.length)
+        else:
+            cache = KVCache(
+                self.network.config,
+                max_length=self.max_length,
+                dtype=self.network.dtype,
+                device=self.network.device,
+                scratch_length=self.length,
+            )
+            if reuse is not None:
+                cache.copy_prefix(reuse.cache, self.reused_tokens)
+        # Last, so that a cache whose making was interrupted is never kept.
+        self.cache, self._pieces = cache, self._run(cache, self.chunks[count:])
+
+    @torch.inference_mode()
+    def advance(self, num_tokens: int = 1) -> tuple[Event, ...]:
+        """Does the next piece of work and tells what came of it, a Finish last; `num_tokens` in autoregressive mode."""
+        events: list[Event] = []
+        for _ in range(num_tokens if self.request.mode == "autoregressive" else 1):
+            events += next(self._pieces)
+            if events and isinstance(events[-1], Finish):
+                break
+        return tuple(events)
+
+    @torch.inference_mode()
+    def close(self, *, shrink: bool) -> Prefix | None:
+        """Ends the run -> what was encoded of the prompt, for later requests.
+
+        With `shrink` the cache gives back what the answer took, which copies what remains; without, it stays as it is.
+        """
+        cache, self.cache, self._pieces = self.cache, None, iter(())
+        if cache is None or self.request.reference:
+            return None
+        num_chunks = num_tokens = 0
+        while num_chunks < len(self.chunks) and num_tokens + len(self.chunks[num_chunks]) <= cache.length:
+            num_tokens += len(self.chunks[num_chunks])
+            num_chunks += 1
+        if num_chunks == 0:
+            return None
+        cache.truncate(num_tokens)
+        if shrink:
+            cache.resize(num_tokens, 0)
+        return Prefix(chunks=self.chunks[:num_chunks], cache=cache)
+
+    def _run(self, cache: KVCache, chunks: Chunks) -> Iterator[tuple[Event, ...]]:
+        last_hidden: torch.Tensor | None = None
+        for chunk in chunks:
+            last_hidden = self.network.encode(torch.tensor([chunk], device=self.network.device), cache)[0, -1]
+            yield ()
+        in_place = self.request.in_place
+        if isinstance(in_place, Infill):
+            assert last_hidden is not None
+            yield from self._infill(cache, last_hidden, in_place)
+        elif in_place is not None:
+            yield from self._revise(cache, in_place)
+        elif self.request.mode == "autoregressive":
+            assert last_hidden is not None
+            yield from self._autoregressive(cache, last_hidden)
+        else:
+            yield from self._diffusion(cache)
+
+    def _diffusion(self, cache: KVCache) -> Iterator[tuple[Event, ...]]:
+        while True:
+            forbidden = self.forbidden_first if self.canvases == 0 else ()
+            steps = denoise(
+                self.network,
+                cache,
+                self.sampler,
+                self.generator,
+                self.length,
+                forbidden_first=forbidden,
+                constraint=self.walk,
+            )
+            step = self._step(steps)
+            while not (bool(step.done_B.all()) or step.step == self.sampler.max_denoising_steps):
+                yield (_draft(step, self.canvases),)
+                step = self._step(steps)
+            draft = _draft(step, self.canvases)
+            self.canvases += 1
+            kept, reason = self._cut(list(draft.token_ids))
+            yield (draft, self._commit(kept, draft.entropies[: len(kept)]), *self._finish(reason))
+            if self.walk is not None:
+                self.walk = self.walk.after(draft.token_ids)
+            self.network.encode(step.argmax_BL, cache)
+            self.passes += 1
+            yield ()
+
+    def _infill(self, cache: KVCache, last_hidden: torch.Tensor, infill: Infill) -> Iterator[tuple[Event, ...]]:
+        """Every length is filled and scored behind the same prompt; each filling is a canvas of its own."""
+        best: tuple[float, Draft] | None = None
+        forbidden = tuple(sorted(self.eos | set(infill.forbidden)))
+        for gap in infill.gap_lengths:
+            suffix = infill.suffix[:SUFFIX_SHOWN]
+            steps = fill(self.network, cache, self.sampler, self.generator, gap, suffix, forbidden)
+            draft: Draft | None = None
+            for step in self._steps(steps):
+                draft = _draft(step, self.canvases, gap)
+                yield (draft,)
+            assert draft is not None
+            score = fill_score(self.network, cache, last_hidden, [*draft.token_ids, *suffix[:SUFFIX_SCORED]])
+            self.canvases, self.passes = self.canvases + 1, self.passes + 1
+            if best is None or score > best[0]:
+                best = score, draft
+            yield ()
+        assert best is not None
+        yield (self._commit(list(best[1].token_ids), best[1].entropies), *self._finish("stop"))
+
+    def _revise(self, cache: KVCache, revision: Revision) -> Iterator[tuple[Event, ...]]:
+        """Canvas by canvas: what is done is encoded, so that later parts are read behind the revised earlier ones."""
+        forbidden = tuple(sorted(self.eos | set(revision.forbidden)))
+        canvases = torch.tensor([revision.text], device=self.network.device).split(self.length, dim=1)
+        for text_BL in canvases:
+            ids, entropies = text_BL, (0.0,) * text_BL.shape[1]
+            self.passes += 1
+            steps = revise(self.network, cache, self.sampler, self.generator, text_BL[0], revision.strength, forbidden)
+            for step in self._steps(steps):
+                draft = _draft(step, self.canvases)
+                ids, entropies = step.argmax_BL, draft.entropies
+                yield (draft,)
+            self.canvases += 1
+            reason: FinishReason | None = "stop" if text_BL is canvases[-1] else None
+            yield (self._commit(ids[0].tolist(), entropies), *self._finish(reason))
+            self.network.encode(ids, cache)
+            self.passes += 1
+            yield ()
+
+    def _steps(self, steps: Iterator[DenoiseStep]) -> Iterator[DenoiseStep]:
+        for step in steps:
+            self.steps, self.passes = self.steps + 1, self.passes + 1
+            self.first_text = self.first_text or time.perf_counter()
+            yield step
+
+    def _step(self, steps: Iterator[DenoiseStep]) -> DenoiseStep:
+        step = next(steps)
+        self.steps, self.passes = self.steps + 1, self.passes + 1
+        self.first_text = self.first_text or time.perf_counter()
+        return step
+
+    def _autoregressive(self, cache: KVCache, last_hidden: torch.Tensor) -> Iterator[tuple[Event, ...]]:
+        tokens = autoregressive(
+            self.network,
+            cache,
+            last_hidden,
+            self.request.token_sampler,
+            self.generator,
+            self.forbidden_first,
+            self.walk,
+        )
+        for token, entropy in tokens:
+            self.passes += 1
+            kept, reason = self._cut([token])
+            yield (self._commit(kept, (entropy,)), *self._finish(reason))
+
+    def _cut(self, ids: list[int]) -> tuple[list[int], FinishReason | None]:
+        """The ids that count: up to the first end token (included) and never more than max_new_tokens in all."""
+        room = self.request.max_new_tokens - self.new_tokens
+        end = next((index for index, token in enumerate(ids) if token in self.eos), None)
+        if end is not None and end < room:
+            return ids[: end + 1], "stop"
+        return ids[:room], "length" if len(ids) >= room else None
+
+    def _commit(self, ids: list[int], entropies: tuple[float, ...]) -> Commit:
+        self.new_tokens += len(ids)
+        self.first_text = self.first_text or time.perf_counter()
+        return Commit(token_ids=tuple(ids), entropies=entropies)
+
+    def _finish(self, reason: FinishReason | None) -> tuple[Finish, ...]:
+        return () if reason is None else (Finish(reason=reason, stats=self._stats()),)
+
+    def _stats(self) -> Stats:
+        # The first token of autoregressive decoding comes with the prompt's own pass.
+        passes = self.passes - 1 if self.request.mode == "autoregressive" else self.passes
+        return Stats(
+            mode="autoregressive" if self.request.mode == "autoregressive" else "diffusion",
+            prompt_tokens=len(self.request.prompt),
+            new_tokens=self.new_tokens,
+            canvases=self.canvases,
+            denoise_steps=self.steps,
+            forward_passes=passes,
+            first_text_ms=1000 * ((self.first_text or self.submitted) - self.submitted),
+            wall_seconds=time.perf_counter() - self.submitted,
+            peak_memory_mb=_peak_memory_mb(),
+            queued_ms=1000 * (self.opened - self.submitted),
+            reused_tokens=self.reused_tokens,
+        )
+
+
+def canvas_length(request: Request, usual: int) -> int:
+    """The longest canvas that the request denoises: what the scratch of its cache must hold."""
+    in_place = request.in_place
+    if isinstance(in_place, Infill):
+        return max(in_place.gap_lengths) + min(SUFFIX_SHOWN, len(in_place.suffix))
+    length = request.canvas_length or usual
+    return length if in_place is None else min(length, len(in_place.text))
+
+
+def _draft(step: DenoiseStep, canvas: int, length: int | None = None) -> Draft:
+    return Draft(
+        canvas=canvas,
+        step=step.step,
+        token_ids=tuple(step.argmax_BL[0, :length].tolist()),
+        entropies=tuple(step.entropy_BL[0, :length].tolist()),
+        accepted=tuple(step.accepted_BL[0, :length].tolist()),
+    )
+
+
+def _peak_memory_mb() -> float:
+    """The process' peak resident memory."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20) if sys.platform == "darwin" else peak / (1 << 10)

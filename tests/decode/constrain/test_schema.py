@@ -1,0 +1,140 @@
+"""What a schema lets through, text by text, and what is refused by name."""
+
+import json
+
+import jsonschema
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from dgemma.decode.constrain.byte_automaton import ByteAutomaton, TooLargeError
+from dgemma.decode.constrain.description import byte_automaton, json_schema
+from dgemma.errors import UsageError
+from tests.decode.constrain.schemas import PLAIN_SCHEMAS, TREE
+
+
+def automaton_of(schema) -> ByteAutomaton:
+    return byte_automaton(json_schema(schema))
+
+
+def accepts(automaton: ByteAutomaton, text: str) -> bool:
+    state = 0
+    for value in text.encode():
+        state = int(automaton.next_S256[state, value])
+        if state < 0:
+            return False
+    return bool(automaton.accepting_S[state])
+
+
+PERSON = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "age": {"type": "integer"},
+        "tags": {"type": "array", "items": {"enum": ["a", "b"]}},
+    },
+    "required": ["name"],
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "written", "not_written"),
+    [
+        (PERSON, ['{"name": "Ä\\n"}', '{"name": "", "tags": ["a", "b"]}'], ['{"age": 1}', '{"name":""}', '{"tags": [], "name": ""}']),
+        ({"type": "array", "items": {"type": "null"}, "minItems": 1, "maxItems": 2}, ["[null]", "[null, null]"], ["[]", "[null, null, null]"]),
+        ({"prefixItems": [{"const": 1}, {"const": 2}], "maxItems": 2}, ["[]", "[1]", "[1, 2]"], ["[2]", "[1, 2, 3]"]),
+        ({"prefixItems": [{"const": 1}], "items": {"const": 0}, "minItems": 2}, ["[1, 0]", "[1, 0, 0]"], ["[1]", "[]"]),
+        ({"enum": [1, "x", None, {"a": [True]}]}, ["1", '"x"', "null", '{"a": [true]}'], ["true", '{"a":[true]}']),
+        ({"enum": [1, "x"], "type": "string"}, ['"x"'], ["1"]),
+        ({"type": ["integer", "null"], "minimum": 3}, ["3", "null", "17"], ["2", "-4", "3.0", "03"]),
+        ({"allOf": [{"type": "integer"}, {"minimum": 3}]}, ["3"], ["2", "3.5"]),
+        ({"type": "string", "minLength": 2, "pattern": "^[a-c]*$"}, ['"ab"', '"ccc"'], ['"a"', '"ad"']),
+        ({"type": "string", "format": "date"}, ['"2024-12-31"'], ['"2024-13-01"', '"2024-02-30"']),
+        ({"oneOf": [{"type": "integer"}, {"type": "string"}]}, ["4", '"4"'], ["4.5"]),
+        ({"properties": {}}, ["{}"], ['{"a": 1}']),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, ["{}", '{"a": 1, "b": 2}'], ['{"a": "b"}', '{"": 1}']),
+        ({"properties": {"a": {"const": 1}, "b": {"const": 2}}, "minProperties": 1, "maxProperties": 1}, ['{"a": 1}', '{"b": 2}'], ["{}", '{"a": 1, "b": 2}']),
+        ({"required": ["z"], "additionalProperties": {"const": 1}}, ['{"z": 1}'], ["{}"]),
+        ({"type": "object"}, ["{}", '{"a": {"b": [1, "c", null]}}'], ["[]", "1"]),
+        (True, ["1", "[]", "{}", '"x"', "null"], ["", "[1,2]"]),
+        (TREE, ['{"value": 1, "children": [{"value": 2, "children": []}]}'], ['{"value": 1}']),
+        ({"type": "number", "exclusiveMinimum": 0, "maximum": 1.5}, ["0.1", "1", "1.5", "1.50"], ["0", "0.0", "1.51", "-1", "1e0"]),
+        ({"type": "integer", "multipleOf": 4, "minimum": -4, "maximum": 9}, ["-4", "0", "8"], ["2", "12"]),
+        ({"$ref": "#/definitions/a~1b", "definitions": {"a/b": {"const": "x"}}}, ['"x"'], ['"y"']),
+    ],
+)  # fmt: skip
+def test_what_is_written(schema, written, not_written):
+    automaton = automaton_of(schema)
+    for text in written:
+        jsonschema.validate(json.loads(text), schema)
+    assert [text for text in written if not accepts(automaton, text)] == []
+    assert [text for text in not_written if accepts(automaton, text)] == []
+
+
+@settings(max_examples=60)
+@given(PLAIN_SCHEMAS, st.data())
+def test_every_text_of_an_automaton_validates(schema, data):
+    automaton = automaton_of(schema)
+    assume(automaton.accepting_S.any())
+    state, text = 0, b""
+    while not (automaton.accepting_S[state] and (len(text) > 300 or data.draw(st.booleans()))):
+        following = [byte for byte in range(256) if automaton.next_S256[state, byte] >= 0]
+        if not following or len(text) > 1000:
+            break
+        byte = data.draw(st.sampled_from(following))
+        state, text = int(automaton.next_S256[state, byte]), text + bytes([byte])
+    if automaton.accepting_S[state]:
+        value = json.loads(text.decode())
+        jsonschema.validate(value, schema)
+        assert json.dumps(value, ensure_ascii=False) == text.decode() or any(mark in text for mark in b".")
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        ("x", "an object or a boolean, not str .at #"),
+        ({"type": "object", "properties": {"a": {"type": "text"}}}, "at #/properties/a/type"),
+        ({"type": "string", "minLength": -1}, "at #/minLength"),
+        ({"not": {"type": "null"}}, "'not' is not supported .at #"),
+        ({"properties": {"a": {"if": {}}}}, "'if' is not supported .at #/properties/a"),
+        ({"type": "array", "uniqueItems": True}, "uniqueItems is not supported"),
+        ({"type": "string", "format": "hostname"}, "format 'hostname' is none of date"),
+        ({"type": "string", "pattern": "a(?!b)"}, "look-around"),
+        ({"type": "string", "pattern": "(a"}, "at #/pattern"),
+        ({"type": "integer", "minimum": 5, "maximum": 4}, "no integer that can be written"),
+        ({"type": "array", "minItems": 3, "maxItems": 2}, "no array has 3"),
+        ({"type": "number", "multipleOf": 0.1}, "no whole number"),
+        ({"type": "integer", "multipleOf": 7}, "needs bounds"),
+        ({"enum": [1], "type": "string"}, "none of its values"),
+        ({"oneOf": [{"type": "integer"}, {"type": "number"}]}, "options 0 and 1 are not clearly distinct"),
+        ({"$ref": "https://example.com/x"}, "does not lie in this document"),
+        ({"$ref": "#/$defs/none"}, "points at nothing"),
+        ({"properties": {"a": {"$id": "x"}}}, "at the top only"),
+        ({"type": "object", "minProperties": 2}, "minProperties above 1"),
+        ({"$schema": "http://json-schema.org/draft-04/schema#"}, "none of the drafts"),
+        ({"$schema": "http://json-schema.org/draft-07/schema#", "prefixItems": []}, "'prefixItems' is not supported"),
+        ({"$schema": "http://json-schema.org/draft-07/schema#", "items": [{}]}, "name the first items"),
+        ({"const": float("nan")}, "no JSON document"),
+        ({"const": "\ud800"}, "no JSON document"),
+        ({"const": {1, 2}}, "no JSON document"),
+    ],
+)
+def test_schemas_that_cannot_be_used_are_told_with_the_place(schema, problem):
+    with pytest.raises(UsageError, match=problem):
+        json_schema(schema)
+
+
+def test_what_is_too_large_or_never_ends_is_told():
+    with pytest.raises(TooLargeError, match="longest lengths"):
+        automaton_of({"type": "string", "maxLength": 5000})
+    with pytest.raises(UsageError, match="recursion end"):
+        automaton_of({"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]})
+    with pytest.raises(UsageError, match="recursion end"):
+        automaton_of({"$ref": "#"})
+
+
+def test_options_with_a_distinct_property_are_distinct():
+    kinds = [{"properties": {"kind": {"const": name}}, "required": ["kind"], "type": "object"} for name in ("a", "b")]
+    assert accepts(automaton_of({"oneOf": kinds}), '{"kind": "b"}')
+    with pytest.raises(UsageError, match="not clearly distinct"):
+        json_schema({"oneOf": [kinds[0], kinds[0]]})

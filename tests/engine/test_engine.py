@@ -1,0 +1,241 @@
+"""Many requests in one thread: turns, limits, cancellation, errors and memory; the same tokens whatever else runs."""
+
+import gc
+import weakref
+from dataclasses import dataclass
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dgemma.config import EngineConfig
+from dgemma.decode.autoregressive import TokenSampler
+from dgemma.engine.engine import resolve
+from dgemma.engine.request import Commit, Draft, Finish
+from dgemma.errors import BusyError, CancelledError, ConfigError, PromptError, UsageError
+from tests.engine.requests import alone, content, finish, made_up_ids, make_engine, make_request
+
+requests = st.builds(
+    make_request,
+    prompt=st.tuples(st.integers(0, 2), st.integers(1, 40)).map(lambda drawn: made_up_ids(drawn[1], drawn[0])),
+    max_new_tokens=st.integers(1, 20),
+    seed=st.integers(0, 5),
+    mode=st.sampled_from(["diffusion", "autoregressive", "auto"]),
+    canvas_length=st.sampled_from([None, 3, 8, 11]),
+    max_denoising_steps=st.integers(1, 4),
+    temperature=st.sampled_from([1.0, 0.5]),
+    token_sampler=st.just(TokenSampler(temperature=1.0)),
+    reference=st.booleans(),
+)
+
+
+@settings(max_examples=8)
+@given(st.lists(requests, min_size=2, max_size=6), st.integers(1, 4), st.integers(0, 10))
+def test_a_request_says_the_same_alone_and_among_others(requests, max_active, order):
+    engine = make_engine(max_active=max_active)
+    streams = [engine.submit(request) for request in requests]
+    said = [[] for _ in requests]
+    pending = list(range(len(requests)))
+    while pending:
+        number = pending[order % len(pending)]
+        event = next(streams[number], None)
+        if event is None:
+            pending.remove(number)
+        else:
+            said[number].append(event)
+        order += 1
+    for request, events in zip(requests, said, strict=True):
+        assert content(events) == alone(request)
+    assert engine.snapshot().active == engine.snapshot().waiting == 0
+
+
+def test_a_short_request_ends_before_a_long_one_that_came_first():
+    engine = make_engine()
+    long = engine.submit(make_request(max_new_tokens=80))
+    next(long)
+    short = engine.submit(make_request(max_new_tokens=4, seed=1))
+    ended_after = None
+    for number, _ in enumerate(long):
+        if ended_after is None and engine.snapshot().active == 1:
+            ended_after = number
+    assert ended_after is not None and ended_after <= 2 * 5
+    assert engine.snapshot().finished == 2
+    assert isinstance(list(short)[-1], Finish)
+
+
+def test_turns_go_round():
+    engine = make_engine()
+    streams = [engine.submit(make_request(max_new_tokens=40, seed=seed)) for seed in range(3)]
+    for expected in range(4):
+        drafts = [next(stream) for stream in streams]
+        assert [(draft.canvas, draft.step) for draft in drafts if isinstance(draft, Draft)] == [(0, expected + 1)] * 3
+
+
+def test_a_request_waits_for_memory_and_then_runs():
+    request = make_request(max_new_tokens=20)
+    engine = make_engine(max_active=1)
+    first, second = engine.submit(request), engine.submit(request)
+    assert (engine.snapshot().active, engine.snapshot().waiting) == (0, 2)
+    assert content(second) == alone(request)
+    stats = finish(first).stats
+    assert stats.queued_ms >= 0 and stats.wall_seconds * 1000 >= stats.first_text_ms >= stats.queued_ms
+
+
+def test_a_full_engine_refuses_until_a_request_is_let_go():
+    engine = make_engine(max_active=1, max_waiting=1)
+    streams = [engine.submit(make_request()) for _ in range(2)]
+    with pytest.raises(BusyError) as caught:
+        engine.submit(make_request())
+    assert caught.value.retry_after_s > 0 and engine.snapshot().refused == 1
+    streams.pop().close()
+    list(engine.submit(make_request()))
+    assert (engine.snapshot().cancelled, engine.snapshot().finished) == (1, 2)
+
+
+@pytest.mark.parametrize("how", ["close", "cancel", "drop"])
+@pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
+def test_an_ended_request_does_no_further_step_and_frees_its_memory(how, mode):
+    engine = make_engine(max_prefixes=0)
+    stream = engine.submit(make_request(max_new_tokens=60, mode=mode))
+    other = engine.submit(make_request(max_new_tokens=3, seed=1))
+    next(stream)
+    cache = weakref.ref(engine._jobs[stream.id].runner.cache)
+    assert cache() is not None and engine.snapshot().kv_bytes > 0
+    if how == "close":
+        stream.close()
+        assert list(stream) == []
+    elif how == "cancel":
+        assert engine.cancel(stream.id) and not engine.cancel(stream.id)
+        with pytest.raises(CancelledError):
+            next(stream)
+        assert list(stream) == []
+    else:
+        del stream
+    assert cache() is None
+    turns = engine.snapshot().turns
+    assert content(other) == alone(make_request(max_new_tokens=3, seed=1))
+    assert engine.snapshot().turns - turns <= 6
+    assert (engine.snapshot().cancelled, engine.snapshot().active, engine.snapshot().kv_bytes) == (1, 0, 0)
+
+
+def test_a_request_that_is_not_iterated_runs_no_step():
+    engine = make_engine()
+    engine.submit(make_request())
+    gc.collect()
+    assert (engine.snapshot().turns, engine.snapshot().cancelled) == (0, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailingSampler(TokenSampler):
+    """Fails at the first token that it is asked for."""
+
+    error: type[BaseException] = RuntimeError
+
+    def sample(self, logits_V: torch.Tensor, generator: torch.Generator) -> int:
+        raise self.error("no token today")
+
+
+def test_an_error_reaches_its_own_consumer_and_no_other():
+    engine = make_engine()
+    failing = engine.submit(make_request(mode="autoregressive", token_sampler=FailingSampler()))
+    request = make_request(seed=4)
+    assert content(engine.submit(request)) == alone(request)
+    with pytest.raises(RuntimeError, match="no token today"):
+        next(failing)
+    assert list(failing) == []
+    snapshot = engine.snapshot()
+    assert (snapshot.failed, snapshot.finished, snapshot.active) == (1, 1, 0)
+
+
+def test_an_interrupt_ends_the_request_in_hand_and_leaves_the_engine_usable():
+    engine = make_engine()
+    sampler = FailingSampler(error=KeyboardInterrupt)
+    stream = engine.submit(make_request(mode="autoregressive", token_sampler=sampler))
+    with pytest.raises(KeyboardInterrupt):
+        next(stream)
+    assert list(stream) == [] and engine.snapshot().cancelled == 1
+    other, driver = (
+        engine.submit(make_request(mode="autoregressive", token_sampler=sampler)),
+        engine.submit(make_request()),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        list(driver)
+    with pytest.raises(CancelledError, match="interrupted"):
+        next(other)
+    assert content(engine.submit(make_request())) == alone(make_request())
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ({"prompt": ()}, PromptError),
+        ({"max_new_tokens": 0}, UsageError),
+        ({"max_denoising_steps": 0}, ConfigError),
+        ({"temperature": float("nan")}, ConfigError),
+        ({"max_new_tokens": 100_000}, PromptError),
+    ],
+)
+def test_impossible_requests_are_refused_at_once(values, error):
+    engine = make_engine(kv_budget_mb=1)
+    with pytest.raises(error):
+        engine.submit(make_request(**values))
+    assert engine.snapshot().waiting == 0
+
+
+def test_a_request_beyond_the_budget_is_told_what_to_change():
+    with pytest.raises(PromptError, match=r"needs a cache of \d+ MB .*kv_budget_mb"):
+        make_engine(kv_budget_mb=0.5).submit(make_request(max_new_tokens=10_000))
+
+
+@settings(max_examples=6)
+@given(st.lists(requests, min_size=3, max_size=6), st.integers(1, 4))
+def test_the_budget_is_never_exceeded(requests, share):
+    whole = make_engine()
+    needed = [whole.submit(request)._job.runner.num_bytes for request in requests]
+    engine = make_engine(kv_budget_mb=max(needed) * (1 + share / 2) / (1 << 20))
+    streams = [engine.submit(request) for request in requests]
+    for request, stream in zip(requests, streams, strict=True):
+        said = []
+        for event in stream:
+            said.append(event)
+            live = [job.runner.cache for job in engine._jobs.values() if job.runner.cache is not None]
+            kept = [prefix.cache for prefix in engine._prefixes._prefixes]
+            held = sum(cache.num_bytes for cache in (*live, *kept))
+            assert held <= engine.snapshot().kv_bytes <= engine.budget_bytes
+        assert content(said) == alone(request)
+    assert engine.snapshot().active == 0
+
+
+def test_closing_ends_all_and_takes_no_more():
+    engine = make_engine()
+    streams = [engine.submit(make_request(seed=seed, max_new_tokens=200)) for seed in range(2)]
+    list(engine.submit(make_request(max_new_tokens=4)))
+    engine.close()
+    for stream in streams:
+        with pytest.raises(CancelledError, match="closed"):
+            next(stream)
+    for refused in (lambda: engine.submit(make_request()), engine.start):
+        with pytest.raises(UsageError, match="closed"):
+            refused()
+    assert engine.snapshot().kv_bytes == 0
+    engine.close()
+
+
+def test_counters_add_up():
+    engine = make_engine()
+    for seed in range(3):
+        list(engine.submit(make_request(seed=seed)))
+    snapshot = engine.snapshot()
+    assert (snapshot.finished, snapshot.prompt_tokens, snapshot.reused_tokens) == (3, 9, 6)
+    commits = [event for seed in range(3) for event in alone(make_request(seed=seed)) if isinstance(event, Commit)]
+    assert snapshot.new_tokens == sum(len(commit.token_ids) for commit in commits)
+    assert 0 < snapshot.kv_bytes <= snapshot.kv_budget_bytes == 64 << 20 and snapshot.prefixes == 1
+
+
+def test_the_budget_is_settled_as_a_share_of_the_memory():
+    assert (resolve(EngineConfig(device="cpu")).kv_budget_mb or 0) > 100
+    assert resolve(EngineConfig(device="cpu", kv_budget_mb=3)).kv_budget_mb == 3
+    for name in ("kv_budget_mb", "max_active", "max_waiting", "max_prefixes", "prefill_chunk"):
+        with pytest.raises(ConfigError, match=name):
+            EngineConfig(**{name: -1})

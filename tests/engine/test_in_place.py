@@ -1,0 +1,52 @@
+"""Gaps and revisions as requests, and as the calls and commands that make them."""
+
+import pytest
+
+import dgemma
+from dgemma.engine.request import Commit, Draft, Finish
+from dgemma.errors import PromptError, UsageError
+
+TEXT = "The cat sat on the mat, and the dog slept."
+
+
+@pytest.fixture(scope="module")
+def llm():
+    return dgemma.load("tiny")
+
+
+def test_a_gap_is_filled_with_the_same_text_for_the_same_seed(llm):
+    first, again = (llm.infill("The cat", " on the mat.", max_new_tokens=4, seed=3) for _ in range(2))
+    assert first.token_ids == again.token_ids and len(first.token_ids) in (1, 2, 4)
+    assert first.stats.canvases == 3 and first.finish_reason == "stop"
+    special = set(llm.tokenizer.special_ids.values())
+    assert not special & set(first.token_ids)
+
+
+def test_the_length_of_a_gap_is_exact_when_it_is_given(llm):
+    events = list(llm.submit_infill("The cat", " on the mat.", length=3, seed=1))
+    assert all(len(event.token_ids) == 3 for event in events if isinstance(event, Draft | Commit))
+    assert isinstance(events[-1], Finish) and sum(isinstance(event, Commit) for event in events) == 1
+
+
+@pytest.mark.parametrize("canvas_length", [8, 64])
+def test_strength_zero_gives_the_text_back(llm, canvas_length):
+    text = TEXT + "\n\n  Zwei Wörter: \u4f60\u597d \U0001f600\r\n"
+    assert llm.edit(text, strength=0, canvas_length=canvas_length).text == text
+
+
+def test_an_edit_keeps_the_number_of_tokens(llm):
+    reply = llm.edit(TEXT, instruction="Fix the mistakes", strength=0.9, seed=2)
+    assert len(reply.token_ids) == len(llm.tokenizer.encode(TEXT)) == reply.stats.new_tokens
+
+
+def test_impossible_requests_are_told(llm):
+    with pytest.raises(UsageError, match="strength"):
+        llm.edit(TEXT, strength=2)
+    with pytest.raises(UsageError, match="text"):
+        llm.edit("")
+    with pytest.raises(UsageError, match="Gap lengths"):
+        llm.infill("a", "b", length=[0, 3])
+    with pytest.raises(UsageError, match="diffusion"):
+        llm.infill("a", "b", mode="autoregressive")
+    with pytest.raises(PromptError, match="context"):
+        llm.infill("a " * 5000, "b")

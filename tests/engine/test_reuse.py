@@ -1,0 +1,140 @@
+"""A kept prefix saves work and changes nothing: every float of every event is what it would be without."""
+
+import gc
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dgemma
+from tests.engine.requests import TURN_END, alone, content, finish, made_up_ids, make_engine, make_request, tokens
+
+
+def turn(length: int, seed: int) -> tuple[int, ...]:
+    return (*made_up_ids(length - 1, seed), TURN_END)
+
+
+turns = st.lists(st.tuples(st.integers(1, 90), st.integers(0, 1)), min_size=1, max_size=4).map(
+    lambda drawn: sum((turn(*each) for each in drawn), start=())
+)
+conversations = st.tuples(turns, st.integers(1, 5)).map(lambda drawn: drawn[0] + made_up_ids(drawn[1], 7))
+
+
+@settings(max_examples=8)
+@given(
+    st.lists(conversations, min_size=2, max_size=5),
+    st.sampled_from(["diffusion", "autoregressive"]),
+    st.sampled_from([(), (TURN_END,)]),
+    st.sampled_from([16, 512]),
+    st.sampled_from([0.2, 64]),
+)
+def test_reuse_changes_no_bit(prompts, mode, boundaries, prefill_chunk, budget):
+    engine = make_engine(prefill_chunk=prefill_chunk, kv_budget_mb=budget)
+    for prompt in prompts:
+        request = make_request(prompt, max_new_tokens=9, mode=mode, turn_boundary_ids=boundaries)
+        fresh = make_engine(prefill_chunk=prefill_chunk, max_prefixes=0)
+        assert content(engine.submit(request)) == content(fresh.submit(request))
+        assert fresh.snapshot().reused_tokens == 0
+
+
+def test_a_conversation_that_goes_on_reuses_its_turns():
+    engine = make_engine(prefill_chunk=512)
+    begin, stub = turn(100, 1), made_up_ids(6, 2)
+    first = finish(engine.submit(make_request(begin + stub, turn_boundary_ids=(TURN_END,))))
+    assert (first.stats.reused_tokens, first.stats.prompt_tokens) == (0, 106)
+    longer = begin + turn(80, 3) + turn(90, 4)
+    second = finish(engine.submit(make_request(longer + stub, turn_boundary_ids=(TURN_END,))))
+    assert second.stats.reused_tokens == 100
+    third = finish(engine.submit(make_request(longer + turn(70, 5) + stub, turn_boundary_ids=(TURN_END,))))
+    assert third.stats.reused_tokens == 270
+    assert engine.snapshot().prefixes == 1
+
+
+def test_a_chat_reuses_its_earlier_turns():
+    llm = dgemma.load("tiny")
+    messages = [{"role": "user", "content": "Fix the mistakes: She go to the the market yestreday. " * 8}]
+    first = llm.chat(messages, max_new_tokens=8, max_denoising_steps=3)
+    messages += [{"role": "assistant", "content": first.text or "?"}, {"role": "user", "content": "Now shorter."}]
+    second = llm.chat(messages, max_new_tokens=8, max_denoising_steps=3)
+    assert first.stats.reused_tokens == 0
+    assert 64 <= second.stats.reused_tokens < first.stats.prompt_tokens < second.stats.prompt_tokens
+    assert second.token_ids == dgemma.load("tiny").chat(messages, max_new_tokens=8, max_denoising_steps=3).token_ids
+
+
+def test_without_boundaries_whole_chunks_are_reused():
+    engine = make_engine(prefill_chunk=16)
+    document = made_up_ids(50)
+    list(engine.submit(make_request((*document, 11, 12))))
+    assert finish(engine.submit(make_request((*document, 13, 14)))).stats.reused_tokens == 48
+
+
+def test_the_same_prompt_again_needs_no_prefill_but_one_chunk_token_by_token():
+    engine = make_engine(prefill_chunk=16)
+    prompt = made_up_ids(40)
+    list(engine.submit(make_request(prompt)))
+    turns = engine.snapshot().turns
+    again = finish(engine.submit(make_request(prompt, seed=1, max_new_tokens=4)))
+    assert again.stats.reused_tokens == 40
+    assert engine.snapshot().turns - turns == again.stats.denoise_steps
+    assert finish(engine.submit(make_request(prompt, mode="autoregressive"))).stats.reused_tokens == 32
+
+
+def test_the_reference_path_neither_reuses_nor_leaves_anything():
+    engine = make_engine()
+    request = make_request(made_up_ids(40), reference=True)
+    list(engine.submit(request))
+    assert engine.snapshot().prefixes == 0
+    list(engine.submit(make_request(made_up_ids(40))))
+    assert finish(engine.submit(request)).stats.reused_tokens == 0
+    assert engine.snapshot().prefixes == 1
+
+
+@pytest.mark.parametrize("after", [1, 3, 6])
+def test_a_request_that_is_cut_off_leaves_what_it_encoded(after):
+    engine = make_engine(prefill_chunk=16)
+    prompt = made_up_ids(40)
+    stream = engine.submit(make_request(prompt, max_new_tokens=40))
+    for _ in range(after):
+        next(stream)
+    del stream
+    gc.collect()
+    request = make_request(prompt, seed=3)
+    stream = engine.submit(request)
+    said = list(stream)
+    assert content(said) == alone(request) and finish(said).stats.reused_tokens == 40
+
+
+def test_a_request_that_is_cut_off_while_its_prompt_is_encoded_leaves_the_chunks_that_are_done():
+    engine = make_engine(prefill_chunk=16)
+    prompt = made_up_ids(90)
+    cut = engine.submit(make_request(prompt))
+    other = engine.submit(make_request(max_new_tokens=2, max_denoising_steps=2))
+    list(other)
+    cut.close()
+    reused = finish(engine.submit(make_request(prompt))).stats.reused_tokens
+    assert 0 < reused < 90 and reused % 16 == 0
+
+
+def test_two_at_once_may_share_one_prefix():
+    engine = make_engine(prefill_chunk=16)
+    document = made_up_ids(64)
+    list(engine.submit(make_request((*document, 11, 12))))
+    requests = [make_request(document[:32] + made_up_ids(20, seed), seed=seed) for seed in (1, 2, 3)]
+    streams = [engine.submit(request) for request in requests]
+    said = [list(stream) for stream in streams]
+    for request, events in zip(requests, said, strict=True):
+        assert tokens(events) and content(events) == alone(request)
+        assert finish(events).stats.reused_tokens == 32
+
+
+def test_a_tight_budget_gives_the_prefix_away_instead_of_encoding_anew():
+    document = made_up_ids(160)
+    request = make_request(document, max_new_tokens=8, max_denoising_steps=3)
+    needed = make_engine().submit(request)._job.runner.num_bytes
+    engine = make_engine(prefill_chunk=16, kv_budget_mb=1.2 * needed / (1 << 20))
+    list(engine.submit(request))
+    assert engine.snapshot().prefixes == 1
+    branch = finish(
+        engine.submit(make_request(document[:80] + made_up_ids(80, 5), max_new_tokens=8, max_denoising_steps=3))
+    )
+    assert branch.stats.reused_tokens == 80 and engine.snapshot().prefixes == 1
