@@ -17,7 +17,8 @@ def test_the_wheel_alone_answers(tmp_path):
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()
     with zipfile.ZipFile(wheel) as archive:
-        assert {"dgemma/tiny/model.safetensors", "dgemma/tiny/CARD.md", "dgemma/py.typed"} <= set(archive.namelist())
+        data = {"tiny/model.safetensors", "tiny/CARD.md", "server/page/index.html", "server/page/page.js", "py.typed"}
+        assert {f"dgemma/{name}" for name in data} <= set(archive.namelist())
         archive.extractall(site)
     done = subprocess.run(
         [

@@ -9,19 +9,34 @@ events of either as they happen. Nothing here prints.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dgemma import chat as chat_format
 from dgemma.checkpoint import LoadedModel, open_model
 from dgemma.config import EngineConfig, ModelConfig
+from dgemma.decode import constrain
 from dgemma.decode.autoregressive import TokenSampler
+from dgemma.decode.constrain import TokenAutomaton
 from dgemma.engine.engine import Engine, resolve
-from dgemma.engine.request import Commit, Draft, Event, Finish, FinishReason, Mode, Request, Stats
+from dgemma.engine.events import Events
+from dgemma.engine.request import (
+    Commit,
+    Draft,
+    Event,
+    Finish,
+    FinishReason,
+    Infill,
+    Mode,
+    Request,
+    Revision,
+    Stats,
+)
 from dgemma.errors import ModelNotFoundError, PromptError, UsageError
 from dgemma.model import DiffusionGemma
-from dgemma.tokenizer import Tokenizer
+from dgemma.tokenizer import TURN_END, Tokenizer
 
 Messages = Sequence[Mapping[str, Any]]
 
@@ -127,28 +142,88 @@ class LLM:
         Options: max_new_tokens, seed (default 0), mode ("diffusion", "autoregressive", "auto"), canvas_length,
         max_denoising_steps, temperature (diffusion: scales the schedule, default 1; autoregressive: default 0,
         greedy), top_k, top_p (autoregressive only), reference (transformers' loop, draw for draw).
+        One of schema (JSON Schema), regex (matched as a whole) and choices (a list of texts) holds the answer to a form
+        for certain: whatever the weights, it has it and ends within max_new_tokens.
         Raises PromptError and UsageError.
         """
         return self._finish(self.engine.submit(self._request(self._prompt_ids(prompt, token_ids), **options)))
 
-    def chat(self, messages: Messages, *, schema: Mapping[str, Any] | None = None, **options: Any) -> Reply:
+    def chat(self, messages: Messages, *, schema: Mapping[str, Any] | bool | None = None, **options: Any) -> Reply:
         """Answers messages such as `[{"role": "user", "content": "..."}]`; options as in `generate`, and
-        `thinking=True`, `tools=[...]`."""
-        if schema is not None:
-            raise UsageError("schema is not available in this version; ask for JSON in words.")
-        return self._finish(self.engine.submit(self._request(**self._chat_ids(messages, options))))
+        `thinking=True`, `tools=[...]`, which do not go together with schema, regex or choices."""
+        return self._finish(
+            self.engine.submit(self._request(**self._chat_ids(messages, {"schema": schema, **options})))
+        )
 
     def stream(self, prompt: str | Messages, *, drafts: bool = False, **options: Any) -> Iterator[Event]:
         """Events as they happen: Commit and Finish, and with `drafts` a Draft after every denoise step.
 
         A string is continued as by `generate`, messages are answered as by `chat`.
         """
-        if isinstance(prompt, str):
-            request = self._request(self._prompt_ids(prompt, None), **options)
-        else:
-            request = self._request(**self._chat_ids(prompt, options))
-        events = self.engine.submit(request)
+        events = self.submit(prompt, **options)
         return events if drafts else (event for event in events if not isinstance(event, Draft))
+
+    def submit(
+        self, prompt: str | Messages | None = None, *, token_ids: Sequence[int] | None = None, **options: Any
+    ) -> Events:
+        """The engine's own iterator: every event, drafts included; its `close` ends the request within one step.
+
+        A string or `token_ids` are continued as by `generate`, messages are answered as by `chat`.
+        """
+        if prompt is None or isinstance(prompt, str):
+            return self.engine.submit(self._request(self._prompt_ids(prompt, token_ids), **options))
+        return self.engine.submit(self._request(**self._chat_ids(prompt, options)))
+
+    def infill(self, prefix: str, suffix: str, *, length: int | Sequence[int] | None = None, **options: Any) -> Reply:
+        """Writes what stands between `prefix` and `suffix`; the reply's text is the gap alone.
+
+        `length` is the gap in tokens, or the lengths to try; by default 1, 2, 4 .. up to `max_new_tokens` (default 32)
+        are tried and the filling that reads best from end to end is taken. Further options: seed,
+        max_denoising_steps, temperature. Raises PromptError and UsageError.
+        """
+        return self._finish(self.submit_infill(prefix, suffix, length=length, **options), in_place=True)
+
+    def edit(self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Any) -> Reply:
+        """Goes over `text` in place and rewrites the tokens that the model doubts; the reply's text is the whole text.
+
+        A token is rewritten when the model, reading the text around it, gives it a probability below `strength` (0:
+        nothing is touched, 1: everything may be); what is not rewritten comes back byte for byte. With an `instruction`
+        the text is read as the answer to it. The number of tokens stays. Further options: seed, canvas_length,
+        max_denoising_steps, temperature. Raises PromptError and UsageError.
+        """
+        events = self.submit_edit(text, instruction=instruction, strength=strength, **options)
+        return self._finish(events, in_place=True)
+
+    def submit_infill(
+        self, prefix: str, suffix: str, *, length: int | Sequence[int] | None = None, **options: Any
+    ) -> Events:
+        """The events of `infill`: drafts of one length after another, then the Commit of the best."""
+        tokenizer = self._needed_tokenizer()
+        most = options.pop("max_new_tokens", None)
+        if length is None:
+            most = 32 if most is None else most
+            lengths = tuple(2**power for power in range(most.bit_length()) if 2**power <= most)
+        else:
+            lengths = (length,) if isinstance(length, int) else tuple(length)
+            most = max(lengths, default=1) if most is None else most
+        request = self._request(self._prompt_ids(prefix, None), max_new_tokens=most, **options)
+        special = tuple(tokenizer.special_ids.values())
+        gap = Infill(suffix=tuple(tokenizer.encode(suffix)), gap_lengths=lengths, forbidden=special)
+        return self.engine.submit(replace(request, in_place=gap))
+
+    def submit_edit(
+        self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Any
+    ) -> Events:
+        """The events of `edit`: a Commit for each canvas of the text, as it was where nothing was doubted."""
+        tokenizer = self._needed_tokenizer()
+        ids = tuple(tokenizer.encode(text))
+        if instruction is None:
+            prompt = tuple(tokenizer.encode("", add_bos=True))
+        else:
+            prompt = self._chat_ids([{"role": "user", "content": f"{instruction}: {text}"}], {})["prompt"]
+        request = self._request(prompt, max_new_tokens=max(1, len(ids)), **options)
+        special = tuple(tokenizer.special_ids.values())
+        return self.engine.submit(replace(request, in_place=Revision(text=ids, strength=strength, forbidden=special)))
 
     def decode(self, token_ids: Sequence[int], *, skip_special: bool = True) -> str:
         """Ids as text; an empty string for a model without a tokenizer."""
@@ -169,6 +244,8 @@ class LLM:
 
     def _chat_ids(self, messages: Messages, options: dict[str, Any]) -> dict[str, Any]:
         tools, thinking = options.pop("tools", None), options.pop("thinking", False)
+        if (tools or thinking) and any(options.get(name) is not None for name in ("schema", "regex", "choices")):
+            raise UsageError("An answer held to schema, regex or choices has no room for thinking or tool calls.")
         ids = chat_format.render(
             messages, self._needed_tokenizer(), template=self.model.chat_template, tools=tools, thinking=thinking
         )
@@ -192,11 +269,17 @@ class LLM:
         top_k: int = 0,
         top_p: float = 1.0,
         reference: bool = False,
+        schema: Mapping[str, Any] | bool | None = None,
+        regex: str | None = None,
+        choices: Sequence[str] | None = None,
     ) -> Request:
         if mode != "autoregressive" and (top_k or top_p != 1.0):
             raise UsageError("top_k and top_p work with mode='autoregressive' only.")
         if reference and (mode != "diffusion" or canvas_length is not None or temperature not in (None, 1.0)):
             raise UsageError("reference=True takes no mode, canvas_length or temperature of its own.")
+        automaton = self._automaton(schema, regex, choices)
+        if reference and automaton is not None:
+            raise UsageError("reference=True takes no schema, regex or choices.")
         sampler = TokenSampler(temperature=temperature or 0.0, top_k=top_k, top_p=top_p)
         return Request(
             prompt=prompt,
@@ -208,9 +291,35 @@ class LLM:
             temperature=1.0 if temperature is None else temperature,
             token_sampler=sampler,
             reference=reference,
+            turn_boundary_ids=self._turn_ends(),
+            constraint=automaton,
         )
 
-    def _finish(self, events: Iterator[Event]) -> Reply:
+    def _automaton(
+        self, schema: Mapping[str, Any] | bool | None, regex: str | None, choices: Sequence[str] | None
+    ) -> TokenAutomaton | None:
+        if sum(given is not None for given in (schema, regex, choices)) > 1:
+            raise UsageError("Give one of schema, regex and choices.")
+        if schema is not None:
+            constraint = constrain.json_schema(schema)
+        elif regex is not None:
+            constraint = constrain.regex(regex)
+        elif choices is not None:
+            constraint = constrain.choice(choices)
+        else:
+            return None
+        return self._constraints.compile(constraint)
+
+    @cached_property
+    def _constraints(self) -> constrain.ConstraintCompiler:
+        ends = self.model.sampler.eos_token_ids or self.config.eos_token_ids
+        return constrain.ConstraintCompiler(self._needed_tokenizer(), vocab_size=self.config.vocab_size, end_ids=ends)
+
+    def _turn_ends(self) -> tuple[int, ...]:
+        tokenizer = self.tokenizer
+        return (tokenizer.special_id(TURN_END),) if tokenizer is not None and tokenizer.has_special(TURN_END) else ()
+
+    def _finish(self, events: Iterator[Event], in_place: bool = False) -> Reply:
         ids: list[int] = []
         entropies: list[float] = []
         for event in events:
@@ -218,7 +327,8 @@ class LLM:
                 ids += event.token_ids
                 entropies += event.entropies
             elif isinstance(event, Finish):
-                parts = self.parse(ids)
+                text = self.decode(ids, skip_special=False) if in_place else None
+                parts = chat_format.MessageParts(thinking="", text=text, tool_calls=()) if text else self.parse(ids)
                 reason: FinishReason = "tool_calls" if parts.tool_calls else event.reason
                 return Reply(
                     text=parts.text,

@@ -83,6 +83,40 @@ def chat(
 
 
 @app.command()
+def infill(
+    text: Annotated[str, typer.Argument(help="The text, with the gap marked: 'Once upon a ___ there was a king.'")],
+    mark: Annotated[str, typer.Option(help="What marks the gap.")] = "___",
+    length: Annotated[int | None, typer.Option(help="Tokens of the gap; by default several are tried.")] = None,
+    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", "-n", help="The longest gap to try.")] = 32,
+    only: Annotated[bool, typer.Option("--only", help="Print what fills the gap and nothing else.")] = False,
+    model: Model = "tiny",
+    seed: Seed = 0,
+    debug: Debug = False,
+) -> None:
+    """Fills the gap in a text; both sides are read, and stay as they are."""
+    from dgemma.cli.in_place import fill_gap
+
+    fill_gap(text, mark=mark, length=length, most=max_new_tokens, only=only, model=model, seed=seed)
+
+
+@app.command()
+def edit(
+    file: Annotated[Path, typer.Argument(help="A text file; - reads standard input.")],
+    instruction: Annotated[str | None, typer.Option(help="What to do, such as 'Fix the mistakes'.")] = None,
+    strength: Annotated[float, typer.Option(help="Rewrite tokens less probable than this, 0 to 1.")] = 0.5,
+    write: Annotated[bool, typer.Option("--write", "-w", help="Write the file instead of printing the text.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print a unified diff instead of the text.")] = False,
+    model: Model = "tiny",
+    seed: Seed = 0,
+    debug: Debug = False,
+) -> None:
+    """Goes over a file in place: doubted tokens are rewritten, everything else stays byte for byte."""
+    from dgemma.cli.in_place import edit_file
+
+    edit_file(file, instruction=instruction, strength=strength, write=write, diff=diff, model=model, seed=seed)
+
+
+@app.command()
 def show(
     model: Annotated[str, typer.Argument(help="tiny, a model folder, or a hub id owner/name.")] = "tiny",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of a table.")] = False,
@@ -103,6 +137,44 @@ def pull(
     from dgemma.cli.models import pull
 
     pull(model)
+
+
+@app.command()
+def serve(
+    model: Annotated[str, typer.Argument(help="tiny, a model folder, or a hub id owner/name.")] = "tiny",
+    host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's own need a key.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    api_key: Annotated[
+        str | None,
+        typer.Option(envvar="DGEMMA_API_KEY", help="Clients must send it. The variable keeps it off process lists."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Instead of the model's own name, for clients.")] = None,
+    max_concurrent: Annotated[int, typer.Option(min=1, help="Requests answered at the same time.")] = 8,
+    max_waiting: Annotated[int, typer.Option(min=0, help="Requests that may wait; further ones must come back.")] = 64,
+    max_context: Annotated[int | None, typer.Option(help="Tokens of prompt and reply; by default the model's.")] = None,
+    max_prompt_tokens: Annotated[int | None, typer.Option(help="Longer prompts are refused.")] = None,
+    max_body_mb: Annotated[float, typer.Option(help="Larger requests are refused.")] = 4.0,
+    kv_budget_mb: Annotated[float | None, typer.Option(help="All caches; by default a quarter of the memory.")] = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    debug: Debug = False,
+) -> None:
+    """Serves a model over HTTP, as OpenAI's and Anthropic's clients expect it; see docs/server.md."""
+    from dgemma.cli.serve import public_name, serve_and_announce
+    from dgemma.config import EngineConfig
+    from dgemma.server.config import ServerConfig
+
+    server = ServerConfig(
+        host=host, port=port, api_key=api_key, model_name=public_name(model) if name is None else name,
+        max_body_bytes=int(max_body_mb * (1 << 20)), max_prompt_tokens=max_prompt_tokens,
+    )  # fmt: skip
+    engine = EngineConfig(
+        device=device, dtype=dtype,  # pyright: ignore[reportArgumentType]
+        max_context=max_context, max_active=max_concurrent, max_waiting=max_waiting, kv_budget_mb=kv_budget_mb,
+    )  # fmt: skip
+    serve_and_announce(model, engine, server)
 
 
 @app.command(name="eval")

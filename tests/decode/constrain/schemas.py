@@ -22,13 +22,13 @@ PATTERNS = ("^[A-Z]{2}-[0-9]{1,3}$", "^(ab|c)+$", r"^\d{4}$", "x", r"^\S+@\S+$",
 
 
 def bounded(name: str, least: str, most: str) -> st.SearchStrategy[dict[str, Any]]:
-    """A type with neither, one or both of two bounds, which may lie on one another."""
+    """A type with neither, one or both of two bounds, with at least one number between them."""
     pairs = st.tuples(st.integers(-40, 40), st.integers(0, 60), st.booleans(), st.booleans())
     return pairs.map(
         lambda drawn: (
             {"type": name}
             | ({least: drawn[0]} if drawn[2] else {})
-            | ({most: drawn[0] + drawn[1] + 1} if drawn[3] else {})
+            | ({most: drawn[0] + drawn[1] + 2} if drawn[3] else {})
         )
     )
 

@@ -44,13 +44,7 @@ def answer(
 
 
 def check_schema(schema: Any, request: dict[str, Any], extra: int, llm: dgemma.LLM) -> None:
-    try:
-        automaton = COMPILER.compile(json_schema(schema))
-    except UsageError as error:
-        # Bounds drawn at random may leave nothing to write; no answer is the right answer then.
-        assert re.search("satisf", str(error)), error
-        assume(False)
-        return
+    automaton = COMPILER.compile(json_schema(schema))
     assume(shortest(automaton) < 150)
     value = json.loads(answer(llm, request, extra, automaton, schema=schema).text)
     jsonschema.validate(value, schema)

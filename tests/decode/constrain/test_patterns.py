@@ -64,7 +64,7 @@ def test_shorthands_never_write_what_python_would_not_match(pattern):
 def test_json_strings_are_written_as_json_writes_them(text):
     expressions = Expressions()
     term = expressions.repeat(characters.json_string(expressions, characters.EVERY))
-    control = any(ord(mark) < 0x20 and mark not in "\b\f\n\r\t" or 0x7F <= ord(mark) < 0xA0 for mark in text)
+    control = any((ord(mark) < 0x20 and mark not in "\b\f\n\r\t") or 0x7F <= ord(mark) < 0xA0 for mark in text)
     assert accepts(expressions, term, json.dumps(text, ensure_ascii=False)[1:-1]) == (not control)
 
 
@@ -75,7 +75,7 @@ def test_character_sets_are_written_in_utf_8_exactly(pairs, data):
     term = characters.plain(expressions, ranges)
     edges = [code for low, high in ranges for code in (low - 1, low, high, high + 1) if 0 <= code <= characters.LAST]
     code = data.draw(st.sampled_from(edges) if edges else st.integers(0, characters.LAST))
-    control = code < 0x20 and chr(code) not in "\t\n\r" or 0x7F <= code < 0xA0
+    control = (code < 0x20 and chr(code) not in "\t\n\r") or 0x7F <= code < 0xA0
     if not control and not 0xD800 <= code <= 0xDFFF:
         assert accepts(expressions, term, chr(code)) == any(low <= code <= high for low, high in ranges)
     assert characters.complement(characters.complement(ranges)) == ranges

@@ -1,0 +1,25 @@
+"""`dgemma serve`: loads a model, prints one line with the address, and answers until Ctrl-C."""
+
+from pathlib import Path
+
+from dgemma.api import EMBEDDED, LLM, find_model
+from dgemma.checkpoint import open_model
+from dgemma.config import EngineConfig
+from dgemma.engine.engine import resolve
+from dgemma.server.config import ServerConfig
+from dgemma.server.run import address, listen, serve
+
+
+def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig) -> None:
+    """Serves `model` at the address of `server`, which is taken first: a port that is in use is told at once."""
+    engine = resolve(engine)
+    listener = listen(server.host, server.port)
+    with listener:
+        llm = LLM(open_model(find_model(model), dtype=engine.dtype, device=engine.device), engine)
+        told = f"{server.model_name} at {address(listener)} (Ctrl-C stops)"
+        serve(llm, server, listener, ready=lambda: print(told, flush=True))
+
+
+def public_name(model: str) -> str:
+    """The name under which clients ask for a model: of a folder its last part, so that no path shows."""
+    return model if model in EMBEDDED or not Path(model).expanduser().is_dir() else Path(model).resolve().name

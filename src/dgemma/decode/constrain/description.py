@@ -1,0 +1,146 @@
+"""What an answer is held to, as users say it, and its automata, made once and kept.
+
+    constraint = json_schema({"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]})
+    automaton = ConstraintCompiler(tokenizer, vocab_size=1536, end_ids=(1,)).compile(constraint)
+    walk = Walk(automaton=automaton, remaining=256)     # what the decoding loops take
+
+Knows nothing of requests or networks.
+"""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from dgemma.decode.constrain import characters
+from dgemma.decode.constrain.byte_automaton import ByteAutomaton, TooLargeError, determine
+from dgemma.decode.constrain.expressions import NOTHING, Expressions
+from dgemma.decode.constrain.patterns import compile_pattern
+from dgemma.decode.constrain.token_automaton import TokenAutomaton, build
+from dgemma.decode.constrain.vocabulary import Trie, build_trie, token_bytes
+from dgemma.errors import UsageError
+from dgemma.tokenizer import Tokenizer
+
+MAX_STATES = 20_000
+MAX_UNROLLED_STATES = 1_000
+"""What is open or refers to itself is unrolled as deep as this many states allow; more would slow every step."""
+DEPTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)
+MAX_KEPT = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constraint:
+    """A checked description; equal ones share their automaton. Made by json_schema, regex and choice."""
+
+    kind: Literal["json_schema", "regex", "choice"]
+    source: str
+
+
+def json_schema(schema: Any) -> Constraint:
+    """A JSON value that validates, written as `{"name": "Anna", "tags": ["a", "b"]}`.
+
+    Properties come in their declared order and only those declared; an object or array that the schema leaves open, and
+    a schema that refers to itself, is nested to a bounded depth. Raises UsageError for what is no valid schema and for
+    a keyword that is not supported, with its place.
+    """
+    # The reference validator takes a while to import, and only this kind needs it.
+    from dgemma.decode.constrain.schema import SchemaCompiler
+    from dgemma.decode.constrain.schema_document import check
+
+    text = check(schema)
+    SchemaCompiler(Expressions(), json.loads(text)).compile(1)
+    return Constraint(kind="json_schema", source=text)
+
+
+def regex(pattern: str) -> Constraint:
+    """A text that matches the pattern as a whole, as `re.fullmatch` finds; see `patterns` for the dialect.
+
+    Raises UsageError for a pattern that is malformed or no regular expression.
+    """
+    if not isinstance(pattern, str):
+        raise UsageError(f"regex is a pattern in a string, not {type(pattern).__name__}.")
+    expressions = Expressions()
+    if compile_pattern(expressions, pattern, characters.plain, anywhere=False) == NOTHING:
+        raise UsageError(f"No text that can be written matches the pattern {pattern!r}.")
+    return Constraint(kind="regex", source=pattern)
+
+
+def choice(options: Sequence[str]) -> Constraint:
+    """Exactly one of the given texts. Raises UsageError for no options, empty ones or ones that are not text."""
+    if isinstance(options, str) or not isinstance(options, Sequence) or not options:
+        raise UsageError("choices is a list of at least one text.")
+    for option in options:
+        if not isinstance(option, str) or not option:
+            raise UsageError(f"Each of the choices is a text that is not empty, not {option!r}.")
+        try:
+            option.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"The choice {option!r} holds half of a surrogate pair; give whole characters.") from error
+    return Constraint(kind="choice", source=json.dumps(list(options)))
+
+
+class ConstraintCompiler:
+    """Automata for one tokenizer; the last MAX_KEPT are kept. May be used from several threads."""
+
+    def __init__(self, tokenizer: Tokenizer, *, vocab_size: int, end_ids: Sequence[int]) -> None:
+        if not end_ids:
+            raise UsageError("This model names no end token, so a constrained answer could not end.")
+        self._tokenizer, self._vocab_size, self._end_ids = tokenizer, vocab_size, tuple(end_ids)
+        self._kept: OrderedDict[Constraint, TokenAutomaton] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def compile(self, constraint: Constraint) -> TokenAutomaton:
+        """The automaton of a constraint. Raises UsageError when it is too large or nothing can satisfy it."""
+        with self._lock:
+            if constraint not in self._kept:
+                automaton = byte_automaton(constraint)
+                self._kept[constraint] = build(automaton, self._trie, self._vocab_size, self._end_ids)
+                while len(self._kept) > MAX_KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(constraint)
+            return self._kept[constraint]
+
+    @cached_property
+    def _trie(self) -> Trie:
+        written = token_bytes(self._tokenizer)
+        outside = set(self._end_ids) | {index for index in written if index >= self._vocab_size}
+        return build_trie({index: text for index, text in written.items() if index not in outside})
+
+
+def byte_automaton(constraint: Constraint) -> ByteAutomaton:
+    """The automaton of a constraint's texts. Raises UsageError when it is too large."""
+    expressions = Expressions()
+    if constraint.kind == "json_schema":
+        return _schema_automaton(constraint)
+    if constraint.kind == "regex":
+        term = compile_pattern(expressions, constraint.source, characters.plain, anywhere=False)
+    else:
+        term = expressions.choice(*(expressions.literal(text.encode()) for text in json.loads(constraint.source)))
+    return determine(expressions, term, MAX_STATES)
+
+
+def _schema_automaton(constraint: Constraint) -> ByteAutomaton:
+    from dgemma.decode.constrain.schema import SchemaCompiler
+
+    expressions = Expressions()
+    schema = SchemaCompiler(expressions, json.loads(constraint.source))
+    term = schema.compile(DEPTHS[0])
+    if not schema.unrolled:
+        return determine(expressions, term, MAX_STATES)
+    deepest: ByteAutomaton | None = None
+    for depth in DEPTHS:
+        # What is not finite at a small depth may be at a greater one, and then takes more states for a start.
+        limit = MAX_STATES if deepest is None else MAX_UNROLLED_STATES
+        try:
+            automaton = determine(expressions, schema.compile(depth), limit)
+        except TooLargeError:
+            if deepest is None:
+                raise
+            break
+        deepest = automaton if automaton.accepting_S.any() else deepest
+    if deepest is None:
+        raise UsageError("No JSON text of a bounded depth satisfies the schema; let its recursion end somewhere.")
+    return deepest

@@ -1,0 +1,173 @@
+"""Regular expressions over bytes as numbered terms, and their derivatives.
+
+Promises that equal terms have equal numbers and that impossible ones collapse to NOTHING as they are built, so that
+the derivatives of an expression are the states of its automaton (Brzozowski 1964; Owens, Reppy and Turon 2009).
+Knows nothing of tokens, patterns or JSON.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+Term = int
+"""The number of an expression within its `Expressions`."""
+
+NOTHING: Term = 0
+EMPTY: Term = 1
+
+UNBOUNDED = 1 << 30
+"""An upper bound of `repeat` that is none."""
+
+CharacterRanges = tuple[tuple[int, int], ...]
+"""Sorted, disjoint, inclusive ranges of code points."""
+
+
+class Expressions:
+    """A growing set of expressions. NOTHING matches no text, EMPTY the empty one."""
+
+    def __init__(self) -> None:
+        self._nodes: list[tuple[Any, ...]] = [("nothing",), ("empty",)]
+        self._terms: dict[tuple[Any, ...], Term] = {node: term for term, node in enumerate(self._nodes)}
+        self._nullable: list[bool] = [False, True]
+        self._cuts: dict[Term, frozenset[int]] = {}
+        self._derivatives: dict[tuple[Term, int], Term] = {}
+
+    def byte(self, ranges: Iterable[tuple[int, int]]) -> Term:
+        """One byte out of inclusive ranges."""
+        ranges = tuple(sorted(ranges))
+        return self._term(("byte", ranges), False) if ranges else NOTHING
+
+    def literal(self, text: bytes) -> Term:
+        """Exactly these bytes."""
+        return self.sequence(*(self.byte([(value, value)]) for value in text))
+
+    def sequence(self, *parts: Term) -> Term:
+        """One part after the other."""
+        if NOTHING in parts:
+            return NOTHING
+        result = EMPTY
+        for part in reversed(parts):
+            result = self._pair(part, result)
+        return result
+
+    def choice(self, *options: Term) -> Term:
+        """Any one of the options."""
+        return self._flat("choice", options, any)
+
+    def both(self, *conditions: Term) -> Term:
+        """What matches all the conditions."""
+        return NOTHING if NOTHING in conditions else self._flat("both", conditions, all)
+
+    def repeat(self, part: Term, least: int = 0, most: int = UNBOUNDED) -> Term:
+        """The part between `least` and `most` times."""
+        if most < least:
+            return NOTHING
+        if part == NOTHING:
+            return EMPTY if least == 0 else NOTHING
+        if most == 0 or part == EMPTY:
+            return EMPTY
+        if (least, most) == (1, 1):
+            return part
+        least = 0 if self._nullable[part] else least
+        return self._term(("repeat", part, least, most), least == 0)
+
+    def optional(self, part: Term) -> Term:
+        """The part or nothing at all."""
+        return self.choice(part, EMPTY)
+
+    def nullable(self, term: Term) -> bool:
+        """Whether the empty text matches."""
+        return self._nullable[term]
+
+    def possible(self, term: Term, max_terms: int = 10_000) -> bool:
+        """Whether any text matches; taken for granted when that is not decided after `max_terms` derivatives."""
+        seen, waiting = {term}, [term]
+        while waiting and len(seen) < max_terms:
+            here = waiting.pop()
+            if self._nullable[here]:
+                return True
+            following = {self.derivative(here, low) for low, _ in self.first_bytes(here)} - {NOTHING} - seen
+            seen |= following
+            waiting += following
+        return bool(waiting)
+
+    def first_bytes(self, term: Term) -> list[tuple[int, int]]:
+        """Inclusive ranges over 0..255; within one, every byte has the same derivative."""
+        cuts = sorted(self._cuts_of(term) | {0, 256})
+        return [(low, high - 1) for low, high in pairwise(cuts)]
+
+    def derivative(self, term: Term, value: int) -> Term:
+        """What may follow once the byte `value` is written."""
+        key = (term, value)
+        if key not in self._derivatives:
+            self._derivatives[key] = self._derive(term, value)
+        return self._derivatives[key]
+
+    def _derive(self, term: Term, value: int) -> Term:
+        kind, *parts = self._nodes[term]
+        if kind == "byte":
+            return EMPTY if any(low <= value <= high for low, high in parts[0]) else NOTHING
+        if kind == "pair":
+            head, tail = parts
+            first = self._pair(self.derivative(head, value), tail)
+            return self.choice(first, self.derivative(tail, value)) if self._nullable[head] else first
+        if kind == "choice":
+            return self.choice(*(self.derivative(part, value) for part in parts))
+        if kind == "both":
+            return self.both(*(self.derivative(part, value) for part in parts))
+        if kind == "repeat":
+            part, least, most = parts
+            left = most if most == UNBOUNDED else most - 1
+            return self._pair(self.derivative(part, value), self.repeat(part, max(0, least - 1), left))
+        return NOTHING
+
+    def _cuts_of(self, term: Term) -> frozenset[int]:
+        if term not in self._cuts:
+            kind, *parts = self._nodes[term]
+            if kind == "byte":
+                cuts = frozenset(cut for low, high in parts[0] for cut in (low, high + 1))
+            elif kind == "pair":
+                tail = self._cuts_of(parts[1]) if self._nullable[parts[0]] else frozenset()
+                cuts = self._cuts_of(parts[0]) | tail
+            elif kind == "repeat":
+                cuts = self._cuts_of(parts[0])
+            else:
+                cuts = frozenset().union(*(self._cuts_of(part) for part in parts))
+            self._cuts[term] = cuts
+        return self._cuts[term]
+
+    def _pair(self, head: Term, tail: Term) -> Term:
+        if NOTHING in (head, tail):
+            return NOTHING
+        if head == EMPTY or tail == EMPTY:
+            return tail if head == EMPTY else head
+        heads = []
+        while self._nodes[head][0] == "pair":
+            # Leaning right, the same text has the same term however it was put together.
+            heads.append(self._nodes[head][1])
+            head = self._nodes[head][2]
+        for part in (head, *reversed(heads)):
+            tail = self._term(("pair", part, tail), self._nullable[part] and self._nullable[tail])
+        return tail
+
+    def _flat(self, kind: str, terms: Iterable[Term], decide: Any) -> Term:
+        flat: set[Term] = set()
+        for term in terms:
+            inner, *parts = self._nodes[term]
+            flat.update(parts if inner == kind else [term])
+        if kind == "choice":
+            flat.discard(NOTHING)
+        if not flat:
+            return NOTHING
+        if len(flat) == 1:
+            return flat.pop()
+        ordered = sorted(flat)
+        return self._term((kind, *ordered), decide(self._nullable[term] for term in ordered))
+
+    def _term(self, node: tuple[Any, ...], nullable: bool) -> Term:
+        term = self._terms.get(node)
+        if term is None:
+            term = self._terms[node] = len(self._nodes)
+            self._nodes.append(node)
+            self._nullable.append(nullable)
+        return term

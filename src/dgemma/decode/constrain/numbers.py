@@ -1,0 +1,179 @@
+"""JSON numbers within bounds, as expressions over their digits.
+
+Numbers are written without exponent, leading zeros or "-0"; integers have at most 15 digits, which every JSON reader
+keeps exactly, and at most 6 digits follow a decimal point. Knows nothing of schemas.
+"""
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+
+from dgemma.decode.constrain.expressions import EMPTY, NOTHING, Expressions, Term
+
+MAX_INTEGER_DIGITS = 15
+MAX_FRACTION_DIGITS = 6
+MAX_STRICT_DIGITS = 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """One end of a range; a `strict` one does not belong to it."""
+
+    value: Decimal
+    strict: bool = False
+
+    def mirrored(self) -> "Bound":
+        return Bound(value=-self.value, strict=self.strict)
+
+
+def number(expressions: Expressions, lower: Bound | None, upper: Bound | None, *, integer: bool) -> Term:
+    """The numbers between the bounds (None: no bound); NOTHING when there are none that can be written."""
+    digits = _Digits(expressions, integer)
+    zero = Bound(value=Decimal(0))
+    positive = digits.magnitude(lower if lower and lower.value >= 0 else zero, upper)
+    # A minus sign stands before a magnitude above zero, so that there is no "-0".
+    above_zero = Bound(value=Decimal(0), strict=True)
+    least = upper.mirrored() if upper and upper.value < 0 else above_zero
+    negative = digits.magnitude(least, lower.mirrored() if lower else None)
+    return expressions.choice(positive, expressions.sequence(expressions.literal(b"-"), negative))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Decimal:
+    """The written digits of a non-negative bound."""
+
+    whole: str
+    fraction: str
+
+
+class _Digits:
+    """Magnitudes as digits before and behind the decimal point."""
+
+    def __init__(self, expressions: Expressions, integer: bool) -> None:
+        self._expressions = expressions
+        self._fraction_digits = 0 if integer else MAX_FRACTION_DIGITS
+
+    def magnitude(self, lower: Bound, upper: Bound | None) -> Term:
+        """The non-negative numbers from `lower` to `upper`."""
+        if upper is not None and upper.value < 0:
+            return NOTHING
+        conditions = [self._compared(lower, more=True)]
+        if upper is not None:
+            conditions.append(self._compared(upper, more=False))
+        return self._expressions.both(*conditions)
+
+    def _compared(self, bound: Bound, *, more: bool) -> Term:
+        """The numbers above (`more`) or below the bound, the bound itself unless it is strict."""
+        digits = _written(bound.value)
+        # Many digits may round onto a strict bound when they are read as a float.
+        strict_whole = bound.strict and bool(self._fraction_digits) and len(digits.whole) > MAX_STRICT_DIGITS
+        count = len(digits.whole)
+        other_length = (
+            self._whole(count + 1, MAX_INTEGER_DIGITS) if more else self._whole(1, min(count - 1, MAX_INTEGER_DIGITS))
+        )
+        any_fraction = self._any_fraction()
+        return self._expressions.choice(
+            self._expressions.sequence(other_length, any_fraction),
+            *(self._expressions.sequence(whole, any_fraction) for whole in self._different(digits.whole, more)),
+            NOTHING if strict_whole else self._same_whole(digits, bound.strict, more),
+        )
+
+    def _different(self, whole: str, more: bool) -> list[Term]:
+        """Whole parts of the same length that are larger or smaller."""
+        if len(whole) > MAX_INTEGER_DIGITS:
+            return []
+        options = []
+        for index, digit in enumerate(whole):
+            low, high = (int(digit) + 1, 9) if more else (0, int(digit) - 1)
+            if index == 0 and len(whole) > 1:
+                low = max(low, 1)
+            if low <= high:
+                rest = self._any_digits(len(whole) - index - 1, len(whole) - index - 1)
+                options.append(self._expressions.sequence(self._text(whole[:index]), self._digit(low, high), rest))
+        return options
+
+    def _same_whole(self, digits: _Decimal, strict: bool, more: bool) -> Term:
+        if len(digits.whole) > MAX_INTEGER_DIGITS:
+            return NOTHING
+        fraction = (
+            self._fraction_above(digits.fraction, strict) if more else self._fraction_below(digits.fraction, strict)
+        )
+        return self._expressions.sequence(self._text(digits.whole), fraction)
+
+    def _fraction_above(self, fraction: str, strict: bool) -> Term:
+        """Fractions, the point included, that are at least `fraction`; EMPTY stands for .0."""
+        point, options = self._text("."), []
+        for index, digit in enumerate(fraction[: self._fraction_digits]):
+            if digit != "9":
+                options.append(self._continued(fraction[:index], int(digit) + 1, 9))
+        if len(fraction) <= self._fraction_digits:
+            left = self._fraction_digits - len(fraction)
+            if strict:
+                zeros = (fraction + "0" * count for count in range(left))
+                options += [self._continued(prefix, 1, 9) for prefix in zeros]
+            elif fraction:
+                options.append(self._expressions.sequence(self._text(fraction), self._any_digits(0, left)))
+            else:
+                return self._any_fraction()
+        return self._expressions.sequence(point, self._expressions.choice(*options))
+
+    def _fraction_below(self, fraction: str, strict: bool) -> Term:
+        """Fractions, the point included, that are at most `fraction`; EMPTY stands for .0."""
+        if strict and not fraction:
+            return NOTHING
+        if not self._fraction_digits:
+            return EMPTY
+        point, options = self._text("."), []
+        held = fraction[: self._fraction_digits]
+        for index, digit in enumerate(held):
+            if digit != "0":
+                options.append(self._continued(held[:index], 0, int(digit) - 1))
+            if index:
+                # What breaks off earlier is smaller: a bound's own digits do not end in zero.
+                options.append(self._text(held[:index]))
+        if not (strict and len(fraction) <= self._fraction_digits):
+            zeros = self._expressions.repeat(self._digit(0, 0), 0 if held else 1, self._fraction_digits - len(held))
+            options.append(self._expressions.sequence(self._text(held), zeros))
+        return self._expressions.optional(self._expressions.sequence(point, self._expressions.choice(*options)))
+
+    def _continued(self, prefix: str, low: int, high: int) -> Term:
+        rest = self._any_digits(0, self._fraction_digits - len(prefix) - 1)
+        return self._expressions.sequence(self._text(prefix), self._digit(low, high), rest)
+
+    def _any_fraction(self) -> Term:
+        if not self._fraction_digits:
+            return EMPTY
+        digits = self._any_digits(1, self._fraction_digits)
+        return self._expressions.optional(self._expressions.sequence(self._text("."), digits))
+
+    def _whole(self, least: int, most: int) -> Term:
+        """Whole parts of `least` to `most` digits, without leading zeros."""
+        if most < least:
+            return NOTHING
+        first = self._expressions.sequence(self._digit(1, 9), self._any_digits(least - 1, most - 1))
+        return self._expressions.choice(first, self._digit(0, 0)) if least == 1 else first
+
+    def _any_digits(self, least: int, most: int) -> Term:
+        return self._expressions.repeat(self._digit(0, 9), least, most)
+
+    def _digit(self, low: int, high: int) -> Term:
+        return self._expressions.byte([(0x30 + low, 0x30 + high)])
+
+    def _text(self, text: str) -> Term:
+        return self._expressions.literal(text.encode())
+
+
+def multiples(expressions: Expressions, step: int, lower: Bound, upper: Bound, limit: int) -> Term | None:
+    """The multiples of `step` between the bounds, written out; None when there are more than `limit`."""
+    low, high = math.ceil(lower.value / step), math.floor(upper.value / step)
+    low += lower.strict and low * step == lower.value
+    high -= upper.strict and high * step == upper.value
+    if high - low >= limit:
+        return None
+    values = (factor * step for factor in range(low, high + 1))
+    return expressions.choice(*(expressions.literal(str(value).encode()) for value in values))
+
+
+def _written(value: Decimal) -> _Decimal:
+    whole, _, fraction = format(value, "f").partition(".")
+    return _Decimal(whole=whole.lstrip("0") or "0", fraction=fraction.rstrip("0"))

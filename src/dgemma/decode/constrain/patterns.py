@@ -1,0 +1,234 @@
+r"""Patterns as users write them -> expressions: the regular part of the dialect that JSON Schema and Python share.
+
+Alternatives, groups, classes, `.`, `* + ? {m,n}`, and `^ $` at the ends. Whatever the written text is, Python's `re`
+accepts it under the same pattern: `\d`, `\w` and `\s` write ASCII, `\D`, `\W` and `\S` nothing that Unicode counts in.
+Look-around, back-references, `\b`, `\p` and flags are no regular constructs or not shared, and are refused by name.
+"""
+
+from dataclasses import dataclass
+
+from dgemma.decode.constrain import characters
+from dgemma.decode.constrain.characters import Alphabet, complement, union
+from dgemma.decode.constrain.expressions import UNBOUNDED, CharacterRanges, Expressions, Term
+from dgemma.errors import UsageError
+
+MAX_REPEAT = 10_000
+MAX_DEPTH = 100
+CONTROL_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
+REFUSED_ESCAPES = {"b": "a word boundary", "B": "a word boundary", "p": "a Unicode property", "P": "a Unicode property"}
+
+
+def compile_pattern(expressions: Expressions, pattern: str, alphabet: Alphabet, *, anywhere: bool) -> Term:
+    """The texts that match the pattern: in whole, or with `anywhere` those that contain a match, as `re.search` finds.
+
+    Raises UsageError for what is malformed or no regular expression, with the place.
+    """
+    reader = _Reader(expressions, pattern, alphabet, anywhere)
+    term = reader.alternatives(0)
+    if reader.at < len(pattern):
+        raise reader.error("there is an unmatched )")
+    return term
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Class:
+    """A set of characters: those surely in it, and those that Unicode or Python may count in."""
+
+    inner: CharacterRanges
+    outer: CharacterRanges
+
+    def inverted(self) -> "_Class":
+        return _Class(inner=complement(self.outer), outer=complement(self.inner))
+
+
+def _exactly(ranges: CharacterRanges) -> _Class:
+    return _Class(inner=ranges, outer=ranges)
+
+
+def _one(character: str) -> CharacterRanges:
+    return ((ord(character), ord(character)),)
+
+
+def _word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+class _Reader:
+    """Recursive descent over the pattern; `at` is the next character."""
+
+    def __init__(self, expressions: Expressions, pattern: str, alphabet: Alphabet, anywhere: bool) -> None:
+        self._expressions, self._pattern, self._alphabet, self._anywhere = expressions, pattern, alphabet, anywhere
+        self.at = 0
+
+    def error(self, problem: str) -> UsageError:
+        return UsageError(f"The pattern {self._pattern!r} cannot be used: {problem} at character {self.at + 1}.")
+
+    def alternatives(self, depth: int) -> Term:
+        if depth > MAX_DEPTH:
+            raise self.error(f"groups are nested deeper than {MAX_DEPTH}")
+        options = [self._alternative(depth)]
+        while self._take("|"):
+            options.append(self._alternative(depth))
+        return self._expressions.choice(*options)
+
+    def _alternative(self, depth: int) -> Term:
+        begins = depth == 0 and (self._take("^") or self._take("\\A"))
+        ends = False
+        parts: list[Term] = []
+        while self.at < len(self._pattern) and self._peek() not in "|)":
+            if depth == 0 and (self._take("$") or self._take("\\Z")):
+                ends = True
+                if self.at < len(self._pattern) and self._peek() != "|":
+                    raise self.error("$ is taken at the end only, and something follows it")
+                break
+            parts.append(self._quantified(depth))
+        if self._anywhere and depth == 0:
+            rest = self._expressions.repeat(self._write(characters.EVERY))
+            parts = ([] if begins else [rest]) + parts + ([] if ends else [rest])
+        return self._expressions.sequence(*parts)
+
+    def _quantified(self, depth: int) -> Term:
+        term = self._atom(depth)
+        bounds = self._quantifier()
+        if bounds is None:
+            return term
+        self._take("?")  # lazy or greedy, the texts are the same
+        if self.at < len(self._pattern) and (self._peek() in "*+?" or self._bounds() is not None):
+            raise self.error("a quantifier follows a quantifier")
+        least, most = bounds
+        if least > most:
+            raise self.error(f"{{{least},{most}}} repeats at least more often than at most")
+        if max(least, 0 if most == UNBOUNDED else most) > MAX_REPEAT:
+            raise self.error(f"something repeats more than {MAX_REPEAT} times")
+        return self._expressions.repeat(term, least, most)
+
+    def _quantifier(self) -> tuple[int, int] | None:
+        for mark, bounds in (("*", (0, UNBOUNDED)), ("+", (1, UNBOUNDED)), ("?", (0, 1))):
+            if self._take(mark):
+                return bounds
+        found = self._bounds()
+        if found is None:
+            return None
+        self.at = found[2]
+        return found[:2]
+
+    def _bounds(self) -> tuple[int, int, int] | None:
+        """`{m}`, `{m,}`, `{,n}` or `{m,n}` at the current place -> m, n and where it ends; None for a plain brace."""
+        if not self._pattern.startswith("{", self.at):
+            return None
+        end = self._pattern.find("}", self.at)
+        body = self._pattern[self.at + 1 : end] if end > 0 else ""
+        least, comma, most = body.partition(",")
+        digits = least + most
+        if not digits or not digits.isascii() or not digits.isdigit() or len(digits) > 12:
+            return None
+        upper = (int(most) if most else UNBOUNDED) if comma else int(least)
+        return int(least or 0), upper, end + 1
+
+    def _atom(self, depth: int) -> Term:
+        if self._take("("):
+            return self._group(depth)
+        if self._take("["):
+            return self._write(self._class().inner)
+        if self._take("."):
+            return self._write(complement(_one("\n")))
+        if self._peek() in "*+?" or self._bounds() is not None:
+            raise self.error("there is nothing to repeat")
+        if self._peek() in "^$":
+            raise self.error(f"{self._peek()} is taken at the ends of the whole pattern only")
+        if self._take("\\"):
+            return self._write(self._escape().inner)
+        return self._write(_one(self._next()))
+
+    def _group(self, depth: int) -> Term:
+        if self._take("?"):
+            if self._take("P<") or (self._take("<") and self._peek() not in "=!"):
+                end = self._pattern.find(">", self.at)
+                if end < 0:
+                    raise self.error("a group's name is not closed")
+                self.at = end + 1
+            elif not self._take(":"):
+                raise self.error("look-around, flags and conditions are not supported")
+        term = self.alternatives(depth + 1)
+        if not self._take(")"):
+            raise self.error("a group is not closed")
+        return term
+
+    def _class(self) -> _Class:
+        inverted = self._take("^")
+        members: list[_Class] = []
+        while not self._take("]"):
+            if self.at >= len(self._pattern):
+                raise self.error("a class is not closed")
+            members.append(self._member())
+        if not members:
+            raise self.error("a class is empty; escape a ] that is meant as itself")
+        found = _Class(inner=union(*(m.inner for m in members)), outer=union(*(m.outer for m in members)))
+        return found.inverted() if inverted else found
+
+    def _member(self) -> _Class:
+        first = self._escape(in_class=True) if self._take("\\") else _exactly(_one(self._next()))
+        follows = self._pattern[self.at + 1 : self.at + 2]
+        if self._peek() != "-" or follows in ("]", ""):
+            return first
+        self._take("-")
+        last = self._escape(in_class=True) if self._take("\\") else _exactly(_one(self._next()))
+        (low, low_end), (high, high_end) = (item.inner[0] if item.inner else (0, -1) for item in (first, last))
+        if low != low_end or high != high_end or len(first.inner) + len(last.inner) > 2 or high < low:
+            raise self.error("a range needs one character on each side, the lower one first")
+        return _exactly(((low, high),))
+
+    def _escape(self, *, in_class: bool = False) -> _Class:
+        if self.at >= len(self._pattern):
+            raise self.error("there is a single \\")
+        mark = self._next()
+        if mark in "dws":
+            return _shorthand(mark)
+        if mark in "DWS":
+            return _shorthand(mark.lower()).inverted()
+        if mark in CONTROL_ESCAPES:
+            return _exactly(_one(CONTROL_ESCAPES[mark]))
+        if mark in "xu":
+            return _exactly(_one(self._hexadecimal({"x": 2, "u": 4}[mark])))
+        if in_class and mark == "b":
+            return _exactly(_one("\b"))
+        if mark in REFUSED_ESCAPES:
+            raise self.error(f"\\{mark}, {REFUSED_ESCAPES[mark]}, is not supported")
+        if mark.isascii() and mark.isalnum():
+            problem = "a back-reference is no regular expression" if mark.isdigit() else f"\\{mark} has no meaning"
+            raise self.error(problem)
+        return _exactly(_one(mark))
+
+    def _hexadecimal(self, count: int) -> str:
+        digits = self._pattern[self.at : self.at + count]
+        if len(digits) < count or not all(digit in "0123456789abcdefABCDEF" for digit in digits):
+            raise self.error(f"{count} hexadecimal digits are missing")
+        self.at += count
+        return chr(int(digits, 16))
+
+    def _write(self, ranges: CharacterRanges) -> Term:
+        return self._alphabet(self._expressions, ranges) if ranges else self._expressions.byte([])
+
+    def _peek(self) -> str:
+        return self._pattern[self.at : self.at + 1]
+
+    def _next(self) -> str:
+        if self.at >= len(self._pattern):
+            raise self.error("the pattern breaks off")
+        self.at += 1
+        return self._pattern[self.at - 1]
+
+    def _take(self, expected: str) -> bool:
+        if not self._pattern.startswith(expected, self.at):
+            return False
+        self.at += len(expected)
+        return True
+
+
+def _shorthand(mark: str) -> _Class:
+    if mark == "d":
+        return _Class(inner=((0x30, 0x39),), outer=characters.characters_where(str.isdecimal))
+    if mark == "s":
+        return _Class(inner=((0x09, 0x0D), (0x20, 0x20)), outer=characters.characters_where(str.isspace))
+    word = union(((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)))
+    return _Class(inner=word, outer=characters.characters_where(_word))

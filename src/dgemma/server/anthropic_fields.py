@@ -1,0 +1,237 @@
+"""The body of POST /v1/messages: Anthropic's content blocks -> messages that `chat.render` takes.
+
+Knows nothing of streams.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
+
+from dgemma.server.fields import (
+    MAX_INTEGER,
+    Bookkeeping,
+    DecodingFields,
+    JsonObject,
+    ModelName,
+    Stops,
+    Strict,
+    Text,
+    TextType,
+    ToolName,
+    joined,
+    no_room,
+    only,
+    parts,
+    unsupported,
+)
+from dgemma.server.generation import Job
+from dgemma.server.openai_fields import NOT_GUARANTEED
+
+
+class TextBlock(Strict):
+    """A piece of text. Caching is this server's own business, so `cache_control` changes nothing."""
+
+    type: Annotated[Literal["text"], TextType]
+    text: Text
+    cache_control: Bookkeeping = None
+    citations: Annotated[None, only([])] = None
+
+
+Texts = Annotated[list[TextBlock], BeforeValidator(parts)]
+
+
+class ThinkingBlock(Strict):
+    """An earlier thought; what this server gives out has no signature to check."""
+
+    type: Literal["thinking"]
+    thinking: Text
+    signature: Bookkeeping = None
+
+
+class ToolUseBlock(Strict):
+    """A call that the model made earlier."""
+
+    type: Literal["tool_use"]
+    id: Text
+    name: ToolName
+    input: JsonObject
+    cache_control: Bookkeeping = None
+    caller: Annotated[None, only({"type": "direct"})] = None
+
+
+class ToolResultBlock(Strict):
+    """The result of a call."""
+
+    type: Literal["tool_result"]
+    tool_use_id: Text
+    content: Texts | None = None
+    is_error: bool | None = None
+    cache_control: Bookkeeping = None
+
+
+def _block_type(value: Any) -> str | None:
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    return kind if isinstance(kind, str) else None
+
+
+Block = Annotated[
+    Annotated[TextBlock, Tag("text")]
+    | Annotated[ThinkingBlock, Tag("thinking")]
+    | Annotated[ToolUseBlock, Tag("tool_use")]
+    | Annotated[ToolResultBlock, Tag("tool_result")],
+    Discriminator(
+        _block_type,
+        custom_error_type="unsupported",
+        custom_error_message="is of a type that this server does not take; "
+        "it takes text, thinking, tool_use and tool_result",
+    ),
+]
+
+
+class Message(Strict):
+    """A message of the conversation."""
+
+    role: Literal["user", "assistant"]
+    content: Annotated[list[Block], BeforeValidator(parts), Field(min_length=1)]
+
+    @field_validator("content")
+    @classmethod
+    def _of_the_role(cls, blocks: list[Any], info: ValidationInfo) -> list[Any]:
+        wrong = (ToolResultBlock,) if info.data.get("role") == "assistant" else (ThinkingBlock, ToolUseBlock)
+        for block in blocks:
+            if isinstance(block, wrong):
+                raise unsupported(f"holds a block of type '{block.type}', which the other role sends")
+        return blocks
+
+    def rendered(self) -> list[dict[str, Any]]:
+        """The message as `chat.render` takes it; results of calls become messages of their own, before the text."""
+        text = "\n".join(block.text for block in self.content if isinstance(block, TextBlock))
+        if self.role == "assistant":
+            return [self._reply(text)]
+        results = [_result(block) for block in self.content if isinstance(block, ToolResultBlock)]
+        return [*results, {"role": "user", "content": text}] if text or not results else results
+
+    def _reply(self, text: str) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if thoughts := [block.thinking for block in self.content if isinstance(block, ThinkingBlock)]:
+            message["reasoning_content"] = "\n\n".join(thoughts)
+        if calls := [block for block in self.content if isinstance(block, ToolUseBlock)]:
+            message["tool_calls"] = [
+                {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.input}}
+                for call in calls
+            ]
+        return message
+
+
+def _result(block: ToolResultBlock) -> dict[str, Any]:
+    text = joined(block.content)
+    return {"role": "tool", "tool_call_id": block.tool_use_id, "content": f"Error: {text}" if block.is_error else text}
+
+
+class ToolFields(Strict):
+    """A tool that the model may call."""
+
+    type: Literal["custom"] | None = None
+    name: ToolName
+    description: Text | None = None
+    input_schema: JsonObject
+    strict: Annotated[None, only(False, why=NOT_GUARANTEED)] = None
+    cache_control: Bookkeeping = None
+
+    def rendered(self) -> dict[str, Any]:
+        """The declaration as `chat.render` takes it."""
+        function = {"name": self.name, "description": self.description or "", "parameters": self.input_schema}
+        return {"type": "function", "function": function}
+
+
+class ToolChoice(Strict):
+    """Whether tools may be called."""
+
+    type: Literal["auto", "none"]
+    disable_parallel_tool_use: bool | None = None
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _possible(cls, value: Any) -> Any:
+        if value in ("any", "tool"):
+            raise unsupported("is 'auto' or 'none' here: whether a tool is called cannot be guaranteed in this version")
+        return value
+
+
+class Thinking(Strict):
+    """Whether the model shall think."""
+
+    type: Literal["adaptive", "disabled"]
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _without_budget(cls, value: Any) -> Any:
+        if value == "enabled":
+            raise unsupported("is 'adaptive' or 'disabled' here: a budget of thinking tokens cannot be enforced")
+        return value
+
+
+class SchemaFormat(Strict):
+    """JSON of a given schema."""
+
+    type: Literal["json_schema"]
+    schema_: Annotated[JsonObject, Field(alias="schema")]
+
+
+class OutputConfig(Strict):
+    """The form of the reply's text."""
+
+    format: SchemaFormat | None = None
+    effort: Annotated[None, only(why="is not supported: the model knows no degrees; leave it out")] = None
+
+
+class MessagesFields(DecodingFields):
+    """The body of a request."""
+
+    model: ModelName
+    messages: Annotated[list[Message], Field(min_length=1)]
+    max_tokens: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
+    system: Texts | None = None
+    stop_sequences: Stops
+    stream: bool | None = None
+    thinking: Thinking | None = None
+    tools: list[ToolFields] | None = None
+    tool_choice: ToolChoice | None = None
+    metadata: Bookkeeping = None
+    cache_control: Bookkeeping = None
+    service_tier: Annotated[None, only("auto", "standard_only")] = None
+    output_config: OutputConfig | None = None
+    container: Annotated[None, only()] = None
+
+    @field_validator("messages")
+    @classmethod
+    def _answerable(cls, messages: list[Message]) -> list[Message]:
+        if messages[-1].role != "user":
+            raise unsupported("ends with a message of the assistant; a reply cannot be begun for it, end with the user")
+        return messages
+
+    @field_validator("output_config")
+    @classmethod
+    def _room(cls, value: OutputConfig | None, info: ValidationInfo) -> OutputConfig | None:
+        thinking, choice = info.data.get("thinking"), info.data.get("tool_choice")
+        tools = (choice is None or choice.type == "auto") and info.data.get("tools")
+        others = {"tools": tools, "stop_sequences": info.data.get("stop_sequences")}
+        no_room(value and value.format, {**others, "thinking": thinking is not None and thinking.type == "adaptive"})
+        return value
+
+    def job(self) -> Job:
+        """What is to be generated."""
+        form = self.output_config.format.schema_ if self.output_config and self.output_config.format else None
+        system = [{"role": "system", "content": joined(self.system)}] if self.system else []
+        choice = self.tool_choice or ToolChoice(type="auto")
+        return Job(
+            prompts=([*system, *(message for given in self.messages for message in given.rendered())],),
+            tools=[tool.rendered() for tool in self.tools or ()] if choice.type == "auto" else [],
+            thinking=self.thinking is not None and self.thinking.type == "adaptive",
+            seed=self.seed_or_new(),
+            max_new_tokens=self.max_tokens,
+            options={**self.decoding(), "schema": form},
+            stops=tuple(self.stop_sequences),
+            single_call=bool(choice.disable_parallel_tool_use),
+        )

@@ -1,0 +1,144 @@
+"""POST /v1/messages, as Anthropic's clients use it."""
+
+import json
+import secrets
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from dgemma.chat import ToolCall
+from dgemma.server.anthropic_fields import MessagesFields
+from dgemma.server.endpoint import answer
+from dgemma.server.errors import ApiError, anthropic_error
+from dgemma.server.generation import Ended, Grown, Piece, Service, Started
+from dgemma.server.replies import Growth
+from dgemma.server.sse import frame
+from dgemma.server.usage import Usage
+
+
+def router(service: Service) -> APIRouter:
+    """The endpoint, for an app to include."""
+    routes = APIRouter()
+
+    @routes.post("/v1/messages")
+    async def messages(request: Request, fields: MessagesFields) -> Response:
+        writer = _MessageWriter(service)
+        return await answer(service, request, fields.model, fields.job(), stream=bool(fields.stream), writer=writer)
+
+    return routes
+
+
+class _MessageWriter:
+    """Pieces of a job -> one message, or the events of one."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._id = f"msg_{secrets.token_hex(12)}"
+        self._block = -1
+        self._kind: str | None = None
+
+    def body(self, started: Started, ends: Sequence[Ended]) -> JSONResponse:
+        """The whole message."""
+        (end,) = ends
+        parts = end.parts
+        content: list[dict[str, Any]] = []
+        if parts.thinking:
+            content.append({"type": "thinking", "thinking": parts.thinking, "signature": ""})
+        if parts.text or not parts.tool_calls:
+            content.append({"type": "text", "text": parts.text})
+        content += [{**_call(call), "input": dict(call.arguments)} for call in parts.tool_calls]
+        return JSONResponse({**self._message(started, end.usage), "content": content, **_stop(end)})
+
+    async def frames(self, started: Started, pieces: AsyncGenerator[Piece]) -> AsyncGenerator[bytes]:
+        """The message as events."""
+        yield _frame("message_start", {"message": self._message(started, None)})
+        async for piece in pieces:
+            if isinstance(piece, Grown):
+                for event in self._grow(piece.growth):
+                    yield event
+            elif isinstance(piece, Ended):
+                for event in self._finish(piece):
+                    yield event
+
+    def failure(self, error: ApiError) -> bytes:
+        """The event that tells of an error after the stream began."""
+        return frame(anthropic_error(error), "error")
+
+    def _grow(self, growth: Growth) -> Iterator[bytes]:
+        """The events of more thinking, more text, or both."""
+        for kind, more in (("thinking", growth.thinking), ("text", growth.text)):
+            if not more:
+                continue
+            if self._kind != kind:
+                yield from self._close()
+                empty = {"thinking": "", "signature": ""} if kind == "thinking" else {"text": ""}
+                yield from self._open(kind, {"type": kind, **empty})
+            yield self._delta({"type": f"{kind}_delta", kind: more})
+
+    def _finish(self, end: Ended) -> Iterator[bytes]:
+        """The events of tool calls and of the end."""
+        if self._block < 0 and not end.parts.tool_calls:
+            yield from self._open("text", {"type": "text", "text": ""})
+        yield from self._close()
+        for call in end.parts.tool_calls:
+            yield from self._open("tool_use", {**_call(call), "input": {}})
+            arguments = json.dumps(dict(call.arguments), ensure_ascii=False)
+            yield self._delta({"type": "input_json_delta", "partial_json": arguments})
+            yield from self._close()
+        yield _frame("message_delta", {"delta": _stop(end), "usage": _usage_body(end.usage)})
+        yield _frame("message_stop", {})
+
+    def _open(self, kind: str, block: Mapping[str, Any]) -> Iterator[bytes]:
+        self._block, self._kind = self._block + 1, kind
+        yield _frame("content_block_start", {"index": self._block, "content_block": block})
+
+    def _delta(self, delta: Mapping[str, Any]) -> bytes:
+        return _frame("content_block_delta", {"index": self._block, "delta": delta})
+
+    def _close(self) -> Iterator[bytes]:
+        if self._kind is not None:
+            self._kind = None
+            yield _frame("content_block_stop", {"index": self._block})
+
+    def _message(self, started: Started, usage: Usage | None) -> dict[str, Any]:
+        known = {"input_tokens": started.prompt_tokens, "output_tokens": 0} if usage is None else _usage_body(usage)
+        return {
+            "id": self._id,
+            "type": "message",
+            "role": "assistant",
+            "model": self._service.config.model_name,
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": known,
+        }
+
+
+def _frame(kind: str, data: Mapping[str, Any]) -> bytes:
+    return frame({"type": kind, **data}, kind)
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"type": "tool_use", "id": f"toolu_{secrets.token_hex(12)}", "name": call.name}
+
+
+def _stop(end: Ended) -> dict[str, Any]:
+    """Why the message ended, in Anthropic's words."""
+    if end.stop_string is not None:
+        return {"stop_reason": "stop_sequence", "stop_sequence": end.stop_string}
+    full = "model_context_window_exceeded" if end.context_full else "max_tokens"
+    words = {"stop": "end_turn", "length": full, "tool_calls": "tool_use"}
+    return {"stop_reason": words[end.reason], "stop_sequence": None}
+
+
+def _usage_body(usage: Usage) -> dict[str, Any]:
+    """Usage in Anthropic's shape; the cache tokens there are those that cost less, and here nothing is billed."""
+    return {
+        "input_tokens": usage.prompt_tokens,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "output_tokens": usage.completion_tokens,
+        "diffusion": usage.diffusion(),
+    }

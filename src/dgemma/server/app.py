@@ -1,0 +1,67 @@
+"""create_app: a loaded model -> an ASGI app with every endpoint. Does not listen; that is `run.py`'s."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.responses import Response
+
+from dgemma.api import LLM
+from dgemma.errors import UsageError
+from dgemma.server import anthropic_messages, errors, models, openai_chat, openai_completions, openai_responses, page
+from dgemma.server.config import ServerConfig
+from dgemma.server.gate import Gate
+from dgemma.server.generation import Service
+from dgemma.server.metrics import Metrics
+
+ENDPOINTS = frozenset(
+    {
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/responses",
+        "/v1/messages",
+        "/v1/models",
+        "/health",
+        "/metrics",
+    }
+)
+
+
+def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
+    """An app that serves `llm`; while it runs, the engine has a thread of its own.
+
+    No documentation page is served, as the usual one loads scripts from another host; /openapi.json is there. Raises
+    UsageError for a model without a tokenizer.
+    """
+    if llm.tokenizer is None:
+        raise UsageError("This model folder has no tokenizer.json, and a server answers with text; add the file.")
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        llm.engine.start()
+        yield
+
+    metrics = Metrics()
+    service = Service(llm, llm.tokenizer, config, metrics)
+    app = FastAPI(
+        title="dgemma",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    errors.install(app)
+    app.add_middleware(Gate, config=config, metrics=metrics, endpoints=ENDPOINTS)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok", "model": config.model_name}
+
+    @app.get("/metrics")
+    async def prometheus() -> Response:
+        return Response(metrics.text(), media_type=metrics.content_type)
+
+    for endpoint in (openai_chat, openai_completions, openai_responses, anthropic_messages, models):
+        app.include_router(endpoint.router(service))
+    app.include_router(page.router())
+    return app

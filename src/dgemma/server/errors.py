@@ -1,0 +1,165 @@
+"""Everything that goes wrong -> a status and one sentence, in the shape that the API in question has for errors.
+
+Promises that a reply never holds a traceback, a path of this machine or the text that a client sent, and that a field
+that is to blame is named. What nobody foresaw goes to the log, and to the client as status 500 without details.
+"""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from dgemma.errors import BusyError, CancelledError, ConfigError, DgemmaError, PromptError, UsageError
+
+logger = logging.getLogger(__name__)
+
+ANTHROPIC_PREFIX = "/v1/messages"
+OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error", 500: "server_error", 503: "server_error"}
+ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    500: "api_error",
+    503: "overloaded_error",
+}
+SENTENCES = {
+    404: "There is nothing at this address; docs/server.md lists what there is.",
+    405: "This address does not take that method; docs/server.md lists what there is.",
+    413: "The body is larger than this server takes.",
+}
+UNFORESEEN = "The server failed on this request; its log says why."
+LONGEST_NAME = 100
+
+
+class ApiError(Exception):
+    """A refusal: status, one sentence, the field to blame and a word for programs."""
+
+    def __init__(self, status: int, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.param, self.code = status, message, param, code
+        self.headers: dict[str, str] = {}
+
+
+class ClientLeftError(Exception):
+    """The client hung up; there is nobody to answer."""
+
+
+def refusal(error: Exception) -> ApiError:
+    """Any error as what the client is told."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, BusyError):
+        busy = ApiError(429, str(error), code="busy")
+        busy.headers["retry-after"] = str(math.ceil(error.retry_after_s))
+        return busy
+    if isinstance(error, PromptError | UsageError | ConfigError):
+        return ApiError(400, str(error))
+    if isinstance(error, CancelledError):
+        return ApiError(503, "The server is shutting down; try again later.")
+    logger.error("a request failed", exc_info=error)
+    return ApiError(500, UNFORESEEN)
+
+
+def openai_error(error: ApiError) -> dict[str, Any]:
+    """The body that OpenAI's clients read."""
+    kind = OPENAI_TYPES.get(error.status, "invalid_request_error")
+    return {"error": {"message": error.message, "type": kind, "param": error.param, "code": error.code}}
+
+
+def anthropic_error(error: ApiError) -> dict[str, Any]:
+    """The body that Anthropic's clients read."""
+    kind = ANTHROPIC_TYPES.get(error.status, "invalid_request_error")
+    return {"type": "error", "error": {"type": kind, "message": error.message}}
+
+
+def error_response(path: str, error: ApiError) -> JSONResponse:
+    """The reply to a request for `path`."""
+    body = anthropic_error(error) if path.startswith(ANTHROPIC_PREFIX) else openai_error(error)
+    return JSONResponse(body, status_code=error.status, headers=error.headers)
+
+
+def install(app: FastAPI) -> None:
+    """Makes an app answer every error in this way."""
+
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return error_response(request.url.path, refusal(error))
+
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return error_response(request.url.path, _validation_refusal(request, error))
+
+    async def http(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        told = SENTENCES.get(error.status_code, "The body cannot be read; send JSON, encoded as UTF-8.")
+        plain = ApiError(error.status_code, told)
+        plain.headers.update(error.headers or {})
+        return error_response(request.url.path, plain)
+
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        # The framework logs it: this handler's error is raised again once the client has its answer.
+        return error_response(request.url.path, ApiError(500, UNFORESEEN))
+
+    async def left(request: Request, error: Exception) -> Response:
+        # Nobody reads it; the number is the one that access logs use for this.
+        return Response(status_code=499)
+
+    app.add_exception_handler(ApiError, answer)
+    app.add_exception_handler(ClientLeftError, left)
+    app.add_exception_handler(DgemmaError, answer)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, unforeseen)
+
+
+def _validation_refusal(request: Request, error: RequestValidationError) -> ApiError:
+    """The first thing that is wrong with a body, and how many more there are."""
+    first, *more = error.errors()
+    if first["type"] == "json_invalid":
+        told = first.get("ctx", {}).get("error", "")
+        return ApiError(
+            400, f"The body is not valid JSON: {told} at character {first['loc'][-1]}.", code="json_invalid"
+        )
+    if first["loc"] == ("body",):
+        if first["type"] == "missing":
+            return ApiError(400, "The body is empty; send a JSON object.")
+        if "json" not in request.headers.get("content-type", ""):
+            return ApiError(400, "Send the body with the header Content-Type: application/json.")
+        return ApiError(400, "The body is JSON but no object; send an object.")
+    name = _printable(".".join(map(str, _place(error.body, first["loc"][1:]))))
+    rest = f" ({len(more)} more fields are wrong.)" if more else ""
+    return ApiError(400, _sentence(name, first) + rest, param=name, code=first["type"])
+
+
+def _place(document: Any, location: Sequence[int | str]) -> list[int | str]:
+    """Where in the document an error is. The names of the alternatives that were tried are no places in it."""
+    place: list[int | str] = []
+    for step in location:
+        inside: Any = dict(enumerate(document)) if isinstance(document, list) else document
+        if isinstance(inside, Mapping) and step in inside:
+            place, document = [*place, step], inside[step]
+        elif step == location[-1] and isinstance(document, Mapping):
+            place.append(step)
+    return place
+
+
+def _sentence(name: str, error: Mapping[str, Any]) -> str:
+    kind, told = error["type"], error["msg"].rstrip(".")
+    if kind == "extra_forbidden":
+        return f"{name} is not a field that this server knows; leave it out."
+    if kind == "missing":
+        return f"{name} is missing."
+    if kind == "unsupported":
+        return f"{name} {told}."
+    return f"{name}: {told[:1].lower()}{told[1:]}."
+
+
+def _printable(name: str) -> str:
+    """A name that a client made up, fit to be sent back."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name[:LONGEST_NAME])

@@ -1,0 +1,237 @@
+"""The pieces of request bodies that several endpoints share, as strict pydantic models.
+
+Promises that a field which is not known, not supported, or of the wrong type is refused by name, and that what is let
+through is plain finite JSON of moderate depth. Knows nothing of what the fields do.
+"""
+
+import json
+import math
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+MAX_DEPTH = 64
+MAX_INTEGER = 2**31 - 1
+MAX_SEED = 2**63 - 1
+MAX_STOPS = 16
+SEED_BITS = 31
+
+
+def unsupported(told: str) -> PydanticCustomError:
+    """An error whose sentence is the field's name and `told`."""
+    return PydanticCustomError("unsupported", "{told}", {"told": told})
+
+
+def only(*values: Any, why: str = "is not supported; leave it out") -> BeforeValidator:
+    """Lets null and `values` pass, all of which change nothing, and refuses the rest by name."""
+
+    def check(value: Any) -> Any:
+        if value is None or any(type(value) is type(known) and value == known for known in values):
+            return None
+        raise unsupported(why)
+
+    return BeforeValidator(check)
+
+
+def plain_json(value: Any) -> Any:
+    """Refuses what json.loads lets through and others choke on: lone surrogates, NaN, infinities, great depth."""
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise unsupported(f"is nested more than {MAX_DEPTH} levels deep")
+        deeper: list[Any] = []
+        for item in level:
+            if isinstance(item, Mapping):
+                deeper += [*item.keys(), *item.values()]
+            elif isinstance(item, list):
+                deeper += item
+            elif isinstance(item, str) and _is_broken(item):
+                raise unsupported("holds a lone surrogate, which is no text")
+            elif isinstance(item, float) and not math.isfinite(item):
+                raise unsupported("holds a number that is not finite")
+        level = deeper
+    return value
+
+
+def _whole(text: str) -> str:
+    if _is_broken(text):
+        raise unsupported("holds a lone surrogate, which is no text")
+    return text
+
+
+def _is_broken(text: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+Text = Annotated[str, AfterValidator(_whole)]
+"""Text that can be encoded."""
+
+
+def json_object(text: Any) -> Any:
+    """The text of a JSON object -> the object; everything else stays as it is, for the type to refuse."""
+    if not isinstance(text, str):
+        return text
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise unsupported("is not valid JSON") from None
+    if not isinstance(value, dict):
+        raise unsupported("is JSON but no object")
+    return value
+
+
+JsonObject = Annotated[dict[str, Any], AfterValidator(plain_json)]
+JsonObjectText = Annotated[dict[str, Any], BeforeValidator(json_object), AfterValidator(plain_json)]
+
+Bookkeeping = Any
+"""The type of a field that by its own definition changes nothing in the reply, such as `user`: read and dropped."""
+
+Temperature = Annotated[float | None, Field(ge=0, le=2)]
+TokenLimit = Annotated[int | None, Field(ge=1, le=MAX_INTEGER)]
+ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/-]{1,128}$")]
+ModelName = Annotated[str, Field(min_length=1)]
+
+
+class Strict(BaseModel):
+    """Takes exactly the fields it names, of exactly their types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+def _text_type(value: Any) -> Any:
+    if value in ("image", "image_url", "input_image", "input_audio", "file", "input_file", "document", "video_url"):
+        raise unsupported(f"is {value!r}; this server takes text only")
+    return value
+
+
+TextType = BeforeValidator(_text_type)
+
+
+class TextPart(Strict):
+    """A piece of a message's text."""
+
+    type: Annotated[Literal["text"], TextType]
+    text: Text
+
+
+def parts(value: Any, *, kind: str = "text") -> Any:
+    """A message's text as a list of parts, as which it may come as well."""
+    return [{"type": kind, "text": value}] if isinstance(value, str) else value
+
+
+TextParts = Annotated[list[TextPart], BeforeValidator(parts)]
+
+
+def joined(text_parts: Sequence[Any] | None) -> str:
+    """The text of all parts, each on a line of its own."""
+    return "\n".join(part.text for part in text_parts or ())
+
+
+def _stops(value: Any) -> Any:
+    return [value] if isinstance(value, str) else [] if value is None else value
+
+
+Stops = Annotated[
+    list[Annotated[Text, Field(min_length=1, max_length=256)]],
+    BeforeValidator(_stops),
+    Field(max_length=MAX_STOPS, default_factory=list),
+]
+
+
+class StreamOptions(Strict):
+    """What a stream shall hold besides its text."""
+
+    include_usage: bool | None = None
+    include_obfuscation: Annotated[None, only(False)] = None
+
+
+class DecodingFields(Strict):
+    """How a reply is decoded. All endpoints take these, beyond what their APIs have of them.
+
+    mode                 diffusion, autoregressive, or auto; the three names and what follows are `LLM.generate`'s
+    temperature          diffusion: scales the schedule, 1 by default; autoregressive: 0, greedy, by default
+    top_p, top_k         autoregressive only
+    canvas_length        tokens per canvas            max_denoising_steps  at most so many steps a canvas
+    seed                 the same seed gives the same reply; without one each request draws its own, told in the usage
+    """
+
+    mode: Literal["diffusion", "autoregressive", "auto"] = "diffusion"
+    temperature: Temperature = None
+    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
+    top_k: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
+    canvas_length: Annotated[int | None, Field(ge=1, le=4096)] = None
+    max_denoising_steps: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    seed: Annotated[int | None, Field(ge=-(2**63), le=MAX_SEED)] = None
+
+    @field_validator("top_p", "top_k")
+    @classmethod
+    def _autoregressive_only(cls, value: float | None, info: ValidationInfo) -> float | None:
+        neutral = 1 if info.field_name == "top_p" else 0
+        if value not in (None, neutral) and info.data.get("mode") != "autoregressive":
+            raise unsupported("works with mode 'autoregressive' only; leave it out, or set that mode")
+        return value
+
+    @field_validator("canvas_length", "max_denoising_steps")
+    @classmethod
+    def _diffusion_only(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("mode") == "autoregressive":
+            raise unsupported("does not work with mode 'autoregressive'; leave it out, or change the mode")
+        return value
+
+    def decoding(self) -> dict[str, Any]:
+        """The options of `LLM.submit`."""
+        options: dict[str, Any] = {"mode": self.mode, "temperature": self.temperature}
+        options |= {"canvas_length": self.canvas_length, "max_denoising_steps": self.max_denoising_steps}
+        if self.mode == "autoregressive":
+            options |= {"top_k": self.top_k or 0, "top_p": 1.0 if self.top_p is None else self.top_p}
+        return options
+
+    def seed_or_new(self) -> int:
+        """The seed that was asked for, or one that nobody has had before."""
+        return secrets.randbits(SEED_BITS) if self.seed is None else self.seed
+
+
+ANY_OBJECT: dict[str, Any] = {"type": "object"}
+
+
+class AnyText(Strict):
+    """A reply of no particular form."""
+
+    type: Literal["text"]
+
+    @property
+    def form(self) -> None:
+        """No schema."""
+        return None
+
+
+class AnyObject(Strict):
+    """Some JSON object."""
+
+    type: Literal["json_object"]
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """The schema of every object."""
+        return ANY_OBJECT
+
+
+def no_room(form: Any, others: Mapping[str, Any]) -> None:
+    """Refuses what a reply of a guaranteed form cannot hold; `others` are the validated fields, by name."""
+    for name, value in others.items():
+        if form is not None and value:
+            raise unsupported(f"guarantees the reply's form, which has no room for {name}; leave one of them out")
+
+
+def _effort(value: Any) -> Any:
+    if isinstance(value, str) and value in ("minimal", "low", "high", "xhigh", "max"):
+        raise unsupported("is 'none' or 'medium' here: the model thinks, or it does not")
+    return value
+
+
+Effort = Annotated[Literal["none", "medium"] | None, BeforeValidator(_effort)]
+"""How much to think. The model knows no degrees."""

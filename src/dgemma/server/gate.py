@@ -1,0 +1,86 @@
+"""What every request passes before anything is read of it: the host it asks for, the key it shows, its size.
+
+A page on another site could make a browser send requests to this machine under a name of that site; so a service for
+this machine alone answers to this machine's own names only. Counts each answer. Knows nothing of what is behind it.
+"""
+
+import hmac
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dgemma.server import page
+from dgemma.server.config import ServerConfig, is_loopback
+from dgemma.server.errors import SENTENCES, ApiError, error_response
+from dgemma.server.metrics import Metrics
+
+OPEN_PATHS = page.PATHS | {"/health"}
+"""What may be asked without a key."""
+
+
+class Gate:
+    """ASGI middleware around the whole app."""
+
+    def __init__(self, app: ASGIApp, *, config: ServerConfig, metrics: Metrics, endpoints: frozenset[str]) -> None:
+        self._app, self._config, self._metrics, self._endpoints = app, config, metrics, endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path: str = scope["path"]
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                # Only known addresses become labels; anything else could fill the memory with made-up ones.
+                self._metrics.answered(path if path in self._endpoints else "other", message["status"])
+            await send(message)
+
+        refused = self._refusal(path, Headers(scope=scope))
+        if refused is None:
+            await self._app(scope, self._measured(receive), counted)
+        else:
+            await error_response(path, refused)(scope, receive, counted)
+
+    def _measured(self, receive: Receive) -> Receive:
+        """Reads a body whose length was not told, up to the limit."""
+        size = 0
+
+        async def measured() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._config.max_body_bytes:
+                raise HTTPException(413)
+            return message
+
+        return measured
+
+    def _refusal(self, path: str, headers: Headers) -> ApiError | None:
+        return self._stranger(path, headers) or self._too_large(headers)
+
+    def _too_large(self, headers: Headers) -> ApiError | None:
+        length = headers.get("content-length", "0")
+        large = length.isdecimal() and int(length) > self._config.max_body_bytes
+        return ApiError(413, SENTENCES[413]) if large else None
+
+    def _stranger(self, path: str, headers: Headers) -> ApiError | None:
+        if self._config.local and not is_loopback(_host(headers.get("host", ""))):
+            return ApiError(403, "This server answers to the names of this machine only, such as 127.0.0.1.")
+        key = self._config.api_key
+        if key is None or path in OPEN_PATHS:
+            return None
+        shown = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+        # Comparing bytes in constant time keeps the key from being found letter by letter.
+        if hmac.compare_digest(shown.encode(), key.encode()):
+            return None
+        told = "is wrong" if shown else "is missing"
+        return ApiError(401, f"The API key {told}; send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.")
+
+
+def _host(header: str) -> str:
+    """The name in a Host header, without its port."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0]

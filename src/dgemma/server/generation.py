@@ -1,0 +1,296 @@
+"""A job, that is one or more replies to generate, run to its end beside an event loop.
+
+Promises that the loop is never blocked, that a job which is left stops the engine within one step, and that the same
+seed gives the same reply. Knows neither OpenAI nor Anthropic: jobs come in, pieces go out.
+"""
+
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from dgemma import chat
+from dgemma.api import LLM
+from dgemma.chat import MessageParts
+from dgemma.engine.events import Events
+from dgemma.engine.request import Commit, Draft, FinishReason
+from dgemma.errors import PromptError
+from dgemma.server.config import ServerConfig
+from dgemma.server.metrics import Metrics
+from dgemma.server.replies import GrowingMessage, GrowingText, Growth, count_thinking
+from dgemma.server.usage import Usage
+from dgemma.tokenizer import Tokenizer
+
+T = TypeVar("T")
+
+RENDERING_THREADS = 2
+"""Prompts that are turned into ids at the same time; the rest of the machine is for the model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What one HTTP request asks for.
+
+    prompts      messages, a text, or ids; `choices` replies to each, with the seeds seed, seed + 1, ...
+    raw          continue the prompt as it stands; otherwise it is a conversation whose reply is taken apart
+    suffix       fill the gap between the prompt, a text, and this
+    options      further options of `LLM.stream`
+    stops        strings that end a reply and are not part of it
+    drafts       give the canvas after every denoise step
+    single_call  a reply may hold one tool call at most
+    """
+
+    prompts: tuple[Any, ...]
+    seed: int
+    raw: bool = False
+    suffix: str | None = None
+    tools: Sequence[Mapping[str, Any]] = ()
+    thinking: bool = False
+    choices: int = 1
+    max_new_tokens: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    stops: tuple[str, ...] = ()
+    drafts: bool = False
+    single_call: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """The first piece: every prompt was accepted. The number of tokens is over all prompts."""
+
+    prompt_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grown:
+    """Thinking or text that will not change any more."""
+
+    index: int
+    growth: Growth
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drafted:
+    """The canvas after a denoise step, and the whole reply as it would read with it; all of it may change."""
+
+    index: int
+    draft: Draft
+    thinking: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """The end of one reply: all of it, why it ended, and what it took.
+
+    stop_string   the one at which it ended, if it did so at one
+    context_full  it ended because prompt and reply fill the context, before the limit that was asked for
+    """
+
+    index: int
+    parts: MessageParts
+    reason: FinishReason
+    stop_string: str | None
+    context_full: bool
+    usage: Usage
+
+
+Piece = Started | Grown | Drafted | Ended
+
+
+class Service:
+    """A loaded model and its counters. Belongs to one event loop."""
+
+    def __init__(self, llm: LLM, tokenizer: Tokenizer, config: ServerConfig, metrics: Metrics) -> None:
+        self.llm, self.tokenizer, self.config, self.metrics = llm, tokenizer, config, metrics
+        metrics.watch(llm.engine)
+        self._open: set[_Reply] = set()
+        self._rendering = anyio.CapacityLimiter(RENDERING_THREADS)
+        # Every open request may have a thread that waits for its next event; the engine limits how many there are.
+        engine = llm.engine.config
+        self._waiting = anyio.CapacityLimiter(engine.max_active + engine.max_waiting)
+
+    @property
+    def context(self) -> int:
+        """Tokens that prompt and reply may have together."""
+        return self.llm.engine.max_context
+
+    def stop(self) -> None:
+        """Ends every open reply; those who wait for one are told that the server is shutting down."""
+        for reply in self._open:
+            self.llm.engine.cancel(reply.id)
+
+    async def pieces(self, job: Job) -> AsyncGenerator[Piece]:
+        """Runs a job: `Started` once, then for each reply in turn what it grows by and `Ended`.
+
+        Whoever stops iterating closes this generator, which stops the engine. Raises PromptError, UsageError and
+        BusyError before `Started`.
+        """
+        prompts = await anyio.to_thread.run_sync(self._prompts, job, limiter=self._rendering)
+        replies: list[_Reply] = []
+        try:
+            await anyio.to_thread.run_sync(self._enter, job, prompts, replies, limiter=self._rendering)
+            self._open.update(replies)
+            yield Started(prompt_tokens=sum(map(len, prompts)))
+            for reply in replies:
+                while not reply.ended:
+                    for piece in await self._when_there(reply.advance):
+                        yield piece
+                self.metrics.replied(reply.usage)
+        finally:
+            self._open.difference_update(replies)
+            for reply in replies:
+                reply.close()
+                if not reply.ended:
+                    self.metrics.left()
+
+    async def _when_there(self, read: Callable[[], T]) -> T:
+        # A thread that waits in the engine is woken by `close`; until then nobody needs to wait for it.
+        return await anyio.to_thread.run_sync(read, limiter=self._waiting, abandon_on_cancel=True)
+
+    def _enter(self, job: Job, prompts: Sequence[list[int]], replies: "list[_Reply]") -> None:
+        """Begins every reply of a job. A schema that is new may take seconds here to become an automaton."""
+        # All of them take their places at once, so that none can be refused when others were answered already.
+        for index in range(len(prompts) * job.choices):
+            which, choice = divmod(index, job.choices)
+            replies.append(_Reply(self, job, index, prompts[which], job.seed + choice))
+
+    def _prompts(self, job: Job) -> list[list[int]]:
+        return [self._prompt_ids(job, prompt) for prompt in job.prompts]
+
+    def _prompt_ids(self, job: Job, prompt: Any) -> list[int]:
+        """The ids of one prompt, refused when they are too many."""
+        if not job.raw:
+            template = self.llm.model.chat_template
+            ids = chat.render(prompt, self.tokenizer, template=template, tools=job.tools, thinking=job.thinking)
+        elif isinstance(prompt, str):
+            ids = self.tokenizer.encode(prompt, add_bos=True)
+        else:
+            ids = list(prompt)
+        limit = min(self.config.max_prompt_tokens or self.context, self.context - 1)
+        if len(ids) > limit:
+            raise PromptError(f"The prompt has {len(ids)} tokens; at most {limit} are taken. Shorten it.")
+        return ids
+
+
+class _Reply:
+    """One reply while it is generated; the engine checks the request when it is made."""
+
+    def __init__(self, service: Service, job: Job, index: int, prompt: list[int], seed: int) -> None:
+        self._service, self._job, self._index, self._prompt, self._seed = service, job, index, prompt, seed
+        room = service.context - len(prompt)
+        wanted = job.max_new_tokens or service.config.default_max_tokens
+        self._ends_with_context = wanted > room
+        stops, tokenizer = job.stops, service.tokenizer
+        self._growing = GrowingText(tokenizer, stops) if job.raw else GrowingMessage(service.llm, tokenizer, stops)
+        self._ids: list[int] = []
+        self._steps = self._commits = 0
+        self._began = time.perf_counter()
+        self._first_text_ms = 0.0
+        self._usage: Usage | None = None
+        self._events = self._submit(min(wanted, room))
+
+    def _submit(self, max_new_tokens: int) -> Events:
+        llm, job = self._service.llm, self._job
+        if job.suffix is None:
+            options = {"max_new_tokens": max_new_tokens, "seed": self._seed, **job.options}
+            return llm.submit(token_ids=self._prompt, **options)
+        # Every length up to the limit is tried, so that without one the engine's own, shorter one is the right one.
+        options = {"max_new_tokens": job.max_new_tokens, "seed": self._seed, **job.options}
+        return llm.submit_infill(job.prompts[self._index // job.choices], job.suffix, **options)
+
+    @property
+    def id(self) -> int:
+        """The engine's name for it."""
+        return self._events.id
+
+    @property
+    def ended(self) -> bool:
+        """Whether it came to its end."""
+        return self._usage is not None
+
+    @property
+    def usage(self) -> Usage:
+        """What it took; known at its end."""
+        assert self._usage is not None
+        return self._usage
+
+    def advance(self) -> list[Piece]:
+        """Waits for the engine's next event -> what there is to tell of it. One thread at a time may call it."""
+        event = next(self._events, None)
+        if event is None:  # closed in the meantime
+            return []
+        if isinstance(event, Draft):
+            self._steps += 1
+            self._first_text_ms = self._first_text_ms or self._milliseconds()
+            return [self._drafted(event)] if self._job.drafts else []
+        if isinstance(event, Commit):
+            return self._committed(event)
+        return self._end(
+            event.reason, Usage.from_stats(event.stats, seed=self._seed, thinking_tokens=self._thinking_tokens())
+        )
+
+    def close(self) -> None:
+        """Stops the engine's work for this reply."""
+        self._events.close()
+
+    def _committed(self, event: Commit) -> list[Piece]:
+        self._ids += event.token_ids
+        self._commits += 1
+        self._first_text_ms = self._first_text_ms or self._milliseconds()
+        growth = self._growing.push(event.token_ids)
+        pieces: list[Piece] = [Grown(index=self._index, growth=growth)] if growth else []
+        return pieces if self._growing.stop_string is None else [*pieces, *self._end("stop", self._counted())]
+
+    def _end(self, reason: FinishReason, usage: Usage) -> list[Piece]:
+        growth, parts = self._growing.finish()
+        calls = parts.tool_calls[:1] if self._job.single_call else parts.tool_calls
+        stop_string = self._growing.stop_string
+        reason = "stop" if stop_string is not None else "tool_calls" if calls else reason
+        self._usage = usage
+        end = Ended(
+            index=self._index,
+            parts=MessageParts(thinking=parts.thinking, text=parts.text, tool_calls=calls),
+            reason=reason,
+            stop_string=stop_string,
+            context_full=reason == "length" and self._ends_with_context,
+            usage=usage,
+        )
+        return [Grown(index=self._index, growth=growth), end] if growth else [end]
+
+    def _drafted(self, draft: Draft) -> Drafted:
+        ids = [*self._ids, *draft.token_ids]
+        if self._job.raw:
+            thinking, text = "", self._service.tokenizer.decode(ids)
+        else:
+            parts = self._service.llm.parse(ids)
+            thinking, text = parts.thinking, parts.text
+        text = min((text.split(stop, 1)[0] for stop in self._job.stops), key=len, default=text)
+        return Drafted(index=self._index, draft=draft, thinking=thinking, text=text)
+
+    def _counted(self) -> Usage:
+        """What a reply took that ended at a stop string, where the engine has not counted yet."""
+        autoregressive = self._job.options.get("mode") == "autoregressive"
+        return Usage(
+            mode="autoregressive" if autoregressive else "diffusion",
+            seed=self._seed,
+            prompt_tokens=len(self._prompt),
+            completion_tokens=len(self._ids),
+            thinking_tokens=self._thinking_tokens(),
+            reused_tokens=0,
+            canvases=0 if autoregressive else self._commits,
+            denoise_steps=self._steps,
+            # As the engine counts: the last canvas needs no commit pass, the first token comes with the prompt.
+            forward_passes=self._steps + self._commits - 1,
+            first_text_ms=self._first_text_ms,
+            wall_seconds=self._milliseconds() / 1000,
+        )
+
+    def _thinking_tokens(self) -> int:
+        return 0 if self._job.raw else count_thinking(self._ids, self._service.tokenizer)
+
+    def _milliseconds(self) -> float:
+        return 1000 * (time.perf_counter() - self._began)

@@ -1,0 +1,39 @@
+"""GET /v1/models and /v1/models/{id}: the one model that is loaded, in OpenAI's and Anthropic's shape at once."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter
+
+from dgemma.server.endpoint import check_model
+from dgemma.server.generation import Service
+
+
+def router(service: Service) -> APIRouter:
+    """The endpoints, for an app to include."""
+    routes = APIRouter()
+    loaded = datetime.now(UTC).replace(microsecond=0)
+    name = service.config.model_name
+    model: dict[str, Any] = {
+        "id": name,
+        "object": "model",
+        "created": int(loaded.timestamp()),
+        "owned_by": "dgemma",
+        "type": "model",
+        "display_name": name,
+        "created_at": loaded.isoformat().replace("+00:00", "Z"),
+        "context_length": service.context,
+        "canvas_length": service.llm.config.canvas_length,
+    }
+
+    @routes.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        return {"object": "list", "data": [model], "has_more": False, "first_id": name, "last_id": name}
+
+    # Hub ids hold a slash.
+    @routes.get("/v1/models/{model_id:path}")
+    async def one_model(model_id: str) -> dict[str, Any]:
+        check_model(service, model_id)
+        return model
+
+    return routes

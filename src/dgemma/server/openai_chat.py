@@ -1,0 +1,213 @@
+"""POST /v1/chat/completions, as OpenAI's clients use it, and drafts of the canvas for those who ask for them.
+
+With `diffusing` and `stream` set, an event named `diffusion.draft` follows every denoise step. Its data is a chunk
+whose deltas are empty, so that clients which know nothing of drafts pass over it; its field `diffusion` holds the
+whole reply as it reads now, which replaces what the draft before it said.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import Field, ValidationInfo, field_validator
+
+from dgemma.chat import MessageParts
+from dgemma.server.endpoint import answer
+from dgemma.server.errors import ApiError, openai_error
+from dgemma.server.fields import (
+    Bookkeeping,
+    DecodingFields,
+    Effort,
+    ModelName,
+    Stops,
+    StreamOptions,
+    TokenLimit,
+    no_room,
+    only,
+    unsupported,
+)
+from dgemma.server.generation import Drafted, Ended, Grown, Job, Piece, Service, Started
+from dgemma.server.openai_fields import (
+    Message,
+    ResponseFormat,
+    Tool,
+    ToolChoice,
+    call_body,
+    draft_body,
+    usage_body,
+)
+from dgemma.server.sse import DONE, frame
+from dgemma.server.usage import Usage
+
+NO_LOGPROBS = "is not supported: a canvas settles as a whole; drafts (stream with diffusing) tell each token's entropy"
+
+
+class ChatFields(DecodingFields):
+    """The body of a chat request."""
+
+    model: ModelName
+    messages: Annotated[list[Message], Field(min_length=1)]
+    max_tokens: TokenLimit = None
+    max_completion_tokens: TokenLimit = None
+    n: Annotated[int | None, Field(ge=1)] = None
+    stop: Stops
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    diffusing: bool | None = None
+    tools: list[Tool] | None = None
+    tool_choice: ToolChoice = "auto"
+    parallel_tool_calls: bool | None = None
+    reasoning_effort: Effort = None
+    response_format: ResponseFormat | None = None
+    logprobs: Annotated[None, only(False, why=NO_LOGPROBS)] = None
+    top_logprobs: Annotated[None, only(why=NO_LOGPROBS)] = None
+    frequency_penalty: Annotated[None, only(0, 0.0)] = None
+    presence_penalty: Annotated[None, only(0, 0.0)] = None
+    logit_bias: Annotated[None, only({})] = None
+    modalities: Annotated[None, only(["text"])] = None
+    service_tier: Annotated[None, only("auto", "default")] = None
+    store: Annotated[None, only(False, why="is not supported: nothing is stored here; leave it out")] = None
+    user: Bookkeeping = None
+    metadata: Bookkeeping = None
+    safety_identifier: Bookkeeping = None
+    prompt_cache_key: Bookkeeping = None
+
+    @field_validator("stream_options", "diffusing")
+    @classmethod
+    def _streams_only(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and not info.data.get("stream"):
+            raise unsupported("works with 'stream': true only")
+        if value and info.field_name == "diffusing" and info.data.get("mode") == "autoregressive":
+            raise unsupported("does not work with mode 'autoregressive', which has no drafts")
+        return value
+
+    @field_validator("max_completion_tokens")
+    @classmethod
+    def _one_limit(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("max_tokens") not in (None, value):
+            raise unsupported("contradicts max_tokens; give one of them")
+        return value
+
+    @field_validator("response_format")
+    @classmethod
+    def _room(cls, value: ResponseFormat | None, info: ValidationInfo) -> ResponseFormat | None:
+        given = info.data
+        tools = given.get("tool_choice") == "auto" and given.get("tools")
+        thinking = given.get("reasoning_effort") == "medium"
+        no_room(value and value.form, {"tools": tools, "reasoning_effort": thinking, "stop": given.get("stop")})
+        return value
+
+    def job(self) -> Job:
+        """What is to be generated."""
+        form = self.response_format and self.response_format.form
+        return Job(
+            prompts=([message.rendered() for message in self.messages],),
+            tools=[tool.rendered() for tool in self.tools or ()] if self.tool_choice == "auto" else [],
+            thinking=self.reasoning_effort == "medium",
+            seed=self.seed_or_new(),
+            choices=self.n or 1,
+            max_new_tokens=self.max_completion_tokens or self.max_tokens,
+            options={**self.decoding(), "schema": form},
+            stops=tuple(self.stop),
+            drafts=bool(self.diffusing),
+            single_call=self.parallel_tool_calls is False,
+        )
+
+
+def router(service: Service) -> APIRouter:
+    """The endpoint, for an app to include."""
+    routes = APIRouter()
+
+    @routes.post("/v1/chat/completions")
+    async def chat_completions(request: Request, fields: ChatFields) -> Response:
+        writer = _ChatWriter(service, fields)
+        return await answer(service, request, fields.model, fields.job(), stream=bool(fields.stream), writer=writer)
+
+    return routes
+
+
+class _ChatWriter:
+    """Pieces of a job -> one chat completion, or the chunks of one."""
+
+    def __init__(self, service: Service, fields: ChatFields) -> None:
+        self._service, self._fields = service, fields
+        self._id, self._created = f"chatcmpl-{secrets.token_hex(12)}", int(time.time())
+
+    def body(self, started: Started, ends: Sequence[Ended]) -> JSONResponse:
+        """The whole reply."""
+        usage = Usage.total([end.usage for end in ends], prompt_tokens=started.prompt_tokens)
+        choices = [
+            {
+                "index": end.index,
+                "message": _message(end.parts),
+                "logprobs": None,
+                "finish_reason": end.reason,
+            }
+            for end in ends
+        ]
+        return JSONResponse({**self._head("chat.completion"), "choices": choices, "usage": usage_body(usage)})
+
+    async def frames(self, started: Started, pieces: AsyncGenerator[Piece]) -> AsyncGenerator[bytes]:
+        """The reply as events."""
+        usages: list[Usage] = []
+        for index in range(self._fields.n or 1):
+            yield self._chunk(index, {"role": "assistant", "content": ""})
+        async for piece in pieces:
+            if isinstance(piece, Grown):
+                if piece.growth.thinking:
+                    yield self._chunk(piece.index, {"reasoning_content": piece.growth.thinking})
+                if piece.growth.text:
+                    yield self._chunk(piece.index, {"content": piece.growth.text})
+            elif isinstance(piece, Drafted):
+                draft = {"diffusion": draft_body(piece, self._service.tokenizer)}
+                yield self._chunk(piece.index, {}, more=draft, event="diffusion.draft")
+            elif isinstance(piece, Ended):
+                usages.append(piece.usage)
+                for at, call in enumerate(_calls(piece.parts)):
+                    yield self._chunk(piece.index, {"tool_calls": [{"index": at, **call}]})
+                yield self._chunk(piece.index, {}, reason=piece.reason)
+        if self._fields.stream_options and self._fields.stream_options.include_usage:
+            usage = usage_body(Usage.total(usages, prompt_tokens=started.prompt_tokens))
+            yield frame({**self._head("chat.completion.chunk"), "choices": [], "usage": usage})
+        yield DONE
+
+    def failure(self, error: ApiError) -> bytes:
+        """The event that tells of an error after the stream began."""
+        return frame(openai_error(error))
+
+    def _head(self, kind: str) -> dict[str, Any]:
+        return {"id": self._id, "object": kind, "created": self._created, "model": self._service.config.model_name}
+
+    def _chunk(
+        self,
+        index: int,
+        delta: Mapping[str, Any],
+        *,
+        reason: str | None = None,
+        more: Mapping[str, Any] | None = None,
+        event: str | None = None,
+    ) -> bytes:
+        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}
+        return frame({**self._head("chat.completion.chunk"), "choices": [choice], **(more or {})}, event)
+
+
+def _message(parts: MessageParts) -> dict[str, Any]:
+    calls = _calls(parts)
+    message: dict[str, Any] = {"role": "assistant", "content": parts.text if parts.text or not calls else None}
+    message["refusal"] = None
+    if parts.thinking:
+        message["reasoning_content"] = parts.thinking
+    if calls:
+        message["tool_calls"] = calls
+    return message
+
+
+def _calls(parts: MessageParts) -> list[Mapping[str, Any]]:
+    return [
+        call_body(call, f"call_{secrets.token_hex(12)}", json.dumps(dict(call.arguments), ensure_ascii=False))
+        for call in parts.tool_calls
+    ]

@@ -1,0 +1,161 @@
+"""POST /v1/completions: a prompt, as text or ids, continued as it stands, or the gap before `suffix` filled.
+
+Several prompts make several choices, in OpenAI's order: all choices of the first prompt, then those of the next.
+"""
+
+import secrets
+import time
+from collections.abc import AsyncGenerator, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
+
+from dgemma.server.endpoint import answer
+from dgemma.server.errors import ApiError, openai_error
+from dgemma.server.fields import (
+    MAX_INTEGER,
+    Bookkeeping,
+    DecodingFields,
+    ModelName,
+    Stops,
+    StreamOptions,
+    Text,
+    TokenLimit,
+    only,
+    unsupported,
+)
+from dgemma.server.generation import Drafted, Ended, Grown, Job, Piece, Service, Started
+from dgemma.server.openai_fields import draft_body, usage_body
+from dgemma.server.sse import DONE, frame
+from dgemma.server.usage import Usage
+
+TokenIds = Annotated[list[Annotated[int, Field(ge=0, le=MAX_INTEGER)]], Field(min_length=1)]
+
+
+def _prompt_type(value: Any) -> str:
+    return "ids" if isinstance(value, list) else "text"
+
+
+Prompt = Annotated[Annotated[Text, Tag("text")] | Annotated[TokenIds, Tag("ids")], Discriminator(_prompt_type)]
+
+
+def _prompts(value: Any) -> Any:
+    """One prompt or several, text or ids -> a list of one or several."""
+    if isinstance(value, str) or (isinstance(value, list) and value and all(type(item) is int for item in value)):
+        return [value]
+    return value
+
+
+class CompletionFields(DecodingFields):
+    """The body of a completion request."""
+
+    model: ModelName
+    prompt: Annotated[list[Prompt], BeforeValidator(_prompts), Field(min_length=1)]
+    max_tokens: TokenLimit = None
+    n: Annotated[int | None, Field(ge=1)] = None
+    stop: Stops
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    diffusing: bool | None = None
+    suffix: Text | None = None
+    echo: Annotated[None, only(False)] = None
+    best_of: Annotated[None, only(1)] = None
+    logprobs: Annotated[None, only(why="is not supported: a canvas settles as a whole; leave it out")] = None
+    frequency_penalty: Annotated[None, only(0, 0.0)] = None
+    presence_penalty: Annotated[None, only(0, 0.0)] = None
+    logit_bias: Annotated[None, only({})] = None
+    user: Bookkeeping = None
+
+    @field_validator("stream_options", "diffusing")
+    @classmethod
+    def _streams_only(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and not info.data.get("stream"):
+            raise unsupported("works with 'stream': true only")
+        if value and info.field_name == "diffusing" and info.data.get("mode") == "autoregressive":
+            raise unsupported("does not work with mode 'autoregressive', which has no drafts")
+        return value
+
+    @field_validator("suffix")
+    @classmethod
+    def _fillable(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        if info.data.get("mode") == "autoregressive":
+            raise unsupported("does not work with mode 'autoregressive', which cannot look ahead")
+        if info.data.get("canvas_length") is not None:
+            raise unsupported("does not work with canvas_length: the gap is the canvas")
+        if any(not isinstance(prompt, str) for prompt in info.data.get("prompt", ())):
+            raise unsupported("works with prompts that are text")
+        return value
+
+    def job(self) -> Job:
+        """What is to be generated."""
+        return Job(
+            prompts=tuple(self.prompt),
+            raw=True,
+            suffix=self.suffix,
+            seed=self.seed_or_new(),
+            choices=self.n or 1,
+            max_new_tokens=self.max_tokens,
+            options=self.decoding(),
+            stops=tuple(self.stop),
+            drafts=bool(self.diffusing),
+        )
+
+
+def router(service: Service) -> APIRouter:
+    """The endpoint, for an app to include."""
+    routes = APIRouter()
+
+    @routes.post("/v1/completions")
+    async def completions(request: Request, fields: CompletionFields) -> Response:
+        writer = _CompletionWriter(service, fields)
+        return await answer(service, request, fields.model, fields.job(), stream=bool(fields.stream), writer=writer)
+
+    return routes
+
+
+class _CompletionWriter:
+    """Pieces of a job -> one completion, or the chunks of one."""
+
+    def __init__(self, service: Service, fields: CompletionFields) -> None:
+        self._service, self._fields = service, fields
+        self._id, self._created = f"cmpl-{secrets.token_hex(12)}", int(time.time())
+
+    def body(self, started: Started, ends: Sequence[Ended]) -> JSONResponse:
+        """The whole reply."""
+        usage = Usage.total([end.usage for end in ends], prompt_tokens=started.prompt_tokens)
+        choices = [_choice(end.index, end.parts.text, end.reason) for end in ends]
+        return JSONResponse({**self._head(), "choices": choices, "usage": usage_body(usage)})
+
+    async def frames(self, started: Started, pieces: AsyncGenerator[Piece]) -> AsyncGenerator[bytes]:
+        """The reply as events."""
+        usages: list[Usage] = []
+        async for piece in pieces:
+            if isinstance(piece, Grown):
+                yield frame({**self._head(), "choices": [_choice(piece.index, piece.growth.text, None)]})
+            elif isinstance(piece, Drafted):
+                draft = {"diffusion": draft_body(piece, self._service.tokenizer)}
+                choices = [_choice(piece.index, "", None)]
+                yield frame({**self._head(), "choices": choices, **draft}, "diffusion.draft")
+            elif isinstance(piece, Ended):
+                usages.append(piece.usage)
+                yield frame({**self._head(), "choices": [_choice(piece.index, "", piece.reason)]})
+        if self._fields.stream_options and self._fields.stream_options.include_usage:
+            usage = usage_body(Usage.total(usages, prompt_tokens=started.prompt_tokens))
+            yield frame({**self._head(), "choices": [], "usage": usage})
+        yield DONE
+
+    def failure(self, error: ApiError) -> bytes:
+        """The event that tells of an error after the stream began."""
+        return frame(openai_error(error))
+
+    def _head(self) -> dict[str, Any]:
+        model = self._service.config.model_name
+        return {"id": self._id, "object": "text_completion", "created": self._created, "model": model}
+
+
+def _choice(index: int, text: str, reason: str | None) -> dict[str, Any]:
+    return {"index": index, "text": text, "logprobs": None, "finish_reason": reason}

@@ -1,0 +1,172 @@
+"""What OpenAI's chat and completion endpoints have in common: messages, tools, usage, finish reasons.
+
+Turns request fields into what `chat.render` takes. Knows nothing of streams.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from dgemma.chat import ToolCall
+from dgemma.server.fields import (
+    ANY_OBJECT,
+    AnyObject,
+    AnyText,
+    JsonObject,
+    JsonObjectText,
+    Strict,
+    Text,
+    TextParts,
+    ToolName,
+    joined,
+    only,
+    unsupported,
+)
+from dgemma.server.generation import Drafted
+from dgemma.server.usage import Usage
+from dgemma.tokenizer import Tokenizer
+
+NOT_GUARANTEED = "is not supported: the form of a call cannot be guaranteed in this version; leave it out"
+
+
+class CalledFunction(Strict):
+    """The name and arguments of a call that the model made earlier."""
+
+    name: ToolName
+    arguments: JsonObjectText
+
+
+class Call(Strict):
+    """A call that the model made earlier."""
+
+    id: Text
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
+class Message(Strict):
+    """A message of the conversation; the empty fields are those that OpenAI's replies carry and clients send back."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: TextParts | None = None
+    name: Text | None = None
+    tool_calls: list[Call] | None = None
+    tool_call_id: Text | None = None
+    reasoning_content: Text | None = None
+    refusal: Annotated[None, only()] = None
+    annotations: Annotated[None, only([])] = None
+    audio: Annotated[None, only()] = None
+    function_call: Annotated[None, only()] = None
+
+    @field_validator("name", "tool_call_id")
+    @classmethod
+    def _of_tools(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("role") != "tool":
+            raise unsupported("is supported in messages of role 'tool' only; leave it out")
+        return value
+
+    @field_validator("tool_calls", "reasoning_content")
+    @classmethod
+    def _of_the_assistant(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is not None and info.data.get("role") != "assistant":
+            raise unsupported("belongs in messages of role 'assistant' only")
+        return value
+
+    def rendered(self) -> dict[str, Any]:
+        """The message as `chat.render` takes it."""
+        message: dict[str, Any] = {"role": self.role, "content": joined(self.content)}
+        for name in ("name", "tool_call_id", "reasoning_content"):
+            if getattr(self, name) is not None:
+                message[name] = getattr(self, name)
+        if self.tool_calls:
+            message["tool_calls"] = [call.model_dump() for call in self.tool_calls]
+        return message
+
+
+class FunctionDeclaration(Strict):
+    """A function that the model may call."""
+
+    name: ToolName
+    description: Text | None = None
+    parameters: JsonObject | None = None
+    strict: Annotated[None, only(False, why=NOT_GUARANTEED)] = None
+
+
+class Tool(Strict):
+    """A tool; only functions are known."""
+
+    type: Literal["function"]
+    function: FunctionDeclaration
+
+    def rendered(self) -> dict[str, Any]:
+        """The declaration as `chat.render` takes it."""
+        return {"type": "function", "function": self.function.model_dump(exclude_none=True)}
+
+
+def _tool_choice(value: Any) -> Any:
+    if value is None or value in ("none", "auto"):
+        return value or "auto"
+    raise unsupported("is 'auto' or 'none' here: whether a tool is called cannot be guaranteed in this version")
+
+
+ToolChoice = Annotated[Literal["none", "auto"], BeforeValidator(_tool_choice), Field(validate_default=True)]
+
+
+class NamedSchema(Strict):
+    """A schema and its name; strict or not, it is always kept to."""
+
+    name: Text
+    schema_: Annotated[JsonObject, Field(alias="schema")] = ANY_OBJECT
+    description: Text | None = None
+    strict: bool | None = None
+
+
+class SchemaFormat(Strict):
+    """JSON of a given schema."""
+
+    type: Literal["json_schema"]
+    json_schema: NamedSchema
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """The schema."""
+        return self.json_schema.schema_
+
+
+ResponseFormat = Annotated[AnyText | AnyObject | SchemaFormat, Field(discriminator="type")]
+
+
+def usage_body(usage: Usage) -> dict[str, Any]:
+    """Usage in OpenAI's shape, the statistics of denoising beside it."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.reused_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.thinking_tokens},
+        "diffusion": usage.diffusion(),
+    }
+
+
+def call_body(call: ToolCall, identity: str, arguments: str) -> Mapping[str, Any]:
+    """A tool call in OpenAI's shape."""
+    return {"id": identity, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+
+
+def draft_body(piece: Drafted, tokenizer: Tokenizer) -> dict[str, Any]:
+    """The canvas and the reply with it; `tokens`, `entropies` (nats) and `accepted` have one item per position.
+
+    `special` lists the positions whose token is no text, such as an end token.
+    """
+    draft = piece.draft
+    return {
+        "canvas": draft.canvas,
+        "step": draft.step,
+        "text": piece.text,
+        "thinking": piece.thinking,
+        "tokens": [tokenizer.token_text(token) for token in draft.token_ids],
+        "entropies": [round(entropy, 4) for entropy in draft.entropies],
+        "accepted": list(draft.accepted),
+        "special": [at for at, token in enumerate(draft.token_ids) if tokenizer.is_special(token)],
+    }

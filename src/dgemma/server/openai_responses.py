@@ -1,0 +1,194 @@
+"""POST /v1/responses, as OpenAI's clients use it, without storage.
+
+One builder makes the events of a stream and, from the same pieces, the response that the last event carries; a request
+without `stream` gets that response alone.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from copy import deepcopy
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from dgemma.chat import ToolCall
+from dgemma.server.endpoint import answer
+from dgemma.server.errors import ApiError
+from dgemma.server.generation import Ended, Grown, Piece, Service, Started
+from dgemma.server.replies import Growth
+from dgemma.server.responses_fields import ResponseFields
+from dgemma.server.sse import frame
+from dgemma.server.usage import Usage
+
+
+def router(service: Service) -> APIRouter:
+    """The endpoint, for an app to include."""
+    routes = APIRouter()
+
+    @routes.post("/v1/responses")
+    async def responses(request: Request, fields: ResponseFields) -> Response:
+        writer = _ResponseWriter(service, fields)
+        return await answer(service, request, fields.model, fields.job(), stream=bool(fields.stream), writer=writer)
+
+    return routes
+
+
+class _ResponseWriter:
+    """Pieces of a job -> one response, or the events of one."""
+
+    def __init__(self, service: Service, fields: ResponseFields) -> None:
+        self._service, self._fields = service, fields
+        self._id, self._created = f"resp_{secrets.token_hex(12)}", int(time.time())
+        self._output: list[dict[str, Any]] = []
+        self._open: dict[str, Any] | None = None
+        self._number = -1
+
+    def body(self, started: Started, ends: Sequence[Ended]) -> JSONResponse:
+        """The whole response."""
+        (end,) = ends
+        for _ in self._grow(Growth(thinking=end.parts.thinking)):
+            pass
+        for _ in self._grow(Growth(text=end.parts.text)):
+            pass
+        *_, (_, last) = self._finish(end)
+        return JSONResponse(last["response"])
+
+    async def frames(self, started: Started, pieces: AsyncGenerator[Piece]) -> AsyncGenerator[bytes]:
+        """The response as events."""
+        for kind in ("response.created", "response.in_progress"):
+            yield self._frame(kind, {"response": self._response("in_progress")})
+        async for piece in pieces:
+            if isinstance(piece, Grown):
+                for event in self._grow(piece.growth):
+                    yield self._frame(*event)
+            elif isinstance(piece, Ended):
+                for event in self._finish(piece):
+                    yield self._frame(*event)
+
+    def failure(self, error: ApiError) -> bytes:
+        """The event that tells of an error after the stream began."""
+        return self._frame("error", {"code": error.code, "message": error.message, "param": error.param})
+
+    def _frame(self, kind: str, data: dict[str, Any]) -> bytes:
+        self._number += 1
+        return frame({"type": kind, "sequence_number": self._number, **data}, kind)
+
+    def _grow(self, growth: Growth) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The events of more thinking, more text, or both."""
+        for kind, more in (("reasoning", growth.thinking), ("message", growth.text)):
+            if not more:
+                continue
+            if self._open is None or self._open["type"] != kind:
+                yield from self._close()
+                yield from self._begin(kind)
+            assert self._open is not None
+            self._open["content"][0]["text"] += more
+            if kind == "message":
+                yield "response.output_text.delta", {**self._place(), "delta": more, "logprobs": []}
+            else:
+                yield "response.reasoning_text.delta", {**self._place(), "delta": more}
+
+    def _begin(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Opens an item of the output with one part of text."""
+        if kind == "message":
+            part: dict[str, Any] = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+            item = {"id": f"msg_{secrets.token_hex(12)}", "type": kind, "role": "assistant"}
+        else:
+            part = {"type": "reasoning_text", "text": ""}
+            item = {"id": f"rs_{secrets.token_hex(12)}", "type": kind, "summary": []}
+        self._open = {**item, "status": "in_progress", "content": []}
+        self._output.append(self._open)
+        # What an event shows must stay as it was told, while the item goes on growing.
+        yield "response.output_item.added", {"output_index": len(self._output) - 1, "item": deepcopy(self._open)}
+        yield "response.content_part.added", {**self._place(), "part": deepcopy(part)}
+        self._open["content"].append(part)
+
+    def _close(self, status: str = "completed") -> Iterator[tuple[str, dict[str, Any]]]:
+        """Closes the item that is open, if one is."""
+        if self._open is None:
+            return
+        item, part = self._open, self._open["content"][0]
+        if item["type"] == "message":
+            yield "response.output_text.done", {**self._place(), "text": part["text"], "logprobs": []}
+        else:
+            yield "response.reasoning_text.done", {**self._place(), "text": part["text"]}
+        yield "response.content_part.done", {**self._place(), "part": deepcopy(part)}
+        item["status"] = status
+        self._open = None
+        yield "response.output_item.done", {"output_index": len(self._output) - 1, "item": deepcopy(item)}
+
+    def _place(self) -> dict[str, Any]:
+        assert self._open is not None
+        return {"item_id": self._open["id"], "output_index": len(self._output) - 1, "content_index": 0}
+
+    def _finish(self, end: Ended) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The events of tool calls and of the end; the last one carries the response."""
+        status = "incomplete" if end.reason == "length" else "completed"
+        if not self._output and not end.parts.tool_calls:
+            # A reply that a stop string or the model left empty is a message all the same.
+            yield from self._begin("message")
+        yield from self._close(status)
+        for call in end.parts.tool_calls:
+            yield from self._call(call)
+        yield f"response.{status}", {"response": self._response(status, end.usage)}
+
+    def _call(self, call: ToolCall) -> Iterator[tuple[str, dict[str, Any]]]:
+        arguments = json.dumps(dict(call.arguments), ensure_ascii=False)
+        item = {"id": f"fc_{secrets.token_hex(12)}", "type": "function_call", "status": "in_progress"}
+        item |= {"call_id": f"call_{secrets.token_hex(12)}", "name": call.name, "arguments": ""}
+        self._output.append(item)
+        at = {"output_index": len(self._output) - 1}
+        place = {"item_id": item["id"], **at}
+        yield "response.output_item.added", {**at, "item": deepcopy(item)}
+        yield "response.function_call_arguments.delta", {**place, "delta": arguments}
+        yield "response.function_call_arguments.done", {**place, "name": call.name, "arguments": arguments}
+        item |= {"status": "completed", "arguments": arguments}
+        yield "response.output_item.done", {**at, "item": deepcopy(item)}
+
+    def _response(self, status: str, usage: Usage | None = None) -> dict[str, Any]:
+        fields = self._fields
+        return {
+            "id": self._id,
+            "object": "response",
+            "created_at": self._created,
+            "completed_at": None if usage is None else int(time.time()),
+            "status": status,
+            "error": None,
+            "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
+            "instructions": fields.instructions,
+            "max_output_tokens": fields.max_output_tokens,
+            "metadata": fields.metadata or {},
+            "model": self._service.config.model_name,
+            "output": deepcopy(self._output),
+            "parallel_tool_calls": fields.parallel_tool_calls is not False,
+            "previous_response_id": None,
+            "reasoning": {"effort": fields.reasoning.effort if fields.reasoning else None, "summary": None},
+            "store": False,
+            "temperature": fields.temperature,
+            "text": {"format": _format(fields)},
+            "tool_choice": fields.tool_choice,
+            "tools": [tool.shown() for tool in fields.tools or ()],
+            "top_p": fields.top_p,
+            "truncation": "disabled",
+            "usage": None if usage is None else _usage_body(usage),
+        }
+
+
+def _format(fields: ResponseFields) -> dict[str, Any]:
+    """The form of the text, as a response repeats it."""
+    form = fields.text and fields.text.format
+    return {"type": "text"} if form is None else form.model_dump(by_alias=True)
+
+
+def _usage_body(usage: Usage) -> dict[str, Any]:
+    return {
+        "input_tokens": usage.prompt_tokens,
+        "input_tokens_details": {"cached_tokens": usage.reused_tokens, "cache_write_tokens": 0},
+        "output_tokens": usage.completion_tokens,
+        "output_tokens_details": {"reasoning_tokens": usage.thinking_tokens},
+        "total_tokens": usage.total_tokens,
+        "diffusion": usage.diffusion(),
+    }

@@ -1,0 +1,108 @@
+// Asks the server this page came from. Promises that whatever goes wrong becomes a ServerError with one sentence to
+// show, and that a reply's drafts arrive one by one, each as a frame that can be drawn at any later time.
+// Knows nothing of the page.
+
+const KEY = "dgemma-key";
+
+export class ServerError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Remembers the API key until the tab is closed. */
+export function useKey(key) {
+  sessionStorage.setItem(KEY, key);
+}
+
+async function send(path, { body, signal } = {}) {
+  const headers = { "Content-Type": "application/json" };
+  const key = sessionStorage.getItem(KEY);
+  if (key) headers.Authorization = `Bearer ${key}`;
+  let response;
+  try {
+    const method = body === undefined ? "GET" : "POST";
+    response = await fetch(path, { method, headers, signal, body: body && JSON.stringify(body) });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ServerError("The server cannot be reached. Is it still running?", 0);
+  }
+  if (response.ok) return response;
+  const told = await response.json().catch(() => null);
+  throw new ServerError(told?.error?.message ?? `The server answered with status ${response.status}.`, response.status);
+}
+
+/** The model that is loaded: its id, context_length and canvas_length. */
+export async function model() {
+  const { data } = await (await send("/v1/models")).json();
+  return data[0];
+}
+
+/** What the server can do beyond chat: { schema, infill }. */
+export async function features() {
+  return (await send("/page/features")).json();
+}
+
+/** The events of a stream as { name, data }; data is parsed. */
+async function* events(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    let part;
+    try {
+      part = await reader.read();
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new ServerError("The connection broke off before the reply was complete.", 0);
+    }
+    if (part.done) return;
+    const blocks = (rest + part.value).split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) {
+      const field = (name) => block.split("\n").find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+      const data = field("data");
+      if (data === "[DONE]") return;
+      yield { name: field("event"), data: JSON.parse(data) };
+    }
+  }
+}
+
+/**
+ * Streams a chat or text completion.
+ * `watch` may have: draft(frame), text(whole text so far), thought(whole thought so far).
+ * A frame is the canvas after one denoise step: { canvas, step, before, tokens, entropies, accepted, special }, where
+ * `before` is the text of the canvases before it and the lists have one item a position; `special` lists positions.
+ * Returns { text, thought, reason, usage }.
+ */
+async function stream(path, fields, watch, signal) {
+  const body = { ...fields, stream: true, stream_options: { include_usage: true } };
+  const reply = { text: "", thought: "", reason: null, usage: null };
+  for await (const { name, data } of events(await send(path, { body, signal }))) {
+    if (data.error) throw new ServerError(data.error.message, 200);
+    if (data.usage) reply.usage = data.usage;
+    if (name === "diffusion.draft") {
+      watch.draft?.({ ...data.diffusion, before: reply.text });
+      continue;
+    }
+    const choice = data.choices[0];
+    if (!choice) continue;
+    reply.reason = choice.finish_reason ?? reply.reason;
+    const { content, reasoning_content: thought } = choice.delta ?? { content: choice.text };
+    if (thought) watch.thought?.((reply.thought += thought));
+    if (content) watch.text?.((reply.text += content));
+  }
+  if (!reply.usage) throw new ServerError("The connection broke off before the reply was complete.", 0);
+  return reply;
+}
+
+/** Streams the reply to messages, with drafts unless the mode has none. */
+export function chat(messages, fields, watch, signal) {
+  const diffusing = fields.mode !== "autoregressive";
+  return stream("/v1/chat/completions", { ...fields, messages, diffusing }, watch, signal);
+}
+
+/** Streams what stands between two texts; each length that is tried is a canvas of its own. */
+export function infill(prompt, suffix, fields, watch, signal) {
+  return stream("/v1/completions", { ...fields, prompt, suffix, diffusing: true }, watch, signal);
+}

@@ -1,0 +1,234 @@
+// The panels: chat, the same prompt decoded in two ways, text to JSON, infill. Each takes the page, that is { model, features,
+// decoding(mode), announce(text), report(error), clear() }. Promises that a form asks for one thing at a time and that
+// Stop and Escape end it.
+
+import { chat, infill } from "./client.js";
+import { ReplyView, make } from "./reply.js";
+
+const find = (id) => document.getElementById(id);
+
+const EXAMPLES = {
+  "4x4 Sudoku": "Solve this Sudoku:\n1030\n0402\n2043\n0320",
+  "Fix a sentence": "Fix the mistakes: She go to the the market yestreday.",
+  "Text to JSON": "Extract name, date and amount as JSON: On 3 May 2024 Anna Lee paid $250 for a new bicycle.",
+  "Word problem": "Tom has 12 apples. He buys 7 more and gives 5 to Ann. How many apples does Tom have?",
+};
+
+/** Runs `work(signal)` when the form is sent; its errors are reported, a stop is none. */
+function runOnSubmit(form, page, work) {
+  const [go, stop] = [form.querySelector(".primary"), form.querySelector(".stop")];
+  let controller = null;
+  // A button that were really disabled would lose the keyboard's focus.
+  const setBusy = (busy) => {
+    go.setAttribute("aria-disabled", String(busy));
+    stop.disabled = !busy;
+  };
+  const end = () => controller?.abort();
+  stop.addEventListener("click", () => {
+    end();
+    go.focus();
+  });
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") end();
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.target.tagName !== "TEXTAREA") return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (controller) return;
+    controller = new AbortController();
+    page.clear();
+    setBusy(true);
+    try {
+      await work(controller.signal);
+    } catch (error) {
+      if (error.name !== "AbortError") page.report(error);
+    } finally {
+      controller = null;
+      setBusy(false);
+    }
+  });
+  return { end, busy: () => controller !== null };
+}
+
+/** Shows the reply that `ask(watch)` gives, from its first draft to its end; passes on what ends it early. */
+async function watchReply(view, ask) {
+  view.begin();
+  try {
+    const reply = await ask(view.watch);
+    view.finish(reply);
+    return reply;
+  } catch (error) {
+    view.breakOff(error.name === "AbortError" ? "stopped" : "failed");
+    throw error;
+  }
+}
+
+export function chatPanel(page) {
+  const [form, question, conversation] = [find("chat-form"), find("question"), find("conversation")];
+  let messages = [];
+  let last = null;
+
+  const ask = runOnSubmit(form, page, async (signal) => {
+    const content = question.value.trim();
+    if (!content) return;
+    last?.forgetSteps();
+    const asked = make("article", { class: "question", "aria-label": "You" }, content);
+    const view = (last = new ReplyView());
+    view.element.setAttribute("aria-label", "Reply");
+    conversation.append(asked, view.element);
+    view.element.scrollIntoView({ block: "nearest" });
+    question.value = "";
+    // A new chat may begin while this one is still being ended; what ends then is the old one.
+    const chatted = messages;
+    chatted.push({ role: "user", content });
+    try {
+      const fields = page.decoding("diffusion");
+      const { text } = await watchReply(view, (watch) => chat(chatted, fields, watch, signal));
+      chatted.push({ role: "assistant", content: text });
+      page.announce(`Reply: ${text}`);
+    } catch (error) {
+      if (view.committed) {
+        chatted.push({ role: "assistant", content: view.committed });
+      } else {
+        // Nothing was said: the question goes back to where it can be asked again.
+        chatted.pop();
+        if (asked.isConnected) question.value ||= content;
+        asked.remove();
+        view.element.remove();
+        if (last === view) last = null;
+      }
+      throw error;
+    }
+    view.element.scrollIntoView({ block: "nearest" });
+  });
+
+  const startAgain = () => {
+    messages = [];
+    last = null;
+    conversation.replaceChildren();
+    page.clear();
+  };
+  find("new-chat").addEventListener("click", () => {
+    ask.end();
+    startAgain();
+    question.focus();
+  });
+  const examples = form.parentElement.querySelector(".examples");
+  for (const [name, text] of Object.entries(EXAMPLES)) {
+    const button = make("button", { type: "button", class: "example" }, name);
+    button.addEventListener("click", () => {
+      if (ask.busy()) return;
+      startAgain();
+      question.value = text;
+      form.requestSubmit();
+    });
+    examples.append(button);
+  }
+}
+
+function verdict(diffusion, autoregressive) {
+  const [one, other] = [diffusion.usage.diffusion, autoregressive.usage.diffusion];
+  const times = (view) => `${(view.wall_ms / 1000).toFixed(2)} s and ${view.forward_passes} passes`;
+  const [fast, slow] = [one.tokens_per_second, other.tokens_per_second];
+  const compared =
+    fast >= slow
+      ? `diffusion made ${(fast / slow).toFixed(1)} times as many tokens a second`
+      : `diffusion was the slower one, at ${((100 * fast) / slow).toFixed(0)} % of the tokens a second`;
+  return `By the server's clock diffusion took ${times(one)}, autoregressive decoding ${times(other)}: ${compared}.`;
+}
+
+export function racePanel(page) {
+  find("race-prompt").value = EXAMPLES["4x4 Sudoku"];
+  const told = find("verdict");
+  runOnSubmit(find("race-form"), page, async (signal) => {
+    const content = find("race-prompt").value.trim();
+    if (!content) return;
+    told.textContent = "";
+    const lanes = [...document.querySelectorAll(".lane")];
+    for (const lane of lanes) lane.replaceChildren();
+    const replies = [];
+    for (const lane of lanes) {
+      const view = new ReplyView();
+      lane.replaceChildren(view.element);
+      const fields = page.decoding(lane.dataset.mode);
+      const messages = [{ role: "user", content }];
+      replies.push(await watchReply(view, (watch) => chat(messages, fields, watch, signal)));
+    }
+    told.textContent = verdict(...replies);
+    page.announce(told.textContent);
+  });
+}
+
+function jsonSchema(keys) {
+  const properties = Object.fromEntries(keys.map((key) => [key, { type: "string" }]));
+  const schema = { type: "object", properties, required: keys, additionalProperties: false };
+  return { type: "json_schema", json_schema: { name: "extracted", schema } };
+}
+
+function listed(words) {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
+
+/** What the text holds as JSON: { values, told }; values is null for what is no JSON object. */
+function readObject(text, keys) {
+  let values;
+  try {
+    values = JSON.parse(text);
+  } catch {
+    return { values: null, told: "The reply is not valid JSON." };
+  }
+  if (values === null || typeof values !== "object" || Array.isArray(values)) {
+    return { values: null, told: "The reply is JSON, but no object." };
+  }
+  const missing = keys.filter((key) => !Object.hasOwn(values, key));
+  return { values, told: missing.length ? `Valid JSON, but without ${listed(missing)}.` : "Valid JSON with every key." };
+}
+
+export function formPanel(page) {
+  find("form-text").value = "On 3 May 2024 Anna Lee paid $250 for a new bicycle.";
+  find("form-keys").value = "name, date, amount";
+  find("form-promise").textContent = page.features.schema
+    ? "the form is guaranteed: these keys and no others"
+    : "this version asks in words and does not guarantee the form";
+  const [told, shown] = [find("form-verdict"), find("form-values")];
+  runOnSubmit(find("form-form"), page, async (signal) => {
+    const keys = [...new Set(find("form-keys").value.split(",").map((key) => key.trim()))].filter(Boolean);
+    const content = `Extract ${listed(keys)} as JSON: ${find("form-text").value.trim()}`;
+    const fields = { ...page.decoding("diffusion"), ...(page.features.schema && { response_format: jsonSchema(keys) }) };
+    const view = new ReplyView();
+    find("form-reply").replaceChildren(view.element);
+    told.textContent = "";
+    shown.hidden = true;
+    const messages = [{ role: "user", content }];
+    const { text } = await watchReply(view, (watch) => chat(messages, fields, watch, signal));
+    const read = readObject(text, keys);
+    shown.replaceChildren();
+    for (const [key, value] of Object.entries(read.values ?? {})) {
+      const plain = typeof value === "string" ? value : JSON.stringify(value);
+      shown.append(make("div", {}, make("dt", {}, key), make("dd", {}, plain)));
+    }
+    shown.hidden = !read.values;
+    told.textContent = read.told;
+    page.announce(`${read.told} ${text}`);
+  });
+}
+
+/** Tokens that a gap may have at most. */
+const LONGEST_GAP = 16;
+
+export function infillPanel(page) {
+  const [before, after, shown] = [find("infill-before"), find("infill-after"), find("infill-reply")];
+  before.value = "Once upon a time there was a little";
+  after.value = " who lived in a big forest.";
+  runOnSubmit(find("infill-form"), page, async (signal) => {
+    const [prefix, suffix] = [before.value, after.value];
+    const { seed } = page.decoding("diffusion");
+    const fields = { model: page.model.id, max_tokens: LONGEST_GAP, ...(seed !== undefined && { seed }) };
+    const view = new ReplyView({ before: prefix, after: suffix });
+    shown.replaceChildren(view.element);
+    const { text } = await watchReply(view, (watch) => infill(prefix, suffix, fields, watch, signal));
+    page.announce(`The gap reads: ${text}`);
+  });
+}

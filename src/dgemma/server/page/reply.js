@@ -1,0 +1,253 @@
+// One reply as it is seen: the canvas settling, the text it became, the way back through its steps, what it took.
+// Promises that text from the model reaches the page as text nodes only, that the newest draft is on the screen with
+// the next animation frame, and that nothing is painted twice in one. Knows nothing of the server.
+
+/** Nats up to which a token counts as certain, nearly certain, unsure, doubtful; above the last it is noise. */
+const DOUBT_LIMITS = [0.05, 0.3, 1, 2];
+const STEP_MS = 220;
+
+/** 0 (certain) to 4 (noise): how a token of so much entropy (nats) is shaded. */
+export function doubt(entropy) {
+  const level = DOUBT_LIMITS.findIndex((limit) => entropy < limit);
+  return level < 0 ? DOUBT_LIMITS.length : level;
+}
+
+/** An element with attributes and children; strings become text nodes. */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function shade(span, text, entropy, special) {
+  // A special token is no text: a dot holds its place, and its name shows on pointing at it.
+  const shown = special ? "·" : text;
+  if (span.textContent !== shown) span.textContent = shown;
+  span.dataset.doubt = doubt(entropy);
+  span.classList.toggle("special", special);
+  span.title = `${special ? `${text}, ` : ""}${entropy.toFixed(2)} nats`;
+}
+
+/** Draws frames into an element, keeping the nodes that stay. */
+class Canvas {
+  constructor() {
+    this.element = make("div", { class: "canvas", role: "img" });
+    this.before = document.createTextNode("");
+    this.after = document.createTextNode("");
+    this.spans = [];
+    this.element.append(this.before, this.after);
+  }
+
+  draw(frame, label) {
+    const special = new Set(frame.special);
+    this.before.data = frame.before;
+    for (const extra of this.spans.splice(frame.tokens.length)) extra.remove();
+    frame.tokens.forEach((text, at) => {
+      const span = (this.spans[at] ??= make("span", { class: "token" }));
+      if (!span.parentNode) this.after.before(span);
+      shade(span, text, frame.entropies[at], special.has(at));
+    });
+    this.element.setAttribute("aria-label", label);
+  }
+}
+
+function describe(frame) {
+  const certain = frame.entropies.filter((entropy) => doubt(entropy) === 0).length;
+  return `canvas ${frame.canvas + 1}, step ${frame.step}: ${certain} of ${frame.tokens.length} tokens certain`;
+}
+
+/** The tokens of the finished canvases, shaded, if they are the text letter for letter; else the text as it is. */
+function settledNodes(frames, text) {
+  const last = frames.filter((frame, at) => frames[at + 1]?.canvas !== frame.canvas);
+  const tokens = last.flatMap((frame) => {
+    const special = new Set(frame.special);
+    return frame.tokens.map((token, at) => ({ token, entropy: frame.entropies[at], special: special.has(at) }));
+  });
+  const end = tokens.findIndex(({ special }) => special);
+  const kept = end < 0 ? tokens : tokens.slice(0, end);
+  if (kept.map(({ token }) => token).join("").trim() !== text.trim()) return [text];
+  return kept.map(({ token, entropy }) => {
+    const span = make("span", { class: "token" });
+    shade(span, token, entropy, false);
+    return span;
+  });
+}
+
+const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(2)} s`;
+
+/** What a reply took, as a list of numbers and what they count. */
+function figureList(usage) {
+  const took = usage.diffusion;
+  const passes = took.mode === "autoregressive" ? [] : [[took.denoise_steps, "denoise steps"]];
+  const figures = [
+    [usage.completion_tokens, usage.completion_tokens === 1 ? "token" : "tokens"],
+    [took.tokens_per_second, "tokens/s"],
+    [took.tokens_per_forward.toFixed(2), "tokens/forward"],
+    ...passes,
+    [`${Math.round(took.first_text_ms)} ms`, "to first text"],
+  ];
+  const items = figures.map(([number, unit]) => make("li", {}, make("b", {}, String(number)), ` ${unit}`));
+  return make("ul", { class: "figures" }, ...items);
+}
+
+export class ReplyView {
+  #frames = [];
+  #text = "";
+  #newest = null;
+  #asked = false;
+  #clock = null;
+  #player = null;
+
+  /** `around` is { before, after }, given texts whose gap is being filled. */
+  constructor(around = null) {
+    this.around = around;
+    this.canvas = new Canvas();
+    this.canvas.after.data = around?.after ?? "";
+    this.settled = make("div", { class: "settled" });
+    this.settled.hidden = true;
+    this.thought = make("div");
+    this.thoughtBox = make("details", { class: "thought" }, make("summary", {}, "Thought"), this.thought);
+    this.thoughtBox.hidden = true;
+    this.stopwatch = make("span", { class: "stopwatch" }, seconds(0));
+    this.took = make("div", { class: "took" }, this.stopwatch);
+    this.element = make("article", { class: "reply" }, this.thoughtBox, this.canvas.element, this.settled, this.took);
+  }
+
+  /** The text that will not change any more. */
+  get committed() {
+    return this.#text;
+  }
+
+  begin() {
+    this.began = performance.now();
+    this.element.setAttribute("aria-busy", "true");
+    this.#clock = setInterval(() => this.#readClock(), 100);
+  }
+
+  draft(drafted) {
+    const frame = this.around ? { ...drafted, before: this.around.before } : drafted;
+    this.#frames.push(frame);
+    this.#paintSoon(() => this.canvas.draw(frame, `Draft, ${describe(frame)}`));
+  }
+
+  text(text) {
+    this.#text = text;
+    // With drafts the next frame holds the text already.
+    if (!this.#frames.length) this.#paintSoon(() => (this.canvas.before.data = text));
+  }
+
+  thoughtSoFar(text) {
+    this.thoughtBox.hidden = false;
+    this.thought.textContent = text;
+  }
+
+  /** What `client.chat` reports to. */
+  get watch() {
+    return {
+      draft: (frame) => this.draft(frame),
+      text: (text) => this.text(text),
+      thought: (text) => this.thoughtSoFar(text),
+    };
+  }
+
+  finish({ text, usage, reason }) {
+    this.#end();
+    this.settled.replaceChildren(...this.#settledNodes(text));
+    if (!text) this.settled.append(make("em", {}, "The reply has no text."));
+    this.#show(null);
+    this.took.append(figureList(usage));
+    if (reason === "length") this.took.append("cut off at the longest reply allowed");
+    if (this.#frames.length) this.#offerSteps();
+  }
+
+  /** Ends a reply that did not come to its end: what is committed stays. */
+  breakOff(why) {
+    this.#end();
+    this.settled.replaceChildren(this.#text);
+    this.#show(null);
+    this.took.append(why);
+  }
+
+  /** Takes away the slider and the frames behind it, when a newer reply has them. */
+  forgetSteps() {
+    this.#stopPlaying();
+    this.#show(null);
+    this.#frames = [];
+    this.steps?.remove();
+  }
+
+  #end() {
+    clearInterval(this.#clock);
+    this.#newest = null;
+    this.#readClock();
+    this.element.removeAttribute("aria-busy");
+  }
+
+  #settledNodes(text) {
+    if (!this.around) return settledNodes(this.#frames, text);
+    return [this.around.before, make("mark", {}, text), this.around.after];
+  }
+
+  #readClock() {
+    this.stopwatch.textContent = seconds(performance.now() - this.began);
+  }
+
+  #paintSoon(paint) {
+    this.#newest = paint;
+    if (this.#asked) return;
+    this.#asked = true;
+    requestAnimationFrame(() => {
+      this.#asked = false;
+      this.#newest?.();
+    });
+  }
+
+  /** Shows a frame, or with null the settled reply. */
+  #show(frame) {
+    if (frame) this.canvas.draw(frame, `Draft, ${describe(frame)}`);
+    this.canvas.element.hidden = !frame;
+    this.settled.hidden = Boolean(frame);
+  }
+
+  #offerSteps() {
+    const count = this.#frames.length;
+    this.slider = make("input", { type: "range", min: 1, max: count + 1, step: 1, "aria-label": "Denoise step" });
+    this.slider.value = count + 1;
+    this.place = make("span", { class: "place" });
+    this.play = make("button", { type: "button", class: "quiet" }, "Replay");
+    this.slider.addEventListener("input", () => {
+      this.#stopPlaying();
+      this.#showPlace();
+    });
+    this.play.addEventListener("click", () => (this.#player ? this.#stopPlaying() : this.#startPlaying()));
+    this.steps = make("div", { class: "steps" }, this.play, this.slider, this.place);
+    this.element.append(this.steps);
+    this.#showPlace();
+  }
+
+  #showPlace() {
+    const frame = this.#frames[this.slider.value - 1] ?? null;
+    this.#show(frame);
+    this.place.textContent = frame ? describe(frame) : `settled after ${this.#frames.length} steps`;
+    this.slider.setAttribute("aria-valuetext", this.place.textContent);
+  }
+
+  #startPlaying() {
+    const advance = () => {
+      if (this.slider.value === this.slider.max) return this.#stopPlaying();
+      this.slider.stepUp();
+      this.#showPlace();
+    };
+    this.play.textContent = "Pause";
+    if (this.slider.value === this.slider.max) this.slider.value = 1;
+    this.#showPlace();
+    this.#player = setInterval(advance, STEP_MS);
+  }
+
+  #stopPlaying() {
+    clearInterval(this.#player);
+    this.#player = null;
+    if (this.play) this.play.textContent = "Replay";
+  }
+}

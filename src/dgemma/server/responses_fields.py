@@ -1,0 +1,262 @@
+"""The body of POST /v1/responses: OpenAI's items -> messages that `chat.render` takes.
+
+Nothing is stored here, so every request brings its whole conversation. Knows nothing of streams.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
+
+from dgemma.server.fields import (
+    AnyObject,
+    AnyText,
+    Bookkeeping,
+    DecodingFields,
+    Effort,
+    JsonObject,
+    JsonObjectText,
+    ModelName,
+    Strict,
+    Text,
+    TextType,
+    TokenLimit,
+    ToolName,
+    joined,
+    no_room,
+    only,
+    parts,
+    unsupported,
+)
+from dgemma.server.generation import Job
+from dgemma.server.openai_fields import NOT_GUARANTEED, ToolChoice
+
+NOT_STORED = "is not supported: nothing is stored here; send the whole conversation as input"
+
+
+class InputText(Strict):
+    """A piece of text that goes in, or that came out earlier."""
+
+    type: Annotated[Literal["input_text", "output_text"], TextType]
+    text: Text
+    annotations: Annotated[None, only([])] = None
+    logprobs: Annotated[None, only([])] = None
+
+
+InputTexts = Annotated[list[InputText], BeforeValidator(lambda value: parts(value, kind="input_text"))]
+
+
+class MessageItem(Strict):
+    """A message of the conversation."""
+
+    type: Literal["message"] = "message"
+    role: Literal["system", "developer", "user", "assistant"]
+    content: InputTexts
+    id: Bookkeeping = None
+    status: Bookkeeping = None
+    phase: Bookkeeping = None
+
+
+class ReasoningText(Strict):
+    """A piece of an earlier thought."""
+
+    type: Literal["reasoning_text"]
+    text: Text
+
+
+class ReasoningItem(Strict):
+    """An earlier thought of the model."""
+
+    type: Literal["reasoning"]
+    content: list[ReasoningText] | None = None
+    summary: Annotated[None, only([])] = None
+    encrypted_content: Annotated[None, only()] = None
+    id: Bookkeeping = None
+    status: Bookkeeping = None
+
+
+class CallItem(Strict):
+    """A call that the model made earlier."""
+
+    type: Literal["function_call"]
+    call_id: Text
+    name: ToolName
+    arguments: JsonObjectText
+    id: Bookkeeping = None
+    status: Bookkeeping = None
+
+
+class CallOutputItem(Strict):
+    """The result of a call."""
+
+    type: Literal["function_call_output"]
+    call_id: Text
+    output: InputTexts
+    id: Bookkeeping = None
+    status: Bookkeeping = None
+
+
+def _item_type(value: Any) -> str | None:
+    """Messages may come without a type."""
+    kind = value.get("type", "message") if isinstance(value, Mapping) else None
+    return kind if isinstance(kind, str) else None
+
+
+Item = Annotated[
+    Annotated[MessageItem, Tag("message")]
+    | Annotated[ReasoningItem, Tag("reasoning")]
+    | Annotated[CallItem, Tag("function_call")]
+    | Annotated[CallOutputItem, Tag("function_call_output")],
+    Discriminator(
+        _item_type,
+        custom_error_type="unsupported",
+        custom_error_message="is of a type that this server does not know; "
+        "it knows message, reasoning, function_call and function_call_output",
+    ),
+]
+
+
+def _items(value: Any) -> Any:
+    return [{"role": "user", "content": value}] if isinstance(value, str) else value
+
+
+class FunctionTool(Strict):
+    """A function that the model may call."""
+
+    type: Literal["function"]
+    name: ToolName
+    description: Text | None = None
+    parameters: JsonObject | None = None
+    strict: Annotated[None, only(False, why=NOT_GUARANTEED)] = None
+
+    def rendered(self) -> dict[str, Any]:
+        """The declaration as `chat.render` takes it."""
+        function = self.model_dump(include={"name", "description", "parameters"}, exclude_none=True)
+        return {"type": "function", "function": function}
+
+    def shown(self) -> dict[str, Any]:
+        """The declaration as a response repeats it."""
+        return {**self.model_dump(), "strict": False}
+
+
+class Reasoning(Strict):
+    """Whether the model shall think."""
+
+    effort: Effort = None
+    summary: Annotated[None, only(why="is not supported: thoughts are given as they are; leave it out")] = None
+    generate_summary: Annotated[None, only()] = None
+
+
+class SchemaFormat(Strict):
+    """JSON of a given schema; strict or not, it is always kept to."""
+
+    type: Literal["json_schema"]
+    name: Text
+    schema_: Annotated[JsonObject, Field(alias="schema")]
+    description: Text | None = None
+    strict: bool | None = None
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """The schema."""
+        return self.schema_
+
+
+class TextFields(Strict):
+    """The form of the reply's text."""
+
+    format: Annotated[AnyText | AnyObject | SchemaFormat, Field(discriminator="type")] | None = None
+    verbosity: Annotated[None, only("medium")] = None
+
+
+class ResponseStreamOptions(Strict):
+    """What a stream shall hold besides the reply."""
+
+    include_obfuscation: Annotated[None, only(False)] = None
+
+
+class ResponseFields(DecodingFields):
+    """The body of a request."""
+
+    model: ModelName
+    input: Annotated[list[Item], BeforeValidator(_items), Field(min_length=1)]
+    instructions: Text | None = None
+    max_output_tokens: TokenLimit = None
+    stream: bool | None = None
+    stream_options: ResponseStreamOptions | None = None
+    tools: list[FunctionTool] | None = None
+    tool_choice: ToolChoice = "auto"
+    parallel_tool_calls: bool | None = None
+    reasoning: Reasoning | None = None
+    text: TextFields | None = None
+    metadata: dict[Text, Text] | None = None
+    store: Annotated[None, only(False, why=NOT_STORED)] = None
+    previous_response_id: Annotated[None, only(why=NOT_STORED)] = None
+    conversation: Annotated[None, only(why=NOT_STORED)] = None
+    background: Annotated[None, only(False, why=NOT_STORED)] = None
+    include: Annotated[None, only([])] = None
+    truncation: Annotated[None, only("disabled")] = None
+    top_logprobs: Annotated[None, only(0)] = None
+    service_tier: Annotated[None, only("auto", "default")] = None
+    user: Bookkeeping = None
+    safety_identifier: Bookkeeping = None
+    prompt_cache_key: Bookkeeping = None
+
+    @field_validator("metadata")
+    @classmethod
+    def _few(cls, value: dict[str, str] | None) -> dict[str, str] | None:
+        if value is not None and len(value) > 16:
+            raise unsupported("holds more than 16 pairs")
+        return value
+
+    @field_validator("text")
+    @classmethod
+    def _room(cls, value: TextFields | None, info: ValidationInfo) -> TextFields | None:
+        reasoning = info.data.get("reasoning")
+        tools = info.data.get("tool_choice") == "auto" and info.data.get("tools")
+        thinking = reasoning is not None and reasoning.effort == "medium"
+        no_room(value and value.format and value.format.form, {"tools": tools, "reasoning": thinking})
+        return value
+
+    def job(self) -> Job:
+        """What is to be generated."""
+        form = self.text.format.form if self.text and self.text.format else None
+        system = [{"role": "system", "content": self.instructions}] if self.instructions else []
+        return Job(
+            prompts=([*system, *messages(self.input)],),
+            tools=[tool.rendered() for tool in self.tools or ()] if self.tool_choice == "auto" else [],
+            thinking=self.reasoning is not None and self.reasoning.effort == "medium",
+            seed=self.seed_or_new(),
+            max_new_tokens=self.max_output_tokens,
+            options={**self.decoding(), "schema": form},
+            single_call=self.parallel_tool_calls is False,
+        )
+
+
+def messages(items: Sequence[Any]) -> list[dict[str, Any]]:
+    """Items in their order -> messages; a thought, a text and calls that follow each other are one message."""
+    rendered: list[dict[str, Any]] = []
+    for item in items:
+        if isinstance(item, CallOutputItem):
+            rendered.append({"role": "tool", "tool_call_id": item.call_id, "content": joined(item.output)})
+        elif isinstance(item, MessageItem) and item.role != "assistant":
+            rendered.append({"role": item.role, "content": joined(item.content)})
+        else:
+            _add_to_reply(rendered, item)
+    return rendered
+
+
+def _add_to_reply(rendered: list[dict[str, Any]], item: MessageItem | ReasoningItem | CallItem) -> None:
+    """Adds to the assistant's message that the conversation ends with, or to a new one."""
+    last: dict[str, Any] = rendered[-1] if rendered else {}
+    full = last.get("content") or last.get("tool_calls")
+    if last.get("role") != "assistant" or (full and not isinstance(item, CallItem)):
+        last = {"role": "assistant", "content": ""}
+        rendered.append(last)
+    if isinstance(item, MessageItem):
+        last["content"] = joined(item.content)
+    elif isinstance(item, ReasoningItem):
+        last["reasoning_content"] = joined(item.content)
+    else:
+        function = {"name": item.name, "arguments": item.arguments}
+        last.setdefault("tool_calls", []).append({"id": item.call_id, "type": "function", "function": function})

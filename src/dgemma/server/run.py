@@ -1,0 +1,70 @@
+"""serve(): an app behind uvicorn on one address, until it is told to stop.
+
+Promises to have the address before anything is loaded or answered, and to say when it is ready. Prints nothing.
+"""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from dgemma.api import LLM
+from dgemma.errors import UsageError
+from dgemma.server.app import create_app
+from dgemma.server.config import ServerConfig
+
+SHUTDOWN_S = 2
+"""Seconds that clients may take to read what is left once the service was told to stop."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on the address; port 0 takes a free port. Raises UsageError when it cannot be had."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        told = f"Cannot listen on {host} port {port}: {error.strerror}. Choose another with --host or --port."
+        raise UsageError(told) from error
+
+
+def address(listener: socket.socket) -> str:
+    """The address under which a client finds the service."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server(uvicorn.Server):
+    """A server that calls `ready` once it takes requests."""
+
+    def __init__(self, llm: LLM, config: ServerConfig, ready: Callable[[], None]) -> None:
+        app = create_app(llm, config)
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                limit_concurrency=config.max_connections,
+                timeout_graceful_shutdown=SHUTDOWN_S,
+            )
+        )
+        self._app, self._ready = app, ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts, then calls `ready`."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends open replies, so that nobody is left without a word, then stops."""
+        self._app.state.service.stop()
+        await super().shutdown(sockets)
+
+
+def serve(llm: LLM, config: ServerConfig, listener: socket.socket, ready: Callable[[], None]) -> None:
+    """Serves until SIGINT or SIGTERM; open replies end with an error. Closes the engine."""
+    try:
+        Server(llm, config, ready).run(sockets=[listener])
+    finally:
+        llm.engine.close()

@@ -1,0 +1,83 @@
+"""What a reply took, in the service's own terms; each protocol shows it in its own shape.
+
+Tokens per forward is new tokens over denoise and commit passes; times are wall-clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dgemma.engine.request import Stats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Tokens and passes of one reply, or of several together. Thinking tokens are among the
+    completion tokens, reused ones (encoded for an earlier request) among the prompt's."""
+
+    mode: str
+    seed: int
+    prompt_tokens: int
+    completion_tokens: int
+    thinking_tokens: int
+    reused_tokens: int
+    canvases: int
+    denoise_steps: int
+    forward_passes: int
+    first_text_ms: float
+    wall_seconds: float
+
+    @classmethod
+    def from_stats(cls, stats: Stats, *, seed: int, thinking_tokens: int) -> "Usage":
+        """The engine's own count."""
+        return cls(
+            mode=stats.mode,
+            seed=seed,
+            prompt_tokens=stats.prompt_tokens,
+            completion_tokens=stats.new_tokens,
+            thinking_tokens=thinking_tokens,
+            reused_tokens=stats.reused_tokens,
+            canvases=stats.canvases,
+            denoise_steps=stats.denoise_steps,
+            forward_passes=stats.forward_passes,
+            first_text_ms=stats.first_text_ms,
+            wall_seconds=stats.wall_seconds,
+        )
+
+    @classmethod
+    def total(cls, usages: Sequence["Usage"], *, prompt_tokens: int) -> "Usage":
+        """Several replies to prompts of so many tokens together; the seed is the first one's."""
+        first = usages[0]
+        return cls(
+            mode=first.mode,
+            seed=first.seed,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=sum(usage.completion_tokens for usage in usages),
+            thinking_tokens=sum(usage.thinking_tokens for usage in usages),
+            reused_tokens=first.reused_tokens,
+            canvases=sum(usage.canvases for usage in usages),
+            denoise_steps=sum(usage.denoise_steps for usage in usages),
+            forward_passes=sum(usage.forward_passes for usage in usages),
+            first_text_ms=first.first_text_ms,
+            wall_seconds=sum(usage.wall_seconds for usage in usages),
+        )
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def diffusion(self) -> dict[str, Any]:
+        """The statistics that no other API has, as a JSON object; every protocol carries them in its usage."""
+        return {
+            "mode": self.mode,
+            "seed": self.seed,
+            "canvases": self.canvases,
+            "denoise_steps": self.denoise_steps,
+            "forward_passes": self.forward_passes,
+            "tokens_per_forward": round(self.completion_tokens / max(1, self.forward_passes), 3),
+            "tokens_per_second": round(self.completion_tokens / max(1e-9, self.wall_seconds), 1),
+            "first_text_ms": round(self.first_text_ms, 1),
+            "reused_tokens": self.reused_tokens,
+            "wall_ms": round(1000 * self.wall_seconds, 1),
+        }

@@ -1,0 +1,132 @@
+"""POST /v1/messages, driven by the anthropic client against a real server on the embedded model."""
+
+import anthropic
+import pytest
+
+from tests.server.serving import FAST, QUESTION
+
+TOOL = {"name": "find_city", "description": "Finds.", "input_schema": {"type": "object", "properties": {}}}
+
+
+@pytest.fixture(scope="module")
+def create(server):
+    client = server.anthropic()
+
+    def send(**fields):
+        fields = {"model": "tiny", "messages": QUESTION, "max_tokens": 24, **fields}
+        fields["extra_body"] = {**FAST, "seed": 7, **fields.get("extra_body", {})}
+        return client.messages.create(**fields)
+
+    return send
+
+
+def test_it_says_what_the_chat_endpoint_says(create, server):
+    fields = {"model": "tiny", "messages": QUESTION, "max_tokens": 24, "seed": 7, "extra_body": FAST}
+    reply = server.openai().chat.completions.create(**fields)
+    message = create()
+    assert [block.type for block in message.content] == ["text"]
+    assert message.content[0].text == reply.choices[0].message.content
+    assert message.stop_reason == {"stop": "end_turn", "length": "max_tokens"}[reply.choices[0].finish_reason]
+    assert message.usage.input_tokens == reply.usage.prompt_tokens
+    assert message.usage.output_tokens == reply.usage.completion_tokens
+    assert message.usage.model_extra["diffusion"]["seed"] == 7
+
+
+def test_a_stream_has_every_event_in_order(create):
+    events = list(create(stream=True))
+    kinds = [event.type for event in events]
+    assert kinds[:2] == ["message_start", "content_block_start"]
+    assert kinds[-3:] == ["content_block_stop", "message_delta", "message_stop"]
+    assert set(kinds[2:-3]) == {"content_block_delta"}
+    plain = create()
+    assert "".join(event.delta.text for event in events[2:-3]) == plain.content[0].text
+    assert events[0].message.usage.input_tokens == events[-2].usage.input_tokens == plain.usage.input_tokens
+    assert events[-2].usage.output_tokens == plain.usage.output_tokens
+    assert events[-2].delta.stop_reason == plain.stop_reason
+
+
+def test_the_clients_own_stream_helper_follows(server, create):
+    fields = {"model": "tiny", "messages": QUESTION, "max_tokens": 24, "extra_body": {**FAST, "seed": 7}}
+    with server.anthropic().messages.stream(**fields) as stream:
+        text = "".join(stream.text_stream)
+        final = stream.get_final_message()
+    assert text == final.content[0].text == create().content[0].text
+
+
+def test_a_stop_sequence_is_told(create):
+    whole = create().content[0].text
+    stop = whole[len(whole) // 2 :][:3]
+    message = create(stop_sequences=[stop])
+    assert (message.stop_reason, message.stop_sequence) == ("stop_sequence", stop)
+    assert message.content[0].text == whole.split(stop)[0]
+    assert list(create(stop_sequences=[stop], stream=True))[-2].delta.stop_sequence == stop
+
+
+def test_a_conversation_with_calls_and_thoughts_is_taken(create):
+    plain = create(tools=[TOOL], max_tokens=2)
+    conversation = [
+        {"role": "user", "content": [{"type": "text", "text": "Where?", "cache_control": {"type": "ephemeral"}}]},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "Look.", "signature": ""},
+                {"type": "text", "text": "A moment."},
+                {"type": "tool_use", "id": "toolu_1", "name": "find_city", "input": {"name": "Oslo"}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "Norway", "is_error": False}],
+        },
+    ]
+    system = [{"type": "text", "text": "Be brief."}]
+    message = create(messages=conversation, tools=[TOOL], system=system, metadata={"user_id": "me"})
+    assert message.usage.input_tokens > plain.usage.input_tokens
+    # What the server says can be sent back to it.
+    back = [*conversation, {"role": "assistant", "content": message.content}, *QUESTION]
+    assert create(messages=back, tools=[TOOL], max_tokens=2).usage.input_tokens > message.usage.input_tokens
+
+
+def test_tools_and_thinking_are_asked_for(create):
+    plain = create(max_tokens=1).usage.input_tokens
+    assert create(max_tokens=1, tools=[TOOL], tool_choice={"type": "auto"}).usage.input_tokens > plain
+    assert create(max_tokens=1, tools=[TOOL], tool_choice={"type": "none"}).usage.input_tokens == plain
+    assert create(max_tokens=1, thinking={"type": "adaptive"}).usage.input_tokens != plain
+    assert create(max_tokens=1, thinking={"type": "disabled"}).usage.input_tokens == plain
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"tool_choice": {"type": "any"}}, "tool_choice.type"),
+        ({"tools": [{"type": "web_search_20260318", "name": "web_search"}]}, "tools.0.type"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, "thinking.type"),
+        ({"output_config": {"effort": "low"}}, "output_config.effort"),
+        ({"service_tier": "standard"}, "service_tier"),
+        ({"messages": [*QUESTION, {"role": "assistant", "content": "It"}]}, "messages"),
+        ({"messages": [{"role": "system", "content": "x"}]}, "messages.0.role"),
+        ({"messages": [{"role": "user", "content": [{"type": "image"}]}]}, "messages.0.content.0"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"extra_body": {"top_p": 0.5}}, "top_p"),
+        ({"extra_body": {"nosuch": 1}}, "nosuch"),
+    ],
+)
+def test_a_field_that_is_not_supported_is_named(create, fields, name):
+    with pytest.raises(anthropic.BadRequestError) as caught:
+        create(**fields)
+    assert caught.value.type == "invalid_request_error" and name in caught.value.api_message
+
+
+def test_another_model_is_not_found(create):
+    with pytest.raises(anthropic.NotFoundError) as caught:
+        create(model="claude")
+    assert caught.value.type == "not_found_error"
+
+
+def test_the_full_context_is_told_as_such(create):
+    question = [{"role": "user", "content": "1" * 4060}]
+    message = create(messages=question, max_tokens=2000, extra_body={"max_denoising_steps": 1})
+    room = 4096 - message.usage.input_tokens
+    assert 0 < message.usage.output_tokens <= room
+    full = message.usage.output_tokens == room and message.stop_reason != "end_turn"
+    assert message.stop_reason == ("model_context_window_exceeded" if full else "end_turn")

@@ -1,0 +1,156 @@
+"""Requests that no client should send: each is a 4xx with one clear sentence, and the server is alive afterwards."""
+
+import json
+
+import pytest
+
+from tests.server.serving import QUESTION
+
+CHAT = "/v1/chat/completions"
+PATHS = (CHAT, "/v1/completions", "/v1/responses", "/v1/messages")
+GOOD = {"model": "tiny", "messages": QUESTION, "max_tokens": 1, "canvas_length": 4, "max_denoising_steps": 1}
+DEEP = '{"a":' * 200 + "1" + "}" * 200
+DEEP_TOOL = f'[{{"type": "function", "function": {{"name": "f", "parameters": {DEEP}}}}}]'
+
+
+@pytest.fixture(scope="module")
+def http(server):
+    return server.http()
+
+
+def sentence(reply, status=400):
+    """The message of an error reply, which must be one of this server's kind."""
+    assert reply.status_code == status, reply.text
+    error = reply.json()["error"]
+    assert isinstance(error["type"], str) and error["message"].endswith((".", ".)"))
+    for secret in ("Traceback", "site-packages", "/src/", "dgemma/server", "pydantic"):
+        assert secret not in reply.text
+    return error["message"]
+
+
+@pytest.fixture(autouse=True)
+def alive(http):
+    yield
+    assert http.get("/health").json() == {"status": "ok", "model": "tiny"}
+    assert http.post(CHAT, json=GOOD).status_code == 200
+
+
+def post(http, path, content, kind="application/json"):
+    return http.post(path, content=content, headers={"content-type": kind})
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"model": "tiny", "messages": [{"role"', "not valid JSON"),
+        (b"", "empty"),
+        (b"[]", "no object"),
+        (b'"tiny"', "no object"),
+        (b"null", ""),
+        (b'{"model": "\xff\xfe"}', "UTF-8"),
+        (b'{"model": ' + b"9" * 5000 + b"}", ""),
+        (b"[" * 100_000, ""),
+        (b'{"a":' * 100_000, ""),
+        (b"{}", "model is missing"),
+    ],
+    ids=["truncated", "empty", "list", "text", "null", "bytes", "digits", "deep-list", "deep-object", "nothing"],
+)
+def test_a_body_that_is_no_request(http, path, content, words):
+    assert words in sentence(post(http, path, content))
+
+
+def test_a_body_that_is_not_said_to_be_json(http):
+    assert "Content-Type" in sentence(post(http, CHAT, json.dumps(GOOD), "text/plain"))
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("messages", '"hi"'),
+        ("messages", "{}"),
+        ("messages", "[]"),
+        ("messages", "[1]"),
+        ("messages", '[{"role": 5, "content": "x"}]'),
+        ("messages", '[{"role": "king", "content": "x"}]'),
+        ("messages", '[{"role": "user", "content": 5}]'),
+        ("messages", '[{"role": "user", "content": "\\ud800"}]'),
+        ("messages", '[{"role": "user", "content": "x", "mood": 1}]'),
+        ("messages", '[{"role": "tool", "content": "x", "tool_call_id": "y"}]'),
+        ("messages", '[{"role": "user", "content": "x", "name": "Ann"}]'),
+        ("max_tokens", "1e400"),
+        ("max_tokens", "1" + "0" * 300),
+        ("max_tokens", '"5"'),
+        ("max_tokens", "1.5"),
+        ("max_tokens", "true"),
+        ("max_tokens", "-1"),
+        ("temperature", "NaN"),
+        ("temperature", "Infinity"),
+        ("temperature", "1e308"),
+        ("seed", "1" + "0" * 30),
+        ("canvas_length", "1000000000"),
+        ("stop", '""'),
+        ("stop", "[1]"),
+        ("stop", json.dumps(["x"] * 17)),
+        ("n", "100000"),
+        ("model", "5"),
+        ("model", '""'),
+        ("tools", '[{"type": "function"}]'),
+        ("tools", '[{"type": "function", "function": {"name": "a b"}}]'),
+        ("tools", '[{"type": "function", "function": {"name": "f", "parameters": {"x": NaN}}}]'),
+        ("tools", '[{"type": "function", "function": {"name": "f", "parameters": {"\\udfff": 1}}}]'),
+        ("tools", DEEP_TOOL),
+        ("\\ud800", "1"),
+        ("a\\u0000b", "1"),
+        ("x" * 5000, "1"),
+    ],
+)  # fmt: skip
+def test_a_field_of_the_wrong_kind_is_named(http, field, text):
+    good = {name: value for name, value in GOOD.items() if name != field}
+    body = json.dumps(good)[:-1] + f', "{field}": {text}}}'
+    message = sentence(post(http, CHAT, body))
+    assert len(message) < 400
+    if field in GOOD:
+        assert field in message or "Message" in message
+
+
+@pytest.mark.parametrize("arguments", ["{", "[1]", "{" * 5000, '{"a":' * 500 + "1" + "}" * 500])
+def test_arguments_of_a_call_that_are_no_object(http, arguments):
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    messages = [{"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "c", "content": "x"}]
+    assert "arguments" in sentence(http.post(CHAT, json={**GOOD, "messages": messages}))
+
+
+@pytest.mark.parametrize(
+    "model", ["../../etc/passwd", "/etc/passwd", "tiny/../tiny", "tiny\u0000", "C:\\x", "x" * 9999]
+)
+def test_a_model_name_is_a_name_and_no_path(http, model):
+    for path in (CHAT, "/v1/messages"):
+        message = sentence(http.post(path, json={**GOOD, "model": model}), 404)
+        assert message == "There is no model of that name here; this server has tiny."
+
+
+@pytest.mark.parametrize("name", ["..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd", "%00", "%ff", "nosuch"])
+def test_a_model_that_is_asked_for_by_path_is_not_found(http, name):
+    sentence(http.get(f"/v1/models/{name}"), 404)
+
+
+def test_a_prompt_of_ten_megabytes_is_too_large(http):
+    body = json.dumps({**GOOD, "messages": [{"role": "user", "content": "x" * 10_000_000}]})
+    assert "larger" in sentence(post(http, CHAT, body), 413)
+    # Without a length in the head the limit is found while reading.
+    pieces = (body[start : start + 65536].encode() for start in range(0, len(body), 65536))
+    assert "larger" in sentence(post(http, "/v1/messages", pieces), 413)
+
+
+def test_a_prompt_that_is_small_enough_to_read_but_not_to_take(http):
+    reply = http.post(CHAT, json={**GOOD, "messages": [{"role": "user", "content": "word " * 200_000}]})
+    assert "at most 4095" in sentence(reply)
+
+
+def test_addresses_and_methods_that_are_not_there(http):
+    sentence(http.get("/nosuch"), 404)
+    sentence(http.get("/v1/messages/nosuch"), 404)
+    sentence(http.get(CHAT), 405)
+    sentence(http.delete("/v1/models"), 405)
+    assert http.get("/docs").status_code == http.get("/redoc").status_code == 404

@@ -1,0 +1,119 @@
+"""POST /v1/responses, driven by the openai client against a real server on the embedded model."""
+
+import openai
+import pytest
+
+from tests.server.serving import FAST, QUESTION
+
+TOOL = {"type": "function", "name": "find_city", "parameters": {"type": "object", "properties": {}}, "strict": False}
+
+
+@pytest.fixture(scope="module")
+def respond(server):
+    client = server.openai()
+
+    def create(**fields):
+        fields = {"model": "tiny", "input": QUESTION[0]["content"], "max_output_tokens": 24, **fields}
+        fields["extra_body"] = {**FAST, "seed": 7, **fields.get("extra_body", {})}
+        return client.responses.create(**fields)
+
+    return create
+
+
+def test_it_says_what_the_chat_endpoint_says(respond, server):
+    fields = {"model": "tiny", "messages": QUESTION, "max_tokens": 24, "seed": 7, "extra_body": FAST}
+    reply = server.openai().chat.completions.create(**fields)
+    response = respond()
+    assert response.output_text == reply.choices[0].message.content
+    assert response.status == ("incomplete" if reply.choices[0].finish_reason == "length" else "completed")
+    assert response.usage.total_tokens == reply.usage.total_tokens
+    assert response.usage.model_extra["diffusion"]["seed"] == 7
+
+
+def test_a_stream_has_every_event_in_order(respond):
+    events = list(respond(stream=True))
+    kinds = [event.type for event in events]
+    start = ["response.created", "response.in_progress", "response.output_item.added", "response.content_part.added"]
+    end = ["response.output_text.done", "response.content_part.done", "response.output_item.done"]
+    deltas = kinds[4:-4]
+    assert kinds[:4] == start and kinds[-4:-1] == end and set(deltas) == {"response.output_text.delta"}
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    final, plain = events[-1].response, respond()
+    assert kinds[-1] == f"response.{final.status}"
+    text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    assert text == final.output_text == plain.output_text
+    assert events[0].response.status == "in_progress" and events[0].response.output == []
+
+
+def test_a_limit_that_is_reached_makes_it_incomplete(respond):
+    response = respond(max_output_tokens=2)
+    assert response.status == "incomplete" and response.incomplete_details.reason == "max_output_tokens"
+    assert response.usage.output_tokens == 2 and response.output[0].status == "incomplete"
+
+
+def test_the_clients_own_stream_helper_follows(server):
+    fields = {"model": "tiny", "input": "hi", "max_output_tokens": 200, "extra_body": {**FAST, "seed": 1}}
+    with server.openai().responses.stream(**fields) as stream:
+        last = [event for event in stream][-1]
+    assert last.response.output_text == server.openai().responses.create(**fields).output_text
+
+
+def test_a_conversation_with_calls_and_thoughts_is_taken(respond):
+    plain = respond(tools=[TOOL], max_output_tokens=2)
+    conversation = [
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Where is Oslo?"}]},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm."}]},
+        {"type": "function_call", "call_id": "call_1", "name": "find_city", "arguments": '{"name": "Oslo"}'},
+        {"type": "function_call_output", "call_id": "call_1", "output": "Norway"},
+    ]
+    response = respond(input=conversation, tools=[TOOL], instructions="Be brief.", max_output_tokens=8)
+    assert response.usage.input_tokens > plain.usage.input_tokens
+    assert response.tools[0].name == "find_city" and response.instructions == "Be brief."
+    # What the server says can be sent back to it.
+    back = [*conversation, *(item.model_dump(exclude_none=True) for item in response.output), *QUESTION]
+    assert respond(input=back, tools=[TOOL], max_output_tokens=2).usage.input_tokens > response.usage.input_tokens
+
+
+def test_metadata_is_repeated(respond):
+    assert respond(metadata={"job": "1"}, max_output_tokens=1, store=False).metadata == {"job": "1"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("previous_response_id", "resp_1"),
+        ("conversation", "conv_1"),
+        ("store", True),
+        ("background", True),
+        ("include", ["reasoning.encrypted_content"]),
+        ("truncation", "auto"),
+        ("top_logprobs", 2),
+        ("tool_choice", "required"),
+        ("max_tool_calls", 1),
+        ("nosuch", 1),
+    ],
+)
+def test_a_field_that_is_not_supported_is_named(respond, field, value):
+    with pytest.raises(openai.BadRequestError) as caught:
+        respond(extra_body={field: value})
+    assert caught.value.param == field and field in caught.value.body["message"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"input": [{"type": "item_reference", "id": "x"}]}, "input.0"),
+        ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input.0.content.0.type"),
+        ({"tools": [{"type": "web_search"}]}, "tools.0.type"),
+        ({"tools": [{**TOOL, "strict": True}]}, "tools.0.strict"),
+        ({"reasoning": {"effort": "low"}}, "reasoning.effort"),
+        ({"text": {"format": {"type": "grammar"}}}, "text.format"),
+        ({"text": {"format": {"type": "json_object"}}, "tools": [TOOL]}, "text"),
+        ({"temperature": -1}, "temperature"),
+        ({"input": []}, "input"),
+    ],
+)
+def test_a_place_inside_a_field_is_named(respond, fields, param):
+    with pytest.raises(openai.BadRequestError) as caught:
+        respond(**fields)
+    assert caught.value.param == param and param in caught.value.body["message"]

@@ -1,0 +1,484 @@
+"""The page at `/`: its files, and in headless Chromium against a real server on the embedded model, what it does.
+
+The tests that need a browser are skipped where none is installed. With WRITE_SCREENSHOT set, the picture of the README
+is made: `WRITE_SCREENSHOT=1 pytest tests/server/test_page.py -k screenshot`.
+"""
+
+import json
+import os
+import re
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import dgemma
+from dgemma.server import ServerConfig, page
+from tests.server.serving import Running, running
+
+FOLDER = Path(str(files("dgemma.server"))) / "page"
+SCREENSHOT = Path(__file__).parents[2] / "docs" / "canvas.png"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+KEY = "open-sesame"
+TABS = ["Chat", "Side by side", "Text to JSON", *["Infill"][: page.features()["infill"]]]
+PATIENCE_MS = 60_000
+FRAME = {"canvas": 0, "step": 1, "before": "", "tokens": ["1", "2"], "entropies": [0.0, 3.0], "special": []}
+
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH (apt-get install chromium)")
+
+
+@pytest.fixture(scope="module")
+def url(server: Running) -> str:
+    return server.url
+
+
+@pytest.fixture(scope="module")
+def locked_url(llm: dgemma.LLM) -> Iterator[str]:
+    with running(llm, ServerConfig(api_key=KEY)) as locked:
+        yield locked.url
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A tab on the page, and all that it asked for and complained about."""
+
+    def __init__(self, browser, url: str, **context) -> None:
+        self.url, self.requests, self.complaints = url, [], []
+        self.context = browser.new_context(**context)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda message: self._heard(message))
+        self.page.goto(url)
+
+    def _heard(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def run(self, script: str, argument=None):
+        return self.page.evaluate(script, argument)
+
+    def button(self, name: str):
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def tab(self, name: str):
+        return self.page.get_by_role("tab", name=name, exact=True)
+
+    def settle(self):
+        """Waits until the newest reply is complete -> its element."""
+        reply = self.page.locator(".reply:visible").last
+        reply.locator(".figures li").first.wait_for()
+        return reply
+
+
+@pytest.fixture
+def visits(browser) -> Iterator[list[Visit]]:
+    opened: list[Visit] = []
+    yield opened
+    for visit in opened:
+        visit.context.close()
+
+
+@pytest.fixture
+def visit(browser, url, visits) -> Visit:
+    visits.append(Visit(browser, url, viewport={"width": 1000, "height": 760}))
+    visits[-1].tab("Chat").wait_for()
+    return visits[-1]
+
+
+def fetch(address: str, key: str | None = None):
+    request = urllib.request.Request(address, headers={"x-api-key": key} if key else {})
+    with urllib.request.urlopen(request) as response:
+        return response.status, response.headers, response.read()
+
+
+def test_every_file_is_served_with_a_policy_that_allows_this_server_only(url: str) -> None:
+    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(name for name, _ in page.FILES.values())
+    for path, (name, kind) in page.FILES.items():
+        status, headers, content = fetch(url + path)
+        assert status == 200 and content == (FOLDER / name).read_bytes()
+        assert headers["content-type"].startswith(kind)
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'self';") and "unsafe" not in policy and "//" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_no_file_names_another_host_or_writes_markup() -> None:
+    for path in FOLDER.iterdir():
+        # The name of SVG's namespace is not fetched.
+        text = path.read_text(encoding="utf-8").replace('xmlns="http://www.w3.org/2000/svg"', "")
+        assert not re.search(r"//[\w\[]|@import|url\(", text), path.name
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b", text), path.name
+        assert not re.search(r"<script(?![^>]*src=)|\son\w+=|\sstyle=|<style", text), path.name
+
+
+def test_a_path_outside_the_page_is_not_found(url: str) -> None:
+    for path in ("/page/", "/page/page.py", "/page/..%2fpage.py", "/page/%2e%2e/app.py", "/favicon.ico"):
+        with pytest.raises(urllib.error.HTTPError) as error:
+            fetch(url + path)
+        with error.value:
+            assert error.value.code == 404
+
+
+def test_the_page_is_there_without_a_key_and_the_model_is_not(locked_url: str) -> None:
+    for path in page.PATHS:
+        assert fetch(locked_url + path)[0] == 200
+    with pytest.raises(urllib.error.HTTPError) as error:
+        fetch(locked_url + "/v1/models")
+    with error.value:
+        assert error.value.code == 401
+    assert fetch(locked_url + "/v1/models", KEY)[0] == 200
+
+
+def status_of(url: str, body: dict) -> int:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
+    try:
+        with urllib.request.urlopen(request) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_features_are_those_that_requests_may_use(url: str) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    form = {"type": "json_schema", "json_schema": {"name": "form", "schema": schema}}
+    chat = {"model": "tiny", "messages": [{"role": "user", "content": "a"}], "max_tokens": 64}
+    gap = {"model": "tiny", "prompt": "a", "suffix": "b", "max_tokens": 4}
+    statuses = {
+        "schema": status_of(url + "/v1/chat/completions", {**chat, "response_format": form}),
+        "infill": status_of(url + "/v1/completions", gap),
+    }
+    assert set(statuses.values()) <= {200, 400}
+    expected = {name: status == 200 for name, status in statuses.items()}
+    assert page.features() == json.loads(fetch(url + page.FEATURES)[2]) == expected
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb (WCAG 2.2)."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(scheme: str) -> None:
+    """Contrast of at least 4.5 : 1, which WCAG asks of text."""
+    styles = (FOLDER / "page.css").read_text(encoding="utf-8")
+    block = re.findall(r":root \{(.*?)\}", styles, re.DOTALL)[scheme == "dark"]
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
+    pairs = [("ink", f"doubt-{level}") for level in range(1, 5)]
+    pairs += [(text, ground) for text in ("ink", "muted", "error") for ground in ("page", "card")]
+    pairs += [("ink", "question"), ("on-accent", "accent"), ("accent", "page")]
+    for text, ground in pairs:
+        dark, light = sorted((luminance(colours[text]), luminance(colours[ground])))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
+
+
+@needs_browser
+def test_a_question_is_drafted_then_answered_and_can_be_stepped_through(visit: Visit) -> None:
+    visit.run("""() => {
+        window.seen = [];
+        const look = () => {
+            const canvas = document.querySelector(".canvas[aria-label]:not([hidden])");
+            if (canvas) window.seen.push(canvas.getAttribute("aria-label"));
+        };
+        new MutationObserver(look).observe(document, { attributes: true, childList: true, subtree: true });
+    }""")
+    visit.page.get_by_role("textbox", name="Message").fill("Solve this Sudoku:\n1030\n0402\n2043\n0320")
+    visit.page.keyboard.press("Enter")
+    reply = visit.settle()
+    assert re.match(r"Draft, canvas 1, step \d+: \d+ of \d+ tokens certain$", visit.run("() => window.seen[0]"))
+    settled, canvas = reply.locator(".settled"), reply.locator(".canvas")
+    answer = settled.inner_text()
+    assert answer.strip() and settled.is_visible() and not canvas.is_visible()
+    assert visit.page.get_by_role("status").inner_text().split() == f"Reply: {answer}".split()
+    assert all(unit in reply.inner_text() for unit in ("tokens/s", "tokens/forward", "denoise steps"))
+
+    slider = reply.get_by_role("slider", name="Denoise step")
+    slider.focus()
+    visit.page.keyboard.press("Home")
+    assert canvas.is_visible() and not settled.is_visible()
+    assert f" of {canvas.locator('.token').count()} tokens" in reply.locator(".place").inner_text()
+    assert slider.get_attribute("aria-valuetext") == reply.locator(".place").inner_text()
+    assert "step 1" in reply.locator(".place").inner_text()
+    visit.page.keyboard.press("End")
+    assert settled.is_visible() and settled.inner_text() == answer
+    assert visit.complaints == []
+    assert len(visit.requests) >= len(page.PATHS) and all(asked.startswith(visit.url) for asked in visit.requests)
+
+
+@needs_browser
+def test_replay_runs_through_the_steps_and_a_new_question_takes_them_away(visit: Visit) -> None:
+    visit.button("4x4 Sudoku").click()
+    reply = visit.settle()
+    visit.button("Replay").click()
+    reply.locator(".canvas").wait_for()
+    reply.locator(".settled").wait_for()
+    visit.button("Replay").wait_for()
+    visit.page.get_by_role("textbox", name="Message").fill("And again")
+    visit.button("Send").click()
+    visit.settle()
+    assert visit.page.locator(".reply").count() == 2 and visit.page.get_by_role("slider").count() == 1
+    assert visit.complaints == []
+
+
+@needs_browser
+def test_the_newest_draft_is_painted_with_the_next_animation_frame(visit: Visit) -> None:
+    labels = visit.run(
+        """async (frame) => {
+            const { ReplyView } = await import("/page/reply.js");
+            const view = new ReplyView();
+            const label = () => view.canvas.element.getAttribute("aria-label");
+            view.begin();
+            view.draft(frame);
+            view.draft({ ...frame, step: 2 });
+            const before = label();
+            await new Promise(requestAnimationFrame);
+            view.breakOff("stopped");
+            return [before, label()];
+        }""",
+        FRAME,
+    )
+    assert labels == [None, "Draft, canvas 1, step 2: 1 of 2 tokens certain"]
+
+
+@needs_browser
+def test_text_of_the_model_stays_text(visit: Visit) -> None:
+    evil = '<img src="/x" onerror="window.evil = 1"><script>window.evil = 1</script>'
+    usage = {"completion_tokens": 2, "diffusion": {}}
+    usage["diffusion"] = {"mode": "diffusion", "tokens_per_second": 1, "tokens_per_forward": 1}
+    usage["diffusion"] |= {"denoise_steps": 1, "first_text_ms": 1}
+    found = visit.run(
+        """async ([frame, text, usage]) => {
+            const { ReplyView } = await import("/page/reply.js");
+            const view = new ReplyView();
+            document.body.append(view.element);
+            view.begin();
+            view.draft(frame);
+            view.thoughtSoFar(text);
+            await new Promise(requestAnimationFrame);
+            const drawn = view.canvas.element.textContent;
+            view.finish({ text, usage, reason: "stop" });
+            const shaded = [...view.settled.children].map((token) => token.dataset.doubt);
+            return [drawn, view.settled.textContent, shaded, view.element.querySelectorAll("img, script").length];
+        }""",
+        [{**FRAME, "tokens": [evil, "<turn|>"], "special": [1]}, evil, usage],
+    )
+    assert found == [f"{evil}·", evil, ["0"], 0]
+    assert visit.run("() => window.evil") is None and visit.complaints == []
+
+
+@needs_browser
+def test_one_prompt_is_decoded_in_two_ways(visit: Visit) -> None:
+    visit.tab("Side by side").click()
+    visit.button("Run both").click()
+    visit.page.locator("#verdict:not(:empty)").wait_for()
+    lanes = visit.page.locator(".lane")
+    for lane in lanes.all():
+        assert lane.locator(".settled").inner_text().strip()
+        assert "tokens/s" in lane.inner_text() and "tokens/forward" in lane.inner_text()
+        assert re.fullmatch(r"\d+\.\d\d s", lane.locator(".stopwatch").inner_text())
+    assert lanes.nth(0).get_by_role("slider").count() == 1 and lanes.nth(1).get_by_role("slider").count() == 0
+    told = visit.page.locator("#verdict").inner_text()
+    assert told.startswith("By the server's clock diffusion took ")
+    assert visit.page.get_by_role("status").inner_text() == told
+    assert visit.complaints == []
+
+
+@needs_browser
+def test_text_and_keys_become_json(visit: Visit) -> None:
+    visit.tab("Text to JSON").click()
+    visit.page.get_by_label("Keys, separated by commas").fill("name, date, name,")
+    visit.button("Extract").click()
+    verdict = visit.page.locator("#form-verdict:not(:empty)")
+    verdict.wait_for()
+    text, told = visit.settle().locator(".settled").inner_text(), verdict.inner_text()
+    shown = visit.page.locator("#form-values dt")
+    try:
+        values = json.loads(text)
+    except ValueError:
+        values = None
+    if isinstance(values, dict):
+        assert told.startswith("Valid JSON") and shown.all_inner_texts() == list(values)
+    else:
+        assert told.startswith("The reply is ") and shown.count() == 0
+    assert visit.complaints == []
+
+
+@needs_browser
+@pytest.mark.skipif(not page.features()["infill"], reason="this version has no infilling yet")
+def test_a_gap_is_filled_between_two_texts(visit: Visit) -> None:
+    visit.tab("Infill").click()
+    before, after = "The cat sat on the ", " and went to sleep."
+    visit.page.get_by_label("Text before the gap").fill(before)
+    visit.page.get_by_label("Text after the gap").fill(after)
+    visit.button("Fill the gap").click()
+    filled = visit.page.locator("#infill .settled")
+    filled.wait_for()
+    gap = filled.locator("mark").text_content()
+    assert gap and filled.text_content() == before + gap + after
+    assert visit.page.get_by_role("status").text_content() == f"The gap reads: {gap}"
+    visit.page.get_by_role("slider").press("Home")
+    canvas = visit.page.locator("#infill .canvas").text_content() or ""
+    assert canvas.startswith(before) and canvas.endswith(after)
+    assert visit.complaints == []
+
+
+@needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_needs_no_sideways_scrolling(browser, url: str, visits: list[Visit], scheme: str) -> None:
+    visits.append(Visit(browser, url, viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True))
+    (visit,) = visits
+    visit.page.get_by_text("Settings").click()
+    visit.page.get_by_label("Seed").fill("7")
+    visit.button("4x4 Sudoku").click()
+    visit.settle().get_by_role("slider").press("Home")
+    for name in TABS:
+        visit.tab(name).click()
+        assert visit.run("() => document.documentElement.scrollWidth") == 360, name
+    assert visit.complaints == []
+
+
+@needs_browser
+def test_the_keyboard_reaches_everything_and_everything_has_a_name(visit: Visit) -> None:
+    tabs = [visit.tab(name) for name in TABS]
+    tabs[0].focus()
+    last = len(tabs) - 1
+    for key, at in (("ArrowRight", 1), ("End", last), ("ArrowRight", 0), ("ArrowLeft", last), ("Home", 0)):
+        visit.page.keyboard.press(key)
+        selected = [tab.get_attribute("aria-selected") for tab in tabs]
+        assert selected == [str(number == at).lower() for number in range(len(tabs))]
+        assert tabs[at].evaluate("tab => tab === document.activeElement")
+    visit.page.keyboard.press("Tab")
+    visit.page.keyboard.press("Enter")
+    assert visit.page.get_by_label("Seed").is_visible()
+    nameless = """() => [...document.querySelectorAll("button, input, textarea")]
+        .filter((element) => !(element.labels?.length || element.ariaLabel || element.textContent.trim()))
+        .map((element) => element.outerHTML)"""
+    assert visit.run(nameless) == []
+    order = []
+    for _ in range(3 + 4 + 3):
+        visit.page.keyboard.press("Tab")
+        order.append(visit.run("() => document.activeElement.id || document.activeElement.textContent"))
+    assert order[:3] == ["seed", "max-tokens", "canvas-length"]
+    assert order[-3:] == ["question", "Send", "new-chat"]
+
+
+@needs_browser
+def test_stop_gives_the_question_back_when_nothing_was_said(visit: Visit) -> None:
+    question = visit.page.get_by_role("textbox", name="Message")
+    question.fill("Solve this Sudoku")
+    visit.run("""() => {
+        const form = document.getElementById("chat-form");
+        form.requestSubmit();
+        form.querySelector(".stop").click();
+    }""")
+    visit.page.locator(".reply").wait_for(state="detached")
+    assert question.input_value() == "Solve this Sudoku"
+    assert not visit.page.get_by_role("alert").is_visible()
+    visit.button("Send").click()
+    assert visit.settle().locator(".settled").inner_text().strip()
+
+
+@needs_browser
+def test_a_new_chat_forgets_the_question_that_it_cut_off(visit: Visit) -> None:
+    visit.page.get_by_role("textbox", name="Message").fill("The old question")
+    visit.run("""() => {
+        document.getElementById("chat-form").requestSubmit();
+        document.getElementById("new-chat").click();
+    }""")
+    assert visit.page.locator("#conversation > *").count() == 0
+    visit.page.get_by_role("textbox", name="Message").fill("The new one")
+    with visit.page.expect_request("**/v1/chat/completions") as asked:
+        visit.button("Send").click()
+    assert asked.value.post_data_json["messages"] == [{"role": "user", "content": "The new one"}]
+    visit.settle()
+
+
+@needs_browser
+def test_a_refusal_is_shown_in_the_server_s_own_sentence(visit: Visit) -> None:
+    visit.page.get_by_text("Settings").click()
+    visit.page.get_by_label("Canvas, tokens").fill("99999")
+    visit.page.get_by_role("textbox", name="Message").fill("Hello")
+    visit.button("Send").click()
+    alert = visit.page.get_by_role("alert")
+    alert.wait_for()
+    assert "canvas_length" in alert.inner_text()
+    assert visit.page.get_by_role("textbox", name="Message").input_value() == "Hello"
+    visit.page.get_by_label("Canvas, tokens").fill("16")
+    visit.button("Send").click()
+    visit.settle()
+    assert not alert.is_visible()
+
+
+@needs_browser
+def test_the_key_is_asked_for_only_when_the_server_asks(browser, locked_url: str, visits: list[Visit]) -> None:
+    visits.append(Visit(browser, locked_url))
+    (visit,) = visits
+    field, alert = visit.page.get_by_label("This server asks for its API key"), visit.page.get_by_role("alert")
+    field.wait_for()
+    assert not visit.tab("Chat").is_visible()
+    field.fill("wrong")
+    visit.button("Unlock").click()
+    visit.page.get_by_text("The API key is wrong").wait_for()
+    field.fill(KEY)
+    visit.button("Unlock").click()
+    visit.tab("Chat").wait_for()
+    assert not field.is_visible() and not alert.is_visible()
+    visit.button("4x4 Sudoku").click()
+    assert visit.settle().locator(".settled").inner_text().strip()
+
+
+@needs_browser
+def test_without_a_key_no_field_asks_for_one(visit: Visit) -> None:
+    assert not visit.page.locator("#key-form").is_visible()
+
+
+@needs_browser
+def test_nothing_moves_for_those_who_asked_for_stillness(browser, url: str, visits: list[Visit]) -> None:
+    for motion in ("reduce", "no-preference"):
+        visits.append(Visit(browser, url, reduced_motion=motion))
+    transition = "() => getComputedStyle(document.querySelector('.token')).transition"
+    still, moving = (visit.run(transition) for visit in visits)
+    assert "background-color" in moving and "background-color" not in still
+
+
+@needs_browser
+@pytest.mark.skipif("WRITE_SCREENSHOT" not in os.environ, reason="WRITE_SCREENSHOT is not set")
+def test_screenshot_for_the_readme(browser, url: str, visits: list[Visit]) -> None:
+    visits.append(Visit(browser, url, viewport={"width": 900, "height": 580}))
+    (visit,) = visits
+    visit.page.get_by_text("Settings").click()
+    visit.page.get_by_label("Seed").fill("7")
+    visit.page.get_by_text("Settings").click()
+    visit.button("Text to JSON").click()
+    slider = visit.settle().get_by_role("slider")
+    slider.focus()
+    for _ in range(1 + int(slider.get_attribute("max") or 0) * 2 // 3):
+        visit.page.keyboard.press("ArrowLeft")
+    visit.run("() => { document.activeElement.blur(); scrollTo(0, 0); }")
+    visit.page.wait_for_timeout(300)
+    visit.page.screenshot(path=SCREENSHOT)
+    assert SCREENSHOT.stat().st_size <= 200_000
