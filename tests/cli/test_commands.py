@@ -39,6 +39,8 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["nosuch"], 2, "nosuch"),
         (["show", "nosuch"], 1, "no model 'nosuch'"),
         (["pull", "tiny"], 2, "part of the package"),
+        (["run", "--schema", "nosuch.json", "hi"], 2, "nosuch.json"),
+        (["run", "--regex", "(", "hi"], 2, "("),
         (["infill", "no gap here"], 2, "exactly once"),
         (["edit", "nosuch.txt"], 1, "nosuch.txt"),
         (["edit", "-", "--write"], 2, "Standard input"),
@@ -69,6 +71,13 @@ def test_edit_writes_what_it_prints(tmp_path):
     printed = dgemma("edit", str(file), "--strength", "0.6", "--seed", "3").stdout
     assert dgemma("edit", str(file), "--strength", "0.6", "--seed", "3", "--write").stdout == ""
     assert file.read_bytes().replace(b"\r\n", b"\n").decode() == printed
+
+
+def test_an_answer_is_held_to_a_form(tmp_path):
+    (tmp_path / "form.json").write_text('{"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": ["n"]}')
+    done = dgemma("run", "--schema", "form.json", "--seed", "5", "anything", folder=tmp_path)
+    assert json.loads(done.stdout)["n"] in (1, 2)
+    assert dgemma("run", "--choice", "yes", "--choice", "no", "Is it?").stdout in ("yes\n", "no\n")
 
 
 def test_infill_keeps_both_sides():

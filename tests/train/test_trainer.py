@@ -1,5 +1,7 @@
 """A toy run: deterministic by seed, resumable to the same weights, keeping a checkpoint that loads."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -56,6 +58,25 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):
         assert torch.equal(value, parts["network"][name]), name
     model = open_model(best)
     assert model.tokenizer is not None and model.network.dtype == torch.bfloat16
+
+
+def test_a_run_starts_from_a_model_of_the_same_sizes(tmp_path, monkeypatch):
+    import dgemma.train.trainer as module
+
+    sample = module._sample
+    monkeypatch.setattr(module, "_sample", lambda recipe, texts: sample(recipe, texts, count=50))
+    best = train(toy(2), None, tmp_path / "first", lambda progress: None)
+    seen = []
+    monkeypatch.setattr(
+        module.Trainer, "run", lambda self, report: seen.append(self.network.state_dict()) or self.folder
+    )
+    train(toy(2), None, tmp_path / "second", lambda progress: None, init=best)
+    for name, value in open_model(best, dtype="float32").network.state_dict().items():
+        assert torch.equal(seen[0][name], value), name
+    vocabularies = [(tmp_path / part / "tokenizer.json").read_text() for part in ("first", "second")]
+    assert vocabularies[0] == vocabularies[1]
+    with pytest.raises(DataError, match=r"vocab_size|sizes"):
+        train(toy(2), None, tmp_path / "third", lambda progress: None, init=Path(module.__file__).parents[1] / "tiny")
 
 
 def test_a_state_of_another_recipe_is_told(tmp_path, monkeypatch):

@@ -1,13 +1,16 @@
 """One request answered in a terminal or a pipe: the text on stdout, drawing and statistics on stderr."""
 
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from dgemma.api import LLM, load
 from dgemma.engine.request import Commit, Event, Finish, Stats
+from dgemma.errors import UsageError
 from dgemma.tui.canvas import show
 
 
@@ -20,6 +23,16 @@ def answer(
     stats = respond(llm, prompt, draw=not quiet and sys.stderr.isatty(), options=options)[1]
     if not quiet and stats is not None:
         print(statistics_line(stats), file=sys.stderr)
+
+
+def read_schema(file: Path) -> Any:
+    """The JSON Schema in `file`; UsageError when it cannot be read or is no JSON."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"The schema {file} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise UsageError(f"The schema {file} is not JSON ({error}).") from error
 
 
 def respond(

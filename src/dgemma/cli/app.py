@@ -46,6 +46,9 @@ def run(
     canvas: Canvas = None,
     steps: Annotated[int | None, typer.Option(help="At most so many denoise steps a canvas.")] = None,
     temperature: Temperature = None,
+    schema: Annotated[Path | None, typer.Option(help="A file with a JSON Schema that the answer is held to.")] = None,
+    regex: Annotated[str | None, typer.Option(help="A regular expression that the whole answer is held to.")] = None,
+    choice: Annotated[list[str] | None, typer.Option(help="One of the answers allowed; give it several times.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Continue the text as it stands, without a chat turn.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No statistics, no drawing.")] = False,
     device: Device = "auto",
@@ -53,7 +56,7 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Answers one request and leaves."""
-    from dgemma.cli.answer import answer
+    from dgemma.cli.answer import answer, read_schema
 
     piped = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
     text = "\n\n".join(part for part in (" ".join(prompt or []), piped.strip()) if part)
@@ -61,7 +64,8 @@ def run(
         raise UsageError('Give a request, for example: dgemma run "Fix the mistakes: She go home."')
     options = {
         "mode": mode, "max_new_tokens": max_new_tokens, "seed": seed, "canvas_length": canvas,
-        "max_denoising_steps": steps, "temperature": temperature,
+        "max_denoising_steps": steps, "temperature": temperature, "regex": regex, "choices": choice,
+        "schema": None if schema is None else read_schema(schema),
     }  # fmt: skip
     answer(text, model=model, device=device, dtype=dtype, raw=raw, quiet=quiet, options=options)
 
@@ -203,12 +207,13 @@ def train(
     data: Annotated[Path | None, typer.Option(help="Folder of natural text; without it generators alone.")] = None,
     steps: Annotated[int | None, typer.Option(help="Instead of the recipe's number of steps.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's seed.")] = None,
+    init: Annotated[str | None, typer.Option(help="Start from this model's weights: tiny, a folder, a hub id.")] = None,
     debug: Debug = False,
 ) -> None:
     """Trains a model by a recipe; resumable."""
     from dgemma.cli.training import train_and_print
 
-    train_and_print(recipe, out, data, steps, seed)
+    train_and_print(recipe, out, data, steps, seed, init)
 
 
 @app.command()

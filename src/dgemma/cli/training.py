@@ -3,16 +3,20 @@
 import sys
 from pathlib import Path
 
+from dgemma.api import find_model
 from dgemma.errors import DataError
 from dgemma.train.recipe import read_recipe
 from dgemma.train.trainer import Progress, train
 
 
-def train_and_print(recipe: Path, out: Path, data: Path | None, steps: int | None, seed: int | None) -> None:
+def train_and_print(
+    recipe: Path, out: Path, data: Path | None, steps: int | None, seed: int | None, init: str | None
+) -> None:
     """Runs a recipe to its end."""
     if data is not None and not data.is_dir():
         raise DataError(f"There is no data folder {data}; leave --data out to train on the generators alone.")
-    best = train(read_recipe(recipe, steps=steps, seed=seed), data, out, _print)
+    start = None if init is None else find_model(init)
+    best = train(read_recipe(recipe, steps=steps, seed=seed), data, out, _print, start)
     print(best)
 
 

@@ -22,7 +22,7 @@ import tokenizers
 import torch
 from torch import nn
 
-from dgemma.checkpoint import LoadedModel, save_model
+from dgemma.checkpoint import LoadedModel, open_model, save_model
 from dgemma.checkpoint.safetensors import replacing, write_json
 from dgemma.config import SamplerConfig
 from dgemma.errors import DataError, OutputError
@@ -71,10 +71,17 @@ def initialise(network: DiffusionGemma, seed: int) -> None:
                 module.weight.fill_(0.5)
 
 
-def train(recipe: Recipe, data: str | Path | None, out: str | Path, report: Callable[[Progress], None]) -> Path:
+def train(
+    recipe: Recipe,
+    data: str | Path | None,
+    out: str | Path,
+    report: Callable[[Progress], None],
+    init: str | Path | None = None,
+) -> Path:
     """Trains by `recipe` into the folder `out`, resuming what lies there -> the folder of the best checkpoint.
 
-    `data` is a folder of natural text (see `train.texts`); None trains on the generators alone.
+    `data` is a folder of natural text (see `train.texts`); None trains on the generators alone. A new run starts from
+    the weights and the vocabulary of the model folder `init`, if one is given, which must have the recipe's sizes.
     Raises DataError for unusable data or state, OutputError when `out` cannot be written.
     """
     folder = Path(out)
@@ -83,8 +90,15 @@ def train(recipe: Recipe, data: str | Path | None, out: str | Path, report: Call
     except OSError as error:
         raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
     texts, held_out = (NO_TEXTS, NO_TEXTS) if data is None else load_texts(data)
+    start = None if init is None or (folder / "last.pt").is_file() else open_model(init, dtype="float32")
+    if start is not None and start.tokenizer is not None:
+        with replacing(folder / "tokenizer.json") as temporary:
+            start.tokenizer.backend.save(str(temporary))
     tokenizer = _tokenizer(folder / "tokenizer.json", recipe, texts)
-    return Trainer(recipe, tokenizer, texts, held_out, folder).run(report)
+    trainer = Trainer(recipe, tokenizer, texts, held_out, folder)
+    if start is not None:
+        trainer.start_from(start.network, init)
+    return trainer.run(report)
 
 
 class Trainer:
@@ -110,6 +124,13 @@ class Trainer:
         self.held_out = BatchStream(recipe.data, tokenizer, held_out, recipe.run.seed, split="eval")
         self.step, self.best = 0, math.inf
         self._restore()
+
+    def start_from(self, network: DiffusionGemma, name: str | Path | None) -> None:
+        """Takes over the weights of `network`; DataError when its sizes are not the recipe's."""
+        try:
+            self.network.load_state_dict(network.state_dict())
+        except RuntimeError as error:
+            raise DataError(f"The model {name} does not have the sizes of this recipe; start from another.") from error
 
     def run(self, report: Callable[[Progress], None]) -> Path:
         run = self.recipe.run
