@@ -32,7 +32,7 @@ CHROMIUM_OPTIONS = [
     "--no-first-run",
 ]
 KEY = "open-sesame"
-TABS = ["Chat", "Side by side", "Text to JSON", *["Infill"][: page.features()["infill"]]]
+TABS = ["Chat", "Side by side", "Text to JSON", "Infill"]
 PATIENCE_MS = 60_000
 FRAME = {"canvas": 0, "step": 1, "before": "", "tokens": ["1", "2"], "entropies": [0.0, 3.0], "special": []}
 
@@ -159,20 +159,6 @@ def status_of(url: str, body: dict) -> int:
     except urllib.error.HTTPError as error:
         with error:
             return error.code
-
-
-def test_features_are_those_that_requests_may_use(url: str) -> None:
-    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
-    form = {"type": "json_schema", "json_schema": {"name": "form", "schema": schema}}
-    chat = {"model": "tiny", "messages": [{"role": "user", "content": "a"}], "max_tokens": 64}
-    gap = {"model": "tiny", "prompt": "a", "suffix": "b", "max_tokens": 4}
-    statuses = {
-        "schema": status_of(url + "/v1/chat/completions", {**chat, "response_format": form}),
-        "infill": status_of(url + "/v1/completions", gap),
-    }
-    assert set(statuses.values()) <= {200, 400}
-    expected = {name: status == 200 for name, status in statuses.items()}
-    assert page.features() == json.loads(fetch(url + page.FEATURES)[2]) == expected
 
 
 def luminance(colour: str) -> float:
@@ -328,7 +314,6 @@ def test_text_and_keys_become_json(visit: Visit) -> None:
 
 
 @needs_browser
-@pytest.mark.skipif(not page.features()["infill"], reason="this version has no infilling yet")
 def test_a_gap_is_filled_between_two_texts(visit: Visit) -> None:
     visit.tab("Infill").click()
     before, after = "The cat sat on the ", " and went to sleep."

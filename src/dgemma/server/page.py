@@ -1,4 +1,4 @@
-"""The page at `/`: its files, and what of the service it may offer.
+"""The page at `/`: its files.
 
 Promises that the browser loads nothing from any other host and runs no script but the page's own, whatever a model
 writes. Serves the files of the folder `page` and no others. Knows nothing of what the page does with them.
@@ -10,12 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import BaseModel, ValidationError
 
-from dgemma.server.openai_chat import ChatFields
-from dgemma.server.openai_completions import CompletionFields
-
-FEATURES = "/page/features"
 FILES = {
     "/": ("index.html", "text/html"),
     "/page/page.css": ("page.css", "text/css"),
@@ -28,7 +23,7 @@ FILES = {
 }
 """Address -> file and its type. All of it is text."""
 
-PATHS = frozenset({*FILES, FEATURES})
+PATHS = frozenset(FILES)
 """What the page needs before anybody has typed a key."""
 
 HEADERS = {
@@ -49,33 +44,7 @@ def router() -> APIRouter:
     for path, (name, kind) in FILES.items():
         routes.add_api_route(path, _file((folder / name).read_bytes(), kind), methods=["GET"])
 
-    @routes.get(FEATURES)
-    async def page_features() -> dict[str, bool]:
-        return features()
-
     return routes
-
-
-def features() -> dict[str, bool]:
-    """Whether this version takes the fields that a panel of the page rests on.
-
-    schema  a reply's form can be guaranteed by a JSON Schema
-    infill  text can be written into a gap
-    """
-    form = {"type": "json_schema", "json_schema": {"name": "form", "schema": {"type": "object"}}}
-    messages = [{"role": "user", "content": "-"}]
-    return {
-        "schema": _takes(ChatFields, {"model": "-", "messages": messages, "response_format": form}),
-        "infill": _takes(CompletionFields, {"model": "-", "prompt": "-", "suffix": "-"}),
-    }
-
-
-def _takes(fields: type[BaseModel], body: dict[str, Any]) -> bool:
-    try:
-        fields.model_validate(body)
-    except ValidationError:
-        return False
-    return True
 
 
 def _file(content: bytes, kind: str) -> Endpoint:

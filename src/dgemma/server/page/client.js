@@ -39,11 +39,6 @@ export async function model() {
   return data[0];
 }
 
-/** What the server can do beyond chat: { schema, infill }. */
-export async function features() {
-  return (await send("/page/features")).json();
-}
-
 /** The events of a stream as { name, data }; data is parsed. */
 async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -60,17 +60,11 @@ function decoding(model, mode) {
   return fields;
 }
 
-/** Takes a panel off the page that this server has no use for. */
-function remove(id) {
-  find(id).remove();
-  find(`tab-${id}`).remove();
-}
-
 let started = false;
 
 async function start() {
   try {
-    const [model, features] = await Promise.all([client.model(), client.features()]);
+    const model = await client.model();
     clear();
     find("key-form").hidden = true;
     if (started) return;
@@ -78,11 +72,8 @@ async function start() {
     find("model").textContent = model.id;
     find("canvas-length").placeholder = model.canvas_length;
     const announce = (text) => (find("announcer").textContent = text);
-    const page = { model, features, report, clear, announce, decoding: (mode) => decoding(model, mode) };
-    const panels = [chatPanel, racePanel, formPanel];
-    if (features.infill) panels.push(infillPanel);
-    else remove("infill");
-    for (const panel of panels) panel(page);
+    const page = { model, report, clear, announce, decoding: (mode) => decoding(model, mode) };
+    for (const panel of [chatPanel, racePanel, formPanel, infillPanel]) panel(page);
     wireTabs();
     find("main").hidden = false;
   } catch (error) {

@@ -1,4 +1,4 @@
-// The panels: chat, the same prompt decoded in two ways, text to JSON, infill. Each takes the page, that is { model, features,
+// The panels: chat, the same prompt decoded in two ways, text to JSON, infill. Each takes the page, that is { model,
 // decoding(mode), announce(text), report(error), clear() }. Promises that a form asks for one thing at a time and that
 // Stop and Escape end it.
 
@@ -189,14 +189,11 @@ function readObject(text, keys) {
 export function formPanel(page) {
   find("form-text").value = "On 3 May 2024 Anna Lee paid $250 for a new bicycle.";
   find("form-keys").value = "name, date, amount";
-  find("form-promise").textContent = page.features.schema
-    ? "the form is guaranteed: these keys and no others"
-    : "this version asks in words and does not guarantee the form";
   const [told, shown] = [find("form-verdict"), find("form-values")];
   runOnSubmit(find("form-form"), page, async (signal) => {
     const keys = [...new Set(find("form-keys").value.split(",").map((key) => key.trim()))].filter(Boolean);
     const content = `Extract ${listed(keys)} as JSON: ${find("form-text").value.trim()}`;
-    const fields = { ...page.decoding("diffusion"), ...(page.features.schema && { response_format: jsonSchema(keys) }) };
+    const fields = { ...page.decoding("diffusion"), response_format: jsonSchema(keys) };
     const view = new ReplyView();
     find("form-reply").replaceChildren(view.element);
     told.textContent = "";
