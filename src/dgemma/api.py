@@ -141,7 +141,8 @@ class LLM:
 
         Options: max_new_tokens, seed (default 0), mode ("diffusion", "autoregressive", "auto"), canvas_length,
         max_denoising_steps, temperature (diffusion: scales the schedule, default 1; autoregressive: default 0,
-        greedy), top_k, top_p (autoregressive only), reference (transformers' loop, draw for draw).
+        greedy), top_k, top_p (autoregressive only), skip_settled (default True; False computes every position of a
+        canvas in every step), reference (transformers' loop, draw for draw).
         One of schema (JSON Schema), regex (matched as a whole) and choices (a list of texts) holds the answer to a form
         for certain: whatever the weights, it has it and ends within max_new_tokens.
         Raises PromptError and UsageError.
@@ -269,6 +270,7 @@ class LLM:
         top_k: int = 0,
         top_p: float = 1.0,
         reference: bool = False,
+        skip_settled: bool = True,
         schema: Mapping[str, Any] | bool | None = None,
         regex: str | None = None,
         choices: Sequence[str] | None = None,
@@ -291,6 +293,7 @@ class LLM:
             temperature=1.0 if temperature is None else temperature,
             token_sampler=sampler,
             reference=reference,
+            skip_settled=skip_settled,
             turn_boundary_ids=self._turn_ends(),
             constraint=automaton,
         )

@@ -193,6 +193,7 @@ class DiffusionGemma(nn.Module):
         self.self_conditioning = SelfConditioning(config)
         self._frequencies: dict[tuple[LayerType, int, torch.device], Tensor] = {}
         self._scales: dict[torch.dtype, float] = {}
+        self._mean: Tensor | None = None
 
     @property
     def device(self) -> torch.device:
@@ -211,14 +212,32 @@ class DiffusionGemma(nn.Module):
     def expect(self, probabilities: Tensor) -> Tensor:
         """The expected embedding of distributions over the vocabulary, [..., V] -> [..., D]: self-conditioning's input.
 
-        Exact and dense: the whole vocabulary enters. `decode.head` has the streamed twin.
+        Exact and dense: the whole vocabulary enters. `expect_top` is the short cut.
         """
         return probabilities.to(self.dtype) @ self.embed_tokens.weight * self._embed_scale()
+
+    def expect_top(self, probabilities_NK: Tensor, ids_NK: Tensor) -> Tensor:
+        """The expected embedding of N distributions given by K of their entries -> [N, D].
+
+        What the entries lack to 1 is taken to lie evenly over the whole vocabulary, so it counts with the mean
+        embedding.
+        """
+        weight = self.embed_tokens.weight
+        listed_ND = F.embedding_bag(ids_NK, weight, mode="sum", per_sample_weights=probabilities_NK.to(weight.dtype))
+        rest_N1 = (1 - probabilities_NK.sum(-1, keepdim=True)).clamp(min=0)
+        return (listed_ND + rest_N1.to(weight.dtype) * self._mean_embedding()) * self._embed_scale()
+
+    def products(self, hidden: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
+        """Hidden states [..., D] times the embeddings of ids start .. stop -> float32 [..., stop - start].
+
+        The logits before their soft cap; `decode.head` reads them block by block.
+        """
+        return F.linear(hidden, self.embed_tokens.weight[start:stop]).float()
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states [..., D] -> float32 logits [..., V], `c * tanh(x / c)` with c the soft cap."""
         cap = self.config.final_logit_softcapping
-        return torch.tanh(F.linear(hidden, self.embed_tokens.weight).float() / cap) * cap
+        return torch.tanh(self.products(hidden) / cap) * cap
 
     def encode(self, tokens_BT: Tensor, cache: KVCache, lengths: Sequence[int] | None = None) -> Tensor:
         """Causal pass over clean tokens; appends their keys and values to the cache -> hidden [B, T, D].
@@ -328,6 +347,11 @@ class DiffusionGemma(nn.Module):
         if self.dtype not in self._scales:
             self._scales[self.dtype] = float(torch.tensor(self.config.hidden_size**0.5).to(self.dtype))
         return self._scales[self.dtype]
+
+    def _mean_embedding(self) -> Tensor:
+        if self._mean is None:
+            self._mean = self.embed_tokens.weight.mean(0, dtype=torch.float32).to(self.dtype)
+        return self._mean
 
     def _rotary_frequencies(self, kind: LayerType, head_dim: int) -> Tensor:
         key = (kind, head_dim, self.device)

@@ -38,8 +38,8 @@ def evaluate_and_print(
     """
     corpus = None if data is None else load_texts(data)[0]
     replies: list[str] = []
-    if mode not in ("both", "diffusion", "autoregressive"):
-        raise UsageError(f"mode {mode!r} is not one of both, diffusion, autoregressive.")
+    if mode not in ("both", "diffusion", "autoregressive", "plain"):
+        raise UsageError(f"mode {mode!r} is not one of both, diffusion, autoregressive, plain.")
     modes = ("diffusion", "autoregressive") if mode == "both" else (mode,)
     shown: dict[tuple[str, str], int] = {}
 
@@ -72,11 +72,19 @@ def evaluate_and_print(
 
 def _print_scores(scores: Sequence[Score]) -> None:
     table = Table(title=f"{scores[0].task} (n = {scores[0].n})", title_justify="left")
-    for name in ("mode", "accuracy", "steps/canvas", "tokens/forward", "tokens/s"):
+    for name in ("mode", "accuracy", "steps/canvas", "E/canvas", "tokens/forward", "tokens/s"):
         table.add_column(name, justify="left" if name == "mode" else "right")
     for score in scores:
-        steps = f"{score.steps_per_canvas:.1f}" if score.mode == "diffusion" else "-"
-        row = (f"{score.accuracy:.1%}", steps, f"{score.tokens_per_forward:.1f}", f"{score.tokens_per_second:.0f}")
+        diffuses = score.mode != "autoregressive"
+        steps = f"{score.steps_per_canvas:.1f}" if diffuses else "-"
+        equivalents = f"{score.equivalents_per_canvas:.1f}" if diffuses else "-"
+        row = (
+            f"{score.accuracy:.1%}",
+            steps,
+            equivalents,
+            f"{score.tokens_per_forward:.1f}",
+            f"{score.tokens_per_second:.0f}",
+        )
         table.add_row(score.mode, *row)
     Console().print(table)
 

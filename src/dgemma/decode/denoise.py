@@ -4,11 +4,15 @@ Each step reads the canvas once, accepts the positions that are certain enough, 
 expectation back. Acceptance has no memory; nothing is frozen inside a canvas. What a canvas commits is the argmax of
 its last step, never the sampled canvas. Same draws from the same generator in the same order as transformers 5.23.
 
-Shapes: B rows, L canvas positions.
+Positions that have settled are skipped: their keys, values and readings stay as they were, only the others are
+computed. No canvas ends on such a step: before it is done, a closing step over all positions must meet the same stop
+rule. What stands behind an end token that has settled is thrown away, so it is not computed any more, then neither.
+
+Shapes: B rows, L canvas positions, R positions that a step computes.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -23,6 +27,9 @@ from dgemma.decode.stop import StableAndConfident
 from dgemma.errors import UsageError
 from dgemma.model import DiffusionGemma
 
+SETTLED_NATS = 0.005
+"""A position can settle when its entropy is below this: its likeliest token has a probability above 0.9995 or so."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiseStep:
@@ -34,6 +41,7 @@ class DenoiseStep:
     accepted_BL  the positions accepted in this step
     entropy_BL   nats
     done_B       rows whose stop rule is met
+    computed     how many of the L positions were computed; the others had settled
     """
 
     step: int
@@ -42,6 +50,7 @@ class DenoiseStep:
     accepted_BL: Tensor
     entropy_BL: Tensor
     done_B: Tensor
+    computed: int
 
 
 @torch.inference_mode()
@@ -56,6 +65,9 @@ def denoise(
     forbidden: Sequence[int] = (),
     pinned_BL: Tensor | None = None,
     constraint: Walk | None = None,
+    exact: bool = False,
+    skip_settled: bool = True,
+    end_ids: Sequence[int] = (),
 ) -> Iterator[DenoiseStep]:
     """Denoises the canvas behind the cache's tokens; yields every step, the last with all rows done or the limit met.
 
@@ -64,65 +76,157 @@ def denoise(
     forbidden_first ids that position 0 may not take; `forbidden`: ids that no position may take
     pinned_BL       True where `canvas_BL` is given and stays: pinned again in each step, certain, its own expectation
     constraint      where the answer stands in its automaton: no other paths have weight, and the best one is committed
+    exact           transformers' loop: every position in every step, the whole vocabulary at once, the same draws
+    skip_settled    False computes every position in every step
+    end_ids         ids behind which a canvas does not count: the tail behind a settled one is skipped
 
-    The cache is read, never advanced. A finished row of a batch keeps its state while others go on.
+    The cache is read, never advanced. A finished row of a batch keeps its state while others go on. Nothing is skipped
+    under a constraint, which ties all positions together.
     """
     if constraint is not None and pinned_BL is not None:
         raise UsageError("Pinned tokens and a constraint do not go together.")
     length = canvas_length or network.config.canvas_length
-    vocab_size, device = network.config.vocab_size, network.device
-    shape = (cache.batch_size, length)
-    schedule = LinearSchedule(t_min=sampler.t_min, t_max=sampler.t_max, num_steps=sampler.max_denoising_steps)
-    acceptance = EntropyBound(bound=sampler.entropy_bound)
-    stop = StableAndConfident(stability=sampler.stability_threshold, confidence=sampler.confidence_threshold)
-
-    noise_BL = head.random_ids(vocab_size, shape, generator, device)
-    given_BL = canvas_BL
-    canvas_BL = noise_BL if canvas_BL is None else canvas_BL
-    # The stop rule asks for the mean over the positions that are free: pinned ones would only dilute it.
-    share_B1: Tensor | float = 1.0
-    if pinned_BL is not None:
-        share_B1 = length / (~pinned_BL).sum(dim=-1, keepdim=True).clamp(min=1)
-    soft_BLD: Tensor | None = None
-    history: list[Tensor] = []
-    argmax_BL, entropy_BL = canvas_BL, torch.zeros(shape, device=device)
-    done_B = torch.zeros(shape[0], dtype=torch.bool, device=device)
-    for remaining in range(sampler.max_denoising_steps, 0, -1):
-        hidden_BLD = network.denoise(canvas_BL, cache, soft_BLD)
+    shape, limit = (cache.batch_size, length), sampler.max_denoising_steps
+    schedule = LinearSchedule(t_min=sampler.t_min, t_max=sampler.t_max, num_steps=limit)
+    noise_BL = head.random_ids(network.config.vocab_size, shape, generator, network.device)
+    state = _Canvas(noise_BL if canvas_BL is None else canvas_BL, pinned_BL, sampler, end_ids)
+    rows_R: Tensor | None = None
+    for remaining in range(limit, 0, -1):
+        hidden_BRD = network.denoise(state.canvas_BL, cache, state.soft_BLD, rows_R)
         reading = head.read(
             network,
-            hidden_BLD,
+            hidden_BRD,
             schedule.temperature(remaining),
             generator,
-            forbidden_first=forbidden_first,
+            forbidden_first=forbidden_first if rows_R is None or (len(rows_R) and int(rows_R[0]) == 0) else (),
             forbidden=forbidden,
             constraint=constraint,
+            exact=exact,
         )
-        if pinned_BL is not None and given_BL is not None:
-            reading = _pin(network, reading, given_BL, pinned_BL)
-        accepted_BL = acceptance.accept(reading.entropy_BL)
-        fresh_BL = head.random_ids(vocab_size, shape, generator, device)
-        keep = done_B[:, None]
-        canvas_BL = torch.where(keep, canvas_BL, torch.where(accepted_BL, reading.sample_BL, fresh_BL))
-        argmax_BL = torch.where(keep, argmax_BL, reading.argmax_BL)
-        entropy_BL = torch.where(keep, entropy_BL, reading.entropy_BL)
-        soft_BLD = reading.soft_BLD if soft_BLD is None else torch.where(keep[..., None], soft_BLD, reading.soft_BLD)
-        done_B = done_B | stop.done(history, argmax_BL, entropy_BL * share_B1)
-        history = [*history, argmax_BL][-max(1, sampler.stability_threshold) :]
-        yield DenoiseStep(
-            step=sampler.max_denoising_steps - remaining + 1,
-            canvas_BL=canvas_BL,
-            argmax_BL=argmax_BL,
-            accepted_BL=accepted_BL,
-            entropy_BL=entropy_BL,
-            done_B=done_B,
-        )
-        if bool(done_B.all()):
+        if pinned_BL is not None and canvas_BL is not None:
+            reading = _pin(network, reading, canvas_BL, pinned_BL, rows_R)
+        fresh_BL = head.random_ids(network.config.vocab_size, shape, generator, network.device)
+        step = state.advance(limit - remaining + 1, reading, rows_R, fresh_BL)
+        yield step
+        if bool(step.done_B.all()):
             return
+        if skip_settled and not exact and constraint is None:
+            # The last step of all is a closing one: it is what is committed.
+            rows_R = state.rows_to_compute(close=remaining == 2)
 
 
-def _pin(network: DiffusionGemma, reading: head.HeadReading, given_BL: Tensor, pinned_BL: Tensor) -> head.HeadReading:
+class _Canvas:
+    """The state of a canvas between two steps: what is known of every position, computed last step or earlier."""
+
+    def __init__(
+        self, canvas_BL: Tensor, pinned_BL: Tensor | None, sampler: SamplerConfig, end_ids: Sequence[int]
+    ) -> None:
+        self.canvas_BL = canvas_BL
+        self.soft_BLD: Tensor | None = None
+        self.acceptance = EntropyBound(bound=sampler.entropy_bound)
+        self.stop = StableAndConfident(stability=sampler.stability_threshold, confidence=sampler.confidence_threshold)
+        self.history_length = max(1, sampler.stability_threshold)
+        self.history: list[Tensor] = []
+        self.done_B = torch.zeros(len(canvas_BL), dtype=torch.bool, device=canvas_BL.device)
+        self.closing, self.nearly_done = True, False
+        self.end_ids = torch.tensor(list(end_ids), dtype=torch.long, device=canvas_BL.device)
+        self.settled_BL = torch.zeros_like(canvas_BL, dtype=torch.bool)
+        self.reading: head.HeadReading | None = None
+        # The stop rule asks for the mean over the positions that are free: pinned ones would only dilute it.
+        self.share_B1: Tensor | float = 1.0
+        if pinned_BL is not None:
+            self.share_B1 = canvas_BL.shape[1] / (~pinned_BL).sum(dim=-1, keepdim=True).clamp(min=1)
+
+    def advance(self, number: int, fresh: head.HeadReading, rows_R: Tensor | None, noise_BL: Tensor) -> DenoiseStep:
+        """Takes in the reading of all positions, or of those in `rows_R`, and noises what is not accepted."""
+        before = self.reading
+        reading = fresh if before is None or rows_R is None else _merged(before, fresh, rows_R)
+        if before is not None and bool(self.done_B.any()):
+            reading = _kept(before, reading, self.done_B)
+        accepted_BL = self.acceptance.accept(reading.entropy_BL)
+        self._settle(before, reading, accepted_BL, rows_R)
+        going_B1 = ~self.done_B[:, None]
+        next_BL = torch.where(accepted_BL, reading.sample_BL, noise_BL)
+        # What has settled is not drawn again.
+        next_BL = torch.where(going_B1 & ~self.settled_BL, next_BL, self.canvas_BL)
+        met_B = self.done_B | self.stop.done(self.history, reading.argmax_BL, reading.entropy_BL * self.share_B1)
+        self.nearly_done = bool(met_B.all())
+        self.done_B = met_B if self.closing else self.done_B
+        self.history = [*self.history, reading.argmax_BL][-self.history_length :]
+        self.canvas_BL, self.soft_BLD, self.reading = next_BL, reading.soft_BLD, reading
+        return DenoiseStep(
+            step=number,
+            canvas_BL=self.canvas_BL,
+            argmax_BL=reading.argmax_BL,
+            accepted_BL=accepted_BL,
+            entropy_BL=reading.entropy_BL,
+            done_B=self.done_B,
+            computed=self.canvas_BL.shape[1] if rows_R is None else len(rows_R),
+        )
+
+    def rows_to_compute(self, close: bool) -> Tensor | None:
+        """The positions that the next step must compute, ascending; None for all of them.
+
+        It is a closing step, over all that counts, when the stop rule is met, when nothing is left to compute, and when
+        `close` asks for one; only such a step may end a row.
+        """
+        length = self.canvas_BL.shape[1]
+        counts_L = torch.arange(length, device=self.canvas_BL.device) < self._end()
+        open_L = ~(self.settled_BL | self.done_B[:, None]).all(dim=0) & counts_L
+        self.closing = close or self.nearly_done or not bool(open_L.any()) or bool(open_L.all())
+        rows_R = (counts_L if self.closing else open_L).nonzero().squeeze(1)
+        return None if len(rows_R) == length else rows_R
+
+    def _end(self) -> int:
+        """One past the first settled end token, the farthest of all rows; the canvas' length where there is none."""
+        length = self.canvas_BL.shape[1]
+        if self.reading is None or not len(self.end_ids):
+            return length
+        ends_BL = self.settled_BL & torch.isin(self.reading.argmax_BL, self.end_ids)
+        first_B = torch.where(ends_BL.any(-1), ends_BL.int().argmax(-1) + 1, length)
+        return int(torch.where(self.done_B, 0, first_B).max())
+
+    def _settle(self, before: head.HeadReading | None, now: head.HeadReading, accepted_BL: Tensor, rows_R) -> None:
+        """A computed position settles when it read, as its own token, what it then held likeliest, for the second time
+        and nearly without doubt; a skipped one stays settled. Neither without being accepted."""
+        if before is None:
+            return
+        still_BL = (now.argmax_BL == before.argmax_BL) & (now.argmax_BL == self.canvas_BL)
+        settled_BL = still_BL & (now.entropy_BL < SETTLED_NATS)
+        if rows_R is not None:
+            computed_L = torch.zeros_like(self.settled_BL[0]).index_fill_(0, rows_R, True)
+            settled_BL = torch.where(computed_L, settled_BL, self.settled_BL)
+        self.settled_BL = settled_BL & accepted_BL
+
+
+_PER_POSITION = [field.name for field in fields(head.HeadReading) if not field.name.startswith("top_")]
+
+
+def _merged(old: head.HeadReading, new: head.HeadReading, rows_R: Tensor) -> head.HeadReading:
+    """`old` with the positions `rows_R` replaced by those of `new`."""
+    return replace(old, **{n: getattr(old, n).index_copy(1, rows_R, getattr(new, n)) for n in _PER_POSITION})
+
+
+def _kept(old: head.HeadReading, new: head.HeadReading, done_B: Tensor) -> head.HeadReading:
+    """`new`, with the rows that are done as they were."""
+
+    def choose(name: str) -> Tensor:
+        before, now = getattr(old, name), getattr(new, name)
+        return torch.where(done_B.view(-1, *[1] * (now.ndim - 1)), before, now)
+
+    return replace(new, **{name: choose(name) for name in _PER_POSITION})
+
+
+def _pin(
+    network: DiffusionGemma,
+    reading: head.HeadReading,
+    given_BL: Tensor,
+    pinned_BL: Tensor,
+    rows_R: Tensor | None,
+) -> head.HeadReading:
     """The reading with the given ids at pinned positions: no entropy, and the given token's embedding expected."""
+    if rows_R is not None:
+        given_BL, pinned_BL = given_BL[:, rows_R], pinned_BL[:, rows_R]
     soft_BLD = torch.where(pinned_BL[..., None], network.embed(given_BL).to(reading.soft_BLD.dtype), reading.soft_BLD)
     return replace(
         reading,

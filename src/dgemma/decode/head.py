@@ -1,6 +1,8 @@
 """What a denoise step reads off the vocabulary for each position: argmax, sample, entropy, expected embedding.
 
-The whole distribution is held at once: exact, and the oracle of any streamed reading.
+Two ways with one result. `read_dense` holds the whole distribution: exact, transformers' draws, and the oracle of the
+other. `read_streamed` passes over the vocabulary in blocks (`decode.vocabulary`) and expects the embedding of the 256
+best entries, the mean embedding standing for the rest. `read` takes the dense way where it is small.
 
 Shapes: B rows, L canvas positions, V vocabulary, D hidden.
 """
@@ -12,11 +14,17 @@ import torch
 from torch import Tensor
 
 from dgemma.decode.constrain import Walk
+from dgemma.decode.vocabulary import summarise, uniforms_per_row
 from dgemma.errors import UsageError
 from dgemma.model import DiffusionGemma
 
 Generators = torch.Generator | Sequence[torch.Generator]
 """One generator for a whole batch (transformers' order of draws), or one for each row (same tokens alone or not)."""
+
+DENSE_UP_TO = 1 << 20
+"""Entries (positions times vocabulary) up to which the dense way is taken: a few buffers of 4 MB each."""
+
+SOFT_TOP_K = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +53,75 @@ def read(
     forbidden_first: Sequence[int] = (),
     forbidden: Sequence[int] = (),
     constraint: Walk | None = None,
+    exact: bool = False,
 ) -> HeadReading:
     """Reads the vocabulary at every position of `hidden_BLD`.
 
     `forbidden_first` ids get no probability at position 0, `forbidden` ids none anywhere, in the sample, the entropy
-    and the expected embedding alike. With a `constraint`, on one row, each distribution is the marginal over all valid
-    paths, and the argmax is the best of them.
+    and the expected embedding alike. `exact`, a `constraint` (see `read_dense`) and few entries in all (`DENSE_UP_TO`)
+    take the dense way, everything else the streamed one.
+    """
+    dense = exact or constraint is not None or hidden_BLD[..., 0].numel() * network.config.vocab_size <= DENSE_UP_TO
+    if dense:
+        return read_dense(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden, constraint)
+    return read_streamed(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden)
+
+
+def read_streamed(
+    network: DiffusionGemma,
+    hidden_BLD: Tensor,
+    temperature: float,
+    generator: Generators,
+    top_k: int = 0,
+    forbidden_first: Sequence[int] = (),
+    forbidden: Sequence[int] = (),
+    soft_top_k: int | None = SOFT_TOP_K,
+) -> HeadReading:
+    """`read` in blocks of the vocabulary, in memory that does not grow with it.
+
+    `soft_top_k` entries make the expected embedding, the rest counting as evenly spread; None takes all of them, at
+    the price of a second product with the whole embedding. The sample has the same distribution as the dense way's,
+    but is another draw.
+    """
+    batch, length, size = hidden_BLD.shape
+    summary = summarise(
+        network,
+        hidden_BLD.reshape(batch * length, size),
+        temperature,
+        _uniforms(generator, batch, length, uniforms_per_row(network.config.vocab_size), hidden_BLD.device),
+        top_k=max(1, top_k, soft_top_k or 0),
+        exact_mean=soft_top_k is None,
+        forbidden=forbidden,
+        forbidden_rows=[(row * length, token) for row in range(batch) for token in forbidden_first],
+    )
+    ids_BLK = summary.top_ids_NK.view(batch, length, -1)
+    logprobs_BLK = summary.top_logprobs_NK.view(batch, length, -1)
+    soft_ND = summary.mean_ND
+    if soft_ND is None:
+        soft_ND = network.expect_top(summary.top_logprobs_NK[:, :soft_top_k].exp(), summary.top_ids_NK[:, :soft_top_k])
+    return HeadReading(
+        argmax_BL=ids_BLK[..., 0],
+        sample_BL=summary.sample_N.view(batch, length),
+        entropy_BL=summary.entropy_N.view(batch, length),
+        soft_BLD=soft_ND.view(batch, length, size).to(hidden_BLD.dtype),
+        top_ids_BLK=ids_BLK[..., :top_k] if top_k else None,
+        top_logprobs_BLK=logprobs_BLK[..., :top_k] if top_k else None,
+    )
+
+
+def read_dense(
+    network: DiffusionGemma,
+    hidden_BLD: Tensor,
+    temperature: float,
+    generator: Generators,
+    top_k: int = 0,
+    forbidden_first: Sequence[int] = (),
+    forbidden: Sequence[int] = (),
+    constraint: Walk | None = None,
+) -> HeadReading:
+    """`read` with the whole distribution in memory; with a `constraint`, on one row, each distribution is the marginal
+    over all valid paths, and the argmax is the best of them.
+
     The sample is drawn by `torch.multinomial` over [B * L, V] float32 probabilities, as transformers draws it.
     """
     scaled_BLV = network.logits(hidden_BLD) / temperature
@@ -94,3 +165,10 @@ def random_ids(vocab_size: int, shape: tuple[int, int], generator: Generators, d
     if isinstance(generator, torch.Generator):
         return torch.randint(vocab_size, shape, generator=generator, device=device)
     return torch.cat([torch.randint(vocab_size, (1, shape[1]), generator=own, device=device) for own in generator])
+
+
+def _uniforms(generator: Generators, batch: int, length: int, count: int, device: torch.device) -> Tensor:
+    """Numbers in [0, 1) -> [B * L, count]."""
+    if isinstance(generator, torch.Generator):
+        return torch.rand(batch * length, count, generator=generator, device=device)
+    return torch.cat([torch.rand(length, count, generator=own, device=device) for own in generator])

@@ -43,6 +43,7 @@ class Request:
     max_denoising_steps None: the model's own          reference       transformers' loop, draw for draw
     turn_boundary_ids   ids that end a turn: where the prompt may be cut so that a later one can share its beginning
     in_place            None: write on from the prompt; else fill a gap or revise a text behind it, by diffusion
+    skip_settled        False computes every position of a canvas in every step
     constraint          what the answer is held to; it then ends with one of the automaton's end ids, in time
     """
 
@@ -56,6 +57,7 @@ class Request:
     token_sampler: TokenSampler = field(default_factory=TokenSampler)
     eos_token_ids: tuple[int, ...] = ()
     reference: bool = False
+    skip_settled: bool = True
     turn_boundary_ids: tuple[int, ...] = ()
     in_place: Infill | Revision | None = None
     constraint: TokenAutomaton | None = None
@@ -85,6 +87,7 @@ class Stats:
     """What a generation took. Times are wall-clock, count from the submission and include the prompt's encoding.
 
     forward_passes  denoise passes + commit passes, or one pass a token; the prompt's own encoding is not counted
+    canvas_equivalents  denoise passes, each counted by the share of its canvas that it computed
     queued_ms       the part of the time that passed before the request's first turn
     reused_tokens   tokens of the prompt that an earlier request had encoded
     """
@@ -100,6 +103,7 @@ class Stats:
     peak_memory_mb: float
     queued_ms: float = 0.0
     reused_tokens: int = 0
+    canvas_equivalents: float = 0.0
 
     @property
     def tokens_per_forward(self) -> float:
@@ -115,6 +119,12 @@ class Stats:
     def steps_per_canvas(self) -> float:
         """Denoise passes over canvases; 0 in autoregressive mode."""
         return self.denoise_steps / max(1, self.canvases)
+
+    @property
+    def equivalents_per_canvas(self) -> float:
+        """Canvas equivalents over canvases: the denoise passes that would have cost as much, had none skipped a
+        settled position; 0 in autoregressive mode."""
+        return self.canvas_equivalents / max(1, self.canvases)
 
     @property
     def ms_per_step(self) -> float:

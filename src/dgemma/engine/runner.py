@@ -60,6 +60,7 @@ class Runner:
         self.chunks = split_prompt(request.prompt, prefill_chunk, turn_ends)
         self.cache: KVCache | None = None
         self.canvases = self.steps = self.passes = self.new_tokens = self.reused_tokens = 0
+        self.equivalents = 0.0
         self.submitted = self.opened = time.perf_counter()
         self.first_text: float | None = None
         self._pieces: Iterator[tuple[Event, ...]] = iter(())
@@ -169,6 +170,9 @@ class Runner:
                 self.length,
                 forbidden_first=forbidden,
                 constraint=self.walk,
+                exact=self.request.reference,
+                skip_settled=self.request.skip_settled,
+                end_ids=sorted(self.eos),
             )
             step = self._step(steps)
             while not (bool(step.done_B.all()) or step.step == self.sampler.max_denoising_steps):
@@ -225,15 +229,18 @@ class Runner:
 
     def _steps(self, steps: Iterator[DenoiseStep]) -> Iterator[DenoiseStep]:
         for step in steps:
-            self.steps, self.passes = self.steps + 1, self.passes + 1
-            self.first_text = self.first_text or time.perf_counter()
+            self._count(step)
             yield step
 
     def _step(self, steps: Iterator[DenoiseStep]) -> DenoiseStep:
         step = next(steps)
-        self.steps, self.passes = self.steps + 1, self.passes + 1
-        self.first_text = self.first_text or time.perf_counter()
+        self._count(step)
         return step
+
+    def _count(self, step: DenoiseStep) -> None:
+        self.steps, self.passes = self.steps + 1, self.passes + 1
+        self.equivalents += step.computed / step.canvas_BL.shape[1]
+        self.first_text = self.first_text or time.perf_counter()
 
     def _autoregressive(self, cache: KVCache, last_hidden: torch.Tensor) -> Iterator[tuple[Event, ...]]:
         tokens = autoregressive(
@@ -281,6 +288,7 @@ class Runner:
             peak_memory_mb=_peak_memory_mb(),
             queued_ms=1000 * (self.opened - self.submitted),
             reused_tokens=self.reused_tokens,
+            canvas_equivalents=self.equivalents,
         )
 
 

@@ -18,13 +18,17 @@ from dgemma.evals.tasks import TASKS
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """One task in one mode: n examples, the share answered right, and what answering took."""
+    """One task in one mode: n examples, the share answered right, and what answering took.
+
+    equivalents_per_canvas  the steps a canvas took, each counted by the share of positions it computed
+    """
 
     task: str
     mode: str
     n: int
     accuracy: float
     steps_per_canvas: float
+    equivalents_per_canvas: float
     tokens_per_forward: float
     tokens_per_second: float
 
@@ -56,7 +60,10 @@ def evaluate(
     canvas_length: int | None = None,
     watch: Callable[[Attempt], None] = lambda attempt: None,
 ) -> Iterator[Score]:
-    """Yields one Score per task and mode; `watch` sees every attempt."""
+    """Yields one Score per task and mode; `watch` sees every attempt.
+
+    The mode `plain` is diffusion that skips no settled position.
+    """
     if n < 1:
         raise UsageError(f"n must be at least 1, not {n}.")
     drawn = {task: examples(task, n, seed) for task in tasks}
@@ -69,13 +76,14 @@ def _score(
     llm: LLM, task: str, items: list[Example], mode: str, canvas: int | None, watch: Callable[[Attempt], None]
 ) -> Score:
     right = tokens = canvases = steps = passes = 0
-    seconds = 0.0
+    seconds = equivalents = 0.0
     for number, example in enumerate(items):
         reply = llm.chat(
             [{"role": "user", "content": example.prompt}],
             max_new_tokens=TASKS[task].max_new_tokens,
             seed=number,
-            mode=cast(Mode, mode),
+            mode=cast(Mode, "diffusion" if mode == "plain" else mode),
+            skip_settled=mode != "plain",
             canvas_length=canvas,
         )
         correct = TASKS[task].is_correct(example, reply.text)
@@ -84,12 +92,14 @@ def _score(
         right, tokens, seconds = right + correct, tokens + stats.new_tokens, seconds + stats.wall_seconds
         canvases, steps = canvases + stats.canvases, steps + stats.denoise_steps
         passes += stats.forward_passes
+        equivalents += stats.canvas_equivalents
     return Score(
         task=task,
         mode=mode,
         n=len(items),
         accuracy=right / len(items),
         steps_per_canvas=steps / max(1, canvases),
+        equivalents_per_canvas=equivalents / max(1, canvases),
         tokens_per_forward=tokens / max(1, passes),
         tokens_per_second=tokens / max(1e-9, seconds),
     )

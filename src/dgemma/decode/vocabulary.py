@@ -1,0 +1,176 @@
+"""The vocabulary read in blocks: what a denoise step needs of each distribution, without ever holding one whole.
+
+One pass over blocks of `BLOCK` entries keeps, for each row, the running maximum, the sum and the first moment of
+exp(logit) (hence log-sum-exp and entropy), one sample and the best K entries. Memory is a few blocks, whatever the
+vocabulary. The online sums are those of Milakov and Gimelshein (arXiv 1805.02867).
+
+Knows nothing of canvases, acceptance or steps; `decode.head` holds the dense twin that the tests compare with.
+
+Shapes: N rows, D hidden, V vocabulary, C entries of one block, K kept entries.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dgemma.model import DiffusionGemma
+
+BLOCK = 2048
+# Entries are compared with the K best by the maxima of groups this large, so that few are sorted.
+_GROUP = 16
+# Stands for "impossible": unlike -inf it may be multiplied by a weight of zero.
+_FLOOR = -1e30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What one pass leaves of N distributions, after soft cap and temperature.
+
+    sample_N   one id drawn from each           top_ids_NK, top_logprobs_NK   the K best entries, best first
+    entropy_N  nats                             mean_ND                       exact mean embedding, if asked for
+    """
+
+    sample_N: Tensor
+    entropy_N: Tensor
+    top_ids_NK: Tensor
+    top_logprobs_NK: Tensor
+    mean_ND: Tensor | None
+
+
+def uniforms_per_row(vocab_size: int) -> int:
+    """How many uniform numbers `summarise` takes for each row."""
+    return 2 * -(-vocab_size // BLOCK)
+
+
+@torch.inference_mode()
+def summarise(
+    network: DiffusionGemma,
+    hidden_ND: Tensor,
+    temperature: float,
+    uniforms_NU: Tensor,
+    top_k: int,
+    exact_mean: bool = False,
+    forbidden: Sequence[int] = (),
+    forbidden_rows: Sequence[tuple[int, int]] = (),
+) -> Summary:
+    """Reads the vocabulary at every row of `hidden_ND`, block by block.
+
+    uniforms_NU     in [0, 1), `uniforms_per_row` for each row: the randomness of the sample
+    exact_mean      also accumulates the mean embedding over the whole vocabulary (as costly as the logits again)
+    forbidden       ids without probability; `forbidden_rows`: (row, id) pairs without probability
+
+    The sample is exact and needs no second look: block i takes the place of the earlier choice with the probability
+    that its sum has among the sums so far (Chao 1982, weighted reservoir of one).
+    """
+    vocab_size, cap = network.config.vocab_size, network.config.final_logit_softcapping
+    running = _Running(len(hidden_ND), min(top_k, vocab_size), hidden_ND.device)
+    mean_ND = torch.zeros(hidden_ND.shape, device=hidden_ND.device) if exact_mean else None
+    for number, start in enumerate(range(0, vocab_size, BLOCK)):
+        stop = min(start + BLOCK, vocab_size)
+        logits_NC = network.products(hidden_ND, start, stop)
+        logits_NC.div_(cap).tanh_().mul_(cap / temperature)
+        for token in forbidden:
+            if start <= token < stop:
+                logits_NC[:, token - start] = _FLOOR
+        for row, token in forbidden_rows:
+            if start <= token < stop:
+                logits_NC[row, token - start] = _FLOOR
+        weights_NC, faded_N1 = running.add(logits_NC, start, uniforms_NU[:, 2 * number : 2 * number + 2])
+        if mean_ND is not None:
+            block_CD = network.embed(torch.arange(start, stop, device=hidden_ND.device)).float()
+            mean_ND = mean_ND * faded_N1 + weights_NC[:, : stop - start] @ block_CD
+    return running.summary(mean_ND)
+
+
+class _Running:
+    """The state of N rows between two blocks."""
+
+    def __init__(self, rows: int, top_k: int, device: torch.device) -> None:
+        self.top_k = top_k
+        self.maximum_N1 = torch.full((rows, 1), _FLOOR, device=device)
+        self.sum_N1 = torch.zeros(rows, 1, device=device)
+        self.moment_N1 = torch.zeros(rows, 1, device=device)
+        self.sample_N = torch.zeros(rows, dtype=torch.long, device=device)
+        self.values_NK = torch.empty(rows, 0, device=device)
+        self.ids_NK = torch.empty(rows, 0, dtype=torch.long, device=device)
+        # The K-th value known so far, once there are K.
+        self.bar_N1, self.full = torch.full((rows, 1), -torch.inf, device=device), False
+
+    def add(self, logits_NC: Tensor, start: int, uniforms_N2: Tensor) -> tuple[Tensor, Tensor]:
+        """Takes in a block, whose tensor is used up -> (exp(logit - maximum), what earlier sums were multiplied by)."""
+        rows, count = logits_NC.shape
+        if count % _GROUP:
+            # Below every other entry, so that no padding is kept or drawn.
+            logits_NC = F.pad(logits_NC, (0, -count % _GROUP), value=2 * _FLOOR)
+        best_NG = logits_NC.view(rows, _GROUP, -1).amax(1)
+        self._keep_best(logits_NC, best_NG, start)
+        maximum_N1 = torch.maximum(self.maximum_N1, best_NG.amax(-1, keepdim=True))
+        shift_N1 = maximum_N1 - self.maximum_N1
+        faded_N1 = torch.exp(-shift_N1)
+        shifted_NC = logits_NC.sub_(maximum_N1)
+        weights_NC = shifted_NC.exp()
+        block_N1 = weights_NC.sum(-1, keepdim=True)
+        moment_N1 = torch.bmm(weights_NC[:, None], shifted_NC[:, :, None])[:, 0]
+        # The moment is that of (logit - maximum); a new maximum shifts every earlier term by the same amount.
+        earlier_N1 = torch.where(self.sum_N1 > 0, self.moment_N1 - shift_N1 * self.sum_N1, 0.0)
+        self.moment_N1 = earlier_N1 * faded_N1 + moment_N1
+        self.sum_N1 = self.sum_N1 * faded_N1 + block_N1
+        self.maximum_N1 = maximum_N1
+        self._maybe_choose(weights_NC[:, :count], block_N1, start, uniforms_N2)
+        return weights_NC, faded_N1
+
+    def summary(self, mean_ND: Tensor | None) -> Summary:
+        """The end of the pass."""
+        self._merge()
+        log_sum_N1 = self.maximum_N1 + self.sum_N1.log()
+        entropy_N1 = self.sum_N1.log() - self.moment_N1 / self.sum_N1
+        order_NK = self.values_NK.argsort(dim=-1, descending=True, stable=True)
+        return Summary(
+            sample_N=self.sample_N,
+            entropy_N=entropy_N1.squeeze(1).clamp(min=0),
+            top_ids_NK=self.ids_NK.gather(1, order_NK),
+            top_logprobs_NK=self.values_NK.gather(1, order_NK) - log_sum_N1,
+            mean_ND=None if mean_ND is None else mean_ND / self.sum_N1,
+        )
+
+    def _maybe_choose(self, weights_NC: Tensor, block_N1: Tensor, start: int, uniforms_N2: Tensor) -> None:
+        rows = (uniforms_N2[:, :1] * self.sum_N1 < block_N1).squeeze(1).nonzero().squeeze(1)
+        if len(rows):
+            cumulative = weights_NC[rows].cumsum(-1)
+            wanted = uniforms_N2[rows, 1:] * cumulative[:, -1:]
+            choice = torch.searchsorted(cumulative, wanted, right=True).clamp(max=weights_NC.shape[1] - 1)
+            self.sample_N[rows] = choice.squeeze(1) + start
+
+    def _keep_best(self, logits_NC: Tensor, best_NG: Tensor, start: int) -> None:
+        """Adds the block's candidates for the K best: every entry above the K-th value known so far is among them.
+
+        They lie in the groups {i, i + G, i + 2 G, ..} whose maxima exceed it. Candidates pile up until there are 2 K
+        and are then thinned to K.
+        """
+        groups, width = best_NG.shape[1], logits_NC.shape[1]
+        if self.top_k == 1 or width <= self.top_k or not self.full:
+            values, at = logits_NC.topk(min(self.top_k, width), dim=-1, sorted=False)
+        else:
+            most = int((best_NG > self.bar_N1).sum(-1).max())
+            if most == 0:
+                return
+            at = best_NG.topk(min(most, self.top_k), dim=-1, sorted=False).indices
+            at = (at[:, None] + torch.arange(0, width, groups, device=at.device)[:, None]).flatten(1)
+            values = logits_NC.gather(1, at)
+            most = min(self.top_k, int((values > self.bar_N1).sum(-1).max()))
+            values, chosen = values.topk(most, dim=-1, sorted=False)
+            at = at.gather(1, chosen)
+        self.values_NK = torch.cat((self.values_NK, values), dim=1)
+        self.ids_NK = torch.cat((self.ids_NK, at + start), dim=1)
+        if not self.full or self.values_NK.shape[1] >= 2 * self.top_k:
+            self._merge()
+
+    def _merge(self) -> None:
+        if self.values_NK.shape[1] > self.top_k:
+            self.values_NK, chosen = self.values_NK.topk(self.top_k, dim=-1, sorted=False)
+            self.ids_NK = self.ids_NK.gather(1, chosen)
+        if self.values_NK.shape[1] == self.top_k:
+            self.bar_N1, self.full = self.values_NK.amin(-1, keepdim=True), True

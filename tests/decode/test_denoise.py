@@ -1,0 +1,140 @@
+"""Skipping settled positions: what is skipped stays, what counts is computed, and no canvas ends unproven."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+import dgemma
+from dgemma import chat
+from dgemma.cache import KVCache
+from dgemma.config import SamplerConfig
+from dgemma.decode.denoise import SETTLED_NATS, DenoiseStep, denoise
+from dgemma.decode.stop import StableAndConfident
+from dgemma.evals.run import examples
+from dgemma.model import DiffusionGemma
+from tests.test_model import NETWORK, ids
+
+# So cold that most positions are certain at once, and settle at different steps.
+COLD = SamplerConfig(max_denoising_steps=12, t_min=0.004, t_max=0.012)
+LENGTH = 12
+
+
+def prefix(rows: int = 1) -> KVCache:
+    cache = KVCache(NETWORK.config, batch_size=rows, max_length=64)
+    NETWORK.encode(ids(rows, 5), cache)
+    return cache
+
+
+def run(seed: int, sampler: SamplerConfig = COLD, rows: int = 1, **options) -> list[DenoiseStep]:
+    generator = torch.Generator().manual_seed(seed)
+    return list(denoise(NETWORK, prefix(rows), sampler, generator, LENGTH, **options))
+
+
+@pytest.fixture
+def passes(monkeypatch) -> list[Tensor | None]:
+    """The `rows` of every pass over a canvas."""
+    seen: list[Tensor | None] = []
+    plain: Callable = DiffusionGemma.denoise
+
+    def watched(self, canvas_BL, cache, soft_BLD=None, rows=None):
+        seen.append(rows)
+        return plain(self, canvas_BL, cache, soft_BLD, rows)
+
+    monkeypatch.setattr(DiffusionGemma, "denoise", watched)
+    return seen
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_only_a_full_step_ends_a_canvas(passes, rows):
+    skipped = 0
+    for seed in range(8):
+        passes.clear()
+        steps = run(seed, rows=rows)
+        done = torch.zeros(rows, dtype=torch.bool)
+        for step, computed in zip(steps, passes, strict=True):
+            assert step.computed == (LENGTH if computed is None else len(computed))
+            skipped += LENGTH - step.computed
+            if bool((step.done_B & ~done).any()):
+                assert computed is None
+            done = step.done_B
+        assert passes[-1] is None
+    assert skipped > 0
+
+
+def test_the_closing_step_meets_the_rule_that_the_plain_path_meets(passes):
+    """On trained weights, whose canvases do end: the last step reads every position and meets the stop rule."""
+    llm = dgemma.load("tiny")
+    rule = StableAndConfident(
+        stability=llm.model.sampler.stability_threshold, confidence=llm.model.sampler.confidence_threshold
+    )
+    ended = skipped = 0
+    for seed, example in enumerate(examples("sudoku4", 4, seed=1)):
+        passes.clear()
+        cache = KVCache(llm.config, max_length=256)
+        prompt = chat.render([{"role": "user", "content": example.prompt}], llm.tokenizer)
+        llm.network.encode(torch.tensor([prompt]), cache)
+        steps = list(denoise(llm.network, cache, llm.model.sampler, torch.Generator().manual_seed(seed), 32))
+        skipped += sum(32 - step.computed for step in steps)
+        if bool(steps[-1].done_B[0]):
+            ended += 1
+            assert passes[-1] is None
+            earlier = [step.argmax_BL for step in steps[:-1]]
+            assert bool(rule.done(earlier, steps[-1].argmax_BL, steps[-1].entropy_BL)[0])
+    assert ended > 0 and skipped > 0
+
+
+def test_what_is_skipped_stays_as_it_was(passes):
+    for seed in range(6):
+        passes.clear()
+        steps = run(seed)
+        for before, step, rows in zip(steps, steps[1:], passes[1:], strict=False):
+            if rows is not None:
+                skipped = torch.ones(LENGTH, dtype=torch.bool).index_fill_(0, rows, False)
+                for name in ("argmax_BL", "entropy_BL"):
+                    assert torch.equal(getattr(step, name)[:, skipped], getattr(before, name)[:, skipped])
+                # It settled as its own likeliest token, nearly without doubt, and was accepted.
+                assert torch.equal(before.canvas_BL[:, skipped], before.argmax_BL[:, skipped])
+                assert bool((before.entropy_BL[:, skipped] < SETTLED_NATS).all())
+                assert bool(before.accepted_BL[:, skipped].all())
+
+
+def test_computed_positions_read_as_in_a_full_pass_while_the_others_do_not_move():
+    """With the same canvas and signal a partial pass is a full one: the same canvas is read in every step then."""
+    cache, canvas, soft = prefix(), ids(1, LENGTH, seed=4), torch.zeros(1, LENGTH, NETWORK.config.hidden_size)
+    full = NETWORK.denoise(canvas, cache, soft)
+    rows = torch.tensor([1, 4, 11])
+    torch.testing.assert_close(NETWORK.denoise(canvas, cache, soft, rows), full[:, rows])
+
+
+def test_skipping_can_be_switched_off(passes):
+    for options in ({"skip_settled": False}, {"exact": True}):
+        passes.clear()
+        steps = run(3, **options)
+        assert len(passes) == len(steps) and all(rows is None for rows in passes)
+        assert all(step.computed == LENGTH for step in steps)
+
+
+def test_nothing_settles_while_the_model_is_unsure(passes):
+    warm = SamplerConfig(max_denoising_steps=6)
+    skipping, plain = run(1, warm), run(1, warm, skip_settled=False)
+    assert all(rows is None for rows in passes)
+    assert all(torch.equal(a.canvas_BL, b.canvas_BL) for a, b in zip(skipping, plain, strict=True))
+
+
+def test_the_tail_behind_a_settled_end_is_not_computed(passes):
+    shorter = 0
+    for seed in range(6):
+        passes.clear()
+        plain = run(seed)
+        end = int(plain[-1].argmax_BL[0, 3])
+        passes.clear()
+        steps = run(seed, end_ids=(end,))
+        first = int((steps[-1].argmax_BL[0] == end).int().argmax()) if end in steps[-1].argmax_BL else LENGTH - 1
+        for rows in passes:
+            if rows is not None and len(rows) and int(rows[-1]) < LENGTH - 1:
+                shorter += 1
+        if bool(steps[-1].done_B[0]) and passes[-1] is not None:
+            assert passes[-1].tolist() == list(range(first + 1))
+    assert shorter > 0
