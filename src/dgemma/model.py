@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from dgemma.cache import KVCache
 from dgemma.config import LayerConfig, LayerType, ModelConfig, RotaryConfig
 from dgemma.errors import UsageError
+from dgemma.ops import cpu
 from dgemma.ops import reference as ops
+from dgemma.ops.linear import Kept, Matrix, Stacked, laid_out, matrix, scale_of
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """(layer index, query [B, H, T, d], key [B, K, T, d], value [B, K, T, d]) -> attended [B, H, T, d]."""
@@ -60,18 +62,19 @@ class Attention(nn.Module):
         self.o_proj = linear(query_size, config.hidden_size)
         self.q_norm = RMSNorm(layer.head_dim, config.rms_norm_eps)
         self.k_norm = RMSNorm(layer.head_dim, config.rms_norm_eps)
+        self._inward = Stacked(self.q_proj, self.k_proj, self.v_proj)
+        self._outward = Stacked(self.o_proj)
 
     def forward(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor], attend: Callable[..., Tensor]) -> Tensor:
         batch, length, _ = hidden_BTD.shape
         shape = (batch, length, -1, self.head_dim)
-        query = self.q_proj(hidden_BTD).view(shape)
-        key = self.k_proj(hidden_BTD).view(shape)
-        value = key if self.v_proj is None else self.v_proj(hidden_BTD).view(shape)
+        query, key, *values = (part.view(shape) for part in self._inward(hidden_BTD))
+        value = values[0] if values else key
         query_BHTd = ops.rotate(self.q_norm(query).transpose(1, 2), *rotary)
         key_BKTd = ops.rotate(self.k_norm(key).transpose(1, 2), *rotary)
         value_BKTd = ops.rms_norm(value, None, self.eps).transpose(1, 2)
         attended_BHTd = attend(query_BHTd, key_BKTd, value_BKTd)
-        return self.o_proj(attended_BHTd.transpose(1, 2).reshape(batch, length, -1))
+        return self._outward(attended_BHTd.transpose(1, 2).reshape(batch, length, -1))[0]
 
 
 class GatedMLP(nn.Module):
@@ -82,9 +85,12 @@ class GatedMLP(nn.Module):
         self.gate_proj = linear(hidden_size, width)
         self.up_proj = linear(hidden_size, width)
         self.down_proj = linear(width, hidden_size)
+        self._inward = Stacked(self.gate_proj, self.up_proj)
+        self._outward = Stacked(self.down_proj)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return ops.gated_mlp(hidden, self.gate_proj.weight, self.up_proj.weight, self.down_proj.weight)
+        gate, up = self._inward(hidden)
+        return self._outward(F.gelu(gate, approximate="tanh") * up)[0]
 
 
 class Router(nn.Module):
@@ -105,6 +111,7 @@ class Experts(nn.Module):
     """The experts' weights, gate and up projection stacked (gate first).
 
     With few experts all of them are run on every row (two matrix products); with many, each on the rows routed to it.
+    On a CPU each expert's weights are laid out for their products at the first pass.
     """
 
     dense_up_to = 8
@@ -114,10 +121,23 @@ class Experts(nn.Module):
         size, width = config.hidden_size, config.moe_intermediate_size
         self.gate_up_proj = nn.Parameter(torch.zeros(config.num_experts, 2 * width, size))
         self.down_proj = nn.Parameter(torch.zeros(config.num_experts, size, width))
+        self._kept = Kept()
 
     def forward(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor) -> Tensor:
-        run = ops.experts_dense if self.gate_up_proj.shape[0] <= self.dense_up_to else ops.experts
+        weights = (self.gate_up_proj, self.down_proj)
+        few = len(self.gate_up_proj) <= self.dense_up_to and self.gate_up_proj.is_floating_point()
+        if not few and laid_out(self.gate_up_proj):
+            return cpu.experts(hidden_ND, weights_Nk, ids_Nk, *self._kept.get(weights, self._lay_out))
+        run = ops.experts_dense if few else ops.experts
         return run(hidden_ND, weights_Nk, ids_Nk, self.gate_up_proj, self.down_proj)
+
+    def _lay_out(self) -> tuple[list[Matrix], list[Matrix]]:
+        def pieces(name: str) -> list[Matrix]:
+            weight, scale = getattr(self, name), scale_of(self, name)
+            scales = [None] * len(weight) if scale is None else scale
+            return [matrix(piece, part) for piece, part in zip(weight, scales, strict=True)]
+
+        return pieces("gate_up_proj"), pieces("down_proj")
 
 
 class Layer(nn.Module):
@@ -306,18 +326,19 @@ class DiffusionGemma(nn.Module):
         soft_BLD: Tensor | None,
         positions: Tensor,
         masks: dict[LayerType, Tensor],
+        attention: Callable[..., Tensor] = ops.attention,
     ) -> tuple[Tensor, Tensor]:
         """Clean tokens and noised canvases in one pass without a cache -> (hidden [B, T, D], hidden [B, L, D]).
 
         `positions` is [B, T + L]; each mask, one per layer kind, is boolean [B, 1, T + L, T + L], clean tokens first,
-        True where a row may look. `train.blocks` draws the masks of packed examples.
+        True where a row may look. `train.blocks` draws the masks of packed examples. `attention` is one of `ops`.
         """
         count = tokens_BT.shape[1]
         hidden = torch.cat((self.embed(tokens_BT), self.self_conditioning(self.embed(canvas_BL), soft_BLD)), dim=1)
         is_clean = torch.arange(hidden.shape[1], device=hidden.device)[None, :, None] < count
 
         def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            return ops.attention(query, key, value, masks[self.config.layers[index].layer_type])
+            return attention(query, key, value, masks[self.config.layers[index].layer_type])
 
         scalars = [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in self._layers()]
         hidden = self._run(hidden, positions, scalars, attend)

@@ -46,6 +46,21 @@ def attention(query_BHTd: Tensor, key_BKSd: Tensor, value_BKSd: Tensor, mask: Te
     return attended.reshape(batch, num_heads, length, head_dim)
 
 
+def attention_by_products(query_BHTd: Tensor, key_BKSd: Tensor, value_BKSd: Tensor, mask: Tensor | None) -> Tensor:
+    """`attention` as two products with a softmax between them, the scores in memory.
+
+    What training on a CPU compiles: with a mask that joins few of the pairs it takes half the time of the fused kernel.
+    """
+    batch, num_heads, length, head_dim = query_BHTd.shape
+    num_key_heads = key_BKSd.shape[1]
+    query = query_BHTd.reshape(batch, num_key_heads, num_heads // num_key_heads, length, head_dim)
+    scores = (query @ key_BKSd[:, :, None].transpose(-1, -2)).float()
+    if mask is not None:
+        scores = scores.masked_fill(~mask[:, :, None], torch.finfo(torch.float32).min)
+    attended = scores.softmax(-1).to(value_BKSd.dtype) @ value_BKSd[:, :, None]
+    return attended.reshape(batch, num_heads, length, head_dim)
+
+
 def gated_mlp(hidden: Tensor, gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
     """GeGLU: down(gelu_tanh(gate(x)) * up(x)); weights are [out, in]."""
     return F.linear(F.gelu(F.linear(hidden, gate), approximate="tanh") * F.linear(hidden, up), down)

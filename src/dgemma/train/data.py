@@ -16,14 +16,14 @@ from dgemma.evals.example import Example, Split, Texts
 from dgemma.evals.tasks import TASKS
 from dgemma.tokenizer import Tokenizer
 from dgemma.train.blocks import Document, PackedBatch, pack
-from dgemma.train.recipe import DataRecipe
+from dgemma.train.recipe import DataRecipe, LongRecipe
 
 
 class BatchStream:
     """`stream.batch(i)` -> the i-th PackedBatch of `seed`."""
 
     def __init__(self, recipe: DataRecipe, tokenizer: Tokenizer, texts: Texts, seed: int, split: Split = "train"):
-        unknown = set(recipe.tasks) - set(TASKS)
+        unknown = {*recipe.tasks, *(recipe.long.tasks if recipe.long else ())} - set(TASKS)
         if unknown:
             raise DataError(f"The recipe names the unknown task {min(unknown)!r}; known: {', '.join(TASKS)}.")
         self.recipe, self.tokenizer, self.texts, self.seed = recipe, tokenizer, texts, seed
@@ -40,9 +40,11 @@ class BatchStream:
     def batch(self, number: int, rows: int | None = None) -> PackedBatch:
         """Packed rows of whole examples."""
         random = Random(f"{self.seed}/{self.split}/{number}")
-        rows = rows or self.recipe.batch_rows
-        documents = [self._row(random) for _ in range(rows)]
-        return pack(documents, self.recipe.clean_length, self.recipe.canvas_slots, self.tokenizer.eos_id)
+        recipe = self.recipe
+        if recipe.long is not None and number % recipe.long.every == recipe.long.every - 1:
+            recipe = recipe.long
+        documents = [self._row(random, recipe) for _ in range(rows or recipe.batch_rows)]
+        return pack(documents, recipe.clean_length, recipe.canvas_slots, self.tokenizer.eos_id)
 
     def batches(self, start: int, stop: int, workers: int = 0) -> Iterator[PackedBatch]:
         """Batches `start` .. `stop`, in order; with `workers` they are made ahead in that many processes."""
@@ -58,16 +60,16 @@ class BatchStream:
         weights = [2.0 ** -(1.3 * distance) for distance in distances]
         return Document(prompt=prompt, answer=answer, canvas_length=random.choices(lengths, weights)[0])
 
-    def _row(self, random: Random) -> list[Document]:
+    def _row(self, random: Random, recipe: DataRecipe | LongRecipe) -> list[Document]:
         """Fills one row; an example that no longer fits is tried four times more before the row is closed."""
-        tasks, weights = zip(*self.recipe.tasks.items(), strict=True)
+        tasks, weights = zip(*recipe.tasks.items(), strict=True)
         row: list[Document] = []
         clean, canvas, misses = 0, 0, 0
         while misses < 5:
             task = TASKS[random.choices(tasks, weights)[0]]
             document = self.document(task.generate(random, self.split, self.texts), random)
-            draws = min(self.recipe.noise_draws, (self.recipe.canvas_slots - canvas) // document.slots_per_draw)
-            if draws and clean + document.clean_length <= self.recipe.clean_length:
+            draws = min(recipe.noise_draws, (recipe.canvas_slots - canvas) // document.slots_per_draw)
+            if draws and clean + document.clean_length <= recipe.clean_length:
                 document = replace(document, draws=draws)
                 row.append(document)
                 clean, canvas = clean + document.clean_length, canvas + document.canvas_slots

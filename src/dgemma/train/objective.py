@@ -2,7 +2,9 @@
 
 t is drawn per row of canvases; each canvas token is replaced with probability t by a uniform vocabulary id; the loss is
 plain cross-entropy over all canvas tokens, corrupted or not, plus the encoder's next-token cross-entropy (arXiv
-2608.00146, supervised stage). Knows nothing of optimisers or files.
+2608.00146, supervised stage). Two additions bring the canvases nearer to those that the sampler meets: `ordered` noise,
+which keeps a canvas' beginning, and `rollout`, which takes one step of the sampler on the model's own prediction.
+Knows nothing of optimisers or files.
 
 Shapes: B rows, T clean slots, S canvas slots, N = T + S, V vocabulary, D hidden.
 """
@@ -41,14 +43,55 @@ def make_masks(network: DiffusionGemma, batch: PackedBatch) -> dict[LayerType, T
 
 
 def corrupt(batch: PackedBatch, vocab_size: int, recipe: ObjectiveRecipe, generator: torch.Generator) -> Tensor:
-    """Noised canvases [B, S]; t is one per noise draw (its canvases share it), 1 with probability `full_noise`."""
+    """Noised canvases [B, S]; t is one per noise draw (its canvases share it), 1 with probability `full_noise`.
+
+    A share `ordered` of the draws has t = 1 from a place on, drawn for each canvas, and a t below 0.1 before it.
+    """
     rows, slots = batch.targets_BS.shape
     most = int(batch.draw_BS.max()) + 1
     level = recipe.noise_floor + (1 - recipe.noise_floor) * torch.rand(rows, most, generator=generator)
     level[torch.rand(rows, most, generator=generator) < recipe.full_noise] = 1.0
     t_BS = level.gather(1, batch.draw_BS)
+    if recipe.ordered:
+        ordered_BS = (torch.rand(rows, most, generator=generator) < recipe.ordered).gather(1, batch.draw_BS)
+        canvas_BS = canvas_numbers(batch)
+        # Early places are likelier: behind an answer's end there is little to learn.
+        place = torch.rand(rows, slots, generator=generator).gather(1, canvas_BS) ** 1.5
+        length_BS = torch.zeros(rows, slots).scatter_add_(1, canvas_BS, torch.ones(rows, slots)).gather(1, canvas_BS)
+        offset_BS = batch.positions_BN[:, -slots:] - batch.start_BS
+        t_ordered_BS = torch.where(offset_BS < place * length_BS, 0.1 * t_BS, 1.0)
+        t_BS = torch.where(ordered_BS, t_ordered_BS, t_BS)
     noise_BS = torch.randint(vocab_size, (rows, slots), generator=generator)
     return torch.where(torch.rand(rows, slots, generator=generator) < t_BS, noise_BS, batch.targets_BS)
+
+
+def canvas_numbers(batch: PackedBatch) -> Tensor:
+    """The number of each slot's canvas within its row, from 0 [B, S]; padding counts as a canvas."""
+    slots = batch.start_BS.shape[1]
+    marks = (batch.start_BS, batch.draw_BS, batch.owner_BN[:, -slots:])
+    new_BS = torch.stack([mark[:, 1:] != mark[:, :-1] for mark in marks]).any(0)
+    return F.pad(new_BS.long().cumsum(1), (1, 0))
+
+
+def take_sampler_step(logits_BSV: Tensor, canvas_BS: Tensor, bound: float, generator: torch.Generator) -> Tensor:
+    """The canvases [B, S] after one step of the sampler on these scaled logits, each with the entropy bound on its own.
+
+    `canvas_BS` numbers the canvases (`canvas_numbers`); `generator` is on the CPU.
+    """
+    rows, slots, vocab_size = logits_BSV.shape
+    log_probabilities = logits_BSV.log_softmax(-1)
+    entropy_BS = -(log_probabilities.exp() * log_probabilities).sum(-1)
+    ascending, order_BS = torch.sort(entropy_BS.double() + 1e4 * canvas_BS, dim=-1)
+    number_BS = canvas_BS.gather(1, order_BS)
+    ascending = ascending - 1e4 * number_BS
+    before = ascending.cumsum(-1) - ascending
+    first = torch.full_like(before, torch.inf).scatter_reduce(1, number_BS, before, "amin")
+    taken = before - first.gather(1, number_BS) <= bound
+    accepted_BS = torch.zeros_like(taken).scatter(1, order_BS, taken)
+    uniform = torch.rand(rows, slots, 1, generator=generator).to(logits_BSV.device)
+    sample_BS = (log_probabilities.exp().cumsum(-1) < uniform).sum(-1).clamp(max=vocab_size - 1)
+    noise_BS = torch.randint(vocab_size, (rows, slots), generator=generator).to(logits_BSV.device)
+    return torch.where(accepted_BS, sample_BS, noise_BS)
 
 
 def losses(
@@ -62,7 +105,8 @@ def losses(
     whichever device the network is on, so that a seed draws the same noise on every machine.
 
     The first rows (a share of `self_conditioning`, rounded) see the expectation of a pass without gradient, the others
-    a true zero; which examples these are is random since packing is.
+    a true zero; a share `rollout` of the first ones takes a sampler's step as well. Which examples these are is random
+    since packing is.
     """
     device = network.device
     noised_BS = corrupt(batch, network.config.vocab_size, recipe, generator).to(device)
@@ -82,7 +126,11 @@ def losses(
                 batch.positions_BN[:conditioned],
                 part,
             )
-            soft_BSD[:conditioned] = network.expect((network.logits(hidden) / temperature).softmax(-1)).float()
+            scaled = network.logits(hidden) / temperature
+            soft_BSD[:conditioned] = network.expect(scaled.softmax(-1)).float()
+            if rolled := round(recipe.rollout * conditioned):
+                canvas_BS = canvas_numbers(batch)[:rolled]
+                noised_BS[:rolled] = take_sampler_step(scaled[:rolled], canvas_BS, recipe.entropy_bound, generator)
     clean_hidden, canvas_hidden = forward(batch.tokens_BT, noised_BS, soft_BSD, batch.positions_BN, masks)
     return _combine(network, batch, noised_BS, clean_hidden, canvas_hidden, recipe)
 

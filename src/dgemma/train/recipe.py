@@ -51,6 +51,21 @@ class ModelRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LongRecipe:
+    """Batches of long rows for tasks that do not fit the ordinary ones: each `every`-th batch is one of them.
+
+    Attention costs the square of a row, so most rows are kept short.
+    """
+
+    every: int = 5
+    tasks: Mapping[str, float] = field(default_factory=dict)
+    batch_rows: int = 8
+    clean_length: int = 256
+    canvas_slots: int = 256
+    noise_draws: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataRecipe:
     """What is trained on: weights of the tasks, and how examples are packed into rows.
 
@@ -65,6 +80,7 @@ class DataRecipe:
     canvas_slots: int = 384
     noise_draws: int = 1
     canvas_lengths: tuple[int, ...] = (8, 16, 32, 64, 128, 256)
+    long: LongRecipe | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +88,21 @@ class ObjectiveRecipe:
     """The loss: diffusion cross-entropy plus the encoder's next-token cross-entropy (model card, arXiv 2608.00146).
 
     noise_floor, full_noise  t is 1 with probability `full_noise`, else uniform in (noise_floor, 1)
+    ordered                  share of the noise draws that keep a canvas' beginning and noise all the rest, as a
+                             canvas stands whose tokens depend on each other from left to right
     self_conditioning        share of the rows whose canvases see the expectation of a first pass without gradient
+    rollout                  share of those rows whose canvas moves one sampler step on as well: what the first pass is
+                             sure of (`entropy_bound`) is sampled, all else noised anew
     temperature              range from which the expectation's temperature is drawn, as the sampler will use it
     prompt_weight            weight of next-token loss on prompt tokens; answers count 1
     """
 
     noise_floor: float = 0.0
     full_noise: float = 0.15
+    ordered: float = 0.0
     self_conditioning: float = 0.5
+    rollout: float = 0.0
+    entropy_bound: float = 0.1
     temperature: tuple[float, float] = (0.4, 1.0)
     encoder_weight: float = 1.0
     prompt_weight: float = 1.0
@@ -152,6 +175,8 @@ def read_recipe(path: str | Path, **run_overrides: Any) -> Recipe:
 
 def _table(kind: Any, values: dict[str, Any], name: str, path: str | Path) -> Any:
     known = {item.name for item in fields(kind)}
+    if name == "data" and "long" in values:
+        values = values | {"long": _table(LongRecipe, values["long"], "data.long", path)}
     for key in values:
         if key not in known:
             raise DataError(

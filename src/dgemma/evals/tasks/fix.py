@@ -41,7 +41,9 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
     clean = _sentence(random, split, texts)
     words = clean.split(" ")
     kinds: list[str] = []
-    wanted = 0 if random.random() < 0.05 else random.choices((1, 2, 3), (5, 4, 1))[0]
+    # Training sentences carry more mistakes, so that each one teaches more.
+    weights = (5, 4, 1, 0, 0) if split == "eval" else (3, 3, 2, 2, 2)
+    wanted = 0 if random.random() < 0.05 else random.choices((1, 2, 3, 4, 5), weights)[0]
     for _ in range(4 * wanted):
         if len(kinds) < wanted:
             kind = random.choices(tuple(MISTAKES), tuple(weight for _, weight in MISTAKES.values()))[0]

@@ -1,0 +1,132 @@
+"""Weights as they are multiplied with: laid out once for the machine, then used in every pass.
+
+A `Matrix` is one weight, float or quantised, ready for products. On a CPU float32 weights are laid out in oneDNN's
+blocked format and int8 weights in FBGEMM's; elsewhere, and for small ones, they stay as they are. `Stacked` makes one
+matrix of several that read the same input. While gradients are asked for nothing is laid out, so training sees the
+plain weights. Knows nothing of models.
+
+Shapes: I inputs, O outputs.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dgemma.quant import dequantise
+
+Matrix = Callable[[Tensor], Tensor]
+"""[.., I] -> [.., O], in the type of its argument."""
+
+# Below this many entries oneDNN's own overhead (about 12 microseconds a call) exceeds what its layout gains.
+_BLOCKED_FROM = 1 << 17
+# The rows that the blocked layout is chosen for; measured equally good for fewer.
+_ROWS_HINT = 256
+_FBGEMM = "fbgemm" in torch.backends.quantized.supported_engines or "x86" in torch.backends.quantized.supported_engines
+
+
+def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
+    """The product with one weight [O, I]; with a `scale`, with the quantised one (`dgemma.quant`)."""
+    if scale is not None:
+        if values.dtype == torch.int8 and values.device.type == "cpu" and _FBGEMM:
+            return _int8(values, scale)
+        return lambda hidden: F.linear(hidden, dequantise(values, scale, hidden.dtype))
+    if _blocked_pays(values):
+        blocked = torch.ops.mkldnn._reorder_linear_weight(values.detach(), _ROWS_HINT)
+        return lambda hidden: torch.ops.mkldnn._linear_pointwise(hidden, blocked, None, "none", [], "")
+    return lambda hidden: F.linear(hidden, values)
+
+
+def _int8(values_OI: Tensor, scale_O: Tensor) -> Matrix:
+    """FBGEMM's product: activations are quantised anew for each call, one scale for all of them."""
+    with warnings.catch_warnings():
+        # torch means to move these to torchao; the operator itself stays.
+        warnings.simplefilter("ignore", UserWarning)
+        zeros_O = torch.zeros(len(scale_O), dtype=torch.long)
+        quantised = torch._make_per_channel_quantized_tensor(  # pyright: ignore[reportPrivateImportUsage]
+            values_OI, scale_O.double(), zeros_O, 0
+        )
+        packed = torch.ops.quantized.linear_prepack(quantised, None)
+
+    def product(hidden: Tensor) -> Tensor:
+        # FBGEMM takes float32; reduce_range keeps sums of products below 16 bits, which AVX2 needs.
+        return torch.ops.quantized.linear_dynamic(hidden.float(), packed, True).to(hidden.dtype)
+
+    return product
+
+
+def _blocked_pays(values: Tensor) -> bool:
+    if values.device.type != "cpu" or values.dtype != torch.float32 or values.numel() < _BLOCKED_FROM:
+        return False
+    if not torch.backends.mkldnn.is_available():
+        return False
+    # The layout is a copy: not where memory is short.
+    return _free_bytes() > 4 * values.nbytes + (1 << 30)
+
+
+def _free_bytes() -> int:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return 1 << 62
+
+
+class Kept:
+    """A value made from weights, kept until one of them is replaced or written to. Copies start empty."""
+
+    def __init__(self) -> None:
+        self._key: tuple[tuple[int, int], ...] = ()
+        self._value: Any = None
+
+    def get(self, weights: Sequence[Tensor], make: Callable[[], Any]) -> Any:
+        """The kept value, or a new one."""
+        key = tuple((id(weight), 0 if weight.is_inference() else weight._version) for weight in weights)
+        if key != self._key:
+            self._value, self._key = make(), key
+        return self._value
+
+    def __deepcopy__(self, memo: dict) -> "Kept":
+        return Kept()
+
+    def __reduce__(self) -> tuple:
+        return Kept, ()
+
+
+class Stacked:
+    """Linear layers of one input as one product: `stacked(hidden)` gives one output for each, views of one tensor."""
+
+    def __init__(self, *layers: nn.Linear | None) -> None:
+        self.layers = [layer for layer in layers if layer is not None]
+        self._kept = Kept()
+
+    def __call__(self, hidden: Tensor) -> tuple[Tensor, ...]:
+        weights = [layer.weight for layer in self.layers]
+        if not laid_out(weights[0]):
+            return tuple(F.linear(hidden, weight) for weight in weights)
+        product = self._kept.get(weights, self._make)
+        if len(weights) == 1:
+            return (product(hidden),)
+        return product(hidden).split([weight.shape[0] for weight in weights], dim=-1)
+
+    def _make(self) -> Matrix:
+        values = [layer.weight for layer in self.layers]
+        scales = [scale_of(layer, "weight") for layer in self.layers]
+        if any(scale is None for scale in scales):
+            return matrix(values[0] if len(values) == 1 else torch.cat(values))
+        return matrix(torch.cat(values), torch.cat([scale for scale in scales if scale is not None]))
+
+
+def laid_out(weight: Tensor) -> bool:
+    """Whether products with this weight go through a `Matrix`: on a CPU outside training, and wherever quantised."""
+    if not weight.is_floating_point():
+        return True
+    return weight.device.type == "cpu" and not weight.requires_grad
+
+
+def scale_of(module: nn.Module, name: str) -> Tensor | None:
+    """The scale beside the quantised parameter `name`; None for one that is not quantised."""
+    return getattr(module, f"{name}_scale", None)

@@ -1,0 +1,65 @@
+"""Block formats of quantised weights: how numbers become bytes and back. No files, no products.
+
+int8: one scale for each output row, the values symmetric.
+
+    values [.., O, I] int8                 scale [.., O] float32
+    weight[o, i] = values[o, i] * scale[o]
+
+int4: one scale for each group of `GROUP` inputs of a row, the values symmetric around 8, two to a byte.
+
+    values [.., O, I / 2] uint8            scale [.., O, I / GROUP] float32
+    byte j of a row:   bits 0-3  input 2 j        bits 4-7  input 2 j + 1
+    weight[o, i] = (nibble - 8) * scale[o, i // GROUP]
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from dgemma.errors import UsageError
+
+Kind = Literal["int8", "int4"]
+KINDS: tuple[Kind, ...] = ("int8", "int4")
+
+GROUP = 32
+
+DTYPES: dict[Kind, torch.dtype] = {"int8": torch.int8, "int4": torch.uint8}
+
+
+def quantise(weight: Tensor, kind: Kind) -> tuple[Tensor, Tensor]:
+    """A float weight [.., O, I] -> (values, scale) as drawn above. Raises UsageError for inputs that make no groups."""
+    if kind == "int8":
+        scale = (weight.float().abs().amax(-1) / 127).clamp(min=torch.finfo(torch.float32).tiny)
+        return (weight.float() / scale[..., None]).round_().clamp_(-127, 127).to(torch.int8), scale
+    check_groups(tuple(weight.shape))
+    groups = weight.float().unflatten(-1, (-1, GROUP))
+    # -8 .. 7: the extreme value of a group takes the end that reaches farther.
+    extreme = groups.gather(-1, groups.abs().argmax(-1, keepdim=True))
+    scale = extreme / -8
+    scale = torch.where(scale == 0, torch.finfo(torch.float32).tiny, scale)
+    nibbles = ((groups / scale).round_() + 8).clamp_(0, 15).to(torch.uint8).flatten(-2)
+    return nibbles[..., 0::2] | (nibbles[..., 1::2] << 4), scale.squeeze(-1)
+
+
+def dequantise(values: Tensor, scale: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """(values, scale) -> the weight they stand for, [.., O, I]; the kind is told by the type of `values`."""
+    if values.dtype == torch.int8:
+        return values.to(dtype) * scale[..., None].to(dtype)
+    nibbles = torch.stack((values & 15, values >> 4), dim=-1).flatten(-2)
+    groups = (nibbles.to(torch.int8) - 8).to(dtype).unflatten(-1, (-1, GROUP))
+    return (groups * scale[..., None].to(dtype)).flatten(-2)
+
+
+def shapes(weight: tuple[int, ...], kind: Kind) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The shapes of (values, scale) for a weight of that shape. Raises UsageError as `quantise` does."""
+    if kind == "int8":
+        return weight, weight[:-1]
+    check_groups(weight)
+    return (*weight[:-1], weight[-1] // 2), (*weight[:-1], weight[-1] // GROUP)
+
+
+def check_groups(weight: tuple[int, ...]) -> None:
+    """Raises UsageError when the inputs of a weight of that shape do not divide into groups."""
+    if weight[-1] % GROUP:
+        raise UsageError(f"int4 takes weights in groups of {GROUP} inputs, and {weight[-1]} is no multiple; use int8.")
