@@ -73,13 +73,12 @@ def load(
 ) -> "LLM":
     """Loads a model: `tiny`, a local folder, or a hub id (`owner/name`, fetched once, resumable).
 
+    quant: `int8` or `int4` weights in memory, made while the files are read; None keeps the files'.
     Raises ModelNotFoundError for a name that is none of these, CheckpointError for files that cannot be used,
     UsageError for a device that is not there.
     """
-    if quant is not None:
-        raise UsageError("quant is not available in this version; leave it out.")
     config = resolve(EngineConfig(device=device, dtype=dtype, max_context=max_context))  # pyright: ignore[reportArgumentType]
-    model = open_model(find_model(name), dtype=config.dtype, device=config.device)
+    model = open_model(find_model(name), dtype=config.dtype, device=config.device, quant=quant)
     return LLM(model, config)
 
 

@@ -12,12 +12,13 @@ int4: one scale for each group of `GROUP` inputs of a row, the values symmetric 
     weight[o, i] = (nibble - 8) * scale[o, i // GROUP]
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from dgemma.errors import UsageError
+from dgemma.errors import CheckpointError, UsageError
 
 Kind = Literal["int8", "int4"]
 KINDS: tuple[Kind, ...] = ("int8", "int4")
@@ -25,6 +26,38 @@ KINDS: tuple[Kind, ...] = ("int8", "int4")
 GROUP = 32
 
 DTYPES: dict[Kind, torch.dtype] = {"int8": torch.int8, "int4": torch.uint8}
+
+_METHOD = "dgemma"
+
+
+def check_kind(kind: str) -> Kind:
+    """`kind`, known to be one. Raises UsageError for any other."""
+    for known in KINDS:
+        if kind == known:
+            return known
+    raise UsageError(f"quant {kind!r} is not one of {', '.join(KINDS)}.")
+
+
+def kind_from_hf(document: Mapping[str, Any]) -> Kind | None:
+    """The kind that a parsed `config.json` says its weights have; None for float weights.
+
+    Raises CheckpointError for weights quantised by another tool.
+    """
+    entry = document.get("quantization_config")
+    if entry is None:
+        return None
+    method, kind = (entry.get("quant_method"), entry.get("kind")) if isinstance(entry, Mapping) else (entry, None)
+    if method != _METHOD or kind not in KINDS:
+        raise CheckpointError(
+            f"The weights are quantised by {method!r} ({kind}), which is not read; "
+            "take the float checkpoint and run `dgemma quantize`."
+        )
+    return check_kind(kind)
+
+
+def kind_to_hf(kind: Kind) -> dict[str, Any]:
+    """The `quantization_config` entry of a `config.json`."""
+    return {"quant_method": _METHOD, "kind": kind}
 
 
 def quantise(weight: Tensor, kind: Kind) -> tuple[Tensor, Tensor]:

@@ -83,9 +83,16 @@ def test_the_same_seed_gives_the_same_examples() -> None:
 
 def test_word_problems_from_texts_take_our_style() -> None:
     texts = Texts(word_problems=(CLIPS,))
-    example = draw("train", 1, texts, "gsm8k")[0]
-    assert CLIPS[0] in example.prompt
-    assert example.answer == "48 / 2 = 24. 48 + 24 = 72. The answer is 72."
+    for example in draw("train", 60, texts, "gsm8k"):
+        number = int(re.findall(r"\d+", example.prompt)[0])
+        assert CLIPS[0].replace("48", str(number)) in example.prompt
+        half = number // 2
+        assert example.answer == (
+            f"{number} / 2 = {half}. {number} + {half} = {number + half}. The answer is {number + half}."
+        )
+    assert {example.answer for example in draw("train", 60, texts, "gsm8k")} > {
+        "48 / 2 = 24. 48 + 24 = 72. The answer is 72."
+    }
     kinds = {each.kind for each in draw("train", 400, texts)}
     assert kinds == set(arithmetic.KINDS)
 

@@ -82,3 +82,13 @@ def test_a_key_with_two_meanings_is_refused() -> None:
 
 def test_an_takes_the_place_of_a() -> None:
     assert extract_domain.fill("a {job} and a {tool}", {"job": "actor", "tool": "saw"}) == "an actor and a saw"
+
+
+def test_no_clause_of_the_eval_split_is_trained():
+    random = Random(3)
+    trained = {
+        expand(clause, random).replace("{things}", "{keys}") for clause in extract_requests.CLAUSES for _ in range(300)
+    }
+    trained |= set(extract_requests.PLAIN_CLAUSES)
+    held_out = (*extract_requests.PLAIN_HELD_OUT_CLAUSES, *extract_requests.HELD_OUT_CLAUSES)
+    assert not trained & {clause.replace("{things}", "{keys}") for clause in held_out}

@@ -65,3 +65,12 @@ def test_both_expert_ways_equal_a_loop_over_tokens(seed, top_k, count):
             expected[row] += weight * ops.gated_mlp(hidden[row], gate, up, out)
     for run in (ops.experts, ops.experts_dense):
         assert (run(hidden, weights, chosen, gate_up, down) - expected).abs().max() <= 2e-5 * expected.abs().max()
+
+
+@given(st.integers(0, 99), st.sampled_from([1, 2, 4]))
+def test_attention_by_products_is_the_same_attention(seed, key_heads):
+    query, key, value = draw(2, 4, 5, 8, seed=seed), draw(2, key_heads, 5, 8), draw(2, key_heads, 5, 8, seed=1)
+    mask = (draw(2, 1, 5, 5, seed=seed) > 0) | torch.eye(5, dtype=torch.bool)
+    assert torch.allclose(
+        ops.attention_by_products(query, key, value, mask), ops.attention(query, key, value, mask), atol=1e-5
+    )

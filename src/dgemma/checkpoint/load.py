@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from dgemma.checkpoint import names
+from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight, place, place_quantised
 from dgemma.checkpoint.safetensors import (
     FLOATS,
     read_json,
@@ -23,26 +23,33 @@ from dgemma.checkpoint.safetensors import (
 from dgemma.config import ModelConfig, SamplerConfig
 from dgemma.errors import CheckpointError, ModelNotFoundError, OutputError
 from dgemma.model import DiffusionGemma
+from dgemma.quant import DTYPES, Kind, check_kind, kind_from_hf, kind_to_hf, shapes
 from dgemma.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """The parts of a model. A folder without `tokenizer.json` gives `tokenizer` None and works on ids only."""
+    """The parts of a model. A folder without `tokenizer.json` gives `tokenizer` None and works on ids only; `quant` is
+    the kind of quantised weights."""
 
     config: ModelConfig
     network: DiffusionGemma
     sampler: SamplerConfig
     tokenizer: Tokenizer | None = None
     chat_template: str | None = None
+    quant: Kind | None = None
 
 
 def open_model(
-    path: str | Path, dtype: torch.dtype | str | None = None, device: torch.device | str = "cpu"
+    path: str | Path,
+    dtype: torch.dtype | str | None = None,
+    device: torch.device | str = "cpu",
+    quant: str | None = None,
 ) -> LoadedModel:
     """Opens a model folder.
 
     dtype: the weights' type in memory (a torch type or its name); None keeps the files'.
+    quant: `int8` or `int4` quantises the matrices while they are read; a folder that holds them so needs no `quant`.
     Raises ModelNotFoundError for a path that is no folder, CheckpointError for anything incomplete, damaged or of
     another architecture.
     """
@@ -52,13 +59,17 @@ def open_model(
     config_file = folder / "config.json"
     if not config_file.is_file():
         raise CheckpointError(f"{folder} has no config.json; it is not a model folder.")
-    config = ModelConfig.from_hf(read_json(config_file))
+    document = read_json(config_file)
+    config, stored = ModelConfig.from_hf(document), kind_from_hf(document)
+    kind = stored if quant is None else check_kind(quant)
+    if stored not in (None, kind):
+        raise CheckpointError(f"{folder} holds {stored} weights, which cannot be made {kind}; load it without quant.")
     generation = folder / "generation_config.json"
     if generation.is_file():
         sampler = SamplerConfig.from_hf(read_json(generation))
     else:
         sampler = SamplerConfig(eos_token_ids=config.eos_token_ids)
-    network = _load_network(folder, config, _torch_dtype(dtype), torch.device(device))
+    network = _load_network(folder, config, _torch_dtype(dtype), torch.device(device), stored, kind)
     tokenizer_file, template_file = folder / "tokenizer.json", folder / "chat_template.jinja"
     return LoadedModel(
         config=config,
@@ -66,6 +77,7 @@ def open_model(
         sampler=sampler,
         tokenizer=Tokenizer.from_file(tokenizer_file) if tokenizer_file.is_file() else None,
         chat_template=template_file.read_text(encoding="utf-8") if template_file.is_file() else None,
+        quant=kind,
     )
 
 
@@ -75,7 +87,8 @@ def save_model(
     """Writes a model folder that `open_model` and transformers load; files are replaced only when complete.
 
     dtype: the type on disk; None keeps the network's. The image tower is not written (transformers then makes a fresh
-    one). Raises OutputError when the folder cannot be written.
+    one). Quantised weights are written as they are, which transformers does not read. Raises OutputError when the
+    folder cannot be written.
     """
     folder = Path(path)
     try:
@@ -84,8 +97,15 @@ def save_model(
         raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
     kind = _torch_dtype(dtype) or model.network.dtype
     state = model.network.state_dict()
-    write_tensors({names.to_file(name): value.to(kind) for name, value in state.items()}, folder, max_shard_bytes)
-    write_json({**model.config.to_hf(), "dtype": str(kind).removeprefix("torch.")}, folder / "config.json")
+    tensors = {
+        names.to_file(name): value if is_scale(name) or not value.is_floating_point() else value.to(kind)
+        for name, value in state.items()
+    }
+    write_tensors(tensors, folder, max_shard_bytes)
+    document = {**model.config.to_hf(), "dtype": str(kind).removeprefix("torch.")}
+    if model.quant is not None:
+        document["quantization_config"] = kind_to_hf(model.quant)
+    write_json(document, folder / "config.json")
     write_json(model.sampler.to_hf(), folder / "generation_config.json")
     if model.tokenizer is not None:
         with replacing(folder / "tokenizer.json") as temporary:
@@ -104,10 +124,17 @@ def _torch_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
     return kind
 
 
-def _load_network(folder: Path, config: ModelConfig, dtype: torch.dtype | None, device: torch.device) -> DiffusionGemma:
+def _load_network(
+    folder: Path,
+    config: ModelConfig,
+    dtype: torch.dtype | None,
+    device: torch.device,
+    stored: Kind | None,
+    quant: Kind | None,
+) -> DiffusionGemma:
     with torch.device("meta"):
         network = DiffusionGemma(config)
-    expected = dict(network.named_parameters())
+    expected = _expected(network, stored)
     missing, unexpected = set(expected), []
     for file_name, tensor in read_tensors(weight_files(folder)):
         name = names.from_file(file_name)
@@ -116,13 +143,17 @@ def _load_network(folder: Path, config: ModelConfig, dtype: torch.dtype | None, 
         if name not in expected:
             unexpected.append(file_name)
             continue
-        if tensor.dtype not in FLOATS:
+        wanted, types = expected[name]
+        if tensor.dtype not in types:
             raise CheckpointError(f"{file_name} in {folder} has the type {tensor.dtype}, which is not supported.")
-        if tensor.shape != expected[name].shape:
-            wanted, found = tuple(expected[name].shape), tuple(tensor.shape)
+        if (found := tuple(tensor.shape)) != wanted:
             raise CheckpointError(f"{file_name} in {folder} has the shape {found}, but config.json asks for {wanted}.")
         missing.discard(name)
-        _assign(network, name, tensor.to(device=device, dtype=dtype or tensor.dtype))
+        if stored is None and quant is not None and is_weight(name):
+            place_quantised(network, name, tensor.to(device), quant)
+        else:
+            kept = is_scale(name) or not tensor.is_floating_point()
+            place(network, name, tensor.to(device=device, dtype=None if kept else dtype))
     if missing or unexpected:
         lines = [f"missing: {_some(sorted(map(names.to_file, missing)))}"] if missing else []
         lines += [f"unexpected: {_some(sorted(unexpected))}"] if unexpected else []
@@ -130,9 +161,19 @@ def _load_network(folder: Path, config: ModelConfig, dtype: torch.dtype | None, 
     return network.eval().requires_grad_(False)
 
 
-def _assign(network: nn.Module, name: str, tensor: torch.Tensor) -> None:
-    owner, _, leaf = name.rpartition(".")
-    setattr(network.get_submodule(owner), leaf, nn.Parameter(tensor, requires_grad=False))
+def _expected(
+    network: DiffusionGemma, stored: Kind | None
+) -> dict[str, tuple[tuple[int, ...], tuple[torch.dtype, ...]]]:
+    """The shape and the possible types of every tensor that the files must hold."""
+    expected: dict[str, tuple[tuple[int, ...], tuple[torch.dtype, ...]]] = {}
+    for name, parameter in network.named_parameters():
+        shape = tuple(parameter.shape)
+        if stored is not None and is_weight(name):
+            values, scale = shapes(shape, stored)
+            expected |= {name: (values, (DTYPES[stored],)), name + SCALE: (scale, (torch.float32,))}
+        else:
+            expected[name] = (shape, FLOATS)
+    return expected
 
 
 def _some(items: list[str], most: int = 12) -> str:

@@ -23,11 +23,15 @@ _SPECIAL = (
 _TIED = re.compile(
     r"lm_head\.weight|model\.encoder\.language_model\.(embed_tokens|norm|layers\.\d+\.(?!layer_scalar)).*"
 )
+# A quantised weight's scale lies beside it; the router's `per_expert_scale` is a parameter of its own.
+_SCALE = re.compile(r".*(_proj|\.weight)_scale")
 _IMAGE = re.compile(r"model\.encoder\.(vision_tower|embed_vision)\..*")
 
 
 def to_file(name: str) -> str:
-    """The released name of one of this network's parameters."""
+    """The released name of one of this network's parameters, or of the scale of a quantised one."""
+    if _SCALE.fullmatch(name):
+        return to_file(name.removesuffix("_scale")) + "_scale"
     for ours, _, _, template in _SPECIAL:
         if match := re.fullmatch(ours, name):
             return template.format(match[1])
@@ -39,6 +43,9 @@ def from_file(name: str) -> str | None:
 
     A name that belongs to nothing comes back as it is, to be listed as unexpected.
     """
+    if _SCALE.fullmatch(name):
+        weight = from_file(name.removesuffix("_scale"))
+        return None if weight is None else f"{weight}_scale"
     if _TIED.fullmatch(name) or _IMAGE.fullmatch(name):
         return None
     for _, template, theirs, _ in _SPECIAL:

@@ -24,6 +24,7 @@ Canvas = Annotated[int | None, typer.Option("--canvas", help="Tokens per canvas;
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
 Temperature = Annotated[float | None, typer.Option(help="Scales the schedule; autoregressive: 0 is greedy.")]
+Quant = Annotated[str | None, typer.Option(help="int8 or int4 weights in memory; by default those of the files.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -141,6 +142,19 @@ def pull(
     from dgemma.cli.models import pull
 
     pull(model)
+
+
+@app.command()
+def quantize(
+    model: Annotated[str, typer.Argument(metavar="IN", help="tiny, a model folder, or a hub id owner/name.")],
+    out: Annotated[Path, typer.Argument(help="The folder to write.")],
+    quant: Annotated[str, typer.Option("--quant", help="int8 or int4.")] = "int8",
+    debug: Debug = False,
+) -> None:
+    """Writes a copy of a model with int8 or int4 weights, which loads as it is."""
+    from dgemma.cli.models import quantize
+
+    quantize(model, out, quant)
 
 
 @app.command()

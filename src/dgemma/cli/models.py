@@ -1,14 +1,17 @@
-"""`dgemma show` and `dgemma pull`: what a model is, and fetching one from the hub."""
+"""`dgemma show`, `pull` and `quantize`: what a model is, fetching one from the hub, a smaller copy of one."""
 
 import json
+import shutil
 import sys
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from dgemma.api import EMBEDDED, find_model, load
+from dgemma.checkpoint import open_model, save_model
 from dgemma.errors import UsageError
 
 
@@ -39,6 +42,20 @@ def show(model: str, as_json: bool) -> None:
     for name, value in rows.items():
         table.add_row(name, value)
     Console().print(table)
+
+
+def quantize(model: str, out: Path, quant: str) -> None:
+    """Writes the quantised copy and prints its folder; its size beside the float one's goes to stderr."""
+    source = find_model(model)
+    if out.resolve() == source.resolve():
+        raise UsageError(f"{out} is the model itself; give another folder.")
+    loaded = open_model(source, quant=quant)
+    save_model(loaded, out)
+    if (source / "tokenizer_config.json").is_file():
+        shutil.copyfile(source / "tokenizer_config.json", out / "tokenizer_config.json")
+    before, after = (sum(file.stat().st_size for file in folder.glob("*.safetensors")) for folder in (source, out))
+    print(f"{before / 1e6:,.1f} MB of weights became {after / 1e6:,.1f} MB ({quant}).", file=sys.stderr)
+    print(out)
 
 
 def pull(model: str) -> None:

@@ -3,8 +3,10 @@
 Promises to have the address before anything is loaded or answered, and to say when it is ready. Prints nothing.
 """
 
+import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 
@@ -49,12 +51,19 @@ class Server(uvicorn.Server):
             )
         )
         self._app, self._ready = app, ready
+        self.interrupted = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts, then calls `ready`."""
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Notes Ctrl-C. uvicorn passes the signal on when it has stopped, which a process that was started with SIGINT
+        ignored (a shell's background job) never sees."""
+        self.interrupted = self.interrupted or sig == signal.SIGINT
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends open replies, so that nobody is left without a word, then stops."""
@@ -63,8 +72,12 @@ class Server(uvicorn.Server):
 
 
 def serve(llm: LLM, config: ServerConfig, listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Serves until SIGINT or SIGTERM; open replies end with an error. Closes the engine."""
+    """Serves until SIGINT, which raises KeyboardInterrupt, or SIGTERM; open replies end with an error. Closes the
+    engine."""
+    server = Server(llm, config, ready)
     try:
-        Server(llm, config, ready).run(sockets=[listener])
+        server.run(sockets=[listener])
     finally:
         llm.engine.close()
+    if server.interrupted:
+        raise KeyboardInterrupt

@@ -81,9 +81,10 @@ def take_sampler_step(logits_BSV: Tensor, canvas_BS: Tensor, bound: float, gener
     rows, slots, vocab_size = logits_BSV.shape
     log_probabilities = logits_BSV.log_softmax(-1)
     entropy_BS = -(log_probabilities.exp() * log_probabilities).sum(-1)
-    ascending, order_BS = torch.sort(entropy_BS.double() + 1e4 * canvas_BS, dim=-1)
-    number_BS = canvas_BS.gather(1, order_BS)
-    ascending = ascending - 1e4 * number_BS
+    # By canvas, and within a canvas by entropy.
+    order_BS = entropy_BS.argsort(dim=-1)
+    order_BS = order_BS.gather(1, canvas_BS.gather(1, order_BS).argsort(dim=-1, stable=True))
+    number_BS, ascending = canvas_BS.gather(1, order_BS), entropy_BS.gather(1, order_BS).double()
     before = ascending.cumsum(-1) - ascending
     first = torch.full_like(before, torch.inf).scatter_reduce(1, number_BS, before, "amin")
     taken = before - first.gather(1, number_BS) <= bound
@@ -117,22 +118,37 @@ def losses(
     masks = make_masks(network, batch)
     soft_BSD = torch.zeros(*noised_BS.shape, network.config.hidden_size, device=device)
     if conditioned:
-        with torch.no_grad():
-            part = {kind: mask[:conditioned] for kind, mask in masks.items()}
-            _, hidden = forward(
-                batch.tokens_BT[:conditioned],
-                noised_BS[:conditioned],
-                soft_BSD[:conditioned],
-                batch.positions_BN[:conditioned],
-                part,
-            )
-            scaled = network.logits(hidden) / temperature
-            soft_BSD[:conditioned] = network.expect(scaled.softmax(-1)).float()
-            if rolled := round(recipe.rollout * conditioned):
-                canvas_BS = canvas_numbers(batch)[:rolled]
-                noised_BS[:rolled] = take_sampler_step(scaled[:rolled], canvas_BS, recipe.entropy_bound, generator)
+        _condition(network, forward, batch, masks, noised_BS, soft_BSD, temperature, recipe, generator)
     clean_hidden, canvas_hidden = forward(batch.tokens_BT, noised_BS, soft_BSD, batch.positions_BN, masks)
     return _combine(network, batch, noised_BS, clean_hidden, canvas_hidden, recipe)
+
+
+@torch.no_grad()
+def _condition(
+    network: DiffusionGemma,
+    forward: Forward,
+    batch: PackedBatch,
+    masks: dict[LayerType, Tensor],
+    noised_BS: Tensor,
+    soft_BSD: Tensor,
+    temperature_R11: Tensor,
+    recipe: ObjectiveRecipe,
+    generator: torch.Generator,
+) -> None:
+    """Writes the expectation of a first pass into the first rows of `soft_BSD`, one for each temperature, and moves
+    the canvases of some of them in `noised_BS` on by sampler steps, each with a pass of its own."""
+    rows = len(temperature_R11)
+    rolled = round(recipe.rollout * rows)
+    for _ in range(max(1, recipe.rollout_steps)):
+        part = {kind: mask[:rows] for kind, mask in masks.items()}
+        _, hidden = forward(batch.tokens_BT[:rows], noised_BS[:rows], soft_BSD[:rows], batch.positions_BN[:rows], part)
+        scaled = network.logits(hidden) / temperature_R11[:rows]
+        soft_BSD[:rows] = network.expect(scaled.softmax(-1)).float()
+        if not rolled:
+            return
+        canvas_BS = canvas_numbers(batch)[:rolled]
+        noised_BS[:rolled] = take_sampler_step(scaled[:rolled], canvas_BS, recipe.entropy_bound, generator)
+        rows, rolled = rolled // 2, rolled // 2
 
 
 def _combine(

@@ -91,8 +91,9 @@ class ObjectiveRecipe:
     ordered                  share of the noise draws that keep a canvas' beginning and noise all the rest, as a
                              canvas stands whose tokens depend on each other from left to right
     self_conditioning        share of the rows whose canvases see the expectation of a first pass without gradient
-    rollout                  share of those rows whose canvas moves one sampler step on as well: what the first pass is
-                             sure of (`entropy_bound`) is sampled, all else noised anew
+    rollout, rollout_steps   share of those rows whose canvas moves one sampler step on as well: what the first pass is
+                             sure of (`entropy_bound`) is sampled, all else noised anew; half of them go on to a
+                             second step, half of these to a third, and so on to `rollout_steps`
     temperature              range from which the expectation's temperature is drawn, as the sampler will use it
     prompt_weight            weight of next-token loss on prompt tokens; answers count 1
     """
@@ -102,6 +103,7 @@ class ObjectiveRecipe:
     ordered: float = 0.0
     self_conditioning: float = 0.5
     rollout: float = 0.0
+    rollout_steps: int = 1
     entropy_bound: float = 0.1
     temperature: tuple[float, float] = (0.4, 1.0)
     encoder_weight: float = 1.0

@@ -12,6 +12,7 @@ from random import Random
 
 from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
 from dgemma.evals.tasks import arithmetic_templates as words
+from dgemma.evals.tasks.phrasing import dress
 
 TASK = "math"
 KINDS = ("plain", "one-step", "multi-step", "gsm8k")
@@ -28,12 +29,13 @@ LARGEST_RESULT = 999
 LARGEST_PRODUCT = 400
 LONGEST_BORROWED_PROMPT = 300
 MOST_BORROWED_STEPS = 3
-BORROWED_SHARE = 0.04
+BORROWED_SHARE = 0.25
 
 LETTER = re.compile(r"\b[a-z]\b")
 MARKED_EQUATION = re.compile(r"<<([^>]*)>>")
 PLAIN_EQUATION = re.compile(r"(\d+)([-+*/])(\d+)=(\d+)")
 WHOLE_NUMBER = re.compile(r"\d+")
+WORKED_STEP = re.compile(r"(\d+) ([-+*/]) (\d+) = (\d+)")
 NUMBER = re.compile(r"(?<![\d.])-?\d[\d,]*(?:\.\d+)?")
 
 
@@ -178,7 +180,10 @@ def write_sum(random: Random, split: Split) -> Example:
         asked = asked.replace("*", "x")
     elif style < 0.45:
         asked = asked.replace(" ", "")
-    prompt = random.choice(words.PLAIN_REQUESTS[split]).format(sum=asked)
+    request = random.choice(words.PLAIN_REQUESTS[split])
+    if split == "train" and random.random() < 0.4:
+        request = dress(random, request)
+    prompt = request.format(sum=asked)
     return Example(task=TASK, kind="plain", prompt=prompt, answer=write_answer(equations))
 
 
@@ -217,6 +222,34 @@ def borrowed_examples(word_problems: tuple[tuple[str, str], ...]) -> tuple[tuple
     return tuple(found)
 
 
+def renumber(random: Random, question: str, answer: str) -> tuple[str, str]:
+    """The same problem with other numbers; as it is where that does not come out.
+
+    A number changes when the question names it once, in digits, and the working never makes it; the steps must then
+    come out whole and in range again.
+    """
+    steps = WORKED_STEP.findall(answer)
+    results = {result for *_, result in steps}
+    used = {term for left, _, right, _ in steps for term in (left, right)}
+    places = WHOLE_NUMBER.findall(question)
+    free = [term for term in sorted(used - results) if places.count(term) == 1 and int(term) > 1]
+    for _ in range(30):
+        known = {term: max(2, int(int(term) * random.uniform(0.4, 2.2)) + random.randint(-2, 3)) for term in free}
+        new = {term: str(number) for term, number in known.items()}
+        equations: list[Equation] = []
+        for left, operator, right, old in steps:
+            first, second = known.get(left, int(left)), known.get(right, int(right))
+            result = calculate(first, operator, second)
+            if result is None:
+                break
+            known[old] = result
+            equations.append(Equation(left=first, operator=operator, right=second, result=result))
+        if len(equations) == len(steps):
+            parts = re.split(r"(\d+)", question)
+            return "".join(new.get(part, part) for part in parts), write_answer(equations)
+    return question, answer
+
+
 def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | None = None) -> Example:
     """A problem of `kind`; when not given, mostly word problems, and in training a few from `texts.word_problems`."""
     if kind is None:
@@ -232,6 +265,8 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | 
     if not borrowed:
         raise ValueError("math of kind gsm8k needs word problems, and there are none that fit")
     question, answer = random.choice(borrowed)
+    if random.random() < 0.8:
+        question, answer = renumber(random, question, answer)
     return Example(task=TASK, kind=kind, prompt=frame(random, split, question), answer=answer)
 
 

@@ -9,6 +9,7 @@ from random import Random
 
 from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
 from dgemma.evals.tasks import words
+from dgemma.evals.tasks.phrasing import dress
 from dgemma.evals.tasks.sentences import sentence
 
 TASK = "edit"
@@ -103,12 +104,18 @@ def _trimmed(text: str) -> list[str]:
 
 
 def _ask(random: Random, split: Split, phrasings: Phrasings, **parts: str) -> str:
-    return random.choice(phrasings[split]).format(**parts)
+    phrasing = random.choice(phrasings[split])
+    if split == "train" and random.random() < 0.3:
+        phrasing = dress(random, phrasing)
+        phrasing = phrasing if phrasing not in phrasings["eval"] else random.choice(phrasings["train"])
+    return phrasing.format(**parts)
 
 
 def _items(random: Random, split: Split, low: int = 3, high: int = 7) -> list[str]:
     source = random.choice((words.animal, words.food, words.city, words.colour, words.first_name))
     drawn = [source(random, split) for _ in range(random.randint(low, high))]
+    if split == "train":
+        drawn = [words.altered(random, item) if random.random() < 0.2 else item for item in drawn]
     return list(dict.fromkeys(drawn))
 
 

@@ -9,7 +9,7 @@ import json
 from random import Random
 
 from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
-from dgemma.evals.tasks import extract_domain, extract_records, extract_requests
+from dgemma.evals.tasks import extract_domain, extract_records, extract_requests, words
 from dgemma.evals.tasks.extract_daily import DAILY
 from dgemma.evals.tasks.extract_domain import Domain, Field
 from dgemma.evals.tasks.extract_facts import FACTS
@@ -35,6 +35,7 @@ _EVERYDAY_DOMAINS = _PLAIN_DOMAINS + tuple(
 _EVAL_DOMAINS = tuple(domain for domain in DOMAINS if domain.name.startswith("~"))
 _MOST_PROMPT_CHARACTERS = 420
 _MOST_ANSWER_CHARACTERS = 200
+_ALTERED_SHARE = 0.25
 _KEY_COUNTS = (1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 6)
 
 
@@ -172,6 +173,8 @@ def _draw(random: Random, split: Split, domain: Domain, slot: str, values: dict[
     """Add a value that neither holds nor is held by another one of the text."""
     while True:
         value = domain.fields[slot].draw(random, split)
+        if split == "train" and random.random() < _ALTERED_SHARE:
+            value = words.altered(random, value)
         others = [other for other in values.values() if len(value) > 2 < len(other) or value == other]
         if not any(value in other or other in value for other in others):
             values[slot] = value

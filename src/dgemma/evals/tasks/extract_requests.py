@@ -198,10 +198,10 @@ PLAIN_CLAUSES = (
     "What are {keys}? Answer in JSON",
 )
 PLAIN_HELD_OUT_CLAUSES = (
-    "Pull out {keys} as JSON",
-    "Write JSON with the keys {keys}",
-    "Get {keys} from this text as JSON",
-    "Please extract {keys} and return JSON",
+    "Please pick {keys} out of this as JSON",
+    "Read this and note {keys} in JSON",
+    "Tell me {keys} as a JSON object",
+    "Could you put {keys} into JSON for me?",
 )
 PLAIN_LAYOUTS = (
     "{request}: {text}",
@@ -214,6 +214,8 @@ PLAIN_LAYOUTS = (
 
 def plain_prompt(random: Random, split: Split, *, keys: list[str], text: str) -> str:
     """Return a request as most people would word it."""
+    if split == "train" and random.random() < 0.6:
+        return prompt(random, split, keys=keys, text=text)
     clause = choose(random, PLAIN_HELD_OUT_CLAUSES if split == "eval" else PLAIN_CLAUSES)
     names = ", ".join(keys[:-1]) + " and " + keys[-1] if random.random() < 0.8 else ", ".join(keys)
     layout = choose(random, PLAIN_LAYOUTS)

@@ -7,7 +7,9 @@ Knows nothing of tokens or models.
 from random import Random
 
 from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
+from dgemma.evals.tasks.extract_domain import expand
 from dgemma.evals.tasks.fix_mistakes import MISTAKES
+from dgemma.evals.tasks.phrasing import dress
 from dgemma.evals.tasks.sentences import natural_sentence, sentence
 
 TASK = "fix"
@@ -35,6 +37,55 @@ PHRASINGS: dict[Split, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
+_MISTAKES = "[mistakes|errors|typos|spelling mistakes|spelling errors|grammar mistakes|spelling and grammar|grammar|spelling|wording|mistake|slips|faults|spelling and grammar errors|problems]"
+_IT = "[this sentence|the sentence|this text|the text|the following|the following text|the following sentence|the text below|the sentence below|my sentence|my text|what I wrote|this line|this message|this]"
+_MEND = "[Fix|Correct|Mend|Repair|Clean up|Edit|Improve|Check|Revise|Review|Tidy up|Proofread|Rewrite]"
+_REQUESTS = (
+    f"{_MEND} {_IT}",
+    f"{_MEND} {_IT}",
+    f"{_MEND} the {_MISTAKES}",
+    f"{_MEND} the {_MISTAKES} in {_IT}",
+    f"{_MEND} the {_MISTAKES} of {_IT}",
+    f"{_MEND} all {_MISTAKES}",
+    f"{_MEND} any {_MISTAKES} in {_IT}",
+    f"Remove the {_MISTAKES} from {_IT}",
+    f"Find the {_MISTAKES} in {_IT} and fix them",
+    f"Find and correct the {_MISTAKES}",
+    f"There [is a mistake|are errors|is something wrong|are typos] in {_IT}",
+    f"What is the right way to write {_IT}?",
+    f"How should {_IT} be written?",
+    f"What should {_IT} say?",
+    "[Write|Give|Show|Return|Say|Send] [me |][the corrected version|the right version|the mended sentence|it correctly|it without mistakes|the sentence without mistakes|the correct text]",
+    f"[Make|Set] {_IT} [right|correct]",
+    f"Tell me how to write {_IT} correctly",
+    f"{_IT} has [mistakes|errors|typos]",
+    f"I think {_IT} has {_MISTAKES}. {_MEND} it",
+    f"Is {_IT} correct? {_MEND} it",
+    f"{_MEND} what is not right",
+    "[Spelling|Grammar|Typos|Mistakes|Corrections|Proofreading]",
+    "[Right|Correct|Mend|Fix] it",
+    "[Wrong|Broken|Draft]",
+)
+_LAYOUTS = (
+    "{request}: {}",
+    "{request}: {}",
+    "{request}: {}",
+    "{request}.\n{}",
+    "{request}.\n\n{}",
+    "{request}:\n{}",
+    "{request}. {}",
+    "{}\n{request}.",
+    "{}\n\n{request}.",
+    '{request}: "{}"',
+    '{request} "{}"',
+    "{request}. Text: {}",
+    "{request}.\nText: {}",
+    "{request} - {}",
+    "Text: {}\n{request}.",
+    '"{}"\n{request}.',
+    "{request}.\n---\n{}",
+)
+
 
 def generate(random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
     """One sentence with its mistakes; about one in twenty has none."""
@@ -53,8 +104,28 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
     broken = " ".join(words)
     if broken == clean:
         kinds = []
-    prompt = random.choice(PHRASINGS[split]).format(broken)
+    prompt = _phrasing(random, split).format(broken)
     return Example(task=TASK, kind=kinds[0] if kinds else "clean", prompt=prompt, answer=clean)
+
+
+def _phrasing(random: Random, split: Split) -> str:
+    """A request with a place for the sentence; half of the training's are composed, but never one of the eval split."""
+    if split == "train" and random.random() < 0.6:
+        composed = compose(random)
+        if composed not in PHRASINGS["eval"]:
+            return composed
+    return random.choice(PHRASINGS[split])
+
+
+def compose(random: Random) -> str:
+    """A request put together from its parts."""
+    request = expand(random.choice(_REQUESTS), random)
+    if random.random() < 0.2:
+        request = dress(random, request)
+    layout = random.choice(_LAYOUTS)
+    if request.endswith("?"):
+        layout = layout.replace("{request}:", "{request}").replace("{request}.", "{request}")
+    return layout.replace("{request}", request)
 
 
 def is_correct(example: Example, reply: str) -> bool:
@@ -63,7 +134,8 @@ def is_correct(example: Example, reply: str) -> bool:
 
 
 def _sentence(random: Random, split: Split, texts: Texts) -> str:
-    if texts.sentences and random.random() < 0.4:
+    roll = random.random()
+    if texts.sentences and roll < 0.55:
         return random.choice(texts.sentences)
     if split == "eval" and random.random() < 0.5:
         return natural_sentence(random)

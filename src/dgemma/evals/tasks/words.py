@@ -33,6 +33,7 @@ from dgemma.evals.tasks.words_lists import (
 from dgemma.evals.tasks.words_values import (  # noqa: F401 - tasks draw all values from this module
     WordFunction,
     age,
+    altered,
     area,
     big_money,
     code,

@@ -218,6 +218,23 @@ def winning_score(random: Random, split: Split) -> str:
     return f"{high}{choose(random, ('-', '-', ':'))}{between(random, 0, high - 1)}"
 
 
+def altered(random: Random, value: str) -> str:
+    """`value` with one to three characters exchanged, vowel for vowel, consonant for consonant, digit for digit.
+
+    What training shows now and then instead of a listed word, so that copying is learnt rather than the list.
+    """
+    places = [place for place, character in enumerate(value) if character.isascii() and character.isalnum()]
+    characters = list(value)
+    for _ in range(between(random, 1, 3) if places else 0):
+        place = choose(random, places)
+        old = characters[place]
+        kind = next((kind for kind in ("aeiou", "bcdfghjklmnprstvwz", "0123456789") if old.lower() in kind), None)
+        if kind is not None:
+            new = choose(random, kind)
+            characters[place] = new.upper() if old.isupper() else new
+    return "".join(characters)
+
+
 def pseudo_word(random: Random, split: Split) -> str:
     """`strandou`, two or three syllables that mean nothing."""
     return "".join(

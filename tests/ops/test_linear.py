@@ -1,0 +1,76 @@
+"""Laid-out weights give the products of the plain ones, and are laid out anew when a weight changes."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from dgemma.ops import cpu, linear
+from dgemma.ops import reference as ops
+from dgemma.quant import dequantise, quantise
+
+
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def layer(inputs: int, outputs: int, seed: int = 0) -> nn.Linear:
+    made = nn.Linear(inputs, outputs, bias=False)
+    made.weight = nn.Parameter(draw(outputs, inputs, seed=seed), requires_grad=False)
+    return made
+
+
+# The larger one is above the size from which weights are laid out in blocks.
+@pytest.mark.parametrize(("inputs", "outputs"), [(24, 10), (384, 512)])
+@pytest.mark.parametrize("rows", [1, 7])
+def test_one_product_of_several_layers_equals_each_alone(inputs, outputs, rows):
+    layers = [layer(inputs, outputs, seed=1), layer(inputs, 2 * outputs, seed=2)]
+    hidden = draw(2, rows, inputs)
+    for part, alone in zip(linear.Stacked(layers[0], None, layers[1])(hidden), layers, strict=True):
+        expected = alone(hidden)
+        assert (part - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
+def test_a_changed_weight_is_seen():
+    changed = layer(384, 512)
+    stacked, hidden = linear.Stacked(changed), draw(3, 384)
+    before = stacked(hidden)[0]
+    changed.weight.mul_(2)
+    assert torch.allclose(stacked(hidden)[0], 2 * before, rtol=1e-4)
+    changed.weight = nn.Parameter(draw(512, 384, seed=5), requires_grad=False)
+    assert torch.allclose(stacked(hidden)[0], changed(hidden), rtol=1e-4, atol=1e-4)
+
+
+def test_training_sees_the_plain_weights_and_copies_are_independent():
+    trained = layer(384, 512)
+    stacked, hidden = linear.Stacked(trained), draw(3, 384)
+    trained.weight.requires_grad_(True)
+    stacked(hidden)[0].sum().backward()
+    assert trained.weight.grad is not None
+    trained.requires_grad_(False)
+    kept = linear.Kept()
+    kept.get([trained.weight], lambda: "made")
+    assert copy.deepcopy(kept).get([trained.weight], lambda: "made anew") == "made anew"
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_quantised_products_are_those_of_the_dequantised_weight(kind):
+    values, scale = quantise(draw(96, 64), kind)
+    hidden = draw(5, 64, seed=3)
+    expected = hidden @ dequantise(values, scale).T
+    product = linear.matrix(values, scale)(hidden)
+    # int8 quantises the hidden states too, to 7 bits.
+    assert (product - expected).abs().max() <= (0.05 if kind == "int8" else 1e-5) * expected.abs().max()
+
+
+@given(st.integers(0, 99), st.integers(1, 4), st.integers(4, 12), st.integers(1, 9))
+def test_gathered_experts_equal_the_loop_over_experts(seed, top_k, count, rows):
+    hidden, scores = draw(rows, 16, seed=seed), draw(rows, count, seed=seed + 1)
+    weights, chosen = scores.topk(top_k)
+    gate_up, down = draw(count, 12, 16, seed=2), draw(count, 16, 6, seed=3)
+    expected = ops.experts(hidden, weights, chosen, gate_up, down)
+    matrices = [linear.matrix(one) for one in gate_up], [linear.matrix(one) for one in down]
+    assert (cpu.experts(hidden, weights, chosen, *matrices) - expected).abs().max() <= 2e-5 * expected.abs().max()

@@ -1,0 +1,50 @@
+"""Block formats: what comes back from the bytes is the nearest value that the format has."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dgemma import quant
+from dgemma.errors import CheckpointError, UsageError
+
+
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@given(st.integers(0, 99), st.integers(1, 5), st.integers(1, 3), st.sampled_from(quant.KINDS))
+def test_no_value_moves_by_more_than_half_a_step(seed, rows, groups, kind):
+    weight = draw(2, rows, 32 * groups, seed=seed)
+    values, scale = quant.quantise(weight, kind)
+    assert (tuple(values.shape), tuple(scale.shape)) == quant.shapes(tuple(weight.shape), kind)
+    assert values.dtype == quant.DTYPES[kind]
+    step = scale.abs() if kind == "int8" else scale.abs().repeat_interleave(quant.GROUP, dim=-1)
+    error = (quant.dequantise(values, scale) - weight).abs()
+    # int4 reaches from -8 to 7 steps; an opposite value as large as the extreme one loses up to a whole step.
+    allowed = (0.5 if kind == "int8" else 1.0) * (step[..., None] if kind == "int8" else step)
+    assert bool((error <= allowed + 1e-6).all())
+
+
+def test_the_nibbles_lie_as_drawn():
+    weight = torch.zeros(1, 32)
+    weight[0, 0], weight[0, 1], weight[0, 2] = -8.0, 3.0, 7.0
+    values, scale = quant.quantise(weight, "int4")
+    assert scale.tolist() == [[1.0]]
+    assert values[0, 0] == 0 | (11 << 4) and values[0, 1] == 15 | (8 << 4)
+
+
+def test_rows_of_zeros_stay_zeros():
+    for kind in quant.KINDS:
+        assert not quant.dequantise(*quant.quantise(torch.zeros(3, 64), kind)).any()
+
+
+def test_what_cannot_be_is_told():
+    with pytest.raises(UsageError, match="48 is no multiple"):
+        quant.quantise(torch.zeros(2, 48), "int4")
+    with pytest.raises(UsageError, match="int8, int4"):
+        quant.check_kind("int3")
+    with pytest.raises(CheckpointError, match="bitsandbytes"):
+        quant.kind_from_hf({"quantization_config": {"quant_method": "bitsandbytes"}})
+    assert quant.kind_from_hf({}) is None
+    assert quant.kind_from_hf({"quantization_config": quant.kind_to_hf("int4")}) == "int4"

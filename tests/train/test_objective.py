@@ -1,0 +1,76 @@
+"""Corruption and the sampler's step inside training, against what decoding does."""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dgemma.decode.accept import EntropyBound
+from dgemma.ops import reference as ops
+from dgemma.train.blocks import Document, PackedBatch, pack
+from dgemma.train.objective import canvas_numbers, corrupt, losses, take_sampler_step
+from dgemma.train.recipe import ObjectiveRecipe
+from tests.test_model import NETWORK, make_network
+
+
+def packed(rows: int = 1, canvas: int = 8, answer: int = 20, draws: int = 2) -> PackedBatch:
+    document = Document(prompt=[3, 4, 5], answer=[7] * answer, canvas_length=canvas, draws=draws)
+    return pack([[document, document]] * rows, 2 * document.clean_length + 3, 2 * document.canvas_slots + 5, eos_id=1)
+
+
+def test_canvases_are_numbered_one_after_another():
+    batch = packed()
+    # Two documents, two draws, three canvases of 8, then padding.
+    expected = [number for number in range(12) for _ in range(8)] + [12] * 5
+    assert canvas_numbers(batch).tolist() == [expected]
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 99), st.sampled_from([1e-6, 0.1, 2.0]))
+def test_a_sampler_step_accepts_as_decoding_does(seed, bound):
+    batch = packed()
+    generator = torch.Generator().manual_seed(seed)
+    logits = 4 * torch.randn(1, batch.targets_BS.shape[1], 64, generator=generator)
+    sharp = torch.rand(logits.shape[:2], generator=generator) < 0.5
+    logits[sharp] = -50.0
+    logits[..., 9] = torch.where(sharp, 50.0, logits[..., 9])
+    canvas = canvas_numbers(batch)
+    stepped = take_sampler_step(logits, canvas, bound, generator)
+    for number in range(int(canvas.max()) + 1):
+        here = canvas[0] == number
+        part = logits[:, here]
+        entropy = torch.distributions.Categorical(logits=part).entropy()
+        accepted = EntropyBound(bound=bound).accept(entropy)
+        # A sharp position that is accepted holds its one likely id; what is not accepted is noise.
+        assert (stepped[:, here][accepted & sharp[:, here]] == 9).all()
+        assert bool((accepted & sharp[:, here]).any()) == bool(sharp[:, here].any())
+    noise = stepped[~sharp]
+    assert len(noise) == 0 or len(set(noise.tolist())) > 1
+
+
+def test_ordered_noise_keeps_a_beginning_and_noises_the_rest():
+    batch = packed(rows=40)
+    recipe = ObjectiveRecipe(full_noise=0.0, noise_floor=0.0, ordered=1.0)
+    noised = corrupt(batch, 10**6, recipe, torch.Generator().manual_seed(0))
+    kept = noised == batch.targets_BS
+    offset = batch.positions_BN[:, -kept.shape[1] :] - batch.start_BS
+    used = batch.owner_BN[:, -kept.shape[1] :] >= 0
+    first, last = kept[used & (offset == 0)].float().mean(), kept[used & (offset == 7)].float().mean()
+    assert last < 0.25 < 0.6 < first
+    plain = corrupt(batch, 10**6, ObjectiveRecipe(full_noise=1.0), torch.Generator().manual_seed(0))
+    assert not (plain == batch.targets_BS).any()
+
+
+def test_attention_by_products_and_rollouts_train():
+    network = make_network().requires_grad_(True)
+    batch = packed(rows=8)
+    recipe = ObjectiveRecipe(rollout=1.0, rollout_steps=3, ordered=0.3)
+
+    def run(*arguments):
+        return network.forward(*arguments, attention=ops.attention_by_products)
+
+    both = [losses(network, forward, batch, recipe, torch.Generator().manual_seed(4)) for forward in (network, run)]
+    # The second canvas of a rollout is sampled from logits that differ in the last bits; the encoder's loss is not.
+    assert torch.allclose(both[0].encoder, both[1].encoder, rtol=1e-4)
+    both[1].total.backward()
+    assert all(parameter.grad is not None for parameter in network.layers.parameters())
+    assert NETWORK.config == network.config
