@@ -1,5 +1,7 @@
 """The public calls, on the embedded model and on made-up folders."""
 
+import math
+
 import pytest
 
 import dgemma
@@ -101,3 +103,43 @@ def test_an_unwritable_folder_is_told_and_left_alone(tmp_path):
     with pytest.raises(OutputError, match="file"):
         save_model(model, tmp_path / "file")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
+@pytest.mark.parametrize("form", [{}, {"regex": "[a-z]{3,9}"}])
+def test_log_probabilities_are_on_request_and_change_nothing(tiny, mode, form):
+    options = {"max_new_tokens": 24, "seed": 5, "mode": mode, **form}
+    plain, told = tiny.chat(REQUEST, **options), tiny.chat(REQUEST, logprobs=4, **options)
+    assert plain.logprobs == [] and plain.token_ids == told.token_ids
+    assert len(told.logprobs) == len(told.token_ids)
+    for token, found in zip(told.token_ids, told.logprobs, strict=True):
+        values = [value for _, value in found.top]
+        assert values == sorted(values, reverse=True) and sum(map(math.exp, values)) < 1 + 1e-4
+        assert 1 <= len(values) <= 4 and found.logprob <= values[0] + 1e-5
+        assert dict(found.top).get(token, found.logprob) == pytest.approx(found.logprob, abs=1e-5)
+    alone = tiny.chat(REQUEST, logprobs=0, **options)
+    assert [found.logprob for found in alone.logprobs] == [found.logprob for found in told.logprobs]
+    assert all(found.top == () for found in alone.logprobs)
+    events = tiny.stream(REQUEST, logprobs=4, **options)
+    streamed = [found for event in events if isinstance(event, Commit) for found in event.logprobs]
+    assert streamed == told.logprobs
+
+
+@pytest.mark.parametrize("end_early", [False, True])
+def test_skipped_positions_keep_their_log_probabilities(tiny, end_early):
+    options = {"max_new_tokens": 200 if end_early else 48, "seed": 2, "logprobs": 3}
+    reply = tiny.chat(REQUEST, **options)
+    if reply.stats.canvas_equivalents == reply.stats.denoise_steps:
+        reply = tiny.generate("Once upon a time", **options)
+    assert reply.stats.canvas_equivalents < reply.stats.denoise_steps
+    chosen = [found.top[0][0] for found in reply.logprobs]
+    assert chosen == reply.token_ids
+    whole = tiny.chat(REQUEST, skip_settled=False, **options)
+    assert [found.top[0][0] for found in whole.logprobs] == whole.token_ids
+
+
+def test_log_probabilities_that_cannot_be_are_named(tiny):
+    with pytest.raises(UsageError, match="logprobs must lie between"):
+        tiny.chat(REQUEST, logprobs=-1)
+    with pytest.raises(UsageError, match="not of a gap"):
+        tiny.infill("a", "b", length=2, logprobs=1)

@@ -189,3 +189,12 @@ def test_configurations_that_cannot_work_are_refused():
     for bad in ({"t_min": 0.0}, {"t_min": 0.9}, {"entropy_bound": 0.0}, {"max_denoising_steps": 0}):
         with pytest.raises(ConfigError):
             SamplerConfig(**bad)
+
+
+def test_keys_only_leaves_the_same_cache_behind():
+    whole, short = KVCache(CONFIG, 2, max_length=20), KVCache(CONFIG, 2, max_length=20)
+    NETWORK.encode(ids(2, 9), whole, lengths=[9, 5])
+    NETWORK.encode(ids(2, 9), short, lengths=[9, 5], keys_only=True)
+    assert short.lengths == whole.lengths
+    for mine, its in zip((*short.keys, *short.values), (*whole.keys, *whole.values), strict=True):
+        torch.testing.assert_close(mine, its, rtol=0, atol=0)

@@ -33,6 +33,7 @@ from dgemma.engine.request import (
     Request,
     Revision,
     Stats,
+    TokenLogprobs,
 )
 from dgemma.errors import ModelNotFoundError, PromptError, UsageError
 from dgemma.model import DiffusionGemma
@@ -43,6 +44,9 @@ Messages = Sequence[Mapping[str, Any]]
 EMBEDDED = {"tiny": Path(__file__).parent / "tiny"}
 """Models that the package carries, by name."""
 
+PACE_FILE = Path("~/.cache/dgemma/pace.json").expanduser()
+"""Where the speeds are kept that mode "auto" measures, by machine and model."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
@@ -52,6 +56,7 @@ class Reply:
     token_ids      every generated id, the end token included
     finish_reason  stop, length or tool_calls
     entropies      nats, one per id: how unsure the model was when the id was settled
+    logprobs       one per id where they are asked for: its log probability, and the likeliest ids with theirs
     """
 
     text: str
@@ -61,6 +66,7 @@ class Reply:
     entropies: list[float] = field(default_factory=list)
     thinking: str = ""
     tool_calls: tuple[chat_format.ToolCall, ...] = ()
+    logprobs: list[TokenLogprobs] = field(default_factory=list)
 
 
 def load(
@@ -77,7 +83,14 @@ def load(
     Raises ModelNotFoundError for a name that is none of these, CheckpointError for files that cannot be used,
     UsageError for a device that is not there.
     """
-    config = resolve(EngineConfig(device=device, dtype=dtype, max_context=max_context))  # pyright: ignore[reportArgumentType]
+    config = resolve(
+        EngineConfig(
+            device=device,
+            dtype=dtype,  # pyright: ignore[reportArgumentType]
+            max_context=max_context,
+            pace_file=str(PACE_FILE),
+        )
+    )
     model = open_model(find_model(name), dtype=config.dtype, device=config.device, quant=quant)
     return LLM(model, config)
 
@@ -118,7 +131,7 @@ class LLM:
 
     def __init__(self, model: LoadedModel, config: EngineConfig) -> None:
         self.model = model
-        self.engine = Engine(model.network, model.sampler, config)
+        self.engine = Engine(model.network, model.sampler, config, model.profile)
 
     @property
     def network(self) -> DiffusionGemma:
@@ -142,6 +155,7 @@ class LLM:
         max_denoising_steps, temperature (diffusion: scales the schedule, default 1; autoregressive: default 0,
         greedy), top_k, top_p (autoregressive only), skip_settled (default True; False computes every position of a
         canvas in every step), reference (transformers' loop, draw for draw).
+        logprobs=N tells the log probability of every id and of the N likeliest ones at its place (0: of the id alone).
         One of schema (JSON Schema), regex (matched as a whole) and choices (a list of texts) holds the answer to a form
         for certain: whatever the weights, it has it and ends within max_new_tokens.
         Raises PromptError and UsageError.
@@ -150,7 +164,12 @@ class LLM:
 
     def chat(self, messages: Messages, *, schema: Mapping[str, Any] | bool | None = None, **options: Any) -> Reply:
         """Answers messages such as `[{"role": "user", "content": "..."}]`; options as in `generate`, and
-        `thinking=True`, `tools=[...]`, which do not go together with schema, regex or choices."""
+        `thinking=True`, `tools=[...]`, which do not go together with schema, regex or choices.
+
+        With tools, `tool_choice` is "auto", "required" (the answer is one or more calls) or the name of a tool (one
+        call of it); such calls have arguments that validate. With "auto" calls do so once a tool is `strict`.
+        `parallel_tool_calls=False` allows one call at most, where calls are held to a form.
+        """
         return self._finish(
             self.engine.submit(self._request(**self._chat_ids(messages, {"schema": schema, **options})))
         )
@@ -243,7 +262,9 @@ class LLM:
         return tuple(self._needed_tokenizer().encode(prompt or "", add_bos=True))
 
     def _chat_ids(self, messages: Messages, options: dict[str, Any]) -> dict[str, Any]:
-        tools, thinking = options.pop("tools", None), options.pop("thinking", False)
+        tools, thinking = options.get("tools"), options.pop("thinking", False)
+        if thinking and options.get("tool_choice", "auto") != "auto":
+            raise UsageError("An answer that must be a tool call has no room for thinking; leave one of them out.")
         if (tools or thinking) and any(options.get(name) is not None for name in ("schema", "regex", "choices")):
             raise UsageError("An answer held to schema, regex or choices has no room for thinking or tool calls.")
         ids = chat_format.render(
@@ -273,14 +294,19 @@ class LLM:
         schema: Mapping[str, Any] | bool | None = None,
         regex: str | None = None,
         choices: Sequence[str] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str = "auto",
+        parallel_tool_calls: bool = True,
+        logprobs: int | None = None,
     ) -> Request:
         if mode != "autoregressive" and (top_k or top_p != 1.0):
             raise UsageError("top_k and top_p work with mode='autoregressive' only.")
         if reference and (mode != "diffusion" or canvas_length is not None or temperature not in (None, 1.0)):
             raise UsageError("reference=True takes no mode, canvas_length or temperature of its own.")
-        automaton = self._automaton(schema, regex, choices)
+        calls = _held_calls(tools, tool_choice, parallel_tool_calls)
+        automaton = self._automaton(schema, regex, choices, calls)
         if reference and automaton is not None:
-            raise UsageError("reference=True takes no schema, regex or choices.")
+            raise UsageError("reference=True takes no schema, regex or choices, and no tool that it is held to.")
         sampler = TokenSampler(temperature=temperature or 0.0, top_k=top_k, top_p=top_p)
         return Request(
             prompt=prompt,
@@ -295,19 +321,27 @@ class LLM:
             skip_settled=skip_settled,
             turn_boundary_ids=self._turn_ends(),
             constraint=automaton,
+            open_end=calls is not None and calls.open_end,
+            top_logprobs=logprobs,
         )
 
     def _automaton(
-        self, schema: Mapping[str, Any] | bool | None, regex: str | None, choices: Sequence[str] | None
+        self,
+        schema: Mapping[str, Any] | bool | None,
+        regex: str | None,
+        choices: Sequence[str] | None,
+        calls: constrain.Constraint | None,
     ) -> TokenAutomaton | None:
-        if sum(given is not None for given in (schema, regex, choices)) > 1:
-            raise UsageError("Give one of schema, regex and choices.")
+        if sum(given is not None for given in (schema, regex, choices, calls)) > 1:
+            raise UsageError("Give one of schema, regex and choices, and no tool calls with it.")
         if schema is not None:
             constraint = constrain.json_schema(schema)
         elif regex is not None:
             constraint = constrain.regex(regex)
         elif choices is not None:
             constraint = constrain.choice(choices)
+        elif calls is not None:
+            constraint = calls
         else:
             return None
         return self._constraints.compile(constraint)
@@ -324,10 +358,12 @@ class LLM:
     def _finish(self, events: Iterator[Event], in_place: bool = False) -> Reply:
         ids: list[int] = []
         entropies: list[float] = []
+        logprobs: list[TokenLogprobs] = []
         for event in events:
             if isinstance(event, Commit):
                 ids += event.token_ids
                 entropies += event.entropies
+                logprobs += event.logprobs
             elif isinstance(event, Finish):
                 text = self.decode(ids, skip_special=False) if in_place else None
                 parts = chat_format.MessageParts(thinking="", text=text, tool_calls=()) if text else self.parse(ids)
@@ -340,5 +376,22 @@ class LLM:
                     entropies=entropies,
                     thinking=parts.thinking,
                     tool_calls=parts.tool_calls,
+                    logprobs=logprobs,
                 )
         raise AssertionError("the engine ended without Finish")
+
+
+def _held_calls(
+    tools: Sequence[Mapping[str, Any]] | None, tool_choice: str, parallel: bool
+) -> constrain.Constraint | None:
+    """What calls of the tools are held to: everything when one must be made, or else once one of them is strict."""
+    functions = [tool.get("function", tool) if isinstance(tool, Mapping) else {} for tool in tools or ()]
+    if tool_choice == "auto":
+        strict = any(isinstance(function, Mapping) and function.get("strict") for function in functions)
+        return constrain.tool_calls(functions, many=parallel, text=True) if strict else None
+    if tool_choice == "required":
+        return constrain.tool_calls(functions, many=parallel)
+    named = [function for function in functions if function.get("name") == tool_choice]
+    if not named:
+        raise UsageError(f"tool_choice {tool_choice!r} is neither auto nor required nor the name of one of the tools.")
+    return constrain.tool_calls(named, many=False)

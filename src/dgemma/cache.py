@@ -103,6 +103,17 @@ class KVCache:
             keys[row].index_copy_(1, start + offsets, key_BKTd[row].to(keys.dtype))
             values[row].index_copy_(1, start + offsets, value_BKTd[row].to(values.dtype))
 
+    def write_slots(self, layer: int, key_BKTd: Tensor, value_BKTd: Tensor, slots_BT: Tensor) -> None:
+        """Places new keys and values in the slots given, without committing them; the lengths are not looked at."""
+        for row, slots_T in enumerate(slots_BT):
+            self.keys[layer][row].index_copy_(1, slots_T, key_BKTd[row].to(self.keys[layer].dtype))
+            self.values[layer][row].index_copy_(1, slots_T, value_BKTd[row].to(self.values[layer].dtype))
+
+    def read_slots(self, layer: int, slots_BS: Tensor) -> tuple[Tensor, Tensor]:
+        """Copies of the keys and values in the slots given -> two tensors [B, K, S, d]."""
+        at = slots_BS[:, None, :, None]
+        return self.keys[layer].take_along_dim(at, dim=2), self.values[layer].take_along_dim(at, dim=2)
+
     def read(self, layer: int, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Views of the keys and values in slots start .. stop of every row -> two tensors [B, K, stop - start, d]."""
         return self.keys[layer][:, :, start:stop], self.values[layer][:, :, start:stop]

@@ -365,6 +365,53 @@ def _token_ids(value: Any) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CanvasRecord:
+    """What canvases of one length took on held-out requests, per canvas: `steps`, `equivalents` (steps, each counted by
+    the share of positions that it computed) and new `tokens`; `accuracy` is the share of requests answered right."""
+
+    length: int
+    steps: float
+    equivalents: float
+    tokens: float
+    accuracy: float
+
+    def __post_init__(self) -> None:
+        _require(self.length >= 1 and self.steps > 0, "A canvas record needs a length and steps above 0.")
+        _require(0 < self.equivalents <= self.steps, "A canvas record's equivalents lie between 0 and its steps.")
+        _require(self.tokens > 0 and 0 <= self.accuracy <= 1, "A canvas record's tokens or accuracy are impossible.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoisingProfile:
+    """S(L) of one model, as its folder's `denoising.json` holds it: how many steps a canvas takes at which length.
+
+    answer_tokens  the mean answer of the requests that it was measured on
+    """
+
+    canvases: tuple[CanvasRecord, ...]
+    answer_tokens: float
+
+    def __post_init__(self) -> None:
+        _require(len(self.canvases) > 0 and self.answer_tokens > 0, "A denoising profile holds at least one record.")
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "DenoisingProfile":
+        """Reads the parsed `denoising.json`. Raises CheckpointError for anything else."""
+        records = document.get("canvases")
+        if not isinstance(records, list) or not all(isinstance(record, Mapping) for record in records):
+            raise CheckpointError("denoising.json holds no list `canvases`; remove it or measure it anew.")
+        names = {"length": int, "steps": float, "equivalents": float, "tokens": float, "accuracy": float}
+        return cls(
+            canvases=tuple(CanvasRecord(**{n: _number(r, n, kind) for n, kind in names.items()}) for r in records),
+            answer_tokens=_number(document, "answer_tokens", float),
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """What `from_document` reads."""
+        return {"answer_tokens": self.answer_tokens, "canvases": [vars(record) for record in self.canvases]}
+
+
+@dataclass(frozen=True, kw_only=True)
 class EngineConfig:
     """Where and how the engine runs.
 
@@ -373,6 +420,7 @@ class EngineConfig:
     max_active    requests that run in turns; max_waiting more may be open, further ones are refused
     kv_budget_mb  all key-value caches together; None: a quarter of the device's memory
     max_prefixes  encoded prompts kept for later requests, within the same budget; 0: none
+    pace_file     where the speeds that mode "auto" measures are kept between runs; None: measured in each process
 
     `auto` and None are settled by `dgemma.engine.resolve`; float32 on CPU and bfloat16 on CUDA.
     """
@@ -385,6 +433,7 @@ class EngineConfig:
     max_waiting: int = 64
     kv_budget_mb: float | None = None
     max_prefixes: int = 16
+    pace_file: str | None = None
 
     def __post_init__(self) -> None:
         _require(

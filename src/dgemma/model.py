@@ -20,9 +20,13 @@ from torch import Tensor, nn
 from dgemma.cache import KVCache
 from dgemma.config import LayerConfig, LayerType, ModelConfig, RotaryConfig
 from dgemma.errors import UsageError
-from dgemma.ops import cpu
+from dgemma.ops import cpu, cuda
 from dgemma.ops import reference as ops
 from dgemma.ops.linear import Kept, Matrix, Stacked, laid_out, matrix, scale_of
+from dgemma.quant import quantise
+
+HEAD_BLOCK = 2048
+"""Vocabulary entries in one product of an int8 head; readers that take as many at a time cause no copies."""
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """(layer index, query [B, H, T, d], key [B, K, T, d], value [B, K, T, d]) -> attended [B, H, T, d]."""
@@ -67,14 +71,18 @@ class Attention(nn.Module):
 
     def forward(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor], attend: Callable[..., Tensor]) -> Tensor:
         batch, length, _ = hidden_BTD.shape
+        attended_BHTd = attend(*self.project(hidden_BTD, rotary))
+        return self._outward(attended_BHTd.transpose(1, 2).reshape(batch, length, -1))[0]
+
+    def project(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Normed and rotated query [B, H, T, d] and key, normed value [B, K, T, d]."""
+        batch, length, _ = hidden_BTD.shape
         shape = (batch, length, -1, self.head_dim)
         query, key, *values = (part.view(shape) for part in self._inward(hidden_BTD))
         value = values[0] if values else key
         query_BHTd = ops.rotate(self.q_norm(query).transpose(1, 2), *rotary)
         key_BKTd = ops.rotate(self.k_norm(key).transpose(1, 2), *rotary)
-        value_BKTd = ops.rms_norm(value, None, self.eps).transpose(1, 2)
-        attended_BHTd = attend(query_BHTd, key_BKTd, value_BKTd)
-        return self._outward(attended_BHTd.transpose(1, 2).reshape(batch, length, -1))[0]
+        return query_BHTd, key_BKTd, ops.rms_norm(value, None, self.eps).transpose(1, 2)
 
 
 class GatedMLP(nn.Module):
@@ -110,8 +118,8 @@ class Router(nn.Module):
 class Experts(nn.Module):
     """The experts' weights, gate and up projection stacked (gate first).
 
-    With few experts all of them are run on every row (two matrix products); with many, each on the rows routed to it.
-    On a CPU each expert's weights are laid out for their products at the first pass.
+    With few experts all of them are run on every row (two matrix products); with many, each on the rows routed to it,
+    on CUDA in grouped products. On a CPU each expert's weights are laid out for their products at the first pass.
     """
 
     dense_up_to = 8
@@ -128,7 +136,8 @@ class Experts(nn.Module):
         few = len(self.gate_up_proj) <= self.dense_up_to and self.gate_up_proj.is_floating_point()
         if not few and laid_out(self.gate_up_proj):
             return cpu.experts(hidden_ND, weights_Nk, ids_Nk, *self._kept.get(weights, self._lay_out))
-        run = ops.experts_dense if few else ops.experts
+        grouped = hidden_ND.is_cuda and not self.gate_up_proj.requires_grad
+        run = ops.experts_dense if few else cuda.experts if grouped else ops.experts
         return run(hidden_ND, weights_Nk, ids_Nk, self.gate_up_proj, self.down_proj)
 
     def _lay_out(self) -> tuple[list[Matrix], list[Matrix]]:
@@ -213,7 +222,7 @@ class DiffusionGemma(nn.Module):
         self.self_conditioning = SelfConditioning(config)
         self._frequencies: dict[tuple[LayerType, int, torch.device], Tensor] = {}
         self._scales: dict[torch.dtype, float] = {}
-        self._mean: Tensor | None = None
+        self._mean, self._head = Kept(), Kept()
 
     @property
     def device(self) -> torch.device:
@@ -250,21 +259,32 @@ class DiffusionGemma(nn.Module):
     def products(self, hidden: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
         """Hidden states [..., D] times the embeddings of ids start .. stop -> float32 [..., stop - start].
 
-        The logits before their soft cap; `decode.head` reads them block by block.
+        The logits before their soft cap; `decode.head` reads them block by block. Where the layers hold int8 weights
+        that the CPU multiplies as such, the head does so too, from a copy of the embedding.
         """
-        return F.linear(hidden, self.embed_tokens.weight[start:stop]).float()
+        weight_VD = self.embed_tokens.weight
+        if not self._has_int8_head():
+            return F.linear(hidden, weight_VD[start:stop]).float()
+        stop = len(weight_VD) if stop is None else stop
+        first, last = start // HEAD_BLOCK, -(-stop // HEAD_BLOCK)
+        blocks = self._head.get((weight_VD,), self._quantise_head)[first:last]
+        products = blocks[0](hidden) if len(blocks) == 1 else torch.cat([block(hidden) for block in blocks], dim=-1)
+        return products[..., start - first * HEAD_BLOCK : stop - first * HEAD_BLOCK].float()
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states [..., D] -> float32 logits [..., V], `c * tanh(x / c)` with c the soft cap."""
         cap = self.config.final_logit_softcapping
         return torch.tanh(self.products(hidden) / cap) * cap
 
-    def encode(self, tokens_BT: Tensor, cache: KVCache, lengths: Sequence[int] | None = None) -> Tensor:
+    def encode(
+        self, tokens_BT: Tensor, cache: KVCache, lengths: Sequence[int] | None = None, keys_only: bool = False
+    ) -> Tensor:
         """Causal pass over clean tokens; appends their keys and values to the cache -> hidden [B, T, D].
 
         Rows of different lengths are padded on the right and told by `lengths`; the hidden states of padding mean
         nothing and padding is not committed. Chunks may be encoded one after another with the same result.
-        Raises PromptError when the cache cannot hold the tokens.
+        `keys_only` leaves out all that follows the last layer's keys and values; what comes back is then no hidden
+        state to be read. Raises PromptError when the cache cannot hold the tokens.
         """
         batch, count = tokens_BT.shape
         counts = [count] * batch if lengths is None else list(lengths)
@@ -284,7 +304,8 @@ class DiffusionGemma(nn.Module):
             return ops.attention(query, *cache.read(index, start, held + count), masks[kind])
 
         scalars = [layer.encoder_scalar for layer in self._layers()]
-        hidden_BTD = self._run(self.embed(tokens_BT), positions, scalars, attend)
+        remember = cache.write if keys_only else None
+        hidden_BTD = self._run(self.embed(tokens_BT), positions, scalars, attend, remember)
         cache.commit(counts)
         return hidden_BTD
 
@@ -344,7 +365,15 @@ class DiffusionGemma(nn.Module):
         hidden = self._run(hidden, positions, scalars, attend)
         return hidden[:, :count], hidden[:, count:]
 
-    def _run(self, hidden: Tensor, positions_BT: Tensor, scalars: Sequence[Tensor], attend: Attend) -> Tensor:
+    def _run(
+        self,
+        hidden: Tensor,
+        positions_BT: Tensor,
+        scalars: Sequence[Tensor],
+        attend: Attend,
+        remember: Callable[[int, Tensor, Tensor], None] | None = None,
+    ) -> Tensor:
+        """With `remember`, the last layer only hands its keys and values there."""
         tables: dict[tuple[LayerType, int], tuple[Tensor, Tensor]] = {}
         for index, (layer, sizes) in enumerate(zip(self._layers(), self.config.layers, strict=True)):
             key = (sizes.layer_type, sizes.head_dim)
@@ -355,8 +384,19 @@ class DiffusionGemma(nn.Module):
             def attend_here(query: Tensor, key: Tensor, value: Tensor, index: int = index) -> Tensor:
                 return attend(index, query, key, value)
 
+            if remember is not None and index == len(self.layers) - 1:
+                _, *keys_and_values = layer.self_attn.project(layer.input_layernorm(hidden), tables[key])
+                remember(index, *keys_and_values)
+                return hidden
             hidden = layer(hidden, tables[key], attend_here, scalars[index].to(hidden.dtype))
         return self.norm(hidden)
+
+    def _has_int8_head(self) -> bool:
+        inner = self._layers()[0].self_attn.q_proj.weight
+        return inner.dtype == torch.int8 and inner.device.type == "cpu"
+
+    def _quantise_head(self) -> list[Matrix]:
+        return [matrix(*quantise(rows, "int8")) for rows in self.embed_tokens.weight.split(HEAD_BLOCK)]
 
     def _layers(self) -> list[Layer]:
         return [layer for layer in self.layers if isinstance(layer, Layer)]
@@ -370,9 +410,8 @@ class DiffusionGemma(nn.Module):
         return self._scales[self.dtype]
 
     def _mean_embedding(self) -> Tensor:
-        if self._mean is None:
-            self._mean = self.embed_tokens.weight.mean(0, dtype=torch.float32).to(self.dtype)
-        return self._mean
+        weight_VD = self.embed_tokens.weight
+        return self._mean.get((weight_VD,), lambda: weight_VD.mean(0, dtype=torch.float32).to(self.dtype))
 
     def _rotary_frequencies(self, kind: LayerType, head_dim: int) -> Tensor:
         key = (kind, head_dim, self.device)

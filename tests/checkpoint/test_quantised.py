@@ -80,6 +80,18 @@ def test_int8_points_where_the_float_network_does():
     assert 0.97 < torch.nn.functional.cosine_similarity(before.flatten(), after.flatten(), dim=0) < 1
 
 
+@pytest.mark.parametrize(("start", "stop"), [(0, None), (0, 2048), (100, 2048), (2000, 5000), (4096, 5000)])
+def test_the_int8_head_gives_the_float_heads_products_for_any_range(start, stop):
+    network = wide_network()
+    network.embed_tokens.weight = torch.nn.Parameter(torch.randn(5000, 32), requires_grad=False)
+    hidden = torch.randn(3, 32)
+    expected = network.products(hidden, start, stop)
+    quantise_network(network, "int8")
+    found = network.products(hidden, start, stop)
+    assert found.shape == expected.shape
+    assert float((found - expected).abs().max()) < 0.02 * float(expected.abs().max())
+
+
 def test_names_of_scales_go_both_ways():
     names = [name for name, _ in make_network().named_parameters()]
     assert any(map(is_weight, names)) and not any(map(is_scale, names))

@@ -44,6 +44,11 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["infill", "no gap here"], 2, "exactly once"),
         (["edit", "nosuch.txt"], 1, "nosuch.txt"),
         (["edit", "-", "--write"], 2, "Standard input"),
+        (["bench", "--config", "nosuch"], 2, "no shape 'nosuch'"),
+        (["bench", "--runs", "0"], 2, "runs must be at least 1"),
+        (["bench", "--config", "scaled-32k", "--canvas"], 2, "random weights never settle"),
+        (["bench", "--save"], 2, "--canvas"),
+        (["bench", "--quant", "int3"], 2, "quant 'int3'"),
     ],
 )
 def test_errors_are_one_sentence_and_an_exit_code(arguments, code, words, tmp_path):
@@ -93,9 +98,12 @@ def test_eval_prints_one_document():
 
 
 def test_bench_ends_with_a_document():
-    done = dgemma("bench", "--runs", "1", "--context", "8")
+    done = dgemma("bench", "--runs", "1", "--context", "8", "--canvas-length", "32", "--answers", "0")
+    assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout.strip().splitlines()[-1])
     assert document["token_ms"] > 0 and set(document["denoise_ms"]) >= {"8", "256"}
+    assert {part["name"] for part in document["anatomy"]["parts"]} >= {"attention", "head", "sampler"}
+    assert document["comparison"]["their_step_ms"] > 0
 
 
 def test_chat_answers_each_line_and_leaves_at_the_end_of_input():

@@ -9,7 +9,7 @@ import torch
 
 from dgemma.config import LayerConfig, ModelConfig
 from dgemma.decode import head
-from dgemma.decode.vocabulary import BLOCK, summarise, uniforms_per_row
+from dgemma.decode.vocabulary import BLOCK, summarise, summarise_in_blocks, uniforms_per_row
 from dgemma.model import DiffusionGemma
 
 ROOT = Path(__file__).parents[2]
@@ -117,3 +117,14 @@ def test_a_large_vocabulary_takes_little_memory() -> None:
     """256 positions at 262,144 entries: less than 64 MB on top of the weights, in a process of its own."""
     done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True, cwd=ROOT)
     assert int(done.stdout) < 64 * 1024
+
+
+@pytest.mark.gpu
+def test_a_gpu_reads_the_same() -> None:
+    """By the kernel, where triton can build it; `tests/ops/test_cuda.py` compares more closely."""
+    network, hidden = make_network(3 * BLOCK - 5).cuda(), states(5)[0].cuda()
+    drawn = torch.rand(5, uniforms_per_row(3 * BLOCK - 5), generator=torch.Generator().manual_seed(3)).cuda()
+    arguments = (network, hidden, 0.7, drawn, 20, False, (7,), ((2, 3),))
+    one, other = summarise(*arguments), summarise_in_blocks(*arguments)
+    assert torch.equal(one.top_ids_NK, other.top_ids_NK) and torch.equal(one.sample_N, other.sample_N)
+    torch.testing.assert_close(one.entropy_N, other.entropy_N, rtol=1e-4, atol=1e-4)

@@ -15,7 +15,10 @@ def test_rms_norm_is_computed_in_float32():
     hidden = draw(3, 16).to(torch.bfloat16)
     expected = hidden.float() / (hidden.float().square().mean(-1, keepdim=True) + 1e-6).sqrt()
     assert torch.equal(ops.rms_norm(hidden, None, 1e-6), expected.to(torch.bfloat16))
-    assert torch.allclose(ops.rms_norm(hidden.float(), torch.full((16,), 2.0), 1e-6), 2 * expected)
+    weight = torch.linspace(0.5, 2, 16)
+    assert torch.allclose(ops.rms_norm(hidden.float(), weight, 1e-6), expected * weight)
+    mixed = ops.rms_norm(hidden, weight, 1e-6)
+    assert torch.equal(mixed, (expected * weight).to(torch.bfloat16))
 
 
 def test_rotation_keeps_lengths_and_depends_on_distance_only():

@@ -98,7 +98,11 @@ def test_tools_and_thinking_are_asked_for(create):
 @pytest.mark.parametrize(
     ("fields", "name"),
     [
-        ({"tool_choice": {"type": "any"}}, "tool_choice.type"),
+        ({"tool_choice": {"type": "any"}}, "tool_choice"),
+        ({"tool_choice": {"type": "tool"}, "tools": [TOOL]}, "tool_choice"),
+        ({"tool_choice": {"type": "tool", "name": "nosuch"}, "tools": [TOOL]}, "tool_choice"),
+        ({"tool_choice": {"type": "any", "name": "find_city"}, "tools": [TOOL]}, "tool_choice.name"),
+        ({"tool_choice": {"type": "all"}, "tools": [TOOL]}, "tool_choice.type"),
         ({"tools": [{"type": "web_search_20260318", "name": "web_search"}]}, "tools.0.type"),
         ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, "thinking.type"),
         ({"output_config": {"effort": "low"}}, "output_config.effort"),

@@ -1,7 +1,9 @@
 """Replies of a guaranteed form, over every endpoint that has a field for it."""
 
 import json
+import re
 
+import anthropic
 import jsonschema
 import openai
 import pydantic
@@ -92,3 +94,85 @@ def test_a_form_that_cannot_be_kept_is_refused(server, fields, words):
     with pytest.raises(openai.BadRequestError) as caught:
         server.openai().chat.completions.create(**{**CHAT, **fields})
     assert words in caught.value.body["message"]
+
+
+FORMS = [
+    ({"structured_outputs": {"regex": "[A-Z]{2}-[0-9]{3}"}}, lambda text: re.fullmatch("[A-Z]{2}-[0-9]{3}", text)),
+    ({"guided_regex": "(yes|no), [a-z]+"}, lambda text: re.fullmatch("(yes|no), [a-z]+", text)),
+    ({"structured_outputs": {"choice": ["left", "right", "straight on"]}}, ["left", "right", "straight on"].count),
+    ({"guided_choice": ["ja", "nein"]}, ["ja", "nein"].count),
+    ({"structured_outputs": {"json": SCHEMA}}, checked),
+    ({"structured_outputs": {"json_object": True}}, lambda text: isinstance(json.loads(text), dict)),
+    ({"guided_json": SCHEMA}, checked),
+    ({"guided_json": json.dumps(SCHEMA)}, checked),
+]
+WAYS = [FAST, {"mode": "autoregressive"}]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["diffusion", "autoregressive"])
+@pytest.mark.parametrize(("form", "holds"), FORMS)
+def test_vllms_fields_hold_a_chat_and_a_completion(server, form, holds, way):
+    client, body = server.openai(), {**way, **form}
+    reply = client.chat.completions.create(**{**CHAT, "extra_body": body})
+    assert holds(reply.choices[0].message.content) and reply.choices[0].finish_reason == "stop"
+    chunks = client.chat.completions.create(**{**CHAT, "extra_body": body}, stream=True)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == reply.choices[0].message.content
+    raw = client.completions.create(model="tiny", prompt="Answer: ", max_tokens=60, extra_body=body)
+    assert holds(raw.choices[0].text) and raw.choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize(("form", "holds"), FORMS[:4])
+def test_they_hold_a_response_and_a_message(server, form, holds):
+    body = {**FAST, **form}
+    fields = {"model": "tiny", "extra_body": body}
+    assert holds(server.openai().responses.create(input="hi", max_output_tokens=60, **fields).output_text)
+    message = server.anthropic().messages.create(messages=QUESTION, max_tokens=60, **fields)
+    assert holds(message.content[0].text)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"guided_regex": "(a"}, "a group is not closed at character"),
+        ({"guided_regex": r"(a)\1"}, "a back-reference is no regular expression"),
+        ({"guided_regex": "(?=a)b"}, "look-around"),
+        ({"guided_regex": ""}, "guided_regex"),
+        ({"guided_regex": 5}, "guided_regex"),
+        ({"guided_regex": "a" * 5000}, "guided_regex"),
+        ({"guided_regex": "(((a{1,100}){1,100}){1,100}){1,100}"}, "nests too many counts"),
+        ({"guided_regex": "(a|b)*a(a|b){20}"}, "more than 20000 states"),
+        ({"guided_regex": "[^a]{9999}"}, "more than 20000 states"),
+        ({"guided_regex": "a{99999}"}, "more than 10000 times"),
+        ({"guided_regex": "[0-9]{70}"}, "60"),
+        ({"guided_choice": []}, "guided_choice"),
+        ({"guided_choice": ["a", ""]}, "guided_choice.1"),
+        ({"guided_choice": "a"}, "guided_choice"),
+        ({"guided_choice": ["a"] * 1025}, "guided_choice"),
+        ({"guided_json": "{"}, "guided_json is not valid JSON"),
+        ({"guided_json": {"type": "nosuch"}}, "nosuch"),
+        ({"guided_grammar": "root ::= x"}, "guided_grammar is not supported"),
+        ({"structured_outputs": {}}, "structured_outputs takes exactly one form"),
+        ({"structured_outputs": {"regex": "a", "choice": ["a"]}}, "structured_outputs takes exactly one form"),
+        ({"structured_outputs": {"grammar": "x"}}, "structured_outputs.grammar is not supported"),
+        ({"structured_outputs": {"nosuch": 1}}, "structured_outputs.nosuch"),
+        ({"guided_regex": "a", "guided_choice": ["a"]}, "each say what the reply is held to"),
+        ({"guided_regex": "a", "response_format": NAMED}, "each say what the reply is held to"),
+        ({"guided_regex": "a", "stop": ["x"]}, "no room for stop"),
+        ({"guided_regex": "a", "reasoning_effort": "medium"}, "no room for reasoning_effort"),
+    ],
+)
+def test_what_cannot_hold_a_reply_is_refused(server, body, words):
+    with pytest.raises(openai.BadRequestError) as caught:
+        server.openai().chat.completions.create(**{**CHAT, "extra_body": {**FAST, **body}})
+    assert words in caught.value.body["message"] and len(caught.value.body["message"]) < 400
+
+
+def test_other_endpoints_refuse_as_well(server):
+    with pytest.raises(anthropic.BadRequestError, match="no room for stop_sequences"):
+        body = {"guided_regex": "a"}
+        create = server.anthropic().messages.create
+        create(model="tiny", max_tokens=9, messages=QUESTION, stop_sequences=["x"], extra_body=body)
+    with pytest.raises(openai.BadRequestError, match="no room for suffix"):
+        server.openai().completions.create(model="tiny", prompt="a", suffix="b", extra_body={"guided_regex": "a"})
+    with pytest.raises(openai.BadRequestError, match="a group is not closed"):
+        server.openai().responses.create(model="tiny", input="hi", extra_body={"guided_regex": "(a"})

@@ -7,7 +7,7 @@ import pytest
 from tests.server.serving import QUESTION
 
 CHAT = "/v1/chat/completions"
-PATHS = (CHAT, "/v1/completions", "/v1/responses", "/v1/messages")
+PATHS = (CHAT, "/v1/completions", "/v1/responses", "/v1/messages", "/v1/edit")
 GOOD = {"model": "tiny", "messages": QUESTION, "max_tokens": 1, "canvas_length": 4, "max_denoising_steps": 1}
 DEEP = '{"a":' * 200 + "1" + "}" * 200
 DEEP_TOOL = f'[{{"type": "function", "function": {{"name": "f", "parameters": {DEEP}}}}}]'

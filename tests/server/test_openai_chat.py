@@ -167,7 +167,7 @@ def test_fields_that_change_nothing_pass(chat):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("logprobs", True),
+        ("logprobs", 3),
         ("top_logprobs", 3),
         ("frequency_penalty", 0.5),
         ("presence_penalty", -1),
@@ -176,6 +176,9 @@ def test_fields_that_change_nothing_pass(chat):
         ("service_tier", "flex"),
         ("store", True),
         ("tool_choice", "required"),
+        ("tool_choice", "always"),
+        ("tool_choice", {"type": "function", "function": {"name": "find_city"}}),
+        ("tool_choice", {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}),
         ("reasoning_effort", "high"),
         ("stream_options", {"include_usage": True}),
         ("functions", []),

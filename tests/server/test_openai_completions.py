@@ -87,7 +87,8 @@ def test_the_reply_ends_with_the_context(complete, llm):
     [
         ({"echo": True}, "echo"),
         ({"best_of": 2}, "best_of"),
-        ({"logprobs": 1}, "logprobs"),
+        ({"logprobs": 21}, "logprobs"),
+        ({"suffix": "x", "logprobs": 1, "extra_body": {"canvas_length": None}}, "logprobs"),
         ({"suffix": "x", "prompt": [5, 6], "extra_body": {"canvas_length": None}}, "suffix"),
         ({"suffix": "x"}, "suffix"),
         ({"prompt": []}, "prompt"),

@@ -32,7 +32,7 @@ CHROMIUM_OPTIONS = [
     "--no-first-run",
 ]
 KEY = "open-sesame"
-TABS = ["Chat", "Side by side", "Text to JSON", "Infill"]
+TABS = ["Chat", "Side by side", "Text to JSON", "Infill", "Edit"]
 PATIENCE_MS = 60_000
 FRAME = {"canvas": 0, "step": 1, "before": "", "tokens": ["1", "2"], "entropies": [0.0, 3.0], "special": []}
 
@@ -332,6 +332,38 @@ def test_a_gap_is_filled_between_two_texts(visit: Visit) -> None:
 
 
 @needs_browser
+def test_a_text_is_gone_over_and_its_changes_are_shown(visit: Visit) -> None:
+    visit.tab("Edit").click()
+    text = "She go to the the market 😀 yestreday."
+    visit.page.get_by_label("Text to go over").fill(text)
+    strength = visit.page.get_by_role("slider", name="Strength")
+    strength.focus()
+    visit.page.keyboard.press("End")
+    assert strength.get_attribute("aria-valuetext") == "everything may be rewritten"
+    for _ in range(2):
+        visit.page.keyboard.press("ArrowLeft")
+    assert strength.get_attribute("aria-valuetext") == "tokens below 90 % may be rewritten"
+    with visit.page.expect_request("**/v1/edit") as asked:
+        visit.button("Go over it").click()
+    assert asked.value.post_data_json["strength"] == 0.9
+    assert asked.value.post_data_json["instruction"] == "Fix the mistakes"
+    verdict = visit.page.locator("#edit-verdict:not(:empty)")
+    verdict.wait_for()
+    settled = visit.page.locator("#edit .settled")
+    pieces = settled.evaluate("box => [...box.childNodes].map((node) => [node.nodeName, node.textContent])")
+    assert "".join(piece for name, piece in pieces if name != "INS") == text
+    changed = sum(name == "INS" for name, _ in pieces)
+    assert verdict.inner_text().startswith(str(changed) if changed > 1 else "One" if changed else "Nothing")
+    told = visit.page.get_by_role("status").text_content() or ""
+    assert told == f"{verdict.inner_text()} " + "".join(piece for name, piece in pieces if name != "DEL")
+    strength.focus()
+    visit.page.keyboard.press("Home")
+    visit.button("Go over it").click()
+    visit.page.get_by_text("Nothing changed", exact=False).first.wait_for()
+    assert settled.text_content() == text and visit.complaints == []
+
+
+@needs_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_needs_no_sideways_scrolling(browser, url: str, visits: list[Visit], scheme: str) -> None:
     visits.append(Visit(browser, url, viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True))
@@ -343,6 +375,7 @@ def test_a_phone_needs_no_sideways_scrolling(browser, url: str, visits: list[Vis
     for name in TABS:
         visit.tab(name).click()
         assert visit.run("() => document.documentElement.scrollWidth") == 360, name
+    assert len({visit.tab(name).bounding_box()["y"] for name in TABS}) == 1
     assert visit.complaints == []
 
 

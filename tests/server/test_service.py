@@ -1,6 +1,5 @@
 """The service as a whole: keys, hosts, models, metrics, limits, and clients that leave."""
 
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -198,31 +197,6 @@ def test_a_server_that_stops_ends_open_streams(llm):
         assert "The server is shutting down" in rest.result(30)
     assert model.engine.snapshot().active == 0
     model.engine.close()
-
-
-@pytest.mark.slow
-def test_many_streams_of_which_a_third_is_cut_off(server):
-    engine, http = server.llm.engine, server.http()
-
-    def ask(seed):
-        body = {**CHAT, "max_tokens": 48, "seed": seed, "stream": True}
-        with http.stream("POST", "/v1/chat/completions", json=body) as reply:
-            lines = reply.iter_lines()
-            if seed % 3 == 0:
-                return next(lines)[:5]
-            chunks = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
-        return "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
-
-    alone = [ask(seed) for seed in range(32)]
-    eventually(lambda: engine.snapshot().active == 0)
-    held = engine.snapshot()
-    with ThreadPoolExecutor(32) as threads:
-        for _ in range(4):
-            assert list(threads.map(ask, range(32))) == alone
-    eventually(lambda: engine.snapshot().active == engine.snapshot().waiting == 0)
-    after = engine.snapshot()
-    assert after.refused == held.refused and after.failed == held.failed
-    assert after.kv_bytes <= after.kv_budget_bytes and after.prefixes <= engine.config.max_prefixes
 
 
 def test_a_full_line_is_told_when_to_come_back(narrow):

@@ -1,5 +1,6 @@
 """A toy run: deterministic by seed, resumable to the same weights, keeping a checkpoint that loads."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,18 @@ def test_recipes_refuse_what_they_do_not_know(tmp_path):
         read_recipe(path)
     path.write_text("[run]\nsteps = 3\n")
     assert read_recipe(path, steps=9).run.steps == 9
+
+
+def test_a_missing_compiler_is_told(tmp_path, monkeypatch):
+    import torch._inductor.cpp_builder as builder
+
+    import dgemma.train.trainer as module
+
+    def none() -> str:
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(builder, "get_cpp_compiler", none)
+    monkeypatch.setattr(module, "_sample", lambda recipe, texts: iter(["some text"] * 20))
+    recipe = toy(1)
+    with pytest.raises(DataError, match="no C\\+\\+ compiler"):
+        train(replace(recipe, run=replace(recipe.run, compile=True)), None, tmp_path, print)

@@ -3,13 +3,16 @@
 Knows nothing of time.
 """
 
+from copy import deepcopy
 from dataclasses import replace
 
 import torch
 
+from dgemma.checkpoint.quantised import quantise_network
 from dgemma.config import LayerConfig, LayerType, ModelConfig
 from dgemma.errors import UsageError
 from dgemma.model import DiffusionGemma
+from dgemma.quant import check_kind
 
 WINDOW = 1024
 
@@ -83,3 +86,10 @@ def shape(name: str) -> ModelConfig:
     if name not in SHAPES:
         raise UsageError(f"There is no shape {name!r}. The shapes are {', '.join(SHAPES)}.")
     return SHAPES[name]
+
+
+def quantised_copy(network: DiffusionGemma, kind: str) -> DiffusionGemma:
+    """A copy with quantised weights; the float network stays as it is. Raises UsageError for an unknown kind."""
+    made = deepcopy(network)
+    quantise_network(made, check_kind(kind))
+    return made

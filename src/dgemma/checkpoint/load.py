@@ -20,17 +20,19 @@ from dgemma.checkpoint.safetensors import (
     write_json,
     write_tensors,
 )
-from dgemma.config import ModelConfig, SamplerConfig
+from dgemma.config import DenoisingProfile, ModelConfig, SamplerConfig
 from dgemma.errors import CheckpointError, ModelNotFoundError, OutputError
 from dgemma.model import DiffusionGemma
 from dgemma.quant import DTYPES, Kind, check_kind, kind_from_hf, kind_to_hf, shapes
 from dgemma.tokenizer import Tokenizer
 
+PROFILE = "denoising.json"
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
     """The parts of a model. A folder without `tokenizer.json` gives `tokenizer` None and works on ids only; `quant` is
-    the kind of quantised weights."""
+    the kind of quantised weights, `profile` what canvases of each length took, where that was measured."""
 
     config: ModelConfig
     network: DiffusionGemma
@@ -38,6 +40,7 @@ class LoadedModel:
     tokenizer: Tokenizer | None = None
     chat_template: str | None = None
     quant: Kind | None = None
+    profile: DenoisingProfile | None = None
 
 
 def open_model(
@@ -71,6 +74,7 @@ def open_model(
         sampler = SamplerConfig(eos_token_ids=config.eos_token_ids)
     network = _load_network(folder, config, _torch_dtype(dtype), torch.device(device), stored, kind)
     tokenizer_file, template_file = folder / "tokenizer.json", folder / "chat_template.jinja"
+    profile_file = folder / PROFILE
     return LoadedModel(
         config=config,
         network=network,
@@ -78,6 +82,7 @@ def open_model(
         tokenizer=Tokenizer.from_file(tokenizer_file) if tokenizer_file.is_file() else None,
         chat_template=template_file.read_text(encoding="utf-8") if template_file.is_file() else None,
         quant=kind,
+        profile=DenoisingProfile.from_document(read_json(profile_file)) if profile_file.is_file() else None,
     )
 
 
@@ -107,6 +112,8 @@ def save_model(
         document["quantization_config"] = kind_to_hf(model.quant)
     write_json(document, folder / "config.json")
     write_json(model.sampler.to_hf(), folder / "generation_config.json")
+    if model.profile is not None:
+        write_json(model.profile.to_document(), folder / PROFILE)
     if model.tokenizer is not None:
         with replacing(folder / "tokenizer.json") as temporary:
             model.tokenizer.backend.save(str(temporary))

@@ -15,10 +15,18 @@ from dgemma.tui.canvas import show
 
 
 def answer(
-    text: str, *, model: str, device: str, dtype: str, raw: bool, quiet: bool, options: Mapping[str, Any]
+    text: str,
+    *,
+    model: str,
+    device: str,
+    dtype: str,
+    quant: str | None,
+    raw: bool,
+    quiet: bool,
+    options: Mapping[str, Any],
 ) -> None:
     """Answers `text` and prints the answer; in a terminal the canvas is drawn while it settles."""
-    llm = load(model, device=device, dtype=dtype)
+    llm = load(model, device=device, dtype=dtype, quant=quant)
     prompt: str | Sequence[Mapping[str, Any]] = text if raw else [{"role": "user", "content": text}]
     stats = respond(llm, prompt, draw=not quiet and sys.stderr.isatty(), options=options)[1]
     if not quiet and stats is not None:

@@ -34,7 +34,7 @@ def default(context: typer.Context, debug: Debug = False) -> None:
     if context.invoked_subcommand is None:
         from dgemma.cli.chat import chat_loop
 
-        chat_loop(model="tiny", mode="diffusion", max_new_tokens=None, seed=0, device="auto", dtype="auto")
+        chat_loop("tiny")
 
 
 @app.command()
@@ -54,6 +54,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No statistics, no drawing.")] = False,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    quant: Quant = None,
     debug: Debug = False,
 ) -> None:
     """Answers one request and leaves."""
@@ -68,7 +69,7 @@ def run(
         "max_denoising_steps": steps, "temperature": temperature, "regex": regex, "choices": choice,
         "schema": None if schema is None else read_schema(schema),
     }  # fmt: skip
-    answer(text, model=model, device=device, dtype=dtype, raw=raw, quiet=quiet, options=options)
+    answer(text, model=model, device=device, dtype=dtype, quant=quant, raw=raw, quiet=quiet, options=options)
 
 
 @app.command()
@@ -79,12 +80,13 @@ def chat(
     seed: Seed = 0,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    quant: Quant = None,
     debug: Debug = False,
 ) -> None:
     """Chats; /? helps, Ctrl-C stops an answer, Ctrl-D leaves."""
     from dgemma.cli.chat import chat_loop
 
-    chat_loop(model=model, mode=mode, max_new_tokens=max_new_tokens, seed=seed, device=device, dtype=dtype)
+    chat_loop(model, mode=mode, max_new_tokens=max_new_tokens, seed=seed, device=device, dtype=dtype, quant=quant)
 
 
 @app.command()
@@ -177,6 +179,7 @@ def serve(
     kv_budget_mb: Annotated[float | None, typer.Option(help="All caches; by default a quarter of the memory.")] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    quant: Quant = None,
     debug: Debug = False,
 ) -> None:
     """Serves a model over HTTP, as OpenAI's and Anthropic's clients expect it; see docs/server.md."""
@@ -192,7 +195,7 @@ def serve(
         device=device, dtype=dtype,  # pyright: ignore[reportArgumentType]
         max_context=max_context, max_active=max_concurrent, max_waiting=max_waiting, kv_budget_mb=kv_budget_mb,
     )  # fmt: skip
-    serve_and_announce(model, engine, server)
+    serve_and_announce(model, engine, server, quant)
 
 
 @app.command(name="eval")
@@ -200,18 +203,21 @@ def evaluate(
     tasks: Annotated[list[str] | None, typer.Argument(help="Tasks by name; by default all that can be scored.")] = None,
     model: Model = "tiny",
     n: Annotated[int, typer.Option("-n", help="Examples per task.")] = 50,
-    mode: Annotated[str, typer.Option(help="diffusion, autoregressive, or both.")] = "both",
+    mode: Annotated[
+        str, typer.Option(help="diffusion, autoregressive, auto, plain (nothing skipped), or both: the first two.")
+    ] = "both",
     canvas: Canvas = None,
     seed: Seed = 0,
     failures: Annotated[int, typer.Option(help="Show so many wrong answers per task on stderr.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")] = False,
     data: Annotated[Path | None, typer.Option(help="Training text: also show the longest run copied from it.")] = None,
+    quant: Quant = None,
     debug: Debug = False,
 ) -> None:
     """Scores a model on held-out tasks, diffusion beside autoregressive decoding."""
     from dgemma.cli.measure import evaluate_and_print
 
-    evaluate_and_print(tasks or [], model, n, mode, canvas, seed, failures, as_json, data)
+    evaluate_and_print(tasks or [], model, quant, n, mode, canvas, seed, failures, as_json, data)
 
 
 @app.command()
@@ -233,16 +239,39 @@ def train(
 @app.command()
 def bench(
     model: Model = "tiny",
+    config: Annotated[
+        str | None,
+        typer.Option(
+            help="Random weights of this shape instead: scaled-32k, scaled-262k, 26b-layer, 26b-layer-262k, 26b."
+        ),
+    ] = None,
+    quant: Quant = None,
+    canvas_length: Annotated[int, typer.Option(help="Canvas positions of the step that is taken apart.")] = 256,
     context: Annotated[int, typer.Option(help="Cached tokens before the canvas.")] = 64,
     runs: Annotated[int, typer.Option(help="Rounds; medians are shown.")] = 9,
+    answers: Annotated[int, typer.Option(help="Held-out requests of each task to answer in each mode; 0: none.")] = 4,
+    canvas: Annotated[
+        bool, typer.Option("--canvas", help="Also answer with canvases of 8 to 128: S(L), speed-up.")
+    ] = False,
+    save: Annotated[bool, typer.Option("--save", help="Keep S(L) in the model's folder, for --mode auto.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw what was measured into this file (png, svg, pdf).")] = None,
+    transformers: Annotated[
+        bool, typer.Option(help="Measure transformers on the same weights, where it is installed.")
+    ] = True,
     device: Device = "auto",
     dtype: Dtype = "auto",
     debug: Debug = False,
 ) -> None:
-    """Measures a denoise step by canvas length and an autoregressive token; the last line is one JSON document."""
-    from dgemma.cli.measure import bench_and_print
+    """Measures this machine with a model: passes, a step's parts, whole answers; the last line is one JSON document."""
+    from dgemma.cli.bench import BenchOptions, bench_and_print
 
-    bench_and_print(model, context, runs, device, dtype)
+    bench_and_print(
+        BenchOptions(
+            model=model, config=config, quant=quant, canvas_length=canvas_length, context=context, runs=runs,
+            answers=answers, canvases=canvas, save=save, plot=plot, transformers=transformers, device=device,
+            dtype=dtype,
+        )
+    )  # fmt: skip
 
 
 @app.command()

@@ -21,11 +21,20 @@ dgemma: the embedded model does small jobs. Try one of these, or /? for help:
   Sort these words alphabetically: pear, apple, fig"""
 
 
-def chat_loop(*, model: str, mode: str, max_new_tokens: int | None, seed: int, device: str, dtype: str) -> None:
+def chat_loop(
+    model: str,
+    *,
+    mode: str = "diffusion",
+    max_new_tokens: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    dtype: str = "auto",
+    quant: str | None = None,
+) -> None:
     """Reads requests from stdin until its end and answers each. The embedded model is given each request alone: it was
     not trained on conversations."""
     terminal = sys.stdin.isatty()
-    llm = load(model, device=device, dtype=dtype)
+    llm = load(model, device=device, dtype=dtype, quant=quant)
     if terminal:
         print(WELCOME, file=sys.stderr)
     conversation: list[dict[str, Any]] = []

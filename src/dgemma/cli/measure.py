@@ -1,18 +1,15 @@
-"""`dgemma eval` and `dgemma bench`: a table for people, one JSON document for programs."""
+"""`dgemma eval`: a table for people, one JSON document for programs."""
 
 import json
-import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
 from dgemma.api import load
-from dgemma.bench.steps import measure
 from dgemma.errors import UsageError
 from dgemma.evals.copied import longest_copied_span
 from dgemma.evals.run import Attempt, Score, evaluate
@@ -24,6 +21,7 @@ SCORED = ("extract", "extract_plain", "fix", "edit", "sudoku4", "sudoku9", "math
 def evaluate_and_print(
     tasks: Sequence[str],
     model: str,
+    quant: str | None,
     n: int,
     mode: str,
     canvas: int | None,
@@ -38,8 +36,8 @@ def evaluate_and_print(
     """
     corpus = None if data is None else load_texts(data)[0]
     replies: list[str] = []
-    if mode not in ("both", "diffusion", "autoregressive", "plain"):
-        raise UsageError(f"mode {mode!r} is not one of both, diffusion, autoregressive, plain.")
+    if mode not in ("both", "diffusion", "autoregressive", "auto", "plain"):
+        raise UsageError(f"mode {mode!r} is not one of both, diffusion, autoregressive, auto, plain.")
     modes = ("diffusion", "autoregressive") if mode == "both" else (mode,)
     shown: dict[tuple[str, str], int] = {}
 
@@ -56,11 +54,16 @@ def evaluate_and_print(
 
     chosen = tuple(tasks) or SCORED
     scores: list[Score] = []
-    for score in evaluate(load(model), chosen, n, seed, modes, canvas, watch):
+    for score in evaluate(load(model, quant=quant), chosen, n, seed, modes, canvas, watch):
         scores.append(score)
         if not as_json and score.mode == modes[-1]:
             _print_scores(scores[-len(modes) :])
-    document: dict[str, object] = {"model": model, "seed": seed, "scores": [asdict(score) for score in scores]}
+    document: dict[str, object] = {
+        "model": model,
+        "quant": quant,
+        "seed": seed,
+        "scores": [asdict(score) for score in scores],
+    }
     if corpus is not None:
         words, span = longest_copied_span(replies, [*corpus.stories, *corpus.sentences])
         document["longest_copied_span"] = {"words": words, "text": span}
@@ -87,30 +90,3 @@ def _print_scores(scores: Sequence[Score]) -> None:
         )
         table.add_row(score.mode, *row)
     Console().print(table)
-
-
-def bench_and_print(model: str, context: int, runs: int, device: str, dtype: str) -> None:
-    """Prints the milliseconds of a pass by canvas length, then one JSON document as the last line."""
-    if context < 1 or runs < 1:
-        raise UsageError("context and runs must be at least 1.")
-    llm = load(model, device=device, dtype=dtype)
-    times = measure(llm.network, context=context, runs=runs)
-    table = Table(title=f"{model}: one pass behind {context} tokens", title_justify="left")
-    for name in ("pass", "ms", "ms/token slot", "x one token"):
-        table.add_column(name, justify="left" if name == "pass" else "right")
-    table.add_row("autoregressive, 1 token", f"{times.token_ms:.2f}", f"{times.token_ms:.3f}", "1.0")
-    for length, ms in times.denoise_ms.items():
-        table.add_row(f"denoise, {length} rows", f"{ms:.2f}", f"{ms / length:.3f}", f"{ms / times.token_ms:.1f}")
-    console = Console()
-    console.print(table)
-    console.print("Steps a canvas may take before diffusion loses: its length / (x one token), less the commit pass.")
-    document = {
-        "model": model,
-        "device": str(llm.network.device),
-        "dtype": str(llm.network.dtype),
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
-        "torch": torch.__version__,
-        **asdict(times),
-    }
-    print(json.dumps(document))

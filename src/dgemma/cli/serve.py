@@ -1,8 +1,9 @@
 """`dgemma serve`: loads a model, prints one line with the address, and answers until Ctrl-C."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from dgemma.api import EMBEDDED, LLM, find_model
+from dgemma.api import EMBEDDED, LLM, PACE_FILE, find_model
 from dgemma.checkpoint import open_model
 from dgemma.config import EngineConfig
 from dgemma.engine.engine import resolve
@@ -10,12 +11,12 @@ from dgemma.server.config import ServerConfig
 from dgemma.server.run import address, listen, serve
 
 
-def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig) -> None:
+def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, quant: str | None = None) -> None:
     """Serves `model` at the address of `server`, which is taken first: a port that is in use is told at once."""
-    engine = resolve(engine)
+    engine = replace(resolve(engine), pace_file=str(PACE_FILE))
     listener = listen(server.host, server.port)
     with listener:
-        llm = LLM(open_model(find_model(model), dtype=engine.dtype, device=engine.device), engine)
+        llm = LLM(open_model(find_model(model), dtype=engine.dtype, device=engine.device, quant=quant), engine)
         told = f"{server.model_name} at {address(listener)} (Ctrl-C stops)"
         serve(llm, server, listener, ready=lambda: print(told, flush=True))
 

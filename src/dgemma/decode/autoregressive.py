@@ -40,6 +40,16 @@ class TokenSampler:
         return int(ids[torch.multinomial(probabilities, 1, generator=generator)])
 
 
+@dataclass(frozen=True, kw_only=True)
+class NextToken:
+    """An id and its entropy in nats; if asked for, its log probability and the likeliest ids with theirs."""
+
+    token: int
+    entropy: float
+    logprob: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
+
+
 @torch.inference_mode()
 def autoregressive(
     network: DiffusionGemma,
@@ -49,11 +59,13 @@ def autoregressive(
     generator: torch.Generator,
     forbidden_first: Sequence[int] = (),
     constraint: Walk | None = None,
-) -> Iterator[tuple[int, float]]:
-    """Yields (id, entropy in nats) without end; `last_hidden_D` is the hidden state of the last encoded token.
+    top_k: int = 0,
+) -> Iterator[NextToken]:
+    """Yields tokens without end; `last_hidden_D` is the hidden state of the last encoded token.
 
     A token is encoded when the next one is asked for, so the last one costs no pass. Works on a cache of one row.
     With a `constraint` only those ids come that keep the answer valid and let it end in time; the entropy is theirs.
+    `top_k` likeliest ids are told with each. All numbers are the model's own, before the sampler's temperature.
     """
     hidden_D = last_hidden_D
     forbidden = list(forbidden_first)
@@ -66,7 +78,13 @@ def autoregressive(
             logits_V = constraint.restrict(logits_V)
         log_probabilities = logits_V.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
         token = sampler.sample(logits_V, generator)
-        yield token, float(-(log_probabilities.exp() * log_probabilities).sum())
+        top = log_probabilities.topk(min(top_k, len(log_probabilities))) if top_k else None
+        yield NextToken(
+            token=token,
+            entropy=float(-(log_probabilities.exp() * log_probabilities).sum()),
+            logprob=float(log_probabilities[token]) if top_k else None,
+            top=() if top is None else tuple(zip(top.indices.tolist(), top.values.tolist(), strict=True)),
+        )
         if constraint is not None:
             constraint = constraint.after([token])
         hidden_D = network.encode(torch.tensor([[token]], device=network.device), cache)[0, -1]

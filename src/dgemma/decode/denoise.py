@@ -22,6 +22,7 @@ from dgemma.config import SamplerConfig
 from dgemma.decode import head
 from dgemma.decode.accept import EntropyBound
 from dgemma.decode.constrain import Walk
+from dgemma.decode.graphs import CanvasPass
 from dgemma.decode.schedule import LinearSchedule
 from dgemma.decode.stop import StableAndConfident
 from dgemma.errors import UsageError
@@ -42,6 +43,7 @@ class DenoiseStep:
     entropy_BL   nats
     done_B       rows whose stop rule is met
     computed     how many of the L positions were computed; the others had settled
+    top_ids_BLK, top_logprobs_BLK, argmax_logprob_BL    the likeliest ids where they are asked for (`decode.head`)
     """
 
     step: int
@@ -51,6 +53,9 @@ class DenoiseStep:
     entropy_BL: Tensor
     done_B: Tensor
     computed: int
+    top_ids_BLK: Tensor | None = None
+    top_logprobs_BLK: Tensor | None = None
+    argmax_logprob_BL: Tensor | None = None
 
 
 @torch.inference_mode()
@@ -68,6 +73,8 @@ def denoise(
     exact: bool = False,
     skip_settled: bool = True,
     end_ids: Sequence[int] = (),
+    top_k: int = 0,
+    run: CanvasPass | None = None,
 ) -> Iterator[DenoiseStep]:
     """Denoises the canvas behind the cache's tokens; yields every step, the last with all rows done or the limit met.
 
@@ -79,6 +86,8 @@ def denoise(
     exact           transformers' loop: every position in every step, the whole vocabulary at once, the same draws
     skip_settled    False computes every position in every step
     end_ids         ids behind which a canvas does not count: the tail behind a settled one is skipped
+    top_k           tells the log probabilities of so many likeliest ids at each position, as they were last computed
+    run             computes a pass instead of `network.denoise`, such as `graphs.RecordedPasses`
 
     The cache is read, never advanced. A finished row of a batch keeps its state while others go on. Nothing is skipped
     under a constraint, which ties all positions together.
@@ -92,12 +101,13 @@ def denoise(
     state = _Canvas(noise_BL if canvas_BL is None else canvas_BL, pinned_BL, sampler, end_ids)
     rows_R: Tensor | None = None
     for remaining in range(limit, 0, -1):
-        hidden_BRD = network.denoise(state.canvas_BL, cache, state.soft_BLD, rows_R)
+        hidden_BRD = (run or network.denoise)(state.canvas_BL, cache, state.soft_BLD, rows_R)
         reading = head.read(
             network,
             hidden_BRD,
             schedule.temperature(remaining),
             generator,
+            top_k,
             forbidden_first=forbidden_first if rows_R is None or (len(rows_R) and int(rows_R[0]) == 0) else (),
             forbidden=forbidden,
             constraint=constraint,
@@ -162,6 +172,9 @@ class _Canvas:
             entropy_BL=reading.entropy_BL,
             done_B=self.done_B,
             computed=self.canvas_BL.shape[1] if rows_R is None else len(rows_R),
+            top_ids_BLK=reading.top_ids_BLK,
+            top_logprobs_BLK=reading.top_logprobs_BLK,
+            argmax_logprob_BL=reading.argmax_logprob_BL,
         )
 
     def rows_to_compute(self, close: bool) -> Tensor | None:
@@ -199,22 +212,24 @@ class _Canvas:
         self.settled_BL = settled_BL & accepted_BL
 
 
-_PER_POSITION = [field.name for field in fields(head.HeadReading) if not field.name.startswith("top_")]
+def _read(reading: head.HeadReading) -> dict[str, Tensor]:
+    """What was read, by name; the likeliest ids are among it only where they were asked for."""
+    found = {field.name: getattr(reading, field.name) for field in fields(reading)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _merged(old: head.HeadReading, new: head.HeadReading, rows_R: Tensor) -> head.HeadReading:
     """`old` with the positions `rows_R` replaced by those of `new`."""
-    return replace(old, **{n: getattr(old, n).index_copy(1, rows_R, getattr(new, n)) for n in _PER_POSITION})
+    return replace(old, **{n: before.index_copy(1, rows_R, getattr(new, n)) for n, before in _read(old).items()})
 
 
 def _kept(old: head.HeadReading, new: head.HeadReading, done_B: Tensor) -> head.HeadReading:
     """`new`, with the rows that are done as they were."""
 
-    def choose(name: str) -> Tensor:
-        before, now = getattr(old, name), getattr(new, name)
-        return torch.where(done_B.view(-1, *[1] * (now.ndim - 1)), before, now)
+    def choose(name: str, now: Tensor) -> Tensor:
+        return torch.where(done_B.view(-1, *[1] * (now.ndim - 1)), getattr(old, name), now)
 
-    return replace(new, **{name: choose(name) for name in _PER_POSITION})
+    return replace(new, **{name: choose(name, now) for name, now in _read(new).items()})
 
 
 def _pin(

@@ -34,6 +34,7 @@ class HeadReading:
     argmax_BL, sample_BL  ids            entropy_BL  nats, float32
     soft_BLD              expected embedding, the next step's self-conditioning
     top_ids_BLK, top_logprobs_BLK        the `top_k` best ids with their log probabilities; None without top_k
+    argmax_logprob_BL                    the log probability of the argmax, which a constraint may have put off the top
     """
 
     argmax_BL: Tensor
@@ -42,6 +43,7 @@ class HeadReading:
     soft_BLD: Tensor
     top_ids_BLK: Tensor | None = None
     top_logprobs_BLK: Tensor | None = None
+    argmax_logprob_BL: Tensor | None = None
 
 
 def read(
@@ -61,9 +63,12 @@ def read(
     and the expected embedding alike. `exact`, a `constraint` (see `read_dense`) and few entries in all (`DENSE_UP_TO`)
     take the dense way, everything else the streamed one.
     """
-    dense = exact or constraint is not None or hidden_BLD[..., 0].numel() * network.config.vocab_size <= DENSE_UP_TO
-    if dense:
-        return read_dense(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden, constraint)
+    many = not exact and hidden_BLD[..., 0].numel() * network.config.vocab_size > DENSE_UP_TO
+    if constraint is not None or not many:
+        soft_top_k = SOFT_TOP_K if many else None
+        return read_dense(
+            network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden, constraint, soft_top_k
+        )
     return read_streamed(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden)
 
 
@@ -106,6 +111,7 @@ def read_streamed(
         soft_BLD=soft_ND.view(batch, length, size).to(hidden_BLD.dtype),
         top_ids_BLK=ids_BLK[..., :top_k] if top_k else None,
         top_logprobs_BLK=logprobs_BLK[..., :top_k] if top_k else None,
+        argmax_logprob_BL=logprobs_BLK[..., 0] if top_k else None,
     )
 
 
@@ -118,11 +124,13 @@ def read_dense(
     forbidden_first: Sequence[int] = (),
     forbidden: Sequence[int] = (),
     constraint: Walk | None = None,
+    soft_top_k: int | None = None,
 ) -> HeadReading:
     """`read` with the whole distribution in memory; with a `constraint`, on one row, each distribution is the marginal
     over all valid paths, and the argmax is the best of them.
 
-    The sample is drawn by `torch.multinomial` over [B * L, V] float32 probabilities, as transformers draws it.
+    The sample is drawn by `torch.multinomial` over [B * L, V] float32 probabilities, as transformers draws it. With
+    `soft_top_k` so many entries make the expected embedding, as in `read_streamed`, and a draw takes one number.
     """
     scaled_BLV = network.logits(hidden_BLD) / temperature
     if forbidden_first:
@@ -140,14 +148,16 @@ def read_dense(
     # An id without probability adds nothing, and 0 * -inf would be nan.
     floor = torch.finfo(torch.float32).min
     entropy_BL = -(log_probabilities.clamp(min=floor) * log_probabilities.softmax(-1)).sum(-1)
-    top = log_probabilities.topk(top_k, dim=-1) if top_k else None
+    top = log_probabilities.topk(min(top_k, log_probabilities.shape[-1]), dim=-1) if top_k else None
+    argmax_BL = scaled_BLV.argmax(dim=-1) if best_BL is None else best_BL
     return HeadReading(
-        argmax_BL=scaled_BLV.argmax(dim=-1) if best_BL is None else best_BL,
-        sample_BL=draw(probabilities, generator),
+        argmax_BL=argmax_BL,
+        sample_BL=draw(probabilities, generator) if soft_top_k is None else draw_by_sums(probabilities, generator),
         entropy_BL=entropy_BL,
-        soft_BLD=network.expect(probabilities),
+        soft_BLD=_expect(network, probabilities, soft_top_k).to(hidden_BLD.dtype),
         top_ids_BLK=None if top is None else top.indices,
         top_logprobs_BLK=None if top is None else top.values,
+        argmax_logprob_BL=log_probabilities.gather(-1, argmax_BL[..., None])[..., 0] if top_k else None,
     )
 
 
@@ -158,6 +168,17 @@ def draw(probabilities_BLV: Tensor, generator: Generators) -> Tensor:
         return torch.multinomial(flat, 1, generator=generator).view(probabilities_BLV.shape[:-1])
     rows = zip(probabilities_BLV, generator, strict=True)
     return torch.stack([torch.multinomial(row, 1, generator=own).squeeze(-1) for row, own in rows])
+
+
+def draw_by_sums(probabilities_BLV: Tensor, generator: Generators) -> Tensor:
+    """One id per position -> [B, L]: the first whose running sum exceeds a random share of the whole one."""
+    batch, length, _ = probabilities_BLV.shape
+    sums_BLV = probabilities_BLV.cumsum(-1)
+    whole_BL1 = sums_BLV[..., -1:]
+    wanted_BL1 = whole_BL1 * _uniforms(generator, batch, length, 1, sums_BLV.device).view(batch, length, 1)
+    # Rounding up to the whole sum would leave no id.
+    below_BL1 = torch.nextafter(whole_BL1, torch.zeros_like(whole_BL1))
+    return torch.searchsorted(sums_BLV, torch.minimum(wanted_BL1, below_BL1), right=True).squeeze(-1)
 
 
 def random_ids(vocab_size: int, shape: tuple[int, int], generator: Generators, device: torch.device) -> Tensor:
@@ -172,3 +193,10 @@ def _uniforms(generator: Generators, batch: int, length: int, count: int, device
     if isinstance(generator, torch.Generator):
         return torch.rand(batch * length, count, generator=generator, device=device)
     return torch.cat([torch.rand(length, count, generator=own, device=device) for own in generator])
+
+
+def _expect(network: DiffusionGemma, probabilities_BLV: Tensor, top_k: int | None) -> Tensor:
+    if top_k is None:
+        return network.expect(probabilities_BLV)
+    top = probabilities_BLV.flatten(0, 1).topk(min(top_k, probabilities_BLV.shape[-1]), sorted=False)
+    return network.expect_top(top.values, top.indices).view(*probabilities_BLV.shape[:-1], -1)

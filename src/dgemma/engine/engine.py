@@ -17,12 +17,14 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from queue import Empty, SimpleQueue
 
 import torch
 
-from dgemma.config import EngineConfig, SamplerConfig
+from dgemma.config import DenoisingProfile, EngineConfig, SamplerConfig
 from dgemma.engine.events import Events, Job
+from dgemma.engine.pace import Choice, Pace, choose, guess_profile, kept_pace
 from dgemma.engine.prefixes import PrefixStore
 from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Infill, Request
 from dgemma.engine.runner import Runner
@@ -31,6 +33,7 @@ from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
 from dgemma.model import DiffusionGemma
 
 MEGABYTE = 1 << 20
+MAX_TOP_LOGPROBS = 64
 TOKENS_PER_TURN = 4
 """Autoregressive tokens in one turn among others: a token alone costs far less than a pass over a canvas."""
 
@@ -60,6 +63,8 @@ def _check_in_place(request: Request, vocab_size: int) -> None:
         return
     if request.constraint is not None:
         raise UsageError("schema, regex and choices hold an answer, not a gap or a revised text; leave them out.")
+    if request.top_logprobs is not None:
+        raise UsageError("logprobs tell of an answer, not of a gap or a revised text; leave them out.")
     if request.mode == "autoregressive" or request.reference:
         raise UsageError("Filling a gap and revising a text work by diffusion; leave out mode and reference.")
     given = in_place.suffix if isinstance(in_place, Infill) else in_place.text
@@ -81,8 +86,15 @@ class Engine:
     Every method may be called from any thread. A request's tokens do not depend on what else runs or ran.
     """
 
-    def __init__(self, network: DiffusionGemma, sampler: SamplerConfig, config: EngineConfig) -> None:
+    def __init__(
+        self,
+        network: DiffusionGemma,
+        sampler: SamplerConfig,
+        config: EngineConfig,
+        profile: DenoisingProfile | None = None,
+    ) -> None:
         self.network, self.sampler = network, sampler
+        self.profile = guess_profile(network.config.canvas_length) if profile is None else profile
         self.config = resolve(replace(config, device=str(network.device)))
         self.max_context = min(config.max_context or 2**62, network.config.max_position_embeddings)
         self.budget_bytes = int((self.config.kv_budget_mb or 0) * MEGABYTE)
@@ -93,7 +105,8 @@ class Engine:
         self._jobs: dict[int, Job] = {}
         self._ids = itertools.count(1)
         self._counts: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._lock, self._measuring = threading.Lock(), threading.Lock()
+        self._pace: Pace | None = None
         self._abandoned: deque[Job] = deque()
         self._driven = self._closed = False
         self._in_hand: Job | None = None
@@ -107,6 +120,7 @@ class Engine:
         request values, BusyError when as many requests are open as the limits allow.
         """
         self._check(request)
+        request = self._with_mode(request)
         runner = Runner(self.network, self.sampler, request, self.config.prefill_chunk)
         if runner.num_bytes > self.budget_bytes:
             raise PromptError(
@@ -126,6 +140,14 @@ class Engine:
         if self._thread is not None:
             self._call.put(None)
         return Events(job, self._wait, self._abandon)
+
+    def choose(self, max_new_tokens: int, canvas_length: int | None = None) -> Choice:
+        """What mode "auto" takes for an answer of at most `max_new_tokens`; the first call may measure the machine."""
+        with self._measuring:
+            if self._pace is None:
+                file = self.config.pace_file
+                self._pace = kept_pace(self.network, None if file is None else Path(file))
+        return choose(self.profile, self._pace, max_new_tokens, canvas_length)
 
     def cancel(self, request_id: int) -> bool:
         """Ends a request; its consumer gets CancelledError instead of a further event. False when it is not open."""
@@ -202,6 +224,14 @@ class Engine:
         self._abandoned.append(job)
         self._sweep()
 
+    def _with_mode(self, request: Request) -> Request:
+        if request.mode != "auto":
+            return request
+        if request.reference or request.in_place is not None:
+            return replace(request, mode="diffusion")
+        choice = self.choose(request.max_new_tokens, request.canvas_length)
+        return replace(request, mode=choice.mode, canvas_length=choice.canvas_length)
+
     def _check(self, request: Request) -> None:
         if not request.prompt:
             raise PromptError("The prompt is empty; give at least one token.")
@@ -213,6 +243,8 @@ class Engine:
             raise UsageError(f"canvas_length must be at least 1, not {request.canvas_length}.")
         if request.mode not in ("diffusion", "autoregressive", "auto"):
             raise UsageError(f"mode {request.mode!r} is not one of diffusion, autoregressive, auto.")
+        if request.top_logprobs is not None and not 0 <= request.top_logprobs <= MAX_TOP_LOGPROBS:
+            raise UsageError(f"logprobs must lie between 0 and {MAX_TOP_LOGPROBS}, not {request.top_logprobs}.")
         _check_in_place(request, self.network.config.vocab_size)
         if request.constraint is not None and len(request.constraint.group_V) != self.network.config.vocab_size:
             raise UsageError("The constraint was made for another vocabulary; make it with this model's tokenizer.")

@@ -45,6 +45,8 @@ class Request:
     in_place            None: write on from the prompt; else fill a gap or revise a text behind it, by diffusion
     skip_settled        False computes every position of a canvas in every step
     constraint          what the answer is held to; it then ends with one of the automaton's end ids, in time
+    open_end            such an answer need not end in time: it may be cut off at max_new_tokens like any other
+    top_logprobs        None: no log probabilities; else those of every token and of so many likeliest ones at its place
     """
 
     prompt: tuple[int, ...]
@@ -61,6 +63,8 @@ class Request:
     turn_boundary_ids: tuple[int, ...] = ()
     in_place: Infill | Revision | None = None
     constraint: TokenAutomaton | None = None
+    open_end: bool = False
+    top_logprobs: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +79,22 @@ class Draft:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TokenLogprobs:
+    """The log probability (nats) that a token was settled with, and the likeliest ids at its place with theirs, best
+    first; ids without any probability are not among them."""
+
+    logprob: float
+    top: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Commit:
-    """Ids that will not change any more, each with the entropy (nats) it was settled with."""
+    """Ids that will not change any more, each with the entropy (nats) it was settled with; with the log probabilities
+    as well when the request asks for them."""
 
     token_ids: tuple[int, ...]
     entropies: tuple[float, ...]
+    logprobs: tuple[TokenLogprobs, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

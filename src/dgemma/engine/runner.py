@@ -21,12 +21,27 @@ from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep, denoise
 from dgemma.decode.infill import fill, fill_score, revise
 from dgemma.engine.prefixes import Chunks, Prefix, Reuse, split_prompt
-from dgemma.engine.request import Commit, Draft, Event, Finish, FinishReason, Infill, Request, Revision, Stats
+from dgemma.engine.request import (
+    Commit,
+    Draft,
+    Event,
+    Finish,
+    FinishReason,
+    Infill,
+    Request,
+    Revision,
+    Stats,
+    TokenLogprobs,
+)
 from dgemma.model import DiffusionGemma
 
 # How much of a suffix a canvas shows behind its gap, and how much of that must follow well for a filling to be chosen.
 SUFFIX_SHOWN = 64
 SUFFIX_SCORED = 16
+NO_LIMIT = 1 << 40
+"""Tokens that a constrained answer may take to its end when it need not come there."""
+IMPOSSIBLE_NATS = -1e4
+"""What is below has no probability: a constraint or a forbidden id took it."""
 
 
 class Runner:
@@ -51,8 +66,11 @@ class Runner:
         self.eos = frozenset(request.eos_token_ids or sampler.eos_token_ids or fallback)
         self.walk: Walk | None = None
         if request.constraint is not None:
-            self.walk = Walk(automaton=request.constraint, remaining=request.max_new_tokens)
+            budget = NO_LIMIT if request.open_end else request.max_new_tokens
+            self.walk = Walk(automaton=request.constraint, remaining=budget)
             self.eos = frozenset(request.constraint.end_ids)
+        # The head tells of a token's own log probability together with the best ones.
+        self.top_k = 0 if request.top_logprobs is None else max(1, request.top_logprobs)
         # A first canvas that begins with an end token would be an empty answer.
         self.forbidden_first = () if request.reference else tuple(sorted(self.eos))
         self.generator = torch.Generator(device=network.device).manual_seed(request.seed)
@@ -143,11 +161,14 @@ class Runner:
         return Prefix(chunks=self.chunks[:num_chunks], cache=cache)
 
     def _run(self, cache: KVCache, chunks: Chunks) -> Iterator[tuple[Event, ...]]:
+        in_place = self.request.in_place
+        # Only decoding that starts from the prompt's own prediction reads its hidden states.
+        blind = self.request.mode != "autoregressive" and not isinstance(in_place, Infill)
         last_hidden: torch.Tensor | None = None
         for chunk in chunks:
-            last_hidden = self.network.encode(torch.tensor([chunk], device=self.network.device), cache)[0, -1]
+            ids = torch.tensor([chunk], device=self.network.device)
+            last_hidden = self.network.encode(ids, cache, keys_only=blind)[0, -1]
             yield ()
-        in_place = self.request.in_place
         if isinstance(in_place, Infill):
             assert last_hidden is not None
             yield from self._infill(cache, last_hidden, in_place)
@@ -173,6 +194,7 @@ class Runner:
                 exact=self.request.reference,
                 skip_settled=self.request.skip_settled,
                 end_ids=sorted(self.eos),
+                top_k=self.top_k,
             )
             step = self._step(steps)
             while not (bool(step.done_B.all()) or step.step == self.sampler.max_denoising_steps):
@@ -181,10 +203,11 @@ class Runner:
             draft = _draft(step, self.canvases)
             self.canvases += 1
             kept, reason = self._cut(list(draft.token_ids))
-            yield (draft, self._commit(kept, draft.entropies[: len(kept)]), *self._finish(reason))
+            logprobs = self._logprobs(step, len(kept))
+            yield (draft, self._commit(kept, draft.entropies[: len(kept)], logprobs), *self._finish(reason))
             if self.walk is not None:
                 self.walk = self.walk.after(draft.token_ids)
-            self.network.encode(step.argmax_BL, cache)
+            self.network.encode(step.argmax_BL, cache, keys_only=True)
             self.passes += 1
             yield ()
 
@@ -223,7 +246,7 @@ class Runner:
             self.canvases += 1
             reason: FinishReason | None = "stop" if text_BL is canvases[-1] else None
             yield (self._commit(ids[0].tolist(), entropies), *self._finish(reason))
-            self.network.encode(ids, cache)
+            self.network.encode(ids, cache, keys_only=True)
             self.passes += 1
             yield ()
 
@@ -251,11 +274,13 @@ class Runner:
             self.generator,
             self.forbidden_first,
             self.walk,
+            self.top_k,
         )
-        for token, entropy in tokens:
+        for found in tokens:
             self.passes += 1
-            kept, reason = self._cut([token])
-            yield (self._commit(kept, (entropy,)), *self._finish(reason))
+            kept, reason = self._cut([found.token])
+            logprobs = () if found.logprob is None else (self._token_logprobs(found.logprob, found.top),)
+            yield (self._commit(kept, (found.entropy,), logprobs), *self._finish(reason))
 
     def _cut(self, ids: list[int]) -> tuple[list[int], FinishReason | None]:
         """The ids that count: up to the first end token (included) and never more than max_new_tokens in all."""
@@ -265,10 +290,25 @@ class Runner:
             return ids[: end + 1], "stop"
         return ids[:room], "length" if len(ids) >= room else None
 
-    def _commit(self, ids: list[int], entropies: tuple[float, ...]) -> Commit:
+    def _commit(self, ids: list[int], entropies: tuple[float, ...], logprobs: tuple[TokenLogprobs, ...] = ()) -> Commit:
         self.new_tokens += len(ids)
         self.first_text = self.first_text or time.perf_counter()
-        return Commit(token_ids=tuple(ids), entropies=entropies)
+        return Commit(token_ids=tuple(ids), entropies=entropies, logprobs=logprobs)
+
+    def _logprobs(self, step: DenoiseStep, count: int) -> tuple[TokenLogprobs, ...]:
+        """The log probabilities of the first `count` positions; nothing when the request does not ask for them."""
+        if step.top_ids_BLK is None or step.top_logprobs_BLK is None or step.argmax_logprob_BL is None:
+            return ()
+        tops = zip(step.top_ids_BLK[0, :count].tolist(), step.top_logprobs_BLK[0, :count].tolist(), strict=True)
+        chosen = step.argmax_logprob_BL[0, :count].tolist()
+        return tuple(
+            self._token_logprobs(logprob, tuple(zip(ids, values, strict=True)))
+            for logprob, (ids, values) in zip(chosen, tops, strict=True)
+        )
+
+    def _token_logprobs(self, logprob: float, top: tuple[tuple[int, float], ...]) -> TokenLogprobs:
+        possible = tuple(pair for pair in top[: self.request.top_logprobs] if pair[1] > IMPOSSIBLE_NATS)
+        return TokenLogprobs(logprob=logprob, top=possible)
 
     def _finish(self, reason: FinishReason | None) -> tuple[Finish, ...]:
         return () if reason is None else (Finish(reason=reason, stats=self._stats()),)

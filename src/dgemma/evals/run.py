@@ -20,6 +20,7 @@ from dgemma.evals.tasks import TASKS
 class Score:
     """One task in one mode: n examples, the share answered right, and what answering took.
 
+    tokens                  new tokens of an answer, the mean
     equivalents_per_canvas  the steps a canvas took, each counted by the share of positions it computed
     """
 
@@ -31,6 +32,8 @@ class Score:
     equivalents_per_canvas: float
     tokens_per_forward: float
     tokens_per_second: float
+    tokens: float
+    canvases: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,4 +105,6 @@ def _score(
         equivalents_per_canvas=equivalents / max(1, canvases),
         tokens_per_forward=tokens / max(1, passes),
         tokens_per_second=tokens / max(1e-9, seconds),
+        tokens=tokens / len(items),
+        canvases=canvases,
     )

@@ -12,20 +12,37 @@ from dgemma.ops.linear import Matrix
 def experts(
     hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up: Sequence[Matrix], down: Sequence[Matrix]
 ) -> Tensor:
-    """Routed experts: rows gathered once in the order of their experts, a product a piece, and put back once.
+    """Routed experts, one after another, each on its rows from gathering to the way back, so that they stay in cache.
 
     `gate_up[e]` gives gate and up side by side, `down[e]` leads back to D.
     """
     rows, top_k = ids_Nk.shape
+    if rows == 1:
+        return _experts_of_one_row(hidden_ND, weights_Nk, ids_Nk, gate_up, down)
     order_P = ids_Nk.flatten().argsort(stable=True)
     counts = ids_Nk.flatten().bincount(minlength=len(gate_up)).tolist()
-    # index_select copies whole rows, several times faster than indexing.
-    sorted_PD = hidden_ND.index_select(0, order_P // top_k)
-    active = [expert for expert, count in enumerate(counts) if count]
-    pieces = sorted_PD.split([counts[expert] for expert in active])
-    gate, up = torch.cat([gate_up[e](piece) for e, piece in zip(active, pieces, strict=True)]).chunk(2, dim=-1)
-    inner = F.gelu(gate, approximate="tanh").mul_(up).split([counts[expert] for expert in active])
-    out_PD = torch.cat([down[e](piece) for e, piece in zip(active, inner, strict=True)])
+    row_P = order_P // top_k
+    out_PD = hidden_ND.new_empty(rows * top_k, hidden_ND.shape[1])
+    start = 0
+    for expert, count in enumerate(counts):
+        if count:
+            stop = start + count
+            # index_select copies whole rows, several times faster than indexing.
+            hidden = hidden_ND.index_select(0, row_P[start:stop])
+            out_PD[start:stop] = down[expert](_gated(gate_up[expert](hidden)))
+            start = stop
     back_P = torch.empty_like(order_P).scatter_(0, order_P, torch.arange(len(order_P), device=order_P.device))
-    out_NkD = out_PD.index_select(0, back_P).view(rows, top_k, -1)
-    return torch.bmm(weights_Nk[:, None].to(out_NkD.dtype), out_NkD).squeeze(1).to(hidden_ND.dtype)
+    return F.embedding_bag(back_P.view(rows, top_k), out_PD, mode="sum", per_sample_weights=weights_Nk.to(out_PD.dtype))
+
+
+def _experts_of_one_row(
+    hidden_1D: Tensor, weights_1k: Tensor, ids_1k: Tensor, gate_up: Sequence[Matrix], down: Sequence[Matrix]
+) -> Tensor:
+    """Nothing to sort and nothing to put back."""
+    out_kD = torch.cat([down[expert](_gated(gate_up[expert](hidden_1D))) for expert in ids_1k[0].tolist()])
+    return weights_1k.to(out_kD.dtype) @ out_kD
+
+
+def _gated(gate_and_up: Tensor) -> Tensor:
+    gate, up = gate_and_up.chunk(2, dim=-1)
+    return F.gelu(gate, approximate="tanh").mul_(up)

@@ -37,7 +37,9 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
         return lambda hidden: F.linear(hidden, dequantise(values, scale, hidden.dtype))
     if _blocked_pays(values):
         blocked = torch.ops.mkldnn._reorder_linear_weight(values.detach(), _ROWS_HINT)
-        return lambda hidden: torch.ops.mkldnn._linear_pointwise(hidden, blocked, None, "none", [], "")
+        # The overload itself: choosing it anew costs several microseconds a call.
+        blocked_linear = torch.ops.mkldnn._linear_pointwise.default
+        return lambda hidden: blocked_linear(hidden, blocked, None, "none", [], "")
     return lambda hidden: F.linear(hidden, values)
 
 
@@ -51,10 +53,11 @@ def _int8(values_OI: Tensor, scale_O: Tensor) -> Matrix:
             values_OI, scale_O.double(), zeros_O, 0
         )
         packed = torch.ops.quantized.linear_prepack(quantised, None)
+    dynamic_linear = torch.ops.quantized.linear_dynamic.default
 
     def product(hidden: Tensor) -> Tensor:
         # FBGEMM takes float32; reduce_range keeps sums of products below 16 bits, which AVX2 needs.
-        return torch.ops.quantized.linear_dynamic(hidden.float(), packed, True).to(hidden.dtype)
+        return dynamic_linear(hidden.float(), packed, True).to(hidden.dtype)
 
     return product
 

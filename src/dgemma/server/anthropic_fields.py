@@ -11,7 +11,6 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo,
 from dgemma.server.fields import (
     MAX_INTEGER,
     Bookkeeping,
-    DecodingFields,
     JsonObject,
     ModelName,
     Stops,
@@ -20,13 +19,12 @@ from dgemma.server.fields import (
     TextType,
     ToolName,
     joined,
-    no_room,
     only,
     parts,
     unsupported,
 )
+from dgemma.server.forms import FormFields, ToolUse
 from dgemma.server.generation import Job
-from dgemma.server.openai_fields import NOT_GUARANTEED
 
 
 class TextBlock(Strict):
@@ -136,26 +134,27 @@ class ToolFields(Strict):
     name: ToolName
     description: Text | None = None
     input_schema: JsonObject
-    strict: Annotated[None, only(False, why=NOT_GUARANTEED)] = None
+    strict: bool | None = None
     cache_control: Bookkeeping = None
 
-    def rendered(self) -> dict[str, Any]:
-        """The declaration as `chat.render` takes it."""
-        function = {"name": self.name, "description": self.description or "", "parameters": self.input_schema}
-        return {"type": "function", "function": function}
+    def function(self) -> dict[str, Any]:
+        """The tool as OpenAI's clients declare it."""
+        shown = {"name": self.name, "description": self.description or "", "parameters": self.input_schema}
+        return {**shown, "strict": bool(self.strict)}
 
 
 class ToolChoice(Strict):
-    """Whether tools may be called."""
+    """Whether tools may be called, or which one must be."""
 
-    type: Literal["auto", "none"]
+    type: Literal["auto", "none", "any", "tool"]
+    name: ToolName | None = None
     disable_parallel_tool_use: bool | None = None
 
-    @field_validator("type", mode="before")
+    @field_validator("name")
     @classmethod
-    def _possible(cls, value: Any) -> Any:
-        if value in ("any", "tool"):
-            raise unsupported("is 'auto' or 'none' here: whether a tool is called cannot be guaranteed in this version")
+    def _of_a_tool(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("type") != "tool":
+            raise unsupported("belongs to the type 'tool'")
         return value
 
 
@@ -186,7 +185,7 @@ class OutputConfig(Strict):
     effort: Annotated[None, only(why="is not supported: the model knows no degrees; leave it out")] = None
 
 
-class MessagesFields(DecodingFields):
+class MessagesFields(FormFields):
     """The body of a request."""
 
     model: ModelName
@@ -211,27 +210,38 @@ class MessagesFields(DecodingFields):
             raise unsupported("ends with a message of the assistant; a reply cannot be begun for it, end with the user")
         return messages
 
-    @field_validator("output_config")
+    @field_validator("tool_choice")
     @classmethod
-    def _room(cls, value: OutputConfig | None, info: ValidationInfo) -> OutputConfig | None:
-        thinking, choice = info.data.get("thinking"), info.data.get("tool_choice")
-        tools = (choice is None or choice.type == "auto") and info.data.get("tools")
-        others = {"tools": tools, "stop_sequences": info.data.get("stop_sequences")}
-        no_room(value and value.format, {**others, "thinking": thinking is not None and thinking.type == "adaptive"})
+    def _named(cls, value: ToolChoice | None) -> ToolChoice | None:
+        if value is not None and value.type == "tool" and value.name is None:
+            raise unsupported("of the type 'tool' needs the name of one")
         return value
 
     def job(self) -> Job:
         """What is to be generated."""
         form = self.output_config.format.schema_ if self.output_config and self.output_config.format else None
         system = [{"role": "system", "content": joined(self.system)}] if self.system else []
-        choice = self.tool_choice or ToolChoice(type="auto")
+        use, thinking = self._tool_use(), self.thinking is not None and self.thinking.type == "adaptive"
+        held = self.held(
+            {"output_config": None if form is None else {"schema": form}, "tool_choice": use.form},
+            {"tools": use.may_be_called, "thinking": thinking, "stop_sequences": self.stop_sequences},
+        )
         return Job(
             prompts=([*system, *(message for given in self.messages for message in given.rendered())],),
-            tools=[tool.rendered() for tool in self.tools or ()] if choice.type == "auto" else [],
-            thinking=self.thinking is not None and self.thinking.type == "adaptive",
+            tools=use.declared,
+            thinking=thinking,
             seed=self.seed_or_new(),
             max_new_tokens=self.max_tokens,
-            options={**self.decoding(), "schema": form},
+            options={**self.decoding(), **use.free_form(), **held},
             stops=tuple(self.stop_sequences),
-            single_call=bool(choice.disable_parallel_tool_use),
+            single_call=use.single,
+        )
+
+    def _tool_use(self) -> ToolUse:
+        choice = self.tool_choice or ToolChoice(type="auto")
+        return ToolUse(
+            functions=[tool.function() for tool in self.tools or ()],
+            choice={"any": "required", "tool": "required"}.get(choice.type, choice.type),
+            named=choice.name,
+            parallel=not choice.disable_parallel_tool_use,
         )

@@ -8,7 +8,16 @@ from fastapi.responses import Response
 
 from dgemma.api import LLM
 from dgemma.errors import UsageError
-from dgemma.server import anthropic_messages, errors, models, openai_chat, openai_completions, openai_responses, page
+from dgemma.server import (
+    anthropic_messages,
+    edit,
+    errors,
+    models,
+    openai_chat,
+    openai_completions,
+    openai_responses,
+    page,
+)
 from dgemma.server.config import ServerConfig
 from dgemma.server.gate import Gate
 from dgemma.server.generation import Service
@@ -20,6 +29,7 @@ ENDPOINTS = frozenset(
         "/v1/completions",
         "/v1/responses",
         "/v1/messages",
+        "/v1/edit",
         "/v1/models",
         "/health",
         "/metrics",
@@ -61,7 +71,7 @@ def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
     async def prometheus() -> Response:
         return Response(metrics.text(), media_type=metrics.content_type)
 
-    for endpoint in (openai_chat, openai_completions, openai_responses, anthropic_messages, models):
+    for endpoint in (openai_chat, openai_completions, openai_responses, anthropic_messages, edit, models):
         app.include_router(endpoint.router(service))
     app.include_router(page.router())
     return app

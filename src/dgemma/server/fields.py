@@ -91,6 +91,10 @@ Bookkeeping = Any
 """The type of a field that by its own definition changes nothing in the reply, such as `user`: read and dropped."""
 
 Temperature = Annotated[float | None, Field(ge=0, le=2)]
+CanvasLength = Annotated[int | None, Field(ge=1, le=4096)]
+DenoisingSteps = Annotated[int | None, Field(ge=1, le=10_000)]
+Seed = Annotated[int | None, Field(ge=-(2**63), le=MAX_SEED)]
+TopLogprobs = Annotated[int | None, Field(ge=0, le=20)]
 TokenLimit = Annotated[int | None, Field(ge=1, le=MAX_INTEGER)]
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/-]{1,128}$")]
 ModelName = Annotated[str, Field(min_length=1)]
@@ -163,9 +167,9 @@ class DecodingFields(Strict):
     temperature: Temperature = None
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
     top_k: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
-    canvas_length: Annotated[int | None, Field(ge=1, le=4096)] = None
-    max_denoising_steps: Annotated[int | None, Field(ge=1, le=10_000)] = None
-    seed: Annotated[int | None, Field(ge=-(2**63), le=MAX_SEED)] = None
+    canvas_length: CanvasLength = None
+    max_denoising_steps: DenoisingSteps = None
+    seed: Seed = None
 
     @field_validator("top_p", "top_k")
     @classmethod
@@ -192,7 +196,12 @@ class DecodingFields(Strict):
 
     def seed_or_new(self) -> int:
         """The seed that was asked for, or one that nobody has had before."""
-        return secrets.randbits(SEED_BITS) if self.seed is None else self.seed
+        return seed_or_new(self.seed)
+
+
+def seed_or_new(seed: int | None) -> int:
+    """A seed that was asked for, or one that nobody has had before."""
+    return secrets.randbits(SEED_BITS) if seed is None else seed
 
 
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
@@ -218,13 +227,6 @@ class AnyObject(Strict):
     def form(self) -> dict[str, Any]:
         """The schema of every object."""
         return ANY_OBJECT
-
-
-def no_room(form: Any, others: Mapping[str, Any]) -> None:
-    """Refuses what a reply of a guaranteed form cannot hold; `others` are the validated fields, by name."""
-    for name, value in others.items():
-        if form is not None and value:
-            raise unsupported(f"guarantees the reply's form, which has no room for {name}; leave one of them out")
 
 
 def _effort(value: Any) -> Any:

@@ -7,6 +7,7 @@ seed gives the same reply. Knows neither OpenAI nor Anthropic: jobs come in, pie
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 import anyio
@@ -15,10 +16,12 @@ import anyio.to_thread
 from dgemma import chat
 from dgemma.api import LLM
 from dgemma.chat import MessageParts
+from dgemma.decode.constrain import token_bytes
 from dgemma.engine.events import Events
 from dgemma.engine.request import Commit, Draft, FinishReason
-from dgemma.errors import PromptError
+from dgemma.errors import CheckpointError, PromptError, UsageError
 from dgemma.server.config import ServerConfig
+from dgemma.server.logprobs import TextToken, TextTokens
 from dgemma.server.metrics import Metrics
 from dgemma.server.replies import GrowingMessage, GrowingText, Growth, count_thinking
 from dgemma.server.usage import Usage
@@ -41,6 +44,7 @@ class Job:
     stops        strings that end a reply and are not part of it
     drafts       give the canvas after every denoise step
     single_call  a reply may hold one tool call at most
+    edit         go over a text behind the prompt, which is what `LLM.submit_edit` makes of it, instead of replying
     """
 
     prompts: tuple[Any, ...]
@@ -55,6 +59,21 @@ class Job:
     stops: tuple[str, ...] = ()
     drafts: bool = False
     single_call: bool = False
+    edit: "Edit | None" = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether what is generated is text alone, and no message."""
+        return self.raw or self.edit is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """A text to go over; the three are `LLM.edit`'s."""
+
+    text: str
+    instruction: str | None
+    strength: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +85,11 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True)
 class Grown:
-    """Thinking or text that will not change any more."""
+    """Thinking or text that will not change any more, with its text's tokens where log probabilities are asked for."""
 
     index: int
     growth: Growth
+    tokens: tuple[TextToken, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +108,8 @@ class Ended:
 
     stop_string   the one at which it ended, if it did so at one
     context_full  it ended because prompt and reply fill the context, before the limit that was asked for
+    token_ids     every generated id
+    tokens        those of its text, where log probabilities are asked for
     """
 
     index: int
@@ -96,6 +118,8 @@ class Ended:
     stop_string: str | None
     context_full: bool
     usage: Usage
+    token_ids: tuple[int, ...]
+    tokens: tuple[TextToken, ...] = ()
 
 
 Piece = Started | Grown | Drafted | Ended
@@ -117,6 +141,15 @@ class Service:
     def context(self) -> int:
         """Tokens that prompt and reply may have together."""
         return self.llm.engine.max_context
+
+    @cached_property
+    def written(self) -> Mapping[int, bytes]:
+        """The bytes of every id that is text. Raises UsageError for a vocabulary whose bytes are not known."""
+        try:
+            return token_bytes(self.tokenizer)
+        except CheckpointError as error:
+            told = "This model's vocabulary does not tell the bytes of its tokens, which logprobs and edits need."
+            raise UsageError(told) from error
 
     def stop(self) -> None:
         """Ends every open reply; those who wait for one are told that the server is shutting down."""
@@ -185,8 +218,14 @@ class _Reply:
         wanted = job.max_new_tokens or service.config.default_max_tokens
         self._ends_with_context = wanted > room
         stops, tokenizer = job.stops, service.tokenizer
-        self._growing = GrowingText(tokenizer, stops) if job.raw else GrowingMessage(service.llm, tokenizer, stops)
+        self._growing = GrowingText(tokenizer, stops) if job.plain else GrowingMessage(service.llm, tokenizer, stops)
+        self._tokens: TextTokens | None = None
+        # Made here, in a thread, for whoever needs it later.
+        written = service.written if job.edit is not None or job.options.get("logprobs") is not None else {}
+        if job.options.get("logprobs") is not None:
+            self._tokens = TextTokens(tokenizer, written, raw=job.plain)
         self._ids: list[int] = []
+        self._shown = 0
         self._steps = self._commits = 0
         self._began = time.perf_counter()
         self._first_text_ms = 0.0
@@ -195,6 +234,9 @@ class _Reply:
 
     def _submit(self, max_new_tokens: int) -> Events:
         llm, job = self._service.llm, self._job
+        if job.edit is not None:
+            edit, options = job.edit, {"seed": self._seed, **job.options}
+            return llm.submit_edit(edit.text, instruction=edit.instruction, strength=edit.strength, **options)
         if job.suffix is None:
             options = {"max_new_tokens": max_new_tokens, "seed": self._seed, **job.options}
             return llm.submit(token_ids=self._prompt, **options)
@@ -241,12 +283,24 @@ class _Reply:
         self._ids += event.token_ids
         self._commits += 1
         self._first_text_ms = self._first_text_ms or self._milliseconds()
+        if self._tokens is not None:
+            self._tokens.push(event.token_ids, event.logprobs)
         growth = self._growing.push(event.token_ids)
-        pieces: list[Piece] = [Grown(index=self._index, growth=growth)] if growth else []
+        pieces = self._grown(growth)
         return pieces if self._growing.stop_string is None else [*pieces, *self._end("stop", self._counted())]
+
+    def _grown(self, growth: Growth, last: bool = False) -> list[Piece]:
+        if not growth:
+            return []
+        self._shown += len(growth.text.encode())
+        tokens: tuple[TextToken, ...] = ()
+        if self._tokens is not None:
+            tokens = self._tokens.finish(self._shown) if last else self._tokens.shown(self._shown)
+        return [Grown(index=self._index, growth=growth, tokens=tokens)]
 
     def _end(self, reason: FinishReason, usage: Usage) -> list[Piece]:
         growth, parts = self._growing.finish()
+        pieces = self._grown(growth, last=True)
         calls = parts.tool_calls[:1] if self._job.single_call else parts.tool_calls
         stop_string = self._growing.stop_string
         reason = "stop" if stop_string is not None else "tool_calls" if calls else reason
@@ -258,12 +312,17 @@ class _Reply:
             stop_string=stop_string,
             context_full=reason == "length" and self._ends_with_context,
             usage=usage,
+            token_ids=tuple(self._ids),
+            tokens=() if self._tokens is None else tuple(self._tokens.given),
         )
-        return [Grown(index=self._index, growth=growth), end] if growth else [end]
+        return [*pieces, end]
 
     def _drafted(self, draft: Draft) -> Drafted:
         ids = [*self._ids, *draft.token_ids]
-        if self._job.raw:
+        if self._job.edit is not None:
+            # What has not had its turn yet reads as it did.
+            ids += self._service.tokenizer.encode(self._job.edit.text)[len(ids) :]
+        if self._job.plain:
             thinking, text = "", self._service.tokenizer.decode(ids)
         else:
             parts = self._service.llm.parse(ids)
@@ -273,7 +332,8 @@ class _Reply:
 
     def _counted(self) -> Usage:
         """What a reply took that ended at a stop string, where the engine has not counted yet."""
-        autoregressive = self._job.options.get("mode") == "autoregressive"
+        # Only a canvas has steps; mode "auto" may have taken either way.
+        autoregressive = self._steps == 0
         return Usage(
             mode="autoregressive" if autoregressive else "diffusion",
             seed=self._seed,
@@ -290,7 +350,7 @@ class _Reply:
         )
 
     def _thinking_tokens(self) -> int:
-        return 0 if self._job.raw else count_thinking(self._ids, self._service.tokenizer)
+        return 0 if self._job.plain else count_thinking(self._ids, self._service.tokenizer)
 
     def _milliseconds(self) -> float:
         return 1000 * (time.perf_counter() - self._began)

@@ -20,17 +20,18 @@ from dgemma.server.endpoint import answer
 from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (
     Bookkeeping,
-    DecodingFields,
     Effort,
     ModelName,
     Stops,
     StreamOptions,
     TokenLimit,
-    no_room,
+    TopLogprobs,
     only,
     unsupported,
 )
+from dgemma.server.forms import FormFields, ToolUse
 from dgemma.server.generation import Drafted, Ended, Grown, Job, Piece, Service, Started
+from dgemma.server.logprobs import Shapes, TextToken
 from dgemma.server.openai_fields import (
     Message,
     ResponseFormat,
@@ -43,10 +44,8 @@ from dgemma.server.openai_fields import (
 from dgemma.server.sse import DONE, frame
 from dgemma.server.usage import Usage
 
-NO_LOGPROBS = "is not supported: a canvas settles as a whole; drafts (stream with diffusing) tell each token's entropy"
 
-
-class ChatFields(DecodingFields):
+class ChatFields(FormFields):
     """The body of a chat request."""
 
     model: ModelName
@@ -63,8 +62,8 @@ class ChatFields(DecodingFields):
     parallel_tool_calls: bool | None = None
     reasoning_effort: Effort = None
     response_format: ResponseFormat | None = None
-    logprobs: Annotated[None, only(False, why=NO_LOGPROBS)] = None
-    top_logprobs: Annotated[None, only(why=NO_LOGPROBS)] = None
+    logprobs: bool | None = None
+    top_logprobs: TopLogprobs = None
     frequency_penalty: Annotated[None, only(0, 0.0)] = None
     presence_penalty: Annotated[None, only(0, 0.0)] = None
     logit_bias: Annotated[None, only({})] = None
@@ -92,30 +91,45 @@ class ChatFields(DecodingFields):
             raise unsupported("contradicts max_tokens; give one of them")
         return value
 
-    @field_validator("response_format")
+    @field_validator("top_logprobs")
     @classmethod
-    def _room(cls, value: ResponseFormat | None, info: ValidationInfo) -> ResponseFormat | None:
-        given = info.data
-        tools = given.get("tool_choice") == "auto" and given.get("tools")
-        thinking = given.get("reasoning_effort") == "medium"
-        no_room(value and value.form, {"tools": tools, "reasoning_effort": thinking, "stop": given.get("stop")})
+    def _with_logprobs(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and not info.data.get("logprobs"):
+            raise unsupported("works with 'logprobs': true only")
         return value
 
     def job(self) -> Job:
         """What is to be generated."""
+        use, thinking = self._tool_use(), self.reasoning_effort == "medium"
         form = self.response_format and self.response_format.form
+        held = self.held(
+            {"response_format": None if form is None else {"schema": form}, "tool_choice": use.form},
+            {"tools": use.may_be_called, "reasoning_effort": thinking, "stop": self.stop},
+        )
         return Job(
             prompts=([message.rendered() for message in self.messages],),
-            tools=[tool.rendered() for tool in self.tools or ()] if self.tool_choice == "auto" else [],
-            thinking=self.reasoning_effort == "medium",
+            tools=use.declared,
+            thinking=thinking,
             seed=self.seed_or_new(),
             choices=self.n or 1,
             max_new_tokens=self.max_completion_tokens or self.max_tokens,
-            options={**self.decoding(), "schema": form},
+            options={**self.decoding(), **use.free_form(), **held, **self._logprobs()},
             stops=tuple(self.stop),
             drafts=bool(self.diffusing),
-            single_call=self.parallel_tool_calls is False,
+            single_call=use.single,
         )
+
+    def _tool_use(self) -> ToolUse:
+        named = None if isinstance(self.tool_choice, str) else self.tool_choice.function.name
+        return ToolUse(
+            functions=[tool.function.model_dump(exclude_none=True) for tool in self.tools or ()],
+            choice=self.tool_choice if isinstance(self.tool_choice, str) else "required",
+            named=named,
+            parallel=self.parallel_tool_calls is not False,
+        )
+
+    def _logprobs(self) -> dict[str, Any]:
+        return {"logprobs": self.top_logprobs or 0} if self.logprobs else {}
 
 
 def router(service: Service) -> APIRouter:
@@ -144,7 +158,7 @@ class _ChatWriter:
             {
                 "index": end.index,
                 "message": _message(end.parts),
-                "logprobs": None,
+                "logprobs": self._logprobs(end.tokens),
                 "finish_reason": end.reason,
             }
             for end in ends
@@ -161,7 +175,7 @@ class _ChatWriter:
                 if piece.growth.thinking:
                     yield self._chunk(piece.index, {"reasoning_content": piece.growth.thinking})
                 if piece.growth.text:
-                    yield self._chunk(piece.index, {"content": piece.growth.text})
+                    yield self._chunk(piece.index, {"content": piece.growth.text}, tokens=piece.tokens)
             elif isinstance(piece, Drafted):
                 draft = {"diffusion": draft_body(piece, self._service.tokenizer)}
                 yield self._chunk(piece.index, {}, more=draft, event="diffusion.draft")
@@ -179,6 +193,11 @@ class _ChatWriter:
         """The event that tells of an error after the stream began."""
         return frame(openai_error(error))
 
+    def _logprobs(self, tokens: Sequence[TextToken]) -> dict[str, Any] | None:
+        if not self._fields.logprobs:
+            return None
+        return Shapes(self._service.tokenizer, self._service.written).chat(tokens)
+
     def _head(self, kind: str) -> dict[str, Any]:
         return {"id": self._id, "object": kind, "created": self._created, "model": self._service.config.model_name}
 
@@ -190,8 +209,10 @@ class _ChatWriter:
         reason: str | None = None,
         more: Mapping[str, Any] | None = None,
         event: str | None = None,
+        tokens: Sequence[TextToken] = (),
     ) -> bytes:
-        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}
+        logprobs = self._logprobs(tokens) if tokens else None
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
         return frame({**self._head("chat.completion.chunk"), "choices": [choice], **(more or {})}, event)
 
 

@@ -17,16 +17,18 @@ from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (
     MAX_INTEGER,
     Bookkeeping,
-    DecodingFields,
     ModelName,
     Stops,
     StreamOptions,
     Text,
     TokenLimit,
+    TopLogprobs,
     only,
     unsupported,
 )
+from dgemma.server.forms import FormFields
 from dgemma.server.generation import Drafted, Ended, Grown, Job, Piece, Service, Started
+from dgemma.server.logprobs import Shapes, TextToken
 from dgemma.server.openai_fields import draft_body, usage_body
 from dgemma.server.sse import DONE, frame
 from dgemma.server.usage import Usage
@@ -48,7 +50,7 @@ def _prompts(value: Any) -> Any:
     return value
 
 
-class CompletionFields(DecodingFields):
+class CompletionFields(FormFields):
     """The body of a completion request."""
 
     model: ModelName
@@ -62,7 +64,7 @@ class CompletionFields(DecodingFields):
     suffix: Text | None = None
     echo: Annotated[None, only(False)] = None
     best_of: Annotated[None, only(1)] = None
-    logprobs: Annotated[None, only(why="is not supported: a canvas settles as a whole; leave it out")] = None
+    logprobs: TopLogprobs = None
     frequency_penalty: Annotated[None, only(0, 0.0)] = None
     presence_penalty: Annotated[None, only(0, 0.0)] = None
     logit_bias: Annotated[None, only({})] = None
@@ -90,8 +92,17 @@ class CompletionFields(DecodingFields):
             raise unsupported("works with prompts that are text")
         return value
 
+    @field_validator("logprobs")
+    @classmethod
+    def _of_an_answer(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("suffix") is not None:
+            raise unsupported("does not work with suffix: the gap is chosen among several fillings")
+        return value
+
     def job(self) -> Job:
         """What is to be generated."""
+        held = self.held({}, {"suffix": self.suffix is not None, "stop": self.stop})
+        logprobs = {} if self.logprobs is None else {"logprobs": self.logprobs}
         return Job(
             prompts=tuple(self.prompt),
             raw=True,
@@ -99,7 +110,7 @@ class CompletionFields(DecodingFields):
             seed=self.seed_or_new(),
             choices=self.n or 1,
             max_new_tokens=self.max_tokens,
-            options=self.decoding(),
+            options={**self.decoding(), **held, **logprobs},
             stops=tuple(self.stop),
             drafts=bool(self.diffusing),
         )
@@ -127,7 +138,7 @@ class _CompletionWriter:
     def body(self, started: Started, ends: Sequence[Ended]) -> JSONResponse:
         """The whole reply."""
         usage = Usage.total([end.usage for end in ends], prompt_tokens=started.prompt_tokens)
-        choices = [_choice(end.index, end.parts.text, end.reason) for end in ends]
+        choices = [_choice(end.index, end.parts.text, end.reason, self._logprobs(end.tokens)) for end in ends]
         return JSONResponse({**self._head(), "choices": choices, "usage": usage_body(usage)})
 
     async def frames(self, started: Started, pieces: AsyncGenerator[Piece]) -> AsyncGenerator[bytes]:
@@ -135,7 +146,8 @@ class _CompletionWriter:
         usages: list[Usage] = []
         async for piece in pieces:
             if isinstance(piece, Grown):
-                yield frame({**self._head(), "choices": [_choice(piece.index, piece.growth.text, None)]})
+                choice = _choice(piece.index, piece.growth.text, None, self._logprobs(piece.tokens))
+                yield frame({**self._head(), "choices": [choice]})
             elif isinstance(piece, Drafted):
                 draft = {"diffusion": draft_body(piece, self._service.tokenizer)}
                 choices = [_choice(piece.index, "", None)]
@@ -152,10 +164,15 @@ class _CompletionWriter:
         """The event that tells of an error after the stream began."""
         return frame(openai_error(error))
 
+    def _logprobs(self, tokens: Sequence[TextToken]) -> dict[str, Any] | None:
+        if self._fields.logprobs is None:
+            return None
+        return Shapes(self._service.tokenizer, self._service.written).completion(tokens)
+
     def _head(self) -> dict[str, Any]:
         model = self._service.config.model_name
         return {"id": self._id, "object": "text_completion", "created": self._created, "model": model}
 
 
-def _choice(index: int, text: str, reason: str | None) -> dict[str, Any]:
-    return {"index": index, "text": text, "logprobs": None, "finish_reason": reason}
+def _choice(index: int, text: str, reason: str | None, logprobs: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": reason}

@@ -6,7 +6,7 @@ Turns request fields into what `chat.render` takes. Knows nothing of streams.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from dgemma.chat import ToolCall
 from dgemma.server.fields import (
@@ -23,11 +23,10 @@ from dgemma.server.fields import (
     only,
     unsupported,
 )
+from dgemma.server.forms import ToolWord, choice_type, named_choice
 from dgemma.server.generation import Drafted
 from dgemma.server.usage import Usage
 from dgemma.tokenizer import Tokenizer
-
-NOT_GUARANTEED = "is not supported: the form of a call cannot be guaranteed in this version; leave it out"
 
 
 class CalledFunction(Strict):
@@ -90,7 +89,7 @@ class FunctionDeclaration(Strict):
     name: ToolName
     description: Text | None = None
     parameters: JsonObject | None = None
-    strict: Annotated[None, only(False, why=NOT_GUARANTEED)] = None
+    strict: bool | None = None
 
 
 class Tool(Strict):
@@ -99,18 +98,25 @@ class Tool(Strict):
     type: Literal["function"]
     function: FunctionDeclaration
 
-    def rendered(self) -> dict[str, Any]:
-        """The declaration as `chat.render` takes it."""
-        return {"type": "function", "function": self.function.model_dump(exclude_none=True)}
+
+class FunctionName(Strict):
+    """A function by its name."""
+
+    name: ToolName
 
 
-def _tool_choice(value: Any) -> Any:
-    if value is None or value in ("none", "auto"):
-        return value or "auto"
-    raise unsupported("is 'auto' or 'none' here: whether a tool is called cannot be guaranteed in this version")
+class NamedTool(Strict):
+    """The tool that is to be called."""
+
+    type: Literal["function"]
+    function: FunctionName
 
 
-ToolChoice = Annotated[Literal["none", "auto"], BeforeValidator(_tool_choice), Field(validate_default=True)]
+ToolChoice = Annotated[
+    Annotated[ToolWord, Tag("word")] | Annotated[NamedTool, Tag("named")],
+    Discriminator(choice_type),
+    BeforeValidator(named_choice),
+]
 
 
 class NamedSchema(Strict):

@@ -169,12 +169,18 @@ class _ResponseWriter:
             "store": False,
             "temperature": fields.temperature,
             "text": {"format": _format(fields)},
-            "tool_choice": fields.tool_choice,
+            "tool_choice": _shown_choice(fields),
             "tools": [tool.shown() for tool in fields.tools or ()],
             "top_p": fields.top_p,
             "truncation": "disabled",
             "usage": None if usage is None else _usage_body(usage),
         }
+
+
+def _shown_choice(fields: ResponseFields) -> Any:
+    """The choice of tools, as a response repeats it."""
+    choice = fields.tool_choice
+    return choice if isinstance(choice, str) else choice.model_dump()
 
 
 def _format(fields: ResponseFields) -> dict[str, Any]:

@@ -6,13 +6,12 @@ Nothing is stored here, so every request brings its whole conversation. Knows no
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from dgemma.server.fields import (
     AnyObject,
     AnyText,
     Bookkeeping,
-    DecodingFields,
     Effort,
     JsonObject,
     JsonObjectText,
@@ -23,13 +22,12 @@ from dgemma.server.fields import (
     TokenLimit,
     ToolName,
     joined,
-    no_room,
     only,
     parts,
     unsupported,
 )
+from dgemma.server.forms import FormFields, ToolUse, ToolWord, choice_type, named_choice
 from dgemma.server.generation import Job
-from dgemma.server.openai_fields import NOT_GUARANTEED, ToolChoice
 
 NOT_STORED = "is not supported: nothing is stored here; send the whole conversation as input"
 
@@ -127,16 +125,25 @@ class FunctionTool(Strict):
     name: ToolName
     description: Text | None = None
     parameters: JsonObject | None = None
-    strict: Annotated[None, only(False, why=NOT_GUARANTEED)] = None
-
-    def rendered(self) -> dict[str, Any]:
-        """The declaration as `chat.render` takes it."""
-        function = self.model_dump(include={"name", "description", "parameters"}, exclude_none=True)
-        return {"type": "function", "function": function}
+    strict: bool | None = None
 
     def shown(self) -> dict[str, Any]:
         """The declaration as a response repeats it."""
-        return {**self.model_dump(), "strict": False}
+        return {**self.model_dump(), "strict": bool(self.strict)}
+
+
+class NamedTool(Strict):
+    """The tool that is to be called."""
+
+    type: Literal["function"]
+    name: ToolName
+
+
+ToolChoice = Annotated[
+    Annotated[ToolWord, Tag("word")] | Annotated[NamedTool, Tag("named")],
+    Discriminator(choice_type),
+    BeforeValidator(named_choice),
+]
 
 
 class Reasoning(Strict):
@@ -175,7 +182,7 @@ class ResponseStreamOptions(Strict):
     include_obfuscation: Annotated[None, only(False)] = None
 
 
-class ResponseFields(DecodingFields):
+class ResponseFields(FormFields):
     """The body of a request."""
 
     model: ModelName
@@ -209,27 +216,33 @@ class ResponseFields(DecodingFields):
             raise unsupported("holds more than 16 pairs")
         return value
 
-    @field_validator("text")
-    @classmethod
-    def _room(cls, value: TextFields | None, info: ValidationInfo) -> TextFields | None:
-        reasoning = info.data.get("reasoning")
-        tools = info.data.get("tool_choice") == "auto" and info.data.get("tools")
-        thinking = reasoning is not None and reasoning.effort == "medium"
-        no_room(value and value.format and value.format.form, {"tools": tools, "reasoning": thinking})
-        return value
-
     def job(self) -> Job:
         """What is to be generated."""
+        use, thinking = self._tool_use(), self.reasoning is not None and self.reasoning.effort == "medium"
         form = self.text.format.form if self.text and self.text.format else None
+        held = self.held(
+            {"text": None if form is None else {"schema": form}, "tool_choice": use.form},
+            {"tools": use.may_be_called, "reasoning": thinking},
+        )
         system = [{"role": "system", "content": self.instructions}] if self.instructions else []
         return Job(
             prompts=([*system, *messages(self.input)],),
-            tools=[tool.rendered() for tool in self.tools or ()] if self.tool_choice == "auto" else [],
-            thinking=self.reasoning is not None and self.reasoning.effort == "medium",
+            tools=use.declared,
+            thinking=thinking,
             seed=self.seed_or_new(),
             max_new_tokens=self.max_output_tokens,
-            options={**self.decoding(), "schema": form},
-            single_call=self.parallel_tool_calls is False,
+            options={**self.decoding(), **use.free_form(), **held},
+            single_call=use.single,
+        )
+
+    def _tool_use(self) -> ToolUse:
+        fields = {"name", "description", "parameters", "strict"}
+        named = None if isinstance(self.tool_choice, str) else self.tool_choice.name
+        return ToolUse(
+            functions=[tool.model_dump(include=fields, exclude_none=True) for tool in self.tools or ()],
+            choice=self.tool_choice if isinstance(self.tool_choice, str) else "required",
+            named=named,
+            parallel=self.parallel_tool_calls is not False,
         )
 
 

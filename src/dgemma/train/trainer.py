@@ -13,6 +13,7 @@ import math
 import pickle
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,8 @@ from dgemma.train.optimizer import learning_rate_factor, make_optimizers
 from dgemma.train.recipe import Recipe
 from dgemma.train.texts import load_texts
 from dgemma.train.tokenizer import tokenizer_config, train_tokenizer
+
+_GRAPHS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +124,7 @@ class Trainer:
         attention = ops.attention_by_products if device.type == "cpu" and recipe.run.compile else ops.attention
         self.forward: Any = partial(self.network.forward, attention=attention)
         if recipe.run.compile:
+            _require_compiler(device)
             # Asked for once beforehand: filling the cache of scales would break the compiled graph.
             self.network.embed(torch.zeros(1, dtype=torch.long, device=device))
             self.forward = torch.compile(self.forward, dynamic=False)
@@ -192,9 +196,15 @@ class Trainer:
         self.step += 1
         return int((batch.owner_BN >= 0).sum()), parts
 
-    def _precision(self) -> torch.autocast:
+    @contextmanager
+    def _precision(self) -> Iterator[None]:
         kind = self.network.device.type
-        return torch.autocast(kind, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+        with ExitStack() as stack:
+            stack.enter_context(torch.autocast(kind, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16))
+            if self.recipe.run.compile:
+                # Each batch shape, its share that sees a first pass, and each of these without gradient is a graph.
+                stack.enter_context(torch._dynamo.config.patch(recompile_limit=_GRAPHS))
+            yield
 
     def _progress(self, window: list[Losses], speed: float, left: float, held_out: float | None) -> Progress:
         def mean(name: str) -> float:
@@ -252,6 +262,21 @@ class Trainer:
         except (RuntimeError, KeyError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
             raise DataError(f"{path} does not belong to this recipe or is damaged; choose another folder.") from error
         self.step, self.best = state["step"], state["best"]
+
+
+def _require_compiler(device: torch.device) -> None:
+    """Raises DataError where torch would compile for the CPU and finds no compiler to do it with."""
+    if device.type != "cpu":
+        return
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    try:
+        get_cpp_compiler()
+    except RuntimeError as error:
+        raise DataError(
+            "The recipe asks for compile = true, and there is no C++ compiler (g++ or clang++); "
+            "install one or set compile = false."
+        ) from error
 
 
 def _device(name: str) -> torch.device:

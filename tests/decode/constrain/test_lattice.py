@@ -8,24 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgemma.decode.constrain import Walk, characters
-from dgemma.decode.constrain.byte_automaton import determine
-from dgemma.decode.constrain.expressions import Expressions
-from dgemma.decode.constrain.patterns import compile_pattern
-from dgemma.decode.constrain.token_automaton import TokenAutomaton, build
-from dgemma.decode.constrain.vocabulary import build_trie
+from dgemma.decode.constrain import Walk
 from dgemma.errors import UsageError
-
-END_IDS = (0, 5)
-WRITTEN = {1: b"a", 2: b"b", 3: b"ab", 4: b"a"}
-VOCAB_SIZE = 7
-PATTERNS = ["a*b", "(ab)+", "a{2}b?|b", "[ab]{1,3}", "b|ab|aab", "(a|b)*a", "a+", "abab"]
-
-
-def automaton_of(pattern: str) -> TokenAutomaton:
-    expressions = Expressions()
-    term = compile_pattern(expressions, pattern, characters.plain, anywhere=False)
-    return build(determine(expressions, term, 100), build_trie(WRITTEN), VOCAB_SIZE, END_IDS)
+from tests.decode.constrain.automata import END_IDS, PATTERNS, VOCAB_SIZE, WRITTEN, automaton_of
 
 
 def completions(length: int) -> list[tuple[int, ...]]:
@@ -100,7 +85,7 @@ def test_token_by_token_everything_that_can_end_in_time_is_allowed_and_nothing_e
     automaton = automaton_of(pattern)
     remaining = max(remaining, int(automaton.distance_S[0]))
     walk, ids = Walk(automaton=automaton, remaining=remaining), ()
-    generator = torch.Generator().manual_seed(seed)
+    generator, logits_V = torch.Generator().manual_seed(seed), torch.zeros(VOCAB_SIZE)
     while not set(ids) & set(END_IDS):
         logits_V = torch.randn(VOCAB_SIZE, generator=generator)
         restricted_V = walk.restrict(logits_V)
@@ -109,6 +94,19 @@ def test_token_by_token_everything_that_can_end_in_time_is_allowed_and_nothing_e
         ids = (*ids, int(restricted_V.argmax()))
         walk = walk.after(ids[-1:])
     assert set(walk.restrict(logits_V).isfinite().nonzero().flatten().tolist()) == set(END_IDS)
+
+
+@given(st.sampled_from(PATTERNS), st.integers(1, 6), st.integers(0, 1000), st.sampled_from([1, 500]))
+def test_sums_over_the_vocabulary_are_the_same_on_any_device(pattern, length, seed, scale):
+    scaled_LV = scale * torch.randn(length, VOCAB_SIZE, generator=torch.Generator().manual_seed(seed))
+    walk = Walk(automaton=automaton_of(pattern), remaining=12)
+    weights_LV, best_L = walk.read(scaled_LV)
+    lattice = walk._lattice(length, scaled_LV.device)
+    for segments in (lattice.groups, lattice.sets, lattice.sets_of_groups):
+        segments.in_place = False
+    other_LV, other_best_L = walk.read(scaled_LV)
+    assert torch.allclose(weights_LV.softmax(-1), other_LV.softmax(-1), atol=1e-6)
+    assert best_L.tolist() == other_best_L.tolist()
 
 
 def test_what_cannot_be_is_told():

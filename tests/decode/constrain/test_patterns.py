@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgemma.decode.constrain import characters
-from dgemma.decode.constrain.byte_automaton import TooLargeError, determine
-from dgemma.decode.constrain.expressions import NOTHING, Expressions, Term
+from dgemma.decode.constrain import characters, regex
+from dgemma.decode.constrain.byte_automaton import determine
+from dgemma.decode.constrain.description import byte_automaton
+from dgemma.decode.constrain.expressions import NOTHING, Expressions, Term, TooLargeError
 from dgemma.decode.constrain.numbers import Bound, number
 from dgemma.decode.constrain.patterns import compile_pattern
 from dgemma.errors import UsageError
@@ -142,3 +143,19 @@ def test_automata_have_a_limit_and_no_empty_answer():
     automaton = determine(expressions, compile_pattern(expressions, "a*", characters.plain, anywhere=False), 500)
     assert not automaton.accepting_S[0] and automaton.accepting_S[automaton.next_S256[0, ord("a")]]
     assert expressions.sequence(expressions.literal(b"a"), NOTHING) == NOTHING
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(((a{1,100}){1,100}){1,100}){1,100}",
+        "(a|b)*a(a|b){20}",
+        "[^a]{10000}",
+        "".join(f"[^{chr(97 + at)}]*" for at in range(26)) * 20,
+        "(" + "|".join(f".{{0,{count}}}a" for count in range(1, 200)) + ")*",
+    ],
+    ids=["nested-counts", "exponential", "long", "deep", "wide"],
+)
+def test_a_pattern_that_would_blow_up_is_refused_in_seconds(pattern):
+    with pytest.raises(UsageError, match="What the answer is held to"):
+        byte_automaton(regex(pattern))

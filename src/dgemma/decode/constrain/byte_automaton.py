@@ -11,15 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dgemma.decode.constrain.expressions import NOTHING, Expressions, Term
-from dgemma.errors import UsageError
+from dgemma.decode.constrain.expressions import NOTHING, Expressions, Term, TooLargeError
 
 DEAD = -1
 """The successor from which nothing can match any more."""
-
-
-class TooLargeError(UsageError):
-    """The automaton has more states than it may have."""
 
 
 @dataclass(frozen=True, kw_only=True)

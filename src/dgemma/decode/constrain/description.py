@@ -10,17 +10,17 @@ Knows nothing of requests or networks.
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from dgemma.decode.constrain import characters
-from dgemma.decode.constrain.byte_automaton import ByteAutomaton, TooLargeError, determine
-from dgemma.decode.constrain.expressions import NOTHING, Expressions
+from dgemma.decode.constrain.byte_automaton import ByteAutomaton, determine
+from dgemma.decode.constrain.expressions import NOTHING, Expressions, Term, TooLargeError
 from dgemma.decode.constrain.patterns import compile_pattern
 from dgemma.decode.constrain.token_automaton import TokenAutomaton, build
-from dgemma.decode.constrain.vocabulary import Trie, build_trie, token_bytes
+from dgemma.decode.constrain.vocabulary import MARKS, Trie, build_trie, constrained_bytes
 from dgemma.errors import UsageError
 from dgemma.tokenizer import Tokenizer
 
@@ -33,10 +33,14 @@ MAX_KEPT = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Constraint:
-    """A checked description; equal ones share their automaton. Made by json_schema, regex and choice."""
+    """A checked description; equal ones share their automaton. Made by json_schema, regex, choice and tool_calls.
 
-    kind: Literal["json_schema", "regex", "choice"]
+    An `open_end` has no form that must be completed: the answer may be cut off at its token budget.
+    """
+
+    kind: Literal["json_schema", "regex", "choice", "tool_calls"]
     source: str
+    open_end: bool = False
 
 
 def json_schema(schema: Any) -> Constraint:
@@ -82,6 +86,18 @@ def choice(options: Sequence[str]) -> Constraint:
     return Constraint(kind="choice", source=json.dumps(list(options)))
 
 
+def tool_calls(tools: Sequence[Mapping[str, Any]], *, many: bool = True, text: bool = False) -> Constraint:
+    """Calls of the given tools, each with arguments that validate against its `parameters`, as Gemma writes calls.
+
+    At least one, and with `many` any number. With `text` there may be text and thoughts before them, and none at all;
+    such an answer may be cut off anywhere, and only whole calls count. Raises UsageError, naming the tool.
+    """
+    # The reference validator takes a while to import, and only schemas need it.
+    from dgemma.decode.constrain.calls import describe
+
+    return Constraint(kind="tool_calls", source=describe(tools, many=many, text=text), open_end=text)
+
+
 class ConstraintCompiler:
     """Automata for one tokenizer; the last MAX_KEPT are kept. May be used from several threads."""
 
@@ -94,6 +110,9 @@ class ConstraintCompiler:
 
     def compile(self, constraint: Constraint) -> TokenAutomaton:
         """The automaton of a constraint. Raises UsageError when it is too large or nothing can satisfy it."""
+        missing = [name for name in MARKS if not self._tokenizer.has_special(name)]
+        if constraint.kind == "tool_calls" and missing:
+            raise UsageError(f"This model's vocabulary has no token {missing[0]}, so it cannot be held to tool calls.")
         with self._lock:
             if constraint not in self._kept:
                 automaton = byte_automaton(constraint)
@@ -105,16 +124,23 @@ class ConstraintCompiler:
 
     @cached_property
     def _trie(self) -> Trie:
-        written = token_bytes(self._tokenizer)
+        written = constrained_bytes(self._tokenizer)
         outside = set(self._end_ids) | {index for index in written if index >= self._vocab_size}
         return build_trie({index: text for index, text in written.items() if index not in outside})
 
 
 def byte_automaton(constraint: Constraint) -> ByteAutomaton:
     """The automaton of a constraint's texts. Raises UsageError when it is too large."""
+    try:
+        return _determined(constraint)
+    except RecursionError as error:
+        raise UsageError("What the answer is held to is nested or strung together too deeply; simplify it.") from error
+
+
+def _determined(constraint: Constraint) -> ByteAutomaton:
     expressions = Expressions()
-    if constraint.kind == "json_schema":
-        return _schema_automaton(constraint)
+    if constraint.kind in ("json_schema", "tool_calls"):
+        return _deepest(expressions, _compiler(expressions, constraint))
     if constraint.kind == "regex":
         term = compile_pattern(expressions, constraint.source, characters.plain, anywhere=False)
     else:
@@ -122,25 +148,39 @@ def byte_automaton(constraint: Constraint) -> ByteAutomaton:
     return determine(expressions, term, MAX_STATES)
 
 
-def _schema_automaton(constraint: Constraint) -> ByteAutomaton:
+class _Unrolling(Protocol):
+    """What is open is compiled as deep as it is asked to; `unrolled` tells whether the depth makes a difference."""
+
+    @property
+    def unrolled(self) -> bool: ...
+
+    def compile(self, depth: int) -> Term: ...
+
+
+def _compiler(expressions: Expressions, constraint: Constraint) -> _Unrolling:
+    from dgemma.decode.constrain.calls import CallCompiler
     from dgemma.decode.constrain.schema import SchemaCompiler
 
-    expressions = Expressions()
-    schema = SchemaCompiler(expressions, json.loads(constraint.source))
-    term = schema.compile(DEPTHS[0])
-    if not schema.unrolled:
+    if constraint.kind == "tool_calls":
+        return CallCompiler(expressions, constraint.source)
+    return SchemaCompiler(expressions, json.loads(constraint.source))
+
+
+def _deepest(expressions: Expressions, compiler: _Unrolling) -> ByteAutomaton:
+    term = compiler.compile(DEPTHS[0])
+    if not compiler.unrolled:
         return determine(expressions, term, MAX_STATES)
     deepest: ByteAutomaton | None = None
     for depth in DEPTHS:
         # What is not finite at a small depth may be at a greater one, and then takes more states for a start.
         limit = MAX_STATES if deepest is None else MAX_UNROLLED_STATES
         try:
-            automaton = determine(expressions, schema.compile(depth), limit)
+            automaton = determine(expressions, compiler.compile(depth), limit)
         except TooLargeError:
             if deepest is None:
                 raise
             break
         deepest = automaton if automaton.accepting_S.any() else deepest
     if deepest is None:
-        raise UsageError("No JSON text of a bounded depth satisfies the schema; let its recursion end somewhere.")
+        raise UsageError("No value of a bounded depth satisfies the schema; let its recursion end somewhere.")
     return deepest

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
+from dgemma.errors import UsageError
+
 Term = int
 """The number of an expression within its `Expressions`."""
 
@@ -18,12 +20,22 @@ EMPTY: Term = 1
 UNBOUNDED = 1 << 30
 """An upper bound of `repeat` that is none."""
 
+MAX_WORK = 2_000_000
+"""Parts of terms that may be put together, a few seconds' work: counts within counts have huge terms for few states."""
+
 CharacterRanges = tuple[tuple[int, int], ...]
 """Sorted, disjoint, inclusive ranges of code points."""
 
 
+class TooLargeError(UsageError):
+    """An expression, or the automaton made of it, is larger than it may be."""
+
+
 class Expressions:
-    """A growing set of expressions. NOTHING matches no text, EMPTY the empty one."""
+    """A growing set of expressions. NOTHING matches no text, EMPTY the empty one.
+
+    Raises TooLargeError, whatever is asked of it, once that took more than MAX_WORK.
+    """
 
     def __init__(self) -> None:
         self._nodes: list[tuple[Any, ...]] = [("nothing",), ("empty",)]
@@ -31,6 +43,7 @@ class Expressions:
         self._nullable: list[bool] = [False, True]
         self._cuts: dict[Term, frozenset[int]] = {}
         self._derivatives: dict[tuple[Term, int], Term] = {}
+        self._work = 0
 
     def byte(self, ranges: Iterable[tuple[int, int]]) -> Term:
         """One byte out of inclusive ranges."""
@@ -165,6 +178,9 @@ class Expressions:
         return self._term((kind, *ordered), decide(self._nullable[term] for term in ordered))
 
     def _term(self, node: tuple[Any, ...], nullable: bool) -> Term:
+        self._work += len(node)
+        if self._work > MAX_WORK:
+            raise TooLargeError("What the answer is held to nests too many counts and alternatives; simplify it.")
         term = self._terms.get(node)
         if term is None:
             term = self._terms[node] = len(self._nodes)

@@ -1,18 +1,18 @@
-"""JSON Schema -> expressions for JSON texts in one canonical form: `{"name": "Anna", "tags": ["a", "b"]}`.
+"""JSON Schema -> expressions for values in one canonical form, as JSON `{"name": "Anna", "tags": ["a", "b"]}`.
 
-Promises that every text of the expression validates. The reverse is not promised, on purpose: properties come in their
-declared order and no undeclared ones beside them, and there is no free white space. A keyword that is not understood
-raises UsageError with its place; none is ignored. What a schema leaves open, or what refers to itself, is unrolled to
-a given depth.
+Promises that every value of the expression validates. The reverse is not promised, on purpose: properties come in one
+order and no undeclared ones beside them, and there is no free white space. A keyword that is not understood raises
+UsageError with its place; none is ignored. What a schema leaves open, or what refers to itself, is unrolled to a given
+depth. How a value is written is the notation's: JSON, or Gemma's syntax for the arguments of a call.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from dgemma.decode.constrain import characters
 from dgemma.decode.constrain.expressions import EMPTY, NOTHING, UNBOUNDED, Expressions, Term
+from dgemma.decode.constrain.notation import JSON, Notation
 from dgemma.decode.constrain.numbers import Bound, multiples, number
 from dgemma.decode.constrain.patterns import compile_pattern
 from dgemma.decode.constrain.schema_document import (
@@ -46,8 +46,8 @@ DECIDED_BY_VALUE = frozenset({"type", "const"}).union(*KEYWORDS_OF_TYPE.values()
 class SchemaCompiler:
     """One document to expressions; `unrolled` tells whether a greater depth may allow more texts."""
 
-    def __init__(self, expressions: Expressions, document: Schema) -> None:
-        self._expressions, self._document = expressions, document
+    def __init__(self, expressions: Expressions, document: Schema, notation: Notation = JSON) -> None:
+        self._expressions, self._document, self._notation = expressions, document, notation
         self._references, self._validator = References(document), validator(document)
         self._known: dict[tuple[str, int], Term] = {}
         self.unrolled = False
@@ -87,7 +87,7 @@ class SchemaCompiler:
         values = [value for value in candidates if validator.is_valid(value)]
         if not values:
             raise refusal(place, "none of its values satisfies the rest of it")
-        return self._expressions.choice(*(self._json(value) for value in values))
+        return self._expressions.choice(*(self._expressions.literal(self._notation.literal(value)) for value in values))
 
     def _reference(self, reference: str, depth: int, place: str) -> Term:
         schema = self._references.resolve(reference, place)
@@ -137,7 +137,7 @@ class SchemaCompiler:
         return term
 
     def _string(self, schema: Mapping[str, Any], place: str) -> Term:
-        character = characters.json_string(self._expressions, characters.EVERY)
+        character = self._notation.alphabet(self._expressions, characters.EVERY)
         least, most = int(schema.get("minLength", 0)), int(schema.get("maxLength", UNBOUNDED))
         conditions = [self._expressions.repeat(character, least, most)]
         if "pattern" in schema:
@@ -146,10 +146,10 @@ class SchemaCompiler:
             if schema["format"] not in FORMATS:
                 raise refusal(place, f"the format {schema['format']!r} is none of {', '.join(FORMATS)}")
             conditions.append(self._pattern(FORMATS[schema["format"]], anywhere=False))
-        return self._quoted(self._expressions.both(*conditions))
+        return self._notation.quoted(self._expressions, self._expressions.both(*conditions))
 
     def _pattern(self, pattern: str, *, anywhere: bool) -> Term:
-        return compile_pattern(self._expressions, pattern, characters.json_string, anywhere=anywhere)
+        return compile_pattern(self._expressions, pattern, self._notation.alphabet, anywhere=anywhere)
 
     def _number(self, kind: str, schema: Mapping[str, Any], place: str) -> Term:
         lower = _tightest(schema, "minimum", "exclusiveMinimum", max, place)
@@ -178,7 +178,7 @@ class SchemaCompiler:
         first = [self._term(item, depth, f"{place}/prefixItems/{index}") for index, item in enumerate(prefix)]
         open_end = most > len(first)
         item = self._term(schema.get("items", True), depth, f"{place}/items") if open_end else NOTHING
-        separated = self._expressions.sequence(self._expressions.literal(b", "), item)
+        separated = self._expressions.sequence(self._comma(), item)
         left = UNBOUNDED if most == UNBOUNDED else most - len(first)
 
         def rest(index: int) -> Term:
@@ -186,7 +186,7 @@ class SchemaCompiler:
             if index == most:
                 return EMPTY
             if index < len(first):
-                comma = self._expressions.literal(b", ") if index else EMPTY
+                comma = self._comma() if index else EMPTY
                 more = self._expressions.sequence(comma, first[index], rest(index + 1))
             elif index:
                 more = self._expressions.repeat(separated, max(0, least - index), left)
@@ -201,7 +201,7 @@ class SchemaCompiler:
         properties, required = schema.get("properties", {}), schema.get("required", ())
         further = schema.get("additionalProperties", True)
         least, most = int(schema.get("minProperties", 0)), int(schema.get("maxProperties", UNBOUNDED))
-        names = list(dict.fromkeys([*properties, *required]))
+        names = self._notation.ordered(dict.fromkeys([*properties, *required]))
         if not names and "properties" not in schema:
             body = self._members_of_any_name(
                 self._term(further, depth, f"{place}/additionalProperties"), least, most, place
@@ -211,7 +211,8 @@ class SchemaCompiler:
             for name in names:
                 where = f"{place}/properties/{name}" if name in properties else f"{place}/additionalProperties"
                 value = self._term(properties.get(name, further), depth, where)
-                member = self._expressions.sequence(self._json(name), self._expressions.literal(b": "), value)
+                key = self._expressions.literal(self._notation.key(name))
+                member = self._expressions.sequence(key, self._colon(), value)
                 members.append((member, name in required))
             body = self._members(members, least, most)
         return self._expressions.sequence(self._expressions.literal(b"{"), body, self._expressions.literal(b"}"))
@@ -224,7 +225,7 @@ class SchemaCompiler:
         for member, required in reversed(members):
             before = []
             for count in range(enough + 1):
-                comma = self._expressions.literal(b", ") if count else EMPTY
+                comma = self._comma() if count else EMPTY
                 written = self._expressions.sequence(comma, member, following[min(count + 1, enough)])
                 before.append(written if required else self._expressions.choice(written, following[count]))
             following = before
@@ -233,22 +234,20 @@ class SchemaCompiler:
     def _members_of_any_name(self, value: Term, least: int, most: int, place: str) -> Term:
         if least > 1:
             raise refusal(place, "minProperties above 1 needs as many properties by name")
-        character = characters.json_string(self._expressions, characters.EVERY)
-        name = self._quoted(self._expressions.repeat(character, 1))
-        member = self._expressions.sequence(name, self._expressions.literal(b": "), value)
-        separated = self._expressions.sequence(self._expressions.literal(b", "), member)
+        name = self._notation.any_key(self._expressions)
+        member = self._expressions.sequence(name, self._colon(), value)
+        separated = self._expressions.sequence(self._comma(), member)
         further = most if most == UNBOUNDED else most - 1
         members = self._expressions.sequence(member, self._expressions.repeat(separated, 0, further))
         if most == 0:
             return EMPTY
         return members if least else self._expressions.optional(members)
 
-    def _quoted(self, inner: Term) -> Term:
-        quote = self._expressions.literal(b'"')
-        return self._expressions.sequence(quote, inner, quote)
+    def _comma(self) -> Term:
+        return self._expressions.literal(self._notation.comma)
 
-    def _json(self, value: Any) -> Term:
-        return self._expressions.literal(json.dumps(value, ensure_ascii=False).encode())
+    def _colon(self) -> Term:
+        return self._expressions.literal(self._notation.colon)
 
 
 def _types(schema: Mapping[str, Any], keywords: frozenset[str]) -> list[str]:

@@ -9,11 +9,13 @@ Shapes: S states with END, P transitions ascending by source, U token sets, M me
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dgemma.decode.constrain.byte_automaton import DEAD, ByteAutomaton
+from dgemma.decode.constrain.horizon import Horizons
 from dgemma.decode.constrain.vocabulary import Trie, spread
 from dgemma.errors import UsageError
 
@@ -51,6 +53,11 @@ class TokenAutomaton:
     def end(self) -> int:
         """The state END."""
         return len(self.distance_S) - 1
+
+    @cached_property
+    def horizons(self) -> Horizons:
+        """Which states a canvas need not tell apart."""
+        return Horizons(self.first_S, self.source_P, self.target_P, self.set_P, self.distance_S)
 
     def allowed(self, state: int, remaining: int) -> NDArray[np.int64]:
         """The groups of the ids that may come next when the answer must end within `remaining` tokens."""

@@ -2,7 +2,7 @@
 
 Promises the exact bytes of every id for byte-level vocabularies and for those with byte-fallback tokens; special
 tokens write nothing. What it finds is compared with the tokenizer's own decoding, so a third kind is refused and never
-misread.
+misread. In automata a few special tokens have a part: bytes that no UTF-8 text holds stand for them, the marks.
 
 Shapes: N trie nodes, E trie edges, W tokens that write something.
 """
@@ -15,7 +15,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgemma.errors import CheckpointError
-from dgemma.tokenizer import REPLACEMENT_CHARACTER, Tokenizer
+from dgemma.tokenizer import (
+    CHANNEL_BEGIN,
+    CHANNEL_END,
+    REPLACEMENT_CHARACTER,
+    STRING_DELIMITER,
+    TOOL_CALL_BEGIN,
+    TOOL_CALL_END,
+    Tokenizer,
+)
+
+FIRST_MARK = 0xF8
+"""From this byte on nothing is text: UTF-8 ends at 0xF4, and older definitions of it at 0xF7."""
+
+MARKS = {
+    name: FIRST_MARK + rank
+    for rank, name in enumerate((TOOL_CALL_BEGIN, TOOL_CALL_END, STRING_DELIMITER, CHANNEL_BEGIN, CHANNEL_END))
+}
+"""The bytes that stand for special tokens."""
 
 SPACE_MARK = "\u2581"
 
@@ -40,6 +57,14 @@ def token_bytes(tokenizer: Tokenizer) -> dict[int, bytes]:
         found[index] = written
     _compare(tokenizer, found)
     return found
+
+
+def constrained_bytes(tokenizer: Tokenizer) -> dict[int, bytes]:
+    """What each id writes in an automaton: its bytes where they can be text, the mark of a special token with one."""
+    text = {index: written for index, written in token_bytes(tokenizer).items() if max(written) < FIRST_MARK}
+    return text | {
+        tokenizer.special_id(name): bytes([mark]) for name, mark in MARKS.items() if tokenizer.has_special(name)
+    }
 
 
 def _compare(tokenizer: Tokenizer, found: Mapping[int, bytes]) -> None:

@@ -64,11 +64,11 @@ async function* events(response) {
 }
 
 /**
- * Streams a chat or text completion.
+ * Streams a chat or text completion, or an edit.
  * `watch` may have: draft(frame), text(whole text so far), thought(whole thought so far).
  * A frame is the canvas after one denoise step: { canvas, step, before, tokens, entropies, accepted, special }, where
  * `before` is the text of the canvases before it and the lists have one item a position; `special` lists positions.
- * Returns { text, thought, reason, usage }.
+ * Returns { text, thought, reason, usage }, of an edit with its `changes`.
  */
 async function stream(path, fields, watch, signal) {
   const body = { ...fields, stream: true, stream_options: { include_usage: true } };
@@ -80,9 +80,11 @@ async function stream(path, fields, watch, signal) {
       watch.draft?.({ ...data.diffusion, before: reply.text });
       continue;
     }
-    const choice = data.choices[0];
+    // An edit has one text and no choices.
+    const choice = data.choices ? data.choices[0] : data;
     if (!choice) continue;
     reply.reason = choice.finish_reason ?? reply.reason;
+    if (choice.changes) reply.changes = choice.changes;
     const { content, reasoning_content: thought } = choice.delta ?? { content: choice.text };
     if (thought) watch.thought?.((reply.thought += thought));
     if (content) watch.text?.((reply.text += content));
@@ -100,4 +102,9 @@ export function chat(messages, fields, watch, signal) {
 /** Streams what stands between two texts; each length that is tried is a canvas of its own. */
 export function infill(prompt, suffix, fields, watch, signal) {
   return stream("/v1/completions", { ...fields, prompt, suffix, diffusing: true }, watch, signal);
+}
+
+/** Streams a text that is gone over in place; the reply's `changes` are { start, end, before, after }, in characters. */
+export function edit(text, fields, watch, signal) {
+  return stream("/v1/edit", { ...fields, input: text, diffusing: true }, watch, signal);
 }

@@ -1,7 +1,7 @@
 // The page itself: tabs, settings, errors, the key, and the start. The panels do the rest.
 
 import * as client from "./client.js";
-import { chatPanel, formPanel, infillPanel, racePanel } from "./panels.js";
+import { chatPanel, editPanel, formPanel, infillPanel, racePanel } from "./panels.js";
 
 const find = (id) => document.getElementById(id);
 
@@ -73,7 +73,7 @@ async function start() {
     find("canvas-length").placeholder = model.canvas_length;
     const announce = (text) => (find("announcer").textContent = text);
     const page = { model, report, clear, announce, decoding: (mode) => decoding(model, mode) };
-    for (const panel of [chatPanel, racePanel, formPanel, infillPanel]) panel(page);
+    for (const panel of [chatPanel, racePanel, formPanel, infillPanel, editPanel]) panel(page);
     wireTabs();
     find("main").hidden = false;
   } catch (error) {

@@ -1,8 +1,8 @@
-// The panels: chat, the same prompt decoded in two ways, text to JSON, infill. Each takes the page, that is { model,
-// decoding(mode), announce(text), report(error), clear() }. Promises that a form asks for one thing at a time and that
+// The panels: chat, the same prompt decoded in two ways, text to JSON, infill, edit. Each takes the page, that is {
+// model, decoding(mode), announce(text), report(error), clear() }. Promises that a form asks for one thing at a time and that
 // Stop and Escape end it.
 
-import { chat, infill } from "./client.js";
+import { chat, edit, infill } from "./client.js";
 import { ReplyView, make } from "./reply.js";
 
 const find = (id) => document.getElementById(id);
@@ -227,5 +227,39 @@ export function infillPanel(page) {
     shown.replaceChildren(view.element);
     const { text } = await watchReply(view, (watch) => infill(prefix, suffix, fields, watch, signal));
     page.announce(`The gap reads: ${text}`);
+  });
+}
+
+function countChanges(changes) {
+  if (!changes.length) return "Nothing changed: the model doubts no part of the text that much.";
+  return changes.length === 1 ? "One place changed." : `${changes.length} places changed.`;
+}
+
+export function editPanel(page) {
+  const [text, instruction, strength] = [find("edit-text"), find("edit-instruction"), find("edit-strength")];
+  const [told, shown, verdict] = [find("edit-strength-told"), find("edit-reply"), find("edit-verdict")];
+  text.value = "She go to the the market yestreday.";
+  instruction.value = "Fix the mistakes";
+  const tell = () => {
+    const extremes = { 0: "nothing is touched", 1: "everything may be rewritten" };
+    const share = `${Math.round(100 * strength.value)} %`;
+    told.textContent = extremes[strength.value] ?? `tokens below ${share} may be rewritten`;
+    strength.setAttribute("aria-valuetext", told.textContent);
+  };
+  strength.addEventListener("input", tell);
+  tell();
+  runOnSubmit(find("edit-form"), page, async (signal) => {
+    if (!text.value) return;
+    const { model, seed, canvas_length } = page.decoding("diffusion");
+    const fields = { model, seed, canvas_length, strength: Number(strength.value) };
+    const wanted = instruction.value.trim();
+    if (wanted) fields.instruction = wanted;
+    const view = new ReplyView();
+    view.element.setAttribute("aria-label", "Edited text");
+    shown.replaceChildren(view.element);
+    verdict.textContent = "";
+    const reply = await watchReply(view, (watch) => edit(text.value, fields, watch, signal));
+    verdict.textContent = countChanges(reply.changes);
+    page.announce(`${verdict.textContent} ${reply.text}`);
   });
 }

@@ -74,6 +74,20 @@ function settledNodes(frames, text) {
   });
 }
 
+/** A text with what stood at its changed places before, struck out, and what stands there now. */
+function changedNodes(text, changes) {
+  const letters = [...text];
+  const nodes = [];
+  let at = 0;
+  for (const { start, end, before, after } of changes) {
+    nodes.push(letters.slice(at, start).join(""));
+    if (before) nodes.push(make("del", {}, before));
+    if (after) nodes.push(make("ins", {}, after));
+    at = end;
+  }
+  return [...nodes, letters.slice(at).join("")];
+}
+
 const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(2)} s`;
 
 /** What a reply took, as a list of numbers and what they count. */
@@ -151,9 +165,9 @@ export class ReplyView {
     };
   }
 
-  finish({ text, usage, reason }) {
+  finish({ text, usage, reason, changes }) {
     this.#end();
-    this.settled.replaceChildren(...this.#settledNodes(text));
+    this.settled.replaceChildren(...(changes ? changedNodes(text, changes) : this.#settledNodes(text)));
     if (!text) this.settled.append(make("em", {}, "The reply has no text."));
     this.#show(null);
     this.took.append(figureList(usage));

@@ -1,0 +1,180 @@
+"""Where one denoise step's time goes: attention, experts, dense MLP, head, soft embedding, sampler.
+
+The network's parts are timed by hooks around its modules, the rest by what they are called through: the head is
+reading the vocabulary less the expected embedding, the sampler is a whole step less network and reading. Beside each
+part stands the work that it has to do by its formula. Knows nothing of how results are shown.
+
+Formulas, for L rows, D hidden, H d query and K d key width, C context, k of E experts of width M, I the dense width, V
+vocabulary: attention 2 L D (2 H d + 2 K d) + 4 L (C + L) H d; experts 6 L k D M; dense MLP 6 L D I; head 2 L D V.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from dgemma.bench.machine import synchronise
+from dgemma.cache import KVCache
+from dgemma.config import ModelConfig, SamplerConfig
+from dgemma.decode import head
+from dgemma.decode.denoise import denoise
+from dgemma.model import Attention, DiffusionGemma, Experts, Layer, Router
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Milliseconds of one step, and what it must do in them: gigaoperations, and megabytes of weights to read."""
+
+    name: str
+    ms: float
+    gigaoperations: float
+    megabytes: float
+
+    @property
+    def gflops(self) -> float:
+        """Gigaoperations a second."""
+        return 1000 * self.gigaoperations / max(1e-6, self.ms)
+
+    @property
+    def gigabytes_per_second(self) -> float:
+        """Of weights."""
+        return self.megabytes / max(1e-6, self.ms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anatomy:
+    """One denoise step over a canvas of that length behind that many tokens; `step_ms` is the sum of the parts."""
+
+    canvas_length: int
+    context: int
+    step_ms: float
+    parts: tuple[Part, ...]
+
+
+@torch.inference_mode()
+def dissect(network: DiffusionGemma, canvas_length: int = 256, context: int = 64, runs: int = 5) -> Anatomy:
+    """Takes a step apart; medians of `runs` steps after one unmeasured."""
+    device, config = network.device, network.config
+    generator = torch.Generator(device=device).manual_seed(0)
+    cache = KVCache(config, max_length=context + 1, dtype=network.dtype, device=device, scratch_length=canvas_length)
+    network.encode(head.random_ids(config.vocab_size, (1, context), generator, device), cache, keys_only=True)
+    canvas_BL = head.random_ids(config.vocab_size, (1, canvas_length), generator, device)
+    soft_BLD = network.embed(canvas_BL)
+    rounds: list[dict[str, float]] = []
+    for _ in range(runs + 1):
+        with _clocks(network) as times:
+            hidden_BLD, denoise_ms = _timed(lambda: network.denoise(canvas_BL, cache, soft_BLD), device)
+        reading, read_ms = _timed(lambda hidden=hidden_BLD: head.read(network, hidden, 0.8, generator), device)
+        _, soft_ms = _timed(lambda hidden=hidden_BLD: _soften(network, hidden), device)
+        steps = denoise(
+            network, cache, SamplerConfig(max_denoising_steps=3), generator, canvas_length, skip_settled=False
+        )
+        next(steps)
+        _, step_ms = _timed(lambda steps=steps: next(steps), device)
+        del reading
+        rest_ms = max(0.0, denoise_ms - sum(times.values()))
+        rounds.append(
+            {
+                **times,
+                "norms and the rest": rest_ms,
+                "head": max(0.0, read_ms - soft_ms),
+                "soft embedding": soft_ms,
+                "sampler": max(0.0, step_ms - denoise_ms - read_ms),
+            }
+        )
+    medians = {name: statistics.median(item[name] for item in rounds[1:]) for name in rounds[0]}
+    work = _work(network, canvas_length, context)
+    parts = tuple(
+        Part(name=name, ms=ms, gigaoperations=work.get(name, (0, 0))[0], megabytes=work.get(name, (0, 0))[1])
+        for name, ms in medians.items()
+    )
+    return Anatomy(canvas_length=canvas_length, context=context, step_ms=sum(medians.values()), parts=parts)
+
+
+def _soften(network: DiffusionGemma, hidden_BLD: torch.Tensor) -> torch.Tensor:
+    """The expected embedding alone, the way that `head.read` takes it for so many entries."""
+    count, vocab_size = hidden_BLD[..., 0].numel(), network.config.vocab_size
+    if count * vocab_size <= head.DENSE_UP_TO:
+        return network.expect(torch.full((1, count, vocab_size), 1 / vocab_size, device=hidden_BLD.device))
+    kept = min(head.SOFT_TOP_K, vocab_size)
+    ids_NK = torch.arange(count * kept, device=hidden_BLD.device).view(count, kept) * 7919 % vocab_size
+    return network.expect_top(torch.full((count, kept), 1 / kept, device=hidden_BLD.device), ids_NK)
+
+
+@contextmanager
+def _clocks(network: DiffusionGemma) -> Iterator[dict[str, float]]:
+    """Milliseconds spent in each kind of module while the context is open."""
+    times = {"attention": 0.0, "experts": 0.0, "dense MLP": 0.0}
+    started: list[float] = []
+    handles = []
+
+    def enter(*_: object) -> None:
+        synchronise(network.device)
+        started.append(time.perf_counter())
+
+    def leave(name: str) -> None:
+        synchronise(network.device)
+        times[name] += 1000 * (time.perf_counter() - started.pop())
+
+    for module, name in _named(network):
+        handles.append(module.register_forward_pre_hook(enter))
+        handles.append(module.register_forward_hook(lambda *_, name=name: leave(name)))
+    try:
+        yield times
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _named(network: DiffusionGemma) -> Iterator[tuple[nn.Module, str]]:
+    for module in network.modules():
+        if isinstance(module, Attention):
+            yield module, "attention"
+        elif isinstance(module, Router | Experts):
+            yield module, "experts"
+        elif isinstance(module, Layer):
+            yield module.mlp, "dense MLP"
+    yield network.self_conditioning.mlp, "dense MLP"
+
+
+def _work(network: DiffusionGemma, rows: int, context: int) -> dict[str, tuple[float, float]]:
+    """Gigaoperations and megabytes of weights by part."""
+    config, size = network.config, network.config.hidden_size
+    attention = sum(
+        2 * rows * size * _projected(config, index)
+        + 4 * rows * (context + rows) * config.num_attention_heads * config.layers[index].head_dim
+        for index in range(config.num_hidden_layers)
+    )
+    experts = 6 * rows * config.top_k_experts * size * config.moe_intermediate_size * config.num_hidden_layers
+    dense = 6 * rows * size * config.intermediate_size * (config.num_hidden_layers + 1)
+    operations = {
+        "attention": attention,
+        "experts": experts,
+        "dense MLP": dense,
+        "head": 2 * rows * size * config.vocab_size,
+    }
+    operations["soft embedding"] = 2 * rows * size * min(config.vocab_size, head.SOFT_TOP_K)
+    megabytes = dict.fromkeys(operations, 0.0)
+    for module, name in _named(network):
+        megabytes[name] += sum(parameter.nbytes for parameter in module.parameters()) / 1e6
+    megabytes["head"] = network.embed_tokens.weight.nbytes / 1e6
+    return {name: (count / 1e9, megabytes[name]) for name, count in operations.items()}
+
+
+def _projected(config: ModelConfig, index: int) -> int:
+    layer = config.layers[index]
+    keys = layer.num_key_value_heads * layer.head_dim
+    values = keys if layer.layer_type == "sliding_attention" else 0
+    return 2 * config.num_attention_heads * layer.head_dim + keys + values
+
+
+def _timed(action, device: torch.device):
+    synchronise(device)
+    start = time.perf_counter()
+    result = action()
+    synchronise(device)
+    return result, 1000 * (time.perf_counter() - start)

@@ -1,0 +1,94 @@
+"""How many steps canvases of each length take on held-out tasks, and what that makes of one token at a time.
+
+S(L) belongs to the model, t(rows) to the machine; their product is predicted and whole answers are measured beside it.
+Knows nothing of how results are shown.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from dgemma.api import LLM
+from dgemma.config import CanvasRecord, DenoisingProfile
+from dgemma.engine.pace import Pace, choose
+from dgemma.evals.run import Score, evaluate
+
+TASKS = ("extract", "fix", "edit", "sudoku4", "math")
+LENGTHS = (8, 16, 32, 64, 128)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanvasPoint:
+    """One canvas length: what it took, the speed-up over one token at a time as predicted, and as measured on whole
+    answers in the same run."""
+
+    record: CanvasRecord
+    step_ms: float
+    predicted_speed_up: float
+    measured_speed_up: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanvasBench:
+    """All lengths over the same requests; `profile` is what the model's folder keeps."""
+
+    profile: DenoisingProfile
+    pace: Pace
+    points: tuple[CanvasPoint, ...]
+    requests: int
+
+
+def measure_canvases(
+    llm: LLM,
+    pace: Pace,
+    n: int,
+    lengths: Sequence[int] = LENGTHS,
+    tasks: Sequence[str] = TASKS,
+    watch: Callable[[str], None] = lambda told: None,
+) -> CanvasBench:
+    """Answers `n` held-out requests of each task at each length and one token at a time; `watch` hears what comes."""
+    watch("one token at a time")
+    single = list(evaluate(llm, tasks, n, modes=("autoregressive",)))
+    answer_tokens = _mean(score.tokens for score in single)
+    records, speeds = [], []
+    for length in lengths:
+        watch(f"canvases of {length}")
+        scores = list(evaluate(llm, tasks, n, modes=("diffusion",), canvas_length=length))
+        records.append(_record(length, scores))
+        speeds.append(_seconds(single) / _seconds(scores) * _tokens(scores) / _tokens(single))
+    profile = DenoisingProfile(canvases=tuple(records), answer_tokens=answer_tokens)
+    points = []
+    for record, speed in zip(records, speeds, strict=True):
+        choice = choose(profile, pace, max_new_tokens=1 << 20, canvas_length=record.length)
+        points.append(
+            CanvasPoint(
+                record=record,
+                step_ms=pace.step(record.length),
+                predicted_speed_up=choice.autoregressive_ms / choice.diffusion_ms,
+                measured_speed_up=speed,
+            )
+        )
+    return CanvasBench(profile=profile, pace=pace, points=tuple(points), requests=n * len(tasks))
+
+
+def _record(length: int, scores: Sequence[Score]) -> CanvasRecord:
+    canvases = sum(score.canvases for score in scores)
+    return CanvasRecord(
+        length=length,
+        steps=sum(score.steps_per_canvas * score.canvases for score in scores) / canvases,
+        equivalents=sum(score.equivalents_per_canvas * score.canvases for score in scores) / canvases,
+        tokens=_tokens(scores) / canvases,
+        accuracy=_mean(score.accuracy for score in scores),
+    )
+
+
+def _tokens(scores: Sequence[Score]) -> float:
+    return sum(score.tokens * score.n for score in scores)
+
+
+def _seconds(scores: Sequence[Score]) -> float:
+    return sum(score.tokens * score.n / score.tokens_per_second for score in scores)
+
+
+def _mean(values: Iterator[float]) -> float:
+    items = list(values)
+    return sum(items) / len(items)

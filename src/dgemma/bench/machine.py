@@ -1,0 +1,73 @@
+"""What the machine itself can do: the ceilings that a step's speed is held against.
+
+Products of large square matrices for arithmetic, one product of a large matrix with a vector for memory. Knows nothing
+of models.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from dgemma.ops.linear import matrix
+from dgemma.quant import quantise
+
+# Large enough for a GPU to be busy for a while, small enough for a CPU without bfloat16 arithmetic.
+_SIZES = {"cuda": 8192, "cpu": 1024}
+_SLOW_SIZE = 256
+_VECTOR_SIZE = 8192
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ceilings:
+    """Gigaoperations a second (a multiplication and an addition are two) by the weights' type, and gigabytes a second
+    read from memory; what torch reaches, not what the data sheet says."""
+
+    gflops: dict[str, float]
+    gigabytes_per_second: float
+
+    def arithmetic(self, kind: str) -> float:
+        """The ceiling for weights of that type; float32's for a type that is not multiplied as such."""
+        return self.gflops.get(kind, self.gflops["float32"])
+
+
+@torch.inference_mode()
+def measure_ceilings(device: torch.device) -> Ceilings:
+    """The fastest of a few rounds each; about a second on two cores, and 512 MB of memory for a moment."""
+    size = _SIZES.get(device.type, _SIZES["cpu"])
+    a = torch.randn(size, size, device=device)
+    gflops = {"float32": _gflops(size, lambda: torch.mm(a, a), device)}
+    small = size if device.type == "cuda" else _SLOW_SIZE
+    half = a[:small, :small].bfloat16()
+    gflops["bfloat16"] = _gflops(small, lambda: torch.mm(half, half), device)
+    if device.type == "cpu":
+        product = matrix(*quantise(a, "int8"))
+        gflops["int8"] = _gflops(size, lambda: product(a), device)
+    wide = torch.ones(_VECTOR_SIZE, _VECTOR_SIZE, device=device)
+    vector = torch.ones(_VECTOR_SIZE, device=device)
+    seconds = _fastest(lambda: torch.mv(wide, vector), device)
+    return Ceilings(gflops=gflops, gigabytes_per_second=wide.nbytes / seconds / 1e9)
+
+
+def synchronise(device: torch.device) -> None:
+    """Waits for what a GPU still does; a CPU has nothing in flight."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _gflops(size: int, product: Callable[[], object], device: torch.device) -> float:
+    return 2 * size**3 / 1e9 / _fastest(product, device)
+
+
+def _fastest(action: Callable[[], object], device: torch.device) -> float:
+    action()
+    times = []
+    for _ in range(_ROUNDS):
+        synchronise(device)
+        start = time.perf_counter()
+        action()
+        synchronise(device)
+        times.append(time.perf_counter() - start)
+    return min(times)

@@ -1,0 +1,78 @@
+"""The measured points as a picture: t(rows) and the parts of a step, and with canvases S(L) and the speed-up.
+
+Needs matplotlib, which `pip install 'dgemma[plot]'` brings. Knows nothing of how anything was measured.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from dgemma.bench.anatomy import Anatomy
+from dgemma.bench.canvas import CanvasBench
+from dgemma.bench.steps import StepTimes
+from dgemma.errors import OutputError, UsageError
+
+
+def require() -> None:
+    """Raises UsageError where matplotlib is missing."""
+    if find_spec("matplotlib") is None:
+        raise UsageError("--plot needs matplotlib; install it with: pip install 'dgemma[plot]'")
+
+
+def draw(file: Path, model: str, times: StepTimes, anatomy: Anatomy, canvases: CanvasBench | None) -> None:
+    """Writes the picture in the format that the file's ending names. Raises OutputError when it cannot."""
+    from matplotlib.figure import Figure
+
+    count = 2 if canvases is None else 4
+    figure = Figure(figsize=(11, 4.2 * count / 2), layout="constrained")
+    axes = figure.subplots(count // 2, 2, squeeze=False).flatten()
+    figure.suptitle(f"{model}, behind {times.context} tokens")
+    _draw_times(axes[0], times)
+    _draw_anatomy(axes[1], anatomy)
+    if canvases is not None:
+        _draw_steps(axes[2], canvases)
+        _draw_speed_up(axes[3], canvases)
+    try:
+        figure.savefig(file, dpi=130)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"The plot cannot be written to {file}: {error}.") from error
+
+
+def _draw_times(axes: Any, times: StepTimes) -> None:
+    lengths = list(times.denoise_ms)
+    axes.loglog(lengths, list(times.denoise_ms.values()), "o-", label="denoise step")
+    axes.loglog(lengths, [length * times.token_ms for length in lengths], ":", label="as many tokens, one at a time")
+    axes.axhline(times.token_ms, color="grey", linewidth=1, label="one token")
+    axes.set(xlabel="canvas positions", ylabel="ms", title="t(rows)")
+    axes.set_xticks(lengths, [str(length) for length in lengths])
+    axes.minorticks_off()
+    axes.legend(frameon=False)
+
+
+def _draw_anatomy(axes: Any, anatomy: Anatomy) -> None:
+    parts = sorted(anatomy.parts, key=lambda part: part.ms)
+    bars = axes.barh([part.name for part in parts], [part.ms for part in parts])
+    axes.bar_label(bars, [f"{part.ms:.1f} ms, {part.ms / anatomy.step_ms:.0%}" for part in parts], padding=3)
+    axes.set(xlabel="ms", title=f"a step over {anatomy.canvas_length} positions: {anatomy.step_ms:.0f} ms")
+    axes.set_xlim(right=1.5 * max(part.ms for part in parts))
+
+
+def _draw_steps(axes: Any, canvases: CanvasBench) -> None:
+    records = [point.record for point in canvases.points]
+    lengths = [str(record.length) for record in records]
+    axes.plot(lengths, [record.steps for record in records], "o-", label="S(L), steps")
+    axes.plot(lengths, [record.equivalents for record in records], "o-", label="E(L), canvas equivalents")
+    axes.plot(lengths, [record.tokens for record in records], "o:", label="new tokens")
+    axes.set(
+        xlabel="canvas length", ylabel="per canvas", title=f"{canvases.requests} held-out requests", ylim=(0, None)
+    )
+    axes.legend(frameon=False)
+
+
+def _draw_speed_up(axes: Any, canvases: CanvasBench) -> None:
+    lengths = [str(point.record.length) for point in canvases.points]
+    axes.plot(lengths, [point.predicted_speed_up for point in canvases.points], "o:", label="predicted")
+    axes.plot(lengths, [point.measured_speed_up for point in canvases.points], "o-", label="measured")
+    axes.axhline(1, color="grey", linewidth=1, label="one token at a time")
+    axes.set(xlabel="canvas length", ylabel="x", title="speed-up over one token at a time", ylim=(0, None))
+    axes.legend(frameon=False)

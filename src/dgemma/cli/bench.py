@@ -1,0 +1,231 @@
+"""`dgemma bench`: tables for people, one JSON document for programs as the last line."""
+
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from dgemma.api import LLM, find_model, load
+from dgemma.bench import compare, plot
+from dgemma.bench.anatomy import Anatomy, dissect
+from dgemma.bench.canvas import CanvasBench, measure_canvases
+from dgemma.bench.machine import Ceilings, measure_ceilings
+from dgemma.bench.shapes import quantised_copy, random_network, shape
+from dgemma.bench.steps import StepTimes, measure
+from dgemma.checkpoint.load import PROFILE
+from dgemma.checkpoint.safetensors import write_json
+from dgemma.config import EngineConfig
+from dgemma.engine.engine import resolve
+from dgemma.engine.pace import Pace
+from dgemma.errors import UsageError
+from dgemma.evals.run import evaluate
+from dgemma.model import DiffusionGemma
+
+ANSWERED = ("extract", "fix", "edit", "sudoku4", "math")
+MODES = ("diffusion", "autoregressive", "auto")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions:
+    """What `dgemma bench` was asked for; `config` names a shape with random weights and takes the place of a model."""
+
+    model: str
+    config: str | None
+    quant: str | None
+    canvas_length: int
+    context: int
+    runs: int
+    answers: int
+    canvases: bool
+    save: bool
+    plot: Path | None
+    transformers: bool
+    device: str
+    dtype: str
+
+    def __post_init__(self) -> None:
+        for name in ("canvas_length", "context", "runs"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.answers < 0:
+            raise UsageError(f"answers must be at least 0, not {self.answers}.")
+        if self.config is not None and (self.canvases or self.save):
+            raise UsageError("--canvas and --save need a model that answers; random weights never settle.")
+        if self.save and not self.canvases:
+            raise UsageError("--save keeps what --canvas measures; give both.")
+
+
+def bench_and_print(options: BenchOptions) -> None:
+    """Measures what the options ask for, one table after another, then prints one JSON document as the last line."""
+    if options.plot is not None:
+        plot.require()
+    console = Console()
+    llm = None
+    if options.config is None:
+        llm = load(options.model, device=options.device, dtype=options.dtype, quant=options.quant)
+        network = plain = llm.network
+        if options.quant is not None and options.transformers:
+            plain = load(options.model, device=options.device, dtype=options.dtype).network
+    else:
+        plain, network = _random(options)
+    length = min(options.canvas_length, network.config.max_position_embeddings - options.context)
+    ceilings = measure_ceilings(network.device)
+    console.print(_ceilings_line(ceilings))
+    times = measure(network, context=options.context, runs=options.runs)
+    console.print(_steps_table(times))
+    anatomy = dissect(network, length, options.context, options.runs)
+    console.print(_anatomy_table(anatomy, ceilings, _kind(network)))
+    document: dict[str, object] = {
+        "model": options.model if options.config is None else options.config,
+        "quant": options.quant,
+        "device": str(network.device),
+        "dtype": str(network.dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "machine": platform.machine(),
+        "torch": torch.__version__,
+        "ceilings": asdict(ceilings),
+        **asdict(times),
+        "anatomy": asdict(anatomy),
+    }
+    if options.transformers:
+        document["comparison"] = _compare(console, network, plain, length, options)
+    canvases = None
+    if llm is not None and llm.tokenizer is not None:
+        if options.answers:
+            document["answers"] = _answers(console, llm, options.answers)
+        if options.canvases:
+            canvases = _canvases(console, llm, times, options)
+            document["canvases"] = asdict(canvases)
+    if options.plot is not None:
+        plot.draw(options.plot, str(document["model"]), times, anatomy, canvases)
+        print(f"The plot is in {options.plot}.", file=sys.stderr)
+    print(json.dumps(document))
+
+
+def _random(options: BenchOptions) -> tuple[DiffusionGemma, DiffusionGemma]:
+    """(float weights, the network to measure); one and the same without `quant`."""
+    engine = resolve(EngineConfig(device=options.device, dtype=options.dtype))  # pyright: ignore[reportArgumentType]
+    kind = getattr(torch, engine.dtype)
+    plain = random_network(shape(options.config or ""), kind, torch.device(engine.device))
+    return plain, plain if options.quant is None else quantised_copy(plain, options.quant)
+
+
+def _kind(network: DiffusionGemma) -> str:
+    weight = network.layers[0].self_attn.q_proj.weight  # pyright: ignore[reportAttributeAccessIssue]
+    return "int8" if weight.dtype == torch.int8 else str(network.dtype).removeprefix("torch.")
+
+
+def _ceilings_line(ceilings: Ceilings) -> str:
+    products = ", ".join(f"{kind} {gflops:.0f}" for kind, gflops in ceilings.gflops.items())
+    return (
+        f"This machine with {torch.get_num_threads()} threads: {products} GFLOP/s in products, "
+        f"{ceilings.gigabytes_per_second:.1f} GB/s from memory"
+    )
+
+
+def _table(title: str, first: str, columns: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column(first)
+    for name in columns:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _steps_table(times: StepTimes) -> Table:
+    table = _table(
+        f"One pass behind {times.context} tokens", "pass", ("ms", "ms a position", "x one token", "breaks even at")
+    )
+    table.add_row("one token", f"{times.token_ms:.2f}", f"{times.token_ms:.3f}", "1.0", "-")
+    for length, ms in times.denoise_ms.items():
+        # A canvas of L tokens takes its steps and a commit pass; L tokens one by one take L passes.
+        even = length * times.token_ms / ms - 1
+        table.add_row(
+            f"canvas of {length}",
+            f"{ms:.2f}",
+            f"{ms / length:.3f}",
+            f"{ms / times.token_ms:.1f}",
+            f"{even:.1f} steps" if even > 0 else "never",
+        )
+    return table
+
+
+def _anatomy_table(anatomy: Anatomy, ceilings: Ceilings, kind: str) -> Table:
+    title = f"One step over {anatomy.canvas_length} positions, {anatomy.step_ms:.1f} ms"
+    table = _table(title, "part", ("ms", "share", "GFLOP/s", "of peak", "GB/s", "of peak"))
+    for part in sorted(anatomy.parts, key=lambda part: -part.ms):
+        arithmetic = part.gflops / ceilings.arithmetic("float32" if part.name == "head" else kind)
+        memory = part.gigabytes_per_second / ceilings.gigabytes_per_second
+        counted = (f"{part.gflops:.0f}", f"{arithmetic:.0%}") if part.gigaoperations else ("-", "-")
+        read = (f"{part.gigabytes_per_second:.1f}", f"{memory:.0%}") if part.megabytes else ("-", "-")
+        table.add_row(part.name, f"{part.ms:.2f}", f"{part.ms / anatomy.step_ms:.0%}", *counted, *read)
+    return table
+
+
+def _compare(
+    console: Console, network: DiffusionGemma, plain: DiffusionGemma, length: int, options: BenchOptions
+) -> dict[str, object] | None:
+    if not compare.available():
+        console.print("transformers is not installed, so nothing is compared with it.")
+        return None
+    found = compare.compare(network, length, options.context, max(3, options.runs // 2), weights=plain)
+    title = f"Beside transformers {found.transformers}, the same weights in {network.dtype}, alternating"
+    table = _table(title, "pass", ("dgemma ms", "transformers ms", "ratio"))
+    step, token = f"step, canvas of {length}", "one token"
+    table.add_row(step, f"{found.our_step_ms:.1f}", f"{found.their_step_ms:.1f}", f"{found.step_ratio:.2f}")
+    table.add_row(token, f"{found.our_token_ms:.2f}", f"{found.their_token_ms:.2f}", f"{found.token_ratio:.2f}")
+    console.print(table)
+    return {**asdict(found), "step_ratio": found.step_ratio, "token_ratio": found.token_ratio}
+
+
+def _answers(console: Console, llm: LLM, n: int) -> list[dict[str, object]]:
+    """Whole answers in each mode, `n` of each task: what a person gets, prompt included."""
+    llm.engine.choose(1)  # the first choice measures the machine, which is no answer's cost
+    scores = list(evaluate(llm, ANSWERED, n, modes=MODES))
+    table = _table(
+        f"Whole answers, {n} of each task, tokens/s",
+        "task",
+        ("diffusion", "autoregressive", "auto", "diffusion x", "auto x better"),
+    )
+    for task in ANSWERED:
+        speeds = {score.mode: score.tokens_per_second for score in scores if score.task == task}
+        better = max(speeds["diffusion"], speeds["autoregressive"])
+        table.add_row(
+            task,
+            *(f"{speeds[mode]:.0f}" for mode in MODES),
+            f"{speeds['diffusion'] / speeds['autoregressive']:.2f}",
+            f"{speeds['auto'] / better:.2f}",
+        )
+    console.print(table)
+    return [asdict(score) for score in scores]
+
+
+def _canvases(console: Console, llm: LLM, times: StepTimes, options: BenchOptions) -> CanvasBench:
+    def watch(told: str) -> None:
+        print(f"measuring {told} ...", file=sys.stderr, flush=True)
+
+    pace = Pace(step_ms={1: times.token_ms, **times.denoise_ms}, token_ms=times.token_ms)
+    found = measure_canvases(llm, pace, max(1, options.answers), watch=watch)
+    columns = ("t(L) ms", "S(L)", "E(L)", "tokens", "accuracy", "speed-up predicted", "measured")
+    table = _table(f"Canvas lengths, {found.requests} requests each, against one token at a time", "L", columns)
+    for point in found.points:
+        record = point.record
+        table.add_row(
+            str(record.length),
+            f"{point.step_ms:.2f}",
+            f"{record.steps:.1f}",
+            f"{record.equivalents:.1f}",
+            f"{record.tokens:.1f}",
+            f"{record.accuracy:.0%}",
+            f"{point.predicted_speed_up:.2f}",
+            f"{point.measured_speed_up:.2f}",
+        )
+    console.print(table)
+    if options.save:
+        write_json(found.profile.to_document(), find_model(options.model) / PROFILE)
+    return found

@@ -1,0 +1,190 @@
+"""The token automaton unrolled over the positions of a canvas, and the dynamic programs on it.
+
+A position's layer holds the states that a path can come to by then and still end in time, one for all that the rest of
+the canvas does not tell apart (`horizon`), with their transitions. Promises the exact marginals (forward-backward,
+Rabiner 1989, equations 19 to 27, scaled position by position) and the exact best path (Viterbi). Knows nothing of ids.
+
+Shapes: L positions, U token sets; of one layer S states and E transitions, ascending by state.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgemma.decode.constrain.token_automaton import FAR, TokenAutomaton
+from dgemma.decode.constrain.vocabulary import spread
+
+NEVER = -1e30
+"""The log weight of what is impossible: finite, so that differences of two of them are no nan."""
+
+FAINT = 1e-200
+"""Where forward and backward weights, both at most 1, overlap by more than this, nothing that counts was lost."""
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """What may happen at one position. States with one transition come first: they need no sum.
+
+    first_S   where each state's transitions begin, with a last entry for their end
+    source_E  target_E   states of this layer and of the next one, each with its own numbers
+    set_E     the tokens that take a transition, as a set
+    """
+
+    num_states: int
+    num_single: int
+    num_ahead: int
+    first_S: Indices
+    source_E: Indices
+    target_E: Indices
+    set_E: Indices
+
+    def over_transitions(self, operation: np.ufunc, values_E: Array) -> Array:
+        """The sum (np.add) or maximum (np.maximum) over each state's transitions -> [S]."""
+        result_S = np.empty(self.num_states)
+        single = self.num_single
+        result_S[:single] = values_E[:single]
+        if single < self.num_states:
+            operation.reduceat(values_E[single:], self.first_S[single:-1] - single, out=result_S[single:])
+        return result_S
+
+
+class Layers:
+    """All positions of one canvas; `sets` are the automaton's token sets that some path uses, here numbered from 0."""
+
+    def __init__(self, automaton: TokenAutomaton, state: int, length: int, remaining: int) -> None:
+        raw = _unroll(automaton, state, length, remaining)
+        # In the middle of a canvas one layer is like the other and is kept once.
+        distinct = {id(layer): layer for layer in raw}
+        self.sets: Indices = np.unique(np.concatenate([layer.set_E for layer in distinct.values()]))
+        own = {key: replace(layer, set_E=np.searchsorted(self.sets, layer.set_E)) for key, layer in distinct.items()}
+        self.layers = tuple(own[id(layer)] for layer in raw)
+        self._used_LU = np.zeros((length, len(self.sets)), dtype=bool)
+        for used_U, layer in zip(self._used_LU, self.layers, strict=True):
+            used_U[layer.set_E] = True
+
+    def marginals(self, sum_LU: Array) -> Array:
+        """Log weights of each position's sets -> the share of all paths' weight that takes each set [L, U]."""
+        shares_LU = self._marginals_by_products(sum_LU)
+        return self.marginals_in_logs(sum_LU) if shares_LU is None else shares_LU
+
+    def _marginals_by_products(self, sum_LU: Array) -> Array | None:
+        """`marginals` without a logarithm, or None where something that counts may be lost to underflow.
+
+        Weights, forward and backward values are each scaled to a largest one of 1. What underflows then is below 1e-300
+        and nothing beside a position's sum of their products, if that is above FAINT.
+        """
+        log_LU = np.where(self._used_LU, sum_LU, -np.inf)
+        weights_LU = np.exp(log_LU - log_LU.max(axis=1, keepdims=True))
+        behind = [np.ones(self.layers[-1].num_ahead)]
+        for weights_U, layer in zip(weights_LU[:0:-1], self.layers[:0:-1], strict=True):
+            taken_E = weights_U.take(layer.set_E)
+            taken_E *= behind[-1].take(layer.target_E)
+            behind_S = layer.over_transitions(np.add, taken_E)
+            largest = behind_S.max()
+            if not largest > FAINT:
+                return None
+            behind_S *= 1 / largest
+            behind.append(behind_S)
+        shares_LU = np.empty_like(sum_LU)
+        ahead_S = np.ones(1)
+        for position, layer in enumerate(self.layers):
+            reached_E = weights_LU[position].take(layer.set_E)
+            reached_E *= ahead_S.take(layer.source_E)
+            ahead_S = np.bincount(layer.target_E, reached_E, layer.num_ahead)
+            reached_E *= behind.pop().take(layer.target_E)
+            shares_U = np.bincount(layer.set_E, reached_E, len(self.sets))
+            total = shares_U.sum()
+            if not total > FAINT:
+                return None
+            ahead_S *= 1 / ahead_S.max()
+            np.multiply(shares_U, 1 / total, out=shares_LU[position])
+        return shares_LU
+
+    def marginals_in_logs(self, sum_LU: Array) -> Array:
+        """`marginals` for weights of any size, with an exponential for each transition."""
+        parts: list[tuple[Array, Array]] = []
+        behind_S = np.zeros(self.layers[-1].num_ahead)
+        for log_U, layer in zip(sum_LU[::-1], self.layers[::-1], strict=True):
+            weights_E = log_U.take(layer.set_E) + behind_S.take(layer.target_E)
+            largest_S = layer.over_transitions(np.maximum, weights_E)
+            weights_E = np.exp(weights_E - largest_S.take(layer.source_E))
+            total_S = layer.over_transitions(np.add, weights_E)
+            behind_S = largest_S + np.log(total_S)
+            parts.append((weights_E, total_S))
+        shares_LU = np.empty_like(sum_LU)
+        here_S = np.ones(1)
+        for shares_U, layer, (weights_E, total_S) in zip(shares_LU, self.layers, parts[::-1], strict=True):
+            taken_E = (here_S / total_S).take(layer.source_E) * weights_E
+            here_S = np.bincount(layer.target_E, taken_E, layer.num_ahead)
+            shares_U[:] = np.bincount(layer.set_E, taken_E, len(self.sets))
+        return shares_LU
+
+    def best_sets(self, max_LU: Array) -> Indices:
+        """Log weights of each position's sets -> the sets along the heaviest path [L]."""
+        behind = [np.zeros(self.layers[-1].num_ahead)]
+        for log_U, layer in zip(max_LU[:0:-1], self.layers[:0:-1], strict=True):
+            weights_E = log_U.take(layer.set_E)
+            weights_E += behind[-1].take(layer.target_E)
+            behind.append(layer.over_transitions(np.maximum, weights_E))
+        state, chosen = 0, np.empty(len(self.layers), dtype=np.int64)
+        for position, (log_U, layer) in enumerate(zip(max_LU, self.layers, strict=True)):
+            own = slice(layer.first_S[state], layer.first_S[state + 1])
+            weights_E = log_U.take(layer.set_E[own]) + behind.pop().take(layer.target_E[own])
+            best = layer.first_S[state] + weights_E.argmax()
+            chosen[position], state = layer.set_E[best], layer.target_E[best]
+        return chosen
+
+
+def _unroll(automaton: TokenAutomaton, state: int, length: int, remaining: int) -> list[Layer]:
+    """The layer of each position, with the automaton's numbers for sets; equal ones are the same object."""
+    distance_S = automaton.distance_S
+    farthest = int(distance_S[distance_S < FAR].max())
+    _, alike_S = automaton.horizons.representatives(_power_of_two(length))
+    live = alike_S[[state]]
+    known: dict[tuple[bytes, int, int], tuple[Layer, Indices]] = {}
+    layers: list[Layer] = []
+    for position in range(length):
+        left = min(farthest, max(0, remaining - position - 1))
+        # More than what is left of the canvas is as right; in powers of two, fewer layers differ.
+        number, alike_S = automaton.horizons.representatives(_power_of_two(length - position - 1))
+        key = live.tobytes(), left, number
+        if key not in known:
+            known[key] = _layer(automaton, live, alike_S, left)
+        layer, live = known[key]
+        layers.append(layer)
+    return layers
+
+
+def _layer(automaton: TokenAutomaton, live: Indices, alike_S: Indices, left: int) -> tuple[Layer, Indices]:
+    """The transitions of these states to such as end within `left` tokens, and the states that they reach."""
+    degree_S = np.diff(automaton.first_S)
+    source, transitions = spread(automaton.first_S[live], degree_S[live])
+    target = alike_S[automaton.target_P[transitions]]
+    in_time = automaton.distance_S[target] <= left
+    source, transitions, target = source[in_time], transitions[in_time], target[in_time]
+    # States that are behind stay in: unreached they weigh nothing, and soon one layer is like the next.
+    stay = alike_S[live]
+    number_S = np.zeros(len(degree_S), dtype=np.int64)
+    number_S[np.concatenate((target, stay[automaton.distance_S[stay] <= left]))] = 1
+    reached = np.flatnonzero(number_S)
+    single = degree_S[reached] == 1
+    reached = np.concatenate((reached[single], reached[~single]))
+    number_S[reached] = np.arange(len(reached))
+    layer = Layer(
+        num_states=len(live),
+        num_single=int((degree_S[live] == 1).sum()),
+        num_ahead=len(reached),
+        first_S=np.searchsorted(source, np.arange(len(live) + 1)),
+        source_E=source,
+        target_E=number_S[target],
+        set_E=automaton.set_P[transitions],
+    )
+    return layer, reached
+
+
+def _power_of_two(count: int) -> int:
+    return 1 << (count - 1).bit_length() if count else 0

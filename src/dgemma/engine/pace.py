@@ -1,0 +1,200 @@
+"""How fast this machine runs this model, and which mode and canvas length that speaks for.
+
+`measure_pace` times passes over 1 to 256 canvas positions and one autoregressive token, in well under a second;
+`kept_pace` remembers them in a file by machine and model. `choose` weighs them against what canvases of each length
+took on held-out requests (`DenoisingProfile`), without which there is a guess. Knows nothing of requests in flight.
+
+The cost of n tokens: n * t_token one after another; ceil(n / L) canvases of S(L) passes over E(L) L / S(L) positions
+and a commit each but the last.
+"""
+
+import hashlib
+import json
+import math
+import os
+import platform
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from dgemma.cache import KVCache
+from dgemma.config import CanvasRecord, DenoisingProfile
+from dgemma.decode import head
+from dgemma.model import DiffusionGemma
+
+ROWS = (1, 8, 16, 32, 64, 128, 256)
+_CONTEXT = 64
+_BUDGET_S = 0.7
+_AS_ACCURATE = 0.02
+"""Canvas lengths whose accuracy is this much below the best one's are not chosen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """Milliseconds: a denoise step (network, head, sample) by canvas positions, and one autoregressive token."""
+
+    step_ms: Mapping[int, float]
+    token_ms: float
+
+    def step(self, rows: float) -> float:
+        """A step over so many positions: between two measured numbers along the line through both, beyond them along
+        the last line."""
+        known = sorted(self.step_ms)
+        if len(known) == 1:
+            return self.step_ms[known[0]] * max(1.0, rows / known[0])
+        right = min(max(1, bisect_left(known, rows)), len(known) - 1)
+        low, high = known[right - 1], known[right]
+        slope = (self.step_ms[high] - self.step_ms[low]) / (high - low)
+        return max(min(self.step_ms.values()), self.step_ms[low] + slope * (rows - low))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The faster way for a request, with what either is expected to take."""
+
+    mode: Literal["diffusion", "autoregressive"]
+    canvas_length: int
+    diffusion_ms: float
+    autoregressive_ms: float
+
+
+def guess_profile(canvas_length: int, answer_tokens: float = 128) -> DenoisingProfile:
+    """For a model that was not measured: 20 tokens per forward pass at 256 positions, as the released model's report
+    gives (arXiv 2608.00146), fewer steps for a shorter canvas by a square root, nothing skipped."""
+    lengths = sorted({length for length in ROWS if 8 <= length <= canvas_length} | {canvas_length})
+    steps = {length: max(2.0, 13.0 * math.sqrt(length / 256)) for length in lengths}
+    records = (
+        CanvasRecord(length=length, steps=steps[length], equivalents=steps[length], tokens=length, accuracy=1.0)
+        for length in lengths
+    )
+    return DenoisingProfile(canvases=tuple(records), answer_tokens=answer_tokens)
+
+
+def choose(profile: DenoisingProfile, pace: Pace, max_new_tokens: int, canvas_length: int | None = None) -> Choice:
+    """The faster mode for an answer of at most `max_new_tokens`, and the canvas length that makes diffusion fastest
+    among those that answer as well as the best; `canvas_length` settles the length."""
+    tokens = min(float(max_new_tokens), profile.answer_tokens)
+    best = max(record.accuracy for record in profile.canvases)
+    records = [record for record in profile.canvases if record.accuracy >= best - _AS_ACCURATE]
+    if canvas_length is not None:
+        nearest = min(profile.canvases, key=lambda record: abs(record.length - canvas_length))
+        records = [nearest]
+    costs = {record.length: _diffusion_ms(record, pace, tokens) for record in records}
+    length = min(costs, key=lambda candidate: costs[candidate])
+    one_by_one = tokens * pace.token_ms
+    return Choice(
+        mode="diffusion" if costs[length] < one_by_one else "autoregressive",
+        canvas_length=length if canvas_length is None else canvas_length,
+        diffusion_ms=costs[length],
+        autoregressive_ms=one_by_one,
+    )
+
+
+def _diffusion_ms(record: CanvasRecord, pace: Pace, tokens: float) -> float:
+    canvases = math.ceil(tokens / record.length)
+    computed = record.length * record.equivalents / record.steps
+    return canvases * record.steps * pace.step(computed) + (canvases - 1) * pace.step(record.length)
+
+
+@torch.inference_mode()
+def measure_pace(network: DiffusionGemma, budget_s: float = _BUDGET_S) -> Pace:
+    """Times passes from few positions to many, the fastest of a few each, and stops when `budget_s` is used up.
+
+    Never more than one pass beyond the budget; at least a token and the smallest step are measured.
+    """
+    generator = torch.Generator(device=network.device).manual_seed(0)
+    config = network.config
+    context = min(_CONTEXT, config.max_position_embeddings - 1)
+    cache = KVCache(
+        config, max_length=context + 1, dtype=network.dtype, device=network.device, scratch_length=max(ROWS)
+    )
+    ids = head.random_ids(config.vocab_size, (1, max(ROWS)), generator, network.device)
+    network.encode(ids[:, :context], cache, keys_only=True)
+
+    def token() -> None:
+        int(network.logits(network.encode(ids[:, :1], cache)[0, -1]).argmax())
+        cache.truncate(context)
+
+    def step(rows: int) -> None:
+        int(head.read(network, network.denoise(ids[:, :rows], cache), 0.8, generator).argmax_BL[0, 0])
+
+    # The first passes lay the weights out.
+    token()
+    step(1)
+    start = time.perf_counter()
+    token_ms, step_ms = math.inf, dict.fromkeys(ROWS, math.inf)
+    for _ in range(3):
+        token_ms = min(token_ms, _ms(token))
+        for rows in ROWS:
+            ahead = step_ms[rows] if step_ms[rows] < math.inf else 2 * min(step_ms.values(), default=0)
+            if rows > 1 and time.perf_counter() - start + (0 if ahead == math.inf else ahead / 1000) > budget_s:
+                break
+            step_ms[rows] = min(step_ms[rows], _ms(lambda rows=rows: step(rows)))
+    return Pace(step_ms={rows: ms for rows, ms in step_ms.items() if ms < math.inf}, token_ms=token_ms)
+
+
+def kept_pace(network: DiffusionGemma, file: Path | None) -> Pace:
+    """The pace that `file` holds for this machine and model, else measured and added to it.
+
+    A file that cannot be read or written is gone without: it only saves a second.
+    """
+    key = _fingerprint(network)
+    known = {} if file is None else _read(file)
+    if key in known:
+        return known[key]
+    pace = measure_pace(network)
+    if file is not None:
+        _write(file, {**known, key: pace})
+    return pace
+
+
+def _read(file: Path) -> dict[str, Pace]:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        return {
+            key: Pace(
+                step_ms={int(rows): float(ms) for rows, ms in entry["step_ms"].items()},
+                token_ms=float(entry["token_ms"]),
+            )
+            for key, entry in document.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _write(file: Path, paces: Mapping[str, Pace]) -> None:
+    document = {key: {"step_ms": dict(pace.step_ms), "token_ms": pace.token_ms} for key, pace in paces.items()}
+    temporary = file.with_suffix(f".{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(document, indent=1), encoding="utf-8")
+        temporary.replace(file)
+    except OSError:
+        return
+
+
+def _fingerprint(network: DiffusionGemma) -> str:
+    kinds = sorted({str(parameter.dtype) for parameter in network.parameters()})
+    parts = (network.config, kinds, network.device, _processor(network.device), torch.get_num_threads())
+    return hashlib.sha256(repr((*parts, torch.__version__)).encode()).hexdigest()[:16]
+
+
+def _processor(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _ms(action: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    action()
+    return 1000 * (time.perf_counter() - start)

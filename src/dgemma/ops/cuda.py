@@ -1,0 +1,203 @@
+"""Faster twins on CUDA: routed experts as grouped products, and the vocabulary head around a Triton kernel.
+
+Nothing here waits for the device where that can be helped, so that a pass may be recorded as a CUDA graph. Everything
+runs on a CPU as well, the kernel in Triton's interpreter: that is how the tests compare it. Knows nothing of networks
+or decoding.
+
+Shapes: N rows, D hidden, k experts of a row, P = N * k pairs of a row and one of its experts (in the head: blocks of
+the vocabulary), E experts, M expert width, I inputs and O outputs of a product, V vocabulary, S products of a slab, G
+groups of a slab, C candidates, K kept entries.
+"""
+
+import logging
+import shutil
+import sysconfig
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dgemma.ops import reference
+
+# Products held at once for each row. 256 rows of them in bfloat16 are 16 MB: written and read in the GPU's cache.
+SLAB = 32_768
+# The kernel leaves the maximum of groups this large, so that few entries are sorted.
+_GROUP = 16
+# Stands for "impossible": unlike -inf it may be multiplied by a weight of zero.
+_FLOOR = -1e30
+
+
+@cache
+def has_kernels() -> bool:
+    """Whether Triton kernels can be launched here; if not, one line of the log says why."""
+    missing = ""
+    if find_spec("triton") is None:
+        missing = "triton is not installed"
+    elif not (shutil.which("gcc") or shutil.which("clang")):
+        missing = "triton needs gcc or clang to build its launcher"
+    elif not Path(sysconfig.get_paths()["include"], "Python.h").exists():
+        missing = "triton needs Python's header files (python3-dev) to build its launcher"
+    if missing:
+        logging.getLogger(__name__).warning("The vocabulary is read without its kernel, far slower: %s.", missing)
+    return not missing
+
+
+def never_waits(weight: Tensor) -> bool:
+    """Whether `experts` with such weights leaves the host running ahead: torch has the kernel for bfloat16 on compute
+    capability 9 and 10; elsewhere it reads the counts back and loops over the experts."""
+    if not weight.is_cuda or weight.dtype != torch.bfloat16 or not _aligned(weight):
+        return False
+    return torch.cuda.get_device_capability(weight.device)[0] in (9, 10)
+
+
+def experts(hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up_E2MD: Tensor, down_EDM: Tensor) -> Tensor:
+    """Routed experts: rows gathered once in the order of their experts, two grouped products, and put back once."""
+    if not (_aligned(gate_up_E2MD) and _aligned(down_EDM)):
+        return reference.experts(hidden_ND, weights_Nk, ids_Nk, gate_up_E2MD, down_EDM)
+    rows, top_k = ids_Nk.shape
+    sorted_P, order_P = ids_Nk.flatten().sort(stable=True)
+    # Where each expert's rows end; a count of them would be read back to the host.
+    every_E = torch.arange(len(gate_up_E2MD), device=ids_Nk.device)
+    ends_E = torch.searchsorted(sorted_P, every_E, right=True, out_int32=True)
+    gathered_PD = hidden_ND.index_select(0, order_P // top_k)
+    gate, up = _grouped(gathered_PD, gate_up_E2MD, ends_E).chunk(2, dim=-1)
+    inner_PM = F.gelu(gate, approximate="tanh") * up
+    out_PD = _grouped(inner_PM, down_EDM, ends_E)
+    back_P = torch.empty_like(order_P).scatter_(0, order_P, torch.arange(rows * top_k, device=order_P.device))
+    out_NkD = out_PD.index_select(0, back_P).view(rows, top_k, -1)
+    return torch.bmm(weights_Nk[:, None].to(out_NkD.dtype), out_NkD).squeeze(1)
+
+
+def _grouped(inputs_PI: Tensor, weight_EOI: Tensor, ends_E: Tensor) -> Tensor:
+    """The product of each group of rows, the e-th of which ends at `ends_E[e]`, with its own weight -> [P, O]."""
+    # The public name came with torch 2.10.
+    return torch._grouped_mm(  # pyright: ignore[reportPrivateImportUsage]
+        inputs_PI, weight_EOI.transpose(1, 2), offs=ends_E
+    )
+
+
+def _aligned(weight: Tensor) -> bool:
+    """Whether rows start at multiples of 16 bytes, which grouped products ask for."""
+    return weight.is_contiguous() and weight.shape[-1] * weight.itemsize % 16 == 0
+
+
+@torch.inference_mode()
+def summarise(
+    hidden_ND: Tensor,
+    embedding_VD: Tensor,
+    *,
+    cap: float,
+    temperature: float,
+    uniforms_NU: Tensor,
+    block: int,
+    top_k: int,
+    forbidden: Sequence[int] = (),
+    forbidden_rows: Sequence[tuple[int, int]] = (),
+    slab: int = SLAB,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """One pass over the vocabulary -> (sample_N, entropy_N, top_ids_NK, top_logprobs_NK), the best entries first.
+
+    Of each row's logits `cap * tanh(product / cap) / temperature`, what `decode.vocabulary.summarise` says of them and
+    with its very draws: `block` (a power of two) is the width of its blocks, each of which takes two of the
+    `uniforms_NU`. The products with `slab` ids at a time are a plain matrix product; the kernel reads them once.
+    """
+    assert block & (block - 1) == 0 and block >= _GROUP and slab % block == 0, (block, slab)
+    size = len(embedding_VD)
+    num_blocks = -(-size // block)
+    partials = _Partials(len(hidden_ND), num_blocks, uniforms_NU, hidden_ND.device)
+    width = min(slab, num_blocks * block)
+    slab_NS = torch.empty(len(hidden_ND), width, dtype=hidden_ND.dtype, device=hidden_ND.device)
+    lowest = torch.finfo(slab_NS.dtype).min
+    values, ids = [], []
+    for start in range(0, size, width):
+        stop = min(start + width, size)
+        torch.mm(hidden_ND, embedding_VD[start:stop].T, out=slab_NS[:, : stop - start])
+        slab_NS[:, stop - start :] = -torch.inf
+        for token in forbidden:
+            if start <= token < stop:
+                slab_NS[:, token - start] = lowest
+        for row, token in forbidden_rows:
+            if start <= token < stop:
+                slab_NS[row, token - start] = lowest
+        groups_NG = partials.read(slab_NS, start // block, block, cap, cap / temperature)
+        best_NK, at_NK = _best(slab_NS, groups_NG, block, top_k)
+        values.append(best_NK)
+        ids.append(at_NK + start)
+    sample_N, entropy_N, log_sum_N1 = partials.finish(block)
+    best_NK, chosen_NK = torch.cat(values, dim=1).topk(min(top_k, size), dim=-1)
+    logits_NK = (best_NK.float() / cap).tanh() * (cap / temperature)
+    logits_NK = torch.where(best_NK > lowest, logits_NK, _FLOOR)
+    return sample_N, entropy_N, torch.cat(ids, dim=1).gather(1, chosen_NK), logits_NK - log_sum_N1
+
+
+class _Partials:
+    """What the kernel leaves of every block, and what it comes to over all of them."""
+
+    def __init__(self, rows: int, num_blocks: int, uniforms_NU: Tensor, device: torch.device) -> None:
+        self.uniforms_NU = uniforms_NU
+        self.maximum_NP, self.sum_NP, self.moment_NP = torch.empty(3, rows, num_blocks, device=device)
+        self.choice_NP = torch.empty(rows, num_blocks, dtype=torch.int32, device=device)
+
+    def read(self, slab_NS: Tensor, first_block: int, block: int, cap: float, scale: float) -> Tensor:
+        """Runs the kernel over a slab, whose last blocks may lie behind the vocabulary's end -> its groups' maxima."""
+        from dgemma.ops.vocabulary_kernel import read_block
+
+        rows, width = slab_NS.shape
+        num_blocks = min(width // block, self.sum_NP.shape[1] - first_block)
+        groups_NG = slab_NS.new_full((rows, width // _GROUP), -torch.inf)
+        # Triton launches on the current device, which need not be the tensors'.
+        with torch.cuda.device_of(slab_NS):
+            read_block[(rows, num_blocks)](
+                slab_NS,
+                self.uniforms_NU,
+                groups_NG,
+                self.maximum_NP,
+                self.sum_NP,
+                self.moment_NP,
+                self.choice_NP,
+                slab_NS.stride(0),
+                self.uniforms_NU.stride(0),
+                groups_NG.stride(0),
+                self.sum_NP.stride(0),
+                first_block,
+                cap,
+                scale,
+                torch.finfo(slab_NS.dtype).min,
+                _FLOOR,
+                BLOCK=block,  # pyright: ignore[reportArgumentType]
+                GROUP=_GROUP,  # pyright: ignore[reportArgumentType]
+            )
+        return groups_NG
+
+    def finish(self, block: int) -> tuple[Tensor, Tensor, Tensor]:
+        """(sample_N, entropy_N, log_sum_N1). The sample is that of a weighted reservoir of one: block i takes the
+        place of an earlier choice with the probability that its sum has among the sums so far (Chao 1982)."""
+        maximum_N1 = self.maximum_NP.amax(dim=1, keepdim=True)
+        shift_NP = self.maximum_NP - maximum_N1
+        faded_NP = shift_NP.exp()
+        sums_NP = faded_NP * self.sum_NP
+        total_N1 = sums_NP.sum(dim=1, keepdim=True)
+        # A block's moment is about its own maximum; that of all is about theirs.
+        moment_N1 = (faded_NP * self.moment_NP + shift_NP * sums_NP).sum(dim=1, keepdim=True)
+        entropy_N1 = total_N1.log() - moment_N1 / total_N1
+        takes_NP = self.uniforms_NU[:, 0::2] * sums_NP.cumsum(dim=1) < sums_NP
+        numbers_P = torch.arange(sums_NP.shape[1], device=sums_NP.device)
+        last_N1 = (takes_NP * numbers_P).amax(dim=1, keepdim=True)
+        sample_N1 = last_N1 * block + self.choice_NP.gather(1, last_N1)
+        return sample_N1.squeeze(1), entropy_N1.squeeze(1).clamp(min=0), maximum_N1 + total_N1.log()
+
+
+def _best(slab_NS: Tensor, groups_NG: Tensor, block: int, top_k: int) -> tuple[Tensor, Tensor]:
+    """The K largest products of the slab, or all of them, and where they lie: they are in the K groups that have the
+    largest maxima."""
+    width = block // _GROUP
+    group_NK = groups_NG.topk(min(top_k, groups_NG.shape[1]), dim=-1, sorted=False).indices
+    first_NK = group_NK // width * block + group_NK % width
+    members = torch.arange(0, block, width, device=slab_NS.device)
+    at_NC = (first_NK[:, None] + members[:, None]).flatten(1)
+    best_NK, chosen_NK = slab_NS.gather(1, at_NC).topk(min(top_k, at_NC.shape[1]), dim=-1, sorted=False)
+    return best_NK, at_NC.gather(1, chosen_NK)

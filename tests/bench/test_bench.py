@@ -1,0 +1,103 @@
+"""What the measurements promise: every part is there, the work is counted right, and nothing is left hooked."""
+
+import pytest
+import torch
+
+from dgemma.api import load
+from dgemma.bench import plot
+from dgemma.bench.anatomy import dissect
+from dgemma.bench.canvas import measure_canvases
+from dgemma.bench.compare import compare
+from dgemma.bench.machine import measure_ceilings
+from dgemma.bench.shapes import SHAPES, quantised_copy, random_network, shape
+from dgemma.bench.steps import measure
+from dgemma.engine.pace import Pace
+from dgemma.errors import OutputError, UsageError
+from tests.test_model import CONFIG, NETWORK
+
+CPU = torch.device("cpu")
+
+
+def test_an_anatomy_holds_every_part_once_and_lets_go_of_the_modules():
+    anatomy = dissect(NETWORK, canvas_length=8, context=8, runs=1)
+    names = [part.name for part in anatomy.parts]
+    assert sorted(names) == sorted({*names}) and {"attention", "experts", "head", "sampler"} <= {*names}
+    assert anatomy.step_ms == pytest.approx(sum(part.ms for part in anatomy.parts))
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in NETWORK.modules())
+
+
+def test_the_work_of_a_part_is_that_of_its_products():
+    """Every product of a pass counted by torch itself; the formulas leave out norms, rotations and the router."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from dgemma.cache import KVCache
+
+    network = random_network(CONFIG, torch.float32, CPU).requires_grad_(True)  # so that no weight is laid out
+    cache = KVCache(CONFIG, max_length=8, scratch_length=8)
+    ids = torch.arange(8)[None]
+    with torch.no_grad():
+        network.encode(ids, cache)
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        hidden = network.denoise(ids, cache, network.embed(ids))
+        network.logits(hidden)
+    counted = counter.get_total_flops() / 1e9
+    parts = {part.name: part for part in dissect(NETWORK, 8, 8, 1).parts}
+    formulas = sum(parts[name].gigaoperations for name in ("attention", "dense MLP", "head"))
+    # All experts run here, as there are few of them, and the router is one small product more.
+    experts = 6 * 8 * CONFIG.num_experts * CONFIG.hidden_size * CONFIG.moe_intermediate_size * 4 / 1e9
+    router = 2 * 8 * CONFIG.hidden_size * CONFIG.num_experts * 4 / 1e9
+    # The counter does not know the attention kernel: scores and sums over 16 keys for each layer's heads.
+    attended = sum(4 * 8 * 16 * CONFIG.num_attention_heads * layer.head_dim for layer in CONFIG.layers) / 1e9
+    assert formulas + experts + router == pytest.approx(counted + attended, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes_are_configurations_that_work(name):
+    config = shape(name)
+    assert config.layers[-1].layer_type == "full_attention"
+    with torch.device("meta"):
+        from dgemma.model import DiffusionGemma
+
+        count = sum(parameter.numel() for parameter in DiffusionGemma(config).parameters())
+    assert name != "26b" or 24e9 < count < 27e9
+
+
+def test_an_unknown_shape_is_told_with_those_there_are():
+    with pytest.raises(UsageError, match="scaled-32k"):
+        shape("nosuch")
+
+
+def test_a_quantised_copy_leaves_the_float_network_alone():
+    plain = random_network(CONFIG, torch.float32, CPU)
+    made = quantised_copy(plain, "int8")
+    assert made.layers[0].self_attn.q_proj.weight.dtype == torch.int8
+    assert plain.layers[0].self_attn.q_proj.weight.dtype == torch.float32
+    with pytest.raises(UsageError, match="int3"):
+        quantised_copy(plain, "int3")
+
+
+def test_both_sides_of_the_comparison_are_timed():
+    found = compare(NETWORK, canvas_length=8, context=8, runs=1)
+    assert min(found.our_step_ms, found.their_step_ms, found.our_token_ms, found.their_token_ms) > 0
+    assert found.step_ratio == found.their_step_ms / found.our_step_ms
+
+
+def test_ceilings_are_above_zero():
+    ceilings = measure_ceilings(CPU)
+    assert min(*ceilings.gflops.values(), ceilings.gigabytes_per_second) > 0
+    assert ceilings.arithmetic("no such type") == ceilings.gflops["float32"]
+
+
+def test_canvases_are_answered_and_drawn(tmp_path):
+    llm = load("tiny")
+    pace = Pace(step_ms={1: 1.0, 64: 3.0}, token_ms=1.0)
+    told: list[str] = []
+    found = measure_canvases(llm, pace, 1, lengths=(16, 32), tasks=("sudoku4",), watch=told.append)
+    assert [record.length for record in found.profile.canvases] == [16, 32] and len(told) == 3
+    assert all(point.predicted_speed_up > 0 and point.measured_speed_up > 0 for point in found.points)
+    times, anatomy = measure(NETWORK, (8, 16), 8, 1), dissect(NETWORK, 8, 8, 1)
+    plot.draw(tmp_path / "plot.png", "tiny", times, anatomy, found)
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(OutputError, match="cannot be written"):
+        plot.draw(tmp_path / "no" / "plot.png", "tiny", times, anatomy, None)

@@ -1,0 +1,115 @@
+"""Which mode and canvas `auto` takes: the arithmetic of the choice, the measuring, and its file."""
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dgemma.config import CanvasRecord, DenoisingProfile
+from dgemma.engine.pace import ROWS, Pace, choose, guess_profile, kept_pace, measure_pace
+from dgemma.errors import CheckpointError, ConfigError
+from tests.engine.requests import content, make_engine, make_request
+from tests.test_model import NETWORK
+
+
+def record(length: int, steps: float, equivalents: float | None = None, accuracy: float = 1.0) -> CanvasRecord:
+    return CanvasRecord(
+        length=length,
+        steps=steps,
+        equivalents=steps if equivalents is None else equivalents,
+        tokens=length,
+        accuracy=accuracy,
+    )
+
+
+def profile(*records: CanvasRecord, answer_tokens: float = 64) -> DenoisingProfile:
+    return DenoisingProfile(canvases=records, answer_tokens=answer_tokens)
+
+
+FLAT = Pace(step_ms={1: 10, 64: 10, 256: 10}, token_ms=10)
+"""Memory-bound: every pass costs the same."""
+STEEP = Pace(step_ms={1: 10, 64: 640, 256: 2560}, token_ms=10)
+"""Compute-bound: every position costs the same."""
+
+
+def test_where_a_pass_costs_the_same_for_any_canvas_diffusion_wins():
+    choice = choose(profile(record(32, 6), record(64, 8)), FLAT, max_new_tokens=100)
+    assert (choice.mode, choice.canvas_length) == ("diffusion", 64)
+    assert (choice.diffusion_ms, choice.autoregressive_ms) == (80, 640)
+
+
+def test_where_each_position_costs_its_own_one_token_at_a_time_wins():
+    choice = choose(profile(record(64, 8)), STEEP, max_new_tokens=100)
+    assert choice.mode == "autoregressive"
+    assert (choice.diffusion_ms, choice.autoregressive_ms) == (8 * 640, 640)
+
+
+def test_a_short_answer_takes_the_short_canvas():
+    pace = Pace(step_ms={1: 10, 8: 11, 64: 40, 256: 160}, token_ms=10)
+    choice = choose(profile(record(8, 3), record(64, 6)), pace, max_new_tokens=8)
+    assert (choice.mode, choice.canvas_length) == ("diffusion", 8)
+
+
+def test_what_a_canvas_skips_is_counted():
+    pace = Pace(step_ms={1: 10, 64: 73, 256: 265}, token_ms=10)
+    skipping, plain = (choose(profile(record(64, 8, e)), pace, 64).diffusion_ms for e in (4.0, 8.0))
+    assert plain == pytest.approx(8 * 73) and skipping == pytest.approx(8 * 41)
+
+
+def test_a_canvas_that_answers_worse_is_not_taken():
+    records = (record(32, 8, accuracy=0.9), record(64, 2, accuracy=0.5))
+    assert choose(profile(*records), FLAT, 100).canvas_length == 32
+    assert choose(profile(*records), FLAT, 100, canvas_length=64).canvas_length == 64
+
+
+@given(st.dictionaries(st.sampled_from(ROWS), st.floats(0.1, 100), min_size=1), st.floats(1, 2000))
+def test_a_pace_gives_a_time_for_any_number_of_positions(step_ms, rows):
+    pace = Pace(step_ms=step_ms, token_ms=1)
+    assert pace.step(rows) >= min(step_ms.values())
+    assert all(pace.step(known) == pytest.approx(ms) for known, ms in step_ms.items())
+
+
+@given(st.integers(1, 1024))
+def test_the_guess_offers_the_models_own_canvas_and_shorter_ones(length):
+    lengths = [r.length for r in guess_profile(length).canvases]
+    assert lengths[-1] == length and lengths == sorted(set(lengths))
+
+
+def test_measuring_stays_within_its_budget():
+    whole, short = measure_pace(NETWORK), measure_pace(NETWORK, budget_s=0)
+    assert set(whole.step_ms) == set(ROWS) and set(short.step_ms) == {1}
+    assert all(0 < ms < math.inf for ms in (*whole.step_ms.values(), whole.token_ms, short.token_ms))
+
+
+def test_a_pace_is_measured_once_for_a_machine_and_a_model(tmp_path):
+    file = tmp_path / "folder" / "pace.json"
+    first = kept_pace(NETWORK, file)
+    assert kept_pace(NETWORK, file) == first
+    file.write_text("not json")
+    assert kept_pace(NETWORK, file).token_ms > 0
+    assert len(json.loads(file.read_text())) == 1
+
+
+def test_a_place_that_cannot_be_written_costs_nothing_but_the_second(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert kept_pace(NETWORK, tmp_path / "file" / "pace.json").token_ms > 0
+
+
+def test_auto_gives_the_tokens_of_the_mode_it_takes():
+    engine = make_engine()
+    choice = engine.choose(20)
+    taken = make_request(mode=choice.mode, canvas_length=choice.canvas_length)
+    assert content(engine.submit(make_request(mode="auto"))) == content(make_engine().submit(taken))
+
+
+def test_a_profile_survives_its_file_and_a_damaged_one_is_told():
+    made = profile(record(8, 3), record(64, 6.5, 4.25))
+    assert DenoisingProfile.from_document(json.loads(json.dumps(made.to_document()))) == made
+    with pytest.raises(CheckpointError, match="no list `canvases`"):
+        DenoisingProfile.from_document({"answer_tokens": 3})
+    with pytest.raises(CheckpointError, match="lacks `steps`"):
+        DenoisingProfile.from_document({"answer_tokens": 3, "canvases": [{"length": 8}]})
+    with pytest.raises(ConfigError, match="between 0 and its steps"):
+        record(8, 3, 4)

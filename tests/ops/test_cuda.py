@@ -1,0 +1,115 @@
+"""The CUDA twins: experts against the loop over them, the vocabulary kernel against the plain reading.
+
+Without a GPU torch's own CPU path takes the grouped products, and Triton's interpreter the kernel.
+"""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dgemma.decode.vocabulary import BLOCK
+from dgemma.ops import cuda
+from dgemma.ops import reference as ops
+from tests.ops import kernel_checks
+
+ROOT = Path(__file__).parents[2]
+GPU = pytest.mark.gpu
+TRITON = pytest.mark.skipif(find_spec("triton") is None, reason="triton has no wheel for this system")
+
+
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def compare_experts(rows: int, top_k: int, count: int, width: int, dtype: torch.dtype, device: str, seed: int) -> None:
+    hidden, scores = draw(rows, 16, seed=seed), draw(rows, count, seed=seed + 1)
+    weights, chosen = scores.topk(top_k)
+    gate_up, down = draw(count, 2 * width, 16, seed=2), draw(count, 16, width, seed=3)
+    floats = [tensor.to(device, dtype) for tensor in (hidden, weights, gate_up, down)]
+    chosen = chosen.to(device)
+    found = cuda.experts(floats[0], floats[1], chosen, *floats[2:])
+    expected = ops.experts(floats[0].float(), floats[1].float(), chosen, floats[2].float(), floats[3].float())
+    assert found.dtype == dtype and found.shape == hidden.shape
+    tolerance = 2e-5 if dtype == torch.float32 else 2e-2
+    assert (found.float() - expected).abs().max() <= tolerance * expected.abs().max()
+
+
+# A width of 6 is not aligned to 16 bytes in either type; experts that no row chose are the rule, not the exception.
+@given(st.integers(0, 99), st.integers(1, 4), st.integers(4, 12), st.integers(1, 9), st.sampled_from([6, 8]),
+       st.sampled_from([torch.float32, torch.bfloat16]))  # fmt: skip
+def test_grouped_experts_equal_the_loop_over_experts(seed, top_k, count, rows, width, dtype):
+    compare_experts(rows, top_k, count, width, dtype, "cpu", seed)
+
+
+def test_grouped_experts_read_nothing_back():
+    """Tensors on the meta device have no values, so whatever asked for one would fail."""
+    options = {"dtype": torch.bfloat16, "device": "meta"}
+    hidden, weights = torch.empty(5, 16, **options), torch.empty(5, 2, **options)
+    chosen = torch.empty(5, 2, dtype=torch.long, device="meta")
+    matrices = torch.empty(9, 16, 16, **options), torch.empty(9, 16, 8, **options)
+    assert cuda.experts(hidden, weights, chosen, *matrices).shape == hidden.shape
+
+
+@GPU
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("rows", "top_k", "count"), [(1, 4, 128), (256, 8, 128)])
+def test_grouped_experts_on_a_gpu(rows, top_k, count, dtype):
+    compare_experts(rows, top_k, count, 24, dtype, "cuda", 0)
+
+
+@TRITON
+def test_the_kernel_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To machine code for Ampere and Hopper, which takes no GPU."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    from triton import compile
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from dgemma.ops.vocabulary_kernel import read_block
+
+    floats = ("uniforms_NU", "maximum_NP", "sum_NP", "moment_NP")
+    types = {name: "*fp32" for name in floats} | {"products_NS": "*bf16", "groups_NG": "*bf16", "choice_NP": "*i32"}
+    types |= dict.fromkeys(("cap", "scale", "lowest", "floor"), "fp32")
+    types |= dict.fromkeys(("BLOCK", "GROUP"), "constexpr")
+    signature = {name: types.get(name, "i32") for name in read_block.arg_names}
+    for capability in (80, 90):
+        source = ASTSource(read_block, signature, {"BLOCK": BLOCK, "GROUP": 16})
+        assert compile(source, target=GPUTarget("cuda", capability, 32)).asm["cubin"]
+
+
+@TRITON
+def test_the_kernel_in_tritons_interpreter() -> None:
+    command = [sys.executable, "-W", "error", "-m", "tests.ops.kernel_checks"]
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@GPU
+@pytest.mark.parametrize("case", kernel_checks.CASES)
+def test_the_kernel_on_a_gpu(case):
+    kernel_checks.check_parity("cuda", *case)
+
+
+@GPU
+def test_the_kernel_samples_on_a_gpu():
+    kernel_checks.check_bfloat16("cuda")
+    kernel_checks.check_distribution("cuda", 4096)
+
+
+@GPU
+def test_the_whole_vocabulary_takes_little_memory_on_a_gpu():
+    """256 positions at 262,144 entries: less than 128 MB on top of weights and uniform numbers."""
+    hidden, drawn = torch.randn(256, 64, device="cuda").bfloat16(), torch.rand(256, 256, device="cuda")
+    embedding = torch.randn(262_144, 64, device="cuda").bfloat16()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    cuda.summarise(hidden, embedding, cap=30.0, temperature=0.8, uniforms_NU=drawn, block=2048, top_k=256)
+    assert torch.cuda.max_memory_allocated() - before < 128 << 20

@@ -1,0 +1,29 @@
+"""The measuring recipe can be rehearsed without a GPU: every part is measured, none ends in an error."""
+
+import json
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+def load(name: str) -> ModuleType:
+    spec = spec_from_file_location(name, RECIPES / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_measurement_of_the_26b_shape_is_rehearsed(tmp_path: Path) -> None:
+    out = tmp_path / "toy.json"
+    sizes = ["--canvas", "16", "8", "--contexts", "32", "--runs", "1"]
+    load("measure_26b").main(["--device", "cpu", "--config", "toy", "--dtype", "float32", *sizes, "--out", str(out)])
+    document = json.loads(out.read_text(encoding="utf-8"))
+    assert "error" not in out.read_text(encoding="utf-8")
+    assert [row["rows"] for row in document["heads"]] == [16, 8]
+    assert [row.get("canvas") for row in document["steps"]] == [None, 16, 8]
+    assert all(row["plain"]["step_ms"] > 0 for row in document["steps"][1:])
+    assert len(document["anatomy"]) == 2
+    assert not document["recordable"] and document["layers"] == document["of_layers"]
