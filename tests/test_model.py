@@ -198,3 +198,19 @@ def test_keys_only_leaves_the_same_cache_behind():
     assert short.lengths == whole.lengths
     for mine, its in zip((*short.keys, *short.values), (*whole.keys, *whole.values), strict=True):
         torch.testing.assert_close(mine, its, rtol=0, atol=0)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 30), st.integers(1, 20), st.integers(1, 12), st.integers(1, 2))
+def test_encoding_and_denoising_in_one_pass_equals_one_after_the_other(held, count, length, rows):
+    both, single = (KVCache(CONFIG, rows, max_length=60, scratch_length=12) for _ in range(2))
+    for cache in (both, single):
+        if held:
+            NETWORK.encode(ids(rows, held), cache)
+    tokens, canvas = ids(rows, count, seed=1), ids(rows, length, seed=2)
+    NETWORK.encode(tokens, single)
+    assert close(NETWORK.encode_and_denoise(tokens, canvas, both), NETWORK.denoise(canvas, single))
+    assert both.lengths == single.lengths
+    # What a later step reads of the canvas lies where it looks for it.
+    soft, some = torch.randn(rows, length, 32), torch.arange(0, length, 2)
+    assert close(NETWORK.denoise(canvas, both, soft, some), NETWORK.denoise(canvas, single, soft, some))

@@ -340,6 +340,32 @@ class DiffusionGemma(nn.Module):
         scalars = [layer.decoder_scalar for layer in self._layers()]
         return self._run(self.self_conditioning(self.embed(canvas_BL), soft_BLD), positions, scalars, attend)
 
+    def encode_and_denoise(self, tokens_BT: Tensor, canvas_BL: Tensor, cache: KVCache) -> Tensor:
+        """`encode` of clean tokens and the first `denoise` of the canvas behind them, in one pass -> hidden [B, L, D].
+
+        What costs the same for few rows as for many is paid once: a finished canvas is committed with the first step of
+        the next one. All rows of the cache must hold the same number of tokens. Raises PromptError as `encode` does.
+        """
+        count, length, held = tokens_BT.shape[1], canvas_BL.shape[1], cache.length
+        if not cache.uniform or not len(tokens_BT) == len(canvas_BL) == cache.batch_size:
+            raise UsageError("Encoding and denoising in one pass needs rows of one length, one for each of the cache.")
+        cache.require_room(count, scratch=False)
+        cache.require_room(length, scratch=True)
+        hidden = torch.cat((self.embed(tokens_BT), self.self_conditioning(self.embed(canvas_BL), None)), dim=1)
+        is_clean = torch.arange(count + length, device=self.device)[None, :, None] < count
+        masks = {kind: self._joint_mask(held, count, length, kind) for kind in self._kinds()}
+
+        def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            cache.write(index, key, value)
+            kind = self.config.layers[index].layer_type
+            start = self._first_key(kind, cache)
+            return ops.attention(query, *cache.read(index, start, held + count + length), masks[kind])
+
+        scalars = [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in self._layers()]
+        hidden = self._run(hidden, self._positions(cache, count + length), scalars, attend)
+        cache.commit([count] * cache.batch_size)
+        return hidden[:, count:]
+
     def forward(
         self,
         tokens_BT: Tensor,
@@ -442,6 +468,22 @@ class DiffusionGemma(nn.Module):
         if kind == "sliding_attention":
             allowed &= distance < self.config.sliding_window
         return allowed[:, None]
+
+    def _joint_mask(self, held: int, count: int, length: int, kind: LayerType) -> Tensor:
+        """Clean tokens see as in `encode`, the canvas behind them as in `denoise` -> [1, 1, T + L, S].
+
+        So a canvas row sees all that stands before the canvas' end, on sliding layers from the canvas' first
+        position less window - 1 on.
+        """
+        window = self.config.sliding_window
+        first = max(0, held - (window - 1)) if kind == "sliding_attention" else 0
+        keys = torch.arange(first, held + count + length, device=self.device)
+        queries = torch.arange(held, held + count + length, device=self.device)[:, None]
+        in_canvas = queries >= held + count
+        allowed = in_canvas | (keys <= queries)
+        if kind == "sliding_attention":
+            allowed &= keys > torch.where(in_canvas, held + count, queries) - window
+        return allowed[None, None]
 
     def _canvas_mask(self, cache: KVCache, length: int, kind: LayerType) -> Tensor | None:
         """A canvas sees its row's cached tokens (sliding: the last window - 1) and itself -> [B, 1, 1, S] or None.

@@ -19,7 +19,7 @@ STREAMS = 32
 SECONDS = 60
 CUT_OFF = 1 / 3
 MEGABYTES_OF_GROWTH = 64
-"""What the process may hold more of at the end: pages that the allocator keeps, not a cache for each of the requests."""
+"""What the process may hold more of at the end: pages that the allocator keeps, but no cache of each request."""
 
 CHAT = {"model": "tiny", "messages": QUESTION, "max_tokens": 32, **FAST}
 USAGE = {"stream_options": {"include_usage": True}}

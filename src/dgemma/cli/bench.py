@@ -143,7 +143,7 @@ def _steps_table(times: StepTimes) -> Table:
     )
     table.add_row("one token", f"{times.token_ms:.2f}", f"{times.token_ms:.3f}", "1.0", "-")
     for length, ms in times.denoise_ms.items():
-        # A canvas of L tokens takes its steps and a commit pass; L tokens one by one take L passes.
+        # A canvas of L tokens takes its steps and a pass to encode it; L tokens one by one take L passes.
         even = length * times.token_ms / ms - 1
         table.add_row(
             f"canvas of {length}",

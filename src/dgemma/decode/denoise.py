@@ -75,6 +75,7 @@ def denoise(
     end_ids: Sequence[int] = (),
     top_k: int = 0,
     run: CanvasPass | None = None,
+    commit_BT: Tensor | None = None,
 ) -> Iterator[DenoiseStep]:
     """Denoises the canvas behind the cache's tokens; yields every step, the last with all rows done or the limit met.
 
@@ -88,9 +89,10 @@ def denoise(
     end_ids         ids behind which a canvas does not count: the tail behind a settled one is skipped
     top_k           tells the log probabilities of so many likeliest ids at each position, as they were last computed
     run             computes a pass instead of `network.denoise`, such as `graphs.RecordedPasses`
+    commit_BT       clean ids that the first pass encodes as well: the canvas before this one
 
-    The cache is read, never advanced. A finished row of a batch keeps its state while others go on. Nothing is skipped
-    under a constraint, which ties all positions together.
+    But for `commit_BT` the cache is read, never advanced. A finished row of a batch keeps its state while others go on.
+    Nothing is skipped under a constraint, which ties all positions together.
     """
     if constraint is not None and pinned_BL is not None:
         raise UsageError("Pinned tokens and a constraint do not go together.")
@@ -101,7 +103,10 @@ def denoise(
     state = _Canvas(noise_BL if canvas_BL is None else canvas_BL, pinned_BL, sampler, end_ids)
     rows_R: Tensor | None = None
     for remaining in range(limit, 0, -1):
-        hidden_BRD = (run or network.denoise)(state.canvas_BL, cache, state.soft_BLD, rows_R)
+        if commit_BT is not None and remaining == limit:
+            hidden_BRD = network.encode_and_denoise(commit_BT, state.canvas_BL, cache)
+        else:
+            hidden_BRD = (run or network.denoise)(state.canvas_BL, cache, state.soft_BLD, rows_R)
         reading = head.read(
             network,
             hidden_BRD,

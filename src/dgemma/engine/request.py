@@ -101,7 +101,8 @@ class Commit:
 class Stats:
     """What a generation took. Times are wall-clock, count from the submission and include the prompt's encoding.
 
-    forward_passes  denoise passes + commit passes, or one pass a token; the prompt's own encoding is not counted
+    forward_passes  denoise passes, commit passes that are not also denoise passes, or one pass a token; the prompt's
+                    own encoding is not counted
     canvas_equivalents  denoise passes, each counted by the share of its canvas that it computed
     queued_ms       the part of the time that passed before the request's first turn
     reused_tokens   tokens of the prompt that an earlier request had encoded
@@ -122,7 +123,7 @@ class Stats:
 
     @property
     def tokens_per_forward(self) -> float:
-        """New tokens over denoise and commit passes."""
+        """New tokens over forward passes."""
         return self.new_tokens / max(1, self.forward_passes)
 
     @property

@@ -1,8 +1,8 @@
 """One request while it runs: its cache, its generator, and the next piece of work.
 
-Encodes the prompt chunk by chunk, then writes canvas after canvas (or token after token), committing each through the
-encoder before the next; the last one needs no commit pass. `advance` does one piece: one pass over a chunk, a canvas or
-a finished canvas, or a few tokens. Shares nothing with other requests, so who runs between two pieces changes no token.
+Encodes the prompt chunk by chunk, then writes canvas after canvas (or token after token). A canvas is encoded in the
+same pass as the next one's first step, the last one not at all. `advance` does one piece: one pass over a chunk or a
+canvas, or a few tokens. Shares nothing with other requests, so who runs between two pieces changes no token.
 Knows nothing of threads, queues or text.
 """
 
@@ -181,6 +181,7 @@ class Runner:
             yield from self._diffusion(cache)
 
     def _diffusion(self, cache: KVCache) -> Iterator[tuple[Event, ...]]:
+        finished_BL: torch.Tensor | None = None
         while True:
             forbidden = self.forbidden_first if self.canvases == 0 else ()
             steps = denoise(
@@ -195,6 +196,7 @@ class Runner:
                 skip_settled=self.request.skip_settled,
                 end_ids=sorted(self.eos),
                 top_k=self.top_k,
+                commit_BT=finished_BL,
             )
             step = self._step(steps)
             while not (bool(step.done_B.all()) or step.step == self.sampler.max_denoising_steps):
@@ -207,9 +209,12 @@ class Runner:
             yield (draft, self._commit(kept, draft.entropies[: len(kept)], logprobs), *self._finish(reason))
             if self.walk is not None:
                 self.walk = self.walk.after(draft.token_ids)
-            self.network.encode(step.argmax_BL, cache, keys_only=True)
-            self.passes += 1
-            yield ()
+            if self.request.reference:
+                self.network.encode(step.argmax_BL, cache, keys_only=True)
+                self.passes += 1
+                yield ()
+            else:
+                finished_BL = step.argmax_BL
 
     def _infill(self, cache: KVCache, last_hidden: torch.Tensor, infill: Infill) -> Iterator[tuple[Event, ...]]:
         """Every length is filled and scored behind the same prompt; each filling is a canvas of its own."""

@@ -343,8 +343,8 @@ class _Reply:
             reused_tokens=0,
             canvases=0 if autoregressive else self._commits,
             denoise_steps=self._steps,
-            # As the engine counts: the last canvas needs no commit pass, the first token comes with the prompt.
-            forward_passes=self._steps + self._commits - 1,
+            # As the engine counts: a canvas is encoded with the next one's first step, a first token with the prompt.
+            forward_passes=self._commits - 1 if autoregressive else self._steps,
             first_text_ms=self._first_text_ms,
             wall_seconds=self._milliseconds() / 1000,
         )

@@ -28,7 +28,7 @@ class Metrics:
         self._tokens = Counter("dgemma_completion_tokens", "New tokens of these replies.", registry=registry)
         self._canvases = Counter("dgemma_canvases", "Canvases settled.", registry=registry)
         self._steps = Counter("dgemma_denoise_steps", "Denoise steps.", registry=registry)
-        self._passes = Counter("dgemma_forward_passes", "Denoise and commit passes, or tokens.", registry=registry)
+        self._passes = Counter("dgemma_forward_passes", "Denoise passes, or tokens.", registry=registry)
         self._first = Histogram(
             "dgemma_first_text_seconds", "From a reply's start to its first text.", buckets=SECONDS, registry=registry
         )

@@ -1,6 +1,6 @@
 """What a reply took, in the service's own terms; each protocol shows it in its own shape.
 
-Tokens per forward is new tokens over denoise and commit passes; times are wall-clock.
+Tokens per forward is new tokens over forward passes; times are wall-clock.
 """
 
 from collections.abc import Sequence
