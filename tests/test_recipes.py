@@ -5,6 +5,10 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
+from tests.test_model import NETWORK
+
 RECIPES = Path(__file__).parents[1] / "recipes"
 
 
@@ -27,3 +31,12 @@ def test_the_measurement_of_the_26b_shape_is_rehearsed(tmp_path: Path) -> None:
     assert all(row["plain"]["step_ms"] > 0 for row in document["steps"][1:])
     assert len(document["anatomy"]) == 2
     assert not document["recordable"] and document["layers"] == document["of_layers"]
+
+
+def test_the_tables_of_growth_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    module = load("measure_growth")
+    for print_table in (module.print_canvases, module.print_contexts):
+        print_table(NETWORK, 1)
+    module.print_memory(NETWORK)
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert len(rows) == 3 + len(module.CANVASES) + len(module.CONTEXTS) + len(module.STEPS)

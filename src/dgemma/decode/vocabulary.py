@@ -179,26 +179,32 @@ class _Running:
     def _keep_best(self, logits_NC: Tensor, start: int) -> None:
         """Adds the block's candidates for the K best: the entries above the K-th value known so far.
 
-        Few are, after the first blocks; they are gathered to the left, each row padded to the longest. Candidates pile
-        up until there are 2 K and are then thinned to K.
+        Few are, after the first blocks; they are gathered, each row padded to the longest. Candidates pile up until
+        there are 2 K and are then thinned to K.
         """
-        better_NC = logits_NC > self.bar_N1
-        counts_N = better_NC.sum(-1)
-        most = int(counts_N.max()) if self.full else self.top_k + 1
-        if most == 0:
+        found = self._gather_better(logits_NC) if self.full else None
+        if found is None:
+            found = logits_NC.topk(min(self.top_k, logits_NC.shape[1]), dim=-1, sorted=False)
+        values, at = found
+        if values.shape[1] == 0:
             return
-        if most > self.top_k:
-            values, at = logits_NC.topk(min(self.top_k, logits_NC.shape[1]), dim=-1, sorted=False)
-        else:
-            row_M, at_M = better_NC.nonzero(as_tuple=True)
-            slot_M = torch.arange(len(row_M), device=row_M.device) - (counts_N.cumsum(0) - counts_N)[row_M]
-            values = logits_NC.new_full((len(logits_NC), most), -torch.inf)
-            at = torch.zeros_like(values, dtype=torch.long)
-            values[row_M, slot_M], at[row_M, slot_M] = logits_NC[row_M, at_M], at_M
         self.values_NK = torch.cat((self.values_NK, values), dim=1)
         self.ids_NK = torch.cat((self.ids_NK, at + start), dim=1)
         if not self.full or self.values_NK.shape[1] >= 2 * self.top_k:
             self._merge()
+
+    def _gather_better(self, logits_NC: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Values and places of the entries above the bar; None where a row has more than K of them."""
+        row_M, at_M = (logits_NC > self.bar_N1).nonzero(as_tuple=True)
+        counts_N = row_M.bincount(minlength=len(logits_NC))
+        most = int(counts_N.max())
+        if most > self.top_k:
+            return None
+        slot_M = torch.arange(len(row_M), device=row_M.device) - (counts_N.cumsum(0) - counts_N)[row_M]
+        values = logits_NC.new_full((len(logits_NC), most), -torch.inf)
+        at = torch.zeros_like(values, dtype=torch.long)
+        values[row_M, slot_M], at[row_M, slot_M] = logits_NC[row_M, at_M], at_M
+        return values, at
 
     def _merge(self) -> None:
         if self.values_NK.shape[1] > self.top_k:

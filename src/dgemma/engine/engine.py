@@ -26,7 +26,7 @@ from dgemma.config import DenoisingProfile, EngineConfig, SamplerConfig
 from dgemma.engine.events import Events, Job
 from dgemma.engine.pace import Choice, Pace, choose, guess_profile, kept_pace
 from dgemma.engine.prefixes import PrefixStore
-from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Infill, Request
+from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request, check_in_place
 from dgemma.engine.runner import Runner
 from dgemma.engine.scheduler import Scheduler
 from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
@@ -55,29 +55,6 @@ def resolve(config: EngineConfig) -> EngineConfig:
 
 def _physical_bytes() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def _check_in_place(request: Request, vocab_size: int) -> None:
-    in_place = request.in_place
-    if in_place is None:
-        return
-    if request.constraint is not None:
-        raise UsageError("schema, regex and choices hold an answer, not a gap or a revised text; leave them out.")
-    if request.top_logprobs is not None:
-        raise UsageError("logprobs tell of an answer, not of a gap or a revised text; leave them out.")
-    if request.mode == "autoregressive" or request.reference:
-        raise UsageError("Filling a gap and revising a text work by diffusion; leave out mode and reference.")
-    given = in_place.suffix if isinstance(in_place, Infill) else in_place.text
-    if not all(0 <= token < vocab_size for token in given):
-        raise PromptError(f"The given text has ids outside the vocabulary 0..{vocab_size - 1}.")
-    if isinstance(in_place, Infill):
-        lengths = in_place.gap_lengths
-        if not lengths or not all(1 <= length <= request.max_new_tokens for length in lengths):
-            raise UsageError(f"Gap lengths must lie between 1 and the {request.max_new_tokens} new tokens allowed.")
-    elif not given or not 0 <= in_place.strength <= 1:
-        raise UsageError("A revision needs a text and a strength between 0 and 1.")
-    elif request.max_new_tokens < len(given):
-        raise UsageError(f"A text of {len(given)} tokens cannot be revised within {request.max_new_tokens} tokens.")
 
 
 class Engine:
@@ -245,7 +222,7 @@ class Engine:
             raise UsageError(f"mode {request.mode!r} is not one of diffusion, autoregressive, auto.")
         if request.top_logprobs is not None and not 0 <= request.top_logprobs <= MAX_TOP_LOGPROBS:
             raise UsageError(f"logprobs must lie between 0 and {MAX_TOP_LOGPROBS}, not {request.top_logprobs}.")
-        _check_in_place(request, self.network.config.vocab_size)
+        check_in_place(request, self.network.config.vocab_size)
         if request.constraint is not None and len(request.constraint.group_V) != self.network.config.vocab_size:
             raise UsageError("The constraint was made for another vocabulary; make it with this model's tokenizer.")
         total = len(request.prompt) + request.max_new_tokens

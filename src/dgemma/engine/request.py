@@ -5,6 +5,7 @@ from typing import Literal
 
 from dgemma.decode.autoregressive import TokenSampler
 from dgemma.decode.constrain import TokenAutomaton
+from dgemma.errors import PromptError, UsageError
 
 Mode = Literal["diffusion", "autoregressive", "auto"]
 FinishReason = Literal["stop", "length", "tool_calls"]
@@ -183,3 +184,27 @@ class EngineSnapshot:
     kv_bytes: int
     kv_budget_bytes: int
     prefixes: int
+
+
+def check_in_place(request: Request, vocab_size: int) -> None:
+    """Raises UsageError or PromptError for a gap or a revision that cannot be."""
+    in_place = request.in_place
+    if in_place is None:
+        return
+    if request.constraint is not None:
+        raise UsageError("schema, regex and choices hold an answer, not a gap or a revised text; leave them out.")
+    if request.top_logprobs is not None:
+        raise UsageError("logprobs tell of an answer, not of a gap or a revised text; leave them out.")
+    if request.mode == "autoregressive" or request.reference:
+        raise UsageError("Filling a gap and revising a text work by diffusion; leave out mode and reference.")
+    given = in_place.suffix if isinstance(in_place, Infill) else in_place.text
+    if not all(0 <= token < vocab_size for token in given):
+        raise PromptError(f"The given text has ids outside the vocabulary 0..{vocab_size - 1}.")
+    if isinstance(in_place, Infill):
+        lengths = in_place.gap_lengths
+        if not lengths or not all(1 <= length <= request.max_new_tokens for length in lengths):
+            raise UsageError(f"Gap lengths must lie between 1 and the {request.max_new_tokens} new tokens allowed.")
+    elif not given or not 0 <= in_place.strength <= 1:
+        raise UsageError("A revision needs a text and a strength between 0 and 1.")
+    elif request.max_new_tokens < len(given):
+        raise UsageError(f"A text of {len(given)} tokens cannot be revised within {request.max_new_tokens} tokens.")
