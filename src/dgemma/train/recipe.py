@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from dgemma.config import LayerConfig, LayerType, ModelConfig
+from dgemma.config import LayerConfig, LayerType, ModelConfig, SamplerConfig
 from dgemma.errors import DataError
 
 _KINDS: dict[str, LayerType] = {"s": "sliding_attention", "f": "full_attention"}
@@ -146,12 +146,16 @@ class RunRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The whole of a recipe file."""
+    """The whole of a recipe file.
+
+    `sampler` is what the model's generation_config.json will hold, but for the end tokens: they are the vocabulary's.
+    """
 
     model: ModelRecipe = field(default_factory=ModelRecipe)
     data: DataRecipe = field(default_factory=DataRecipe)
     objective: ObjectiveRecipe = field(default_factory=ObjectiveRecipe)
     optimizer: OptimizerRecipe = field(default_factory=OptimizerRecipe)
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
     run: RunRecipe = field(default_factory=RunRecipe)
 
 

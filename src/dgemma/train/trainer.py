@@ -14,7 +14,7 @@ import pickle
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -26,7 +26,6 @@ from torch import nn
 
 from dgemma.checkpoint import LoadedModel, open_model, save_model
 from dgemma.checkpoint.safetensors import replacing, write_json
-from dgemma.config import SamplerConfig
 from dgemma.errors import DataError, OutputError
 from dgemma.evals.example import NO_TEXTS, Texts
 from dgemma.evals.tasks import TASKS
@@ -238,7 +237,7 @@ class Trainer:
     def _save_best(self) -> None:
         turn = self.tokenizer.special_id("<turn|>")
         eos = (self.tokenizer.eos_id, turn)
-        sampler = SamplerConfig(eos_token_ids=eos)
+        sampler = replace(self.recipe.sampler, eos_token_ids=eos)
         template = Path(__file__).parents[1] / "tiny" / "chat_template.jinja"
         model = LoadedModel(
             config=self.network.config,
