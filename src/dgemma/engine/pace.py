@@ -65,9 +65,10 @@ class Choice:
 
 def guess_profile(canvas_length: int, answer_tokens: float = 128) -> DenoisingProfile:
     """For a model that was not measured: 20 tokens per forward pass at 256 positions, as the released model's report
-    gives (arXiv 2608.00146), fewer steps for a shorter canvas by a square root, nothing skipped."""
-    lengths = sorted({length for length in ROWS if 8 <= length <= canvas_length} | {canvas_length})
-    steps = {length: max(2.0, 13.0 * math.sqrt(length / 256)) for length in lengths}
+    gives (arXiv 2608.00146), fewer steps for a shorter canvas by a square root, nothing skipped. None below 64: how
+    many steps a very short canvas takes cannot be guessed."""
+    lengths = sorted({length for length in ROWS if 64 <= length <= canvas_length} | {canvas_length})
+    steps = {length: max(4.0, 13.0 * math.sqrt(length / 256)) for length in lengths}
     records = (
         CanvasRecord(length=length, steps=steps[length], equivalents=steps[length], tokens=length, accuracy=1.0)
         for length in lengths
