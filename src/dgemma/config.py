@@ -19,12 +19,13 @@ _DEFAULT_ROPE: dict[str, dict[str, Any]] = {
 }
 
 
-def _require(condition: bool, message: str) -> None:
+def require(condition: bool, message: str) -> None:
+    """Raises ConfigError with that message where the condition fails."""
     if not condition:
         raise ConfigError(message)
 
 
-def _number(values: Mapping[str, Any], name: str, kind: type, default: Any = None) -> Any:
+def number(values: Mapping[str, Any], name: str, kind: type, default: Any = None) -> Any:
     """Reads `values[name]` as an int or float; a missing name without a default, or another type, is an error."""
     value = values.get(name)
     value = default if value is None else value
@@ -49,10 +50,10 @@ class RotaryConfig:
     factor: float = 1.0
 
     def __post_init__(self) -> None:
-        _require(self.rope_type in ("default", "proportional"), f"rope_type {self.rope_type!r} is not supported.")
-        _require(self.rope_theta > 0 and self.factor > 0, "rope_theta and its factor must be positive.")
-        _require(0 < self.partial_rotary_factor <= 1, "partial_rotary_factor must lie in (0, 1].")
-        _require(
+        require(self.rope_type in ("default", "proportional"), f"rope_type {self.rope_type!r} is not supported.")
+        require(self.rope_theta > 0 and self.factor > 0, "rope_theta and its factor must be positive.")
+        require(0 < self.partial_rotary_factor <= 1, "partial_rotary_factor must lie in (0, 1].")
+        require(
             self.rope_type == "proportional" or (self.partial_rotary_factor == 1.0 and self.factor == 1.0),
             "rope_type 'default' is supported for whole heads only.",
         )
@@ -101,14 +102,14 @@ class ModelConfig:
     def __post_init__(self) -> None:
         names = "vocab_size hidden_size intermediate_size num_attention_heads num_experts top_k_experts"
         for name in (*names.split(), "moe_intermediate_size", "sliding_window", "canvas_length"):
-            _require(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}.")
-        _require(len(self.layers) >= 1, "A model needs at least one layer.")
-        _require(self.top_k_experts <= self.num_experts, "top_k_experts cannot exceed num_experts.")
-        _require(self.final_logit_softcapping > 0, "final_logit_softcapping must be positive.")
+            require(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}.")
+        require(len(self.layers) >= 1, "A model needs at least one layer.")
+        require(self.top_k_experts <= self.num_experts, "top_k_experts cannot exceed num_experts.")
+        require(self.final_logit_softcapping > 0, "final_logit_softcapping must be positive.")
         for index, layer in enumerate(self.layers):
-            _require(layer.layer_type in _DEFAULT_ROPE, f"Layer {index} has the unknown type {layer.layer_type!r}.")
-            _require(layer.head_dim >= 2 and layer.head_dim % 2 == 0, f"Layer {index}: head_dim must be even.")
-            _require(
+            require(layer.layer_type in _DEFAULT_ROPE, f"Layer {index} has the unknown type {layer.layer_type!r}.")
+            require(layer.head_dim >= 2 and layer.head_dim % 2 == 0, f"Layer {index}: head_dim must be even.")
+            require(
                 layer.num_key_value_heads >= 1 and self.num_attention_heads % layer.num_key_value_heads == 0,
                 f"Layer {index}: {self.num_attention_heads} heads cannot share {layer.num_key_value_heads} key heads.",
             )
@@ -139,17 +140,17 @@ class ModelConfig:
         _refuse_unsupported(document, text)
         rope = {**_DEFAULT_ROPE, **(text.get("rope_parameters") or {})}
         return cls(
-            **{name: _number(text, name, int) for name in _REQUIRED_SIZES},
+            **{name: number(text, name, int) for name in _REQUIRED_SIZES},
             layers=_layers_from_hf(text),
-            canvas_length=_number(document, "canvas_length", int, 256),
-            max_position_embeddings=_number(text, "max_position_embeddings", int, 131_072),
-            rms_norm_eps=_number(text, "rms_norm_eps", float, 1e-6),
-            final_logit_softcapping=_number(text, "final_logit_softcapping", float, 30.0),
-            initializer_range=_number(text, "initializer_range", float, 0.02),
+            canvas_length=number(document, "canvas_length", int, 256),
+            max_position_embeddings=number(text, "max_position_embeddings", int, 131_072),
+            rms_norm_eps=number(text, "rms_norm_eps", float, 1e-6),
+            final_logit_softcapping=number(text, "final_logit_softcapping", float, 30.0),
+            initializer_range=number(text, "initializer_range", float, 0.02),
             sliding_rotary=_rotary_from_hf(rope["sliding_attention"]),
             full_rotary=_rotary_from_hf(rope["full_attention"]),
-            pad_token_id=_number(text, "pad_token_id", int, 0),
-            bos_token_id=_number(text, "bos_token_id", int, 2),
+            pad_token_id=number(text, "pad_token_id", int, 0),
+            bos_token_id=number(text, "bos_token_id", int, 2),
             eos_token_ids=_token_ids(text.get("eos_token_id", 1)),
             extra={name: document[name] for name in _EXTRA_KEYS if document.get(name) is not None}
             | {"use_bidirectional_attention": text.get("use_bidirectional_attention")},
@@ -241,8 +242,8 @@ def _refuse_unsupported(document: Mapping[str, Any], text: Mapping[str, Any]) ->
 
 
 def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
-    count = _number(text, "num_hidden_layers", int)
-    _require(count >= 1, f"num_hidden_layers must be at least 1, not {count}.")
+    count = number(text, "num_hidden_layers", int)
+    require(count >= 1, f"num_hidden_layers must be at least 1, not {count}.")
     pattern: Any = text.get("layer_types")
     pattern = (
         list(pattern) if pattern else ["full_attention" if i % 6 == 5 else "sliding_attention" for i in range(count)]
@@ -264,8 +265,8 @@ def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
         layers.append(
             LayerConfig(
                 layer_type=kind,
-                head_dim=_number(sizes, "head_dim", int),
-                num_key_value_heads=_number(sizes, "num_key_value_heads", int),
+                head_dim=number(sizes, "head_dim", int),
+                num_key_value_heads=number(sizes, "num_key_value_heads", int),
             )
         )
     return tuple(layers)
@@ -274,9 +275,9 @@ def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
 def _rotary_from_hf(values: Mapping[str, Any]) -> RotaryConfig:
     return RotaryConfig(
         rope_type=values.get("rope_type", "default"),
-        rope_theta=_number(values, "rope_theta", float),
-        partial_rotary_factor=_number(values, "partial_rotary_factor", float, 1.0),
-        factor=_number(values, "factor", float, 1.0),
+        rope_theta=number(values, "rope_theta", float),
+        partial_rotary_factor=number(values, "partial_rotary_factor", float, 1.0),
+        factor=number(values, "factor", float, 1.0),
     )
 
 
@@ -310,28 +311,26 @@ class SamplerConfig:
     eos_token_ids: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        _require(self.max_denoising_steps >= 1, f"max_denoising_steps must be >= 1, not {self.max_denoising_steps}.")
-        _require(self.entropy_bound > 0, f"entropy_bound must be positive, not {self.entropy_bound}.")
-        _require(
+        require(self.max_denoising_steps >= 1, f"max_denoising_steps must be >= 1, not {self.max_denoising_steps}.")
+        require(self.entropy_bound > 0, f"entropy_bound must be positive, not {self.entropy_bound}.")
+        require(
             0 < self.t_min <= self.t_max, f"Temperatures need 0 < t_min <= t_max, not {self.t_min} and {self.t_max}."
         )
-        _require(self.stability_threshold >= 0, f"stability_threshold must be >= 0, not {self.stability_threshold}.")
-        _require(self.confidence_threshold > 0, f"confidence_threshold must be > 0, not {self.confidence_threshold}.")
-        _require(self.max_new_tokens >= 1, f"max_new_tokens must be >= 1, not {self.max_new_tokens}.")
+        require(self.stability_threshold >= 0, f"stability_threshold must be >= 0, not {self.stability_threshold}.")
+        require(self.confidence_threshold > 0, f"confidence_threshold must be > 0, not {self.confidence_threshold}.")
+        require(self.max_new_tokens >= 1, f"max_new_tokens must be >= 1, not {self.max_new_tokens}.")
 
     @classmethod
     def from_hf(cls, document: Mapping[str, Any]) -> "SamplerConfig":
         """Reads the parsed `generation_config.json`; a number that is absent or null takes the published default."""
         values: dict[str, Any] = {
-            name: _number(document, name, kind)
-            for name, kind in _SAMPLER_KEYS.items()
-            if document.get(name) is not None
+            name: number(document, name, kind) for name, kind in _SAMPLER_KEYS.items() if document.get(name) is not None
         }
         nested = document.get("sampler_config") or {}
         if nested.get("_cls_name", "EntropyBoundSamplerConfig") != "EntropyBoundSamplerConfig":
             raise CheckpointError(f"generation_config.json asks for the unknown sampler {nested['_cls_name']!r}.")
         if nested.get("entropy_bound") is not None:
-            values["entropy_bound"] = _number(nested, "entropy_bound", float)
+            values["entropy_bound"] = number(nested, "entropy_bound", float)
         values["eos_token_ids"] = _token_ids(document.get("eos_token_id"))
         return cls(**values)
 
@@ -365,53 +364,6 @@ def _token_ids(value: Any) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CanvasRecord:
-    """What canvases of one length took on held-out requests, per canvas: `steps`, `equivalents` (steps, each counted by
-    the share of positions that it computed) and new `tokens`; `accuracy` is the share of requests answered right."""
-
-    length: int
-    steps: float
-    equivalents: float
-    tokens: float
-    accuracy: float
-
-    def __post_init__(self) -> None:
-        _require(self.length >= 1 and self.steps > 0, "A canvas record needs a length and steps above 0.")
-        _require(0 < self.equivalents <= self.steps, "A canvas record's equivalents lie between 0 and its steps.")
-        _require(self.tokens > 0 and 0 <= self.accuracy <= 1, "A canvas record's tokens or accuracy are impossible.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class DenoisingProfile:
-    """S(L) of one model, as its folder's `denoising.json` holds it: how many steps a canvas takes at which length.
-
-    answer_tokens  the mean answer of the requests that it was measured on
-    """
-
-    canvases: tuple[CanvasRecord, ...]
-    answer_tokens: float
-
-    def __post_init__(self) -> None:
-        _require(len(self.canvases) > 0 and self.answer_tokens > 0, "A denoising profile holds at least one record.")
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "DenoisingProfile":
-        """Reads the parsed `denoising.json`. Raises CheckpointError for anything else."""
-        records = document.get("canvases")
-        if not isinstance(records, list) or not all(isinstance(record, Mapping) for record in records):
-            raise CheckpointError("denoising.json holds no list `canvases`; remove it or measure it anew.")
-        names = {"length": int, "steps": float, "equivalents": float, "tokens": float, "accuracy": float}
-        return cls(
-            canvases=tuple(CanvasRecord(**{n: _number(r, n, kind) for n, kind in names.items()}) for r in records),
-            answer_tokens=_number(document, "answer_tokens", float),
-        )
-
-    def to_document(self) -> dict[str, Any]:
-        """What `from_document` reads."""
-        return {"answer_tokens": self.answer_tokens, "canvases": [vars(record) for record in self.canvases]}
-
-
-@dataclass(frozen=True, kw_only=True)
 class EngineConfig:
     """Where and how the engine runs.
 
@@ -436,11 +388,11 @@ class EngineConfig:
     pace_file: str | None = None
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.dtype in ("auto", "float32", "bfloat16", "float16"),
             f"dtype {self.dtype!r} is not one of auto, float32, bfloat16, float16.",
         )
-        _require(self.max_context is None or self.max_context >= 1, "max_context must be at least 1.")
-        _require(self.kv_budget_mb is None or self.kv_budget_mb > 0, "kv_budget_mb must be positive.")
+        require(self.max_context is None or self.max_context >= 1, "max_context must be at least 1.")
+        require(self.kv_budget_mb is None or self.kv_budget_mb > 0, "kv_budget_mb must be positive.")
         for name, least in {"prefill_chunk": 1, "max_active": 1, "max_waiting": 0, "max_prefixes": 0}.items():
-            _require(getattr(self, name) >= least, f"{name} must be at least {least}.")
+            require(getattr(self, name) >= least, f"{name} must be at least {least}.")

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgemma.config import CanvasRecord, DenoisingProfile
 from dgemma.engine.pace import ROWS, Pace, choose, guess_profile, kept_pace, measure_pace
 from dgemma.errors import CheckpointError, ConfigError
+from dgemma.profile import CanvasRecord, DenoisingProfile
 from tests.engine.requests import content, make_engine, make_request
 from tests.test_model import NETWORK
 

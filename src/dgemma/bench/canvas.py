@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dgemma.api import LLM
-from dgemma.config import CanvasRecord, DenoisingProfile
 from dgemma.engine.pace import Pace, choose
 from dgemma.evals.run import Score, evaluate
+from dgemma.profile import CanvasRecord, DenoisingProfile
 
 TASKS = ("extract", "fix", "edit", "sudoku4", "math")
 LENGTHS = (8, 16, 32, 64, 128)

@@ -20,9 +20,10 @@ from dgemma.checkpoint.safetensors import (
     write_json,
     write_tensors,
 )
-from dgemma.config import DenoisingProfile, ModelConfig, SamplerConfig
+from dgemma.config import ModelConfig, SamplerConfig
 from dgemma.errors import CheckpointError, ModelNotFoundError, OutputError
 from dgemma.model import DiffusionGemma
+from dgemma.profile import DenoisingProfile
 from dgemma.quant import DTYPES, Kind, check_kind, kind_from_hf, kind_to_hf, shapes
 from dgemma.tokenizer import Tokenizer
 

@@ -22,7 +22,7 @@ from queue import Empty, SimpleQueue
 
 import torch
 
-from dgemma.config import DenoisingProfile, EngineConfig, SamplerConfig
+from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.engine.events import Events, Job
 from dgemma.engine.pace import Choice, Pace, choose, guess_profile, kept_pace
 from dgemma.engine.prefixes import PrefixStore
@@ -31,6 +31,7 @@ from dgemma.engine.runner import Runner
 from dgemma.engine.scheduler import Scheduler
 from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
 from dgemma.model import DiffusionGemma
+from dgemma.profile import DenoisingProfile
 
 MEGABYTE = 1 << 20
 MAX_TOP_LOGPROBS = 64

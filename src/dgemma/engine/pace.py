@@ -23,9 +23,9 @@ from typing import Literal
 import torch
 
 from dgemma.cache import KVCache
-from dgemma.config import CanvasRecord, DenoisingProfile
 from dgemma.decode import head
 from dgemma.model import DiffusionGemma
+from dgemma.profile import CanvasRecord, DenoisingProfile
 
 ROWS = (1, 8, 16, 32, 64, 128, 256)
 _CONTEXT = 64
