@@ -29,7 +29,8 @@ test: $(DEV_STAMP)
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/pyright
-	@$(VENV_PYTHON) -m pytest
+	@# One thread: the tests' own processes share the cores, and threads that wait for each other at every product do not.
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest
 
 setup: $(DEV_STAMP)
 
