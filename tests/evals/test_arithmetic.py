@@ -1,13 +1,14 @@
 """The math task: every shown equation is true, leads to the answer and uses the problem's numbers; splits are apart."""
 
 import re
+from collections import Counter
 from fractions import Fraction
 from random import Random
 
 import pytest
 
 from dgemma.evals.example import Example, Split, Texts
-from dgemma.evals.tasks import arithmetic
+from dgemma.evals.tasks import arithmetic, arithmetic_problems, arithmetic_requests
 from dgemma.evals.tasks import arithmetic_templates as words
 
 ANSWER = re.compile(r"(?:\d+ [-+*/] \d+ = \d+\. ){1,3}The answer is \d+\.")
@@ -43,8 +44,8 @@ def test_working_is_true(kind: str, split: Split) -> None:
         check_working(example)
         assert example.kind == kind
         assert arithmetic.is_correct(example, example.answer)
-        assert "{" not in example.prompt
-        assert "\n" not in example.prompt
+        assert not set("{}[]|") & set(example.prompt), example
+        assert "\n" not in example.prompt or split == "train"
 
 
 def test_problem_uses_all_its_numbers() -> None:
@@ -74,6 +75,73 @@ def test_splits_share_nothing_but_nouns() -> None:
     assert not train_names & eval_names
     assert len(sentences(words.TRAIN_PROBLEMS)) >= 60
     assert len(sentences(words.EVAL_PROBLEMS)) >= 10
+
+
+def new_problems() -> list[arithmetic.Problem]:
+    lines = arithmetic_problems.MORE_TRAIN_PROBLEMS.strip().splitlines()
+    parted = [line.split(" | ") for line in lines]
+    return [arithmetic.Problem(text=text, steps=arithmetic.read_steps(steps)) for steps, text in parted]
+
+
+def test_new_problems_are_many_and_all_in_training() -> None:
+    new = new_problems()
+    assert len({problem.text for problem in new}) == len(new) >= 250
+    known = arithmetic.problems("train")
+    assert set(new) <= {*known["one-step"], *known["multi-step"]}
+    of_steps = Counter(len(problem.steps) for problem in new)
+    assert of_steps[1] >= 130 and of_steps[2] >= 90 and of_steps[3] >= 30
+    of_operation = Counter(problem.steps[0][1] for problem in new if len(problem.steps) == 1)
+    assert min(of_operation[operator] for operator in "+-*/") >= 25
+
+
+def test_new_problems_can_be_drawn_and_use_all_their_numbers() -> None:
+    random, new = Random(3), new_problems()
+    for problem in new * (2000 // len(new) + 1):
+        numbers, equations = arithmetic.draw_numbers(random, problem.steps)
+        text = arithmetic.settle(random, problem.text).format(**arithmetic.draw_words(random, "train"), **numbers)
+        check_working(Example(task="math", prompt=text, answer=arithmetic.write_answer(equations)))
+        assert not set("{}[]|\n") & set(text), text
+        assert "  " not in text and " ?" not in text and " ." not in text, text
+        shown = set(re.findall(r"\d+", text))
+        used = {str(term) for equation in equations for term in (equation.left, equation.right)}
+        assert {str(number) for number in numbers.values()} <= shown <= used, text
+
+
+def test_new_problems_share_no_six_words_with_the_eval_split() -> None:
+    def runs(text: str) -> set[tuple[str, ...]]:
+        said = re.findall(r"#|\{\w+\}|[\w'-]+", re.sub(r"\{[a-z]\}", "#", text.lower()))
+        return {tuple(said[start : start + 6]) for start in range(len(said) - 5)}
+
+    held_out = set[tuple[str, ...]]().union(
+        *(runs(problem.text) for problems in arithmetic.problems("eval").values() for problem in problems)
+    )
+    random = Random(5)
+    for problem in new_problems():
+        for _ in range(20):
+            assert not runs(arithmetic.settle(random, problem.text)) & held_out, problem.text
+
+
+def test_composed_requests_are_many_and_never_those_of_the_eval_split() -> None:
+    random = Random(6)
+    frames = {arithmetic_requests.compose_frame(random) for _ in range(3000)}
+    plain = {arithmetic_requests.compose_plain(random) for _ in range(3000)}
+    assert len(frames) > 1000 and len(plain) > 500
+    assert not {before for before, _ in frames} & set(words.PREFIXES["eval"])
+    assert not {after for _, after in frames} & set(words.SUFFIXES["eval"])
+    assert not plain & set(words.PLAIN_REQUESTS["eval"])
+    assert all(request.count("{sum}") == 1 for request in plain)
+    telling = ("evaluate", "find", "explain", "tell ", "write", "work this out", "you get", "you got", "here is")
+    for said in [*map(" ".join, frames), *plain]:
+        assert not any(word in said.lower() for word in telling), said
+        assert not set("[]|0123456789") & set(said), said
+
+
+def test_no_training_prompt_is_asked_as_in_the_eval_split() -> None:
+    plain = [re.escape(request).replace(r"\{sum\}", ".+") for request in words.PLAIN_REQUESTS["eval"]]
+    for example in draw("train", 4000):
+        assert not example.prompt.startswith(words.PREFIXES["eval"]), example
+        assert not example.prompt.endswith(words.SUFFIXES["eval"]), example
+        assert not any(re.fullmatch(request, example.prompt) for request in plain), example
 
 
 def test_the_same_seed_gives_the_same_examples() -> None:

@@ -65,7 +65,8 @@ def evaluate(
 ) -> Iterator[Score]:
     """Yields one Score per task and mode; `watch` sees every attempt.
 
-    The mode `plain` is diffusion that skips no settled position.
+    Two modes are diffusion alone, whatever the model's settings: `unchecked`, and `plain`, which skips no settled
+    position either.
     """
     if n < 1:
         raise UsageError(f"n must be at least 1, not {n}.")
@@ -85,8 +86,9 @@ def _score(
             [{"role": "user", "content": example.prompt}],
             max_new_tokens=TASKS[task].max_new_tokens,
             seed=number,
-            mode=cast(Mode, "diffusion" if mode == "plain" else mode),
+            mode=cast(Mode, "diffusion" if mode in ("plain", "unchecked") else mode),
             skip_settled=mode != "plain",
+            causal_check=mode not in ("plain", "unchecked"),
             canvas_length=canvas,
         )
         correct = TASKS[task].is_correct(example, reply.text)

@@ -11,7 +11,10 @@ from functools import cache
 from random import Random
 
 from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
+from dgemma.evals.tasks import arithmetic_problems as more
 from dgemma.evals.tasks import arithmetic_templates as words
+from dgemma.evals.tasks.arithmetic_requests import compose_frame, compose_plain
+from dgemma.evals.tasks.extract_domain import expand
 from dgemma.evals.tasks.phrasing import dress
 
 TASK = "math"
@@ -30,6 +33,8 @@ LARGEST_PRODUCT = 400
 LONGEST_BORROWED_PROMPT = 300
 MOST_BORROWED_STEPS = 3
 BORROWED_SHARE = 0.25
+COMPOSED_SHARE = 0.75
+OPENING_SHARE = 0.1
 
 LETTER = re.compile(r"\b[a-z]\b")
 MARKED_EQUATION = re.compile(r"<<([^>]*)>>")
@@ -81,9 +86,9 @@ def calculate(left: int, operator: str, right: int) -> int | None:
 @cache
 def problems(split: Split) -> dict[str, tuple[Problem, ...]]:
     """The split's word problems by kind, `one-step` or `multi-step`."""
-    text = words.TRAIN_PROBLEMS if split == "train" else words.EVAL_PROBLEMS
+    text = words.TRAIN_PROBLEMS + more.MORE_TRAIN_PROBLEMS if split == "train" else words.EVAL_PROBLEMS
     found: dict[str, list[Problem]] = {"one-step": [], "multi-step": []}
-    for line in text.strip().splitlines():
+    for line in filter(None, text.splitlines()):
         steps, sentence = line.split(" | ")
         problem = Problem(text=sentence, steps=read_steps(steps))
         found["one-step" if len(problem.steps) == 1 else "multi-step"].append(problem)
@@ -135,7 +140,7 @@ def write_answer(equations: Sequence[Equation]) -> str:
 
 
 def draw_words(random: Random, split: Split) -> dict[str, str]:
-    """Two people with the first one's pronouns, and a noun for each slot of the templates."""
+    """Two people with the first one's pronouns, and a noun for each slot of the templates; for training some more."""
     female, male = (group.split() for group in words.NAMES[split])
     is_female = random.random() < 0.5
     name = random.choice(female if is_female else male)
@@ -143,12 +148,26 @@ def draw_words(random: Random, split: Split) -> dict[str, str]:
     he, him, his = ("she", "her", "her") if is_female else ("he", "him", "his")
     nouns = {slot: random.choice(nouns.split()) for slot, nouns in words.NOUNS.items()}
     people = {"name": name, "other": other, "he": he, "He": he.capitalize(), "him": him, "his": his}
-    return {**people, **nouns, "goods": "boxes" if nouns["good"] == "box" else nouns["good"] + "s"}
+    drawn = {**people, **nouns, "goods": "boxes" if nouns["good"] == "box" else nouns["good"] + "s"}
+    return drawn if split == "eval" else {**drawn, **draw_more_words(random, {name, other})}
+
+
+def draw_more_words(random: Random, taken: set[str]) -> dict[str, str]:
+    """A noun for each slot that only training has, two weekdays in their order, and a person who is not `taken`."""
+    nouns = {slot: random.choice(nouns.split()) for slot, nouns in more.MORE_NOUNS.items()}
+    days = more.WEEKDAYS.split()
+    day, later = sorted(random.sample(days, 2), key=days.index)
+    third = random.choice([each for each in " ".join(words.NAMES["train"]).split() if each not in taken])
+    boxes = "boxes" if nouns["box"] == "box" else nouns["box"] + "s"
+    return {**nouns, "boxes": boxes, "day": day, "later": later, "third": third}
 
 
 def frame(random: Random, split: Split, problem: str) -> str:
     """The problem alone, or with a request before or after it."""
     place = random.random()
+    if split == "train" and place < 0.35 and random.random() < COMPOSED_SHARE:
+        before, after = compose_frame(random)
+        return before + problem + after
     if place < 0.2:
         return random.choice(words.PREFIXES[split]) + problem
     if place < 0.35:
@@ -160,8 +179,15 @@ def write_problem(random: Random, split: Split, kind: str) -> Example:
     """A word problem from the templates."""
     problem = random.choice(problems(split)[kind])
     numbers, equations = draw_numbers(random, problem.steps)
-    text = problem.text.format(**draw_words(random, split), **numbers)
+    text = problem.text if split == "eval" else settle(random, problem.text)
+    text = text.format(**draw_words(random, split), **numbers)
     return Example(task=TASK, kind=kind, prompt=frame(random, split, text), answer=write_answer(equations))
+
+
+def settle(random: Random, text: str) -> str:
+    """The template with its choices settled, now and then behind a sentence that does not matter."""
+    opening = random.choice(more.OPENINGS) if random.random() < OPENING_SHARE else ""
+    return expand(opening + text, random)
 
 
 def write_sum(random: Random, split: Split) -> Example:
@@ -180,11 +206,16 @@ def write_sum(random: Random, split: Split) -> Example:
         asked = asked.replace("*", "x")
     elif style < 0.45:
         asked = asked.replace(" ", "")
-    request = random.choice(words.PLAIN_REQUESTS[split])
-    if split == "train" and random.random() < 0.4:
-        request = dress(random, request)
-    prompt = request.format(sum=asked)
+    prompt = plain_request(random, split).format(sum=asked)
     return Example(task=TASK, kind="plain", prompt=prompt, answer=write_answer(equations))
+
+
+def plain_request(random: Random, split: Split) -> str:
+    """A request with a place for the sum."""
+    if split == "train" and random.random() < COMPOSED_SHARE:
+        return compose_plain(random)
+    request = random.choice(words.PLAIN_REQUESTS[split])
+    return dress(random, request) if split == "train" and random.random() < 0.4 else request
 
 
 def read_equations(question: str, worked: str) -> list[Equation] | None:

@@ -1,90 +1,24 @@
 """The task *edit*: replace, delete, sort, re-case, re-format dates and lists, exactly as told.
 
-Every kind makes a request and computes its answer. Knows nothing of tokens or models.
+Every kind makes a request and computes its answer; `edit_requests` words it. Knows nothing of tokens or models.
 """
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
+from itertools import pairwise
 from random import Random
 
 from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
 from dgemma.evals.tasks import words
-from dgemma.evals.tasks.phrasing import dress
+from dgemma.evals.tasks.edit_requests import ask
 from dgemma.evals.tasks.sentences import sentence
 
 TASK = "edit"
 
-Phrasings = dict[Split, tuple[str, ...]]
-
-REPLACE: Phrasings = {
-    "train": (
-        "Replace {old} with {new}: {text}", "Change {old} to {new}: {text}", "Replace the word {old} with {new}. {text}",
-        "Change every '{old}' to '{new}' in: {text}", "Swap {old} for {new}: {text}",
-        "In this sentence, replace {old} by {new}: {text}", "{text}\nReplace {old} with {new}.",
-    ),
-    "eval": ("Put {new} instead of {old}: {text}", "Substitute {new} for {old}: {text}"),
-}  # fmt: skip
-DELETE: Phrasings = {
-    "train": (
-        "Delete the word {old}: {text}", "Remove {old}: {text}", "Remove the word {old} from: {text}",
-        "Delete {old} from this sentence: {text}", "{text}\nDelete the word {old}.",
-    ),
-    "eval": ("Leave out the word {old}: {text}", "Drop {old} from: {text}"),
-}  # fmt: skip
-SORT: Phrasings = {
-    "train": (
-        "Sort alphabetically: {text}", "Sort these words alphabetically: {text}", "Sort this list: {text}",
-        "Put these in alphabetical order: {text}", "{text}\nSort the list.",
-    ),
-    "eval": ("Arrange in alphabetical order: {text}", "Order these words from A to Z: {text}"),
-}  # fmt: skip
-SORT_NUMBERS: Phrasings = {
-    "train": (
-        "Sort these numbers: {text}", "Sort from smallest to largest: {text}", "Sort the numbers: {text}",
-        "Put these numbers in order: {text}",
-    ),
-    "eval": ("Arrange the numbers from low to high: {text}",),
-}  # fmt: skip
-REVERSE: Phrasings = {
-    "train": ("Reverse this list: {text}", "Reverse the order: {text}", "Put the list in reverse order: {text}"),
-    "eval": ("Turn the list around: {text}",),
-}
-UPPER: Phrasings = {
-    "train": ("Write in capitals: {text}", "Make this upper case: {text}", "Change to uppercase: {text}"),
-    "eval": ("Convert to capital letters: {text}",),
-}
-LOWER: Phrasings = {
-    "train": ("Write in lower case: {text}", "Make this lowercase: {text}", "Change to lower case: {text}"),
-    "eval": ("Convert to small letters: {text}",),
-}
-DATE: Phrasings = {
-    "train": (
-        "Write the date as {how}: {text}",
-        "Change the date to the format {how}: {text}",
-        "Reformat as {how}: {text}",
-    ),
-    "eval": ("Give the date in the form {how}: {text}",),
-}
-LINES: Phrasings = {
-    "train": (
-        "One per line: {text}",
-        "Put each item on its own line: {text}",
-        "Make this a list with one item per line: {text}",
-    ),
-    "eval": ("Break into lines, one item each: {text}",),
-}
-BULLETS: Phrasings = {
-    "train": ("Make a bullet list: {text}", "Turn into bullet points: {text}", "Format as a bulleted list: {text}"),
-    "eval": ("Write as bullets: {text}",),
-}
-JOIN: Phrasings = {
-    "train": ("Join with commas:\n{text}", "Put on one line, separated by commas:\n{text}"),
-    "eval": ("Make one comma-separated line:\n{text}",),
-}
-UNIQUE: Phrasings = {
-    "train": ("Remove duplicates: {text}", "Remove repeated items: {text}", "Delete the duplicates: {text}"),
-    "eval": ("Keep each item once: {text}",),
-}
+_SOURCES = (words.animal, words.food, words.city, words.colour, words.first_name)
+_MORE_SOURCES = (words.job, words.plant, words.product, words.country, words.last_name, words.pseudo_word)
+"""What only training's lists and new words come from."""
 
 
 def generate(random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
@@ -103,66 +37,101 @@ def _trimmed(text: str) -> list[str]:
     return [line.rstrip() for line in text.strip().split("\n")]
 
 
-def _ask(random: Random, split: Split, phrasings: Phrasings, **parts: str) -> str:
-    phrasing = random.choice(phrasings[split])
-    if split == "train" and random.random() < 0.3:
-        phrasing = dress(random, phrasing)
-        phrasing = phrasing if phrasing not in phrasings["eval"] else random.choice(phrasings["train"])
-    return phrasing.format(**parts)
+def _items(random: Random, split: Split) -> list[str]:
+    """Different items, for training of more sorts, sometimes mixed and sometimes altered."""
+    if split == "eval":
+        source = random.choice(_SOURCES)
+        return list(dict.fromkeys([source(random, split) for _ in range(random.randint(3, 7))]))
+    sources = random.choices((*_SOURCES, *_MORE_SOURCES), k=1 if random.random() < 0.85 else 3)
+    drawn = [random.choice(sources)(random, split) for _ in range(random.randint(3, 9))]
+    return list(dict.fromkeys(words.altered(random, item) if random.random() < 0.2 else item for item in drawn))
 
 
-def _items(random: Random, split: Split, low: int = 3, high: int = 7) -> list[str]:
-    source = random.choice((words.animal, words.food, words.city, words.colour, words.first_name))
-    drawn = [source(random, split) for _ in range(random.randint(low, high))]
-    if split == "train":
-        drawn = [words.altered(random, item) if random.random() < 0.2 else item for item in drawn]
-    return list(dict.fromkeys(drawn))
+def _text(random: Random, split: Split) -> str:
+    """A sentence; in training sometimes one of made-up words, or one that says a word again somewhere."""
+    roll = 1.0 if split == "eval" else random.random()
+    if roll < 0.2:
+        return _made_up(random)
+    text = sentence(random, split)
+    return _with_echo(random, text) if roll < 0.35 else text
+
+
+def _made_up(random: Random) -> str:
+    """Some made-up words, a few of them twice."""
+    known = [words.pseudo_word(random, "train") for _ in range(random.randint(3, 9))]
+    said = [*known, *random.choices(known, k=random.randint(0, 3))]
+    random.shuffle(said)
+    return " ".join(said).capitalize() + random.choice((".", ".", "", "?", "!"))
+
+
+def _with_echo(random: Random, text: str) -> str:
+    """`text` with one of its inner words once more inside."""
+    said = text.split(" ")
+    inner = [word for word in said[1:-1] if word.isalpha()]
+    if inner:
+        said.insert(random.randrange(1, len(said)), random.choice(inner))
+    return " ".join(said)
+
+
+def _target(random: Random, candidates: list[str], text: str) -> str:
+    """What a training request names: one of the words, more often one said twice, or two neighbours among them."""
+    roll = random.random()
+    if roll < 0.25:
+        said = text.split(" ")
+        pairs = [pair for pair in pairwise(said) if {*pair} <= {*candidates} and len({*pair}) == 2]
+        if pairs:
+            return " ".join(random.choice(pairs))
+    repeated = [word for word in candidates if candidates.count(word) > 1]
+    return random.choice(repeated if repeated and roll < 0.6 else candidates)
 
 
 def _replace(random: Random, split: Split) -> tuple[str, str]:
-    text = sentence(random, split)
-    old = random.choice([word for word in text.rstrip(".?!").split(" ") if word.isalpha()])
-    new = random.choice((words.animal, words.food, words.first_name, words.colour))(random, split)
-    answer = " ".join(new + word[len(old) :] if _bare(word) == old else word for word in text.split(" "))
-    return _ask(random, split, REPLACE, old=old, new=new, text=text), answer
+    text = _text(random, split)
+    candidates = [word for word in text.rstrip(".?!").split(" ") if word.isalpha()]
+    old = random.choice(candidates) if split == "eval" else _target(random, candidates, text)
+    sources = (words.animal, words.food, words.first_name, words.colour)
+    new = random.choice(sources if split == "eval" else (*sources, *_MORE_SOURCES))(random, split)
+    answer = re.sub(rf"(?<!\S){re.escape(old)}(?=[.,?!;:]*(?:\s|$))", lambda _: new, text)
+    return ask(random, split, "replace", old=old, new=new, text=text), answer
 
 
 def _delete(random: Random, split: Split) -> tuple[str, str]:
-    text = sentence(random, split)
-    inner = [word for word in text.split(" ")[1:-1] if word.isalpha()] or ["the"]
-    old = random.choice(inner)
-    answer = " ".join(word for word in text.split(" ") if word != old)
-    return _ask(random, split, DELETE, old=old, text=text), answer
-
-
-def _bare(word: str) -> str:
-    return word.rstrip(".,?!;:")
+    text = _text(random, split)
+    candidates = [word for word in text.split(" ")[1:-1] if word.isalpha()] or ["the"]
+    if split == "eval":
+        old = random.choice(candidates)
+    else:
+        # A word that also stands before a comma or a full stop would leave open what becomes of the mark.
+        marked = {word.rstrip(".,?!;:") for word in text.split(" ") if not word.isalpha()}
+        old = _target(random, [word for word in candidates if word not in marked] or candidates, text)
+    answer = re.sub(rf"(?<!\S){re.escape(old)}(?: |$)", "", text).rstrip(" ")
+    return ask(random, split, "delete", old=old, text=text), answer
 
 
 def _sort(random: Random, split: Split) -> tuple[str, str]:
     items = _items(random, split)
-    return _ask(random, split, SORT, text=", ".join(items)), ", ".join(sorted(items, key=str.lower))
+    return ask(random, split, "sort", text=", ".join(items)), ", ".join(sorted(items, key=str.lower))
 
 
 def _sort_numbers(random: Random, split: Split) -> tuple[str, str]:
     numbers = [random.randrange(1, random.choice((20, 100, 1000))) for _ in range(random.randint(3, 7))]
     shown, ordered = ", ".join(map(str, numbers)), ", ".join(map(str, sorted(numbers)))
-    return _ask(random, split, SORT_NUMBERS, text=shown), ordered
+    return ask(random, split, "sort numbers", text=shown), ordered
 
 
 def _reverse(random: Random, split: Split) -> tuple[str, str]:
     items = _items(random, split)
-    return _ask(random, split, REVERSE, text=", ".join(items)), ", ".join(reversed(items))
+    return ask(random, split, "reverse", text=", ".join(items)), ", ".join(reversed(items))
 
 
 def _upper(random: Random, split: Split) -> tuple[str, str]:
-    text = sentence(random, split)
-    return _ask(random, split, UPPER, text=text), text.upper()
+    text = _text(random, split)
+    return ask(random, split, "upper", text=text), text.upper()
 
 
 def _lower(random: Random, split: Split) -> tuple[str, str]:
-    text = sentence(random, split)
-    return _ask(random, split, LOWER, text=text.upper() if random.random() < 0.5 else text), text.lower()
+    text = _text(random, split)
+    return ask(random, split, "lower", text=text.upper() if random.random() < 0.5 else text), text.lower()
 
 
 def _date(random: Random, split: Split) -> tuple[str, str]:
@@ -175,29 +144,29 @@ def _date(random: Random, split: Split) -> tuple[str, str]:
         "D Month YYYY": f"{day.day} {month} {day.year}",
     }
     before, after = random.sample(sorted(forms), 2)
-    return _ask(random, split, DATE, how=after, text=forms[before]), forms[after]
+    return ask(random, split, "date", how=after, text=forms[before]), forms[after]
 
 
 def _lines(random: Random, split: Split) -> tuple[str, str]:
     items = _items(random, split)
-    return _ask(random, split, LINES, text=", ".join(items)), "\n".join(items)
+    return ask(random, split, "lines", text=", ".join(items)), "\n".join(items)
 
 
 def _bullets(random: Random, split: Split) -> tuple[str, str]:
     items = _items(random, split)
-    return _ask(random, split, BULLETS, text=", ".join(items)), "\n".join(f"- {item}" for item in items)
+    return ask(random, split, "bullets", text=", ".join(items)), "\n".join(f"- {item}" for item in items)
 
 
 def _join(random: Random, split: Split) -> tuple[str, str]:
     items = _items(random, split)
-    return _ask(random, split, JOIN, text="\n".join(items)), ", ".join(items)
+    return ask(random, split, "join", text="\n".join(items)), ", ".join(items)
 
 
 def _unique(random: Random, split: Split) -> tuple[str, str]:
     items = _items(random, split)
     doubled = [*items, *random.choices(items, k=random.randint(1, 2))]
     random.shuffle(doubled)
-    return _ask(random, split, UNIQUE, text=", ".join(doubled)), ", ".join(dict.fromkeys(doubled))
+    return ask(random, split, "unique", text=", ".join(doubled)), ", ".join(dict.fromkeys(doubled))
 
 
 _KINDS: dict[str, Callable[[Random, Split], tuple[str, str]]] = {

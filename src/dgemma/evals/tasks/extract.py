@@ -14,6 +14,9 @@ from dgemma.evals.tasks.extract_daily import DAILY
 from dgemma.evals.tasks.extract_domain import Domain, Field
 from dgemma.evals.tasks.extract_facts import FACTS
 from dgemma.evals.tasks.extract_fillers import FILLERS, HELD_OUT_FILLERS
+from dgemma.evals.tasks.extract_leads_everyday import EVERYDAY_LEADS
+from dgemma.evals.tasks.extract_leads_mixed import MIXED_LEADS
+from dgemma.evals.tasks.extract_leads_special import SPECIAL_LEADS
 from dgemma.evals.tasks.extract_mixed import MIXED
 from dgemma.evals.tasks.extract_pairs import PAIRS
 from dgemma.evals.tasks.extract_people import PEOPLE
@@ -21,10 +24,13 @@ from dgemma.evals.tasks.extract_trade import TRADE
 from dgemma.evals.tasks.extract_world import WORLD
 from dgemma.evals.tasks.words_lists import between, choose
 
-DOMAINS = extract_domain.parse_domains(PEOPLE + TRADE + WORLD + DAILY + FACTS + PAIRS + MIXED)
+_SUBJECTS = PEOPLE + TRADE + WORLD + DAILY + FACTS + PAIRS + MIXED
+DOMAINS = extract_domain.parse_domains(_SUBJECTS + EVERYDAY_LEADS + MIXED_LEADS + SPECIAL_LEADS)
 """All domains; `~` before a name keeps the whole domain for the eval split."""
 
-_PLAIN_DOMAINS = extract_domain.parse_domains(MIXED)
+_PLAIN_DOMAINS = tuple(
+    domain for domain in DOMAINS if domain.name in {plain.name for plain in extract_domain.parse_domains(MIXED)}
+)
 _TRAIN_DOMAINS = tuple(domain for domain in DOMAINS if not domain.name.startswith("~")) + 2 * _PLAIN_DOMAINS
 _EVERYDAY_DOMAINS = _PLAIN_DOMAINS + tuple(
     domain

@@ -98,8 +98,15 @@ class Domain:
 
 
 def parse_domains(text: str) -> tuple[Domain, ...]:
-    """Read the notation of the module's opening; raise ValueError on a key with two meanings or an unknown slot."""
-    return tuple(_parse_domain(block) for block in text.split("## ")[1:])
+    """Read the notation of the module's opening; raise ValueError on a key with two meanings or an unknown slot.
+
+    Blocks of one name make one domain, so that sentences can be added elsewhere to fields that are known.
+    """
+    blocks: dict[str, str] = {}
+    for block in text.split("## ")[1:]:
+        name, _, rest = block.strip().partition("\n")
+        blocks[name] = f"{blocks[name]}\n{rest}" if name in blocks else f"{name}\n{rest}"
+    return tuple(_parse_domain(block) for block in blocks.values())
 
 
 def expand(template: str, random: Random) -> str:
