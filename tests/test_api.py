@@ -39,12 +39,14 @@ def test_streamed_commits_are_the_reply_and_drafts_are_on_request(tiny):
 
 
 def test_several_canvases_and_an_exact_limit(tiny):
-    reply = tiny.generate("Once upon a time", max_new_tokens=21, seed=1, canvas_length=8, max_denoising_steps=3)
-    stats = reply.stats
-    assert stats.denoise_steps <= 3 * stats.canvases and stats.canvases <= 3
-    assert stats.forward_passes == stats.denoise_steps
-    if reply.finish_reason == "length":
-        assert len(reply.token_ids) == 21
+    options = {"max_new_tokens": 21, "seed": 1, "canvas_length": 8, "max_denoising_steps": 3}
+    for checked in (True, False):
+        reply = tiny.generate("Once upon a time", causal_check=checked, **options)
+        stats = reply.stats
+        assert stats.denoise_steps <= 3 * stats.canvases and stats.canvases <= 3
+        assert (stats.forward_passes == stats.denoise_steps) != checked
+        if reply.finish_reason == "length":
+            assert len(reply.token_ids) == 21
 
 
 def test_an_answer_never_begins_with_its_end(tiny):

@@ -154,7 +154,9 @@ class LLM:
         Options: max_new_tokens, seed (default 0), mode ("diffusion", "autoregressive", "auto"), canvas_length,
         max_denoising_steps, temperature (diffusion: scales the schedule, default 1; autoregressive: default 0,
         greedy), top_k, top_p (autoregressive only), skip_settled (default True; False computes every position of a
-        canvas in every step), reference (transformers' loop, draw for draw).
+        canvas in every step), causal_check (default True; False leaves every canvas to diffusion, even where the
+        model's own settings, as the embedded model's do, let the causal mode check those that start unsure), reference
+        (transformers' loop, draw for draw).
         logprobs=N tells the log probability of every id and of the N likeliest ones at its place (0: of the id alone).
         One of schema (JSON Schema), regex (matched as a whole) and choices (a list of texts) holds the answer to a form
         for certain: whatever the weights, it has it and ends within max_new_tokens.
@@ -291,6 +293,7 @@ class LLM:
         top_p: float = 1.0,
         reference: bool = False,
         skip_settled: bool = True,
+        causal_check: bool = True,
         schema: Mapping[str, Any] | bool | None = None,
         regex: str | None = None,
         choices: Sequence[str] | None = None,
@@ -319,6 +322,7 @@ class LLM:
             token_sampler=sampler,
             reference=reference,
             skip_settled=skip_settled,
+            causal_check=causal_check,
             turn_boundary_ids=self._turn_ends(),
             constraint=automaton,
             open_end=calls is not None and calls.open_end,

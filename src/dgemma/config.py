@@ -299,6 +299,7 @@ class SamplerConfig:
     t_max, t_min         temperature of the first and (in the limit) last step
     stability_threshold  how many earlier steps must agree with the argmax before a canvas may stop
     confidence_threshold nats: the mean entropy below which a canvas may stop
+    causal_check         ours, not published: canvases that start unsure are checked by the causal mode (`decode.check`)
     """
 
     max_denoising_steps: int = 48
@@ -307,6 +308,7 @@ class SamplerConfig:
     t_min: float = 0.4
     stability_threshold: int = 1
     confidence_threshold: float = 0.005
+    causal_check: bool = False
     max_new_tokens: int = 256
     eos_token_ids: tuple[int, ...] = ()
 
@@ -319,6 +321,7 @@ class SamplerConfig:
         require(self.stability_threshold >= 0, f"stability_threshold must be >= 0, not {self.stability_threshold}.")
         require(self.confidence_threshold > 0, f"confidence_threshold must be > 0, not {self.confidence_threshold}.")
         require(self.max_new_tokens >= 1, f"max_new_tokens must be >= 1, not {self.max_new_tokens}.")
+        require(isinstance(self.causal_check, bool), f"causal_check must be true or false, not {self.causal_check!r}.")
 
     @classmethod
     def from_hf(cls, document: Mapping[str, Any]) -> "SamplerConfig":
@@ -331,6 +334,7 @@ class SamplerConfig:
             raise CheckpointError(f"generation_config.json asks for the unknown sampler {nested['_cls_name']!r}.")
         if nested.get("entropy_bound") is not None:
             values["entropy_bound"] = number(nested, "entropy_bound", float)
+        values["causal_check"] = document.get("causal_check") or False
         values["eos_token_ids"] = _token_ids(document.get("eos_token_id"))
         return cls(**values)
 
@@ -342,6 +346,8 @@ class SamplerConfig:
             "entropy_bound": float(self.entropy_bound),
         }
         document["eos_token_id"] = list(self.eos_token_ids) or None
+        if self.causal_check:
+            document["causal_check"] = True
         return document
 
 

@@ -204,7 +204,11 @@ def evaluate(
     model: Model = "tiny",
     n: Annotated[int, typer.Option("-n", help="Examples per task.")] = 50,
     mode: Annotated[
-        str, typer.Option(help="diffusion, autoregressive, auto, plain (nothing skipped), or both: the first two.")
+        str,
+        typer.Option(
+            help="diffusion, autoregressive, auto, unchecked (diffusion alone), plain (that, nothing skipped), "
+            "or both: the first two."
+        ),
     ] = "both",
     canvas: Canvas = None,
     seed: Seed = 0,

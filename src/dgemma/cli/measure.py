@@ -36,8 +36,8 @@ def evaluate_and_print(
     """
     corpus = None if data is None else load_texts(data)[0]
     replies: list[str] = []
-    if mode not in ("both", "diffusion", "autoregressive", "auto", "plain"):
-        raise UsageError(f"mode {mode!r} is not one of both, diffusion, autoregressive, auto, plain.")
+    if mode not in ("both", "diffusion", "autoregressive", "auto", "unchecked", "plain"):
+        raise UsageError(f"mode {mode!r} is not one of both, diffusion, autoregressive, auto, unchecked, plain.")
     modes = ("diffusion", "autoregressive") if mode == "both" else (mode,)
     shown: dict[tuple[str, str], int] = {}
 

@@ -45,6 +45,7 @@ class Request:
     turn_boundary_ids   ids that end a turn: where the prompt may be cut so that a later one can share its beginning
     in_place            None: write on from the prompt; else fill a gap or revise a text behind it, by diffusion
     skip_settled        False computes every position of a canvas in every step
+    causal_check        False leaves every canvas to diffusion, even where the model asks for checks (`SamplerConfig`)
     constraint          what the answer is held to; it then ends with one of the automaton's end ids, in time
     open_end            such an answer need not end in time: it may be cut off at max_new_tokens like any other
     top_logprobs        None: no log probabilities; else those of every token and of so many likeliest ones at its place
@@ -61,6 +62,7 @@ class Request:
     eos_token_ids: tuple[int, ...] = ()
     reference: bool = False
     skip_settled: bool = True
+    causal_check: bool = True
     turn_boundary_ids: tuple[int, ...] = ()
     in_place: Infill | Revision | None = None
     constraint: TokenAutomaton | None = None
@@ -102,9 +104,10 @@ class Commit:
 class Stats:
     """What a generation took. Times are wall-clock, count from the submission and include the prompt's encoding.
 
-    forward_passes  denoise passes, commit passes that are not also denoise passes, or one pass a token; the prompt's
-                    own encoding is not counted
-    canvas_equivalents  denoise passes, each counted by the share of its canvas that it computed
+    forward_passes  denoise passes, commit passes that are not also denoise passes, checks, or one pass a token; the
+                    prompt's own encoding is not counted
+    canvases        a canvas that is written in checked drafts is one
+    canvas_equivalents  denoise passes, each counted by the share of a canvas that it computed
     queued_ms       the part of the time that passed before the request's first turn
     reused_tokens   tokens of the prompt that an earlier request had encoded
     """

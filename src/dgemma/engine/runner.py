@@ -1,7 +1,8 @@
 """One request while it runs: its cache, its generator, and the next piece of work.
 
 Encodes the prompt chunk by chunk, then writes canvas after canvas (or token after token). A canvas is encoded in the
-same pass as the next one's first step, the last one not at all. `advance` does one piece: one pass over a chunk or a
+same pass as the next one's first step, the last one not at all. Where the model asks for it (`causal_check`), canvases
+that start unsure are drafted and checked instead (`decode.check`). `advance` does one piece: one pass over a chunk or a
 canvas, or a few tokens. Shares nothing with other requests, so who runs between two pieces changes no token.
 Knows nothing of threads, queues or text.
 """
@@ -9,7 +10,7 @@ Knows nothing of threads, queues or text.
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 import torch
@@ -17,8 +18,10 @@ import torch
 from dgemma.cache import KVCache
 from dgemma.config import SamplerConfig
 from dgemma.decode.autoregressive import autoregressive
+from dgemma.decode.check import DRAFT_LENGTH, check, end_of, is_unsure
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep, denoise
+from dgemma.decode.head import random_ids
 from dgemma.decode.infill import fill, fill_score, revise
 from dgemma.engine.prefixes import Chunks, Prefix, Reuse, split_prompt
 from dgemma.engine.request import (
@@ -64,6 +67,9 @@ class Runner:
         # The reference stops where transformers stops: at generation_config's end tokens and at no others.
         fallback = () if request.reference else network.config.eos_token_ids
         self.eos = frozenset(request.eos_token_ids or sampler.eos_token_ids or fallback)
+        # An answer that is held to a form is written as a whole; the reference knows of no checks.
+        free = request.constraint is None and request.in_place is None and not request.reference
+        self.checks = sampler.causal_check and request.causal_check and request.mode == "diffusion" and free
         self.walk: Walk | None = None
         if request.constraint is not None:
             budget = NO_LIMIT if request.open_end else request.max_new_tokens
@@ -99,13 +105,18 @@ class Runner:
         return time.perf_counter() - self.opened
 
     @property
+    def reads_prompt(self) -> bool:
+        """Whether decoding starts from the hidden state of the prompt's last token, not from its keys alone."""
+        scored = isinstance(self.request.in_place, Infill)
+        return self.request.mode == "autoregressive" or scored or self.checks
+
+    @property
     def shareable_chunks(self) -> Chunks:
         """The chunks that a kept prefix may provide. The reference path computes everything itself; one token after
         another starts from the hidden state of the last chunk."""
         if self.request.reference:
             return ()
-        scored = isinstance(self.request.in_place, Infill)
-        return self.chunks[:-1] if self.request.mode == "autoregressive" or scored else self.chunks
+        return self.chunks[:-1] if self.reads_prompt else self.chunks
 
     @torch.inference_mode()
     def open(self, reuse: Reuse | None = None) -> None:
@@ -162,12 +173,10 @@ class Runner:
 
     def _run(self, cache: KVCache, chunks: Chunks) -> Iterator[tuple[Event, ...]]:
         in_place = self.request.in_place
-        # Only decoding that starts from the prompt's own prediction reads its hidden states.
-        blind = self.request.mode != "autoregressive" and not isinstance(in_place, Infill)
         last_hidden: torch.Tensor | None = None
         for chunk in chunks:
             ids = torch.tensor([chunk], device=self.network.device)
-            last_hidden = self.network.encode(ids, cache, keys_only=blind)[0, -1]
+            last_hidden = self.network.encode(ids, cache, keys_only=not self.reads_prompt)[0, -1]
             yield ()
         if isinstance(in_place, Infill):
             assert last_hidden is not None
@@ -178,9 +187,10 @@ class Runner:
             assert last_hidden is not None
             yield from self._autoregressive(cache, last_hidden)
         else:
-            yield from self._diffusion(cache)
+            yield from self._diffusion(cache, last_hidden if self.checks else None)
 
-    def _diffusion(self, cache: KVCache) -> Iterator[tuple[Event, ...]]:
+    def _diffusion(self, cache: KVCache, last_hidden: torch.Tensor | None) -> Iterator[tuple[Event, ...]]:
+        """Canvas after canvas. With `last_hidden`, that of the prompt, those that start unsure are checked."""
         finished_BL: torch.Tensor | None = None
         while True:
             forbidden = self.forbidden_first if self.canvases == 0 else ()
@@ -199,6 +209,9 @@ class Runner:
                 commit_BT=finished_BL,
             )
             step = self._step(steps)
+            if last_hidden is not None and is_unsure(step, sorted(self.eos)):
+                last_hidden = yield from self._checked(cache, last_hidden, step)
+                continue
             while not (bool(step.done_B.all()) or step.step == self.sampler.max_denoising_steps):
                 yield (_draft(step, self.canvases),)
                 step = self._step(steps)
@@ -209,12 +222,58 @@ class Runner:
             yield (draft, self._commit(kept, draft.entropies[: len(kept)], logprobs), *self._finish(reason))
             if self.walk is not None:
                 self.walk = self.walk.after(draft.token_ids)
-            if self.request.reference:
-                self.network.encode(step.argmax_BL, cache, keys_only=True)
+            if self.request.reference or last_hidden is not None:
+                hidden = self.network.encode(step.argmax_BL, cache, keys_only=last_hidden is None)
+                last_hidden = None if last_hidden is None else hidden[0, -1]
                 self.passes += 1
                 yield ()
             else:
                 finished_BL = step.argmax_BL
+
+    def _checked(
+        self, cache: KVCache, last_hidden: torch.Tensor, step: DenoiseStep
+    ) -> Generator[tuple[Event, ...], None, torch.Tensor]:
+        """A canvas' worth of tokens in drafts of one step each, of which `step` is the first, each checked by the
+        causal mode -> the hidden state of the last token; all of them are encoded then.
+
+        When the canvas has had all its denoise steps, the rest comes token by token.
+        """
+        known: list[int] = []
+        written = number = 0
+        guess = step.argmax_BL[0, :DRAFT_LENGTH].tolist()
+        while True:
+            if number < self.sampler.max_denoising_steps:
+                number += 1
+                yield (replace(_draft(step, self.canvases, known=len(known)), step=number),)
+            guess = guess[: end_of(guess, self.eos)]
+            forbidden = self.forbidden_first if self.new_tokens == 0 else ()
+            found = check(self.network, cache, guess, len(known), last_hidden, self.eos, forbidden, self.top_k)
+            self.passes += 1
+            kept, reason = self._cut(list(found.token_ids))
+            written += len(kept)
+            self.canvases += written >= self.length or reason is not None
+            logprobs = tuple(map(self._token_logprobs, found.logprobs[: len(kept)], found.top[: len(kept)]))
+            yield (self._commit(kept, found.entropies[: len(kept)], logprobs), *self._finish(reason))
+            last_hidden, known = found.last_hidden_D, [found.token_ids[-1]]
+            if written >= self.length:
+                self.passes += 1
+                return self.network.encode(torch.tensor([known], device=self.network.device), cache)[0, -1]
+            guess = known
+            if number < self.sampler.max_denoising_steps:
+                step = self._first_step(cache, known)
+                guess = step.argmax_BL[0].tolist()
+
+    def _first_step(self, cache: KVCache, known: list[int]) -> DenoiseStep:
+        """The first look at a draft that begins with tokens that are certain."""
+        shape = (1, min(DRAFT_LENGTH, self.length))
+        canvas_BL = random_ids(self.network.config.vocab_size, shape, self.generator, self.network.device)
+        canvas_BL[0, : len(known)] = torch.tensor(known, device=self.network.device)
+        pinned_BL = torch.zeros_like(canvas_BL, dtype=torch.bool)
+        pinned_BL[:, : len(known)] = True
+        steps = denoise(
+            self.network, cache, self.sampler, self.generator, shape[1], canvas_BL=canvas_BL, pinned_BL=pinned_BL
+        )
+        return self._step(steps)
 
     def _infill(self, cache: KVCache, last_hidden: torch.Tensor, infill: Infill) -> Iterator[tuple[Event, ...]]:
         """Every length is filled and scored behind the same prompt; each filling is a canvas of its own."""
@@ -267,7 +326,7 @@ class Runner:
 
     def _count(self, step: DenoiseStep) -> None:
         self.steps, self.passes = self.steps + 1, self.passes + 1
-        self.equivalents += step.computed / step.canvas_BL.shape[1]
+        self.equivalents += step.computed / (step.canvas_BL.shape[1] if self.request.in_place else self.length)
         self.first_text = self.first_text or time.perf_counter()
 
     def _autoregressive(self, cache: KVCache, last_hidden: torch.Tensor) -> Iterator[tuple[Event, ...]]:
@@ -346,13 +405,15 @@ def canvas_length(request: Request, usual: int) -> int:
     return length if in_place is None else min(length, len(in_place.text))
 
 
-def _draft(step: DenoiseStep, canvas: int, length: int | None = None) -> Draft:
+def _draft(step: DenoiseStep, canvas: int, length: int | None = None, known: int = 0) -> Draft:
+    """The positions of a step from the `known` ones on, at most `length` of them."""
+    positions = slice(known, length)
     return Draft(
         canvas=canvas,
         step=step.step,
-        token_ids=tuple(step.argmax_BL[0, :length].tolist()),
-        entropies=tuple(step.entropy_BL[0, :length].tolist()),
-        accepted=tuple(step.accepted_BL[0, :length].tolist()),
+        token_ids=tuple(step.argmax_BL[0, positions].tolist()),
+        entropies=tuple(step.entropy_BL[0, positions].tolist()),
+        accepted=tuple(step.accepted_BL[0, positions].tolist()),
     )
 
 

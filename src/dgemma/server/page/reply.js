@@ -57,21 +57,27 @@ function describe(frame) {
   return `canvas ${frame.canvas + 1}, step ${frame.step}: ${certain} of ${frame.tokens.length} tokens certain`;
 }
 
-/** The tokens of the finished canvases, shaded, if they are the text letter for letter; else the text as it is. */
+/**
+ * The text, with the tokens of each draft's last frame shaded as far as they are the text letter for letter: a check
+ * keeps a draft's beginning only, and puts a token of its own behind it.
+ */
 function settledNodes(frames, text) {
-  const last = frames.filter((frame, at) => frames[at + 1]?.canvas !== frame.canvas);
-  const tokens = last.flatMap((frame) => {
-    const special = new Set(frame.special);
-    return frame.tokens.map((token, at) => ({ token, entropy: frame.entropies[at], special: special.has(at) }));
+  const last = frames.filter((frame, at) => frames[at + 1]?.before !== frame.before);
+  const nodes = [];
+  let at = 0;
+  last.forEach((frame, number) => {
+    const end = last[number + 1]?.before.length ?? text.length;
+    for (const [place, token] of frame.tokens.entries()) {
+      if (!token || at + token.length > end || !text.startsWith(token, at)) break;
+      const span = make("span", { class: "token" });
+      shade(span, token, frame.entropies[place], false);
+      nodes.push(span);
+      at += token.length;
+    }
+    nodes.push(text.slice(at, end));
+    at = Math.max(at, end);
   });
-  const end = tokens.findIndex(({ special }) => special);
-  const kept = end < 0 ? tokens : tokens.slice(0, end);
-  if (kept.map(({ token }) => token).join("").trim() !== text.trim()) return [text];
-  return kept.map(({ token, entropy }) => {
-    const span = make("span", { class: "token" });
-    shade(span, token, entropy, false);
-    return span;
-  });
+  return last.length ? nodes : [text];
 }
 
 /** A text with what stood at its changed places before, struck out, and what stands there now. */

@@ -1,0 +1,188 @@
+"""A checked draft says what the causal mode says, whatever was drafted, and leaves the cache as if nothing else had."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dgemma
+from dgemma.cache import KVCache
+from dgemma.config import EngineConfig, SamplerConfig
+from dgemma.decode import check as module
+from dgemma.decode.check import check, end_of, is_unsure
+from dgemma.decode.denoise import denoise
+from dgemma.engine.engine import Engine
+from dgemma.engine.request import Commit, Draft, Finish
+from tests.engine.requests import SAMPLER, content, finish, make_request, tokens
+from tests.test_model import NETWORK, close, ids
+
+CHECKING = replace(SAMPLER, causal_check=True, eos_token_ids=())
+SUDOKU = [{"role": "user", "content": "Solve this Sudoku:\n1030\n0402\n2043\n0320"}]
+
+
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the causal mode's own choice is good enough."""
+    monkeypatch.setattr(module, "GOOD_ENOUGH", 1.0)
+
+
+def engine(**values: object) -> Engine:
+    return Engine(NETWORK, replace(CHECKING, **values), EngineConfig(device="cpu", prefill_chunk=16, kv_budget_mb=64))
+
+
+def greedy(prompt: list[int], count: int) -> list[int]:
+    """One token after another, the slow way: the whole text anew for each."""
+    text = list(prompt)
+    for _ in range(count):
+        cache = KVCache(NETWORK.config, max_length=len(text))
+        text.append(int(NETWORK.logits(NETWORK.encode(torch.tensor([text]), cache)[0, -1]).argmax()))
+    return text[len(prompt) :]
+
+
+@torch.inference_mode()
+def prefix(length: int) -> tuple[KVCache, torch.Tensor]:
+    cache = KVCache(NETWORK.config, max_length=64)
+    return cache, NETWORK.encode(ids(1, length), cache)[0, -1]
+
+
+@given(st.integers(0, 9), st.integers(0, 8), st.integers(1, 3), st.integers(0, 99))
+@settings(max_examples=25)
+def test_what_is_kept_is_what_the_causal_mode_says(right, wrong, known, seed):
+    before = ids(1, 5)[0].tolist()
+    truth = greedy(before, right + known + 1)
+    other = [(token + 1) % 64 for token in truth[-1:]] + ids(1, 9, seed=seed)[0].tolist()
+    draft = truth[: right + known] + other[:wrong]
+    cache, last_hidden = prefix(5)
+    found = check(NETWORK, cache, draft, known, last_hidden, top_k=2)
+    first_wrong = next((k for k, t in enumerate(draft) if t != [*truth, -1][k]), len(draft))
+    assert list(found.token_ids[: first_wrong - known]) == draft[known:first_wrong]
+    text = [*before, *draft[:known], *found.token_ids]
+    assert cache.length == len(text) - 1
+    fresh = KVCache(NETWORK.config, max_length=64)
+    with torch.inference_mode():
+        hidden = NETWORK.encode(torch.tensor([text[:-1]]), fresh)[0]
+        close(found.last_hidden_D, hidden[-1])
+        close(NETWORK.denoise(ids(1, 6), cache), NETWORK.denoise(ids(1, 6), fresh))
+        logprobs = NETWORK.logits(hidden).log_softmax(-1)[len(before) + known - 1 :]
+    for place, token in enumerate(found.token_ids):
+        assert found.logprobs[place] == pytest.approx(float(logprobs[place, token]), abs=1e-4)
+        assert [token for token, _ in found.top[place]] == logprobs[place].topk(2).indices.tolist()
+        entropy = -(logprobs[place].exp() * logprobs[place]).sum()
+        assert found.entropies[place] == pytest.approx(float(entropy), abs=1e-4)
+
+
+def test_a_token_that_would_do_as_well_stands(monkeypatch):
+    cache, last_hidden = prefix(5)
+    second = int(NETWORK.logits(last_hidden).topk(2).indices[1])
+    monkeypatch.setattr(module, "GOOD_ENOUGH", 1.0)
+    assert check(NETWORK, cache, [second], 0, last_hidden).token_ids != (second,)
+    cache, last_hidden = prefix(5)
+    monkeypatch.setattr(module, "GOOD_ENOUGH", 1e-9)
+    assert check(NETWORK, cache, [second], 0, last_hidden).token_ids[0] == second
+
+
+def test_an_agreed_end_token_is_the_last_one():
+    truth = greedy(ids(1, 5)[0].tolist(), 4)
+    cache, last_hidden = prefix(5)
+    found = check(NETWORK, cache, truth, 0, last_hidden, end_ids=(truth[2],))
+    assert list(found.token_ids) == truth[: truth.index(truth[2]) + 1]
+
+
+def test_a_forbidden_token_does_not_come_first():
+    truth = greedy(ids(1, 5)[0].tolist(), 1)
+    cache, last_hidden = prefix(5)
+    assert check(NETWORK, cache, truth, 0, last_hidden, forbidden_first=truth).token_ids[0] != truth[0]
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize(("length", "count"), [(8, 30), (16, 16), (3, 11), (32, 1)])
+def test_an_answer_in_checked_drafts_is_the_causal_answer(length, count):
+    """Random weights are never sure of a canvas, so every canvas is checked."""
+    request = make_request(range(10, 30), max_new_tokens=count, canvas_length=length)
+    events = list(engine().submit(request))
+    assert tokens(events) == greedy(list(range(10, 30)), count)
+    assert finish(events).stats.new_tokens == count
+    assert finish(events).reason == "length"
+
+
+@given(st.integers(1, 20), st.integers(0, 5), st.sampled_from([None, 3, 8]), st.integers(1, 40))
+@settings(max_examples=10)
+def test_kept_prefixes_and_seeds_change_nothing_else(count, seed, length, prompt):
+    request = make_request(range(10, 10 + prompt), max_new_tokens=count, seed=seed, canvas_length=length)
+    shared = engine()
+    first = content(shared.submit(request))
+    assert content(shared.submit(request)) == first == content(engine().submit(request))
+
+
+def test_a_commit_begins_as_its_draft_and_ends_as_the_causal_mode_says():
+    events = list(engine(max_denoising_steps=20).submit(make_request(max_new_tokens=9, canvas_length=16)))
+    for before, event in itertools.pairwise(events):
+        if isinstance(event, Commit):
+            assert isinstance(before, Draft)
+            agreed = len(event.token_ids) - 1
+            assert before.token_ids[:agreed] == event.token_ids[:agreed]
+    stats = finish(events).stats
+    assert stats.mode == "diffusion"
+    drafts, commits = (sum(isinstance(event, kind) for event in events) for kind in (Draft, Commit))
+    assert stats.denoise_steps == drafts == commits
+    assert stats.canvases == 1 and stats.forward_passes == drafts + commits
+
+
+@pytest.mark.usefixtures("strict")
+def test_a_canvas_takes_no_more_denoise_steps_than_it_may():
+    request = make_request(max_new_tokens=21, canvas_length=8, max_denoising_steps=2)
+    events = list(engine().submit(request))
+    assert tokens(events) == greedy([2, 17, 5], 21)
+    assert 3 <= finish(events).stats.canvases <= 3
+    assert finish(events).stats.denoise_steps <= 2 * 3
+
+
+def test_the_reference_and_unchecked_answers_know_of_no_checks():
+    plain = make_request(max_new_tokens=9, causal_check=False)
+    pure = list(engine(causal_check=False).submit(make_request(max_new_tokens=9)))
+    assert content(engine().submit(plain)) == content(pure)
+    reference = make_request(max_new_tokens=9, reference=True)
+    assert content(engine().submit(reference)) == content(engine(causal_check=False).submit(reference))
+
+
+def test_the_denoiser_keeps_what_it_is_sure_of():
+    """The embedded model solves a puzzle as a whole, and lets its causal mode check what it merely drafts."""
+    llm = dgemma.load("tiny")
+    assert llm.model.sampler.causal_check
+    sure, alone = (llm.chat(SUDOKU, seed=7, causal_check=wanted) for wanted in (True, False))
+    assert sure.token_ids == alone.token_ids and sure.stats.denoise_steps == alone.stats.denoise_steps
+    ask = [{"role": "user", "content": "Fix the mistakes: She go to the the market yestreday."}]
+    checked, causal = llm.chat(ask), llm.chat(ask, mode="autoregressive")
+    assert checked.stats.forward_passes > checked.stats.denoise_steps
+    assert checked.text == causal.text
+
+
+def test_a_first_step_tells_whether_a_canvas_is_open():
+    step = next(denoise(NETWORK, prefix(5)[0], SamplerConfig(), torch.Generator().manual_seed(0), 8))
+    flat, sharp = torch.full((1, 8), 2.0), torch.zeros(1, 8)
+    assert is_unsure(replace(step, entropy_BL=flat), ())
+    assert not is_unsure(replace(step, entropy_BL=sharp), ())
+    # What stands behind the first end token does not count.
+    late = torch.cat((sharp[:, :4], flat[:, :4]), dim=1)
+    argmax_BL = torch.tensor([[9, 9, 9, 1, 9, 9, 9, 9]])
+    assert is_unsure(replace(step, entropy_BL=late, argmax_BL=argmax_BL), ())
+    assert not is_unsure(replace(step, entropy_BL=late, argmax_BL=argmax_BL), (1,))
+
+
+def test_an_end_is_one_past_the_first_end_token():
+    assert end_of([5, 1, 1], (1,)) == 2
+    assert end_of([5, 6], (1,)) == 2
+    assert end_of([], (1,)) == 0
+
+
+@pytest.mark.usefixtures("strict")
+def test_finish_follows_an_end_token_that_the_causal_mode_agrees_with():
+    truth = greedy(list(range(10, 30)), 6)
+    end = truth[-1]
+    assert truth.index(end) > 0
+    events = list(engine(eos_token_ids=(end,)).submit(make_request(range(10, 30), max_new_tokens=20)))
+    assert isinstance(events[-1], Finish) and events[-1].reason == "stop"
+    assert tokens(events)[-1] == end and end not in tokens(events)[:-1]
