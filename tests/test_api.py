@@ -129,7 +129,7 @@ def test_log_probabilities_are_on_request_and_change_nothing(tiny, mode, form):
 
 @pytest.mark.parametrize("end_early", [False, True])
 def test_skipped_positions_keep_their_log_probabilities(tiny, end_early):
-    options = {"max_new_tokens": 200 if end_early else 48, "seed": 2, "logprobs": 3}
+    options = {"max_new_tokens": 200 if end_early else 48, "seed": 2, "logprobs": 3, "causal_check": False}
     reply = tiny.chat(REQUEST, **options)
     if reply.stats.canvas_equivalents == reply.stats.denoise_steps:
         reply = tiny.generate("Once upon a time", **options)
@@ -138,6 +138,17 @@ def test_skipped_positions_keep_their_log_probabilities(tiny, end_early):
     assert chosen == reply.token_ids
     whole = tiny.chat(REQUEST, skip_settled=False, **options)
     assert [found.top[0][0] for found in whole.logprobs] == whole.token_ids
+
+
+def test_a_checked_token_comes_with_the_log_probabilities_of_the_causal_mode(tiny):
+    request = [{"role": "user", "content": "Fix the mistakes: She go to the the market yestreday."}]
+    reply = tiny.chat(request, logprobs=2)
+    causal = tiny.chat(request, logprobs=2, mode="autoregressive")
+    assert reply.stats.forward_passes > reply.stats.denoise_steps
+    assert len(reply.logprobs) == len(reply.token_ids)
+    for mine, its, token in zip(reply.logprobs, causal.logprobs, reply.token_ids, strict=False):
+        assert mine.logprob == pytest.approx(its.logprob, abs=1e-3)
+        assert dict(mine.top).get(token, mine.logprob) == pytest.approx(mine.logprob)
 
 
 def test_log_probabilities_that_cannot_be_are_named(tiny):

@@ -208,8 +208,9 @@ def test_encoding_and_denoising_in_one_pass_equals_one_after_the_other(held, cou
         if held:
             NETWORK.encode(ids(rows, held), cache)
     tokens, canvas = ids(rows, count, seed=1), ids(rows, length, seed=2)
-    NETWORK.encode(tokens, single)
-    assert close(NETWORK.encode_and_denoise(tokens, canvas, both), NETWORK.denoise(canvas, single))
+    encoded, denoised = NETWORK.encode_and_denoise(tokens, canvas, both)
+    assert close(encoded, NETWORK.encode(tokens, single))
+    assert close(denoised, NETWORK.denoise(canvas, single))
     assert both.lengths == single.lengths
     # What a later step reads of the canvas lies where it looks for it.
     soft, some = torch.randn(rows, length, 32), torch.arange(0, length, 2)

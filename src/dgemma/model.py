@@ -340,8 +340,9 @@ class DiffusionGemma(nn.Module):
         scalars = [layer.decoder_scalar for layer in self._layers()]
         return self._run(self.self_conditioning(self.embed(canvas_BL), soft_BLD), positions, scalars, attend)
 
-    def encode_and_denoise(self, tokens_BT: Tensor, canvas_BL: Tensor, cache: KVCache) -> Tensor:
-        """`encode` of clean tokens and the first `denoise` of the canvas behind them, in one pass -> hidden [B, L, D].
+    def encode_and_denoise(self, tokens_BT: Tensor, canvas_BL: Tensor, cache: KVCache) -> tuple[Tensor, Tensor]:
+        """`encode` of clean tokens and the first `denoise` of the canvas behind them, in one pass -> (hidden [B, T, D],
+        hidden [B, L, D]).
 
         What costs the same for few rows as for many is paid once: a finished canvas is committed with the first step of
         the next one. All rows of the cache must hold the same number of tokens. Raises PromptError as `encode` does.
@@ -364,7 +365,7 @@ class DiffusionGemma(nn.Module):
         scalars = [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in self._layers()]
         hidden = self._run(hidden, self._positions(cache, count + length), scalars, attend)
         cache.commit([count] * cache.batch_size)
-        return hidden[:, count:]
+        return hidden[:, :count], hidden[:, count:]
 
     def forward(
         self,

@@ -14,17 +14,20 @@ from dgemma.errors import CheckpointError
 @dataclass(frozen=True, kw_only=True)
 class CanvasRecord:
     """What canvases of one length took on held-out requests, per canvas: `steps`, `equivalents` (steps, each counted by
-    the share of positions that it computed) and new `tokens`; `accuracy` is the share of requests answered right."""
+    the share of positions that it computed), `checks` (passes of the causal mode over drafts, `decode.check`) and new
+    `tokens`; `accuracy` is the share of requests answered right."""
 
     length: int
     steps: float
     equivalents: float
     tokens: float
     accuracy: float
+    checks: float = 0.0
 
     def __post_init__(self) -> None:
         require(self.length >= 1 and self.steps > 0, "A canvas record needs a length and steps above 0.")
         require(0 < self.equivalents <= self.steps, "A canvas record's equivalents lie between 0 and its steps.")
+        require(self.checks >= 0, "A canvas record's checks cannot be below 0.")
         require(self.tokens > 0 and 0 <= self.accuracy <= 1, "A canvas record's tokens or accuracy are impossible.")
 
 
@@ -48,8 +51,13 @@ class DenoisingProfile:
         if not isinstance(records, list) or not all(isinstance(record, Mapping) for record in records):
             raise CheckpointError("denoising.json holds no list `canvases`; remove it or measure it anew.")
         names = {"length": int, "steps": float, "equivalents": float, "tokens": float, "accuracy": float}
+
+        def read(record: Mapping[str, Any]) -> CanvasRecord:
+            values = {name: number(record, name, kind) for name, kind in names.items()}
+            return CanvasRecord(**values, checks=number(record, "checks", float, 0.0))
+
         return cls(
-            canvases=tuple(CanvasRecord(**{n: number(r, n, kind) for n, kind in names.items()}) for r in records),
+            canvases=tuple(map(read, records)),
             answer_tokens=number(document, "answer_tokens", float),
         )
 

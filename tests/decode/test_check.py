@@ -1,6 +1,7 @@
 """A checked draft says what the causal mode says, whatever was drafted, and leaves the cache as if nothing else had."""
 
 import itertools
+import re
 from dataclasses import replace
 
 import pytest
@@ -16,17 +17,20 @@ from dgemma.decode.check import check, end_of, is_unsure
 from dgemma.decode.denoise import denoise
 from dgemma.engine.engine import Engine
 from dgemma.engine.request import Commit, Draft, Finish
+from tests.decode.constrain.schemas import random_llm
 from tests.engine.requests import SAMPLER, content, finish, make_request, tokens
 from tests.test_model import NETWORK, close, ids
 
 CHECKING = replace(SAMPLER, causal_check=True, eos_token_ids=())
+CHECKED = random_llm(3, checked=True)
 SUDOKU = [{"role": "user", "content": "Solve this Sudoku:\n1030\n0402\n2043\n0320"}]
 
 
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the causal mode's own choice is good enough."""
+    """Every canvas is checked, and only the causal mode's own choice is good enough."""
     monkeypatch.setattr(module, "GOOD_ENOUGH", 1.0)
+    monkeypatch.setattr(module, "UNSURE_SHARE", 0.0)
 
 
 def engine(**values: object) -> Engine:
@@ -48,25 +52,23 @@ def prefix(length: int) -> tuple[KVCache, torch.Tensor]:
     return cache, NETWORK.encode(ids(1, length), cache)[0, -1]
 
 
-@given(st.integers(0, 9), st.integers(0, 8), st.integers(1, 3), st.integers(0, 99))
+@given(st.integers(0, 9), st.integers(0, 8), st.integers(0, 99))
 @settings(max_examples=25)
-def test_what_is_kept_is_what_the_causal_mode_says(right, wrong, known, seed):
+def test_what_is_kept_is_what_the_causal_mode_says(right, wrong, seed):
     before = ids(1, 5)[0].tolist()
-    truth = greedy(before, right + known + 1)
-    other = [(token + 1) % 64 for token in truth[-1:]] + ids(1, 9, seed=seed)[0].tolist()
-    draft = truth[: right + known] + other[:wrong]
+    truth = greedy(before, right + 1)
+    draft = truth[:right] + [(truth[-1] + 1) % 64, *ids(1, 9, seed=seed)[0].tolist()][:wrong]
     cache, last_hidden = prefix(5)
-    found = check(NETWORK, cache, draft, known, last_hidden, top_k=2)
-    first_wrong = next((k for k, t in enumerate(draft) if t != [*truth, -1][k]), len(draft))
-    assert list(found.token_ids[: first_wrong - known]) == draft[known:first_wrong]
-    text = [*before, *draft[:known], *found.token_ids]
+    found = check(NETWORK, cache, draft, last_hidden, top_k=2)
+    assert list(found.token_ids[:right]) == truth[:right]
+    text = [*before, *found.token_ids]
     assert cache.length == len(text) - 1
     fresh = KVCache(NETWORK.config, max_length=64)
     with torch.inference_mode():
         hidden = NETWORK.encode(torch.tensor([text[:-1]]), fresh)[0]
-        close(found.last_hidden_D, hidden[-1])
-        close(NETWORK.denoise(ids(1, 6), cache), NETWORK.denoise(ids(1, 6), fresh))
-        logprobs = NETWORK.logits(hidden).log_softmax(-1)[len(before) + known - 1 :]
+        assert close(found.last_hidden_D, hidden[-1])
+        assert close(NETWORK.denoise(ids(1, 6), cache), NETWORK.denoise(ids(1, 6), fresh))
+        logprobs = NETWORK.logits(hidden).log_softmax(-1)[len(before) - 1 :]
     for place, token in enumerate(found.token_ids):
         assert found.logprobs[place] == pytest.approx(float(logprobs[place, token]), abs=1e-4)
         assert [token for token, _ in found.top[place]] == logprobs[place].topk(2).indices.tolist()
@@ -78,23 +80,23 @@ def test_a_token_that_would_do_as_well_stands(monkeypatch):
     cache, last_hidden = prefix(5)
     second = int(NETWORK.logits(last_hidden).topk(2).indices[1])
     monkeypatch.setattr(module, "GOOD_ENOUGH", 1.0)
-    assert check(NETWORK, cache, [second], 0, last_hidden).token_ids != (second,)
+    assert check(NETWORK, cache, [second], last_hidden).token_ids != (second,)
     cache, last_hidden = prefix(5)
     monkeypatch.setattr(module, "GOOD_ENOUGH", 1e-9)
-    assert check(NETWORK, cache, [second], 0, last_hidden).token_ids[0] == second
+    assert check(NETWORK, cache, [second], last_hidden).token_ids[0] == second
 
 
 def test_an_agreed_end_token_is_the_last_one():
     truth = greedy(ids(1, 5)[0].tolist(), 4)
     cache, last_hidden = prefix(5)
-    found = check(NETWORK, cache, truth, 0, last_hidden, end_ids=(truth[2],))
+    found = check(NETWORK, cache, truth, last_hidden, end_ids=(truth[2],))
     assert list(found.token_ids) == truth[: truth.index(truth[2]) + 1]
 
 
 def test_a_forbidden_token_does_not_come_first():
     truth = greedy(ids(1, 5)[0].tolist(), 1)
     cache, last_hidden = prefix(5)
-    assert check(NETWORK, cache, truth, 0, last_hidden, forbidden_first=truth).token_ids[0] != truth[0]
+    assert check(NETWORK, cache, truth, last_hidden, forbidden_first=truth).token_ids[0] != truth[0]
 
 
 @pytest.mark.usefixtures("strict")
@@ -146,6 +148,18 @@ def test_the_reference_and_unchecked_answers_know_of_no_checks():
     assert content(engine().submit(plain)) == content(pure)
     reference = make_request(max_new_tokens=9, reference=True)
     assert content(engine().submit(reference)) == content(engine(causal_check=False).submit(reference))
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize("pattern", ["(ab|ba){2,9}", "[0-9]{3,12}", "x.*y"])
+@pytest.mark.parametrize(("count", "length"), [(20, 3), (24, 8), (31, 32)])
+def test_what_is_held_to_a_form_is_checked_within_it(pattern, count, length):
+    """On random weights: the answer that one token after another gives under the same constraint."""
+    options = {"regex": pattern, "max_new_tokens": count}
+    checked = CHECKED.generate("Say:", canvas_length=length, max_denoising_steps=count, **options)
+    single = CHECKED.generate("Say:", mode="autoregressive", **options)
+    assert checked.token_ids == single.token_ids and re.fullmatch(pattern, checked.text)
+    assert checked.stats.forward_passes > checked.stats.denoise_steps
 
 
 def test_the_denoiser_keeps_what_it_is_sure_of():

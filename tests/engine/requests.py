@@ -1,6 +1,8 @@
 """What the engine's tests share: engines on a small random network, and requests for them."""
 
+import atexit
 import random
+import tempfile
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,12 +14,14 @@ from tests.test_model import NETWORK
 
 SAMPLER = SamplerConfig(max_denoising_steps=4, eos_token_ids=(1,))
 TURN_END = 9
+PACES = tempfile.TemporaryDirectory(prefix="dgemma-pace-")
+"""Where all engines of a test run find the same pace: measured anew, "auto" could choose another mode each time."""
+atexit.register(PACES.cleanup)
 
 
 def make_engine(network: DiffusionGemma = NETWORK, **limits: Any) -> Engine:
-    return Engine(
-        network, SAMPLER, EngineConfig(**{"device": "cpu", "prefill_chunk": 16, "kv_budget_mb": 64, **limits})
-    )
+    usual = {"device": "cpu", "prefill_chunk": 16, "kv_budget_mb": 64, "pace_file": f"{PACES.name}/pace.json"}
+    return Engine(network, SAMPLER, EngineConfig(**{**usual, **limits}))
 
 
 def make_request(prompt: Iterable[int] = (2, 17, 5), max_new_tokens: int = 20, seed: int = 0, **values: Any) -> Request:

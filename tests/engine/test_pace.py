@@ -40,6 +40,16 @@ def test_where_a_pass_costs_the_same_for_any_canvas_diffusion_wins():
     assert (choice.diffusion_ms, choice.autoregressive_ms) == (80, 640)
 
 
+def test_checked_canvases_cost_their_share_of_drafts_and_checks():
+    drafted = CanvasRecord(length=64, steps=6, equivalents=1.5, tokens=24, accuracy=1, checks=6)
+    pace = Pace(step_ms={1: 10, 16: 15, 64: 40}, token_ms=10)
+    choice = choose(profile(drafted, answer_tokens=48), pace, max_new_tokens=100)
+    assert choice.diffusion_ms == pytest.approx(48 / 24 * (6 * 15 + 6 * 15))
+    assert DenoisingProfile.from_document(profile(drafted).to_document()) == profile(drafted)
+    with pytest.raises(ConfigError):
+        CanvasRecord(length=64, steps=6, equivalents=1.5, tokens=24, accuracy=1, checks=-1)
+
+
 def test_where_each_position_costs_its_own_one_token_at_a_time_wins():
     choice = choose(profile(record(64, 8)), STEEP, max_new_tokens=100)
     assert choice.mode == "autoregressive"

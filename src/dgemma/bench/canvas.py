@@ -72,9 +72,12 @@ def measure_canvases(
 
 def _record(length: int, scores: Sequence[Score]) -> CanvasRecord:
     canvases = sum(score.canvases for score in scores)
+    steps = sum(score.steps_per_canvas * score.canvases for score in scores)
+    passes = sum(score.tokens * score.n / score.tokens_per_forward for score in scores)
     return CanvasRecord(
         length=length,
-        steps=sum(score.steps_per_canvas * score.canvases for score in scores) / canvases,
+        steps=steps / canvases,
+        checks=max(0.0, round((passes - steps) / canvases, 6)),
         equivalents=sum(score.equivalents_per_canvas * score.canvases for score in scores) / canvases,
         tokens=_tokens(scores) / canvases,
         accuracy=_mean(score.accuracy for score in scores),

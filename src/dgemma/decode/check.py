@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from dgemma.cache import KVCache
+from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep
 from dgemma.model import DiffusionGemma
 
@@ -33,7 +34,7 @@ accuracy, and lets the seed matter where both would do (docs/log.md)."""
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """What a check keeps: the tokens behind those that were known, the last one the causal mode's own.
+    """What a check keeps of a draft.
 
     token_ids     the agreed beginning of the draft and one more token, which is not encoded yet
     entropies     nats, of the causal mode at each
@@ -65,33 +66,37 @@ def check(
     network: DiffusionGemma,
     cache: KVCache,
     draft: Sequence[int],
-    known: int,
     last_hidden_D: Tensor,
     end_ids: Collection[int] = (),
     forbidden_first: Sequence[int] = (),
+    constraint: Walk | None = None,
     top_k: int = 0,
 ) -> Checked:
-    """Encodes `draft`, of which the first `known` ids are certain, and keeps what the causal mode agrees with.
+    """Encodes `draft` and keeps what the causal mode agrees with.
 
-    `last_hidden_D` is the hidden state of the last token in the cache, from which the first id of the draft is judged.
+    `last_hidden_D` is the hidden state of the last token in the cache, from which the first id of the draft is judged;
+    `forbidden_first` ids cannot be that. With a `constraint` only ids that keep to it can be agreed with or written.
     Afterwards the cache holds all that is kept but the last id. An agreed end token ends what is kept.
     """
     before = cache.length
-    hidden_TD = network.encode(torch.tensor([list(draft)], device=network.device), cache)[0]
-    states_TD = torch.cat((last_hidden_D[None], hidden_TD))
-    logits_TV = network.logits(states_TD[known:])
+    states_TD = last_hidden_D[None]
+    if draft:
+        hidden_TD = network.encode(torch.tensor([list(draft)], device=network.device), cache)[0]
+        states_TD = torch.cat((states_TD, hidden_TD))
+    logits_TV = network.logits(states_TD)
     if forbidden_first:
         logits_TV[0, list(forbidden_first)] = -torch.inf
+    if constraint is not None:
+        _restrict(logits_TV, draft, constraint)
     logprobs_TV = logits_TV.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
     best_T = logprobs_TV.argmax(-1)
-    guessed_T = torch.tensor(list(draft[known:]), dtype=torch.long, device=network.device)
-    of_best_T, of_guess_T = (logprobs_TV[: len(ids)].gather(-1, ids[:, None])[:, 0] for ids in (best_T, guessed_T))
-    good_T = of_guess_T >= of_best_T[: len(guessed_T)] + math.log(GOOD_ENOUGH)
-    agreed = min(int(good_T.long().cumprod(0).sum()), end_of(guessed_T.tolist(), end_ids))
-    ids = guessed_T[:agreed].tolist()
+    guess_T = torch.tensor(list(draft), dtype=torch.long, device=network.device)
+    good_T = _good_enough(logprobs_TV[: len(draft)], guess_T)
+    agreed = min(int(good_T.long().cumprod(0).sum()), end_of(draft, end_ids))
+    ids = list(draft[:agreed])
     if not ids or ids[-1] not in end_ids:
         ids.append(int(best_T[agreed]))
-    cache.truncate(before + known + agreed)
+    cache.truncate(before + agreed)
     kept_TV = logprobs_TV[: len(ids)]
     best = kept_TV.topk(min(top_k, kept_TV.shape[-1])) if top_k else None
     return Checked(
@@ -99,8 +104,24 @@ def check(
         entropies=tuple((-(kept_TV.exp() * kept_TV).sum(-1)).tolist()),
         logprobs=tuple(row[token] for row, token in zip(kept_TV.tolist(), ids, strict=True)) if top_k else (),
         top=() if best is None else _pairs(best.indices.tolist(), best.values.tolist()),
-        last_hidden_D=states_TD[known + agreed],
+        last_hidden_D=states_TD[agreed],
     )
+
+
+def _good_enough(scores_TV: Tensor, ids_T: Tensor) -> Tensor:
+    """Logits or log probabilities [T, V] -> boolean [T]: which ids are not much less likely than the best."""
+    return scores_TV.gather(-1, ids_T[:, None])[:, 0] >= scores_TV.amax(-1) + math.log(GOOD_ENOUGH)
+
+
+def _restrict(logits_TV: Tensor, draft: Sequence[int], walk: Walk) -> None:
+    """Takes from each row what the constraint does not allow behind the draft so far, as far as the draft is good."""
+    for row, logits_V in enumerate(logits_TV):
+        logits_TV[row] = walk.restrict(logits_V)
+        if row == len(draft) or not _good_enough(
+            logits_TV[row : row + 1], torch.tensor([draft[row]]).to(logits_V.device)
+        ):
+            return
+        walk = walk.after([draft[row]])
 
 
 def _pairs(ids: list[list[int]], logprobs: list[list[float]]) -> tuple[tuple[tuple[int, float], ...], ...]:

@@ -44,6 +44,7 @@ class DenoiseStep:
     done_B       rows whose stop rule is met
     computed     how many of the L positions were computed; the others had settled
     top_ids_BLK, top_logprobs_BLK, argmax_logprob_BL    the likeliest ids where they are asked for (`decode.head`)
+    last_hidden_BD  the hidden state of the last token that the step encoded before the canvas, if it did
     """
 
     step: int
@@ -56,6 +57,7 @@ class DenoiseStep:
     top_ids_BLK: Tensor | None = None
     top_logprobs_BLK: Tensor | None = None
     argmax_logprob_BL: Tensor | None = None
+    last_hidden_BD: Tensor | None = None
 
 
 @torch.inference_mode()
@@ -104,8 +106,10 @@ def denoise(
     rows_R: Tensor | None = None
     for remaining in range(limit, 0, -1):
         if commit_BT is not None and remaining == limit:
-            hidden_BRD = network.encode_and_denoise(commit_BT, state.canvas_BL, cache)
+            committed_BTD, hidden_BRD = network.encode_and_denoise(commit_BT, state.canvas_BL, cache)
+            last_hidden_BD = committed_BTD[:, -1]
         else:
+            last_hidden_BD = None
             hidden_BRD = (run or network.denoise)(state.canvas_BL, cache, state.soft_BLD, rows_R)
         reading = head.read(
             network,
@@ -122,7 +126,7 @@ def denoise(
             reading = _pin(network, reading, canvas_BL, pinned_BL, rows_R)
         fresh_BL = head.random_ids(network.config.vocab_size, shape, generator, network.device)
         step = state.advance(limit - remaining + 1, reading, rows_R, fresh_BL)
-        yield step
+        yield step if last_hidden_BD is None else replace(step, last_hidden_BD=last_hidden_BD)
         if bool(step.done_B.all()):
             return
         if skip_settled and not exact and constraint is None:

@@ -5,7 +5,7 @@
 took on held-out requests (`DenoisingProfile`), without which there is a guess. Knows nothing of requests in flight.
 
 The cost of n tokens: n * t_token one after another; ceil(n / L) canvases of S(L) passes over E(L) L / S(L) positions
-and a commit each but the last.
+and a commit each but the last. Where canvases are checked, a token costs its share of the drafts and checks measured.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ import torch
 
 from dgemma.cache import KVCache
 from dgemma.decode import head
+from dgemma.decode.check import DRAFT_LENGTH
 from dgemma.model import DiffusionGemma
 from dgemma.profile import CanvasRecord, DenoisingProfile
 
@@ -97,9 +98,12 @@ def choose(profile: DenoisingProfile, pace: Pace, max_new_tokens: int, canvas_le
 
 
 def _diffusion_ms(record: CanvasRecord, pace: Pace, tokens: float) -> float:
+    denoising = record.steps * pace.step(record.length * record.equivalents / record.steps)
+    if record.checks:
+        checking = record.checks * pace.step(min(DRAFT_LENGTH, record.length))
+        return tokens / record.tokens * (denoising + checking)
     canvases = math.ceil(tokens / record.length)
-    computed = record.length * record.equivalents / record.steps
-    return canvases * record.steps * pace.step(computed) + (canvases - 1) * pace.step(record.length)
+    return canvases * denoising + (canvases - 1) * pace.step(record.length)
 
 
 @torch.inference_mode()

@@ -21,7 +21,6 @@ from dgemma.decode.autoregressive import autoregressive
 from dgemma.decode.check import DRAFT_LENGTH, check, end_of, is_unsure
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep, denoise
-from dgemma.decode.head import random_ids
 from dgemma.decode.infill import fill, fill_score, revise
 from dgemma.engine.prefixes import Chunks, Prefix, Reuse, split_prompt
 from dgemma.engine.request import (
@@ -67,9 +66,8 @@ class Runner:
         # The reference stops where transformers stops: at generation_config's end tokens and at no others.
         fallback = () if request.reference else network.config.eos_token_ids
         self.eos = frozenset(request.eos_token_ids or sampler.eos_token_ids or fallback)
-        # An answer that is held to a form is written as a whole; the reference knows of no checks.
-        free = request.constraint is None and request.in_place is None and not request.reference
-        self.checks = sampler.causal_check and request.causal_check and request.mode == "diffusion" and free
+        writes_on = request.in_place is None and not request.reference
+        self.checks = sampler.causal_check and request.causal_check and request.mode == "diffusion" and writes_on
         self.walk: Walk | None = None
         if request.constraint is not None:
             budget = NO_LIMIT if request.open_end else request.max_new_tokens
@@ -193,25 +191,13 @@ class Runner:
         """Canvas after canvas. With `last_hidden`, that of the prompt, those that start unsure are checked."""
         finished_BL: torch.Tensor | None = None
         while True:
-            forbidden = self.forbidden_first if self.canvases == 0 else ()
-            steps = denoise(
-                self.network,
-                cache,
-                self.sampler,
-                self.generator,
-                self.length,
-                forbidden_first=forbidden,
-                constraint=self.walk,
-                exact=self.request.reference,
-                skip_settled=self.request.skip_settled,
-                end_ids=sorted(self.eos),
-                top_k=self.top_k,
-                commit_BT=finished_BL,
-            )
+            steps = self._canvas(cache, self.length, finished_BL)
             step = self._step(steps)
-            if last_hidden is not None and is_unsure(step, sorted(self.eos)):
-                last_hidden = yield from self._checked(cache, last_hidden, step)
-                continue
+            if last_hidden is not None:
+                last_hidden = last_hidden if step.last_hidden_BD is None else step.last_hidden_BD[0]
+                if is_unsure(step, self.eos):
+                    finished_BL = yield from self._checked(cache, last_hidden, step)
+                    continue
             while not (bool(step.done_B.all()) or step.step == self.sampler.max_denoising_steps):
                 yield (_draft(step, self.canvases),)
                 step = self._step(steps)
@@ -222,58 +208,71 @@ class Runner:
             yield (draft, self._commit(kept, draft.entropies[: len(kept)], logprobs), *self._finish(reason))
             if self.walk is not None:
                 self.walk = self.walk.after(draft.token_ids)
-            if self.request.reference or last_hidden is not None:
-                hidden = self.network.encode(step.argmax_BL, cache, keys_only=last_hidden is None)
-                last_hidden = None if last_hidden is None else hidden[0, -1]
+            if self.request.reference:
+                self.network.encode(step.argmax_BL, cache, keys_only=True)
                 self.passes += 1
                 yield ()
             else:
                 finished_BL = step.argmax_BL
 
+    def _canvas(self, cache: KVCache, length: int, finished_BL: torch.Tensor | None) -> Iterator[DenoiseStep]:
+        """The steps of a canvas behind all that is written; `finished_BL` is what is not encoded of that yet."""
+        return denoise(
+            self.network,
+            cache,
+            self.sampler,
+            self.generator,
+            length,
+            forbidden_first=self.forbidden_first if self.new_tokens == 0 else (),
+            constraint=self.walk,
+            exact=self.request.reference,
+            skip_settled=self.request.skip_settled,
+            end_ids=sorted(self.eos),
+            top_k=self.top_k,
+            commit_BT=finished_BL,
+        )
+
     def _checked(
         self, cache: KVCache, last_hidden: torch.Tensor, step: DenoiseStep
     ) -> Generator[tuple[Event, ...], None, torch.Tensor]:
         """A canvas' worth of tokens in drafts of one step each, of which `step` is the first, each checked by the
-        causal mode -> the hidden state of the last token; all of them are encoded then.
+        causal mode -> the last token [1, 1], which is not encoded yet.
 
         When the canvas has had all its denoise steps, the rest comes token by token.
         """
-        known: list[int] = []
         written = number = 0
-        guess = step.argmax_BL[0, :DRAFT_LENGTH].tolist()
+        guess: list[int] = step.argmax_BL[0, :DRAFT_LENGTH].tolist()
         while True:
-            if number < self.sampler.max_denoising_steps:
+            if guess:
                 number += 1
-                yield (replace(_draft(step, self.canvases, known=len(known)), step=number),)
-            guess = guess[: end_of(guess, self.eos)]
-            forbidden = self.forbidden_first if self.new_tokens == 0 else ()
-            found = check(self.network, cache, guess, len(known), last_hidden, self.eos, forbidden, self.top_k)
+                yield (replace(_draft(step, self.canvases), step=number),)
+            found = check(
+                self.network,
+                cache,
+                guess[: end_of(guess, self.eos)],
+                last_hidden,
+                self.eos,
+                self.forbidden_first if self.new_tokens == 0 else (),
+                self.walk,
+                self.top_k,
+            )
             self.passes += 1
             kept, reason = self._cut(list(found.token_ids))
             written += len(kept)
             self.canvases += written >= self.length or reason is not None
             logprobs = tuple(map(self._token_logprobs, found.logprobs[: len(kept)], found.top[: len(kept)]))
             yield (self._commit(kept, found.entropies[: len(kept)], logprobs), *self._finish(reason))
-            last_hidden, known = found.last_hidden_D, [found.token_ids[-1]]
+            if self.walk is not None:
+                self.walk = self.walk.after(found.token_ids)
+            last_B1 = torch.tensor([found.token_ids[-1:]], device=self.network.device)
             if written >= self.length:
-                self.passes += 1
-                return self.network.encode(torch.tensor([known], device=self.network.device), cache)[0, -1]
-            guess = known
+                return last_B1
             if number < self.sampler.max_denoising_steps:
-                step = self._first_step(cache, known)
-                guess = step.argmax_BL[0].tolist()
-
-    def _first_step(self, cache: KVCache, known: list[int]) -> DenoiseStep:
-        """The first look at a draft that begins with tokens that are certain."""
-        shape = (1, min(DRAFT_LENGTH, self.length))
-        canvas_BL = random_ids(self.network.config.vocab_size, shape, self.generator, self.network.device)
-        canvas_BL[0, : len(known)] = torch.tensor(known, device=self.network.device)
-        pinned_BL = torch.zeros_like(canvas_BL, dtype=torch.bool)
-        pinned_BL[:, : len(known)] = True
-        steps = denoise(
-            self.network, cache, self.sampler, self.generator, shape[1], canvas_BL=canvas_BL, pinned_BL=pinned_BL
-        )
-        return self._step(steps)
+                step = self._step(self._canvas(cache, min(DRAFT_LENGTH, self.length), last_B1))
+                assert step.last_hidden_BD is not None
+                last_hidden, guess = step.last_hidden_BD[0], step.argmax_BL[0].tolist()
+            else:
+                last_hidden, guess = self.network.encode(last_B1, cache)[0, -1], []
 
     def _infill(self, cache: KVCache, last_hidden: torch.Tensor, infill: Infill) -> Iterator[tuple[Event, ...]]:
         """Every length is filled and scored behind the same prompt; each filling is a canvas of its own."""
@@ -405,15 +404,13 @@ def canvas_length(request: Request, usual: int) -> int:
     return length if in_place is None else min(length, len(in_place.text))
 
 
-def _draft(step: DenoiseStep, canvas: int, length: int | None = None, known: int = 0) -> Draft:
-    """The positions of a step from the `known` ones on, at most `length` of them."""
-    positions = slice(known, length)
+def _draft(step: DenoiseStep, canvas: int, length: int | None = None) -> Draft:
     return Draft(
         canvas=canvas,
         step=step.step,
-        token_ids=tuple(step.argmax_BL[0, positions].tolist()),
-        entropies=tuple(step.entropy_BL[0, positions].tolist()),
-        accepted=tuple(step.accepted_BL[0, positions].tolist()),
+        token_ids=tuple(step.argmax_BL[0, :length].tolist()),
+        entropies=tuple(step.entropy_BL[0, :length].tolist()),
+        accepted=tuple(step.accepted_BL[0, :length].tolist()),
     )
 
 

@@ -103,8 +103,8 @@ RECURSIVE_SCHEMAS = st.sampled_from([TREE, LIST, {"type": "object"}, {"type": "a
 SCHEMAS = PLAIN_SCHEMAS | RECURSIVE_SCHEMAS
 
 
-def random_llm(seed: int) -> dgemma.LLM:
-    """Random weights that know nothing; the embedded model's tokens."""
+def random_llm(seed: int, *, checked: bool = False) -> dgemma.LLM:
+    """Random weights that know nothing; the embedded model's tokens. `checked` answers are drafted and checked."""
     tokenizer = Tokenizer.from_file(EMBEDDED["tiny"] / "tokenizer.json")
     config = replace(CONFIG, vocab_size=tokenizer.vocab_size, eos_token_ids=(1,), max_position_embeddings=4096)
     torch.manual_seed(seed)
@@ -113,7 +113,7 @@ def random_llm(seed: int) -> dgemma.LLM:
         for parameter in network.parameters():
             if parameter.ndim >= 2:
                 parameter.normal_(0, 0.4)
-    sampler = SamplerConfig(max_denoising_steps=3, eos_token_ids=(1, 5))
+    sampler = SamplerConfig(max_denoising_steps=3, eos_token_ids=(1, 5), causal_check=checked)
     model = LoadedModel(
         config=config, network=network.eval().requires_grad_(False), sampler=sampler, tokenizer=tokenizer
     )
