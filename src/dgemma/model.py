@@ -41,7 +41,13 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(size))
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return ops.rms_norm(hidden, self.weight, self.eps)
+        return normed(hidden, self.eps, self.weight)[0]
+
+
+def normed(hidden: Tensor, eps: float, *weights: Tensor | None) -> tuple[Tensor, ...]:
+    """The root-mean-square norm of one input with each of the weights; None for without."""
+    quick = hidden.device.type == "cpu" and hidden.dtype == torch.float32 and not torch.is_grad_enabled()
+    return (cpu.rms_norms if quick else ops.rms_norms)(hidden, weights, eps)
 
 
 def linear(in_size: int, out_size: int) -> nn.Linear:
@@ -82,7 +88,7 @@ class Attention(nn.Module):
         value = values[0] if values else key
         query_BHTd = ops.rotate(self.q_norm(query).transpose(1, 2), *rotary)
         key_BKTd = ops.rotate(self.k_norm(key).transpose(1, 2), *rotary)
-        return query_BHTd, key_BKTd, ops.rms_norm(value, None, self.eps).transpose(1, 2)
+        return query_BHTd, key_BKTd, normed(value, self.eps, None)[0].transpose(1, 2)
 
 
 class GatedMLP(nn.Module):
@@ -102,17 +108,17 @@ class GatedMLP(nn.Module):
 
 
 class Router(nn.Module):
-    """Chooses `top_k_experts` for each token and weighs them."""
+    """Chooses `top_k_experts` for each token, of which it reads the norm without weight, and weighs them."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.top_k, self.eps = config.top_k_experts, config.rms_norm_eps
+        self.top_k = config.top_k_experts
         self.proj = linear(config.hidden_size, config.num_experts)
         self.scale = nn.Parameter(torch.ones(config.hidden_size))
         self.per_expert_scale = nn.Parameter(torch.ones(config.num_experts))
 
-    def forward(self, hidden_ND: Tensor) -> tuple[Tensor, Tensor]:
-        return ops.route(hidden_ND, self.scale, self.proj.weight, self.per_expert_scale, self.top_k, self.eps)
+    def forward(self, normed_ND: Tensor) -> tuple[Tensor, Tensor]:
+        return ops.route(normed_ND, self.scale, self.proj.weight, self.per_expert_scale, self.top_k)
 
 
 class Experts(nn.Module):
@@ -136,6 +142,9 @@ class Experts(nn.Module):
         few = len(self.gate_up_proj) <= self.dense_up_to and self.gate_up_proj.is_floating_point()
         if not few and laid_out(self.gate_up_proj):
             return cpu.experts(hidden_ND, weights_Nk, ids_Nk, *self._kept.get(weights, self._lay_out))
+        if few and laid_out(self.gate_up_proj):
+            gate_up, down = self._kept.get(weights, self._lay_out_as_one)
+            return cpu.experts_dense(hidden_ND, weights_Nk, ids_Nk, gate_up, down, len(self.gate_up_proj))
         grouped = hidden_ND.is_cuda and not self.gate_up_proj.requires_grad
         run = ops.experts_dense if few else cuda.experts if grouped else ops.experts
         return run(hidden_ND, weights_Nk, ids_Nk, self.gate_up_proj, self.down_proj)
@@ -148,6 +157,10 @@ class Experts(nn.Module):
 
         return pieces("gate_up_proj"), pieces("down_proj")
 
+    def _lay_out_as_one(self) -> tuple[Matrix, Matrix]:
+        gate_up, down = self.gate_up_proj.flatten(0, 1), self.down_proj.transpose(0, 1).flatten(1).contiguous()
+        return matrix(gate_up), matrix(down)
+
 
 class Layer(nn.Module):
     """Attention, then a dense MLP beside routed experts; every branch is normed on its way in and on its way out."""
@@ -155,6 +168,7 @@ class Layer(nn.Module):
     def __init__(self, config: ModelConfig, layer: LayerConfig) -> None:
         super().__init__()
         size, eps = config.hidden_size, config.rms_norm_eps
+        self.eps = eps
         self.self_attn = Attention(config, layer)
         self.mlp = GatedMLP(size, config.intermediate_size)
         self.router = Router(config)
@@ -172,10 +186,11 @@ class Layer(nn.Module):
     def forward(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor], attend: Callable, scalar: Tensor) -> Tensor:
         attended = self.self_attn(self.input_layernorm(hidden_BTD), rotary, attend)
         residual = hidden_BTD + self.post_attention_layernorm(attended)
-        dense = self.post_feedforward_layernorm_1(self.mlp(self.pre_feedforward_layernorm(residual)))
-        # The router reads the residual itself, the experts its norm.
-        flat_ND = residual.flatten(0, 1)
-        routed = self.experts(self.pre_feedforward_layernorm_2(flat_ND), *self.router(flat_ND)).view_as(residual)
+        # Three norms of one input: its length is computed once.
+        weights = (self.pre_feedforward_layernorm.weight, self.pre_feedforward_layernorm_2.weight)
+        for_mlp, for_experts, for_router = normed(residual, self.eps, *weights, None)
+        dense = self.post_feedforward_layernorm_1(self.mlp(for_mlp))
+        routed = self.experts(for_experts.flatten(0, 1), *self.router(for_router.flatten(0, 1))).view_as(residual)
         routed = self.post_feedforward_layernorm_2(routed)
         return (residual + self.post_feedforward_layernorm(dense + routed)) * scalar
 
@@ -193,7 +208,7 @@ class SelfConditioning(nn.Module):
         # A zero signal stays zero through a norm without bias and a gated MLP, so a first step may skip them.
         if soft_BLD is not None:
             embedded_BLD = embedded_BLD + self.mlp(self.pre_norm(soft_BLD))
-        return ops.rms_norm(embedded_BLD, None, self.eps)
+        return normed(embedded_BLD, self.eps, None)[0]
 
 
 def rotary_frequencies(rotary: RotaryConfig, head_dim: int) -> Tensor:

@@ -23,8 +23,8 @@ def layer(inputs: int, outputs: int, seed: int = 0) -> nn.Linear:
     return made
 
 
-# The larger one is above the size from which weights are laid out in blocks.
-@pytest.mark.parametrize(("inputs", "outputs"), [(24, 10), (384, 512)])
+# The larger ones are above the sizes from which weights are laid out in blocks, for many rows and for one.
+@pytest.mark.parametrize(("inputs", "outputs"), [(24, 10), (384, 768), (1024, 1536)])
 @pytest.mark.parametrize("rows", [1, 7])
 def test_one_product_of_several_layers_equals_each_alone(inputs, outputs, rows):
     layers = [layer(inputs, outputs, seed=1), layer(inputs, 2 * outputs, seed=2)]
@@ -35,18 +35,18 @@ def test_one_product_of_several_layers_equals_each_alone(inputs, outputs, rows):
 
 
 def test_a_changed_weight_is_seen():
-    changed = layer(384, 512)
-    stacked, hidden = linear.Stacked(changed), draw(3, 384)
+    changed = layer(512, 768)
+    stacked, hidden = linear.Stacked(changed), draw(3, 512)
     before = stacked(hidden)[0]
     changed.weight.mul_(2)
     assert torch.allclose(stacked(hidden)[0], 2 * before, rtol=1e-4)
-    changed.weight = nn.Parameter(draw(512, 384, seed=5), requires_grad=False)
+    changed.weight = nn.Parameter(draw(768, 512, seed=5), requires_grad=False)
     assert torch.allclose(stacked(hidden)[0], changed(hidden), rtol=1e-4, atol=1e-4)
 
 
 def test_training_sees_the_plain_weights_and_copies_are_independent():
-    trained = layer(384, 512)
-    stacked, hidden = linear.Stacked(trained), draw(3, 384)
+    trained = layer(512, 768)
+    stacked, hidden = linear.Stacked(trained), draw(3, 512)
     trained.weight.requires_grad_(True)
     stacked(hidden)[0].sum().backward()
     assert trained.weight.grad is not None

@@ -4,7 +4,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dgemma.ops import cpu
 from dgemma.ops import reference as ops
+from dgemma.ops.linear import matrix
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -51,7 +53,7 @@ def test_grouped_attention_equals_repeated_heads(batch, key_heads, count, keys, 
 def test_the_router_renormalises_then_scales(seed, top_k):
     hidden, scale, weight = draw(4, 8, seed=seed), draw(8, seed=1), draw(5, 8, seed=2)
     each = torch.rand(5, generator=torch.Generator().manual_seed(3)) + 0.5
-    weights, chosen = ops.route(hidden, scale, weight, each, top_k, 1e-6)
+    weights, chosen = ops.route(ops.rms_norm(hidden, None, 1e-6), scale, weight, each, top_k)
     assert torch.allclose((weights / each[chosen]).sum(-1), torch.ones(4), atol=1e-5)
     assert all(len(set(row)) == top_k for row in chosen.tolist())
 
@@ -77,3 +79,24 @@ def test_attention_by_products_is_the_same_attention(seed, key_heads):
     assert torch.allclose(
         ops.attention_by_products(query, key, value, mask), ops.attention(query, key, value, mask), atol=1e-5
     )
+
+
+@given(st.integers(0, 99), st.sampled_from([(3,), (2, 5, 64), (1, 4, 3, 16)]), st.sampled_from([1e-6, 0.1]))
+def test_norms_of_one_input_equal_each_alone_and_the_formula(seed, shape, eps):
+    hidden, weights = draw(*shape, seed=seed), (draw(shape[-1], seed=1), None, draw(shape[-1], seed=2))
+    expected = hidden / (hidden.square().mean(-1, keepdim=True) + eps).sqrt()
+    for some in (weights, weights[:1], weights[1:2]):
+        for run in (ops.rms_norms, cpu.rms_norms):
+            for weight, found in zip(some, run(hidden, some, eps), strict=True):
+                torch.testing.assert_close(found, expected if weight is None else expected * weight)
+    assert torch.equal(cpu.rms_norms(torch.zeros(2, 4), (None,), eps)[0], torch.zeros(2, 4))
+
+
+@given(st.integers(0, 99), st.integers(1, 3), st.integers(1, 9))
+def test_experts_laid_out_side_by_side_give_the_same(seed, top_k, rows):
+    hidden = draw(rows, 16, seed=seed)
+    weights, chosen = draw(rows, 4, seed=seed + 1).topk(top_k)
+    gate_up, down = draw(4, 12, 16, seed=2), draw(4, 16, 6, seed=3)
+    laid_out = matrix(gate_up.flatten(0, 1)), matrix(down.transpose(0, 1).flatten(1))
+    expected = ops.experts_dense(hidden, weights, chosen, gate_up, down)
+    torch.testing.assert_close(cpu.experts_dense(hidden, weights, chosen, *laid_out, 4), expected)

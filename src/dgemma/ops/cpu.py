@@ -1,12 +1,34 @@
 """Faster twins of `ops.reference` on a CPU. Shapes as there; P = N * k pairs of a row and one of its experts."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dgemma.ops.linear import Matrix
+
+
+def rms_norms(hidden: Tensor, weights: Sequence[Tensor | None], eps: float) -> tuple[Tensor, ...]:
+    """`reference.rms_norms` for float32: one length for all weights, and four short calls where torch's own takes ten.
+
+    x / hypot(|x| / sqrt(D), sqrt(eps)) is x / sqrt(mean(x^2) + eps).
+    """
+    inverse_root_size, root_eps = _constants(hidden.shape[-1], eps)
+    length = torch.linalg.vector_norm(hidden, 2, -1, True).mul_(inverse_root_size)
+    length = torch.hypot(length, root_eps)
+    if len(weights) == 1:
+        weight = weights[0]
+        return (hidden / length if weight is None else (hidden * weight).div_(length),)
+    unit = hidden / length
+    return tuple(unit if weight is None else unit * weight for weight in weights)
+
+
+@cache
+def _constants(size: int, eps: float) -> tuple[Tensor, Tensor]:
+    """As tensors: a number would be made into one at every call."""
+    return torch.tensor(size).rsqrt(), torch.tensor(eps).sqrt()
 
 
 def experts(
@@ -33,6 +55,16 @@ def experts(
             start = stop
     back_P = torch.empty_like(order_P).scatter_(0, order_P, torch.arange(len(order_P), device=order_P.device))
     return F.embedding_bag(back_P.view(rows, top_k), out_PD, mode="sum", per_sample_weights=weights_Nk.to(out_PD.dtype))
+
+
+def experts_dense(
+    hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up: Matrix, down: Matrix, num_experts: int
+) -> Tensor:
+    """`reference.experts_dense` with the experts' matrices laid out side by side: `down` is [D, E M]."""
+    spread_NE = hidden_ND.new_zeros(len(hidden_ND), num_experts).scatter_(1, ids_Nk, weights_Nk)
+    gate_up_N = gate_up(hidden_ND).unflatten(-1, (num_experts, 2, -1))
+    inner_NEM = F.gelu(gate_up_N[:, :, 0], approximate="tanh").mul_(gate_up_N[:, :, 1]).mul_(spread_NE[:, :, None])
+    return down(inner_NEM.flatten(1))
 
 
 def _experts_of_one_row(

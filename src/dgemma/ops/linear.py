@@ -22,8 +22,10 @@ from dgemma.quant import dequantise
 Matrix = Callable[[Tensor], Tensor]
 """[.., I] -> [.., O], in the type of its argument."""
 
-# Below this many entries oneDNN's own overhead (about 12 microseconds a call) exceeds what its layout gains.
-_BLOCKED_FROM = 1 << 17
+# Below this many entries oneDNN's own overhead (12 to 40 microseconds a call) exceeds what its layout gains; with one
+# row it does so for matrices several times as large.
+_BLOCKED_FROM = 1 << 18
+_ONE_ROW_BLOCKED_FROM = 3 << 19
 # The rows that the blocked layout is chosen for; measured equally good for fewer.
 _ROWS_HINT = 256
 _FBGEMM = "fbgemm" in torch.backends.quantized.supported_engines or "x86" in torch.backends.quantized.supported_engines
@@ -39,7 +41,15 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
         blocked = torch.ops.mkldnn._reorder_linear_weight(values.detach(), _ROWS_HINT)
         # The overload itself: choosing it anew costs several microseconds a call.
         blocked_linear = torch.ops.mkldnn._linear_pointwise.default
-        return lambda hidden: blocked_linear(hidden, blocked, None, "none", [], "")
+        if values.numel() >= _ONE_ROW_BLOCKED_FROM:
+            return lambda hidden: blocked_linear(hidden, blocked, None, "none", [], "")
+
+        def product(hidden: Tensor) -> Tensor:
+            if hidden.numel() == hidden.shape[-1]:
+                return F.linear(hidden, values)
+            return blocked_linear(hidden, blocked, None, "none", [], "")
+
+        return product
     return lambda hidden: F.linear(hidden, values)
 
 

@@ -4,6 +4,8 @@ Shapes: B batch, T query tokens, S keys, D hidden, H query heads, K key heads, d
 E experts, M expert width. Nothing here mutates its arguments.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,6 +17,11 @@ def rms_norm(hidden: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     if weight is None or weight.dtype == hidden.dtype:
         return F.rms_norm(hidden, hidden.shape[-1:], weight, eps)
     return F.rms_norm(hidden.float(), hidden.shape[-1:], weight.float(), eps).to(hidden.dtype)
+
+
+def rms_norms(hidden: Tensor, weights: Sequence[Tensor | None], eps: float) -> tuple[Tensor, ...]:
+    """`rms_norm` of one input with each of the weights."""
+    return tuple(rms_norm(hidden, weight, eps) for weight in weights)
 
 
 def rotate(heads_BHTd: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -64,16 +71,16 @@ def gated_mlp(hidden: Tensor, gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
     return F.linear(F.gelu(F.linear(hidden, gate), approximate="tanh") * F.linear(hidden, up), down)
 
 
-def route(hidden_ND: Tensor, scale_D: Tensor, weight_ED: Tensor, per_expert_scale_E: Tensor, top_k: int, eps: float):
-    """The router -> (weights [N, k] in the hidden's dtype, expert ids [N, k]).
+def route(normed_ND: Tensor, scale_D: Tensor, weight_ED: Tensor, per_expert_scale_E: Tensor, top_k: int):
+    """The router -> (weights [N, k] in the hidden's dtype, expert ids [N, k]); its input is normed without a weight.
 
     Float32 softmax over all experts, the k best renormalised to sum 1, then times the per-expert scale.
     """
-    normed = rms_norm(hidden_ND, None, eps) * scale_D * hidden_ND.shape[-1] ** -0.5
-    probabilities = F.linear(normed, weight_ED).softmax(-1, dtype=torch.float32)
+    scaled_ND = normed_ND * scale_D * normed_ND.shape[-1] ** -0.5
+    probabilities = F.linear(scaled_ND, weight_ED).softmax(-1, dtype=torch.float32)
     top_weights, top_ids = probabilities.topk(top_k, dim=-1)
     top_weights = top_weights / top_weights.sum(-1, keepdim=True) * per_expert_scale_E[top_ids]
-    return top_weights.to(hidden_ND.dtype), top_ids
+    return top_weights.to(normed_ND.dtype), top_ids
 
 
 def experts(hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up_E2MD: Tensor, down_EDM: Tensor) -> Tensor:
