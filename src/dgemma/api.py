@@ -44,6 +44,8 @@ Messages = Sequence[Mapping[str, Any]]
 EMBEDDED = {"tiny": Path(__file__).parent / "tiny"}
 """Models that the package carries, by name."""
 
+REWRITING_ROOM = 16
+"""Tokens that a text which answers an instruction may have besides twice its own."""
 PACE_FILE = Path("~/.cache/dgemma/pace.json").expanduser()
 """Where the speeds are kept that mode "auto" measures, by machine and model."""
 
@@ -205,12 +207,14 @@ class LLM:
         return self._finish(self.submit_infill(prefix, suffix, length=length, **options), in_place=True)
 
     def edit(self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Any) -> Reply:
-        """Goes over `text` in place and rewrites the tokens that the model doubts; the reply's text is the whole text.
+        """Goes over `text` in place and rewrites what the model doubts; the reply's text is the whole text, and what is
+        not rewritten comes back byte for byte.
 
-        A token is rewritten when the model, reading the text around it, gives it a probability below `strength` (0:
-        nothing is touched, 1: everything may be); what is not rewritten comes back byte for byte. With an `instruction`
-        the text is read as the answer to it. The number of tokens stays. Further options: seed, canvas_length,
-        max_denoising_steps, temperature. Raises PromptError and UsageError.
+        With an `instruction` the model goes through the text as the answer to it: a token stays while the causal mode
+        finds it at least `strength` times as likely as its own choice; words are replaced, added and dropped. Without
+        one, tokens that the denoiser, reading the text on both sides, gives a probability below `strength` are
+        rewritten by diffusion; their number stays. 0 touches nothing, 1 may touch everything. Further options: seed,
+        and without an instruction canvas_length, max_denoising_steps, temperature. Raises PromptError and UsageError.
         """
         events = self.submit_edit(text, instruction=instruction, strength=strength, **options)
         return self._finish(events, in_place=True)
@@ -235,16 +239,18 @@ class LLM:
     def submit_edit(
         self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Any
     ) -> Events:
-        """The events of `edit`: a Commit for each canvas of the text, as it was where nothing was doubted."""
+        """The events of `edit`: a Commit for each piece of the text, as it was where nothing was doubted."""
         tokenizer = self._needed_tokenizer()
         ids = tuple(tokenizer.encode(text))
+        special = tuple(tokenizer.special_ids.values())
+        revision = Revision(text=ids, strength=strength, answers=instruction is not None, forbidden=special)
         if instruction is None:
-            prompt = tuple(tokenizer.encode("", add_bos=True))
+            prompt, most = tuple(tokenizer.encode("", add_bos=True)), max(1, len(ids))
         else:
             prompt = self._chat_ids([{"role": "user", "content": f"{instruction}: {text}"}], {})["prompt"]
-        request = self._request(prompt, max_new_tokens=max(1, len(ids)), **options)
-        special = tuple(tokenizer.special_ids.values())
-        return self.engine.submit(replace(request, in_place=Revision(text=ids, strength=strength, forbidden=special)))
+            most = 2 * len(ids) + REWRITING_ROOM
+        request = self._request(prompt, max_new_tokens=most, **options)
+        return self.engine.submit(replace(request, in_place=revision))
 
     def decode(self, token_ids: Sequence[int], *, skip_special: bool = True) -> str:
         """Ids as text; an empty string for a model without a tokenizer."""

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from dgemma.cli.in_place import _sentences
+
 
 def dgemma(*arguments: str, stdin: str = "", folder=None) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "dgemma", *arguments]
@@ -73,9 +75,19 @@ def test_edit_writes_what_it_prints(tmp_path):
     file.write_bytes("She go home.\r\n\nWörter bleiben.\n".encode())
     kept = dgemma("edit", str(file), "--strength", "0")
     assert kept.stdout.encode() == file.read_bytes().replace(b"\r\n", b"\n") and "0 of 5 words" in kept.stderr
-    printed = dgemma("edit", str(file), "--strength", "0.6", "--seed", "3").stdout
-    assert dgemma("edit", str(file), "--strength", "0.6", "--seed", "3", "--write").stdout == ""
-    assert file.read_bytes().replace(b"\r\n", b"\n").decode() == printed
+    for form in ([], ["--instruction", ""]):
+        options = ("edit", str(file), "--strength", "0.6", "--seed", "3", *form)
+        printed = dgemma(*options).stdout
+        assert dgemma(*options, "--write").stdout == ""
+        assert file.read_bytes().replace(b"\r\n", b"\n").decode() == printed
+
+
+def test_edit_asks_for_long_lines_sentence_by_sentence():
+    line = "One here. " * 30 + "Two (there)!  Three?"
+    text = f"  {line}\r\n\n\tshort\n"
+    parts = _sentences(text)
+    assert "".join(parts) == text and max(map(len, parts)) < 20
+    assert all(part == part.strip() or not part.strip() for part in parts)
 
 
 def test_an_answer_is_held_to_a_form(tmp_path):

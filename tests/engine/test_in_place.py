@@ -32,11 +32,25 @@ def test_the_length_of_a_gap_is_exact_when_it_is_given(llm):
 def test_strength_zero_gives_the_text_back(llm, canvas_length):
     text = TEXT + "\n\n  Zwei Wörter: \u4f60\u597d \U0001f600\r\n"
     assert llm.edit(text, strength=0, canvas_length=canvas_length).text == text
+    assert llm.edit(text, strength=0, instruction="Fix the mistakes").text == text
 
 
-def test_an_edit_keeps_the_number_of_tokens(llm):
-    reply = llm.edit(TEXT, instruction="Fix the mistakes", strength=0.9, seed=2)
+def test_an_edit_without_instruction_keeps_the_number_of_tokens(llm):
+    reply = llm.edit(TEXT, strength=0.9, seed=2)
     assert len(reply.token_ids) == len(llm.tokenizer.encode(TEXT)) == reply.stats.new_tokens
+
+
+def test_an_edit_with_an_instruction_drops_and_adds_words(llm):
+    """What the causal mode would answer, in fewer passes, where nothing of the text would do as well."""
+    text = "She go to the the market yestreday."
+    fixed = llm.edit(text, instruction="Fix the mistakes", strength=1)
+    answer = llm.chat([{"role": "user", "content": f"Fix the mistakes: {text}"}], mode="autoregressive")
+    assert fixed.text == answer.text != text
+    assert fixed.stats.forward_passes < answer.stats.forward_passes
+    assert llm.edit(text, instruction="Fix the mistakes", strength=0).text == text
+    events = list(llm.submit_edit(text, instruction="Fix the mistakes"))
+    special = set(llm.tokenizer.special_ids.values())
+    assert not any(special & set(event.token_ids) for event in events if isinstance(event, Commit))
 
 
 def test_impossible_requests_are_told(llm):

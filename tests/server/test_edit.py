@@ -42,6 +42,12 @@ def test_what_changed_is_told_and_the_rest_is_as_it_was(http, llm, fields):
     assert edit(http, **fields)["text"] == reply["text"]
 
 
+def test_words_that_come_and_go_are_told_too(http):
+    broken = "She go to the the market yestreday."
+    reply = edit(http, input=broken, instruction="Fix the mistakes", strength=1)
+    assert reply["changes"] and undone(reply["text"], reply["changes"]) == broken
+
+
 def test_a_strength_of_zero_touches_nothing(http):
     reply = edit(http, strength=0)
     assert reply["text"] == TEXT and reply["changes"] == []

@@ -109,18 +109,24 @@ def infill(
 @app.command()
 def edit(
     file: Annotated[Path, typer.Argument(help="A text file; - reads standard input.")],
-    instruction: Annotated[str | None, typer.Option(help="What to do, such as 'Fix the mistakes'.")] = None,
-    strength: Annotated[float, typer.Option(help="Rewrite tokens less probable than this, 0 to 1.")] = 0.5,
+    instruction: Annotated[
+        str,
+        typer.Option("--instruction", "-i", help="What to do, line by line; '' rewrites whatever the denoiser doubts."),
+    ] = "Fix the mistakes",
+    strength: Annotated[
+        float,
+        typer.Option(help="How much may be rewritten: 0 touches nothing, 1 all that the model would say otherwise."),
+    ] = 0.5,
     write: Annotated[bool, typer.Option("--write", "-w", help="Write the file instead of printing the text.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Print a unified diff instead of the text.")] = False,
     model: Model = "tiny",
     seed: Seed = 0,
     debug: Debug = False,
 ) -> None:
-    """Goes over a file in place: doubted tokens are rewritten, everything else stays byte for byte."""
+    """Goes over a file: what the model would say otherwise is rewritten, everything else stays byte for byte."""
     from dgemma.cli.in_place import edit_file
 
-    edit_file(file, instruction=instruction, strength=strength, write=write, diff=diff, model=model, seed=seed)
+    edit_file(file, instruction=instruction or None, strength=strength, write=write, diff=diff, model=model, seed=seed)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """`dgemma infill` and `dgemma edit`: a gap filled, a file gone over; the text on stdout, counts on stderr."""
 
 import difflib
+import re
 import sys
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from dgemma.checkpoint.safetensors import replacing
 from dgemma.cli.answer import statistics_line
 from dgemma.errors import PromptError, UsageError
 
-# Lines are revised together up to so many characters: a part well within any context, with its neighbours to read.
+# Without an instruction lines are revised together up to so many characters, with their neighbours to read; with one
+# each line is asked for alone, and a longer one sentence by sentence.
 PART_CHARACTERS = 1000
+LINE_CHARACTERS = 240
 
 
 def fill_gap(text: str, *, mark: str, length: int | None, most: int, only: bool, model: str, seed: int) -> None:
@@ -36,7 +39,7 @@ def edit_file(
         raise UsageError("Standard input cannot be written back; leave out --write.")
     text = _read(file, piped)
     llm = load(model)
-    parts = _parts(text)
+    parts = _parts(text) if instruction is None else _sentences(text)
     revised_parts = [_revised(llm, part, instruction, strength, seed) for part in parts]
     revised = "".join(revised_parts)
     if write and revised != text:
@@ -47,8 +50,11 @@ def edit_file(
         sys.stdout.writelines(difflib.unified_diff(old, new, str(file), str(file)))
     elif not write:
         sys.stdout.write(revised)
-    changed = sum(a != b for a, b in zip(_words(text), _words(revised), strict=False))
-    print(f"{changed} of {len(_words(text))} words changed", file=sys.stderr)
+    old_words, new_words = text.split(), revised.split()
+    matcher = difflib.SequenceMatcher(None, old_words, new_words, autojunk=False)
+    kept = sum(block.size for block in matcher.get_matching_blocks())
+    changed = max(len(old_words), len(new_words)) - kept
+    print(f"{changed} of {len(old_words)} words changed", file=sys.stderr)
 
 
 def _read(file: Path, piped: bool) -> str:
@@ -72,11 +78,19 @@ def _parts(text: str) -> list[str]:
     return parts
 
 
+def _sentences(text: str) -> list[str]:
+    """Lines, and the sentences of long ones; the white space around each is a part of its own."""
+    parts: list[str] = []
+    for line in text.splitlines(keepends=True):
+        pieces = [line] if len(line) <= LINE_CHARACTERS else re.split(r"(?<=[.!?])(?=\s)", line)
+        for piece in pieces:
+            inner = piece.strip()
+            start = piece.index(inner)
+            parts += (piece[:start], inner, piece[start + len(inner) :])
+    return parts
+
+
 def _revised(llm: LLM, part: str, instruction: str | None, strength: float, seed: int) -> str:
     if not part.strip():
         return part
     return llm.edit(part, instruction=instruction, strength=strength, seed=seed).text
-
-
-def _words(text: str) -> list[str]:
-    return text.split()

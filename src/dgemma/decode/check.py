@@ -36,7 +36,7 @@ accuracy, and lets the seed matter where both would do (docs/log.md)."""
 class Checked:
     """What a check keeps of a draft.
 
-    token_ids     the agreed beginning of the draft and one more token, which is not encoded yet
+    token_ids     what was agreed behind the known ids, and one more token, which is not encoded yet
     entropies     nats, of the causal mode at each
     logprobs      its log probability of each token; `top`: the likeliest ids with theirs, as many as asked for
     last_hidden_D the hidden state of the last encoded token
@@ -67,15 +67,19 @@ def check(
     cache: KVCache,
     draft: Sequence[int],
     last_hidden_D: Tensor,
+    known: int = 0,
     end_ids: Collection[int] = (),
     forbidden_first: Sequence[int] = (),
+    forbidden: Sequence[int] = (),
     constraint: Walk | None = None,
+    good_enough: float | None = None,
     top_k: int = 0,
 ) -> Checked:
-    """Encodes `draft` and keeps what the causal mode agrees with.
+    """Encodes `draft`, of which the first `known` ids are certain, and keeps what the causal mode agrees with.
 
     `last_hidden_D` is the hidden state of the last token in the cache, from which the first id of the draft is judged;
-    `forbidden_first` ids cannot be that. With a `constraint` only ids that keep to it can be agreed with or written.
+    `forbidden_first` ids cannot be that, `forbidden` ones none. With a `constraint` only ids that keep to it can be
+    agreed with or written. `good_enough`, else GOOD_ENOUGH, is the share of the best id's probability that an id needs.
     Afterwards the cache holds all that is kept but the last id. An agreed end token ends what is kept.
     """
     before = cache.length
@@ -86,18 +90,22 @@ def check(
     logits_TV = network.logits(states_TD)
     if forbidden_first:
         logits_TV[0, list(forbidden_first)] = -torch.inf
+    if forbidden:
+        logits_TV[:, list(forbidden)] = -torch.inf
+    margin = math.log(max(GOOD_ENOUGH if good_enough is None else good_enough, 1e-300))
     if constraint is not None:
-        _restrict(logits_TV, draft, constraint)
+        _restrict(logits_TV, draft, constraint, margin)
     logprobs_TV = logits_TV.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
     best_T = logprobs_TV.argmax(-1)
     guess_T = torch.tensor(list(draft), dtype=torch.long, device=network.device)
-    good_T = _good_enough(logprobs_TV[: len(draft)], guess_T)
-    agreed = min(int(good_T.long().cumprod(0).sum()), end_of(draft, end_ids))
-    ids = list(draft[:agreed])
+    good_T = _good_enough(logprobs_TV[: len(draft)], guess_T, margin)
+    good_T[:known] = True
+    agreed = max(known, min(int(good_T.long().cumprod(0).sum()), end_of(draft, end_ids)))
+    ids = list(draft[known:agreed])
     if not ids or ids[-1] not in end_ids:
         ids.append(int(best_T[agreed]))
     cache.truncate(before + agreed)
-    kept_TV = logprobs_TV[: len(ids)]
+    kept_TV = logprobs_TV[known : known + len(ids)]
     best = kept_TV.topk(min(top_k, kept_TV.shape[-1])) if top_k else None
     return Checked(
         token_ids=tuple(ids),
@@ -108,18 +116,19 @@ def check(
     )
 
 
-def _good_enough(scores_TV: Tensor, ids_T: Tensor) -> Tensor:
+def _good_enough(scores_TV: Tensor, ids_T: Tensor, margin: float) -> Tensor:
     """Logits or log probabilities [T, V] -> boolean [T]: which ids are not much less likely than the best."""
-    return scores_TV.gather(-1, ids_T[:, None])[:, 0] >= scores_TV.amax(-1) + math.log(GOOD_ENOUGH)
+    return scores_TV.gather(-1, ids_T[:, None])[:, 0] >= scores_TV.amax(-1) + margin
 
 
-def _restrict(logits_TV: Tensor, draft: Sequence[int], walk: Walk) -> None:
+def _restrict(logits_TV: Tensor, draft: Sequence[int], walk: Walk, margin: float) -> None:
     """Takes from each row what the constraint does not allow behind the draft so far, as far as the draft is good."""
     for row, logits_V in enumerate(logits_TV):
         logits_TV[row] = walk.restrict(logits_V)
-        if row == len(draft) or not _good_enough(
-            logits_TV[row : row + 1], torch.tensor([draft[row]]).to(logits_V.device)
-        ):
+        if row == len(draft):
+            return
+        guess_1 = torch.tensor([draft[row]], device=logits_V.device)
+        if not _good_enough(logits_TV[row : row + 1], guess_1, margin):
             return
         walk = walk.after([draft[row]])
 

@@ -25,13 +25,18 @@ class Infill:
 
 @dataclass(frozen=True, kw_only=True)
 class Revision:
-    """Starts from `text` behind the prompt and rewrites the tokens whose probability is below `strength` (0 .. 1).
+    """Starts from `text` behind the prompt and rewrites what the model doubts; `strength` lies between 0 and 1.
 
-    `forbidden` ids, such as the special tokens, are not written.
+    answers    False: the denoiser reads the text as a canvas and rewrites the tokens whose probability is below
+               `strength`; their number stays. True: the text is a draft of the answer to the prompt, and the causal
+               mode goes through it (`decode.rewrite`): a token stays while it is at least `strength` times as likely
+               as the best one, and tokens are added and dropped as well.
+    forbidden  ids, such as the special tokens, that are not written
     """
 
     text: tuple[int, ...]
     strength: float
+    answers: bool = False
     forbidden: tuple[int, ...] = ()
 
 

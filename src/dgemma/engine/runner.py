@@ -22,6 +22,7 @@ from dgemma.decode.check import DRAFT_LENGTH, check, end_of, is_unsure
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep, denoise
 from dgemma.decode.infill import fill, fill_score, revise
+from dgemma.decode.rewrite import rewrite
 from dgemma.engine.prefixes import Chunks, Prefix, Reuse, split_prompt
 from dgemma.engine.request import (
     Commit,
@@ -105,8 +106,9 @@ class Runner:
     @property
     def reads_prompt(self) -> bool:
         """Whether decoding starts from the hidden state of the prompt's last token, not from its keys alone."""
-        scored = isinstance(self.request.in_place, Infill)
-        return self.request.mode == "autoregressive" or scored or self.checks
+        in_place = self.request.in_place
+        judged = isinstance(in_place, Infill) or (in_place is not None and in_place.answers)
+        return self.request.mode == "autoregressive" or judged or self.checks
 
     @property
     def shareable_chunks(self) -> Chunks:
@@ -179,6 +181,9 @@ class Runner:
         if isinstance(in_place, Infill):
             assert last_hidden is not None
             yield from self._infill(cache, last_hidden, in_place)
+        elif in_place is not None and in_place.answers:
+            assert last_hidden is not None
+            yield from self._rewrite(cache, last_hidden, in_place)
         elif in_place is not None:
             yield from self._revise(cache, in_place)
         elif self.request.mode == "autoregressive":
@@ -251,10 +256,10 @@ class Runner:
                 cache,
                 guess[: end_of(guess, self.eos)],
                 last_hidden,
-                self.eos,
-                self.forbidden_first if self.new_tokens == 0 else (),
-                self.walk,
-                self.top_k,
+                end_ids=self.eos,
+                forbidden_first=self.forbidden_first if self.new_tokens == 0 else (),
+                constraint=self.walk,
+                top_k=self.top_k,
             )
             self.passes += 1
             kept, reason = self._cut(list(found.token_ids))
@@ -312,6 +317,20 @@ class Runner:
             self.network.encode(ids, cache, keys_only=True)
             self.passes += 1
             yield ()
+
+    def _rewrite(self, cache: KVCache, last_hidden: torch.Tensor, revision: Revision) -> Iterator[tuple[Event, ...]]:
+        """Pass by pass, until the causal mode ends the text."""
+        forbidden = tuple(sorted(set(revision.forbidden) - self.eos))
+        passes = rewrite(
+            self.network, cache, revision.text, revision.strength, last_hidden, sorted(self.eos), forbidden
+        )
+        for found in passes:
+            self.passes += 1
+            kept, reason = self._cut(list(found.token_ids))
+            if reason == "stop":
+                kept = kept[:-1]
+            commits = (self._commit(kept, found.entropies[: len(kept)]),) if kept else ()
+            yield (*commits, *self._finish(reason))
 
     def _steps(self, steps: Iterator[DenoiseStep]) -> Iterator[DenoiseStep]:
         for step in steps:

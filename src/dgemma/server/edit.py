@@ -4,9 +4,10 @@ The reply is the whole text and the places that changed. What is not doubted com
 show the changes without comparing texts itself.
 """
 
+import difflib
 import secrets
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Annotated, Any
 
@@ -41,7 +42,7 @@ class EditFields(Strict):
 
     input        the text that is gone over
     instruction  what it shall be the answer to, such as "Fix the mistakes"
-    strength     tokens of a lower probability are rewritten: 0 touches nothing, 1 may touch everything
+    strength     how much is rewritten: 0 touches nothing, 1 may touch everything (`LLM.edit`)
     """
 
     model: ModelName
@@ -137,15 +138,15 @@ class _EditWriter:
 
 
 def changes(before: Sequence[int], after: Sequence[int], written: Mapping[int, bytes]) -> list[dict[str, Any]]:
-    """The places where two texts of as many tokens differ: `start` and `end` count the characters of the new text,
-    `before` and `after` are what stood there and what stands there now."""
+    """The places where two texts differ: `start` and `end` count the characters of the new text, `before` and `after`
+    are what stood there and what stands there now."""
     old_bytes, new_bytes = (b"".join(written.get(token, b"") for token in ids) for ids in (before, after))
     found: list[tuple[int, int, int, int]] = []
     old = new = 0
-    for same, run in groupby(zip(before, after, strict=True), lambda pair: pair[0] == pair[1]):
-        pairs = list(run)
-        old_end = old + sum(len(written.get(token, b"")) for token, _ in pairs)
-        new_end = new + sum(len(written.get(token, b"")) for _, token in pairs)
+    for same, old_ids, new_ids in _runs(before, after):
+        old_end, new_end = (
+            at + sum(len(written.get(token, b"")) for token in ids) for at, ids in ((old, old_ids), (new, new_ids))
+        )
         if not same:
             found.append(_widened(old_bytes, new_bytes, (old, old_end, new, new_end)))
         old, new = old_end, new_end
@@ -159,6 +160,18 @@ def changes(before: Sequence[int], after: Sequence[int], written: Mapping[int, b
         was = _text(old_bytes[old:old_end])
         told.append({"start": len(start), "end": len(start) + len(inside), "before": was, "after": inside})
     return told
+
+
+def _runs(before: Sequence[int], after: Sequence[int]) -> Iterator[tuple[bool, Sequence[int], Sequence[int]]]:
+    """Both texts in pieces that are the same or not. Texts of as many tokens are laid side by side as they stand."""
+    if len(before) == len(after):
+        for same, run in groupby(zip(before, after, strict=True), lambda pair: pair[0] == pair[1]):
+            old, new = zip(*run, strict=True)
+            yield same, old, new
+        return
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    for kind, old, old_end, new, new_end in matcher.get_opcodes():
+        yield kind == "equal", before[old:old_end], after[new:new_end]
 
 
 def _widened(old: bytes, new: bytes, place: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
