@@ -353,7 +353,9 @@ def test_a_text_is_gone_over_and_its_changes_are_shown(visit: Visit) -> None:
     settled = visit.page.locator("#edit .settled")
     pieces = settled.evaluate("box => [...box.childNodes].map((node) => [node.nodeName, node.textContent])")
     assert "".join(piece for name, piece in pieces if name != "INS") == text
-    changed = sum(name == "INS" for name, _ in pieces)
+    # What was only dropped has nothing put in.
+    names = [name for name, _ in pieces]
+    changed = names.count("INS") + sum(pair[0] == "DEL" and pair[1] != "INS" for pair in pairwise([*names, ""]))
     assert verdict.inner_text().startswith(str(changed) if changed > 1 else "One" if changed else "Nothing")
     told = visit.page.get_by_role("status").text_content() or ""
     assert told == f"{verdict.inner_text()} " + "".join(piece for name, piece in pieces if name != "DEL")
