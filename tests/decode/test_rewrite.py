@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from dgemma.cache import KVCache
 from dgemma.decode.rewrite import resume, rewrite
+from dgemma.engine.request import Revision
 from tests.decode.test_check import greedy
+from tests.engine.requests import finish, make_engine, make_request, tokens
 from tests.test_model import NETWORK, ids
 
 PROMPT = ids(1, 6)[0].tolist()
@@ -19,11 +21,13 @@ NUMBERS = st.lists(st.integers(0, 63), max_size=50)
 
 def rewritten(text: Sequence[int], strength: float, end: int, most: int) -> tuple[list[int], int]:
     """What is written up to the end id or `most` ids, and the passes that it took."""
-    cache = KVCache(NETWORK.config, max_length=200)
+    cache = KVCache(NETWORK.config, max_length=len(PROMPT) + most + 1)
     with torch.inference_mode():
         last_hidden = NETWORK.encode(torch.tensor([PROMPT]), cache)[0, -1]
     written: list[int] = []
-    for passes, found in zip(count(1), rewrite(NETWORK, cache, text, strength, last_hidden, (end,)), strict=False):
+    for passes, found in zip(
+        count(1), rewrite(NETWORK, cache, text, strength, most, last_hidden, (end,)), strict=False
+    ):
         written += found.token_ids
         if end in written:
             return written[: written.index(end) + 1], passes
@@ -72,3 +76,15 @@ def test_a_text_that_is_almost_right_takes_few_passes():
 )
 def test_where_the_text_goes_on(written, place, found):
     assert resume([1, 2, 3, 4, 6, 5, 6], written, place) == found
+
+
+@given(st.lists(st.integers(10, 63), min_size=1, max_size=60), st.floats(0, 1), st.sampled_from([1, 8, None]))
+@settings(max_examples=20)
+def test_an_answer_that_will_not_end_is_cut_where_it_must_be(text, strength, canvas_length):
+    most = 2 * len(text) + 3
+    revision = Revision(text=tuple(text), strength=strength, answers=True)
+    request = make_request(PROMPT, max_new_tokens=most, in_place=revision, canvas_length=canvas_length)
+    events = list(make_engine().submit(request))
+    assert finish(events).stats.new_tokens == len(tokens(events)) <= most
+    assert 1 not in tokens(events)
+    assert strength or tokens(events) == text

@@ -12,7 +12,7 @@ from dgemma.engine.pace import Pace, choose
 from dgemma.evals.run import Score, evaluate
 from dgemma.profile import CanvasRecord, DenoisingProfile
 
-TASKS = ("extract", "fix", "edit", "sudoku4", "math")
+TASKS = ("extract", "fix", "edit", "sudoku4", "sudoku9", "math")
 LENGTHS = (8, 16, 32, 64, 128)
 
 

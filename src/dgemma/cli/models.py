@@ -36,7 +36,8 @@ def show(model: str, as_json: bool) -> None:
         "vocabulary": f"{config.vocab_size:,}" + ("" if llm.tokenizer else ", no tokenizer.json: token ids only"),
         "context": f"{config.max_position_embeddings:,} tokens, sliding window {config.sliding_window:,}",
         "canvas": f"{config.canvas_length} tokens, at most {sampler.max_denoising_steps} denoise steps",
-        "sampler": f"entropy bound {sampler.entropy_bound}, temperature {sampler.t_max} to {sampler.t_min}",
+        "sampler": f"entropy bound {sampler.entropy_bound}, temperature {sampler.t_max} to {sampler.t_min}"
+        + (", unsure canvases checked by the causal mode" if sampler.causal_check else ""),
     }
     table = Table(title=model, title_justify="left", show_header=False)
     for name, value in rows.items():

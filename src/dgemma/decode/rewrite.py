@@ -26,11 +26,13 @@ def rewrite(
     cache: KVCache,
     text: Sequence[int],
     strength: float,
+    most: int,
     last_hidden_D: Tensor,
     end_ids: Collection[int],
     forbidden: Sequence[int] = (),
 ) -> Iterator[Checked]:
-    """Yields what is kept of the text and written instead, pass by pass, without end: the consumer stops at an end id.
+    """Yields what is kept of the text and written instead, pass by pass, without end: the consumer stops at an end id
+    or at `most` tokens, so many and one more the cache must have room for.
 
     A token of the text stays while the causal mode finds it at least `strength` times as likely as its own choice: 0
     keeps the whole text, 1 what the causal mode itself would say. `forbidden` ids are not written. Works on a cache of
@@ -41,8 +43,8 @@ def rewrite(
     known: list[int] = []
     place = 0
     while True:
-        part = text[place : place + DRAFT_LENGTH]
-        ends = place + DRAFT_LENGTH >= len(text) and bool(end_ids)
+        part = text[place : place + max(0, min(DRAFT_LENGTH, most - len(written)))]
+        ends = place + len(part) >= len(text) and bool(end_ids)
         found = check(
             network,
             cache,

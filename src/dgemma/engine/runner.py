@@ -322,7 +322,14 @@ class Runner:
         """Pass by pass, until the causal mode ends the text."""
         forbidden = tuple(sorted(set(revision.forbidden) - self.eos))
         passes = rewrite(
-            self.network, cache, revision.text, revision.strength, last_hidden, sorted(self.eos), forbidden
+            self.network,
+            cache,
+            revision.text,
+            revision.strength,
+            self.request.max_new_tokens,
+            last_hidden,
+            sorted(self.eos),
+            forbidden,
         )
         for found in passes:
             self.passes += 1

@@ -243,7 +243,7 @@ export function editPanel(page) {
   const tell = () => {
     const extremes = { 0: "nothing is touched", 1: "everything may be rewritten" };
     const share = `${Math.round(100 * strength.value)} %`;
-    told.textContent = extremes[strength.value] ?? `${share}: the less, the more stays as it is`;
+    told.textContent = extremes[strength.value] ?? `${share}; lower keeps more of the text`;
     strength.setAttribute("aria-valuetext", told.textContent);
   };
   strength.addEventListener("input", tell);
