@@ -162,12 +162,14 @@ def test_what_is_held_to_a_form_is_checked_within_it(pattern, count, length):
     assert checked.stats.forward_passes > checked.stats.denoise_steps
 
 
-def test_the_denoiser_keeps_what_it_is_sure_of():
-    """The embedded model solves a puzzle as a whole, and lets its causal mode check what it merely drafts."""
+def test_the_denoiser_keeps_what_it_is_sure_of(monkeypatch):
+    """The embedded model solves a puzzle as a whole; what is checked is what its causal mode says."""
     llm = dgemma.load("tiny")
     assert llm.model.sampler.causal_check
     sure, alone = (llm.chat(SUDOKU, seed=7, causal_check=wanted) for wanted in (True, False))
     assert sure.token_ids == alone.token_ids and sure.stats.denoise_steps == alone.stats.denoise_steps
+    monkeypatch.setattr(module, "UNSURE_SHARE", 0.0)
+    monkeypatch.setattr(module, "GOOD_ENOUGH", 1.0)
     ask = [{"role": "user", "content": "Fix the mistakes: She go to the the market yestreday."}]
     checked, causal = llm.chat(ask), llm.chat(ask, mode="autoregressive")
     assert checked.stats.forward_passes > checked.stats.denoise_steps

@@ -21,12 +21,12 @@ from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep
 from dgemma.model import DiffusionGemma
 
-DRAFT_LENGTH = 16
-"""Positions of a draft: of longer ones nothing more was kept, and each costs twice (docs/log.md)."""
+DRAFT_LENGTH = 8
+"""Positions of a draft: of longer ones hardly more is kept, and each costs twice (docs/log.md)."""
 UNSURE_NATS = 0.5
-UNSURE_SHARE = 0.25
+UNSURE_SHARE = 0.35
 """A canvas is left to the denoiser when fewer than this share of its positions are above UNSURE_NATS in the first step:
-at most 0.21 on Sudoku and at least 0.25 on text with the embedded model (docs/log.md)."""
+at most 0.21 on Sudoku and mostly above 0.35 on text with the embedded model (docs/log.md)."""
 GOOD_ENOUGH = 0.3
 """A drafted token stands when the causal mode finds it at least this share as likely as its own best: it costs no
 accuracy, and lets the seed matter where both would do (docs/log.md)."""
