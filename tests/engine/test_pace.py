@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dgemma.decode.check import DRAFT_LENGTH
 from dgemma.engine.pace import ROWS, Pace, choose, guess_profile, kept_pace, measure_pace
 from dgemma.errors import CheckpointError, ConfigError
 from dgemma.profile import CanvasRecord, DenoisingProfile
@@ -44,7 +45,7 @@ def test_checked_canvases_cost_their_share_of_drafts_and_checks():
     drafted = CanvasRecord(length=64, steps=6, equivalents=1.5, tokens=24, accuracy=1, checks=6)
     pace = Pace(step_ms={1: 10, 16: 15, 64: 40}, token_ms=10)
     choice = choose(profile(drafted, answer_tokens=48), pace, max_new_tokens=100)
-    assert choice.diffusion_ms == pytest.approx(48 / 24 * (6 * 15 + 6 * 15))
+    assert choice.diffusion_ms == pytest.approx(48 / 24 * 6 * (15 + pace.step(DRAFT_LENGTH)))
     assert DenoisingProfile.from_document(profile(drafted).to_document()) == profile(drafted)
     with pytest.raises(ConfigError):
         CanvasRecord(length=64, steps=6, equivalents=1.5, tokens=24, accuracy=1, checks=-1)
