@@ -32,8 +32,8 @@ ROWS = (1, 8, 16, 32, 64, 128, 256)
 _CONTEXT = 64
 _BUDGET_S = 0.7
 _AS_ACCURATE = 0.1
-"""Canvas lengths whose accuracy is this much below the best one's are not chosen. Profiles rest on a few dozen requests,
-of which that is two or three."""
+"""Canvas lengths whose accuracy is this much below the best one's are not chosen. Profiles rest on a few dozen
+requests, of which that is two or three."""
 
 
 @dataclass(frozen=True, kw_only=True)
