@@ -51,8 +51,8 @@ class Runner:
     """The state of one request, from its submission on.
 
     `open` takes the memory; `advance` until an event is a Finish; `close` in between ends it early. Raises ConfigError
-    for impossible sampling values, UsageError for a constraint that no
-    answer of max_new_tokens can satisfy, when it is made.
+    for impossible sampling values, UsageError for a constraint that no answer of max_new_tokens can satisfy, when it
+    is made.
     """
 
     def __init__(self, network: DiffusionGemma, sampler: SamplerConfig, request: Request, prefill_chunk: int) -> None:

@@ -28,9 +28,8 @@ _SUBJECTS = PEOPLE + TRADE + WORLD + DAILY + FACTS + PAIRS + MIXED
 DOMAINS = extract_domain.parse_domains(_SUBJECTS + EVERYDAY_LEADS + MIXED_LEADS + SPECIAL_LEADS)
 """All domains; `~` before a name keeps the whole domain for the eval split."""
 
-_PLAIN_DOMAINS = tuple(
-    domain for domain in DOMAINS if domain.name in {plain.name for plain in extract_domain.parse_domains(MIXED)}
-)
+_PLAIN_NAMES = {domain.name for domain in extract_domain.parse_domains(MIXED)}
+_PLAIN_DOMAINS = tuple(domain for domain in DOMAINS if domain.name in _PLAIN_NAMES)
 _TRAIN_DOMAINS = tuple(domain for domain in DOMAINS if not domain.name.startswith("~")) + 2 * _PLAIN_DOMAINS
 _EVERYDAY_DOMAINS = _PLAIN_DOMAINS + tuple(
     domain
