@@ -11,6 +11,7 @@ events of either as they happen. Nothing here prints.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -166,17 +167,20 @@ class LLM:
         """
         return self._finish(self.engine.submit(self._request(self._prompt_ids(prompt, token_ids), **options)))
 
-    def chat(self, messages: Messages, *, schema: Mapping[str, Any] | bool | None = None, **options: Any) -> Reply:
-        """Answers messages such as `[{"role": "user", "content": "..."}]`; options as in `generate`, and
-        `thinking=True`, `tools=[...]`, which do not go together with schema, regex or choices.
+    def chat(
+        self, messages: str | Messages, *, schema: Mapping[str, Any] | bool | None = None, **options: Any
+    ) -> Reply:
+        """Answers messages such as `[{"role": "user", "content": "..."}]`; a string is one message of the user. Options
+        as in `generate`, and `thinking=True`, `tools=[...]`, which do not go together with schema, regex or choices.
 
         With tools, `tool_choice` is "auto", "required" (the answer is one or more calls) or the name of a tool (one
         call of it); such calls have arguments that validate. With "auto" calls do so once a tool is `strict`.
         `parallel_tool_calls=False` allows one call at most, where calls are held to a form.
         """
-        return self._finish(
-            self.engine.submit(self._request(**self._chat_ids(messages, {"schema": schema, **options})))
-        )
+        if isinstance(messages, str):
+            messages = [{"role": "user", "content": messages}]
+        request = self._request(**self._chat_ids(messages, {"schema": schema, **options}))
+        return self._finish(self.engine.submit(request))
 
     def stream(self, prompt: str | Messages, *, drafts: bool = False, **options: Any) -> Iterator[Event]:
         """Events as they happen: Commit and Finish, and with `drafts` a Draft after every denoise step.
@@ -233,7 +237,7 @@ class LLM:
             most = max(lengths, default=1) if most is None else most
         request = self._request(self._prompt_ids(prefix, None), max_new_tokens=most, **options)
         special = tuple(tokenizer.special_ids.values())
-        gap = Infill(suffix=tuple(tokenizer.encode(suffix)), gap_lengths=lengths, forbidden=special)
+        gap = Infill(suffix=self._encode(suffix), gap_lengths=lengths, forbidden=special)
         return self.engine.submit(replace(request, in_place=gap))
 
     def submit_edit(
@@ -241,11 +245,11 @@ class LLM:
     ) -> Events:
         """The events of `edit`: a Commit for each piece of the text, as it was where nothing was doubted."""
         tokenizer = self._needed_tokenizer()
-        ids = tuple(tokenizer.encode(text))
+        ids = self._encode(text)
         special = tuple(tokenizer.special_ids.values())
         revision = Revision(text=ids, strength=strength, answers=instruction is not None, forbidden=special)
         if instruction is None:
-            prompt, most = tuple(tokenizer.encode("", add_bos=True)), max(1, len(ids))
+            prompt, most = self._encode("", add_bos=True), max(1, len(ids))
         else:
             prompt = self._chat_ids([{"role": "user", "content": f"{instruction}: {text}"}], {})["prompt"]
             most = 2 * len(ids) + REWRITING_ROOM
@@ -266,8 +270,16 @@ class LLM:
         if (prompt is None) == (token_ids is None):
             raise UsageError("Give either a prompt or token_ids.")
         if token_ids is not None:
-            return tuple(int(token) for token in token_ids)
-        return tuple(self._needed_tokenizer().encode(prompt or "", add_bos=True))
+            try:
+                return tuple(index(token) for token in token_ids)
+            except TypeError:
+                raise PromptError("token_ids are whole numbers: the ids of one prompt.") from None
+        return self._encode(prompt or "", add_bos=True)
+
+    def _encode(self, text: str, *, add_bos: bool = False) -> tuple[int, ...]:
+        if not isinstance(text, str):
+            raise PromptError(f"A text is needed here, not a {type(text).__name__}; conversations go to chat().")
+        return tuple(self._needed_tokenizer().encode(text, add_bos=add_bos))
 
     def _chat_ids(self, messages: Messages, options: dict[str, Any]) -> dict[str, Any]:
         tools, thinking = options.get("tools"), options.pop("thinking", False)
@@ -307,7 +319,10 @@ class LLM:
         tool_choice: str = "auto",
         parallel_tool_calls: bool = True,
         logprobs: int | None = None,
+        **unknown: Any,
     ) -> Request:
+        if unknown:
+            raise UsageError(f"There is no option {next(iter(unknown))!r}; help(dgemma.LLM.generate) lists them.")
         if mode != "autoregressive" and (top_k or top_p != 1.0):
             raise UsageError("top_k and top_p work with mode='autoregressive' only.")
         if reference and (mode != "diffusion" or canvas_length is not None or temperature not in (None, 1.0)):

@@ -6,6 +6,7 @@ Knows nothing of models or tokens.
 """
 
 import json
+from pathlib import Path
 from random import Random
 
 from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
@@ -14,18 +15,19 @@ from dgemma.evals.tasks.extract_daily import DAILY
 from dgemma.evals.tasks.extract_domain import Domain, Field
 from dgemma.evals.tasks.extract_facts import FACTS
 from dgemma.evals.tasks.extract_fillers import FILLERS, HELD_OUT_FILLERS
-from dgemma.evals.tasks.extract_leads_everyday import EVERYDAY_LEADS
-from dgemma.evals.tasks.extract_leads_mixed import MIXED_LEADS
-from dgemma.evals.tasks.extract_leads_special import SPECIAL_LEADS
 from dgemma.evals.tasks.extract_mixed import MIXED
 from dgemma.evals.tasks.extract_pairs import PAIRS
 from dgemma.evals.tasks.extract_people import PEOPLE
 from dgemma.evals.tasks.extract_trade import TRADE
 from dgemma.evals.tasks.extract_world import WORLD
+from dgemma.evals.tasks.phrasing import with_odd_word
 from dgemma.evals.tasks.words_lists import between, choose
 
 _SUBJECTS = PEOPLE + TRADE + WORLD + DAILY + FACTS + PAIRS + MIXED
-DOMAINS = extract_domain.parse_domains(_SUBJECTS + EVERYDAY_LEADS + MIXED_LEADS + SPECIAL_LEADS)
+_MORE_LEADS = "".join(
+    path.read_text(encoding="utf-8") for path in sorted(Path(__file__).with_name("extract_leads").glob("*.txt"))
+)
+DOMAINS = extract_domain.parse_domains(_SUBJECTS + "\n" + _MORE_LEADS)
 """All domains; `~` before a name keeps the whole domain for the eval split."""
 
 _PLAIN_NAMES = {domain.name for domain in extract_domain.parse_domains(MIXED)}
@@ -41,6 +43,9 @@ _EVAL_DOMAINS = tuple(domain for domain in DOMAINS if domain.name.startswith("~"
 _MOST_PROMPT_CHARACTERS = 420
 _MOST_ANSWER_CHARACTERS = 200
 _ALTERED_SHARE = 0.25
+_ODD_SHARE = 0.3
+_KEPT_WORDS = frozenset("from with into onto than before after until since".split())
+"""Words that tell two values of one sort apart."""
 _KEY_COUNTS = (1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 6)
 
 
@@ -167,10 +172,11 @@ def _say(random: Random, split: Split, domain: Domain, sentence: str, values: di
     for slot in extract_domain.slots_said(sentence):
         if slot not in values:
             _draw(random, split, domain, slot, values)
-    for_cap = {slot for slot in domain.fields if f"{{{slot}.cap}}" in sentence}
-    for slot in for_cap:
+    for slot in [slot for slot in domain.fields if f"{{{slot}.cap}}" in sentence]:
         _draw(random, split, domain, slot, values)
         values[slot] = values[slot][0].upper() + values[slot][1:]
+    if split == "train" and random.random() < _ODD_SHARE:
+        sentence = with_odd_word(random, sentence, keep=_KEPT_WORDS, shortest=4)
     return extract_domain.fill(sentence, values)
 
 

@@ -8,6 +8,7 @@ import json
 from random import Random
 
 from dgemma.evals.example import Split
+from dgemma.evals.tasks import extract_clauses
 from dgemma.evals.tasks.extract_domain import expand
 from dgemma.evals.tasks.words_lists import choose
 
@@ -203,6 +204,15 @@ PLAIN_HELD_OUT_CLAUSES = (
     "Tell me {keys} as a JSON object",
     "Could you put {keys} into JSON for me?",
 )
+
+
+def _skeleton(clause: str) -> str:
+    return clause.replace("{things}", "{keys}").rstrip("?.").lower()
+
+
+_HELD_OUT_SKELETONS = frozenset(map(_skeleton, HELD_OUT_CLAUSES + PLAIN_HELD_OUT_CLAUSES))
+_COMPOSED_SHARE = 0.65
+
 PLAIN_LAYOUTS = (
     "{request}: {text}",
     "{request}: {text}",
@@ -214,7 +224,7 @@ PLAIN_LAYOUTS = (
 
 def plain_prompt(random: Random, split: Split, *, keys: list[str], text: str) -> str:
     """Return a request as most people would word it."""
-    if split == "train" and random.random() < 0.6:
+    if split == "train" and random.random() < 0.75:
         return prompt(random, split, keys=keys, text=text)
     clause = choose(random, PLAIN_HELD_OUT_CLAUSES if split == "eval" else PLAIN_CLAUSES)
     names = ", ".join(keys[:-1]) + " and " + keys[-1] if random.random() < 0.8 else ", ".join(keys)
@@ -224,11 +234,12 @@ def plain_prompt(random: Random, split: Split, *, keys: list[str], text: str) ->
 
 def prompt(random: Random, split: Split, *, keys: list[str], text: str) -> str:
     """Return a request for `keys` together with the text."""
-    clauses, layouts = CLAUSES, LAYOUTS
+    layouts = LAYOUTS
     if split == "eval":
-        clauses = HELD_OUT_CLAUSES
+        clause = choose(random, HELD_OUT_CLAUSES)
         layouts = HELD_OUT_LAYOUTS if random.random() < 0.5 else LAYOUTS
-    clause = expand(choose(random, clauses), random)
+    else:
+        clause = train_clause(random)
     request = _with_keys(clause, keys, random)
     if not clause.startswith("{") and random.random() < 0.05:
         request = request[0].lower() + request[1:]
@@ -244,6 +255,15 @@ def prompt(random: Random, split: Split, *, keys: list[str], text: str) -> str:
     if request.endswith(("?", "\n", "}")):
         layout = layout.replace("{request}:", "{request}").replace("{request}.", "{request}")
     return layout.replace("{request}", request, 1).replace("{text}", text, 1)
+
+
+def train_clause(random: Random) -> str:
+    """Return a clause that is none of the eval split's: one of the list or, mostly, one composed of parts."""
+    while True:
+        composed = random.random() < _COMPOSED_SHARE
+        clause = extract_clauses.compose(random) if composed else expand(choose(random, CLAUSES), random)
+        if _skeleton(clause) not in _HELD_OUT_SKELETONS:
+            return clause
 
 
 def _with_keys(clause: str, keys: list[str], random: Random) -> str:
