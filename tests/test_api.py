@@ -64,6 +64,7 @@ def test_an_answer_never_begins_with_its_end(tiny):
         ({"top_k": 3}, UsageError),
         ({"canvas_length": 0}, UsageError),
         ({"max_new_tokens": 10**6}, PromptError),
+        ({"max_tokens": 4}, UsageError),
     ],
 )
 def test_impossible_options_are_named(tiny, options, error):
@@ -82,6 +83,17 @@ def test_prompts_that_cannot_be_answered(tiny):
         tiny.chat([])
     with pytest.raises(PromptError, match="role"):
         tiny.chat([{"role": "pirate", "content": "arr"}])
+    with pytest.raises(PromptError, match="whole numbers"):
+        tiny.generate(token_ids=["a"])
+    with pytest.raises(PromptError, match="not list; conversations go to chat"):
+        tiny.generate(REQUEST)
+    with pytest.raises(PromptError, match="not int"):
+        tiny.edit(3)
+
+
+def test_a_string_is_one_message_of_the_user(tiny):
+    text = REQUEST[0]["content"]
+    assert tiny.chat(text, max_new_tokens=8).token_ids == tiny.chat(REQUEST, max_new_tokens=8).token_ids
 
 
 def test_unknown_models_are_told(tmp_path):

@@ -278,7 +278,7 @@ class LLM:
 
     def _encode(self, text: str, *, add_bos: bool = False) -> tuple[int, ...]:
         if not isinstance(text, str):
-            raise PromptError(f"A text is needed here, not a {type(text).__name__}; conversations go to chat().")
+            raise PromptError(f"A text is needed here, not {type(text).__name__}; conversations go to chat().")
         return tuple(self._needed_tokenizer().encode(text, add_bos=add_bos))
 
     def _chat_ids(self, messages: Messages, options: dict[str, Any]) -> dict[str, Any]:

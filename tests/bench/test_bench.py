@@ -8,6 +8,7 @@ from dgemma.bench import plot
 from dgemma.bench.anatomy import dissect
 from dgemma.bench.canvas import measure_canvases
 from dgemma.bench.compare import compare
+from dgemma.bench.forms import FORMS, measure_forms
 from dgemma.bench.machine import measure_ceilings
 from dgemma.bench.shapes import SHAPES, quantised_copy, random_network, shape
 from dgemma.bench.steps import measure
@@ -87,6 +88,15 @@ def test_ceilings_are_above_zero():
     ceilings = measure_ceilings(CPU)
     assert min(*ceilings.gflops.values(), ceilings.gigabytes_per_second) > 0
     assert ceilings.arithmetic("no such type") == ceilings.gflops["float32"]
+
+
+def test_every_form_is_timed_with_and_without_it():
+    llm = load("tiny")
+    ends = llm.model.sampler.eos_token_ids
+    costs = measure_forms(llm.network, llm.tokenizer, ends, canvas_length=16, runs=1)
+    assert [cost.name for cost in costs] == list(FORMS)
+    assert all(cost.states > 1 and cost.free_ms > 0 and cost.held_ms > 0 and 0 <= cost.share < 1 for cost in costs)
+    assert measure_forms(llm.network, llm.tokenizer, (), canvas_length=16, runs=1) == ()
 
 
 def test_canvases_are_answered_and_drawn(tmp_path):

@@ -15,6 +15,7 @@ from dgemma.api import LLM, find_model, load
 from dgemma.bench import compare, plot
 from dgemma.bench.anatomy import Anatomy, dissect
 from dgemma.bench.canvas import CanvasBench, measure_canvases
+from dgemma.bench.forms import FormCost, measure_forms
 from dgemma.bench.machine import Ceilings, measure_ceilings
 from dgemma.bench.shapes import quantised_copy, random_network, shape
 from dgemma.bench.steps import StepTimes, measure
@@ -97,6 +98,9 @@ def bench_and_print(options: BenchOptions) -> None:
         document["comparison"] = _compare(console, network, plain, length, options)
     canvases = None
     if llm is not None and llm.tokenizer is not None:
+        forms = measure_forms(network, llm.tokenizer, _end_ids(llm), network.config.canvas_length, options.runs)
+        console.print(_forms_table(network.config.canvas_length, forms))
+        document["forms"] = [{**asdict(form), "share": form.share} for form in forms]
         if options.answers:
             document["answers"] = _answers(console, llm, options.answers)
         if options.canvases:
@@ -181,6 +185,19 @@ def _compare(
     table.add_row(token, f"{found.our_token_ms:.2f}", f"{found.their_token_ms:.2f}", f"{found.token_ratio:.2f}")
     console.print(table)
     return {**asdict(found), "step_ratio": found.step_ratio, "token_ratio": found.token_ratio}
+
+
+def _end_ids(llm: LLM) -> tuple[int, ...]:
+    return tuple(llm.model.sampler.eos_token_ids or llm.config.eos_token_ids)
+
+
+def _forms_table(length: int, forms: Sequence[FormCost]) -> Table:
+    columns = ("states", "built in ms", "step ms", "held ms", "share of the held step")
+    table = _table(f"What a guaranteed form costs, canvas of {length}", "form", columns)
+    for form in forms:
+        times = (f"{1000 * form.build_seconds:.0f}", f"{form.free_ms:.1f}", f"{form.held_ms:.1f}")
+        table.add_row(form.name, str(form.states), *times, f"{form.share:.0%}")
+    return table
 
 
 def _answers(console: Console, llm: LLM, n: int) -> list[dict[str, object]]:

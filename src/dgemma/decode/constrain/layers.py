@@ -19,7 +19,10 @@ NEVER = -1e30
 """The log weight of what is impossible: finite, so that differences of two of them are no nan."""
 
 FAINT = 1e-200
-"""Where forward and backward weights, both at most 1, overlap by more than this, nothing that counts was lost."""
+"""What lies behind a state, the most of all states being 1, is exact to the last digits above this."""
+
+NEGLIGIBLE = 1e-12
+"""The share of all paths that may come through states behind which less than FAINT lies."""
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -74,34 +77,33 @@ class Layers:
     def _marginals_by_products(self, sum_LU: Array) -> Array | None:
         """`marginals` without a logarithm, or None where something that counts may be lost to underflow.
 
-        Weights, forward and backward values are each scaled to a largest one of 1. What underflows then is below 1e-300
-        and nothing beside a position's sum of their products, if that is above FAINT.
+        Weights and what lies behind a state are each scaled to a largest one of 1. What underflows then is below 1e-300
+        and nothing beside what lies behind a state that is reached, if that is above FAINT.
         """
         log_LU = np.where(self._used_LU, sum_LU, -np.inf)
         weights_LU = np.exp(log_LU - log_LU.max(axis=1, keepdims=True))
-        behind = [np.ones(self.layers[-1].num_ahead)]
-        for weights_U, layer in zip(weights_LU[:0:-1], self.layers[:0:-1], strict=True):
-            taken_E = weights_U.take(layer.set_E)
-            taken_E *= behind[-1].take(layer.target_E)
-            behind_S = layer.over_transitions(np.add, taken_E)
-            largest = behind_S.max()
+        behind_S = np.ones(self.layers[-1].num_ahead)
+        parts: list[tuple[Array, Array]] = []
+        for weights_U, layer in zip(weights_LU[::-1], self.layers[::-1], strict=True):
+            weights_E = weights_U.take(layer.set_E)
+            weights_E *= behind_S.take(layer.target_E)
+            total_S = layer.over_transitions(np.add, weights_E)
+            largest = total_S.max()
             if not largest > FAINT:
                 return None
-            behind_S *= 1 / largest
-            behind.append(behind_S)
+            parts.append((weights_E, total_S))
+            behind_S = total_S * (1 / largest)
         shares_LU = np.empty_like(sum_LU)
-        ahead_S = np.ones(1)
-        for position, layer in enumerate(self.layers):
-            reached_E = weights_LU[position].take(layer.set_E)
-            reached_E *= ahead_S.take(layer.source_E)
-            ahead_S = np.bincount(layer.target_E, reached_E, layer.num_ahead)
-            reached_E *= behind.pop().take(layer.target_E)
-            shares_U = np.bincount(layer.set_E, reached_E, len(self.sets))
-            total = shares_U.sum()
-            if not total > FAINT:
+        here_S = np.ones(1)
+        for shares_U, layer in zip(shares_LU, self.layers, strict=True):
+            taken_E, total_S = parts.pop()
+            sound_S = total_S > FAINT
+            if here_S.sum(where=~sound_S) > NEGLIGIBLE:
                 return None
-            ahead_S *= 1 / ahead_S.max()
-            np.multiply(shares_U, 1 / total, out=shares_LU[position])
+            np.divide(here_S, total_S, out=here_S, where=sound_S)
+            taken_E *= here_S.take(layer.source_E)
+            here_S = np.bincount(layer.target_E, taken_E, layer.num_ahead)
+            shares_U[:] = np.bincount(layer.set_E, taken_E, len(self.sets))
         return shares_LU
 
     def marginals_in_logs(self, sum_LU: Array) -> Array:

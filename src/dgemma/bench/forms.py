@@ -1,0 +1,102 @@
+"""What a guaranteed form costs: the same denoise step with and without a constraint, its automaton built.
+
+Medians of alternating runs in one process. Knows nothing of how results are shown.
+"""
+
+import statistics
+import time
+from dataclasses import dataclass
+
+import torch
+
+from dgemma.cache import KVCache
+from dgemma.decode import constrain, head
+from dgemma.model import DiffusionGemma
+from dgemma.tokenizer import Tokenizer
+
+_BUDGET = 512
+"""Tokens that the answer may take: canvases enough that no form is cut short."""
+
+_NAMES = ("name", "date", "city")
+_SHORT = {"type": "string", "maxLength": 50}
+_NUMBERS = {"type": "array", "items": {"type": "number"}, "maxItems": 8}
+_TREE = {"type": "array", "items": {"$ref": "#/$defs/tree"}, "maxItems": 4}
+
+FORMS: dict[str, constrain.Constraint] = {
+    "one of three words": constrain.choice(["positive", "negative", "neutral"]),
+    "a date by regex": constrain.regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    "three strings": constrain.json_schema(
+        {"type": "object", "properties": {name: {"type": "string"} for name in _NAMES}}
+    ),
+    "three strings of at most 50": constrain.json_schema(
+        {"type": "object", "properties": dict.fromkeys(_NAMES, _SHORT), "required": ["name"]}
+    ),
+    "a string of at most 1000": constrain.json_schema({"type": "string", "maxLength": 1000}),
+    "numbers and a choice": constrain.json_schema(
+        {"type": "object", "properties": {"values": _NUMBERS, "unit": {"enum": ["cm", "m", "km"]}}}
+    ),
+    "a tree": constrain.json_schema(
+        {
+            "$ref": "#/$defs/tree",
+            "$defs": {"tree": {"type": "object", "properties": {"name": {"type": "string"}, "children": _TREE}}},
+        }
+    ),
+    "any object": constrain.json_schema({"type": "object"}),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormCost:
+    """Of one form: seconds to build its automaton, once; milliseconds of a step without it and with it."""
+
+    name: str
+    states: int
+    build_seconds: float
+    free_ms: float
+    held_ms: float
+
+    @property
+    def share(self) -> float:
+        """The part of a held step that the form takes."""
+        return max(0.0, 1 - self.free_ms / self.held_ms)
+
+
+@torch.inference_mode()
+def measure_forms(
+    network: DiffusionGemma, tokenizer: Tokenizer, end_ids: tuple[int, ...], canvas_length: int = 64, runs: int = 9
+) -> tuple[FormCost, ...]:
+    """Times a step over a canvas of that length for every form; nothing for weights without end ids."""
+    if not end_ids:
+        return ()
+    generator = torch.Generator(device=network.device).manual_seed(0)
+    context, vocab_size = 64, network.config.vocab_size
+    cache = KVCache(
+        network.config, max_length=context + 1, dtype=network.dtype, device=network.device, scratch_length=canvas_length
+    )
+    network.encode(head.random_ids(vocab_size, (1, context), generator, network.device), cache)
+    canvas_BL = head.random_ids(vocab_size, (1, canvas_length), generator, network.device)
+
+    def step(walk: constrain.Walk | None) -> float:
+        start = time.perf_counter()
+        head.read(network, network.denoise(canvas_BL, cache), 0.8, generator, constraint=walk)
+        return 1000 * (time.perf_counter() - start)
+
+    costs = []
+    for name, form in FORMS.items():
+        compiler = constrain.ConstraintCompiler(tokenizer, vocab_size=vocab_size, end_ids=end_ids)
+        start = time.perf_counter()
+        automaton = compiler.compile(form)
+        build_seconds = time.perf_counter() - start
+        walk = constrain.Walk(automaton=automaton, remaining=_BUDGET)
+        rounds = [(step(None), step(walk)) for _ in range(runs + 1)][1:]
+        free_ms, held_ms = (statistics.median(times) for times in zip(*rounds, strict=True))
+        costs.append(
+            FormCost(
+                name=name,
+                states=len(automaton.distance_S),
+                build_seconds=build_seconds,
+                free_ms=free_ms,
+                held_ms=held_ms,
+            )
+        )
+    return tuple(costs)
