@@ -23,6 +23,8 @@ from dgemma.model import DiffusionGemma
 
 DRAFT_LENGTH = 8
 """Positions of a draft: of longer ones hardly more is kept, and each costs twice (docs/log.md)."""
+FIRST_LOOK = 32
+"""Positions that tell whether a canvas is to be checked: a text's are, and a short puzzle fits in them."""
 UNSURE_NATS = 0.7
 UNSURE_SHARE = 0.25
 """A canvas is left to the denoiser when fewer than this share of its positions are above UNSURE_NATS in the first step:

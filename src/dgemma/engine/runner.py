@@ -18,10 +18,11 @@ import torch
 from dgemma.cache import KVCache
 from dgemma.config import SamplerConfig
 from dgemma.decode.autoregressive import autoregressive
-from dgemma.decode.check import DRAFT_LENGTH, check, end_of, is_unsure
+from dgemma.decode.check import DRAFT_LENGTH, FIRST_LOOK, check, end_of, is_unsure
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep, denoise
 from dgemma.decode.infill import fill, fill_score, revise
+from dgemma.decode.lookup import COPY_LENGTH, LONGEST, PromptLookup
 from dgemma.decode.rewrite import rewrite
 from dgemma.engine.prefixes import Chunks, Prefix, Reuse, split_prompt
 from dgemma.engine.request import (
@@ -84,6 +85,7 @@ class Runner:
         self.cache: KVCache | None = None
         self.canvases = self.steps = self.passes = self.new_tokens = self.reused_tokens = 0
         self.equivalents = 0.0
+        self.tail: list[int] = []
         self.submitted = self.opened = time.perf_counter()
         self.first_text: float | None = None
         self._pieces: Iterator[tuple[Event, ...]] = iter(())
@@ -195,14 +197,20 @@ class Runner:
     def _diffusion(self, cache: KVCache, last_hidden: torch.Tensor | None) -> Iterator[tuple[Event, ...]]:
         """Canvas after canvas. With `last_hidden`, that of the prompt, those that start unsure are checked."""
         finished_BL: torch.Tensor | None = None
+        lookup = PromptLookup(self.request.prompt if last_hidden is not None else ())
         while True:
-            steps = self._canvas(cache, self.length, finished_BL)
+            steps = self._canvas(cache, self._first_look() if last_hidden is not None else self.length, finished_BL)
             step = self._step(steps)
             if last_hidden is not None:
                 last_hidden = last_hidden if step.last_hidden_BD is None else step.last_hidden_BD[0]
                 if is_unsure(step, self.eos):
-                    finished_BL = yield from self._checked(cache, last_hidden, step)
+                    finished_BL = yield from self._checked(cache, last_hidden, step, lookup)
                     continue
+                if step.argmax_BL.shape[1] < self.length and self.eos.isdisjoint(step.argmax_BL[0].tolist()):
+                    # The answer goes on behind what was looked at: the canvas must be longer.
+                    yield (_draft(step, self.canvases),)
+                    steps = self._canvas(cache, self.length, None)
+                    step = self._step(steps)
             while not (bool(step.done_B.all()) or step.step == self.sampler.max_denoising_steps):
                 yield (_draft(step, self.canvases),)
                 step = self._step(steps)
@@ -219,6 +227,10 @@ class Runner:
                 yield ()
             else:
                 finished_BL = step.argmax_BL
+
+    def _first_look(self) -> int:
+        """The positions that tell whether a canvas is to be checked; all of them where the request says how many."""
+        return self.length if self.request.canvas_length is not None else min(self.length, FIRST_LOOK)
 
     def _canvas(self, cache: KVCache, length: int, finished_BL: torch.Tensor | None) -> Iterator[DenoiseStep]:
         """The steps of a canvas behind all that is written; `finished_BL` is what is not encoded of that yet."""
@@ -238,24 +250,25 @@ class Runner:
         )
 
     def _checked(
-        self, cache: KVCache, last_hidden: torch.Tensor, step: DenoiseStep
+        self, cache: KVCache, last_hidden: torch.Tensor, step: DenoiseStep, lookup: PromptLookup
     ) -> Generator[tuple[Event, ...], None, torch.Tensor]:
-        """A canvas' worth of tokens in drafts of one step each, of which `step` is the first, each checked by the
-        causal mode -> the last token [1, 1], which is not encoded yet.
+        """A canvas' worth of tokens, guessed and then checked by the causal mode -> the last token [1, 1], which is not
+        encoded yet. A guess is a draft of one denoise step, of which `step` is the first, or copied from the prompt.
 
         When the canvas has had all its denoise steps, the rest comes token by token.
         """
-        written = number = 0
+        number, until = 1, self.new_tokens + self.length
         guess: list[int] = step.argmax_BL[0, :DRAFT_LENGTH].tolist()
+        known: list[int] = []
+        copied = False
+        yield (_draft(step, self.canvases),)
         while True:
-            if guess:
-                number += 1
-                yield (replace(_draft(step, self.canvases), step=number),)
             found = check(
                 self.network,
                 cache,
-                guess[: end_of(guess, self.eos)],
+                [*known, *guess[: end_of(guess, self.eos)]],
                 last_hidden,
+                known=len(known),
                 end_ids=self.eos,
                 forbidden_first=self.forbidden_first if self.new_tokens == 0 else (),
                 constraint=self.walk,
@@ -263,21 +276,25 @@ class Runner:
             )
             self.passes += 1
             kept, reason = self._cut(list(found.token_ids))
-            written += len(kept)
-            self.canvases += written >= self.length or reason is not None
+            self.canvases += self.new_tokens + len(kept) >= until or reason is not None
             logprobs = tuple(map(self._token_logprobs, found.logprobs[: len(kept)], found.top[: len(kept)]))
             yield (self._commit(kept, found.entropies[: len(kept)], logprobs), *self._finish(reason))
             if self.walk is not None:
                 self.walk = self.walk.after(found.token_ids)
             last_B1 = torch.tensor([found.token_ids[-1:]], device=self.network.device)
-            if written >= self.length:
+            if self.new_tokens >= until:
                 return last_B1
-            if number < self.sampler.max_denoising_steps:
+            last_hidden, known = found.last_hidden_D, [found.token_ids[-1]]
+            # Where a copy failed at once, another one would: a draft comes first.
+            copied = not (copied and len(found.token_ids) == 1)
+            guess = lookup.after(self.tail, COPY_LENGTH) if copied else []
+            copied = bool(guess)
+            if not copied and number < self.sampler.max_denoising_steps:
                 step = self._step(self._canvas(cache, min(DRAFT_LENGTH, self.length), last_B1))
                 assert step.last_hidden_BD is not None
-                last_hidden, guess = step.last_hidden_BD[0], step.argmax_BL[0].tolist()
-            else:
-                last_hidden, guess = self.network.encode(last_B1, cache)[0, -1], []
+                last_hidden, guess, known = step.last_hidden_BD[0], step.argmax_BL[0].tolist(), []
+                number += 1
+                yield (replace(_draft(step, self.canvases), step=number),)
 
     def _infill(self, cache: KVCache, last_hidden: torch.Tensor, infill: Infill) -> Iterator[tuple[Event, ...]]:
         """Every length is filled and scored behind the same prompt; each filling is a canvas of its own."""
@@ -381,6 +398,7 @@ class Runner:
 
     def _commit(self, ids: list[int], entropies: tuple[float, ...], logprobs: tuple[TokenLogprobs, ...] = ()) -> Commit:
         self.new_tokens += len(ids)
+        self.tail = [*self.tail, *ids][-LONGEST:]
         self.first_text = self.first_text or time.perf_counter()
         return Commit(token_ids=tuple(ids), entropies=entropies, logprobs=logprobs)
 
