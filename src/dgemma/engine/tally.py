@@ -1,0 +1,108 @@
+"""What one request has written and what that took: limits, counts, and the events that tell of it.
+
+Knows nothing of how ids come about.
+"""
+
+import resource
+import sys
+import time
+from collections.abc import Collection
+
+from dgemma.decode.denoise import DenoiseStep
+from dgemma.decode.lookup import LONGEST
+from dgemma.engine.request import Commit, Draft, Finish, FinishReason, Request, Stats, TokenLogprobs
+
+IMPOSSIBLE_NATS = -1e4
+"""What is below has no probability: a constraint or a forbidden id took it."""
+
+
+class Tally:
+    """Counts from the submission on.
+
+    canvas_length  the positions that count as one canvas
+    tail           the last ids written, as many as `PromptLookup` looks at
+    """
+
+    def __init__(self, request: Request, end_ids: Collection[int], canvas_length: int) -> None:
+        self.request, self.end_ids, self.canvas_length = request, end_ids, canvas_length
+        self.canvases = self.steps = self.passes = self.new_tokens = self.reused_tokens = 0
+        self.equivalents = 0.0
+        self.tail: list[int] = []
+        self.submitted = self.opened = time.perf_counter()
+        self.first_text: float | None = None
+
+    def cut(self, ids: list[int]) -> tuple[list[int], FinishReason | None]:
+        """The ids that count: up to the first end token (included) and never more than max_new_tokens in all."""
+        room = self.request.max_new_tokens - self.new_tokens
+        end = next((index for index, token in enumerate(ids) if token in self.end_ids), None)
+        if end is not None and end < room:
+            return ids[: end + 1], "stop"
+        return ids[:room], "length" if len(ids) >= room else None
+
+    def commit(self, ids: list[int], entropies: tuple[float, ...], logprobs: tuple[TokenLogprobs, ...] = ()) -> Commit:
+        """Counts `ids` as written."""
+        self.new_tokens += len(ids)
+        self.tail = [*self.tail, *ids][-LONGEST:]
+        self.first_text = self.first_text or time.perf_counter()
+        return Commit(token_ids=tuple(ids), entropies=entropies, logprobs=logprobs)
+
+    def count(self, step: DenoiseStep) -> None:
+        """Counts one denoise step."""
+        self.steps, self.passes = self.steps + 1, self.passes + 1
+        self.equivalents += step.computed / (step.canvas_BL.shape[1] if self.request.in_place else self.canvas_length)
+        self.first_text = self.first_text or time.perf_counter()
+
+    def draft(self, step: DenoiseStep, length: int | None = None, number: int | None = None) -> Draft:
+        """The first `length` positions of a step, which goes by `number` where that is not its own."""
+        return Draft(
+            canvas=self.canvases,
+            step=number or step.step,
+            token_ids=tuple(step.argmax_BL[0, :length].tolist()),
+            entropies=tuple(step.entropy_BL[0, :length].tolist()),
+            accepted=tuple(step.accepted_BL[0, :length].tolist()),
+        )
+
+    def logprobs(self, step: DenoiseStep, count: int) -> tuple[TokenLogprobs, ...]:
+        """The log probabilities of the first `count` positions; nothing when the request does not ask for them."""
+        if step.top_ids_BLK is None or step.top_logprobs_BLK is None or step.argmax_logprob_BL is None:
+            return ()
+        tops = zip(step.top_ids_BLK[0, :count].tolist(), step.top_logprobs_BLK[0, :count].tolist(), strict=True)
+        chosen = step.argmax_logprob_BL[0, :count].tolist()
+        return tuple(
+            self.token_logprobs(logprob, tuple(zip(ids, values, strict=True)))
+            for logprob, (ids, values) in zip(chosen, tops, strict=True)
+        )
+
+    def token_logprobs(self, logprob: float, top: tuple[tuple[int, float], ...]) -> TokenLogprobs:
+        """As many of the likeliest ids as the request asks for, those with some probability."""
+        possible = tuple(pair for pair in top[: self.request.top_logprobs] if pair[1] > IMPOSSIBLE_NATS)
+        return TokenLogprobs(logprob=logprob, top=possible)
+
+    def finish(self, reason: FinishReason | None) -> tuple[Finish, ...]:
+        """The last event where there is a reason for it."""
+        return () if reason is None else (Finish(reason=reason, stats=self.stats()),)
+
+    def stats(self) -> Stats:
+        """What it took so far."""
+        # The first token of autoregressive decoding comes with the prompt's own pass.
+        passes = self.passes - 1 if self.request.mode == "autoregressive" else self.passes
+        return Stats(
+            mode="autoregressive" if self.request.mode == "autoregressive" else "diffusion",
+            prompt_tokens=len(self.request.prompt),
+            new_tokens=self.new_tokens,
+            canvases=self.canvases,
+            denoise_steps=self.steps,
+            forward_passes=passes,
+            first_text_ms=1000 * ((self.first_text or self.submitted) - self.submitted),
+            wall_seconds=time.perf_counter() - self.submitted,
+            peak_memory_mb=_peak_memory_mb(),
+            queued_ms=1000 * (self.opened - self.submitted),
+            reused_tokens=self.reused_tokens,
+            canvas_equivalents=self.equivalents,
+        )
+
+
+def _peak_memory_mb() -> float:
+    """The process' peak resident memory."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20) if sys.platform == "darwin" else peak / (1 << 10)

@@ -1,0 +1,289 @@
+"""How one request's answer is written, piece by piece: canvas after canvas, token after token, or in place.
+
+A canvas is encoded in the same pass as the next one's first step, the last one not at all. Where the model asks for it
+(`causal_check`), canvases that start unsure are drafted and checked instead (`decode.check`). Yields the events of one
+piece of work after another, a Finish last. Knows nothing of prompts being encoded, of memory or of other requests.
+"""
+
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+
+import torch
+
+from dgemma.cache import KVCache
+from dgemma.config import SamplerConfig
+from dgemma.decode.autoregressive import autoregressive
+from dgemma.decode.check import DRAFT_LENGTH, FIRST_LOOK, check, end_of, is_unsure
+from dgemma.decode.constrain import Walk
+from dgemma.decode.denoise import DenoiseStep, denoise
+from dgemma.decode.infill import fill, fill_score, revise
+from dgemma.decode.lookup import COPY_LENGTH, PromptLookup
+from dgemma.decode.rewrite import rewrite
+from dgemma.engine.request import Draft, Event, FinishReason, Infill, Request, Revision
+from dgemma.engine.tally import Tally
+from dgemma.model import DiffusionGemma
+
+# How much of a suffix a canvas shows behind its gap, and how much of that must follow well for a filling to be chosen.
+SUFFIX_SHOWN = 64
+SUFFIX_SCORED = 16
+NO_LIMIT = 1 << 40
+"""Tokens that a constrained answer may take to its end when it need not come there."""
+
+Pieces = Iterator[tuple[Event, ...]]
+
+
+class Writer:
+    """The sampler, the draws and the constraint of one request, and where its answer stands.
+
+    Raises ConfigError for impossible sampling values, UsageError for a constraint that no answer of max_new_tokens can
+    satisfy, when it is made.
+    """
+
+    def __init__(self, network: DiffusionGemma, sampler: SamplerConfig, request: Request) -> None:
+        self.network, self.request = network, request
+        self.length = canvas_length(request, network.config.canvas_length)
+        if request.max_denoising_steps is not None:
+            sampler = replace(sampler, max_denoising_steps=request.max_denoising_steps)
+        if request.temperature != 1.0:
+            factor = max(request.temperature, 1e-3)
+            sampler = replace(sampler, t_min=sampler.t_min * factor, t_max=sampler.t_max * factor)
+        self.sampler = sampler
+        # The reference stops where transformers stops: at generation_config's end tokens and at no others.
+        fallback = () if request.reference else network.config.eos_token_ids
+        self.eos = frozenset(request.eos_token_ids or sampler.eos_token_ids or fallback)
+        writes_on = request.in_place is None and not request.reference
+        self.checks = sampler.causal_check and request.causal_check and request.mode == "diffusion" and writes_on
+        self.walk: Walk | None = None
+        if request.constraint is not None:
+            budget = NO_LIMIT if request.open_end else request.max_new_tokens
+            self.walk = Walk(automaton=request.constraint, remaining=budget)
+            self.eos = frozenset(request.constraint.end_ids)
+        # The head tells of a token's own log probability together with the best ones.
+        self.top_k = 0 if request.top_logprobs is None else max(1, request.top_logprobs)
+        # A first canvas that begins with an end token would be an empty answer.
+        self.forbidden_first = () if request.reference else tuple(sorted(self.eos))
+        self.generator = torch.Generator(device=network.device).manual_seed(request.seed)
+        self.tally = Tally(request, self.eos, self.length)
+
+    @property
+    def reads_prompt(self) -> bool:
+        """Whether writing starts from the hidden state of the prompt's last token, not from its keys alone."""
+        in_place = self.request.in_place
+        judged = isinstance(in_place, Infill) or (in_place is not None and in_place.answers)
+        return self.request.mode == "autoregressive" or judged or self.checks
+
+    def write(self, cache: KVCache, last_hidden_D: torch.Tensor | None) -> Pieces:
+        """The whole answer behind what `cache` holds; `last_hidden_D` is needed where the writer `reads_prompt`."""
+        in_place = self.request.in_place
+        if isinstance(in_place, Infill):
+            return self._infill(cache, _read(last_hidden_D), in_place)
+        if in_place is not None and in_place.answers:
+            return self._rewrite(cache, _read(last_hidden_D), in_place)
+        if in_place is not None:
+            return self._revise(cache, in_place)
+        if self.request.mode == "autoregressive":
+            return self._autoregressive(cache, _read(last_hidden_D))
+        return self._diffusion(cache, _read(last_hidden_D) if self.checks else None)
+
+    def _diffusion(self, cache: KVCache, last_hidden: torch.Tensor | None) -> Pieces:
+        """Canvas after canvas. With `last_hidden`, that of the prompt, those that start unsure are checked."""
+        finished_BL: torch.Tensor | None = None
+        lookup = PromptLookup(self.request.prompt if last_hidden is not None else ())
+        while True:
+            steps = self._canvas(cache, self._first_look() if last_hidden is not None else self.length, finished_BL)
+            step = self._step(steps)
+            if last_hidden is not None:
+                last_hidden = last_hidden if step.last_hidden_BD is None else step.last_hidden_BD[0]
+                if is_unsure(step, self.eos):
+                    finished_BL = yield from self._checked(cache, last_hidden, step, lookup)
+                    continue
+                if step.argmax_BL.shape[1] < self.length and self.eos.isdisjoint(step.argmax_BL[0].tolist()):
+                    # The answer goes on behind what was looked at: the canvas must be longer.
+                    yield (self.tally.draft(step),)
+                    steps = self._canvas(cache, self.length, None)
+                    step = self._step(steps)
+            while not (bool(step.done_B.all()) or step.step == self.sampler.max_denoising_steps):
+                yield (self.tally.draft(step),)
+                step = self._step(steps)
+            draft = self.tally.draft(step)
+            self.tally.canvases += 1
+            kept, reason = self.tally.cut(list(draft.token_ids))
+            logprobs = self.tally.logprobs(step, len(kept))
+            yield (draft, self.tally.commit(kept, draft.entropies[: len(kept)], logprobs), *self.tally.finish(reason))
+            if self.walk is not None:
+                self.walk = self.walk.after(draft.token_ids)
+            if self.request.reference:
+                self.network.encode(step.argmax_BL, cache, keys_only=True)
+                self.tally.passes += 1
+                yield ()
+            else:
+                finished_BL = step.argmax_BL
+
+    def _first_look(self) -> int:
+        """The positions that tell whether a canvas is to be checked; all of them where the request says how many."""
+        return self.length if self.request.canvas_length is not None else min(self.length, FIRST_LOOK)
+
+    def _canvas(self, cache: KVCache, length: int, finished_BL: torch.Tensor | None) -> Iterator[DenoiseStep]:
+        """The steps of a canvas behind all that is written; `finished_BL` is what is not encoded of that yet."""
+        return denoise(
+            self.network,
+            cache,
+            self.sampler,
+            self.generator,
+            length,
+            forbidden_first=self.forbidden_first if self.tally.new_tokens == 0 else (),
+            constraint=self.walk,
+            exact=self.request.reference,
+            skip_settled=self.request.skip_settled,
+            end_ids=sorted(self.eos),
+            top_k=self.top_k,
+            commit_BT=finished_BL,
+        )
+
+    def _checked(
+        self, cache: KVCache, last_hidden: torch.Tensor, step: DenoiseStep, lookup: PromptLookup
+    ) -> Generator[tuple[Event, ...], None, torch.Tensor]:
+        """A canvas' worth of tokens, guessed and then checked by the causal mode -> the last token [1, 1], which is not
+        encoded yet. A guess is a draft of one denoise step, of which `step` is the first, or copied from the prompt.
+
+        When the canvas has had all its denoise steps, the rest comes token by token.
+        """
+        number, until = 1, self.tally.new_tokens + self.length
+        guess: list[int] = step.argmax_BL[0, :DRAFT_LENGTH].tolist()
+        known: list[int] = []
+        copied = False
+        yield (self.tally.draft(step),)
+        while True:
+            found = check(
+                self.network,
+                cache,
+                [*known, *guess[: end_of(guess, self.eos)]],
+                last_hidden,
+                known=len(known),
+                end_ids=self.eos,
+                forbidden_first=self.forbidden_first if self.tally.new_tokens == 0 else (),
+                constraint=self.walk,
+                top_k=self.top_k,
+            )
+            self.tally.passes += 1
+            kept, reason = self.tally.cut(list(found.token_ids))
+            self.tally.canvases += self.tally.new_tokens + len(kept) >= until or reason is not None
+            logprobs = tuple(map(self.tally.token_logprobs, found.logprobs[: len(kept)], found.top[: len(kept)]))
+            yield (self.tally.commit(kept, found.entropies[: len(kept)], logprobs), *self.tally.finish(reason))
+            if self.walk is not None:
+                self.walk = self.walk.after(found.token_ids)
+            last_B1 = torch.tensor([found.token_ids[-1:]], device=self.network.device)
+            if self.tally.new_tokens >= until:
+                return last_B1
+            last_hidden, known = found.last_hidden_D, [found.token_ids[-1]]
+            # Where a copy failed at once, another one would: a draft comes first.
+            copied = not (copied and len(found.token_ids) == 1)
+            guess = lookup.after(self.tally.tail, COPY_LENGTH) if copied else []
+            copied = bool(guess)
+            if not copied and number < self.sampler.max_denoising_steps:
+                step = self._step(self._canvas(cache, min(DRAFT_LENGTH, self.length), last_B1))
+                assert step.last_hidden_BD is not None
+                last_hidden, guess, known = step.last_hidden_BD[0], step.argmax_BL[0].tolist(), []
+                number += 1
+                yield (self.tally.draft(step, number=number),)
+
+    def _infill(self, cache: KVCache, last_hidden: torch.Tensor, infill: Infill) -> Pieces:
+        """Every length is filled and scored behind the same prompt; each filling is a canvas of its own."""
+        best: tuple[float, Draft] | None = None
+        forbidden = tuple(sorted(self.eos | set(infill.forbidden)))
+        for gap in infill.gap_lengths:
+            suffix = infill.suffix[:SUFFIX_SHOWN]
+            steps = fill(self.network, cache, self.sampler, self.generator, gap, suffix, forbidden)
+            draft: Draft | None = None
+            for step in self._steps(steps):
+                draft = self.tally.draft(step, gap)
+                yield (draft,)
+            assert draft is not None
+            score = fill_score(self.network, cache, last_hidden, [*draft.token_ids, *suffix[:SUFFIX_SCORED]])
+            self.tally.canvases, self.tally.passes = self.tally.canvases + 1, self.tally.passes + 1
+            if best is None or score > best[0]:
+                best = score, draft
+            yield ()
+        assert best is not None
+        yield (self.tally.commit(list(best[1].token_ids), best[1].entropies), *self.tally.finish("stop"))
+
+    def _revise(self, cache: KVCache, revision: Revision) -> Pieces:
+        """Canvas by canvas: what is done is encoded, so that later parts are read behind the revised earlier ones."""
+        forbidden = tuple(sorted(self.eos | set(revision.forbidden)))
+        canvases = torch.tensor([revision.text], device=self.network.device).split(self.length, dim=1)
+        for text_BL in canvases:
+            ids, entropies = text_BL, (0.0,) * text_BL.shape[1]
+            self.tally.passes += 1
+            steps = revise(self.network, cache, self.sampler, self.generator, text_BL[0], revision.strength, forbidden)
+            for step in self._steps(steps):
+                draft = self.tally.draft(step)
+                ids, entropies = step.argmax_BL, draft.entropies
+                yield (draft,)
+            self.tally.canvases += 1
+            reason: FinishReason | None = "stop" if text_BL is canvases[-1] else None
+            yield (self.tally.commit(ids[0].tolist(), entropies), *self.tally.finish(reason))
+            self.network.encode(ids, cache, keys_only=True)
+            self.tally.passes += 1
+            yield ()
+
+    def _rewrite(self, cache: KVCache, last_hidden: torch.Tensor, revision: Revision) -> Pieces:
+        """Pass by pass, until the causal mode ends the text."""
+        forbidden = tuple(sorted(set(revision.forbidden) - self.eos))
+        passes = rewrite(
+            self.network,
+            cache,
+            revision.text,
+            revision.strength,
+            self.request.max_new_tokens,
+            last_hidden,
+            sorted(self.eos),
+            forbidden,
+        )
+        for found in passes:
+            self.tally.passes += 1
+            kept, reason = self.tally.cut(list(found.token_ids))
+            if reason == "stop":
+                kept = kept[:-1]
+            commits = (self.tally.commit(kept, found.entropies[: len(kept)]),) if kept else ()
+            yield (*commits, *self.tally.finish(reason))
+
+    def _steps(self, steps: Iterator[DenoiseStep]) -> Iterator[DenoiseStep]:
+        for step in steps:
+            self.tally.count(step)
+            yield step
+
+    def _step(self, steps: Iterator[DenoiseStep]) -> DenoiseStep:
+        step = next(steps)
+        self.tally.count(step)
+        return step
+
+    def _autoregressive(self, cache: KVCache, last_hidden: torch.Tensor) -> Pieces:
+        tokens = autoregressive(
+            self.network,
+            cache,
+            last_hidden,
+            self.request.token_sampler,
+            self.generator,
+            self.forbidden_first,
+            self.walk,
+            self.top_k,
+        )
+        for found in tokens:
+            self.tally.passes += 1
+            kept, reason = self.tally.cut([found.token])
+            logprobs = () if found.logprob is None else (self.tally.token_logprobs(found.logprob, found.top),)
+            yield (self.tally.commit(kept, (found.entropy,), logprobs), *self.tally.finish(reason))
+
+
+def canvas_length(request: Request, usual: int) -> int:
+    """The longest canvas that the request denoises: what the scratch of its cache must hold."""
+    in_place = request.in_place
+    if isinstance(in_place, Infill):
+        return max(in_place.gap_lengths) + min(SUFFIX_SHOWN, len(in_place.suffix))
+    length = request.canvas_length or usual
+    return length if in_place is None else min(length, len(in_place.text))
+
+
+def _read(last_hidden_D: torch.Tensor | None) -> torch.Tensor:
+    assert last_hidden_D is not None, "a prompt has at least one token"
+    return last_hidden_D
