@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from dgemma.evals.example import Example, Split
-from dgemma.evals.tasks import extract, extract_domain, extract_requests, words
+from dgemma.evals.tasks import extract, extract_clauses, extract_domain, extract_requests, words
 from dgemma.evals.tasks.extract_domain import expand
 from dgemma.evals.tasks.extract_fillers import FILLERS, HELD_OUT_FILLERS
 
@@ -86,9 +86,32 @@ def test_an_takes_the_place_of_a() -> None:
 
 def test_no_clause_of_the_eval_split_is_trained():
     random = Random(3)
-    trained = {
-        expand(clause, random).replace("{things}", "{keys}") for clause in extract_requests.CLAUSES for _ in range(300)
-    }
-    trained |= set(extract_requests.PLAIN_CLAUSES)
+    trained = {extract_requests.train_clause(random).replace("{things}", "{keys}").lower() for _ in range(30_000)}
+    trained |= {clause.lower() for clause in extract_requests.PLAIN_CLAUSES}
     held_out = (*extract_requests.PLAIN_HELD_OUT_CLAUSES, *extract_requests.HELD_OUT_CLAUSES)
-    assert not trained & {clause.replace("{things}", "{keys}") for clause in held_out}
+    assert not trained & {clause.replace("{things}", "{keys}").lower() for clause in held_out}
+
+
+def test_composed_clauses_are_many_and_have_one_place_for_the_keys():
+    random = Random(5)
+    clauses = [extract_clauses.compose(random) for _ in range(2000)]
+    assert len(set(clauses)) > 1900
+    for clause in clauses:
+        assert clause.count("{things}") + clause.count("{keys}") == 1
+        assert "json" in clause.lower()
+        assert not any(mark in clause for mark in ("[", "]", "|", "  ", " ,", " ."))
+
+
+def test_composed_leads_say_each_slot_once_and_are_none_of_the_eval_split():
+    random = Random(7)
+    composing = [domain for domain in extract.DOMAINS if domain.cores]
+    assert len(composing) >= 16
+    for domain in composing:
+        held_out = {extract_domain.expand(lead, Random(seed)) for lead in domain.held_out_leads for seed in range(20)}
+        for _ in range(200):
+            lead = extract_domain.compose(random, domain)
+            slots = [*extract_domain.slots_said(lead.replace(".cap}", "}")), *extract_domain.slots_referred(lead)]
+            assert slots and len(slots) == len(set(slots)), lead
+            assert lead.replace(".cap}", "}") not in held_out
+        for adjunct in domain.adjuncts:
+            assert len(extract_domain.slots_said(extract_domain.expand(adjunct, random))) == 1, adjunct

@@ -43,6 +43,7 @@ _EVAL_DOMAINS = tuple(domain for domain in DOMAINS if domain.name.startswith("~"
 _MOST_PROMPT_CHARACTERS = 420
 _MOST_ANSWER_CHARACTERS = 200
 _ALTERED_SHARE = 0.25
+_COMPOSED_SHARE = 0.3
 _ODD_SHARE = 0.3
 _KEPT_WORDS = frozenset("from with into onto than before after until since".split())
 """Words that tell two values of one sort apart."""
@@ -162,10 +163,14 @@ def _two_subjects(random: Random, split: Split, domain: Domain) -> tuple[str, di
 
 
 def _lead(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, str]]:
-    """Return an opening sentence of the domain and its values by slot."""
-    lead = choose(random, domain.held_out_leads if split == "eval" else domain.leads)
+    """Return an opening sentence of the domain, in training one of the list or composed, and its values by slot."""
+    if split == "train" and domain.cores and random.random() < _COMPOSED_SHARE:
+        lead = extract_domain.compose(random, domain)
+    else:
+        leads = domain.held_out_leads if split == "eval" else domain.leads
+        lead = extract_domain.expand(choose(random, leads), random)
     values: dict[str, str] = {}
-    return _say(random, split, domain, extract_domain.expand(lead, random), values), values
+    return _say(random, split, domain, lead, values), values
 
 
 def _say(random: Random, split: Split, domain: Domain, sentence: str, values: dict[str, str]) -> str:

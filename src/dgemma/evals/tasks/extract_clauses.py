@@ -24,7 +24,7 @@ _VERB = (
     "|mark|set down|set out|lay out|repeat|quote|enter|register|present|map|reduce the text to|boil it down to]"
 )
 _FROM = (
-    "[ from|from|in|out of|of|given in|found in|mentioned in|stated in|contained in|named in|using|based on|according to]"
+    "[from|from|in|out of|of|given in|found in|mentioned in|stated in|contained in|named in|using|based on|according to]"
     " [the text|the text|this|this text|the following text|the text below|the message|the sentence|this sentence|it"
     "|this note|the note|the passage|this passage|the paragraph|the line below|what follows|the following|the words below"
     "|what I wrote|this message|the statement|the input|the snippet|my text|the given text]"

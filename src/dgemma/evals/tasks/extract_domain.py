@@ -1,9 +1,11 @@
 """Domains of the extraction task: fields, the names a request may give them, and sentence templates that hold them.
 
 A domain is written as plain text: `## name`, then `slot kind: key key ~held_out_key` for each field, then `- lead` and
-`+ follow` sentences; `~-` and `~+` mark sentences for the eval split only. A kind is a function of `words`, or choices
-as `:red|dark_blue`. In a sentence `[a|b]` is a choice, `{slot}` a value, `{slot.first}` its first word, `{slot.cap}`
-the value with a capital; the last two do not count as saying the value. Promises that no key means two fields.
+`+ follow` sentences; `~-` and `~+` mark sentences for the eval split only. Further leads are composed of parts: `* core`
+is a clause without its full stop, `, adjunct` a phrase with one slot for its beginning or end. A kind is a function of
+`words`, or choices as `:red|dark_blue`. In a sentence `[a|b]` is a choice, `{slot}` a value, `{slot.first}` its first
+word, `{slot.cap}` the value with a capital; the last two do not count as saying the value. Promises that no key means
+two fields.
 """
 
 import re
@@ -87,7 +89,8 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:
-    """A subject that texts are about; `leads` can open a text, `follows` only continue one."""
+    """A subject that texts are about; `leads` can open a text, `follows` only continue one. `cores` and `adjuncts` are
+    what training composes more leads of."""
 
     name: str
     fields: dict[str, Field]
@@ -95,6 +98,8 @@ class Domain:
     held_out_leads: tuple[str, ...]
     follows: tuple[str, ...]
     held_out_follows: tuple[str, ...]
+    cores: tuple[str, ...]
+    adjuncts: tuple[str, ...]
 
 
 def parse_domains(text: str) -> tuple[Domain, ...]:
@@ -114,6 +119,37 @@ def expand(template: str, random: Random) -> str:
     if "[" not in template:
         return template
     return _OPTIONS.sub(lambda match: choose(random, match[1].split("|")), template)
+
+
+def compose(random: Random, domain: Domain) -> str:
+    """Return a lead of a core and one to three adjuncts that say other slots, some of them in front, choices settled;
+    never one that the eval split has."""
+    held_out = {_bare(lead) for lead in domain.held_out_leads}
+    while _bare(lead := _composed(random, domain)) in held_out:
+        pass
+    return lead
+
+
+def _bare(sentence: str) -> str:
+    return "".join(mark for mark in sentence.replace(".cap}", "}").lower() if mark not in ",.!")
+
+
+def _composed(random: Random, domain: Domain) -> str:
+    core = expand(choose(random, domain.cores), random)
+    known = set(slots_said(core))
+    front, back = [], []
+    wanted = choose(random, (1, 1, 1, 2, 2, 3))
+    for _ in range(3 * wanted):
+        adjunct = expand(choose(random, domain.adjuncts), random)
+        if len(front) + len(back) < wanted and known.isdisjoint(slots_said(adjunct)):
+            known.update(slots_said(adjunct))
+            (front if random.random() < 0.35 and len(front) < 2 else back).append(adjunct)
+    opening = " ".join(front) + choose(random, (", ", ", ", " ")) if front else ""
+    between = choose(random, (" ", " ", " ", ", "))
+    sentence = between.join((opening + core, *back)) + choose(random, (".", ".", ".", ".", "!", ""))
+    if sentence.startswith("{"):
+        return sentence.replace("}", ".cap}", 1) if random.random() < 0.7 else sentence
+    return sentence[0].upper() + sentence[1:]
 
 
 def slots_said(expanded: str) -> list[str]:
@@ -146,7 +182,7 @@ def fill(expanded: str, values: dict[str, str]) -> str:
 
 def _parse_domain(block: str) -> Domain:
     lines = block.strip().split("\n")
-    sentences: dict[str, list[str]] = {"-": [], "~-": [], "+": [], "~+": []}
+    sentences: dict[str, list[str]] = {"-": [], "~-": [], "+": [], "~+": [], "*": [], ",": []}
     fields: dict[str, Field] = {}
     meanings: dict[str, str] = {}
     for line in lines[1:]:
@@ -176,6 +212,8 @@ def _parse_domain(block: str) -> Domain:
         held_out_leads=tuple(sentences["~-"]),
         follows=tuple(sentences["+"]),
         held_out_follows=tuple(sentences["~+"]),
+        cores=tuple(sentences["*"]),
+        adjuncts=tuple(sentences[","]),
     )
 
 
