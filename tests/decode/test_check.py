@@ -152,12 +152,16 @@ def test_the_reference_and_unchecked_answers_know_of_no_checks():
 
 @pytest.mark.usefixtures("strict")
 @pytest.mark.parametrize("pattern", ["(ab|ba){2,9}", "[0-9]{3,12}", "x.*y"])
-@pytest.mark.parametrize(("count", "length"), [(20, 3), (24, 8), (31, 32)])
-def test_what_is_held_to_a_form_is_checked_within_it(pattern, count, length):
-    """On random weights: the answer that one token after another gives under the same constraint."""
+@pytest.mark.parametrize(
+    ("count", "length", "steps"), [(20, 3, 20), (24, 8, 24), (31, 32, 31), (20, 8, 1), (30, 16, 2)]
+)
+@pytest.mark.parametrize("prompt", ["Say:", "Say abbaabbaab, 012345678901 or xaby, xxabyyyy:"])
+def test_what_is_held_to_a_form_is_checked_within_it(pattern, count, length, steps, prompt):
+    """On random weights: the answer that one token after another gives under the same constraint, whether drafted,
+    copied from the prompt or written when no denoise step is left."""
     options = {"regex": pattern, "max_new_tokens": count}
-    checked = CHECKED.generate("Say:", canvas_length=length, max_denoising_steps=count, **options)
-    single = CHECKED.generate("Say:", mode="autoregressive", **options)
+    checked = CHECKED.generate(prompt, canvas_length=length, max_denoising_steps=steps, **options)
+    single = CHECKED.generate(prompt, mode="autoregressive", **options)
     assert checked.token_ids == single.token_ids and re.fullmatch(pattern, checked.text)
     assert checked.stats.forward_passes > checked.stats.denoise_steps
 

@@ -80,8 +80,9 @@ def check(
     """Encodes `draft`, of which the first `known` ids are certain, and keeps what the causal mode agrees with.
 
     `last_hidden_D` is the hidden state of the last token in the cache, from which the first id of the draft is judged;
-    `forbidden_first` ids cannot be that, `forbidden` ones none. With a `constraint` only ids that keep to it can be
-    agreed with or written. `good_enough`, else GOOD_ENOUGH, is the share of the best id's probability that an id needs.
+    `forbidden_first` ids cannot be that, `forbidden` ones none. With a `constraint`, which stands where the known ids
+    end, only ids that keep to it can be agreed with or written. `good_enough`, else GOOD_ENOUGH, is the share of the
+    best id's probability that an id needs.
     Afterwards the cache holds all that is kept but the last id. An agreed end token ends what is kept.
     """
     before = cache.length
@@ -96,7 +97,7 @@ def check(
         logits_TV[:, list(forbidden)] = -torch.inf
     margin = math.log(max(GOOD_ENOUGH if good_enough is None else good_enough, 1e-300))
     if constraint is not None:
-        _restrict(logits_TV, draft, constraint, margin)
+        _restrict(logits_TV[known:], draft[known:], constraint, margin)
     logprobs_TV = logits_TV.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
     best_T = logprobs_TV.argmax(-1)
     guess_T = torch.tensor(list(draft), dtype=torch.long, device=network.device)
