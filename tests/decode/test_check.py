@@ -3,6 +3,7 @@
 import itertools
 import re
 from dataclasses import replace
+from random import Random
 
 import pytest
 import torch
@@ -16,7 +17,9 @@ from dgemma.decode import check as module
 from dgemma.decode.check import check, end_of, is_unsure
 from dgemma.decode.denoise import denoise
 from dgemma.engine.engine import Engine
+from dgemma.engine.pace import Choice
 from dgemma.engine.request import Commit, Draft, Finish
+from dgemma.evals.tasks import TASKS
 from tests.decode.constrain.schemas import random_llm
 from tests.engine.requests import SAMPLER, content, finish, make_request, tokens
 from tests.test_model import NETWORK, close, ids
@@ -190,6 +193,30 @@ def test_a_first_step_tells_whether_a_canvas_is_open():
     argmax_BL = torch.tensor([[9, 9, 9, 1, 9, 9, 9, 9]])
     assert is_unsure(replace(step, entropy_BL=late, argmax_BL=argmax_BL), ())
     assert not is_unsure(replace(step, entropy_BL=late, argmax_BL=argmax_BL), (1,))
+
+
+def test_auto_leaves_the_canvas_length_to_the_first_look(monkeypatch):
+    chosen = Choice(mode="diffusion", canvas_length=3, diffusion_ms=1.0, autoregressive_ms=2.0)
+    monkeypatch.setattr(Engine, "choose", lambda *_: chosen)
+    auto, plain = (make_request(max_new_tokens=9, mode=mode) for mode in ("auto", "diffusion"))
+    assert content(engine().submit(auto)) == content(engine().submit(plain))
+    short = make_request(max_new_tokens=9, canvas_length=3)
+    unchecked = engine(causal_check=False)
+    assert content(unchecked.submit(auto)) == content(engine(causal_check=False).submit(short))
+
+
+def test_a_sure_canvas_is_as_long_as_the_answer_needs():
+    """The first look is the canvas where it shows the end; else one of the full length is begun."""
+    llm = dgemma.load("tiny")
+
+    def lengths(prompt: str, **options: int) -> list[int]:
+        events = llm.stream([{"role": "user", "content": prompt}], drafts=True, max_new_tokens=96, **options)
+        return [len(event.token_ids) for event in events if isinstance(event, Draft)]
+
+    assert {*lengths(SUDOKU[0]["content"])} == {32}
+    assert {*lengths(SUDOKU[0]["content"], canvas_length=64)} == {64}
+    large = lengths(TASKS["sudoku9"].generate(Random(1), "eval").prompt)
+    assert large[0] == 32 and 64 in large
 
 
 def test_an_end_is_one_past_the_first_end_token():

@@ -208,6 +208,9 @@ class Engine:
         if request.reference or request.in_place is not None:
             return replace(request, mode="diffusion")
         choice = self.choose(request.max_new_tokens, request.canvas_length)
+        if self.sampler.causal_check and request.causal_check:
+            # Each canvas gets its length from what a first look at it shows (`decode.check`).
+            return replace(request, mode=choice.mode)
         return replace(request, mode=choice.mode, canvas_length=choice.canvas_length)
 
     def _check(self, request: Request) -> None:
