@@ -97,10 +97,12 @@ class Layers:
         here_S = np.ones(1)
         for shares_U, layer in zip(shares_LU, self.layers, strict=True):
             taken_E, total_S = parts.pop()
-            sound_S = total_S > FAINT
-            if here_S.sum(where=~sound_S) > NEGLIGIBLE:
-                return None
-            np.divide(here_S, total_S, out=here_S, where=sound_S)
+            if total_S.min() <= FAINT:
+                faint_S = total_S <= FAINT
+                if here_S[faint_S].sum() > NEGLIGIBLE:
+                    return None
+                total_S[faint_S] = np.inf
+            here_S /= total_S
             taken_E *= here_S.take(layer.source_E)
             here_S = np.bincount(layer.target_E, taken_E, layer.num_ahead)
             shares_U[:] = np.bincount(layer.set_E, taken_E, len(self.sets))
