@@ -13,11 +13,29 @@ from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
 from dgemma.evals.tasks import words
 from dgemma.evals.tasks.edit_requests import ask
 from dgemma.evals.tasks.sentences import sentence
+from dgemma.evals.tasks.words_lists import ADJECTIVES, NOUNS
 
 TASK = "edit"
 
 _SOURCES = (words.animal, words.food, words.city, words.colour, words.first_name)
-_MORE_SOURCES = (words.job, words.plant, words.product, words.country, words.last_name, words.pseudo_word)
+_NUMBER_WORDS = tuple("one two three four five six seven eight nine ten eleven twelve twenty thirty hundred".split())
+
+
+def _plain_word(random: Random, split: Split) -> str:
+    """`bridge`, `hungry`, `seven`: what people try a list with."""
+    return random.choice((NOUNS.draw, ADJECTIVES.draw, lambda random, _: random.choice(_NUMBER_WORDS)))(random, split)
+
+
+_MORE_SOURCES = (
+    _plain_word,
+    _plain_word,
+    words.job,
+    words.plant,
+    words.product,
+    words.country,
+    words.last_name,
+    words.pseudo_word,
+)
 """What only training's lists and new words come from."""
 
 
@@ -48,11 +66,13 @@ def _items(random: Random, split: Split) -> list[str]:
 
 
 def _text(random: Random, split: Split) -> str:
-    """A sentence; in training sometimes one of made-up words, or one that says a word again somewhere."""
+    """A sentence; in training sometimes one of made-up words, a few words only, or one that says a word again."""
     roll = 1.0 if split == "eval" else random.random()
-    if roll < 0.2:
+    if roll < 0.15:
         return _made_up(random)
     text = sentence(random, split)
+    if roll < 0.25:
+        return " ".join(text.split(" ")[: random.randint(2, 5)]).rstrip(",;:")
     return _with_echo(random, text) if roll < 0.35 else text
 
 

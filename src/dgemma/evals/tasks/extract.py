@@ -11,26 +11,25 @@ from random import Random
 
 from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
 from dgemma.evals.tasks import extract_domain, extract_records, extract_requests, words
-from dgemma.evals.tasks.extract_daily import DAILY
 from dgemma.evals.tasks.extract_domain import Domain, Field
-from dgemma.evals.tasks.extract_facts import FACTS
 from dgemma.evals.tasks.extract_fillers import FILLERS, HELD_OUT_FILLERS
-from dgemma.evals.tasks.extract_mixed import MIXED
-from dgemma.evals.tasks.extract_pairs import PAIRS
-from dgemma.evals.tasks.extract_people import PEOPLE
-from dgemma.evals.tasks.extract_trade import TRADE
-from dgemma.evals.tasks.extract_world import WORLD
 from dgemma.evals.tasks.phrasing import with_odd_word
 from dgemma.evals.tasks.words_lists import between, choose
 
-_SUBJECTS = PEOPLE + TRADE + WORLD + DAILY + FACTS + PAIRS + MIXED
-_MORE_LEADS = "".join(
-    path.read_text(encoding="utf-8") for path in sorted(Path(__file__).with_name("extract_leads").glob("*.txt"))
-)
-DOMAINS = extract_domain.parse_domains(_SUBJECTS + "\n" + _MORE_LEADS)
+_SUBJECTS = ("people", "trade", "world", "daily", "facts", "pairs", "mixed")
+_MORE_SENTENCES = ("more_everyday", "more_mixed", "more_special", "parts")
+
+
+def _read(*names: str) -> str:
+    """The texts of those names in `extract_texts`, in the notation that `extract_domain` explains."""
+    folder = Path(__file__).with_name("extract_texts")
+    return "\n".join((folder / f"{name}.txt").read_text(encoding="utf-8") for name in names)
+
+
+DOMAINS = extract_domain.parse_domains(_read(*_SUBJECTS, *_MORE_SENTENCES))
 """All domains; `~` before a name keeps the whole domain for the eval split."""
 
-_PLAIN_NAMES = {domain.name for domain in extract_domain.parse_domains(MIXED)}
+_PLAIN_NAMES = {domain.name for domain in extract_domain.parse_domains(_read("mixed"))}
 _PLAIN_DOMAINS = tuple(domain for domain in DOMAINS if domain.name in _PLAIN_NAMES)
 _TRAIN_DOMAINS = tuple(domain for domain in DOMAINS if not domain.name.startswith("~")) + 2 * _PLAIN_DOMAINS
 _EVERYDAY_DOMAINS = _PLAIN_DOMAINS + tuple(
