@@ -327,7 +327,7 @@ class LLM:
             raise UsageError("top_k and top_p work with mode='autoregressive' only.")
         if reference and (mode != "diffusion" or canvas_length is not None or temperature not in (None, 1.0)):
             raise UsageError("reference=True takes no mode, canvas_length or temperature of its own.")
-        calls = _held_calls(tools, tool_choice, parallel_tool_calls)
+        calls = constrain.chosen_calls(tools or (), tool_choice, many=parallel_tool_calls)
         automaton = self._automaton(schema, regex, choices, calls)
         if reference and automaton is not None:
             raise UsageError("reference=True takes no schema, regex or choices, and no tool that it is held to.")
@@ -404,19 +404,3 @@ class LLM:
                     logprobs=logprobs,
                 )
         raise AssertionError("the engine ended without Finish")
-
-
-def _held_calls(
-    tools: Sequence[Mapping[str, Any]] | None, tool_choice: str, parallel: bool
-) -> constrain.Constraint | None:
-    """What calls of the tools are held to: everything when one must be made, or else once one of them is strict."""
-    functions = [tool.get("function", tool) if isinstance(tool, Mapping) else {} for tool in tools or ()]
-    if tool_choice == "auto":
-        strict = any(isinstance(function, Mapping) and function.get("strict") for function in functions)
-        return constrain.tool_calls(functions, many=parallel, text=True) if strict else None
-    if tool_choice == "required":
-        return constrain.tool_calls(functions, many=parallel)
-    named = [function for function in functions if function.get("name") == tool_choice]
-    if not named:
-        raise UsageError(f"tool_choice {tool_choice!r} is neither auto nor required nor the name of one of the tools.")
-    return constrain.tool_calls(named, many=False)

@@ -98,6 +98,22 @@ def tool_calls(tools: Sequence[Mapping[str, Any]], *, many: bool = True, text: b
     return Constraint(kind="tool_calls", source=describe(tools, many=many, text=text), open_end=text)
 
 
+def chosen_calls(tools: Sequence[Any], choice: str, *, many: bool) -> Constraint | None:
+    """What `tool_choice` means for these tools: "required" calls, one call of the tool it names, or with "auto" calls
+    among text once a tool is `strict`, else nothing. Raises UsageError for a choice that is none of these.
+    """
+    functions = [tool.get("function", tool) if isinstance(tool, Mapping) else {} for tool in tools]
+    if choice == "auto":
+        strict = any(isinstance(function, Mapping) and function.get("strict") for function in functions)
+        return tool_calls(functions, many=many, text=True) if strict else None
+    if choice == "required":
+        return tool_calls(functions, many=many)
+    named = [function for function in functions if isinstance(function, Mapping) and function.get("name") == choice]
+    if not named:
+        raise UsageError(f"tool_choice {choice!r} is neither auto nor required nor the name of one of the tools.")
+    return tool_calls(named, many=False)
+
+
 class ConstraintCompiler:
     """Automata for one tokenizer; the last MAX_KEPT are kept. May be used from several threads."""
 
