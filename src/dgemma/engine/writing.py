@@ -177,8 +177,8 @@ class Writer:
                 return last_B1
             last_hidden, known = found.last_hidden_D, [found.token_ids[-1]]
             # Where a copy failed at once, another one would: a draft comes first.
-            copied = not (copied and len(found.token_ids) == 1)
-            guess = lookup.after(self.tally.tail, COPY_LENGTH) if copied else []
+            failed = copied and len(found.token_ids) == 1
+            guess = [] if failed else lookup.after(self.tally.tail, COPY_LENGTH)
             copied = bool(guess)
             if not copied and number < self.sampler.max_denoising_steps:
                 step = self._step(self._canvas(cache, min(DRAFT_LENGTH, self.length), last_B1))
