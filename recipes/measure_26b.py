@@ -25,6 +25,7 @@ from dgemma.bench.anatomy import dissect
 from dgemma.bench.machine import synchronise
 from dgemma.bench.shapes import SHAPES, random_network
 from dgemma.cache import KVCache
+from dgemma.checkpoint.quantised import quantise_network
 from dgemma.config import ModelConfig, SamplerConfig
 from dgemma.decode import head
 from dgemma.decode.denoise import denoise
@@ -32,6 +33,7 @@ from dgemma.decode.graphs import CanvasPass, RecordedPasses, recordable
 from dgemma.decode.vocabulary import summarise, summarise_in_blocks, uniforms_per_row
 from dgemma.model import DiffusionGemma
 from dgemma.ops import cuda
+from dgemma.quant import KINDS
 
 TOY = replace(
     SHAPES["scaled-32k"],
@@ -54,13 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = _that_fits(whole, max(options.contexts) + max(options.canvas), dtype, device)
     started = time.perf_counter()
     network = random_network(config, dtype, device)
+    if options.quant is not None:
+        quantise_network(network, options.quant)
     synchronise(device)
     document: dict[str, Any] = {
         "config": options.config,
         "layers": config.num_hidden_layers,
         "of_layers": whole.num_hidden_layers,
         "dtype": options.dtype,
-        "weights_gb": sum(parameter.nbytes for parameter in network.parameters()) / 1e9,
+        "quant": options.quant,
+        "weights_gb": sum(tensor.nbytes for tensor in network.state_dict().values()) / 1e9,
         "building_seconds": time.perf_counter() - started,
         "runs": options.runs,
         "torch": torch.__version__,
@@ -239,6 +244,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--config", default="26b", choices=sorted(CONFIGS))
     parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"))
+    parser.add_argument("--quant", choices=KINDS, help="the layers' matrices, quantised once they are drawn")
     parser.add_argument("--canvas", type=int, nargs="+", default=[256, 128, 64])
     parser.add_argument("--contexts", type=int, nargs="+", default=[256, 2048, 8192])
     parser.add_argument("--runs", type=int, default=9)

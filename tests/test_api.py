@@ -172,3 +172,61 @@ def test_log_probabilities_that_cannot_be_are_named(tiny):
         tiny.chat(REQUEST, logprobs=-1)
     with pytest.raises(UsageError, match="not of a gap"):
         tiny.infill("a", "b", length=2, logprobs=1)
+
+
+@pytest.mark.parametrize("mode", ["diffusion", "autoregressive", "auto"])
+def test_int8_answers_in_every_mode(mode):
+    llm = dgemma.load("tiny", quant="int8")
+    assert llm.chat("Fix the mistakes: He have a dog.", max_new_tokens=8, mode=mode).text
+
+
+def test_float16_answers_in_diffusion():
+    assert dgemma.load("tiny", dtype="float16").chat("Fix the mistakes: He have a dog.", max_new_tokens=16).text
+
+
+@pytest.mark.parametrize(("canvas_length", "most"), [(3, 10), (6, 18), (1, 5)])
+def test_copies_end_where_the_answer_must(tiny, canvas_length, most):
+    prompt = "Sort: pear, fig, apple, plum, cherry, banana"
+    assert tiny.chat(prompt, canvas_length=canvas_length, max_new_tokens=most).stats.new_tokens <= most
+
+
+def test_a_low_temperature_leaves_the_checks(tiny):
+    """How sure a canvas is at first sight is judged at the model's own temperatures."""
+    request = "Extract name, city and date as JSON: On 3 May 2021 Olga Brandt moved to the old town of Lisbon."
+    cold, usual = (tiny.chat(request, temperature=temperature, max_new_tokens=48) for temperature in (0.0, 1.0))
+    assert cold.stats.forward_passes > cold.stats.denoise_steps
+    assert cold.text == usual.text
+
+
+def test_a_continuation_that_is_a_turn_of_its_own_is_no_empty_text(tiny):
+    reply = tiny.generate("", max_new_tokens=24)
+    assert reply.text
+
+
+@pytest.mark.parametrize("name", ["gpu", "meta", "cuda:77"])
+def test_a_device_that_is_not_there_is_told(name):
+    with pytest.raises(UsageError, match="device"):
+        dgemma.load("tiny", device=name)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"seed": None}, "seed is a whole number"),
+        ({"seed": 2**64}, "seed must lie"),
+        ({"max_new_tokens": 3.0}, "max_new_tokens is a whole number"),
+        ({"canvas_length": 2.0}, "canvas_length is a whole number"),
+        ({"max_denoising_steps": "3"}, "max_denoising_steps is a whole number"),
+        ({"tools": []}, "tools belongs to chat"),
+        ({"thinking": True}, "thinking belongs to chat"),
+    ],
+)
+def test_an_option_that_cannot_be_is_told(tiny, options, told):
+    with pytest.raises(UsageError, match=told):
+        tiny.generate("Hello", **options)
+
+
+@pytest.mark.parametrize("name", ["temperature", "canvas_length", "max_denoising_steps", "max_new_tokens"])
+def test_an_edit_refuses_what_it_would_ignore(tiny, name):
+    with pytest.raises(UsageError, match=name):
+        tiny.edit("She go home.", instruction="Fix the mistakes", **{name: 1})

@@ -8,6 +8,7 @@
 events of either as they happen. Nothing here prints.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -47,7 +48,9 @@ EMBEDDED = {"tiny": Path(__file__).parent / "tiny"}
 
 REWRITING_ROOM = 16
 """Tokens that a text which answers an instruction may have besides twice its own."""
-PACE_FILE = Path("~/.cache/dgemma/pace.json").expanduser()
+_OF_DIFFUSION = ("canvas_length", "max_denoising_steps", "temperature", "skip_settled", "causal_check")
+"""Options without a meaning where the causal mode alone goes over a text."""
+PACE_FILE = Path(os.path.expanduser("~/.cache/dgemma/pace.json"))
 """Where the speeds are kept that mode "auto" measures, by machine and model."""
 
 
@@ -82,7 +85,7 @@ def load(
 ) -> "LLM":
     """Loads a model: `tiny`, a local folder, or a hub id (`owner/name`, fetched once, resumable).
 
-    quant: `int8` or `int4` weights in memory, made while the files are read; None keeps the files'.
+    quant: `int8`, `int4` or `fp8` weights in memory, made while the files are read; None keeps the files'.
     Raises ModelNotFoundError for a name that is none of these, CheckpointError for files that cannot be used,
     UsageError for a device that is not there.
     """
@@ -105,9 +108,12 @@ def find_model(name: str | Path) -> Path:
     """
     if isinstance(name, str) and name in EMBEDDED:
         return EMBEDDED[name]
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return path
+    path = Path(os.path.expanduser(name))
+    try:
+        if path.is_dir():
+            return path
+    except (OSError, ValueError):
+        pass  # What is no possible path may still be a hub id, or is told below.
     if path.suffix == ".gguf":
         raise ModelNotFoundError(f"{name}: GGUF files are not read in this version; give a safetensors folder.")
     if isinstance(name, str) and name.count("/") == 1 and not name.startswith((".", "/", "~")):
@@ -165,7 +171,7 @@ class LLM:
         for certain: whatever the weights, it has it and ends within max_new_tokens.
         Raises PromptError and UsageError.
         """
-        return self._finish(self.engine.submit(self._request(self._prompt_ids(prompt, token_ids), **options)))
+        return self._finish(self.engine.submit(self._continuation(prompt, token_ids, options)))
 
     def chat(
         self, messages: str | Messages, *, schema: Mapping[str, Any] | bool | None = None, **options: Any
@@ -198,7 +204,7 @@ class LLM:
         A string or `token_ids` are continued as by `generate`, messages are answered as by `chat`.
         """
         if prompt is None or isinstance(prompt, str):
-            return self.engine.submit(self._request(self._prompt_ids(prompt, token_ids), **options))
+            return self.engine.submit(self._continuation(prompt, token_ids, options))
         return self.engine.submit(self._request(**self._chat_ids(prompt, options)))
 
     def infill(self, prefix: str, suffix: str, *, length: int | Sequence[int] | None = None, **options: Any) -> Reply:
@@ -244,6 +250,11 @@ class LLM:
         self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Any
     ) -> Events:
         """The events of `edit`: a Commit for each piece of the text, as it was where nothing was doubted."""
+        if "max_new_tokens" in options:
+            raise UsageError("An edit takes as many tokens as its text asks for; leave out max_new_tokens.")
+        for name in _OF_DIFFUSION:
+            if instruction is not None and options.get(name) is not None:
+                raise UsageError(f"With an instruction the causal mode goes over the text; leave out {name}.")
         tokenizer = self._needed_tokenizer()
         ids = self._encode(text)
         special = tuple(tokenizer.special_ids.values())
@@ -265,6 +276,13 @@ class LLM:
         if self.tokenizer is None:
             return chat_format.MessageParts(thinking="", text="", tool_calls=())
         return chat_format.parse(token_ids, self.tokenizer, complete=complete)
+
+    def _continuation(self, prompt: str | None, token_ids: Sequence[int] | None, options: Mapping[str, Any]) -> Request:
+        for name in ("tools", "tool_choice", "parallel_tool_calls", "thinking"):
+            # Ids may be a conversation's, whose calls are then held to their tools.
+            if token_ids is None and name in options:
+                raise UsageError(f"{name} belongs to chat(); a text that is continued as it stands has none.")
+        return self._request(self._prompt_ids(prompt, token_ids), **options)
 
     def _prompt_ids(self, prompt: str | None, token_ids: Sequence[int] | None) -> tuple[int, ...]:
         if (prompt is None) == (token_ids is None):

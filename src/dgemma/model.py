@@ -23,7 +23,7 @@ from dgemma.errors import UsageError
 from dgemma.ops import cpu, cuda
 from dgemma.ops import reference as ops
 from dgemma.ops.linear import Kept, Matrix, Stacked, laid_out, matrix, scale_of
-from dgemma.quant import quantise
+from dgemma.quant import is_quantised, quantise
 
 HEAD_BLOCK = 2048
 """Vocabulary entries in one product of an int8 head; readers that take as many at a time cause no copies."""
@@ -139,7 +139,13 @@ class Experts(nn.Module):
 
     def forward(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor) -> Tensor:
         weights = (self.gate_up_proj, self.down_proj)
-        few = len(self.gate_up_proj) <= self.dense_up_to and self.gate_up_proj.is_floating_point()
+        quantised = is_quantised(self.gate_up_proj)
+        few = len(self.gate_up_proj) <= self.dense_up_to and not quantised
+        if quantised and cuda.never_waits(self.gate_up_proj):
+            scales = [scale_of(self, name) for name in ("gate_up_proj", "down_proj")]
+            return cuda.experts(
+                hidden_ND, weights_Nk, ids_Nk, *weights, scales=[one for one in scales if one is not None]
+            )
         if not few and laid_out(self.gate_up_proj):
             return cpu.experts(hidden_ND, weights_Nk, ids_Nk, *self._kept.get(weights, self._lay_out))
         if few and laid_out(self.gate_up_proj):

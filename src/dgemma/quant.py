@@ -5,6 +5,10 @@ int8: one scale for each output row, the values symmetric.
     values [.., O, I] int8                 scale [.., O] float32
     weight[o, i] = values[o, i] * scale[o]
 
+fp8: the same with values of 8-bit floats, four bits of exponent and three of mantissa (e4m3, arXiv 2209.05433).
+
+    values [.., O, I] float8_e4m3fn        scale [.., O] float32
+
 int4: one scale for each group of `GROUP` inputs of a row, the values symmetric around 8, two to a byte.
 
     values [.., O, I / 2] uint8            scale [.., O, I / GROUP] float32
@@ -20,12 +24,13 @@ from torch import Tensor
 
 from dgemma.errors import CheckpointError, UsageError
 
-Kind = Literal["int8", "int4"]
-KINDS: tuple[Kind, ...] = ("int8", "int4")
+Kind = Literal["int8", "int4", "fp8"]
+KINDS: tuple[Kind, ...] = ("int8", "int4", "fp8")
 
 GROUP = 32
 
-DTYPES: dict[Kind, torch.dtype] = {"int8": torch.int8, "int4": torch.uint8}
+FP8 = torch.float8_e4m3fn
+DTYPES: dict[Kind, torch.dtype] = {"int8": torch.int8, "int4": torch.uint8, "fp8": FP8}
 
 _METHOD = "dgemma"
 
@@ -60,11 +65,21 @@ def kind_to_hf(kind: Kind) -> dict[str, Any]:
     return {"quant_method": _METHOD, "kind": kind}
 
 
+def is_quantised(weight: Tensor) -> bool:
+    """Whether these are the values of a quantised weight, by their type."""
+    return weight.dtype in DTYPES.values()
+
+
 def quantise(weight: Tensor, kind: Kind) -> tuple[Tensor, Tensor]:
     """A float weight [.., O, I] -> (values, scale) as drawn above. Raises UsageError for inputs that make no groups."""
     if kind == "int8":
         scale = (weight.float().abs().amax(-1) / 127).clamp(min=torch.finfo(torch.float32).tiny)
         return (weight.float() / scale[..., None]).round_().clamp_(-127, 127).to(torch.int8), scale
+    if kind == "fp8":
+        largest = torch.finfo(FP8).max
+        scale = (weight.float().abs().amax(-1) / largest).clamp(min=torch.finfo(torch.float32).tiny)
+        # Rounding may carry a quotient beyond the largest value, which this type has no infinity for.
+        return (weight.float() / scale[..., None]).clamp_(-largest, largest).to(FP8), scale
     check_groups(tuple(weight.shape))
     groups = weight.float().unflatten(-1, (-1, GROUP))
     # -8 .. 7: the extreme value of a group takes the end that reaches farther.
@@ -77,7 +92,7 @@ def quantise(weight: Tensor, kind: Kind) -> tuple[Tensor, Tensor]:
 
 def dequantise(values: Tensor, scale: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """(values, scale) -> the weight they stand for, [.., O, I]; the kind is told by the type of `values`."""
-    if values.dtype == torch.int8:
+    if values.dtype in (torch.int8, FP8):
         return values.to(dtype) * scale[..., None].to(dtype)
     nibbles = torch.stack((values & 15, values >> 4), dim=-1).flatten(-2)
     groups = (nibbles.to(torch.int8) - 8).to(dtype).unflatten(-1, (-1, GROUP))
@@ -86,7 +101,7 @@ def dequantise(values: Tensor, scale: Tensor, dtype: torch.dtype = torch.float32
 
 def shapes(weight: tuple[int, ...], kind: Kind) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The shapes of (values, scale) for a weight of that shape. Raises UsageError as `quantise` does."""
-    if kind == "int8":
+    if kind != "int4":
         return weight, weight[:-1]
     check_groups(weight)
     return (*weight[:-1], weight[-1] // 2), (*weight[:-1], weight[-1] // GROUP)

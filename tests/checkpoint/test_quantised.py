@@ -46,7 +46,7 @@ def save(network: DiffusionGemma, folder) -> None:
     save_model(LoadedModel(config=network.config, network=network, sampler=SamplerConfig()), folder)
 
 
-@pytest.mark.parametrize("kind", ["int8", "int4"])
+@pytest.mark.parametrize("kind", ["int8", "int4", "fp8"])
 def test_a_quantised_folder_loads_as_it_was_saved(tmp_path, kind):
     network = wide_network()
     save(network, tmp_path / "float")
@@ -61,13 +61,14 @@ def test_a_quantised_folder_loads_as_it_was_saved(tmp_path, kind):
     assert torch.equal(logits(network), logits(made.network))
 
 
-def test_int4_is_the_network_of_the_dequantised_weights():
+@pytest.mark.parametrize("kind", ["int4", "fp8"])
+def test_it_is_the_network_of_the_dequantised_weights(kind):
     network, expected = wide_network(), wide_network()
-    quantise_network(network, "int4")
+    quantise_network(network, kind)
     with torch.no_grad():
         for name, parameter in expected.named_parameters():
             if is_weight(name):
-                parameter.copy_(dequantise(*quantise(parameter, "int4")))
+                parameter.copy_(dequantise(*quantise(parameter, kind)))
     assert torch.allclose(logits(network), logits(expected), atol=1e-4)
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from dgemma.decode.vocabulary import BLOCK
 from dgemma.ops import cuda
 from dgemma.ops import reference as ops
+from dgemma.quant import dequantise, quantise
 from tests.ops import kernel_checks
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,63 @@ def test_grouped_experts_read_nothing_back():
     chosen = torch.empty(5, 2, dtype=torch.long, device="meta")
     matrices = torch.empty(9, 16, 16, **options), torch.empty(9, 16, 8, **options)
     assert cuda.experts(hidden, weights, chosen, *matrices).shape == hidden.shape
+
+
+def compare_fp8(rows: int, dtype: torch.dtype, device: str, seed: int) -> None:
+    """Four bits of mantissa lose at most one part in sixteen of each factor; over a sum much of it cancels."""
+    values, scale = (part.to(device) for part in quantise(draw(48, 32, seed=seed), "fp8"))
+    hidden = draw(2, rows, 32, seed=seed + 1).to(device, dtype)
+    found = cuda.fp8_linear(hidden, values, scale)
+    expected = hidden.float() @ dequantise(values, scale).T
+    assert found.dtype == dtype and found.shape == expected.shape
+    assert (found.float() - expected).abs().max() <= 0.05 * expected.abs().max()
+
+
+def compare_fp8_experts(rows: int, top_k: int, count: int, dtype: torch.dtype, device: str, seed: int) -> None:
+    hidden, scores = draw(rows, 32, seed=seed), draw(rows, count, seed=seed + 1)
+    weights, chosen = scores.topk(top_k)
+    gate_up, down = (quantise(draw(count, *shape, seed=2), "fp8") for shape in ((96, 32), (32, 48)))
+    hidden, weights = hidden.to(device, dtype), weights.to(device, dtype)
+    matrices = [part.to(device) for part in (gate_up[0], down[0], gate_up[1], down[1])]
+    found = cuda.experts(hidden, weights, chosen.to(device), *matrices[:2], scales=(matrices[2], matrices[3]))
+    plain = dequantise(matrices[0], matrices[2]), dequantise(matrices[1], matrices[3])
+    expected = ops.experts(hidden.float(), weights.float(), chosen.to(device), *plain)
+    assert found.dtype == dtype and found.shape == hidden.shape
+    # Rows are made fp8 twice on their way; a wrong expert or scale would be off by as much as the answer is large.
+    assert (found.float() - expected).norm() <= 0.15 * expected.norm()
+
+
+@given(st.integers(0, 99), st.integers(1, 9), st.sampled_from([torch.float32, torch.bfloat16]))
+def test_an_fp8_product_is_near_that_of_the_dequantised_weight(seed, rows, dtype):
+    compare_fp8(rows, dtype, "cpu", seed)
+
+
+@given(st.integers(0, 99), st.integers(1, 4), st.integers(4, 12), st.integers(1, 9),
+       st.sampled_from([torch.float32, torch.bfloat16]))  # fmt: skip
+def test_grouped_fp8_experts_are_near_those_of_the_dequantised_weights(seed, top_k, count, rows, dtype):
+    compare_fp8_experts(rows, top_k, count, dtype, "cpu", seed)
+
+
+def test_grouped_fp8_experts_read_nothing_back():
+    options = {"dtype": torch.bfloat16, "device": "meta"}
+    hidden, weights = torch.empty(5, 32, **options), torch.empty(5, 2, **options)
+    chosen = torch.empty(5, 2, dtype=torch.long, device="meta")
+    shapes = {"dtype": torch.float8_e4m3fn, "device": "meta"}
+    matrices = torch.empty(9, 96, 32, **shapes), torch.empty(9, 32, 48, **shapes)
+    scales = torch.empty(9, 96, device="meta"), torch.empty(9, 32, device="meta")
+    assert cuda.experts(hidden, weights, chosen, *matrices, scales=scales).shape == hidden.shape
+
+
+@GPU
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("rows", [1, 256])
+def test_fp8_on_a_gpu(rows, dtype):
+    weight = torch.empty(48, 32, dtype=torch.float8_e4m3fn, device="cuda")
+    if not cuda.multiplies_fp8(weight):
+        pytest.skip("this GPU has no fp8 products")
+    compare_fp8(rows, dtype, "cuda", 0)
+    if cuda.never_waits(weight):
+        compare_fp8_experts(rows, 4, 128, dtype, "cuda", 0)
 
 
 @GPU

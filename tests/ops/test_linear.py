@@ -56,7 +56,7 @@ def test_training_sees_the_plain_weights_and_copies_are_independent():
     assert copy.deepcopy(kept).get([trained.weight], lambda: "made anew") == "made anew"
 
 
-@pytest.mark.parametrize("kind", ["int8", "int4"])
+@pytest.mark.parametrize("kind", ["int8", "int4", "fp8"])
 def test_quantised_products_are_those_of_the_dequantised_weight(kind):
     values, scale = quantise(draw(96, 64), kind)
     hidden = draw(5, 64, seed=3)

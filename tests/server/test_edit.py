@@ -19,7 +19,10 @@ def http(server):
 
 
 def edit(http, **fields):
-    reply = http.post("/v1/edit", json={**BODY, **fields})
+    body = {**BODY, **fields}
+    if "instruction" in fields:
+        del body["max_denoising_steps"]
+    reply = http.post("/v1/edit", json=body)
     assert reply.status_code == 200, reply.text
     return reply.json()
 
@@ -36,7 +39,8 @@ def undone(text, places):
 def test_what_changed_is_told_and_the_rest_is_as_it_was(http, llm, fields):
     reply = edit(http, **fields)
     assert undone(reply["text"], reply["changes"]) == TEXT
-    expected = llm.edit(TEXT, seed=1, max_denoising_steps=4, **fields)
+    steps = {} if "instruction" in fields else {"max_denoising_steps": 4}
+    expected = llm.edit(TEXT, seed=1, **steps, **fields)
     assert reply["text"] == expected.text and reply["usage"]["completion_tokens"] == expected.stats.new_tokens
     assert reply["object"] == "edit" and reply["finish_reason"] == "stop"
     assert edit(http, **fields)["text"] == reply["text"]
@@ -89,6 +93,7 @@ def test_a_stream_has_drafts_the_text_and_the_changes(http):
         ({"stream_options": {"include_usage": True}}, "stream_options"),
         ({"canvas_length": 0}, "canvas_length"),
         ({"max_tokens": 5}, "max_tokens"),
+        ({"instruction": "Fix", "temperature": 1.0}, "temperature"),
         ({"nosuch": 1}, "nosuch"),
     ],
 )

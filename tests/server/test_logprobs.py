@@ -70,6 +70,36 @@ def test_a_completion_has_them_streamed_and_not(server, body):
     assert plain.token_logprobs == told.token_logprobs and all(top == {} for top in plain.top_logprobs)
 
 
+@pytest.mark.parametrize("body", MODES)
+def test_a_response_has_them_streamed_and_not(server, body):
+    create = server.openai().responses.create
+    fields = {"model": "tiny", "input": "Fix: she go home.", "max_output_tokens": 24, "temperature": 0.4}
+    fields |= {"include": ["message.output_text.logprobs"], "top_logprobs": 2, "extra_body": {**body, "seed": 7}}
+    response = create(**fields)
+    (part,) = response.output[0].content
+    assert response.top_logprobs == 2
+    assert written(part.logprobs) == response.output_text
+    assert all(entry.logprob <= 0 and len(entry.top_logprobs) == 2 for entry in part.logprobs)
+    events = list(create(**fields, stream=True))
+    streamed = [entry for event in events if event.type == "response.output_text.delta" for entry in event.logprobs]
+    assert [entry.logprob for entry in streamed] == [entry.logprob for entry in part.logprobs]
+    (done,) = [event for event in events if event.type == "response.output_text.done"]
+    assert [entry.token for entry in done.logprobs] == [entry.token for entry in part.logprobs]
+    assert events[-1].response.output[0].content[0].logprobs == part.logprobs
+    # What the server says can be sent back to it.
+    back = [*(item.model_dump(exclude_none=True) for item in response.output), {"role": "user", "content": "Go on."}]
+    assert create(**{**fields, "input": back, "max_output_tokens": 1}).usage.input_tokens > 3
+
+
+def test_a_response_has_none_unless_they_are_included(server):
+    create = server.openai().responses.create
+    fields = {"model": "tiny", "input": "Hello", "max_output_tokens": 2}
+    assert create(**fields).output[0].content[0].logprobs == []
+    with pytest.raises(openai.BadRequestError) as caught:
+        create(**fields, top_logprobs=2)
+    assert caught.value.param == "top_logprobs" and "include" in caught.value.body["message"]
+
+
 def test_a_held_reply_has_them_of_what_may_be_said(server):
     body = {**FAST, "guided_choice": ["yes", "no"]}
     choice = server.openai().chat.completions.create(**CHAT, extra_body=body).choices[0]

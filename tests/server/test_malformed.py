@@ -77,7 +77,7 @@ def test_a_body_that_is_not_said_to_be_json(http):
         ("messages", '[{"role": "user", "content": "\\ud800"}]'),
         ("messages", '[{"role": "user", "content": "x", "mood": 1}]'),
         ("messages", '[{"role": "tool", "content": "x", "tool_call_id": "y"}]'),
-        ("messages", '[{"role": "user", "content": "x", "name": "Ann"}]'),
+        ("messages", '[{"role": "user", "content": "x", "tool_call_id": "a"}]'),
         ("max_tokens", "1e400"),
         ("max_tokens", "1" + "0" * 300),
         ("max_tokens", '"5"'),

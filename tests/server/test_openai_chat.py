@@ -181,7 +181,7 @@ def test_fields_that_change_nothing_pass(chat):
         ("tool_choice", {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}),
         ("reasoning_effort", "high"),
         ("stream_options", {"include_usage": True}),
-        ("functions", []),
+        ("functions", [{"name": "f"}]),
         ("audio", {"voice": "x", "format": "mp3"}),
         ("web_search_options", {}),
         ("prediction", {"type": "content", "content": "x"}),

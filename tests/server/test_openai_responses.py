@@ -86,6 +86,7 @@ def test_metadata_is_repeated(respond):
         ("store", True),
         ("background", True),
         ("include", ["reasoning.encrypted_content"]),
+        ("include", ["message.output_text.logprobs", 3]),
         ("truncation", "auto"),
         ("top_logprobs", 2),
         ("tool_choice", "required"),

@@ -82,6 +82,9 @@ def test_a_key_is_required_where_one_is_set(llm):
         assert server.anthropic("s3cret").models.retrieve("owner/name").id == "owner/name"
         http = server.http()
         assert [http.get(path).status_code for path in ("/v1/models", "/metrics", "/health")] == [401, 401, 200]
+        # The scheme's case does not matter, and one right key of two is enough.
+        right = {"authorization": "bearer s3cret", "x-api-key": "wrong"}
+        assert http.get("/v1/models", headers=right).status_code == 200
         # The key is asked for before anything of the body is read.
         assert http.post("/v1/chat/completions", content=b"{").status_code == 401
 

@@ -63,6 +63,7 @@ def parse(source: Sequence[int] | str, tokenizer: Tokenizer, *, complete: bool =
     thought stays a thought, so that what is text already may be shown.
     """
     pieces = _pieces(source, tokenizer)
+    everything = "".join(piece.text for piece in pieces if not piece.special)
     thoughts: list[str] = []
     text = ""
     calls: list[ToolCall] = []
@@ -88,7 +89,8 @@ def parse(source: Sequence[int] | str, tokenizer: Tokenizer, *, complete: bool =
     elif calls and not text.strip():
         text = ""
     elif not text.strip() and not calls:
-        text, thinking = thinking or text, ""
+        # Last of all what stands behind the message's end, where there is nothing before it.
+        text, thinking = thinking or text or everything, ""
     return MessageParts(thinking=thinking, text=text, tool_calls=tuple(calls))
 
 

@@ -30,6 +30,9 @@ ROLES = {
 
 THOUGHT = re.compile(re.escape(CHANNEL_BEGIN) + r"(?:thought\n)?(.*?)" + re.escape(CHANNEL_END), re.DOTALL)
 
+_TEMPLATE_FAULTS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What a template's own code may raise."""
+
 
 def default_template() -> str:
     """Gemma's turn format, as the embedded model uses it."""
@@ -71,7 +74,7 @@ def render(
             bos_token=BOS if tokenizer.has_special(BOS) else "",
             eos_token=EOS if tokenizer.has_special(EOS) else "",
         )
-    except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
+    except (TemplateError, *_TEMPLATE_FAULTS) as error:
         raise PromptError(f"The chat template cannot render this conversation: {error}.") from error
     reveal = {ord(stand_in): chr(code) for code, stand_in in disguise.items()}
     ids: list[int] = []

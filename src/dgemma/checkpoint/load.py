@@ -24,7 +24,7 @@ from dgemma.config import ModelConfig, SamplerConfig
 from dgemma.errors import CheckpointError, ModelNotFoundError, OutputError
 from dgemma.model import DiffusionGemma
 from dgemma.profile import DenoisingProfile
-from dgemma.quant import DTYPES, Kind, check_kind, kind_from_hf, kind_to_hf, shapes
+from dgemma.quant import DTYPES, Kind, check_kind, is_quantised, kind_from_hf, kind_to_hf, shapes
 from dgemma.tokenizer import Tokenizer
 
 PROFILE = "denoising.json"
@@ -53,7 +53,7 @@ def open_model(
     """Opens a model folder.
 
     dtype: the weights' type in memory (a torch type or its name); None keeps the files'.
-    quant: `int8` or `int4` quantises the matrices while they are read; a folder that holds them so needs no `quant`.
+    quant: `int8`, `int4` or `fp8` quantises the matrices while they are read; a folder that holds them so needs none.
     Raises ModelNotFoundError for a path that is no folder, CheckpointError for anything incomplete, damaged or of
     another architecture.
     """
@@ -69,10 +69,8 @@ def open_model(
     if stored not in (None, kind):
         raise CheckpointError(f"{folder} holds {stored} weights, which cannot be made {kind}; load it without quant.")
     generation = folder / "generation_config.json"
-    if generation.is_file():
-        sampler = SamplerConfig.from_hf(read_json(generation))
-    else:
-        sampler = SamplerConfig(eos_token_ids=config.eos_token_ids)
+    # Without the file no end tokens are the sampler's own: others take the configuration's, transformers' loop none.
+    sampler = SamplerConfig.from_hf(read_json(generation)) if generation.is_file() else SamplerConfig()
     network = _load_network(folder, config, _torch_dtype(dtype), torch.device(device), stored, kind)
     tokenizer_file, template_file = folder / "tokenizer.json", folder / "chat_template.jinja"
     profile_file = folder / PROFILE
@@ -104,7 +102,7 @@ def save_model(
     kind = _torch_dtype(dtype) or model.network.dtype
     state = model.network.state_dict()
     tensors = {
-        names.to_file(name): value if is_scale(name) or not value.is_floating_point() else value.to(kind)
+        names.to_file(name): value if is_scale(name) or is_quantised(value) else value.to(kind)
         for name, value in state.items()
     }
     write_tensors(tensors, folder, max_shard_bytes)
@@ -160,7 +158,7 @@ def _load_network(
         if stored is None and quant is not None and is_weight(name):
             place_quantised(network, name, tensor.to(device), quant)
         else:
-            kept = is_scale(name) or not tensor.is_floating_point()
+            kept = is_scale(name) or is_quantised(tensor)
             place(network, name, tensor.to(device=device, dtype=None if kept else dtype))
     if missing or unexpected:
         lines = [f"missing: {_some(sorted(map(names.to_file, missing)))}"] if missing else []

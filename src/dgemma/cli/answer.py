@@ -48,7 +48,7 @@ def respond(
 ) -> tuple[str, Stats | None]:
     """Prints one answer to stdout -> (text, statistics; None when it was stopped by Ctrl-C)."""
     events = llm.stream(prompt, drafts=draw, **options)
-    end_ids = frozenset(llm.model.sampler.eos_token_ids)
+    end_ids = frozenset(llm.model.sampler.eos_token_ids or llm.config.eos_token_ids)
     if draw:
         ids, finish = show(events, Console(stderr=True), llm.decode, end_ids, pace)
         text = llm.parse(ids).text

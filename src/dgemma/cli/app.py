@@ -24,7 +24,7 @@ Canvas = Annotated[int | None, typer.Option("--canvas", help="Tokens per canvas;
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
 Temperature = Annotated[float | None, typer.Option(help="Scales the schedule; autoregressive: 0 is greedy.")]
-Quant = Annotated[str | None, typer.Option(help="int8 or int4 weights in memory; by default those of the files.")]
+Quant = Annotated[str | None, typer.Option(help="int8, int4 or fp8 weights in memory; by default those of the files.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -94,7 +94,7 @@ def infill(
     text: Annotated[str, typer.Argument(help="The text, with the gap marked: 'Once upon a ___ there was a king.'")],
     mark: Annotated[str, typer.Option(help="What marks the gap.")] = "___",
     length: Annotated[int | None, typer.Option(help="Tokens of the gap; by default several are tried.")] = None,
-    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", "-n", help="The longest gap to try.")] = 32,
+    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", "-n", min=1, help="The longest gap to try.")] = 32,
     only: Annotated[bool, typer.Option("--only", help="Print what fills the gap and nothing else.")] = False,
     model: Model = "tiny",
     seed: Seed = 0,
@@ -156,10 +156,10 @@ def pull(
 def quantize(
     model: Annotated[str, typer.Argument(metavar="IN", help="tiny, a model folder, or a hub id owner/name.")],
     out: Annotated[Path, typer.Argument(help="The folder to write.")],
-    quant: Annotated[str, typer.Option("--quant", help="int8 or int4.")] = "int8",
+    quant: Annotated[str, typer.Option("--quant", help="int8, int4 or fp8.")] = "int8",
     debug: Debug = False,
 ) -> None:
-    """Writes a copy of a model with int8 or int4 weights, which loads as it is."""
+    """Writes a copy of a model with int8, int4 or fp8 weights, which loads as it is."""
     from dgemma.cli.models import quantize
 
     quantize(model, out, quant)
@@ -191,8 +191,11 @@ def serve(
     """Serves a model over HTTP, as OpenAI's and Anthropic's clients expect it; see docs/server.md."""
     from dgemma.cli.serve import public_name, serve_and_announce
     from dgemma.config import EngineConfig
+    from dgemma.errors import UsageError
     from dgemma.server.config import ServerConfig
 
+    if not 0 < max_body_mb < float("inf"):
+        raise UsageError(f"--max-body-mb must be a positive number, not {max_body_mb}.")
     server = ServerConfig(
         host=host, port=port, api_key=api_key, model_name=public_name(model) if name is None else name,
         max_body_bytes=int(max_body_mb * (1 << 20)), max_prompt_tokens=max_prompt_tokens,

@@ -24,6 +24,7 @@ from dgemma.config import LayerType
 from dgemma.errors import UsageError
 from dgemma.model import DiffusionGemma, Experts
 from dgemma.ops import cuda, reference
+from dgemma.quant import is_quantised
 
 CanvasPass = Callable[[Tensor, KVCache, Tensor | None, Tensor | None], Tensor]
 """(canvas [B, L], cache, soft [B, L, D] or None, rows [R] or None) -> hidden [B, R, D], as `DiffusionGemma.denoise`."""
@@ -102,11 +103,11 @@ def _window(held_B: Tensor, window: int, length: int) -> Tensor:
 
 
 def recordable(network: DiffusionGemma) -> bool:
-    """Whether a pass never waits for the device: float weights on CUDA, and experts that `ops.cuda` can run so."""
-    experts = [module for module in network.modules() if isinstance(module, Experts)]
-    if network.device.type != "cuda" or not all(one.gate_up_proj.is_floating_point() for one in experts):
+    """Whether a pass never waits for the device: on CUDA, with experts that `ops.cuda` can run so."""
+    if network.device.type != "cuda":
         return False
-    many = [one for one in experts if len(one.gate_up_proj) > one.dense_up_to]
+    experts = [module for module in network.modules() if isinstance(module, Experts)]
+    many = [one for one in experts if len(one.gate_up_proj) > one.dense_up_to or is_quantised(one.gate_up_proj)]
     return all(cuda.never_waits(weight) for one in many for weight in one.parameters())
 
 
@@ -119,8 +120,8 @@ class RecordedPasses:
     def __init__(self, network: DiffusionGemma) -> None:
         if not recordable(network):
             raise UsageError(
-                "Passes are recorded on a CUDA device of compute capability 9 or 10 with bfloat16 weights, or with few "
-                "experts; leave the plain ones."
+                "Passes are recorded on a CUDA device of compute capability 9 with bfloat16 or fp8 weights, of 10 with "
+                "bfloat16 weights, or with few float experts; leave the plain ones."
             )
         self.network = network
         self._keys: Tensor | None = None

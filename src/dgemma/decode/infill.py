@@ -20,6 +20,9 @@ from dgemma.decode.denoise import DenoiseStep, denoise
 from dgemma.errors import UsageError
 from dgemma.model import DiffusionGemma
 
+ROWS_AT_ONCE = 8
+"""Positions whose logits are held together: 8 MB of a vocabulary of 262,144."""
+
 
 @torch.inference_mode()
 def fill(
@@ -67,8 +70,16 @@ def fill_score(network: DiffusionGemma, cache: KVCache, last_hidden_D: Tensor, i
     hidden_TD = network.encode(tokens, cache)[0]
     cache.truncate(held)
     before_TD = torch.cat((last_hidden_D[None], hidden_TD[:-1]))
-    log_probabilities = network.logits(before_TD).log_softmax(-1)
-    return float(log_probabilities.gather(1, tokens[0][:, None]).mean())
+    return float(_log_probabilities(network, before_TD, tokens[0]).mean())
+
+
+def _log_probabilities(network: DiffusionGemma, hidden_ND: Tensor, ids_N: Tensor) -> Tensor:
+    """The log probability of each id at its hidden state, a few rows of the vocabulary at a time -> float32 [N]."""
+    rows = []
+    for hidden_RD, ids_R in zip(hidden_ND.split(ROWS_AT_ONCE), ids_N.split(ROWS_AT_ONCE), strict=True):
+        logits_RV = network.logits(hidden_RD)
+        rows.append(logits_RV.gather(1, ids_R[:, None])[:, 0] - logits_RV.logsumexp(-1))
+    return torch.cat(rows)
 
 
 @torch.inference_mode()
@@ -78,8 +89,7 @@ def doubt(network: DiffusionGemma, cache: KVCache, ids_L: Tensor) -> Tensor:
     p is the probability that the network gives the token at its place when it reads the whole text as a canvas.
     """
     hidden_BLD = network.denoise(ids_L[None], cache)
-    probabilities = network.logits(hidden_BLD)[0].softmax(-1)
-    return 1 - probabilities.gather(1, ids_L[:, None]).squeeze(1)
+    return 1 - _log_probabilities(network, hidden_BLD[0], ids_L).exp()
 
 
 @torch.inference_mode()

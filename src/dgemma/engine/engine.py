@@ -26,7 +26,7 @@ from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.engine.events import Events, Job
 from dgemma.engine.pace import Choice, Pace, choose, guess_profile, kept_pace
 from dgemma.engine.prefixes import PrefixStore
-from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request, check_in_place
+from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request, check_in_place, check_numbers
 from dgemma.engine.runner import Runner
 from dgemma.engine.scheduler import Scheduler
 from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
@@ -43,15 +43,29 @@ def resolve(config: EngineConfig) -> EngineConfig:
     """Settles every `auto`: the first CUDA device if there is one; float32 on CPU, bfloat16 on CUDA; a quarter of the
     device's memory for caches."""
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
-    kind = torch.device(device).type
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UsageError("No CUDA device is available; use device='cpu'.")
+    kind = _usable_kind(device)
     dtype = ("bfloat16" if kind == "cuda" else "float32") if config.dtype == "auto" else config.dtype
     budget = config.kv_budget_mb
     if budget is None:
         whole = torch.cuda.mem_get_info(device)[1] if kind == "cuda" else _physical_bytes()
         budget = whole / 4 / MEGABYTE
     return replace(config, device=device, dtype=dtype, kv_budget_mb=budget)
+
+
+def _usable_kind(device: str) -> str:
+    """The kind of a device that is there. Raises UsageError for any other."""
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise UsageError(f"There is no device {device!r}; use 'cpu', 'cuda' or 'auto'.") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError("No CUDA device is available; use device='cpu'.")
+    try:
+        if kind != "cpu":
+            torch.zeros(1, device=device).tolist()
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise UsageError(f"The device {device!r} is not there or cannot be used; use device='cpu'.") from None
+    return kind
 
 
 def _physical_bytes() -> int:
@@ -214,6 +228,7 @@ class Engine:
         return replace(request, mode=choice.mode, canvas_length=choice.canvas_length)
 
     def _check(self, request: Request) -> None:
+        check_numbers(request)
         if not request.prompt:
             raise PromptError("The prompt is empty; give at least one token.")
         if not all(0 <= token < self.network.config.vocab_size for token in request.prompt):

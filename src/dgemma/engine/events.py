@@ -4,7 +4,8 @@ Between them lies the outbox, a queue that may be filled from any thread. Knows 
 """
 
 from collections.abc import Callable, Iterator
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from dgemma.engine.prefixes import Prefix, Reuse
 from dgemma.engine.request import Event, Finish
@@ -35,8 +36,10 @@ class Job:
 
     def fail(self, error: Exception) -> None:
         """Hands an error to the consumer, in place of what it has not read yet."""
-        while not self.outbox.empty():
-            self.outbox.get_nowait()
+        # Its consumer may read at the same time: what was there a moment ago need not be.
+        with suppress(Empty):
+            while True:
+                self.outbox.get_nowait()
         self.post(error)
 
 

@@ -1,6 +1,7 @@
 """What goes into the engine and what comes out: Request, the three events, Stats, EngineSnapshot. Ids only, no text."""
 
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Literal
 
 from dgemma.decode.autoregressive import TokenSampler
@@ -96,16 +97,6 @@ class TokenLogprobs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Commit:
-    """Ids that will not change any more, each with the entropy (nats) it was settled with; with the log probabilities
-    as well when the request asks for them."""
-
-    token_ids: tuple[int, ...]
-    entropies: tuple[float, ...]
-    logprobs: tuple[TokenLogprobs, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class Stats:
     """What a generation took. Times are wall-clock, count from the submission and include the prompt's encoding.
 
@@ -158,6 +149,18 @@ class Stats:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Commit:
+    """Ids that will not change any more, each with the entropy (nats) it was settled with; with the log probabilities
+    as well when the request asks for them. `stats` is what all up to here took; as its times never come again, commits
+    are compared without it."""
+
+    token_ids: tuple[int, ...]
+    entropies: tuple[float, ...]
+    logprobs: tuple[TokenLogprobs, ...] = ()
+    stats: Stats | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finish:
     """The end: `stop` at an end token, `length` at max_new_tokens."""
 
@@ -192,6 +195,21 @@ class EngineSnapshot:
     kv_bytes: int
     kv_budget_bytes: int
     prefixes: int
+
+
+def check_numbers(request: Request) -> None:
+    """Raises UsageError for what must be a whole number and is none."""
+    numbers = {"max_new_tokens": request.max_new_tokens, "seed": request.seed}
+    optional = {
+        "canvas_length": request.canvas_length,
+        "max_denoising_steps": request.max_denoising_steps,
+        "logprobs": request.top_logprobs,
+    }
+    for name, value in (numbers | {name: value for name, value in optional.items() if value is not None}).items():
+        if not isinstance(value, Integral):
+            raise UsageError(f"{name} is a whole number, not {value!r}.")
+    if not -(2**63) <= request.seed < 2**63:
+        raise UsageError(f"seed must lie between -2^63 and 2^63 - 1, not {request.seed}.")
 
 
 def check_in_place(request: Request, vocab_size: int) -> None:

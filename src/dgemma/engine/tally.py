@@ -44,7 +44,7 @@ class Tally:
         self.new_tokens += len(ids)
         self.tail = [*self.tail, *ids][-LONGEST:]
         self.first_text = self.first_text or time.perf_counter()
-        return Commit(token_ids=tuple(ids), entropies=entropies, logprobs=logprobs)
+        return Commit(token_ids=tuple(ids), entropies=entropies, logprobs=logprobs, stats=self.stats())
 
     def count(self, step: DenoiseStep) -> None:
         """Counts one denoise step."""

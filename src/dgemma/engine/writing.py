@@ -44,6 +44,8 @@ class Writer:
         self.length = canvas_length(request, network.config.canvas_length)
         if request.max_denoising_steps is not None:
             sampler = replace(sampler, max_denoising_steps=request.max_denoising_steps)
+        # How sure a canvas is at first sight is told at the model's own temperatures.
+        self.looking = sampler
         if request.temperature != 1.0:
             factor = max(request.temperature, 1e-3)
             sampler = replace(sampler, t_min=sampler.t_min * factor, t_max=sampler.t_max * factor)
@@ -90,17 +92,23 @@ class Writer:
         finished_BL: torch.Tensor | None = None
         lookup = PromptLookup(self.request.prompt if last_hidden is not None else ())
         while True:
-            steps = self._canvas(cache, self._first_look() if last_hidden is not None else self.length, finished_BL)
+            if last_hidden is None:
+                steps = self._canvas(cache, self.length, finished_BL)
+            else:
+                steps = self._canvas(cache, self._first_look(), finished_BL, self.looking)
             step = self._step(steps)
             if last_hidden is not None:
                 last_hidden = last_hidden if step.last_hidden_BD is None else step.last_hidden_BD[0]
                 if is_unsure(step, self.eos):
                     finished_BL = yield from self._checked(cache, last_hidden, step, lookup)
                     continue
-                if step.argmax_BL.shape[1] < self.length and self.eos.isdisjoint(step.argmax_BL[0].tolist()):
+                length = step.argmax_BL.shape[1]
+                if length < self.length and self.eos.isdisjoint(step.argmax_BL[0].tolist()):
                     # The answer goes on behind what was looked at: the canvas must be longer.
+                    length = self.length
+                if length != step.argmax_BL.shape[1] or self.sampler is not self.looking:
                     yield (self.tally.draft(step),)
-                    steps = self._canvas(cache, self.length, None)
+                    steps = self._canvas(cache, length, None)
                     step = self._step(steps)
             while not (bool(step.done_B.all()) or step.step == self.sampler.max_denoising_steps):
                 yield (self.tally.draft(step),)
@@ -123,12 +131,14 @@ class Writer:
         """The positions that tell whether a canvas is to be checked; all of them where the request says how many."""
         return self.length if self.request.canvas_length is not None else min(self.length, FIRST_LOOK)
 
-    def _canvas(self, cache: KVCache, length: int, finished_BL: torch.Tensor | None) -> Iterator[DenoiseStep]:
+    def _canvas(
+        self, cache: KVCache, length: int, finished_BL: torch.Tensor | None, sampler: SamplerConfig | None = None
+    ) -> Iterator[DenoiseStep]:
         """The steps of a canvas behind all that is written; `finished_BL` is what is not encoded of that yet."""
         return denoise(
             self.network,
             cache,
-            self.sampler,
+            sampler or self.sampler,
             self.generator,
             length,
             forbidden_first=self.forbidden_first if self.tally.new_tokens == 0 else (),
@@ -178,7 +188,8 @@ class Writer:
             last_hidden, known = found.last_hidden_D, [found.token_ids[-1]]
             # Where a copy failed at once, another one would: a draft comes first.
             failed = copied and len(found.token_ids) == 1
-            guess = [] if failed else lookup.after(self.tally.tail, COPY_LENGTH)
+            room = self.request.max_new_tokens - self.tally.new_tokens
+            guess = [] if failed else lookup.after(self.tally.tail, min(COPY_LENGTH, room))
             copied = bool(guess)
             if not copied and number < self.sampler.max_denoising_steps:
                 step = self._step(self._canvas(cache, min(DRAFT_LENGTH, self.length), last_B1))

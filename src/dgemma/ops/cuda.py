@@ -1,4 +1,4 @@
-"""Faster twins on CUDA: routed experts as grouped products, and the vocabulary head around a Triton kernel.
+"""Faster twins on CUDA: routed experts as grouped products, fp8 weights, the vocabulary head around a Triton kernel.
 
 Nothing here waits for the device where that can be helped, so that a pass may be recorded as a CUDA graph. Everything
 runs on a CPU as well, the kernel in Triton's interpreter: that is how the tests compare it. Knows nothing of networks
@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dgemma.ops import reference
+from dgemma.quant import FP8, quantise
 
 # Products held at once for each row. 256 rows of them in bfloat16 are 16 MB: written and read in the GPU's cache.
 SLAB = 32_768
@@ -48,15 +49,49 @@ def has_kernels() -> bool:
 
 def never_waits(weight: Tensor) -> bool:
     """Whether `experts` with such weights leaves the host running ahead: torch has the kernel for bfloat16 on compute
-    capability 9 and 10; elsewhere it reads the counts back and loops over the experts."""
-    if not weight.is_cuda or weight.dtype != torch.bfloat16 or not _aligned(weight):
+    capability 9 and 10, for fp8 on 9; elsewhere it reads the counts back and loops over the experts."""
+    majors = {torch.bfloat16: (9, 10), FP8: (9,)}.get(weight.dtype, ())
+    if not weight.is_cuda or not _aligned(weight):
         return False
-    return torch.cuda.get_device_capability(weight.device)[0] in (9, 10)
+    return torch.cuda.get_device_capability(weight.device)[0] in majors
 
 
-def experts(hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up_E2MD: Tensor, down_EDM: Tensor) -> Tensor:
-    """Routed experts: rows gathered once in the order of their experts, two grouped products, and put back once."""
-    if not (_aligned(gate_up_E2MD) and _aligned(down_EDM)):
+def multiplies_fp8(weight: Tensor) -> bool:
+    """Whether `fp8_linear` runs with this weight [O, I]: from compute capability 8.9 on, in steps of 16 both ways."""
+    if not weight.is_cuda or any(size % 16 for size in weight.shape):
+        return False
+    return torch.cuda.get_device_capability(weight.device) >= (8, 9)
+
+
+def fp8_linear(hidden: Tensor, weight_OI: Tensor, scale_O: Tensor) -> Tensor:
+    """The product with an fp8 weight, [.., I] -> [.., O]. Each row of `hidden` is made fp8 too, by its own scale."""
+    rows_NI, scale_N = quantise(hidden.flatten(0, -2), "fp8")
+    return _fp8_product(rows_NI, scale_N, weight_OI, scale_O, hidden.dtype).unflatten(0, hidden.shape[:-1])
+
+
+def _fp8_product(rows_NI: Tensor, scale_N: Tensor, weight_OI: Tensor, scale_O: Tensor, dtype: torch.dtype) -> Tensor:
+    # With one scale for each row and column CUDA has the product for bfloat16 alone.
+    kind = dtype if rows_NI.is_cpu else torch.bfloat16
+    product = torch._scaled_mm(  # pyright: ignore[reportPrivateImportUsage]
+        rows_NI, weight_OI.T, scale_a=scale_N[:, None], scale_b=scale_O[None], out_dtype=kind
+    )
+    return product.to(dtype)
+
+
+def experts(
+    hidden_ND: Tensor,
+    weights_Nk: Tensor,
+    ids_Nk: Tensor,
+    gate_up_E2MD: Tensor,
+    down_EDM: Tensor,
+    *,
+    scales: Sequence[Tensor] = (),
+) -> Tensor:
+    """Routed experts: rows gathered once in the order of their experts, two grouped products, and put back once.
+
+    `scales` are those of fp8 weights, [E, 2 M] and [E, D]; such weights have to be aligned (`never_waits`).
+    """
+    if not scales and not (_aligned(gate_up_E2MD) and _aligned(down_EDM)):
         return reference.experts(hidden_ND, weights_Nk, ids_Nk, gate_up_E2MD, down_EDM)
     rows, top_k = ids_Nk.shape
     sorted_P, order_P = ids_Nk.flatten().sort(stable=True)
@@ -64,20 +99,36 @@ def experts(hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up_E2MD:
     every_E = torch.arange(len(gate_up_E2MD), device=ids_Nk.device)
     ends_E = torch.searchsorted(sorted_P, every_E, right=True, out_int32=True)
     gathered_PD = hidden_ND.index_select(0, order_P // top_k)
-    gate, up = _grouped(gathered_PD, gate_up_E2MD, ends_E).chunk(2, dim=-1)
+    scale_gate_up, scale_down = scales or (None, None)
+    gate, up = _grouped(gathered_PD, gate_up_E2MD, ends_E, scale_gate_up).chunk(2, dim=-1)
     inner_PM = F.gelu(gate, approximate="tanh") * up
-    out_PD = _grouped(inner_PM, down_EDM, ends_E)
+    out_PD = _grouped(inner_PM, down_EDM, ends_E, scale_down)
     back_P = torch.empty_like(order_P).scatter_(0, order_P, torch.arange(rows * top_k, device=order_P.device))
     out_NkD = out_PD.index_select(0, back_P).view(rows, top_k, -1)
     return torch.bmm(weights_Nk[:, None].to(out_NkD.dtype), out_NkD).squeeze(1)
 
 
-def _grouped(inputs_PI: Tensor, weight_EOI: Tensor, ends_E: Tensor) -> Tensor:
+def _grouped(inputs_PI: Tensor, weight_EOI: Tensor, ends_E: Tensor, scale_EO: Tensor | None) -> Tensor:
     """The product of each group of rows, the e-th of which ends at `ends_E[e]`, with its own weight -> [P, O]."""
+    if scale_EO is not None:
+        return _grouped_fp8(inputs_PI, weight_EOI, ends_E, scale_EO)
     # The public name came with torch 2.10.
     return torch._grouped_mm(  # pyright: ignore[reportPrivateImportUsage]
         inputs_PI, weight_EOI.transpose(1, 2), offs=ends_E
     )
+
+
+def _grouped_fp8(inputs_PI: Tensor, weight_EOI: Tensor, ends_E: Tensor, scale_EO: Tensor) -> Tensor:
+    rows_PI, scale_P = quantise(inputs_PI, "fp8")
+    if not inputs_PI.is_cpu:
+        product = torch._scaled_grouped_mm(  # pyright: ignore[reportPrivateImportUsage]
+            rows_PI, weight_EOI.transpose(1, 2), scale_P, scale_EO, offs=ends_E, out_dtype=torch.bfloat16
+        )
+        return product.to(inputs_PI.dtype)
+    # torch has the grouped one on CUDA only.
+    sizes = torch.diff(ends_E, prepend=ends_E.new_zeros(1)).tolist()
+    groups = zip(rows_PI.split(sizes), scale_P.split(sizes), weight_EOI, scale_EO, strict=True)
+    return torch.cat([_fp8_product(*group, inputs_PI.dtype) for group in groups])
 
 
 def _aligned(weight: Tensor) -> bool:

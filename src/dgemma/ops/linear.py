@@ -1,9 +1,10 @@
 """Weights as they are multiplied with: laid out once for the machine, then used in every pass.
 
 A `Matrix` is one weight, float or quantised, ready for products. On a CPU float32 weights are laid out in oneDNN's
-blocked format and int8 weights in FBGEMM's; elsewhere, and for small ones, they stay as they are. `Stacked` makes one
-matrix of several that read the same input. While gradients are asked for nothing is laid out, so training sees the
-plain weights. Knows nothing of models.
+blocked format and int8 weights in FBGEMM's; GPUs that can multiply fp8 weights as they are. Elsewhere, and where small,
+weights stay as they are, and quantised ones are made float for each product. `Stacked` makes one matrix of several that
+read the same input. While gradients are asked for nothing is laid out, so training sees the plain weights. Knows
+nothing of models.
 
 Shapes: I inputs, O outputs.
 """
@@ -17,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dgemma.quant import dequantise
+from dgemma.ops import cuda
+from dgemma.quant import FP8, dequantise, is_quantised
 
 Matrix = Callable[[Tensor], Tensor]
 """[.., I] -> [.., O], in the type of its argument."""
@@ -36,6 +38,8 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
     if scale is not None:
         if values.dtype == torch.int8 and values.device.type == "cpu" and _FBGEMM:
             return _int8(values, scale)
+        if values.dtype == FP8 and cuda.multiplies_fp8(values):
+            return lambda hidden: cuda.fp8_linear(hidden, values, scale)
         return lambda hidden: F.linear(hidden, dequantise(values, scale, hidden.dtype))
     if _blocked_pays(values):
         blocked = torch.ops.mkldnn._reorder_linear_weight(values.detach(), _ROWS_HINT)
@@ -66,8 +70,9 @@ def _int8(values_OI: Tensor, scale_O: Tensor) -> Matrix:
     dynamic_linear = torch.ops.quantized.linear_dynamic.default
 
     def product(hidden: Tensor) -> Tensor:
-        # FBGEMM takes float32; reduce_range keeps sums of products below 16 bits, which AVX2 needs.
-        return dynamic_linear(hidden.float(), packed, True).to(hidden.dtype)
+        # FBGEMM takes float32 and rows; reduce_range keeps sums of products below 16 bits, which AVX2 needs.
+        rows = dynamic_linear(hidden.reshape(-1, hidden.shape[-1]).float(), packed, True)
+        return rows.view(*hidden.shape[:-1], -1).to(hidden.dtype)
 
     return product
 
@@ -89,15 +94,21 @@ def _free_bytes() -> int:
 
 
 class Kept:
-    """A value made from weights, kept until one of them is replaced or written to. Copies start empty."""
+    """A value made from weights, kept until one of them is replaced, moved or written to. Copies start empty.
+
+    What is written through `weight.data` leaves no trace and is not seen.
+    """
 
     def __init__(self) -> None:
-        self._key: tuple[tuple[int, int], ...] = ()
+        self._key: tuple[tuple[int, int, torch.dtype, int], ...] = ()
         self._value: Any = None
 
     def get(self, weights: Sequence[Tensor], make: Callable[[], Any]) -> Any:
         """The kept value, or a new one."""
-        key = tuple((id(weight), 0 if weight.is_inference() else weight._version) for weight in weights)
+        key = tuple(
+            (id(weight), weight.data_ptr(), weight.dtype, 0 if weight.is_inference() else weight._version)
+            for weight in weights
+        )
         if key != self._key:
             self._value, self._key = make(), key
         return self._value
@@ -135,7 +146,7 @@ class Stacked:
 
 def laid_out(weight: Tensor) -> bool:
     """Whether products with this weight go through a `Matrix`: on a CPU outside training, and wherever quantised."""
-    if not weight.is_floating_point():
+    if is_quantised(weight):
         return True
     return weight.device.type == "cpu" and not weight.requires_grad
 

@@ -14,6 +14,9 @@ from torch import Tensor
 def rms_norm(hidden: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     """Root-mean-square norm over the last dimension, computed in float32; `weight` multiplies directly (no 1 + w)."""
     # torch's own, one call for six; the same bits as x * (mean(x^2) + eps)^-0.5 * weight written out.
+    if hidden.dtype == torch.float16:
+        # What is beyond this type's range came as an infinity, and the norm of one is not a number.
+        hidden = hidden.clamp(torch.finfo(torch.float16).min, torch.finfo(torch.float16).max)
     if weight is None or weight.dtype == hidden.dtype:
         return F.rms_norm(hidden, hidden.shape[-1:], weight, eps)
     return F.rms_norm(hidden.float(), hidden.shape[-1:], weight.float(), eps).to(hidden.dtype)

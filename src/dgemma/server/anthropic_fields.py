@@ -56,6 +56,7 @@ class ToolUseBlock(Strict):
     input: JsonObject
     cache_control: Bookkeeping = None
     caller: Annotated[None, only({"type": "direct"})] = None
+    toolset_name: Annotated[None, only()] = None
 
 
 class ToolResultBlock(Strict):
@@ -66,6 +67,7 @@ class ToolResultBlock(Strict):
     content: Texts | None = None
     is_error: bool | None = None
     cache_control: Bookkeeping = None
+    toolset_name: Annotated[None, only()] = None
 
 
 def _block_type(value: Any) -> str | None:
@@ -162,6 +164,7 @@ class Thinking(Strict):
     """Whether the model shall think."""
 
     type: Literal["adaptive", "disabled"]
+    display: Annotated[None, only("summarized", why="is not supported: thoughts are given as they are")] = None
 
     @field_validator("type", mode="before")
     @classmethod

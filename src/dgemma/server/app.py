@@ -63,10 +63,12 @@ def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
     errors.install(app)
     app.add_middleware(Gate, config=config, metrics=metrics, endpoints=ENDPOINTS)
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health")
     async def health() -> dict[str, str]:
         return {"status": "ok", "model": config.model_name}
 
+    @app.head("/metrics", include_in_schema=False)
     @app.get("/metrics")
     async def prometheus() -> Response:
         return Response(metrics.text(), media_type=metrics.content_type)

@@ -58,6 +58,13 @@ class EditFields(Strict):
     stream_options: StreamOptions | None = None
     diffusing: bool | None = None
 
+    @field_validator("temperature", "canvas_length", "max_denoising_steps")
+    @classmethod
+    def _without_instruction(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is not None and info.data.get("instruction") is not None:
+            raise unsupported("works without an instruction only, as with one the causal mode goes over the text")
+        return value
+
     @field_validator("stream_options", "diffusing")
     @classmethod
     def _streams_only(cls, value: Any, info: ValidationInfo) -> Any:

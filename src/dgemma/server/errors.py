@@ -131,6 +131,8 @@ def _validation_refusal(request: Request, error: RequestValidationError) -> ApiE
             return ApiError(400, "The body is empty; send a JSON object.")
         if "json" not in request.headers.get("content-type", ""):
             return ApiError(400, "Send the body with the header Content-Type: application/json.")
+        if isinstance(error.body, Mapping):
+            return ApiError(400, "The body has a field name that is no valid text; leave it out.")
         return ApiError(400, "The body is JSON but no object; send an object.")
     name = _printable(".".join(map(str, _place(error.body, first["loc"][1:]))))
     rest = f" ({len(more)} more fields are wrong.)" if more else ""

@@ -36,6 +36,11 @@ def only(*values: Any, why: str = "is not supported; leave it out") -> BeforeVal
     return BeforeValidator(check)
 
 
+def usual(value: Any) -> BeforeValidator:
+    """Takes null for `value`, the usual one."""
+    return BeforeValidator(lambda given: value if given is None else given)
+
+
 def plain_json(value: Any) -> Any:
     """Refuses what json.loads lets through and others choke on: lone surrogates, NaN, infinities, great depth."""
     level, depth = [value], 0
@@ -120,6 +125,7 @@ class TextPart(Strict):
 
     type: Annotated[Literal["text"], TextType]
     text: Text
+    cache_control: Bookkeeping = None
 
 
 def parts(value: Any, *, kind: str = "text") -> Any:
@@ -163,7 +169,7 @@ class DecodingFields(Strict):
     seed                 the same seed gives the same reply; without one each request draws its own, told in the usage
     """
 
-    mode: Literal["diffusion", "autoregressive", "auto"] = "diffusion"
+    mode: Annotated[Literal["diffusion", "autoregressive", "auto"], usual("diffusion")] = "diffusion"
     temperature: Temperature = None
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
     top_k: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None

@@ -4,7 +4,6 @@ Promises that the loop is never blocked, that a job which is left stops the engi
 seed gives the same reply. Knows neither OpenAI nor Anthropic: jobs come in, pieces go out.
 """
 
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +17,7 @@ from dgemma.api import LLM
 from dgemma.chat import MessageParts
 from dgemma.decode.constrain import token_bytes
 from dgemma.engine.events import Events
-from dgemma.engine.request import Commit, Draft, FinishReason
+from dgemma.engine.request import Commit, Draft, FinishReason, Stats
 from dgemma.errors import CheckpointError, PromptError, UsageError
 from dgemma.server.config import ServerConfig
 from dgemma.server.logprobs import TextToken, TextTokens
@@ -172,6 +171,8 @@ class Service:
                 while not reply.ended:
                     for piece in await self._when_there(reply.advance):
                         yield piece
+                # One that a stop string ended is still at work, in the way of the others.
+                reply.close()
                 self.metrics.replied(reply.usage)
         finally:
             self._open.difference_update(replies)
@@ -226,9 +227,6 @@ class _Reply:
             self._tokens = TextTokens(tokenizer, written, raw=job.plain)
         self._ids: list[int] = []
         self._shown = 0
-        self._steps = self._commits = 0
-        self._began = time.perf_counter()
-        self._first_text_ms = 0.0
         self._usage: Usage | None = None
         self._events = self._submit(min(wanted, room))
 
@@ -241,7 +239,8 @@ class _Reply:
             options = {"max_new_tokens": max_new_tokens, "seed": self._seed, **job.options}
             return llm.submit(token_ids=self._prompt, **options)
         # Every length up to the limit is tried, so that without one the engine's own, shorter one is the right one.
-        options = {"max_new_tokens": job.max_new_tokens, "seed": self._seed, **job.options}
+        most = None if job.max_new_tokens is None else max_new_tokens
+        options = {"max_new_tokens": most, "seed": self._seed, **job.options}
         return llm.submit_infill(job.prompts[self._index // job.choices], job.suffix, **options)
 
     @property
@@ -266,14 +265,10 @@ class _Reply:
         if event is None:  # closed in the meantime
             return []
         if isinstance(event, Draft):
-            self._steps += 1
-            self._first_text_ms = self._first_text_ms or self._milliseconds()
             return [self._drafted(event)] if self._job.drafts else []
         if isinstance(event, Commit):
             return self._committed(event)
-        return self._end(
-            event.reason, Usage.from_stats(event.stats, seed=self._seed, thinking_tokens=self._thinking_tokens())
-        )
+        return self._end(event.reason, self._counted(event.stats))
 
     def close(self) -> None:
         """Stops the engine's work for this reply."""
@@ -281,13 +276,13 @@ class _Reply:
 
     def _committed(self, event: Commit) -> list[Piece]:
         self._ids += event.token_ids
-        self._commits += 1
-        self._first_text_ms = self._first_text_ms or self._milliseconds()
         if self._tokens is not None:
             self._tokens.push(event.token_ids, event.logprobs)
         growth = self._growing.push(event.token_ids)
         pieces = self._grown(growth)
-        return pieces if self._growing.stop_string is None else [*pieces, *self._end("stop", self._counted())]
+        if self._growing.stop_string is None or event.stats is None:
+            return pieces
+        return [*pieces, *self._end("stop", self._counted(event.stats))]
 
     def _grown(self, growth: Growth, last: bool = False) -> list[Piece]:
         if not growth:
@@ -330,27 +325,8 @@ class _Reply:
         text = min((text.split(stop, 1)[0] for stop in self._job.stops), key=len, default=text)
         return Drafted(index=self._index, draft=draft, thinking=thinking, text=text)
 
-    def _counted(self) -> Usage:
-        """What a reply took that ended at a stop string, where the engine has not counted yet."""
-        # Only a canvas has steps; mode "auto" may have taken either way.
-        autoregressive = self._steps == 0
-        return Usage(
-            mode="autoregressive" if autoregressive else "diffusion",
-            seed=self._seed,
-            prompt_tokens=len(self._prompt),
-            completion_tokens=len(self._ids),
-            thinking_tokens=self._thinking_tokens(),
-            reused_tokens=0,
-            canvases=0 if autoregressive else self._commits,
-            denoise_steps=self._steps,
-            # As the engine counts: a canvas is encoded with the next one's first step, a first token with the prompt.
-            forward_passes=self._commits - 1 if autoregressive else self._steps,
-            first_text_ms=self._first_text_ms,
-            wall_seconds=self._milliseconds() / 1000,
-        )
+    def _counted(self, stats: Stats) -> Usage:
+        return Usage.from_stats(stats, seed=self._seed, thinking_tokens=self._thinking_tokens())
 
     def _thinking_tokens(self) -> int:
         return 0 if self._job.plain else count_thinking(self._ids, self._service.tokenizer)
-
-    def _milliseconds(self) -> float:
-        return 1000 * (time.perf_counter() - self._began)

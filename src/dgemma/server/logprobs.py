@@ -119,6 +119,13 @@ class Shapes:
         ]
         return {"content": content, "refusal": None}
 
+    def response(self, tokens: Sequence[TextToken]) -> list[dict[str, Any]]:
+        """As responses have it: as in chat, and always with bytes."""
+        content = self.chat(tokens)["content"]
+        for entry in (entry for token in content for entry in (token, *token["top_logprobs"])):
+            entry["bytes"] = entry["bytes"] or []
+        return content
+
     def completion(self, tokens: Sequence[TextToken]) -> dict[str, Any]:
         """As the older completions have it."""
         return {

@@ -22,15 +22,18 @@ def router(service: Service) -> APIRouter:
         "type": "model",
         "display_name": name,
         "created_at": loaded.isoformat().replace("+00:00", "Z"),
+        "lifecycle": "active",
         "context_length": service.context,
         "canvas_length": service.llm.config.canvas_length,
     }
 
+    @routes.head("/v1/models", include_in_schema=False)
     @routes.get("/v1/models")
     async def models() -> dict[str, Any]:
         return {"object": "list", "data": [model], "has_more": False, "first_id": name, "last_id": name}
 
     # Hub ids hold a slash.
+    @routes.head("/v1/models/{model_id:path}", include_in_schema=False)
     @routes.get("/v1/models/{model_id:path}")
     async def one_model(model_id: str) -> dict[str, Any]:
         check_model(service, model_id)

@@ -67,6 +67,12 @@ class ChatFields(FormFields):
     frequency_penalty: Annotated[None, only(0, 0.0)] = None
     presence_penalty: Annotated[None, only(0, 0.0)] = None
     logit_bias: Annotated[None, only({})] = None
+    verbosity: Annotated[None, only("medium")] = None
+    prediction: Annotated[None, only()] = None
+    audio: Annotated[None, only()] = None
+    web_search_options: Annotated[None, only()] = None
+    functions: Annotated[None, only([], why="is not supported; declare the functions as tools")] = None
+    function_call: Annotated[None, only("none", why="is not supported; use tool_choice")] = None
     modalities: Annotated[None, only(["text"])] = None
     service_tier: Annotated[None, only("auto", "default")] = None
     store: Annotated[None, only(False, why="is not supported: nothing is stored here; leave it out")] = None

@@ -13,6 +13,7 @@ from dgemma.server.fields import (
     ANY_OBJECT,
     AnyObject,
     AnyText,
+    Bookkeeping,
     JsonObject,
     JsonObjectText,
     Strict,
@@ -34,6 +35,7 @@ class CalledFunction(Strict):
 
     name: ToolName
     arguments: JsonObjectText
+    parsed_arguments: Bookkeeping = None
 
 
 class Call(Strict):
@@ -42,10 +44,16 @@ class Call(Strict):
     id: Text
     type: Literal["function"] = "function"
     function: CalledFunction
+    index: Bookkeeping = None
+
+    def rendered(self) -> dict[str, Any]:
+        """The call without what clients' helpers add to it."""
+        return self.model_dump(exclude={"index": True, "function": {"parsed_arguments"}})
 
 
 class Message(Strict):
-    """A message of the conversation; the empty fields are those that OpenAI's replies carry and clients send back."""
+    """A message of the conversation; the empty fields are those that OpenAI's replies carry and clients send back, with
+    what their helpers add. `name` is rendered for tools only: Gemma's turns have no names."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: TextParts | None = None
@@ -57,8 +65,9 @@ class Message(Strict):
     annotations: Annotated[None, only([])] = None
     audio: Annotated[None, only()] = None
     function_call: Annotated[None, only()] = None
+    parsed: Bookkeeping = None
 
-    @field_validator("name", "tool_call_id")
+    @field_validator("tool_call_id")
     @classmethod
     def _of_tools(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and info.data.get("role") != "tool":
@@ -75,11 +84,11 @@ class Message(Strict):
     def rendered(self) -> dict[str, Any]:
         """The message as `chat.render` takes it."""
         message: dict[str, Any] = {"role": self.role, "content": joined(self.content)}
-        for name in ("name", "tool_call_id", "reasoning_content"):
+        for name in ("tool_call_id", "reasoning_content", *(("name",) if self.role == "tool" else ())):
             if getattr(self, name) is not None:
                 message[name] = getattr(self, name)
         if self.tool_calls:
-            message["tool_calls"] = [call.model_dump() for call in self.tool_calls]
+            message["tool_calls"] = [call.rendered() for call in self.tool_calls]
         return message
 
 

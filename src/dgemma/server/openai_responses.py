@@ -18,6 +18,7 @@ from dgemma.chat import ToolCall
 from dgemma.server.endpoint import answer
 from dgemma.server.errors import ApiError
 from dgemma.server.generation import Ended, Grown, Piece, Service, Started
+from dgemma.server.logprobs import Shapes, TextToken
 from dgemma.server.replies import Growth
 from dgemma.server.responses_fields import ResponseFields
 from dgemma.server.sse import frame
@@ -51,7 +52,7 @@ class _ResponseWriter:
         (end,) = ends
         for _ in self._grow(Growth(thinking=end.parts.thinking)):
             pass
-        for _ in self._grow(Growth(text=end.parts.text)):
+        for _ in self._grow(Growth(text=end.parts.text), end.tokens):
             pass
         *_, (_, last) = self._finish(end)
         return JSONResponse(last["response"])
@@ -62,7 +63,7 @@ class _ResponseWriter:
             yield self._frame(kind, {"response": self._response("in_progress")})
         async for piece in pieces:
             if isinstance(piece, Grown):
-                for event in self._grow(piece.growth):
+                for event in self._grow(piece.growth, piece.tokens):
                     yield self._frame(*event)
             elif isinstance(piece, Ended):
                 for event in self._finish(piece):
@@ -76,8 +77,8 @@ class _ResponseWriter:
         self._number += 1
         return frame({"type": kind, "sequence_number": self._number, **data}, kind)
 
-    def _grow(self, growth: Growth) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The events of more thinking, more text, or both."""
+    def _grow(self, growth: Growth, tokens: Sequence[TextToken] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The events of more thinking, more text, or both; `tokens` are those of the text."""
         for kind, more in (("reasoning", growth.thinking), ("message", growth.text)):
             if not more:
                 continue
@@ -85,9 +86,12 @@ class _ResponseWriter:
                 yield from self._close()
                 yield from self._begin(kind)
             assert self._open is not None
-            self._open["content"][0]["text"] += more
+            part = self._open["content"][0]
+            part["text"] += more
             if kind == "message":
-                yield "response.output_text.delta", {**self._place(), "delta": more, "logprobs": []}
+                told = Shapes(self._service.tokenizer, self._service.written).response(tokens) if tokens else []
+                part["logprobs"] += told
+                yield "response.output_text.delta", {**self._place(), "delta": more, "logprobs": told}
             else:
                 yield "response.reasoning_text.delta", {**self._place(), "delta": more}
 
@@ -112,7 +116,8 @@ class _ResponseWriter:
             return
         item, part = self._open, self._open["content"][0]
         if item["type"] == "message":
-            yield "response.output_text.done", {**self._place(), "text": part["text"], "logprobs": []}
+            text = {"text": part["text"], "logprobs": part["logprobs"]}
+            yield "response.output_text.done", {**self._place(), **text}
         else:
             yield "response.reasoning_text.done", {**self._place(), "text": part["text"]}
         yield "response.content_part.done", {**self._place(), "part": deepcopy(part)}
@@ -171,6 +176,7 @@ class _ResponseWriter:
             "text": {"format": _format(fields)},
             "tool_choice": _shown_choice(fields),
             "tools": [tool.shown() for tool in fields.tools or ()],
+            "top_logprobs": fields.top_logprobs or 0,
             "top_p": fields.top_p,
             "truncation": "disabled",
             "usage": None if usage is None else _usage_body(usage),

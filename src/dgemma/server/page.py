@@ -42,7 +42,7 @@ def router() -> APIRouter:
     routes = APIRouter(include_in_schema=False)
     folder = files("dgemma.server") / "page"
     for path, (name, kind) in FILES.items():
-        routes.add_api_route(path, _file((folder / name).read_bytes(), kind), methods=["GET"])
+        routes.add_api_route(path, _file((folder / name).read_bytes(), kind), methods=["GET", "HEAD"])
 
     return routes
 

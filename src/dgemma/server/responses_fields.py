@@ -6,7 +6,7 @@ Nothing is stored here, so every request brings its whole conversation. Knows no
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from dgemma.server.fields import (
     AnyObject,
@@ -21,6 +21,7 @@ from dgemma.server.fields import (
     TextType,
     TokenLimit,
     ToolName,
+    TopLogprobs,
     joined,
     only,
     parts,
@@ -29,6 +30,7 @@ from dgemma.server.fields import (
 from dgemma.server.forms import FormFields, ToolUse, ToolWord, choice_type, named_choice
 from dgemma.server.generation import Job
 
+LOGPROBS = "message.output_text.logprobs"
 NOT_STORED = "is not supported: nothing is stored here; send the whole conversation as input"
 
 
@@ -38,7 +40,8 @@ class InputText(Strict):
     type: Annotated[Literal["input_text", "output_text"], TextType]
     text: Text
     annotations: Annotated[None, only([])] = None
-    logprobs: Annotated[None, only([])] = None
+    logprobs: Bookkeeping = None
+    parsed: Bookkeeping = None
 
 
 InputTexts = Annotated[list[InputText], BeforeValidator(lambda value: parts(value, kind="input_text"))]
@@ -80,8 +83,12 @@ class CallItem(Strict):
     call_id: Text
     name: ToolName
     arguments: JsonObjectText
+    parsed_arguments: Bookkeeping = None
     id: Bookkeeping = None
     status: Bookkeeping = None
+    caller: Annotated[None, only({"type": "direct"})] = None
+    namespace: Annotated[None, only()] = None
+    async_: Annotated[None, only(False)] = None
 
 
 class CallOutputItem(Strict):
@@ -182,6 +189,12 @@ class ResponseStreamOptions(Strict):
     include_obfuscation: Annotated[None, only(False)] = None
 
 
+def _includes(value: Any) -> Any:
+    if isinstance(value, list) and any(name != LOGPROBS for name in value):
+        raise unsupported(f"can ask for '{LOGPROBS}' only")
+    return value
+
+
 class ResponseFields(FormFields):
     """The body of a request."""
 
@@ -201,13 +214,20 @@ class ResponseFields(FormFields):
     previous_response_id: Annotated[None, only(why=NOT_STORED)] = None
     conversation: Annotated[None, only(why=NOT_STORED)] = None
     background: Annotated[None, only(False, why=NOT_STORED)] = None
-    include: Annotated[None, only([])] = None
+    include: Annotated[list[str] | None, BeforeValidator(_includes)] = None
     truncation: Annotated[None, only("disabled")] = None
-    top_logprobs: Annotated[None, only(0)] = None
+    top_logprobs: TopLogprobs = None
     service_tier: Annotated[None, only("auto", "default")] = None
     user: Bookkeeping = None
     safety_identifier: Bookkeeping = None
     prompt_cache_key: Bookkeeping = None
+
+    @field_validator("top_logprobs")
+    @classmethod
+    def _with_logprobs(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value and not info.data.get("include"):
+            raise unsupported(f"works with 'include': ['{LOGPROBS}'] only")
+        return value
 
     @field_validator("metadata")
     @classmethod
@@ -231,9 +251,12 @@ class ResponseFields(FormFields):
             thinking=thinking,
             seed=self.seed_or_new(),
             max_new_tokens=self.max_output_tokens,
-            options={**self.decoding(), **use.free_form(), **held},
+            options={**self.decoding(), **use.free_form(), **held, **self._logprobs()},
             single_call=use.single,
         )
+
+    def _logprobs(self) -> dict[str, Any]:
+        return {"logprobs": self.top_logprobs or 0} if self.include else {}
 
     def _tool_use(self) -> ToolUse:
         fields = {"name", "description", "parameters", "strict"}

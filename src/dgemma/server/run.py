@@ -24,8 +24,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
-    except OSError as error:
-        told = f"Cannot listen on {host} port {port}: {error.strerror}. Choose another with --host or --port."
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "that is no possible address"
+        told = f"Cannot listen on {host} port {port}: {reason}. Choose another with --host or --port."
         raise UsageError(told) from error
 
 

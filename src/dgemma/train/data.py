@@ -16,15 +16,16 @@ from dgemma.evals.example import Example, Split, Texts
 from dgemma.evals.tasks import TASKS
 from dgemma.tokenizer import Tokenizer
 from dgemma.train.blocks import Document, PackedBatch, pack
-from dgemma.train.recipe import DataRecipe, LongRecipe
+from dgemma.train.recipe import DataRecipe
+
+_MOST_MISSES = 500
 
 
 class BatchStream:
     """`stream.batch(i)` -> the i-th PackedBatch of `seed`."""
 
     def __init__(self, recipe: DataRecipe, tokenizer: Tokenizer, texts: Texts, seed: int, split: Split = "train"):
-        unknown = {*recipe.tasks, *(recipe.long.tasks if recipe.long else ())} - set(TASKS)
-        if unknown:
+        if unknown := set(recipe.tasks) - set(TASKS):
             raise DataError(f"The recipe names the unknown task {min(unknown)!r}; known: {', '.join(TASKS)}.")
         self.recipe, self.tokenizer, self.texts, self.seed = recipe, tokenizer, texts, seed
         self.split: Split = split
@@ -40,11 +41,8 @@ class BatchStream:
     def batch(self, number: int, rows: int | None = None) -> PackedBatch:
         """Packed rows of whole examples."""
         random = Random(f"{self.seed}/{self.split}/{number}")
-        recipe = self.recipe
-        if recipe.long is not None and number % recipe.long.every == recipe.long.every - 1:
-            recipe = recipe.long
-        documents = [self._row(random, recipe) for _ in range(rows or recipe.batch_rows)]
-        return pack(documents, recipe.clean_length, recipe.canvas_slots, self.tokenizer.eos_id)
+        documents = self._rows(random, rows or self.recipe.batch_rows)
+        return pack(documents, self.recipe.clean_length, self.recipe.canvas_slots, self.tokenizer.eos_id)
 
     def batches(self, start: int, stop: int, workers: int = 0) -> Iterator[PackedBatch]:
         """Batches `start` .. `stop`, in order; with `workers` they are made ahead in that many processes."""
@@ -60,22 +58,59 @@ class BatchStream:
         weights = [2.0 ** -(1.3 * distance) for distance in distances]
         return Document(prompt=prompt, answer=answer, canvas_length=random.choices(lengths, weights)[0])
 
-    def _row(self, random: Random, recipe: DataRecipe | LongRecipe) -> list[Document]:
-        """Fills one row; an example that no longer fits is tried four times more before the row is closed."""
+    def _rows(self, random: Random, rows: int) -> list[list[Document]]:
+        """As many examples as the rows have room for, packed the longest first into the fullest row that takes them.
+
+        Rows filled one after the other, with what happens to fit, would train mostly on short examples: of those longer
+        than half a row two thirds were turned away.
+        """
+        recipe = self.recipe
         tasks, weights = zip(*recipe.tasks.items(), strict=True)
-        row: list[Document] = []
-        clean, canvas, misses = 0, 0, 0
-        while misses < 5:
+        documents: list[Document] = []
+        room, misses = rows * recipe.clean_length, 0
+        while room > 0:
             task = TASKS[random.choices(tasks, weights)[0]]
             document = self.document(task.generate(random, self.split, self.texts), random)
-            draws = min(recipe.noise_draws, (recipe.canvas_slots - canvas) // document.slots_per_draw)
-            if draws and clean + document.clean_length <= recipe.clean_length:
-                document = replace(document, draws=draws)
-                row.append(document)
-                clean, canvas = clean + document.clean_length, canvas + document.canvas_slots
-            else:
-                misses += 1
-        return row
+            if document.clean_length <= recipe.clean_length and document.slots_per_draw <= recipe.canvas_slots:
+                documents.append(document)
+                room, misses = room - document.clean_length, 0
+            elif (misses := misses + 1) == _MOST_MISSES:
+                raise DataError(
+                    f"{misses} examples in a row ({', '.join(tasks)}) do not fit {recipe.clean_length} clean tokens"
+                    f" and {recipe.canvas_slots} canvas slots; make [data] clean_length or canvas_slots larger."
+                )
+        packed = [_Row(clean=recipe.clean_length, canvas=recipe.canvas_slots) for _ in range(rows)]
+        for document in sorted(documents, key=lambda document: -document.clean_length):
+            fitting = [row for row in packed if row.takes(document)]
+            if fitting:
+                min(fitting, key=lambda row: row.clean).add(document)
+        random.shuffle(packed)
+        return [row.with_more_draws(recipe.noise_draws) for row in packed]
+
+
+class _Row:
+    """A row that is being packed, and the `clean` and `canvas` slots it has left."""
+
+    def __init__(self, *, clean: int, canvas: int) -> None:
+        self.clean, self.canvas = clean, canvas
+        self.documents: list[Document] = []
+
+    def takes(self, document: Document) -> bool:
+        return document.clean_length <= self.clean and document.slots_per_draw <= self.canvas
+
+    def add(self, document: Document) -> None:
+        self.documents.append(document)
+        self.clean -= document.clean_length
+        self.canvas -= document.slots_per_draw
+
+    def with_more_draws(self, most: int) -> list[Document]:
+        """The documents, their canvases up to `most` times over as far as the row has room."""
+        for _ in range(1, most):
+            for number, document in enumerate(self.documents):
+                if document.slots_per_draw <= self.canvas:
+                    self.documents[number] = replace(document, draws=document.draws + 1)
+                    self.canvas -= document.slots_per_draw
+        return self.documents
 
 
 class _Numbered(Dataset[PackedBatch]):

@@ -51,21 +51,6 @@ class ModelRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LongRecipe:
-    """Batches of long rows for tasks that do not fit the ordinary ones: each `every`-th batch is one of them.
-
-    Attention costs the square of a row, so most rows are kept short.
-    """
-
-    every: int = 5
-    tasks: Mapping[str, float] = field(default_factory=dict)
-    batch_rows: int = 8
-    clean_length: int = 256
-    canvas_slots: int = 256
-    noise_draws: int = 1
-
-
-@dataclass(frozen=True, kw_only=True)
 class DataRecipe:
     """What is trained on: weights of the tasks, and how examples are packed into rows.
 
@@ -80,7 +65,6 @@ class DataRecipe:
     canvas_slots: int = 384
     noise_draws: int = 1
     canvas_lengths: tuple[int, ...] = (8, 16, 32, 64, 128, 256)
-    long: LongRecipe | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,8 +165,6 @@ def read_recipe(path: str | Path, **run_overrides: Any) -> Recipe:
 
 def _table(kind: Any, values: dict[str, Any], name: str, path: str | Path) -> Any:
     known = {item.name for item in fields(kind)}
-    if name == "data" and "long" in values:
-        values = values | {"long": _table(LongRecipe, values["long"], "data.long", path)}
     for key in values:
         if key not in known:
             raise DataError(

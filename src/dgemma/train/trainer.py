@@ -311,8 +311,7 @@ def _tokenizer(path: Path, recipe: Recipe, texts: Texts) -> Tokenizer:
 def _sample(recipe: Recipe, texts: Texts, count: int = 40_000) -> Iterator[str]:
     """Text as the tasks show it, for the vocabulary."""
     random = Random(f"{recipe.run.seed}/vocabulary")
-    tasks = dict(recipe.data.tasks) | dict(recipe.data.long.tasks if recipe.data.long else {})
-    names, weights = zip(*tasks.items(), strict=True)
+    names, weights = zip(*recipe.data.tasks.items(), strict=True)
     for _ in range(count):
         example = TASKS[random.choices(names, weights)[0]].generate(random, "train", texts)
         yield example.prompt

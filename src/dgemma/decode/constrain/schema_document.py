@@ -16,7 +16,9 @@ from dgemma.errors import UsageError
 
 TYPES = ("string", "number", "integer", "boolean", "null", "array", "object")
 TEXT_ANNOTATIONS = frozenset({"$schema", "$id", "$comment", "title", "description"})
-OTHER_ANNOTATIONS = frozenset({"default", "examples", "deprecated", "readOnly", "writeOnly", "$defs", "definitions"})
+OTHER_ANNOTATIONS = frozenset(
+    {"default", "examples", "deprecated", "readOnly", "writeOnly", "$defs", "definitions", "discriminator"}
+)
 ANNOTATIONS = TEXT_ANNOTATIONS | OTHER_ANNOTATIONS
 KEYWORDS_OF_TYPE = {
     "string": frozenset({"minLength", "maxLength", "pattern", "format"}),

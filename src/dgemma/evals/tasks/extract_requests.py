@@ -203,6 +203,13 @@ PLAIN_HELD_OUT_CLAUSES = (
     "Read this and note {keys} in JSON",
     "Tell me {keys} as a JSON object",
     "Could you put {keys} into JSON for me?",
+    # Words that training does not compose; what it composes comes near the others.
+    "Distil {keys} into a JSON blob",
+    "Kindly furnish {keys}, wrapped up in JSON",
+    "My script expects {keys}, JSON-encoded",
+    "Would you mind handing over {keys}? JSON suits me",
+    "Cough up {keys} dressed as JSON",
+    "Tabulate {keys}, with JSON for the syntax",
 )
 
 

@@ -1,0 +1,75 @@
+"""The stream of packed batches: shares of the recipe, whole examples, room used, the same batch for the same number."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+import torch
+
+import dgemma
+from dgemma.errors import DataError
+from dgemma.evals.example import NO_TEXTS
+from dgemma.evals.tasks import TASKS
+from dgemma.tokenizer import Tokenizer
+from dgemma.train.data import BatchStream
+from dgemma.train.recipe import DataRecipe
+
+RECIPE = DataRecipe(
+    tasks={"extract": 0.5, "fix": 0.5},
+    batch_rows=8,
+    clean_length=256,
+    canvas_slots=256,
+    noise_draws=2,
+    canvas_lengths=(16, 32, 64),
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return dgemma.load("tiny").tokenizer
+
+
+def stream(tokenizer: Tokenizer, **changes) -> BatchStream:
+    return BatchStream(replace(RECIPE, **changes), tokenizer, NO_TEXTS, seed=5)
+
+
+def test_long_examples_keep_their_share(tokenizer):
+    """Rows filled one after the other hold fewer of them."""
+    batches = stream(tokenizer)
+    longest = tokens = 0
+    for number in range(6):
+        batch = batches.batch(number)
+        lengths = [int((row == owner).sum()) for row in batch.owner_BN[:, :256] for owner in row.unique() if owner >= 0]
+        longest += sum(length > 100 for length in lengths)
+        tokens += len(lengths)
+    random = Random(1)
+    alone = []
+    for _ in range(400):
+        example = TASKS[random.choice(("extract", "fix"))].generate(random, "train")
+        alone.append(batches.document(example, random).clean_length)
+    expected = sum(100 < length <= 256 for length in alone) / len(alone)
+    assert longest / tokens > 0.8 * expected
+
+
+def test_rows_are_nearly_full(tokenizer):
+    batch = stream(tokenizer).batch(3)
+    assert (batch.owner_BN[:, :256] >= 0).float().mean() > 0.85
+
+
+def test_canvases_come_again_only_where_there_is_room(tokenizer):
+    once, often = stream(tokenizer, noise_draws=1).batch(0), stream(tokenizer, noise_draws=9).batch(0)
+    assert torch.equal(once.tokens_BT, often.tokens_BT)
+    used = [(batch.owner_BN[:, 256:] >= 0).float().mean() for batch in (once, often)]
+    assert used[0] < used[1]
+
+
+def test_a_number_names_one_batch(tokenizer):
+    batches = stream(tokenizer)
+    first, again, other = batches.batch(2), stream(tokenizer).batch(2), batches.batch(3)
+    assert torch.equal(first.tokens_BT, again.tokens_BT)
+    assert not torch.equal(first.tokens_BT, other.tokens_BT)
+
+
+def test_examples_that_fit_no_row_are_an_error(tokenizer):
+    with pytest.raises(DataError, match="clean_length"):
+        stream(tokenizer, clean_length=16).batch(0)
