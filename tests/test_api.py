@@ -217,8 +217,8 @@ def test_a_device_that_is_not_there_is_told(name):
         ({"max_new_tokens": 3.0}, "max_new_tokens is a whole number"),
         ({"canvas_length": 2.0}, "canvas_length is a whole number"),
         ({"max_denoising_steps": "3"}, "max_denoising_steps is a whole number"),
-        ({"tools": []}, "tools belongs to chat"),
-        ({"thinking": True}, "thinking belongs to chat"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "Only chat"),
+        ({"thinking": True}, "no option 'thinking'"),
     ],
 )
 def test_an_option_that_cannot_be_is_told(tiny, options, told):

@@ -135,6 +135,10 @@ def _from_hub(name: str) -> Path:
         raise ModelNotFoundError(f"{name} is no local folder and the hub cannot be reached to fetch it.") from error
 
 
+def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    return tool.get("function", tool)
+
+
 class LLM:
     """A loaded model. `network`, `tokenizer` and `config` are the parts, for those who want them."""
 
@@ -278,10 +282,10 @@ class LLM:
         return chat_format.parse(token_ids, self.tokenizer, complete=complete)
 
     def _continuation(self, prompt: str | None, token_ids: Sequence[int] | None, options: Mapping[str, Any]) -> Request:
-        for name in ("tools", "tool_choice", "parallel_tool_calls", "thinking"):
-            # Ids may be a conversation's, whose calls are then held to their tools.
-            if token_ids is None and name in options:
-                raise UsageError(f"{name} belongs to chat(); a text that is continued as it stands has none.")
+        tools = options.get("tools") or ()
+        held = options.get("tool_choice", "auto") != "auto" or any(tool.get("strict") for tool in map(_function, tools))
+        if token_ids is None and tools and not held:
+            raise UsageError("Only chat() tells a model of tools; here they hold an answer to calls, with tool_choice.")
         return self._request(self._prompt_ids(prompt, token_ids), **options)
 
     def _prompt_ids(self, prompt: str | None, token_ids: Sequence[int] | None) -> tuple[int, ...]:
