@@ -17,7 +17,7 @@ HELP = """\
 WELCOME = """\
 dgemma: the embedded model does small jobs. Try one of these, or /? for help:
   Extract name and city as JSON: Anna Lee, a nurse, lives in Lisbon.
-  Fix the mistakes: She go to the the market yestreday.
+  Fix the mistakes: They was late for the the train yestreday.
   Sort these words alphabetically: pear, apple, fig"""
 
 

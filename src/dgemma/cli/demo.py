@@ -10,7 +10,7 @@ JOBS = (
         "A paragraph into JSON",
         "Extract name, date and amount as JSON: On 3 May 2024 Anna Lee paid $250 for a new bicycle.",
     ),
-    ("A sentence repaired", "Fix the mistakes: She go to the the market yestreday."),
+    ("A sentence repaired", "Fix the mistakes: They was late for the the train yestreday."),
     ("A Sudoku solved", "Solve this Sudoku:\n1030\n0402\n2043\n0320"),
 )
 

@@ -9,7 +9,7 @@ const find = (id) => document.getElementById(id);
 
 const EXAMPLES = {
   "4x4 Sudoku": "Solve this Sudoku:\n1030\n0402\n2043\n0320",
-  "Fix a sentence": "Fix the mistakes: She go to the the market yestreday.",
+  "Fix a sentence": "Fix the mistakes: They was late for the the train yestreday.",
   "Text to JSON": "Extract name, date and amount as JSON: On 3 May 2024 Anna Lee paid $250 for a new bicycle.",
   "Word problem": "Tom has 12 apples. He buys 7 more and gives 5 to Ann. How many apples does Tom have?",
 };
@@ -238,7 +238,7 @@ function countChanges(changes) {
 export function editPanel(page) {
   const [text, instruction, strength] = [find("edit-text"), find("edit-instruction"), find("edit-strength")];
   const [told, shown, verdict] = [find("edit-strength-told"), find("edit-reply"), find("edit-verdict")];
-  text.value = "She go to the the market yestreday.";
+  text.value = "They was late for the the train yestreday.";
   instruction.value = "Fix the mistakes";
   const tell = () => {
     const extremes = { 0: "nothing is touched", 1: "everything may be rewritten" };
