@@ -135,10 +135,6 @@ def _from_hub(name: str) -> Path:
         raise ModelNotFoundError(f"{name} is no local folder and the hub cannot be reached to fetch it.") from error
 
 
-def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
-    return tool.get("function", tool)
-
-
 class LLM:
     """A loaded model. `network`, `tokenizer` and `config` are the parts, for those who want them."""
 
@@ -282,11 +278,11 @@ class LLM:
         return chat_format.parse(token_ids, self.tokenizer, complete=complete)
 
     def _continuation(self, prompt: str | None, token_ids: Sequence[int] | None, options: Mapping[str, Any]) -> Request:
-        tools = options.get("tools") or ()
-        held = options.get("tool_choice", "auto") != "auto" or any(tool.get("strict") for tool in map(_function, tools))
-        if token_ids is None and tools and not held:
+        request = self._request(self._prompt_ids(prompt, token_ids), **options)
+        # Ids may be a conversation's, which was rendered with its tools.
+        if token_ids is None and options.get("tools") and request.constraint is None:
             raise UsageError("Only chat() tells a model of tools; here they hold an answer to calls, with tool_choice.")
-        return self._request(self._prompt_ids(prompt, token_ids), **options)
+        return request
 
     def _prompt_ids(self, prompt: str | None, token_ids: Sequence[int] | None) -> tuple[int, ...]:
         if (prompt is None) == (token_ids is None):

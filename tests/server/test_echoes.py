@@ -78,7 +78,7 @@ def test_a_responses_call_can_be_dumped_and_sent_back(server):
     assert reply.status_code == 200, reply.text
 
 
-def test_a_gap_has_no_limit_that_the_context_cannot_hold(server):
+def test_a_gap_of_no_tokens_is_refused(server):
     create = server.openai().completions.create
     with pytest.raises(openai.BadRequestError):
         create(model="tiny", prompt="a", suffix="b", max_tokens=0)
