@@ -403,13 +403,15 @@ class DiffusionGemma(nn.Module):
         True where a row may look. `train.blocks` draws the masks of packed examples. `attention` is one of `ops`.
         """
         count = tokens_BT.shape[1]
-        hidden = torch.cat((self.embed(tokens_BT), self.self_conditioning(self.embed(canvas_BL), soft_BLD)), dim=1)
-        is_clean = torch.arange(hidden.shape[1], device=hidden.device)[None, :, None] < count
+        hidden, scalars = self.embed(tokens_BT), [layer.encoder_scalar for layer in self._layers()]
+        if canvas_BL.shape[1]:
+            hidden = torch.cat((hidden, self.self_conditioning(self.embed(canvas_BL), soft_BLD)), dim=1)
+            is_clean = torch.arange(hidden.shape[1], device=hidden.device)[None, :, None] < count
+            scalars = [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in self._layers()]
 
         def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             return attention(query, key, value, masks[self.config.layers[index].layer_type])
 
-        scalars = [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in self._layers()]
         hidden = self._run(hidden, positions, scalars, attend)
         return hidden[:, :count], hidden[:, count:]
 

@@ -74,3 +74,17 @@ def test_attention_by_products_and_rollouts_train():
     both[1].total.backward()
     assert all(parameter.grad is not None for parameter in network.layers.parameters())
     assert NETWORK.config == network.config
+
+
+def test_a_batch_without_canvases_has_the_encoders_loss_alone():
+    network = make_network().requires_grad_(True)
+    batch = packed(rows=2)
+    recipe = ObjectiveRecipe(self_conditioning=0.0, encoder_weight=0.5, prompt_weight=0.25)
+    whole = losses(network, network.forward, batch, recipe, torch.Generator().manual_seed(4))
+    parts = losses(network, network.forward, batch.without_canvases(), recipe, torch.Generator().manual_seed(4))
+    assert torch.allclose(parts.encoder, whole.encoder, rtol=1e-5)
+    assert parts.clean.isnan() and parts.corrupted.isnan()
+    parts.total.backward()
+    # What canvases alone use has no gradient at all: Muon would make a whole step of a zero one.
+    assert all(parameter.grad is None for parameter in network.self_conditioning.parameters())
+    assert all(layer.self_attn.q_proj.weight.grad is not None for layer in network._layers())

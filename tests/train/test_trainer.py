@@ -1,5 +1,7 @@
 """A toy run: deterministic by seed, resumable to the same weights, keeping a checkpoint that loads."""
 
+import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,15 @@ import torch
 from dgemma.checkpoint import open_model
 from dgemma.errors import DataError
 from dgemma.train.optimizer import Muon, learning_rate_factor, orthogonalise
-from dgemma.train.recipe import DataRecipe, ModelRecipe, OptimizerRecipe, Recipe, RunRecipe, read_recipe
+from dgemma.train.recipe import (
+    DataRecipe,
+    ModelRecipe,
+    ObjectiveRecipe,
+    OptimizerRecipe,
+    Recipe,
+    RunRecipe,
+    read_recipe,
+)
 from dgemma.train.trainer import train
 
 
@@ -59,6 +69,21 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):
         assert torch.equal(value, parts["network"][name]), name
     model = open_model(best)
     assert model.tokenizer is not None and model.network.dtype == torch.bfloat16
+
+
+def test_some_batches_may_leave_their_canvases_out(tmp_path, monkeypatch):
+    import dgemma.train.trainer as module
+
+    sample = module._sample
+    monkeypatch.setattr(module, "_sample", lambda recipe, texts: sample(recipe, texts, count=50))
+    seen = []
+    recipe = replace(toy(8), objective=ObjectiveRecipe(causal_share=0.5))
+    train(replace(recipe, run=replace(recipe.run, log_every=1)), None, tmp_path, seen.append)
+    without = [math.isnan(progress.corrupted) for progress in seen]
+    assert any(without) and not all(without)
+    assert all(math.isfinite(progress.encoder) for progress in seen)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert ["corrupted" not in line for line in lines] == without
 
 
 def test_a_run_starts_from_a_model_of_the_same_sizes(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ Shapes: B rows, T clean slots, S canvas slots.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -63,6 +63,18 @@ class PackedBatch:
     def to(self, device: torch.device) -> "PackedBatch":
         """The same batch on `device`."""
         return PackedBatch(**{item.name: getattr(self, item.name).to(device) for item in fields(self)})
+
+    def without_canvases(self) -> "PackedBatch":
+        """The clean slots alone: S is 0 then."""
+        clean = self.tokens_BT.shape[1]
+        return replace(
+            self,
+            targets_BS=self.targets_BS[:, :0],
+            positions_BN=self.positions_BN[:, :clean],
+            owner_BN=self.owner_BN[:, :clean],
+            start_BS=self.start_BS[:, :0],
+            draw_BS=self.draw_BS[:, :0],
+        )
 
 
 def pack(documents: Sequence[Sequence[Document]], clean_length: int, canvas_slots: int, eos_id: int) -> PackedBatch:

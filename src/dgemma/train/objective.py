@@ -26,7 +26,7 @@ Forward = Callable[..., tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True, kw_only=True)
 class Losses:
-    """The loss to minimise and its parts, in nats per token; the parts are detached."""
+    """The loss to minimise and its parts, in nats per token; the parts are detached, nan where no tokens are."""
 
     total: Tensor
     clean: Tensor
@@ -107,9 +107,17 @@ def losses(
 
     The first rows (a share of `self_conditioning`, rounded) see the expectation of a pass without gradient, the others
     a true zero; a share `rollout` of the first ones takes a sampler's step as well. Which examples these are is random
-    since packing is.
+    since packing is. A batch without canvases has the encoder's loss alone.
     """
     device = network.device
+    if not batch.targets_BS.shape[1]:
+        batch = batch.to(device)
+        nothing_BSD = torch.zeros(*batch.targets_BS.shape, network.config.hidden_size, device=device)
+        masks = make_masks(network, batch)
+        clean_hidden, _ = forward(batch.tokens_BT, batch.targets_BS, nothing_BSD, batch.positions_BN, masks)
+        to_minimise, encoder = _next_token(network, batch, clean_hidden, recipe)
+        none = torch.full_like(encoder, torch.nan)
+        return Losses(total=recipe.encoder_weight * to_minimise, clean=none, corrupted=none, encoder=encoder)
     noised_BS = corrupt(batch, network.config.vocab_size, recipe, generator).to(device)
     conditioned = round(recipe.self_conditioning * len(noised_BS))
     low, high = recipe.temperature
@@ -159,20 +167,25 @@ def _combine(
     canvas_nll = F.cross_entropy(network.logits(canvas_hidden[used_BS]), batch.targets_BS[used_BS], reduction="none")
     was_clean = (noised_BS == batch.targets_BS)[used_BS]
 
-    owner_BT = batch.owner_BN[:, :-slots]
+    to_minimise, encoder = _next_token(network, batch, clean_hidden, recipe)
+    return Losses(
+        total=canvas_nll.mean() + recipe.encoder_weight * to_minimise,
+        clean=_mean(canvas_nll.detach(), was_clean),
+        corrupted=_mean(canvas_nll.detach(), ~was_clean),
+        encoder=encoder,
+    )
+
+
+def _next_token(network, batch: PackedBatch, clean_hidden: Tensor, recipe: ObjectiveRecipe) -> tuple[Tensor, Tensor]:
+    """The encoder's loss with prompts at their weight, and that of the answers alone, detached."""
+    owner_BT = batch.owner_BN[:, : batch.tokens_BT.shape[1]]
     follows_BT = (owner_BT[:, 1:] == owner_BT[:, :-1]) & (owner_BT[:, 1:] >= 0)
     next_nll = F.cross_entropy(
         network.logits(clean_hidden[:, :-1][follows_BT]), batch.tokens_BT[:, 1:][follows_BT], reduction="none"
     )
-    weight = torch.where(batch.answer_BT[:, 1:][follows_BT], 1.0, recipe.prompt_weight)
-    encoder = (next_nll * weight).sum() / weight.sum()
     is_answer = batch.answer_BT[:, 1:][follows_BT]
-    return Losses(
-        total=canvas_nll.mean() + recipe.encoder_weight * encoder,
-        clean=_mean(canvas_nll.detach(), was_clean),
-        corrupted=_mean(canvas_nll.detach(), ~was_clean),
-        encoder=_mean(next_nll.detach(), is_answer),
-    )
+    weight = torch.where(is_answer, 1.0, recipe.prompt_weight)
+    return (next_nll * weight).sum() / weight.sum(), _mean(next_nll.detach(), is_answer)
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:

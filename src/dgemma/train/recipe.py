@@ -80,6 +80,8 @@ class ObjectiveRecipe:
                              second step, half of these to a third, and so on to `rollout_steps`
     temperature              range from which the expectation's temperature is drawn, as the sampler will use it
     prompt_weight            weight of next-token loss on prompt tokens; answers count 1
+    causal_share             share of the batches that leave their canvases out: next-token loss alone, in about half of
+                             the time, for what the causal mode has to learn first
     """
 
     noise_floor: float = 0.0
@@ -92,6 +94,7 @@ class ObjectiveRecipe:
     temperature: tuple[float, float] = (0.4, 1.0)
     encoder_weight: float = 1.0
     prompt_weight: float = 1.0
+    causal_share: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -185,6 +185,9 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = base * factor
         generator = torch.Generator().manual_seed(run.seed * 1_000_003 + self.step)
+        share = self.recipe.objective.causal_share
+        if share and float(torch.rand((), generator=generator)) < share:
+            batch = batch.without_canvases()
         with self._precision():
             parts = losses(self.network, self.forward, batch, self.recipe.objective, generator)
         parts.total.backward()
@@ -207,7 +210,8 @@ class Trainer:
 
     def _progress(self, window: list[Losses], speed: float, left: float, held_out: float | None) -> Progress:
         def mean(name: str) -> float:
-            return sum(float(getattr(parts, name)) for parts in window) / len(window)
+            # Batches without canvases have no such loss.
+            return float(torch.stack([getattr(parts, name) for parts in window]).nanmean())
 
         return Progress(
             step=self.step,
@@ -221,8 +225,10 @@ class Trainer:
         )
 
     def _log(self, progress: Progress) -> None:
+        # JSON knows no nan.
+        known = {name: value for name, value in vars(progress).items() if value is not None and math.isfinite(value)}
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({name: value for name, value in vars(progress).items() if value is not None}) + "\n")
+            file.write(json.dumps(known) + "\n")
 
     def _save(self) -> None:
         state = {
