@@ -84,10 +84,10 @@ def test_an_empty_generation_config_takes_the_published_numbers():
 
 
 @pytest.mark.parametrize("bad", [
-    {"t_min": 0.0}, {"t_min": 0.9}, {"t_max": float("nan")}, {"max_denoising_steps": 0}, {"stability_threshold": -1},
+    {"t_min": -0.1}, {"t_min": 0.9}, {"t_max": float("nan")}, {"max_denoising_steps": 0}, {"stability_threshold": -1},
     {"confidence_threshold": 0.0}, {"max_new_tokens": 0}, {"sampler_config": {"entropy_bound": -1.0}},
     {"sampler_config": {"_cls_name": "Other"}}, {"max_denoising_steps": "48"}, {"max_denoising_steps": 4.5},
-    {"t_max": "hot"}, {"eos_token_id": "end"},
+    {"t_max": "hot"}, {"eos_token_id": "end"}, {"sampler_config": "EntropyBound"}, {"max_denoising_steps": 10**30},
 ])  # fmt: skip
 def test_samplers_that_cannot_work_are_refused(bad):
     with pytest.raises(DgemmaError):

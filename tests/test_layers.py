@@ -22,7 +22,7 @@ LAYER_OF = {
     name: layer
     for layer, names in enumerate(
         [
-            ["errors", "config", "profile"],
+            ["errors", "values", "config", "profile"],
             ["quant", "ops"],
             ["cache", "model", "vision"],
             ["tokenizer", "chat", "checkpoint"],

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import decoders, models, normalizers
 
 import dgemma
-from dgemma.api import EMBEDDED
+from dgemma.checkpoint import EMBEDDED
 from dgemma.errors import CheckpointError, DgemmaError
 from dgemma.tokenizer import SPECIAL_TOKENS, StreamingDetokenizer, Tokenizer
 from dgemma.train.tokenizer import train_tokenizer

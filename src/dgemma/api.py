@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dgemma import chat as chat_format
-from dgemma.checkpoint import LoadedModel, open_model
+from dgemma.checkpoint import LoadedModel, find_model, open_model
 from dgemma.config import EngineConfig, ModelConfig
 from dgemma.decode import constrain
 from dgemma.decode.autoregressive import TokenSampler
@@ -37,14 +37,11 @@ from dgemma.engine.request import (
     Stats,
     TokenLogprobs,
 )
-from dgemma.errors import ModelNotFoundError, PromptError, UsageError
+from dgemma.errors import PromptError, UsageError
 from dgemma.model import DiffusionGemma
 from dgemma.tokenizer import TURN_END, Tokenizer
 
 Messages = Sequence[Mapping[str, Any]]
-
-EMBEDDED = {"tiny": Path(__file__).parent / "tiny"}
-"""Models that the package carries, by name."""
 
 REWRITING_ROOM = 16
 """Tokens that a text which answers an instruction may have besides twice its own."""
@@ -99,40 +96,6 @@ def load(
     )
     model = open_model(find_model(name), dtype=config.dtype, device=config.device, quant=quant)
     return LLM(model, config)
-
-
-def find_model(name: str | Path) -> Path:
-    """The folder of an embedded model, of a local path, or of a hub id, which is fetched when it is not here yet.
-
-    Raises ModelNotFoundError for a name that is none of these.
-    """
-    if isinstance(name, str) and name in EMBEDDED:
-        return EMBEDDED[name]
-    path = Path(os.path.expanduser(name))
-    try:
-        if path.is_dir():
-            return path
-    except (OSError, ValueError):
-        pass  # What is no possible path may still be a hub id, or is told below.
-    if path.suffix == ".gguf":
-        raise ModelNotFoundError(f"{name}: GGUF files are not read in this version; give a safetensors folder.")
-    if isinstance(name, str) and name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return _from_hub(name)
-    known = ", ".join(EMBEDDED)
-    raise ModelNotFoundError(f"There is no model {str(name)!r}. Give {known}, a model folder, or a hub id owner/name.")
-
-
-def _from_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
-
-    wanted = ["*.json", "*.safetensors", "*.jinja"]
-    try:
-        return Path(snapshot_download(name, allow_patterns=wanted))
-    except RepositoryNotFoundError as error:
-        raise ModelNotFoundError(f"The hub has no public model {name}. Check the name or log in with hf.") from error
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise ModelNotFoundError(f"{name} is no local folder and the hub cannot be reached to fetch it.") from error
 
 
 class LLM:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from dgemma.errors import CheckpointError, ConfigError
+from dgemma.errors import CheckpointError
+from dgemma.values import number, require, table
 
 LayerType = Literal["sliding_attention", "full_attention"]
 
@@ -17,23 +18,6 @@ _DEFAULT_ROPE: dict[str, dict[str, Any]] = {
     "sliding_attention": {"rope_type": "default", "rope_theta": 10_000.0},
     "full_attention": {"rope_type": "proportional", "partial_rotary_factor": 0.25, "rope_theta": 1_000_000.0},
 }
-
-
-def require(condition: bool, message: str) -> None:
-    """Raises ConfigError with that message where the condition fails."""
-    if not condition:
-        raise ConfigError(message)
-
-
-def number(values: Mapping[str, Any], name: str, kind: type, default: Any = None) -> Any:
-    """Reads `values[name]` as an int or float; a missing name without a default, or another type, is an error."""
-    value = values.get(name)
-    value = default if value is None else value
-    if value is None:
-        raise CheckpointError(f"The model configuration lacks `{name}`. Is its config.json complete?")
-    if isinstance(value, bool) or not isinstance(value, int | float) or (kind is int and int(value) != value):
-        raise CheckpointError(f"The model configuration has {name} = {value!r}, which is not a number of that kind.")
-    return kind(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +90,7 @@ class ModelConfig:
         require(len(self.layers) >= 1, "A model needs at least one layer.")
         require(self.top_k_experts <= self.num_experts, "top_k_experts cannot exceed num_experts.")
         require(self.final_logit_softcapping > 0, "final_logit_softcapping must be positive.")
+        require(self.rms_norm_eps >= 0, f"rms_norm_eps must not be negative, as {self.rms_norm_eps} is.")
         for index, layer in enumerate(self.layers):
             require(layer.layer_type in _DEFAULT_ROPE, f"Layer {index} has the unknown type {layer.layer_type!r}.")
             require(layer.head_dim >= 2 and layer.head_dim % 2 == 0, f"Layer {index}: head_dim must be even.")
@@ -138,7 +123,7 @@ class ModelConfig:
         if not isinstance(text, Mapping):
             raise CheckpointError("The config.json has no `text_config`; it is not a complete DiffusionGemma config.")
         _refuse_unsupported(document, text)
-        rope = {**_DEFAULT_ROPE, **(text.get("rope_parameters") or {})}
+        rope = {kind: table(text, "rope_parameters").get(kind, default) for kind, default in _DEFAULT_ROPE.items()}
         return cls(
             **{name: number(text, name, int) for name in _REQUIRED_SIZES},
             layers=_layers_from_hf(text),
@@ -147,8 +132,8 @@ class ModelConfig:
             rms_norm_eps=number(text, "rms_norm_eps", float, 1e-6),
             final_logit_softcapping=number(text, "final_logit_softcapping", float, 30.0),
             initializer_range=number(text, "initializer_range", float, 0.02),
-            sliding_rotary=_rotary_from_hf(rope["sliding_attention"]),
-            full_rotary=_rotary_from_hf(rope["full_attention"]),
+            sliding_rotary=_rotary_from_hf(table(rope, "sliding_attention")),
+            full_rotary=_rotary_from_hf(table(rope, "full_attention")),
             pad_token_id=number(text, "pad_token_id", int, 0),
             bos_token_id=number(text, "bos_token_id", int, 2),
             eos_token_ids=_token_ids(text.get("eos_token_id", 1)),
@@ -160,8 +145,9 @@ class ModelConfig:
         """The `config.json` document of this model, as transformers 5.23 reads it.
 
         A model without an image tower gets the smallest `vision_config` that transformers can build, since its class
-        always builds one.
+        always builds one. Raises ConfigError where the last layer is a sliding one: readers take it for a full one.
         """
+        require(self.layers[-1].layer_type == "full_attention", "A model's last layer must be full attention.")
         extra = dict(self.extra)
         bidirectional = extra.pop("use_bidirectional_attention", None)
         first = next((layer for layer in self.layers if layer.layer_type == "sliding_attention"), self.layers[0])
@@ -241,19 +227,26 @@ def _refuse_unsupported(document: Mapping[str, Any], text: Mapping[str, Any]) ->
             raise CheckpointError(f"This checkpoint uses {what}, which no released DiffusionGemma has; not supported.")
 
 
+_MOST_LAYERS = 10_000
+
+
 def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
     count = number(text, "num_hidden_layers", int)
     require(count >= 1, f"num_hidden_layers must be at least 1, not {count}.")
     pattern: Any = text.get("layer_types")
+    is_list = isinstance(pattern, list | tuple) and all(isinstance(kind, str) for kind in pattern)
+    if pattern is not None and not is_list:
+        raise CheckpointError(f"config.json has layer_types = {pattern!r}, where a list of names belongs.")
+    require(count <= _MOST_LAYERS, f"num_hidden_layers = {count} is more than any model has.")
     pattern = (
         list(pattern) if pattern else ["full_attention" if i % 6 == 5 else "sliding_attention" for i in range(count)]
     )
     if len(pattern) != count:
         raise CheckpointError(f"config.json names {len(pattern)} layer_types for {count} layers.")
     pattern[-1] = "full_attention"
-    overrides = text.get("per_layer_config")
-    overrides = None if overrides is None else {str(index): sizes for index, sizes in overrides.items()}
-    if overrides is None:
+    own = table(text, "per_layer_config")
+    overrides = {str(index): table(own, index) for index in own}
+    if "per_layer_config" not in text:
         # Files older than `per_layer_config` name the full layers' sizes at the top.
         older: dict[str, Any] = {"head_dim": text.get("global_head_dim") or 512}
         if text.get("num_global_key_value_heads") is not None:
@@ -299,7 +292,8 @@ class SamplerConfig:
     t_max, t_min         temperature of the first and (in the limit) last step
     stability_threshold  how many earlier steps must agree with the argmax before a canvas may stop
     confidence_threshold nats: the mean entropy below which a canvas may stop
-    causal_check         ours, not published: canvases that start unsure are checked by the causal mode (`decode.check`)
+    causal_check         ours, not published: canvases that start unsure are checked by the causal mode
+                         (`decode.check`); it stands in config.json's object `dgemma`, as transformers would refuse it
     """
 
     max_denoising_steps: int = 48
@@ -315,8 +309,10 @@ class SamplerConfig:
     def __post_init__(self) -> None:
         require(self.max_denoising_steps >= 1, f"max_denoising_steps must be >= 1, not {self.max_denoising_steps}.")
         require(self.entropy_bound > 0, f"entropy_bound must be positive, not {self.entropy_bound}.")
+        # The schedule reaches t_min in the limit only, so it may be zero.
         require(
-            0 < self.t_min <= self.t_max, f"Temperatures need 0 < t_min <= t_max, not {self.t_min} and {self.t_max}."
+            0 <= self.t_min <= self.t_max and self.t_max > 0,
+            f"Temperatures need 0 <= t_min <= t_max and t_max above 0, not {self.t_min} and {self.t_max}.",
         )
         require(self.stability_threshold >= 0, f"stability_threshold must be >= 0, not {self.stability_threshold}.")
         require(self.confidence_threshold > 0, f"confidence_threshold must be > 0, not {self.confidence_threshold}.")
@@ -326,15 +322,17 @@ class SamplerConfig:
     @classmethod
     def from_hf(cls, document: Mapping[str, Any]) -> "SamplerConfig":
         """Reads the parsed `generation_config.json`; a number that is absent or null takes the published default."""
+        file = "generation_config.json"
         values: dict[str, Any] = {
-            name: number(document, name, kind) for name, kind in _SAMPLER_KEYS.items() if document.get(name) is not None
+            name: number(document, name, kind, file=file)
+            for name, kind in _SAMPLER_KEYS.items()
+            if document.get(name) is not None
         }
-        nested = document.get("sampler_config") or {}
+        nested = table(document, "sampler_config", file)
         if nested.get("_cls_name", "EntropyBoundSamplerConfig") != "EntropyBoundSamplerConfig":
             raise CheckpointError(f"generation_config.json asks for the unknown sampler {nested['_cls_name']!r}.")
         if nested.get("entropy_bound") is not None:
-            values["entropy_bound"] = number(nested, "entropy_bound", float)
-        values["causal_check"] = document.get("causal_check") or False
+            values["entropy_bound"] = number(nested, "entropy_bound", float, file=file)
         values["eos_token_ids"] = _token_ids(document.get("eos_token_id"))
         return cls(**values)
 
@@ -346,8 +344,6 @@ class SamplerConfig:
             "entropy_bound": float(self.entropy_bound),
         }
         document["eos_token_id"] = list(self.eos_token_ids) or None
-        if self.causal_check:
-            document["causal_check"] = True
         return document
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dgemma.config import number, require
 from dgemma.errors import CheckpointError
+from dgemma.values import number, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,19 +46,21 @@ class DenoisingProfile:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "DenoisingProfile":
-        """Reads the parsed `denoising.json`. Raises CheckpointError for anything else."""
+        """Reads the parsed `denoising.json`. Raises CheckpointError for anything else, ConfigError for numbers that
+        cannot be."""
         records = document.get("canvases")
         if not isinstance(records, list) or not all(isinstance(record, Mapping) for record in records):
             raise CheckpointError("denoising.json holds no list `canvases`; remove it or measure it anew.")
+        file = "denoising.json"
         names = {"length": int, "steps": float, "equivalents": float, "tokens": float, "accuracy": float}
 
         def read(record: Mapping[str, Any]) -> CanvasRecord:
-            values = {name: number(record, name, kind) for name, kind in names.items()}
-            return CanvasRecord(**values, checks=number(record, "checks", float, 0.0))
+            values = {name: number(record, name, kind, file=file) for name, kind in names.items()}
+            return CanvasRecord(**values, checks=number(record, "checks", float, 0.0, file))
 
         return cls(
             canvases=tuple(map(read, records)),
-            answer_tokens=number(document, "answer_tokens", float),
+            answer_tokens=number(document, "answer_tokens", float, file=file),
         )
 
     def to_document(self) -> dict[str, Any]:

@@ -17,4 +17,9 @@ def test_tied_copies_and_the_image_tower_are_left_aside():
     assert from_file("model.encoder.language_model.layers.3.mlp.up_proj.weight") is None
     assert from_file("model.encoder.vision_tower.patch_embedder.weight") is None
     assert from_file("model.encoder.language_model.layers.3.layer_scalar") == "layers.3.encoder_scalar"
-    assert from_file("something.else") == "something.else"
+
+
+def test_a_name_that_is_not_released_is_no_parameter():
+    ours = {name for name, _ in make_network().named_parameters()}
+    for name in ("something.else", "norm.weight", "layers.0.encoder_scalar", "model.decoder.layers.0.encoder_scalar"):
+        assert from_file(name) not in ours | {None}

@@ -21,6 +21,16 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
         write_json({}, tmp_path / "nosuch" / "file.json")
 
 
+def test_a_replaced_file_keeps_its_permissions(tmp_path):
+    path = tmp_path / "private"
+    path.write_text("old")
+    path.chmod(0o600)
+    with replacing(path) as temporary:
+        assert temporary.stat().st_mode & 0o777 == 0o600
+        temporary.write_text("new")
+    assert path.read_text() == "new" and path.stat().st_mode & 0o777 == 0o600
+
+
 def test_weights_get_the_permissions_of_any_new_file(tmp_path):
     from safetensors.torch import save_file
 

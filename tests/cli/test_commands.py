@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from dgemma.cli.in_place import _sentences
+from dgemma.cli.in_place import _sentences, edit_file
+from dgemma.engine.request import Commit
+from dgemma.tui.canvas import CanvasView
 
 
 def dgemma(*arguments: str, stdin: str = "", folder=None) -> subprocess.CompletedProcess:
@@ -51,10 +54,17 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["bench", "--config", "scaled-32k", "--canvas"], 2, "random weights never settle"),
         (["bench", "--save"], 2, "--canvas"),
         (["bench", "--quant", "int3"], 2, "quant 'int3'"),
+        (["bench", "--plot", "nosuch/x.png"], 2, "no folder nosuch"),
+        (["bench", "--plot", "x.xyz"], 2, ".png"),
+        (["bench", "--context", "5000"], 2, "context must be at most"),
+        (["chat", "--mode", "guess"], 2, "mode 'guess'"),
+        (["run", "--canvas", "100000", "hi"], 2, "canvas_length must be at most"),
+        (["quantize", "tiny", "."], 2, "holds other files"),
     ],
 )
 def test_errors_are_one_sentence_and_an_exit_code(arguments, code, words, tmp_path):
-    done = dgemma(*arguments, folder=tmp_path)
+    (tmp_path / "other.txt").touch()
+    done = dgemma(*arguments, folder=tmp_path, stdin="hi" if arguments[0] == "chat" else "")
     assert done.returncode == code
     assert words in done.stderr and "Traceback" not in done.stderr and not done.stdout
 
@@ -121,3 +131,31 @@ def test_bench_ends_with_a_document():
 def test_chat_answers_each_line_and_leaves_at_the_end_of_input():
     done = dgemma("chat", "-n", "8", stdin="/mode autoregressive\nhello\n/nosuch\n/bye\n")
     assert done.returncode == 0 and "no command" in done.stderr and "autoregressive" in done.stderr
+
+
+def test_input_that_is_no_text_is_told():
+    command = [sys.executable, "-m", "dgemma", "run", "x"]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(command, input=b"caf\xe9", capture_output=True, env=environment, check=False)
+    assert done.returncode == 1 and b"not UTF-8 text (byte 3)" in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_a_file_is_written_back_where_it_is(tmp_path, capsys):
+    class Mending:
+        def edit(self, text, **options):
+            return SimpleNamespace(text=text.replace("teh", "the"))
+
+    file, link = tmp_path / "private.txt", tmp_path / "link.txt"
+    file.write_text("teh cat\n")
+    file.chmod(0o600)
+    link.symlink_to(file)
+    edit_file(link, load=Mending, instruction="Fix", strength=0.5, write=True, diff=True, seed=0)
+    assert link.is_symlink() and file.read_text() == "the cat\n" and file.stat().st_mode & 0o777 == 0o600
+    assert "+the cat" in capsys.readouterr().out
+
+
+def test_the_newest_lines_of_a_tall_answer_are_seen():
+    view = CanvasView(lambda ids: "".join(f"line {token}\n" for token in ids), frozenset())
+    view.take(Commit(token_ids=tuple(range(50)), entropies=(0.0,) * 50))
+    shown = view.tail(20, 5).plain.splitlines()
+    assert len(shown) <= 5 and "line 49" in shown and "line 1" not in shown

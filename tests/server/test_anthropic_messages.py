@@ -134,3 +134,10 @@ def test_the_full_context_is_told_as_such(create):
     assert 0 < message.usage.output_tokens <= room
     full = message.usage.output_tokens == room and message.stop_reason != "end_turn"
     assert message.stop_reason == ("model_context_window_exceeded" if full else "end_turn")
+
+
+def test_tokens_are_counted_as_the_reply_counts_them(create, server):
+    counted = server.anthropic().messages.count_tokens(model="tiny", messages=QUESTION)
+    assert counted.input_tokens == create().usage.input_tokens
+    with pytest.raises(anthropic.NotFoundError):
+        server.anthropic().messages.count_tokens(model="other", messages=QUESTION)

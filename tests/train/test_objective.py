@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from dgemma.decode.accept import EntropyBound
 from dgemma.ops import reference as ops
 from dgemma.train.blocks import Document, PackedBatch, pack
-from dgemma.train.objective import canvas_numbers, corrupt, losses, take_sampler_step
+from dgemma.train.objective import _some, canvas_numbers, corrupt, losses, take_sampler_step
 from dgemma.train.recipe import ObjectiveRecipe
 from tests.test_model import NETWORK, make_network
 
@@ -74,6 +74,16 @@ def test_attention_by_products_and_rollouts_train():
     both[1].total.backward()
     assert all(parameter.grad is not None for parameter in network.layers.parameters())
     assert NETWORK.config == network.config
+
+
+def test_shares_of_rows_are_kept_on_average_and_rollouts_end():
+    generator = torch.Generator().manual_seed(0)
+    drawn = [_some(0.4, generator) for _ in range(500)]
+    assert set(drawn) == {0, 1} and 0.3 < sum(drawn) / 500 < 0.5
+    assert _some(3.0, generator) == 3
+    network = make_network().requires_grad_(True)
+    recipe = ObjectiveRecipe(self_conditioning=0.5, rollout=0.5, rollout_steps=4)
+    losses(network, network.forward, packed(rows=4), recipe, generator).total.backward()
 
 
 def test_a_batch_without_canvases_has_the_encoders_loss_alone():

@@ -162,3 +162,27 @@ def test_a_missing_compiler_is_told(tmp_path, monkeypatch):
     recipe = toy(1)
     with pytest.raises(DataError, match="no C\\+\\+ compiler"):
         train(replace(recipe, run=replace(recipe.run, compile=True)), None, tmp_path, print)
+
+
+@pytest.mark.parametrize(("line", "problem"), [
+    ('[model]\npattern = "ssxsf"', "ends in f"), ('[model]\npattern = "fs"', "ends in f"), ("run = 3", "table .run."),
+    ('[run]\ndevice = "gpu"', "device = 'gpu'"), ('[data]\nbatch_rows = "8"', "batch_rows = '8'"),
+    ('[model]\nnum_experts = "x"', "num_experts = 'x'"), ("[run]\nsteps = 0", "steps must be at least 1"),
+    ("[optimizer]\nbetas = []", "betas"), ("[data]\ncanvas_lengths = [8, 2.5]", "canvas_lengths"),
+])  # fmt: skip
+def test_typos_in_a_recipe_are_told(tmp_path, line, problem):
+    file = tmp_path / "recipe.toml"
+    file.write_text(line)
+    with pytest.raises(DataError, match=problem):
+        read_recipe(file).model.config()
+
+
+@pytest.mark.parametrize("state", [{"network": {}}, [1], torch.zeros(2), {"step": "x"}])
+def test_a_damaged_state_is_told(tmp_path, monkeypatch, state):
+    import dgemma.train.trainer as module
+
+    sample = module._sample
+    monkeypatch.setattr(module, "_sample", lambda recipe, texts: sample(recipe, texts, count=50))
+    torch.save(state, tmp_path / "last.pt")
+    with pytest.raises(DataError, match="choose another folder"):
+        train(toy(3), None, tmp_path, lambda progress: None)

@@ -10,13 +10,20 @@ from typing import Any
 from dgemma.bench.anatomy import Anatomy
 from dgemma.bench.canvas import CanvasBench
 from dgemma.bench.steps import StepTimes
-from dgemma.errors import OutputError, UsageError
+from dgemma.checkpoint.safetensors import replacing
+from dgemma.errors import UsageError
+
+SUFFIXES = (".png", ".svg", ".pdf")
 
 
-def require() -> None:
-    """Raises UsageError where matplotlib is missing."""
+def require(file: Path) -> None:
+    """Raises UsageError where matplotlib is missing, or the file is none that it can write."""
     if find_spec("matplotlib") is None:
         raise UsageError("--plot needs matplotlib; install it with: pip install 'dgemma[plot]'")
+    if file.suffix not in SUFFIXES:
+        raise UsageError(f"--plot draws {', '.join(SUFFIXES)}, not {file.name!r}.")
+    if not file.parent.is_dir():
+        raise UsageError(f"--plot: there is no folder {file.parent}.")
 
 
 def draw(file: Path, model: str, times: StepTimes, anatomy: Anatomy, canvases: CanvasBench | None) -> None:
@@ -32,10 +39,8 @@ def draw(file: Path, model: str, times: StepTimes, anatomy: Anatomy, canvases: C
     if canvases is not None:
         _draw_steps(axes[2], canvases)
         _draw_speed_up(axes[3], canvases)
-    try:
-        figure.savefig(file, dpi=130)
-    except (OSError, ValueError) as error:
-        raise OutputError(f"The plot cannot be written to {file}: {error}.") from error
+    with replacing(file) as temporary:
+        figure.savefig(temporary, dpi=130, format=file.suffix[1:])
 
 
 def _draw_times(axes: Any, times: StepTimes) -> None:

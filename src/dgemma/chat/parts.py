@@ -5,6 +5,7 @@ is all thought becomes text, a malformed call stays in the text as written. Does
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -186,7 +187,12 @@ class _ArgumentReader:
             raise ValueError("a value is missing")
         if word in CONSTANTS:
             return CONSTANTS[word]
-        return json.loads(word) if NUMBER.fullmatch(word) else word
+        if not NUMBER.fullmatch(word):
+            return word
+        value = json.loads(word)
+        if math.isinf(value):
+            raise ValueError("a number that JSON cannot hold")
+        return value
 
     def _string(self) -> str:
         start = self._at + 1

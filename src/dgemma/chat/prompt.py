@@ -1,7 +1,8 @@
 """A conversation -> prompt ids, through a transformers-compatible jinja2 chat template.
 
 Promises that only the template's own markers become special tokens, however the template joins what it is given, and
-that nothing the caller asked for is dropped in silence. Does not know what a model answers; that is `parts.py`.
+that no message, call or tool is dropped in silence (of a tool's schema, templates render the keys they know). Does not
+know what a model answers; that is `parts.py`.
 """
 
 import json
@@ -57,6 +58,8 @@ def render(
     for wanted, name in ((tools, "tools"), (thinking, "enable_thinking")):
         if wanted and name not in source:
             raise PromptError(f"This model's chat template knows no {name.removeprefix('enable_')}; ask without.")
+    if tools is not None and (isinstance(tools, str | Mapping) or not isinstance(tools, Sequence)):
+        raise PromptError("tools must be a list of declarations.")
     conversation = _conversation(messages)
     declarations = [_declaration(tool) for tool in tools or ()]
     if add_generation_prompt and conversation[-1].get("tool_calls"):
@@ -107,8 +110,9 @@ def _conversation(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
 
 def _answered_name(message: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], answered: int) -> str:
     by_id = {call["id"]: call["function"]["name"] for call in calls if call.get("id")}
-    if message.get("tool_call_id") in by_id:
-        return by_id[message["tool_call_id"]]
+    identity = message.get("tool_call_id")
+    if isinstance(identity, str) and identity in by_id:
+        return by_id[identity]
     return str(message.get("name") or calls[min(answered, len(calls) - 1)]["function"]["name"])
 
 
@@ -128,6 +132,8 @@ def _message(message: Mapping[str, Any], number: int) -> dict[str, Any]:
         normal["reasoning_content"] = str(told) or "\n".join(filter(None, inside))
         text = THOUGHT.sub("", text)
         if calls := normal.pop("tool_calls", None):
+            if isinstance(calls, str | Mapping) or not isinstance(calls, Sequence):
+                raise PromptError(f"Message {number} has tool_calls that are no list.")
             normal["tool_calls"] = [_call(call, number) for call in calls]
     return {**normal, "content": text}
 
@@ -152,11 +158,11 @@ def _call(call: Mapping[str, Any], number: int) -> dict[str, Any]:
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise PromptError(f"Message {number} calls {name} with arguments that are not JSON: {error}.") from error
     if not isinstance(name, str) or not name or not isinstance(arguments, Mapping):
         raise PromptError(f"Message {number} has a tool call without a name or whose arguments are no JSON object.")
-    identity = {"id": call["id"]} if call.get("id") else {}
+    identity = {"id": str(call["id"])} if call.get("id") else {}
     return {**identity, "type": "function", "function": {"name": name, "arguments": dict(arguments)}}
 
 

@@ -1,5 +1,6 @@
 """Files -> (config, weights, tokenizer) and back; nothing here runs the model."""
 
+from dgemma.checkpoint.find import EMBEDDED, find_model
 from dgemma.checkpoint.load import LoadedModel, open_model, save_model
 
-__all__ = ["LoadedModel", "open_model", "save_model"]
+__all__ = ["EMBEDDED", "LoadedModel", "find_model", "open_model", "save_model"]

@@ -4,7 +4,7 @@
 tensor. Strict: every missing and every unexpected name is told. The image tower's weights are known and left aside.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,6 +16,7 @@ from dgemma.checkpoint.safetensors import (
     read_json,
     read_tensors,
     replacing,
+    to_json,
     weight_files,
     write_json,
     write_tensors,
@@ -26,14 +27,18 @@ from dgemma.model import DiffusionGemma
 from dgemma.profile import DenoisingProfile
 from dgemma.quant import DTYPES, Kind, check_kind, is_quantised, kind_from_hf, kind_to_hf, shapes
 from dgemma.tokenizer import Tokenizer
+from dgemma.values import table
 
 PROFILE = "denoising.json"
+OWN = "dgemma"
+"""The object in config.json that holds what no other library knows: `causal_check` and `single_turn`, each true."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
     """The parts of a model. A folder without `tokenizer.json` gives `tokenizer` None and works on ids only; `quant` is
-    the kind of quantised weights, `profile` what canvases of each length took, where that was measured."""
+    the kind of quantised weights, `profile` what canvases of each length took, where that was measured. A `single_turn`
+    model has learned to answer one request, not to go on with a conversation."""
 
     config: ModelConfig
     network: DiffusionGemma
@@ -42,6 +47,7 @@ class LoadedModel:
     chat_template: str | None = None
     quant: Kind | None = None
     profile: DenoisingProfile | None = None
+    single_turn: bool = False
 
 
 def open_model(
@@ -52,10 +58,12 @@ def open_model(
 ) -> LoadedModel:
     """Opens a model folder.
 
-    dtype: the weights' type in memory (a torch type or its name); None keeps the files'.
+    dtype: the weights' type in memory (a torch type or its name); None keeps the files', or where these differ from
+    tensor to tensor that of the embedding.
+    device: where the weights go; "meta" reads none and needs no weight files: sizes alone.
     quant: `int8`, `int4` or `fp8` quantises the matrices while they are read; a folder that holds them so needs none.
     Raises ModelNotFoundError for a path that is no folder, CheckpointError for anything incomplete, damaged or of
-    another architecture.
+    another architecture, ConfigError for numbers that cannot work.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -71,6 +79,8 @@ def open_model(
     generation = folder / "generation_config.json"
     # Without the file no end tokens are the sampler's own: others take the configuration's, transformers' loop none.
     sampler = SamplerConfig.from_hf(read_json(generation)) if generation.is_file() else SamplerConfig()
+    own = table(document, OWN)
+    sampler = replace(sampler, causal_check=own.get("causal_check", False))
     network = _load_network(folder, config, _torch_dtype(dtype), torch.device(device), stored, kind)
     tokenizer_file, template_file = folder / "tokenizer.json", folder / "chat_template.jinja"
     profile_file = folder / PROFILE
@@ -79,9 +89,10 @@ def open_model(
         network=network,
         sampler=sampler,
         tokenizer=Tokenizer.from_file(tokenizer_file) if tokenizer_file.is_file() else None,
-        chat_template=template_file.read_text(encoding="utf-8") if template_file.is_file() else None,
+        chat_template=_read_text(template_file) if template_file.is_file() else None,
         quant=kind,
         profile=DenoisingProfile.from_document(read_json(profile_file)) if profile_file.is_file() else None,
+        single_turn=own.get("single_turn") is True,
     )
 
 
@@ -91,8 +102,8 @@ def save_model(
     """Writes a model folder that `open_model` and transformers load; files are replaced only when complete.
 
     dtype: the type on disk; None keeps the network's. The image tower is not written (transformers then makes a fresh
-    one). Quantised weights are written as they are, which transformers does not read. Raises OutputError when the
-    folder cannot be written.
+    one). Quantised weights are written as they are, which transformers does not read. What the folder held of another
+    model (shards, vocabulary, template, profile) goes. Raises OutputError when the folder cannot be written.
     """
     folder = Path(path)
     try:
@@ -109,16 +120,30 @@ def save_model(
     document = {**model.config.to_hf(), "dtype": str(kind).removeprefix("torch.")}
     if model.quant is not None:
         document["quantization_config"] = kind_to_hf(model.quant)
+    own = {"causal_check": model.sampler.causal_check, "single_turn": model.single_turn}
+    if any(own.values()):
+        document[OWN] = {name: True for name, is_so in own.items() if is_so}
     write_json(document, folder / "config.json")
     write_json(model.sampler.to_hf(), folder / "generation_config.json")
-    if model.profile is not None:
-        write_json(model.profile.to_document(), folder / PROFILE)
-    if model.tokenizer is not None:
-        with replacing(folder / "tokenizer.json") as temporary:
-            model.tokenizer.backend.save(str(temporary))
-    if model.chat_template is not None:
-        with replacing(folder / "chat_template.jinja") as temporary:
-            temporary.write_text(model.chat_template, encoding="utf-8")
+    profile, tokenizer = model.profile, model.tokenizer
+    _write_or_remove(folder / PROFILE, None if profile is None else to_json(profile.to_document()))
+    _write_or_remove(folder / "tokenizer.json", None if tokenizer is None else tokenizer.backend.to_str(pretty=True))
+    _write_or_remove(folder / "chat_template.jinja", model.chat_template)
+
+
+def _write_or_remove(path: Path, text: str | None) -> None:
+    if text is None:
+        path.unlink(missing_ok=True)
+        return
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); fetch the model again.") from error
 
 
 def _torch_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
@@ -140,6 +165,8 @@ def _load_network(
 ) -> DiffusionGemma:
     with torch.device("meta"):
         network = DiffusionGemma(config)
+    if device.type == "meta":
+        return network.eval().requires_grad_(False)
     expected = _expected(network, stored)
     missing, unexpected = set(expected), []
     for file_name, tensor in read_tensors(weight_files(folder)):
@@ -164,6 +191,10 @@ def _load_network(
         lines = [f"missing: {_some(sorted(map(names.to_file, missing)))}"] if missing else []
         lines += [f"unexpected: {_some(sorted(unexpected))}"] if unexpected else []
         raise CheckpointError(f"The weights in {folder} do not fit its config.json; {'; '.join(lines)}.")
+    for name, parameter in list(network.named_parameters()):
+        # Files may hold single tensors in another type, which no product would take.
+        if not is_scale(name) and not is_quantised(parameter) and parameter.dtype != network.dtype:
+            place(network, name, parameter.detach().to(network.dtype))
     return network.eval().requires_grad_(False)
 
 

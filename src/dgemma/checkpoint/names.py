@@ -41,7 +41,7 @@ def to_file(name: str) -> str:
 def from_file(name: str) -> str | None:
     """This network's parameter for a released name; None for a tied copy or a part of the image tower.
 
-    A name that belongs to nothing comes back as it is, to be listed as unexpected.
+    A name that belongs to nothing comes back in a form that no parameter has, to be listed as unexpected.
     """
     if _SCALE.fullmatch(name):
         weight = from_file(name.removesuffix("_scale"))
@@ -51,5 +51,6 @@ def from_file(name: str) -> str | None:
     for _, template, theirs, _ in _SPECIAL:
         if match := re.fullmatch(theirs, name):
             return template.format(match[1])
-    prefix = "model.decoder."
-    return name.removeprefix(prefix) if name.startswith(prefix) else name
+    ours = name.removeprefix("model.decoder.")
+    # Only the released name is a parameter's: neither a bare name of ours nor one that the table spells otherwise.
+    return ours if to_file(ours) == name else f"unknown {name}"

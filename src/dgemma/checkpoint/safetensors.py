@@ -6,7 +6,9 @@ leaves nothing half-done. Knows nothing of what the tensors mean.
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -18,6 +20,7 @@ from dgemma.errors import CheckpointError, OutputError
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+_WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json")
 FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 
 
@@ -63,22 +66,25 @@ def write_tensors(tensors: Mapping[str, Tensor], folder: Path, max_shard_bytes: 
         names = [SINGLE]
     else:
         names = [f"model-{i + 1:05d}-of-{len(shards):05d}.safetensors" for i in range(len(shards))]
-    for name, shard in zip(names, shards, strict=True):
-        with replacing(folder / name) as temporary:
+    # No old file goes before every new one is whole: shards of two models under one index would load.
+    with ExitStack() as stack:
+        for name, shard in zip(names, shards, strict=True):
+            temporary = stack.enter_context(replacing(folder / name))
             save_file({key: value.contiguous() for key, value in shard.items()}, temporary, metadata={"format": "pt"})
     if len(shards) > 1:
         table = {key: name for name, shard in zip(names, shards, strict=True) for key in shard}
         total = sum(tensor.nbytes for tensor in tensors.values())
         write_json({"metadata": {"total_size": total}, "weight_map": table}, folder / INDEX)
-    for stale in folder.glob("model*.safetensors*"):
-        if stale.name not in {*names, INDEX if len(shards) > 1 else SINGLE}:
+    for stale in folder.iterdir():
+        if _WEIGHTS.fullmatch(stale.name) and stale.name not in {*names, INDEX if len(shards) > 1 else SINGLE}:
             stale.unlink()
 
 
 class replacing:
     """`with replacing(path) as temporary:` writes beside `path`, renames on success, else leaves it alone.
 
-    The file gets the permissions of any new file, whatever its writer would give it (safetensors: owner only).
+    The file keeps the permissions of the one that it replaces, or gets those of any new file, whatever its writer would
+    give it (safetensors: owner only).
     """
 
     def __init__(self, path: Path) -> None:
@@ -89,7 +95,8 @@ class replacing:
     def __enter__(self) -> Path:
         try:
             self.temporary.touch()
-            self.mode = self.temporary.stat().st_mode & 0o777
+            self.mode = (self.path if self.path.exists() else self.temporary).stat().st_mode & 0o777
+            self.temporary.chmod(self.mode)
         except OSError as error:
             raise self._cannot(error) from error
         return self.temporary
@@ -117,7 +124,7 @@ def read_json(path: Path) -> dict:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not valid JSON ({error}); fetch the model again.") from error
     if not isinstance(document, dict):
         raise CheckpointError(f"{path} does not hold a JSON object; fetch the model again.")
@@ -127,4 +134,9 @@ def read_json(path: Path) -> dict:
 def write_json(document: Mapping, path: Path) -> None:
     """Writes a JSON file, replacing the old one only when complete."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        temporary.write_text(to_json(document), encoding="utf-8")
+
+
+def to_json(document: Mapping) -> str:
+    """The text of a JSON file, the same for the same document."""
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"

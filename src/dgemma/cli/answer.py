@@ -10,7 +10,7 @@ from rich.console import Console
 
 from dgemma.api import LLM, load
 from dgemma.engine.request import Commit, Event, Finish, Stats
-from dgemma.errors import UsageError
+from dgemma.errors import PromptError, UsageError
 from dgemma.tui.canvas import show
 
 
@@ -29,8 +29,18 @@ def answer(
     llm = load(model, device=device, dtype=dtype, quant=quant)
     prompt: str | Sequence[Mapping[str, Any]] = text if raw else [{"role": "user", "content": text}]
     stats = respond(llm, prompt, draw=not quiet and sys.stderr.isatty(), options=options)[1]
-    if not quiet and stats is not None:
+    if stats is None:
+        raise KeyboardInterrupt
+    if not quiet:
         print(statistics_line(stats), file=sys.stderr)
+
+
+def read_piped() -> str:
+    """All of standard input; PromptError when it is not text."""
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise PromptError(f"Standard input is not UTF-8 text (byte {error.start}); convert it first.") from error
 
 
 def read_schema(file: Path) -> Any:

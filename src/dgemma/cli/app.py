@@ -1,6 +1,7 @@
 """The commands and their options; each one's work is in a module of its own or in the layer below."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -58,9 +59,9 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Answers one request and leaves."""
-    from dgemma.cli.answer import answer, read_schema
+    from dgemma.cli.answer import answer, read_piped, read_schema
 
-    piped = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
+    piped = "" if sys.stdin is None or sys.stdin.isatty() else read_piped()
     text = "\n\n".join(part for part in (" ".join(prompt or []), piped.strip()) if part)
     if not text:
         raise UsageError('Give a request, for example: dgemma run "Fix the mistakes: She go home."')
@@ -98,12 +99,17 @@ def infill(
     only: Annotated[bool, typer.Option("--only", help="Print what fills the gap and nothing else.")] = False,
     model: Model = "tiny",
     seed: Seed = 0,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    quant: Quant = None,
     debug: Debug = False,
 ) -> None:
     """Fills the gap in a text; both sides are read, and stay as they are."""
+    from dgemma.api import load
     from dgemma.cli.in_place import fill_gap
 
-    fill_gap(text, mark=mark, length=length, most=max_new_tokens, only=only, model=model, seed=seed)
+    chosen = partial(load, model, device=device, dtype=dtype, quant=quant)
+    fill_gap(text, load=chosen, mark=mark, length=length, most=max_new_tokens, only=only, seed=seed)
 
 
 @app.command()
@@ -121,12 +127,18 @@ def edit(
     diff: Annotated[bool, typer.Option("--diff", help="Print a unified diff instead of the text.")] = False,
     model: Model = "tiny",
     seed: Seed = 0,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    quant: Quant = None,
     debug: Debug = False,
 ) -> None:
     """Goes over a file: what the model would say otherwise is rewritten, everything else stays byte for byte."""
+    from dgemma.api import load
     from dgemma.cli.in_place import edit_file
 
-    edit_file(file, instruction=instruction or None, strength=strength, write=write, diff=diff, model=model, seed=seed)
+    chosen = partial(load, model, device=device, dtype=dtype, quant=quant)
+    wanted = instruction or None
+    edit_file(file, load=chosen, instruction=wanted, strength=strength, write=write, diff=diff, seed=seed)
 
 
 @app.command()

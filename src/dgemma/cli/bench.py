@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from dgemma.api import LLM, find_model, load
+from dgemma.api import LLM, load
 from dgemma.bench import compare, plot
 from dgemma.bench.anatomy import Anatomy, dissect
 from dgemma.bench.canvas import CanvasBench, measure_canvases
@@ -19,6 +19,7 @@ from dgemma.bench.forms import FormCost, measure_forms
 from dgemma.bench.machine import Ceilings, measure_ceilings
 from dgemma.bench.shapes import quantised_copy, random_network, shape
 from dgemma.bench.steps import StepTimes, measure
+from dgemma.checkpoint import find_model
 from dgemma.checkpoint.load import PROFILE
 from dgemma.checkpoint.safetensors import write_json
 from dgemma.config import EngineConfig
@@ -65,7 +66,7 @@ class BenchOptions:
 def bench_and_print(options: BenchOptions) -> None:
     """Measures what the options ask for, one table after another, then prints one JSON document as the last line."""
     if options.plot is not None:
-        plot.require()
+        plot.require(options.plot)
     console = Console()
     llm = None
     if options.config is None:
@@ -75,6 +76,10 @@ def bench_and_print(options: BenchOptions) -> None:
             plain = load(options.model, device=options.device, dtype=options.dtype).network
     else:
         plain, network = _random(options)
+    # t(rows) is measured up to 256 of them.
+    longest = network.config.max_position_embeddings - 256
+    if options.context > longest:
+        raise UsageError(f"context must be at most {longest} with this model, not {options.context}.")
     length = min(options.canvas_length, network.config.max_position_embeddings - options.context)
     ceilings = measure_ceilings(network.device)
     console.print(_ceilings_line(ceilings))
@@ -106,10 +111,13 @@ def bench_and_print(options: BenchOptions) -> None:
         if options.canvases:
             canvases = _canvases(console, llm, times, options)
             document["canvases"] = asdict(canvases)
-    if options.plot is not None:
-        plot.draw(options.plot, str(document["model"]), times, anatomy, canvases)
-        print(f"The plot is in {options.plot}.", file=sys.stderr)
-    print(json.dumps(document))
+    try:
+        if options.plot is not None:
+            plot.draw(options.plot, str(document["model"]), times, anatomy, canvases)
+            print(f"The plot is in {options.plot}.", file=sys.stderr)
+    finally:
+        # Minutes of measuring are not lost with a picture.
+        print(json.dumps(document))
 
 
 def _random(options: BenchOptions) -> tuple[DiffusionGemma, DiffusionGemma]:

@@ -1,16 +1,19 @@
 """The chat loop: one model, one conversation, a few slash commands."""
 
 import sys
+from contextlib import suppress
 from typing import Any
+
+import typer
 
 from dgemma.api import load
 from dgemma.cli.answer import respond, statistics_line
-from dgemma.errors import DgemmaError, UsageError
+from dgemma.errors import DgemmaError, PromptError, UsageError
 
 HELP = """\
 /?               this help
 /new             forget the conversation
-/mode MODE       diffusion or autoregressive
+/mode MODE       diffusion, autoregressive or auto
 /stats           statistics after each answer on or off
 /bye             leave (so does Ctrl-D); Ctrl-C stops an answer"""
 
@@ -31,14 +34,16 @@ def chat_loop(
     dtype: str = "auto",
     quant: str | None = None,
 ) -> None:
-    """Reads requests from stdin until its end and answers each. The embedded model is given each request alone: it was
-    not trained on conversations."""
+    """Reads requests from stdin until its end and answers each. A model that was not trained on conversations
+    (`single_turn`) is given each request alone. Raises typer.Exit(1) at the end of a pipe of which a request failed."""
     terminal = sys.stdin.isatty()
+    if terminal:
+        _edit_lines()
     llm = load(model, device=device, dtype=dtype, quant=quant)
     if terminal:
         print(WELCOME, file=sys.stderr)
     conversation: list[dict[str, Any]] = []
-    settings = {"mode": mode, "stats": True}
+    settings, failed = {"mode": mode, "stats": True}, False
     while (line := _read(terminal)) is not None:
         if not line.strip():
             continue
@@ -47,27 +52,46 @@ def chat_loop(
                 return
             _command(line, conversation, settings)
             continue
-        if model == "tiny":
+        if llm.model.single_turn:
             conversation.clear()
         conversation.append({"role": "user", "content": line})
         options = {"mode": settings["mode"], "max_new_tokens": max_new_tokens, "seed": seed}
         try:
             text, stats = respond(llm, conversation, draw=terminal and sys.stderr.isatty(), options=options)
+        except UsageError:
+            # What the command was given, not what was typed.
+            raise
         except DgemmaError as error:
             print(f"dgemma: {error}", file=sys.stderr)
             conversation.pop()
+            failed = True
             continue
         conversation.append({"role": "assistant", "content": text})
         if stats is not None and settings["stats"]:
             print(statistics_line(stats), file=sys.stderr)
+    if failed and not terminal:
+        raise typer.Exit(1)
+
+
+def _edit_lines() -> None:
+    """Arrow keys and a history for `input`, where Python has them."""
+    with suppress(ImportError):
+        import readline  # noqa: F401
 
 
 def _read(terminal: bool) -> str | None:
     """The next line; a line that ends in a backslash goes on. None at the end of input."""
     lines: list[str] = []
     while True:
+        prompt = ("... " if lines else ">>> ") if terminal else ""
+        if prompt and not sys.stdout.isatty():
+            # The answers go elsewhere, and the prompt must not.
+            print(prompt, end="", file=sys.stderr, flush=True)
+            prompt = ""
         try:
-            line = input(("... " if lines else ">>> ") if terminal else "")
+            line = input(prompt)
+        except UnicodeDecodeError as error:
+            raise PromptError(f"Standard input is not UTF-8 text (byte {error.start}); convert it first.") from error
         except EOFError:
             return "\n".join(lines) if lines else None
         except KeyboardInterrupt:
@@ -84,8 +108,11 @@ def _command(line: str, conversation: list[dict[str, Any]], settings: dict[str, 
         conversation.clear()
     elif word == "/stats":
         settings["stats"] = not settings["stats"]
-    elif word == "/mode" and rest in ("diffusion", "autoregressive", "auto"):
-        settings["mode"] = rest
+    elif word == "/mode":
+        if rest in ("diffusion", "autoregressive", "auto"):
+            settings["mode"] = rest
+        else:
+            print(f"dgemma: mode {rest!r} is not one of diffusion, autoregressive, auto.", file=sys.stderr)
     elif word in ("/?", "/help"):
         print(HELP, file=sys.stderr)
     else:

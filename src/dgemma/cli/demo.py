@@ -24,5 +24,6 @@ def show_demo() -> None:
         _, stats = respond(
             llm, [{"role": "user", "content": prompt}], draw=draw, options={"seed": 0}, pace=0.12 if draw else 0.0
         )
-        if stats is not None:
-            print(f"  {statistics_line(stats)}", flush=True)
+        if stats is None:
+            raise KeyboardInterrupt
+        print(f"  {statistics_line(stats)}", flush=True)

@@ -3,9 +3,10 @@
 import difflib
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from dgemma.api import LLM, load
+from dgemma.api import LLM
 from dgemma.checkpoint.safetensors import replacing
 from dgemma.cli.answer import statistics_line
 from dgemma.errors import PromptError, UsageError
@@ -16,36 +17,46 @@ PART_CHARACTERS = 1000
 LINE_CHARACTERS = 240
 
 
-def fill_gap(text: str, *, mark: str, length: int | None, most: int, only: bool, model: str, seed: int) -> None:
-    """Prints `text` with its one gap filled."""
+def fill_gap(
+    text: str, *, load: Callable[[], LLM], mark: str, length: int | None, most: int, only: bool, seed: int
+) -> None:
+    """Prints `text` with its one gap filled by the model that `load` gives."""
     if not mark or text.count(mark) != 1:
         raise UsageError(f"The text must hold the mark {mark!r} exactly once, where the gap is.")
     prefix, suffix = text.split(mark)
     # A space belongs to the word behind it, so the one before the gap is the model's to write.
     spaced = prefix.endswith(" ")
     prefix = prefix.removesuffix(" ")
-    reply = load(model).infill(prefix, suffix, length=length, max_new_tokens=max(most, length or 1), seed=seed)
+    reply = load().infill(prefix, suffix, length=length, max_new_tokens=max(most, length or 1), seed=seed)
     filled = f" {reply.text}" if spaced and not reply.text[:1].isspace() else reply.text
     print(filled.strip() if only else f"{prefix}{filled}{suffix}")
     print(statistics_line(reply.stats), file=sys.stderr)
 
 
 def edit_file(
-    file: Path, *, instruction: str | None, strength: float, write: bool, diff: bool, model: str, seed: int
+    file: Path,
+    *,
+    load: Callable[[], LLM],
+    instruction: str | None,
+    strength: float,
+    write: bool,
+    diff: bool,
+    seed: int,
 ) -> None:
-    """Prints the revised text, its diff, or writes the file."""
+    """Prints the revised text or its diff, or writes the file; a diff is printed whether or not it is written."""
     piped = str(file) == "-"
     if piped and write:
         raise UsageError("Standard input cannot be written back; leave out --write.")
     text = _read(file, piped)
-    llm = load(model)
+    llm = load()
     parts = _parts(text) if instruction is None else _sentences(text)
     revised_parts = [_revised(llm, part, instruction, strength, seed) for part in parts]
     revised = "".join(revised_parts)
     if write and revised != text:
-        with replacing(file) as temporary:
+        # Behind a link stands the file that is meant.
+        with replacing(file.resolve()) as temporary:
             temporary.write_bytes(revised.encode())
-    elif diff:
+    if diff:
         old, new = text.splitlines(keepends=True), revised.splitlines(keepends=True)
         sys.stdout.writelines(difflib.unified_diff(old, new, str(file), str(file)))
     elif not write:

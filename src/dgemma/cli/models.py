@@ -10,30 +10,30 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from dgemma.api import EMBEDDED, find_model, load
-from dgemma.checkpoint import open_model, save_model
-from dgemma.errors import UsageError
+from dgemma.checkpoint import EMBEDDED, find_model, open_model, save_model
+from dgemma.checkpoint.safetensors import read_json
+from dgemma.errors import CheckpointError, UsageError
+from dgemma.quant import kind_from_hf
 
 
 def show(model: str, as_json: bool) -> None:
-    """Prints the sizes, layers and sampler of a model."""
-    llm = load(model)
-    config = llm.config
-    parameters = sum(parameter.numel() for parameter in llm.network.parameters())
-    experts = sum(p.numel() for name, p in llm.network.named_parameters() if ".experts." in name)
+    """Prints the sizes, layers and sampler of a model; its weights are not read."""
+    found = open_model(find_model(model, weights=False), device="meta")
+    config, sampler = found.config, found.sampler
+    parameters = sum(parameter.numel() for parameter in found.network.parameters())
+    experts = sum(p.numel() for name, p in found.network.named_parameters() if ".experts." in name)
     active = parameters - experts + experts * config.top_k_experts // config.num_experts
     if as_json:
         sizes = {"parameters": parameters, "parameters_per_token": active}
-        print(json.dumps({"model": model, **sizes, "config": asdict(config), "sampler": asdict(llm.model.sampler)}))
+        print(json.dumps({"model": model, **sizes, "config": asdict(config), "sampler": asdict(sampler)}))
         return
     kinds = Counter(layer.layer_type for layer in config.layers)
-    sampler = llm.model.sampler
     rows = {
         "parameters": f"{parameters:,} ({active:,} used for each token)",
         "layers": f"{len(config.layers)}: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())),
         "hidden size": f"{config.hidden_size}, {config.num_attention_heads} query heads",
         "experts": f"{config.num_experts} of width {config.moe_intermediate_size}, {config.top_k_experts} a token",
-        "vocabulary": f"{config.vocab_size:,}" + ("" if llm.tokenizer else ", no tokenizer.json: token ids only"),
+        "vocabulary": f"{config.vocab_size:,}" + ("" if found.tokenizer else ", no tokenizer.json: token ids only"),
         "context": f"{config.max_position_embeddings:,} tokens, sliding window {config.sliding_window:,}",
         "canvas": f"{config.canvas_length} tokens, at most {sampler.max_denoising_steps} denoise steps",
         "sampler": f"entropy bound {sampler.entropy_bound}, temperature {sampler.t_max} to {sampler.t_min}"
@@ -50,6 +50,8 @@ def quantize(model: str, out: Path, quant: str) -> None:
     source = find_model(model)
     if out.resolve() == source.resolve():
         raise UsageError(f"{out} is the model itself; give another folder.")
+    if out.is_dir() and any(out.iterdir()) and not _holds_a_copy(out):
+        raise UsageError(f"{out} holds other files; give a new folder, or one that holds an earlier copy.")
     loaded = open_model(source, quant=quant)
     save_model(loaded, out)
     if (source / "tokenizer_config.json").is_file():
@@ -57,6 +59,15 @@ def quantize(model: str, out: Path, quant: str) -> None:
     before, after = (sum(file.stat().st_size for file in folder.glob("*.safetensors")) for folder in (source, out))
     print(f"{before / 1e6:,.1f} MB of weights became {after / 1e6:,.1f} MB ({quant}).", file=sys.stderr)
     print(out)
+
+
+def _holds_a_copy(folder: Path) -> bool:
+    """Whether a folder is what `quantize` writes, which a new copy may replace."""
+    config = folder / "config.json"
+    try:
+        return config.is_file() and kind_from_hf(read_json(config)) is not None
+    except CheckpointError:
+        return False
 
 
 def pull(model: str) -> None:

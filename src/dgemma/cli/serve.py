@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from dgemma.api import EMBEDDED, LLM, PACE_FILE, find_model
-from dgemma.checkpoint import open_model
+from dgemma.api import LLM, PACE_FILE
+from dgemma.checkpoint import EMBEDDED, find_model, open_model
 from dgemma.config import EngineConfig
 from dgemma.engine.engine import resolve
 from dgemma.server.config import ServerConfig

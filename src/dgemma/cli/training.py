@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from dgemma.api import find_model
+from dgemma.checkpoint import find_model
 from dgemma.errors import DataError
 from dgemma.train.recipe import read_recipe
 from dgemma.train.trainer import Progress, train

@@ -3,8 +3,10 @@
 The honest baseline of diffusion decoding, and a useful mode of its own.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
@@ -13,6 +15,9 @@ from dgemma.cache import KVCache
 from dgemma.decode.constrain import Walk
 from dgemma.errors import ConfigError
 from dgemma.model import DiffusionGemma
+
+COLDEST = 1e-6
+"""Below it nothing but the best id has a chance, and logits would overflow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +29,16 @@ class TokenSampler:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
-            raise ConfigError("Sampling needs temperature >= 0, top_k >= 0 and top_p in (0, 1].")
+        if not (isinstance(self.temperature, Real) and 0 <= self.temperature < math.inf):
+            raise ConfigError(f"Sampling needs a temperature of at least 0, not {self.temperature!r}.")
+        if not (isinstance(self.top_k, Integral) and self.top_k >= 0):
+            raise ConfigError(f"Sampling needs a whole top_k of at least 0, not {self.top_k!r}.")
+        if not (isinstance(self.top_p, Real) and 0 < self.top_p <= 1):
+            raise ConfigError(f"Sampling needs top_p in (0, 1], not {self.top_p!r}.")
 
     def sample(self, logits_V: Tensor, generator: torch.Generator) -> int:
         """One id from float32 logits [V]."""
-        if self.temperature == 0:
+        if self.temperature < COLDEST:
             return int(logits_V.argmax())
         ordered, ids = torch.sort(logits_V / self.temperature, descending=True)
         if self.top_k:

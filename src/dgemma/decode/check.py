@@ -96,14 +96,15 @@ def check(
     if forbidden:
         logits_TV[:, list(forbidden)] = -torch.inf
     margin = math.log(max(GOOD_ENOUGH if good_enough is None else good_enough, 1e-300))
+    allowed = len(draft)
     if constraint is not None:
-        _restrict(logits_TV[known:], draft[known:], constraint, margin)
+        allowed = known + _restrict(logits_TV[known:], draft[known:], constraint, margin)
     logprobs_TV = logits_TV.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
     best_T = logprobs_TV.argmax(-1)
     guess_T = torch.tensor(list(draft), dtype=torch.long, device=network.device)
     good_T = _good_enough(logprobs_TV[: len(draft)], guess_T, margin)
     good_T[:known] = True
-    agreed = max(known, min(int(good_T.long().cumprod(0).sum()), end_of(draft, end_ids)))
+    agreed = max(known, min(int(good_T.long().cumprod(0).sum()), end_of(draft, end_ids), allowed))
     ids = list(draft[known:agreed])
     if not ids or ids[-1] not in end_ids:
         ids.append(int(best_T[agreed]))
@@ -124,16 +125,17 @@ def _good_enough(scores_TV: Tensor, ids_T: Tensor, margin: float) -> Tensor:
     return scores_TV.gather(-1, ids_T[:, None])[:, 0] >= scores_TV.amax(-1) + margin
 
 
-def _restrict(logits_TV: Tensor, draft: Sequence[int], walk: Walk, margin: float) -> None:
-    """Takes from each row what the constraint does not allow behind the draft so far, as far as the draft is good."""
-    for row, logits_V in enumerate(logits_TV):
-        logits_TV[row] = walk.restrict(logits_V)
-        if row == len(draft):
-            return
-        guess_1 = torch.tensor([draft[row]], device=logits_V.device)
+def _restrict(logits_TV: Tensor, draft: Sequence[int], walk: Walk, margin: float) -> int:
+    """Takes from each row what the constraint does not allow behind the draft so far, as far as the draft is good
+    -> how many of its ids that is: rows behind them are as they were."""
+    for row, token in enumerate(draft):
+        logits_TV[row] = walk.restrict(logits_TV[row])
+        guess_1 = torch.tensor([token], device=logits_TV.device)
         if not _good_enough(logits_TV[row : row + 1], guess_1, margin):
-            return
-        walk = walk.after([draft[row]])
+            return row
+        walk = walk.after([token])
+    logits_TV[len(draft)] = walk.restrict(logits_TV[len(draft)])
+    return len(draft)
 
 
 def _pairs(ids: list[list[int]], logprobs: list[list[float]]) -> tuple[tuple[tuple[int, float], ...], ...]:

@@ -237,6 +237,9 @@ class Engine:
             raise UsageError(f"max_new_tokens must be at least 1, not {request.max_new_tokens}.")
         if request.canvas_length is not None and request.canvas_length < 1:
             raise UsageError(f"canvas_length must be at least 1, not {request.canvas_length}.")
+        longest = max(self.max_context, self.network.config.canvas_length)
+        if request.canvas_length is not None and request.canvas_length > longest:
+            raise UsageError(f"canvas_length must be at most {longest} here, not {request.canvas_length}.")
         if request.mode not in ("diffusion", "autoregressive", "auto"):
             raise UsageError(f"mode {request.mode!r} is not one of diffusion, autoregressive, auto.")
         if request.top_logprobs is not None and not 0 <= request.top_logprobs <= MAX_TOP_LOGPROBS:

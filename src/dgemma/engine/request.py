@@ -1,12 +1,13 @@
 """What goes into the engine and what comes out: Request, the three events, Stats, EngineSnapshot. Ids only, no text."""
 
+import math
 from dataclasses import dataclass, field
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Literal
 
 from dgemma.decode.autoregressive import TokenSampler
 from dgemma.decode.constrain import TokenAutomaton
-from dgemma.errors import PromptError, UsageError
+from dgemma.errors import ConfigError, PromptError, UsageError
 
 Mode = Literal["diffusion", "autoregressive", "auto"]
 FinishReason = Literal["stop", "length", "tool_calls"]
@@ -198,7 +199,7 @@ class EngineSnapshot:
 
 
 def check_numbers(request: Request) -> None:
-    """Raises UsageError for what must be a whole number and is none."""
+    """Raises UsageError for what must be a whole number and is none, ConfigError for an impossible temperature."""
     numbers = {"max_new_tokens": request.max_new_tokens, "seed": request.seed}
     optional = {
         "canvas_length": request.canvas_length,
@@ -208,6 +209,8 @@ def check_numbers(request: Request) -> None:
     for name, value in (numbers | {name: value for name, value in optional.items() if value is not None}).items():
         if not isinstance(value, Integral):
             raise UsageError(f"{name} is a whole number, not {value!r}.")
+    if not (isinstance(request.temperature, Real) and 0 <= request.temperature < math.inf):
+        raise ConfigError(f"temperature is a number of at least 0, not {request.temperature!r}.")
     if not -(2**63) <= request.seed < 2**63:
         raise UsageError(f"seed must lie between -2^63 and 2^63 - 1, not {request.seed}.")
 

@@ -52,7 +52,11 @@ class Writer:
         self.sampler = sampler
         # The reference stops where transformers stops: at generation_config's end tokens and at no others.
         fallback = () if request.reference else network.config.eos_token_ids
-        self.eos = frozenset(request.eos_token_ids or sampler.eos_token_ids or fallback)
+        vocab_size = network.config.vocab_size
+        # Files of small models may name the end tokens of the released one.
+        self.eos = frozenset(
+            token for token in request.eos_token_ids or sampler.eos_token_ids or fallback if 0 <= token < vocab_size
+        )
         writes_on = request.in_place is None and not request.reference
         self.checks = sampler.causal_check and request.causal_check and request.mode == "diffusion" and writes_on
         self.walk: Walk | None = None
@@ -63,8 +67,10 @@ class Writer:
         # The head tells of a token's own log probability together with the best ones.
         self.top_k = 0 if request.top_logprobs is None else max(1, request.top_logprobs)
         # A first canvas that begins with an end token would be an empty answer.
-        self.forbidden_first = () if request.reference else tuple(sorted(self.eos))
-        self.generator = torch.Generator(device=network.device).manual_seed(request.seed)
+        # A vocabulary of nothing but end tokens has no other answer.
+        some_text = len(self.eos) < vocab_size
+        self.forbidden_first = tuple(sorted(self.eos)) if some_text and not request.reference else ()
+        self.generator = torch.Generator(device=network.device).manual_seed(int(request.seed))
         self.tally = Tally(request, self.eos, self.length)
 
     @property

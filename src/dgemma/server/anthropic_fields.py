@@ -248,3 +248,9 @@ class MessagesFields(FormFields):
             named=choice.name,
             parallel=not choice.disable_parallel_tool_use,
         )
+
+
+class CountFields(MessagesFields):
+    """The body of a request for the number of tokens that a prompt has."""
+
+    max_tokens: Annotated[int, Field(ge=1, le=MAX_INTEGER)] = 1

@@ -1,4 +1,4 @@
-"""POST /v1/messages, as Anthropic's clients use it."""
+"""POST /v1/messages and /v1/messages/count_tokens, as Anthropic's clients use them."""
 
 import json
 import secrets
@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from dgemma.chat import ToolCall
-from dgemma.server.anthropic_fields import MessagesFields
-from dgemma.server.endpoint import answer
+from dgemma.server.anthropic_fields import CountFields, MessagesFields
+from dgemma.server.endpoint import answer, check_model
 from dgemma.server.errors import ApiError, anthropic_error
 from dgemma.server.generation import Ended, Grown, Piece, Service, Started
 from dgemma.server.replies import Growth
@@ -19,13 +19,18 @@ from dgemma.server.usage import Usage
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoint, for an app to include."""
+    """The endpoints, for an app to include."""
     routes = APIRouter()
 
     @routes.post("/v1/messages")
     async def messages(request: Request, fields: MessagesFields) -> Response:
         writer = _MessageWriter(service)
         return await answer(service, request, fields.model, fields.job(), stream=bool(fields.stream), writer=writer)
+
+    @routes.post("/v1/messages/count_tokens")
+    async def count_tokens(fields: CountFields) -> dict[str, int]:
+        check_model(service, fields.model)
+        return {"input_tokens": await service.count_tokens(fields.job())}
 
     return routes
 

@@ -29,6 +29,7 @@ ENDPOINTS = frozenset(
         "/v1/completions",
         "/v1/responses",
         "/v1/messages",
+        "/v1/messages/count_tokens",
         "/v1/edit",
         "/v1/models",
         "/health",

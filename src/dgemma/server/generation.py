@@ -155,6 +155,14 @@ class Service:
         for reply in self._open:
             self.llm.engine.cancel(reply.id)
 
+    async def count_tokens(self, job: Job) -> int:
+        """The tokens of a job's prompts, whether or not they would be taken. Raises PromptError and UsageError."""
+        rendered = [
+            await anyio.to_thread.run_sync(self._rendered, job, prompt, limiter=self._rendering)
+            for prompt in job.prompts
+        ]
+        return sum(map(len, rendered))
+
     async def pieces(self, job: Job) -> AsyncGenerator[Piece]:
         """Runs a job: `Started` once, then for each reply in turn what it grows by and `Ended`.
 
@@ -190,24 +198,29 @@ class Service:
         # All of them take their places at once, so that none can be refused when others were answered already.
         for index in range(len(prompts) * job.choices):
             which, choice = divmod(index, job.choices)
-            replies.append(_Reply(self, job, index, prompts[which], job.seed + choice))
+            # The seeds of the choices follow each other, behind the greatest one from the smallest on.
+            seed = (job.seed + choice + 2**63) % 2**64 - 2**63
+            replies.append(_Reply(self, job, index, prompts[which], seed))
 
     def _prompts(self, job: Job) -> list[list[int]]:
         return [self._prompt_ids(job, prompt) for prompt in job.prompts]
 
     def _prompt_ids(self, job: Job, prompt: Any) -> list[int]:
         """The ids of one prompt, refused when they are too many."""
+        ids = self._rendered(job, prompt)
+        limit = min(self.config.max_prompt_tokens or self.context, self.context - 1)
+        # A text to go over or to lead up to is read as the prompt is.
+        given = job.edit.text if job.edit is not None else job.suffix
+        count = len(ids) + (len(self.tokenizer.encode(given)) if given else 0)
+        if count > limit:
+            raise PromptError(f"The prompt has {count} tokens; at most {limit} are taken. Shorten it.")
+        return ids
+
+    def _rendered(self, job: Job, prompt: Any) -> list[int]:
         if not job.raw:
             template = self.llm.model.chat_template
-            ids = chat.render(prompt, self.tokenizer, template=template, tools=job.tools, thinking=job.thinking)
-        elif isinstance(prompt, str):
-            ids = self.tokenizer.encode(prompt, add_bos=True)
-        else:
-            ids = list(prompt)
-        limit = min(self.config.max_prompt_tokens or self.context, self.context - 1)
-        if len(ids) > limit:
-            raise PromptError(f"The prompt has {len(ids)} tokens; at most {limit} are taken. Shorten it.")
-        return ids
+            return chat.render(prompt, self.tokenizer, template=template, tools=job.tools, thinking=job.thinking)
+        return self.tokenizer.encode(prompt, add_bos=True) if isinstance(prompt, str) else list(prompt)
 
 
 class _Reply:

@@ -25,6 +25,7 @@ def router(service: Service) -> APIRouter:
         "lifecycle": "active",
         "context_length": service.context,
         "canvas_length": service.llm.config.canvas_length,
+        "single_turn": service.llm.model.single_turn,
     }
 
     @routes.head("/v1/models", include_in_schema=False)

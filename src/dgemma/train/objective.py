@@ -105,9 +105,10 @@ def losses(
     """One batch's losses. `forward` is `network.forward` or a compiled twin; `batch` and `generator` are on the CPU,
     whichever device the network is on, so that a seed draws the same noise on every machine.
 
-    The first rows (a share of `self_conditioning`, rounded) see the expectation of a pass without gradient, the others
-    a true zero; a share `rollout` of the first ones takes a sampler's step as well. Which examples these are is random
-    since packing is. A batch without canvases has the encoder's loss alone.
+    The first rows (a share of `self_conditioning`) see the expectation of a pass without gradient, the others a true
+    zero; a share `rollout` of the first ones takes a sampler's step as well. Which examples these are is random since
+    packing is; a share of rows that is no whole number is rounded up or down by chance. A batch without canvases has
+    the encoder's loss alone.
     """
     device = network.device
     if not batch.targets_BS.shape[1]:
@@ -119,7 +120,7 @@ def losses(
         none = torch.full_like(encoder, torch.nan)
         return Losses(total=recipe.encoder_weight * to_minimise, clean=none, corrupted=none, encoder=encoder)
     noised_BS = corrupt(batch, network.config.vocab_size, recipe, generator).to(device)
-    conditioned = round(recipe.self_conditioning * len(noised_BS))
+    conditioned = _some(recipe.self_conditioning * len(noised_BS), generator)
     low, high = recipe.temperature
     temperature = (low + (high - low) * torch.rand(conditioned, 1, 1, generator=generator)).to(device)
     batch = batch.to(device)
@@ -146,7 +147,7 @@ def _condition(
     """Writes the expectation of a first pass into the first rows of `soft_BSD`, one for each temperature, and moves
     the canvases of some of them in `noised_BS` on by sampler steps, each with a pass of its own."""
     rows = len(temperature_R11)
-    rolled = round(recipe.rollout * rows)
+    rolled = _some(recipe.rollout * rows, generator)
     for _ in range(max(1, recipe.rollout_steps)):
         part = {kind: mask[:rows] for kind, mask in masks.items()}
         _, hidden = forward(batch.tokens_BT[:rows], noised_BS[:rows], soft_BSD[:rows], batch.positions_BN[:rows], part)
@@ -156,7 +157,15 @@ def _condition(
             return
         canvas_BS = canvas_numbers(batch)[:rolled]
         noised_BS[:rolled] = take_sampler_step(scaled[:rolled], canvas_BS, recipe.entropy_bound, generator)
-        rows, rolled = rolled // 2, rolled // 2
+        rows = rolled = rolled // 2
+        if not rows:
+            return
+
+
+def _some(share: float, generator: torch.Generator) -> int:
+    """A whole number with that expectation; whole ones draw nothing."""
+    whole = int(share)
+    return whole if share == whole else whole + int(torch.rand((), generator=generator) < share - whole)
 
 
 def _combine(

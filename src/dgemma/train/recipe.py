@@ -6,8 +6,9 @@ Everything that decides the result is in here, so a recipe and its seed reproduc
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from dgemma.config import LayerConfig, LayerType, ModelConfig, SamplerConfig
 from dgemma.errors import DataError
@@ -36,7 +37,9 @@ class ModelRecipe:
     max_position_embeddings: int = 4096
 
     def config(self) -> ModelConfig:
-        """The network's configuration."""
+        """The network's configuration. Raises DataError for a pattern that no network can have."""
+        if not self.pattern or set(self.pattern) - set(_KINDS) or self.pattern[-1] != "f":
+            raise DataError(f"pattern has one letter s or f a layer and ends in f, which {self.pattern!r} does not.")
         layers = tuple(
             LayerConfig(
                 layer_type=_KINDS[letter],
@@ -65,6 +68,13 @@ class DataRecipe:
     canvas_slots: int = 384
     noise_draws: int = 1
     canvas_lengths: tuple[int, ...] = (8, 16, 32, 64, 128, 256)
+
+    def __post_init__(self) -> None:
+        for name in ("batch_rows", "clean_length", "canvas_slots", "noise_draws"):
+            if getattr(self, name) < 1:
+                raise DataError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if not self.canvas_lengths or min(self.canvas_lengths) < 1:
+            raise DataError(f"canvas_lengths must be lengths of at least 1, not {self.canvas_lengths}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +140,11 @@ class RunRecipe:
     save_every_minutes: float = 5.0
     held_out_rows: int = 16
 
+    def __post_init__(self) -> None:
+        for name in ("steps", "log_every", "evaluate_every", "held_out_rows"):
+            if getattr(self, name) < 1:
+                raise DataError(f"{name} must be at least 1, not {getattr(self, name)}.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -161,6 +176,8 @@ def read_recipe(path: str | Path, **run_overrides: Any) -> Recipe:
     for name in document:
         if name not in tables:
             raise DataError(f"The recipe {path} has an unknown table [{name}]; known: {', '.join(tables)}.")
+        if not isinstance(document[name], dict):
+            raise DataError(f"The recipe {path} has {name} = {document[name]!r}, where a table [{name}] belongs.")
     document.setdefault("run", {}).update({key: value for key, value in run_overrides.items() if value is not None})
     parts = {name: _table(table, document.get(name, {}), name, path) for name, table in tables.items()}  # pyright: ignore
     return Recipe(**parts)
@@ -173,4 +190,23 @@ def _table(kind: Any, values: dict[str, Any], name: str, path: str | Path) -> An
             raise DataError(
                 f"The recipe {path} has an unknown key {key} in [{name}]; known: {', '.join(sorted(known))}."
             )
+    types = get_type_hints(kind)
+    for key, value in values.items():
+        if not _is_a(value, types[key]):
+            raise DataError(f"The recipe {path} has {key} = {value!r} in [{name}], which is no value for it.")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    """Whether a parsed TOML value can be what a field of that type holds."""
+    arguments = get_args(kind)
+    if get_origin(kind) is Literal:
+        return value in arguments
+    if get_origin(kind) is tuple:
+        items = value if isinstance(value, list) else []
+        return bool(items) and all(_is_a(item, arguments[0]) for item in items)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if kind in (int, str, bool):
+        return type(value) is kind
+    return isinstance(value, dict)

@@ -234,7 +234,7 @@ def _read(path: Path, reader: Callable[[Path], Iterator[Item]]) -> list[Item]:
         return []
     try:
         return list(reader(path))
-    except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, lzma.LZMAError) as error:
+    except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, csv.Error, lzma.LZMAError) as error:
         raise DataError(f"{path} is not in the form expected ({error}). Fetch it again or remove it.") from error
 
 

@@ -97,10 +97,12 @@ def train(
     start = None if init is None or (folder / "last.pt").is_file() else open_model(init, dtype="float32")
     if start is not None and start.tokenizer is not None:
         with replacing(folder / "tokenizer.json") as temporary:
-            start.tokenizer.backend.save(str(temporary))
+            temporary.write_text(start.tokenizer.backend.to_str(pretty=True), encoding="utf-8")
     tokenizer = _tokenizer(folder / "tokenizer.json", recipe, texts)
     trainer = Trainer(recipe, tokenizer, texts, held_out, folder)
     if start is not None:
+        if start.quant is not None:
+            raise DataError(f"The model {init} has {start.quant} weights, which cannot be trained; give float ones.")
         trainer.start_from(start.network, init)
     return trainer.run(report)
 
@@ -159,6 +161,8 @@ class Trainer:
             if now - saved > 60 * run.save_every_minutes or self.step == run.steps:
                 self._save()
                 saved = time.monotonic()
+        if not (self.folder / "best").is_dir():
+            raise DataError(f"{self.folder} has no best model: the held-out loss was never a number. Lower the rates.")
         return self.folder / "best"
 
     def evaluate(self) -> float:
@@ -227,8 +231,12 @@ class Trainer:
     def _log(self, progress: Progress) -> None:
         # JSON knows no nan.
         known = {name: value for name, value in vars(progress).items() if value is not None and math.isfinite(value)}
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(known) + "\n")
+        path = self.folder / "metrics.jsonl"
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(known) + "\n")
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
 
     def _save(self) -> None:
         state = {
@@ -237,8 +245,13 @@ class Trainer:
             "network": self.network.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
-        with replacing(self.folder / "last.pt") as temporary:
-            torch.save(state, temporary)
+        path = self.folder / "last.pt"
+        with replacing(path) as temporary:
+            try:
+                torch.save(state, temporary)
+            except RuntimeError as error:
+                # What torch makes of a full disk.
+                raise OutputError(f"{path} cannot be written: {error}.") from error
 
     def _save_best(self) -> None:
         turn = self.tokenizer.special_id("<turn|>")
@@ -251,6 +264,7 @@ class Trainer:
             sampler=sampler,
             tokenizer=self.tokenizer,
             chat_template=template.read_text(encoding="utf-8") if template.is_file() else None,
+            single_turn=True,
         )
         save_model(model, self.folder / "best", dtype=torch.bfloat16)
         write_json(tokenizer_config(), self.folder / "best" / "tokenizer_config.json")
@@ -264,9 +278,9 @@ class Trainer:
             self.network.load_state_dict(state["network"])
             for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
                 optimizer.load_state_dict(saved)
-        except (RuntimeError, KeyError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
+            self.step, self.best = int(state["step"]), float(state["best"])
+        except (RuntimeError, LookupError, TypeError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
             raise DataError(f"{path} does not belong to this recipe or is damaged; choose another folder.") from error
-        self.step, self.best = state["step"], state["best"]
 
 
 def _require_compiler(device: torch.device) -> None:
@@ -310,7 +324,7 @@ def _tokenizer(path: Path, recipe: Recipe, texts: Texts) -> Tokenizer:
     if not path.is_file():
         backend: tokenizers.Tokenizer = train_tokenizer(_sample(recipe, texts), recipe.model.vocab_size)
         with replacing(path) as temporary:
-            backend.save(str(temporary))
+            temporary.write_text(backend.to_str(pretty=True), encoding="utf-8")
     return Tokenizer.from_file(path)
 
 

@@ -41,6 +41,11 @@ class CanvasView:
             self.committed += event.token_ids
             self.draft = None
 
+    def tail(self, width: int, height: int) -> Text:
+        """The last `height` lines of the view as a terminal `width` wide breaks them: the newest text is seen."""
+        lines = self.text().wrap(Console(width=width), width)
+        return Text("\n").join(lines[-max(1, height) :])
+
     def text(self) -> Text:
         """The whole view."""
         view = Text(self.decode(self.committed))
@@ -80,7 +85,8 @@ def show(
             for event in events:
                 view.take(event)
                 finish = event if isinstance(event, Finish) else finish
-                live.update(view.text())
+                # What is taller than the terminal could not be taken back, and would hide the end.
+                live.update(view.tail(console.width, console.height - 1))
                 if frame_seconds and isinstance(event, Draft):
                     live.refresh()
                     time.sleep(frame_seconds)

@@ -7,8 +7,7 @@ import torch
 from hypothesis import strategies as st
 
 import dgemma
-from dgemma.api import EMBEDDED
-from dgemma.checkpoint import LoadedModel
+from dgemma.checkpoint import EMBEDDED, LoadedModel
 from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.model import DiffusionGemma
 from dgemma.tokenizer import Tokenizer

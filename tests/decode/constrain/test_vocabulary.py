@@ -4,7 +4,7 @@ import pytest
 import tokenizers
 from tokenizers import decoders, models
 
-from dgemma.api import EMBEDDED
+from dgemma.checkpoint import EMBEDDED
 from dgemma.decode.constrain import ConstraintCompiler, choice, description, json_schema, regex
 from dgemma.decode.constrain.vocabulary import build_trie, token_bytes
 from dgemma.errors import CheckpointError, UsageError

@@ -49,11 +49,12 @@ def describe(tools: Sequence[Mapping[str, Any]], *, many: bool, text: bool) -> s
 class CallCompiler:
     """One description to expressions; `unrolled` tells whether a greater depth may allow more calls."""
 
-    def __init__(self, expressions: Expressions, source: str) -> None:
+    def __init__(self, expressions: Expressions, source: str, *, tight: bool = False) -> None:
         description = json.loads(source)
         self._expressions, self._many, self._text = expressions, description["many"], description["text"]
         self._schemas = {
-            name: SchemaCompiler(expressions, schema, CALL) for name, schema in description["tools"].items()
+            name: SchemaCompiler(expressions, schema, CALL, tight=tight)
+            for name, schema in description["tools"].items()
         }
 
     @property

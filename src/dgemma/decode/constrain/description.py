@@ -118,9 +118,10 @@ class ConstraintCompiler:
     """Automata for one tokenizer; the last MAX_KEPT are kept. May be used from several threads."""
 
     def __init__(self, tokenizer: Tokenizer, *, vocab_size: int, end_ids: Sequence[int]) -> None:
-        if not end_ids:
+        known = tuple(token for token in end_ids if 0 <= token < vocab_size)
+        if not known:
             raise UsageError("This model names no end token, so a constrained answer could not end.")
-        self._tokenizer, self._vocab_size, self._end_ids = tokenizer, vocab_size, tuple(end_ids)
+        self._tokenizer, self._vocab_size, self._end_ids = tokenizer, vocab_size, known
         self._kept: OrderedDict[Constraint, TokenAutomaton] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -156,7 +157,11 @@ def byte_automaton(constraint: Constraint) -> ByteAutomaton:
 def _determined(constraint: Constraint) -> ByteAutomaton:
     expressions = Expressions()
     if constraint.kind in ("json_schema", "tool_calls"):
-        return _deepest(expressions, _compiler(expressions, constraint))
+        try:
+            return _deepest(expressions, _compiler(expressions, constraint, tight=False))
+        except TooLargeError:
+            expressions = Expressions()
+            return _deepest(expressions, _compiler(expressions, constraint, tight=True))
     if constraint.kind == "regex":
         term = compile_pattern(expressions, constraint.source, characters.plain, anywhere=False)
     else:
@@ -173,13 +178,13 @@ class _Unrolling(Protocol):
     def compile(self, depth: int) -> Term: ...
 
 
-def _compiler(expressions: Expressions, constraint: Constraint) -> _Unrolling:
+def _compiler(expressions: Expressions, constraint: Constraint, *, tight: bool) -> _Unrolling:
     from dgemma.decode.constrain.calls import CallCompiler
     from dgemma.decode.constrain.schema import SchemaCompiler
 
     if constraint.kind == "tool_calls":
-        return CallCompiler(expressions, constraint.source)
-    return SchemaCompiler(expressions, json.loads(constraint.source))
+        return CallCompiler(expressions, constraint.source, tight=tight)
+    return SchemaCompiler(expressions, json.loads(constraint.source), tight=tight)
 
 
 def _deepest(expressions: Expressions, compiler: _Unrolling) -> ByteAutomaton:
@@ -198,5 +203,5 @@ def _deepest(expressions: Expressions, compiler: _Unrolling) -> ByteAutomaton:
             break
         deepest = automaton if automaton.accepting_S.any() else deepest
     if deepest is None:
-        raise UsageError("No value of a bounded depth satisfies the schema; let its recursion end somewhere.")
+        raise UsageError("No value satisfies the schema. If it refers to itself, let its recursion end somewhere.")
     return deepest

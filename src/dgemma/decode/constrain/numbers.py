@@ -1,7 +1,8 @@
 """JSON numbers within bounds, as expressions over their digits.
 
-Numbers are written without exponent, leading zeros or "-0"; integers have at most 15 digits, which every JSON reader
-keeps exactly, and at most 6 digits follow a decimal point. Knows nothing of schemas.
+Numbers are written without exponent, leading zeros or "-0"; they have at most 15 digits before the point, which every
+JSON reader keeps exactly (integers up to 18 where their bounds have more), and at most 6 behind it. Knows nothing of
+schemas.
 """
 
 import math
@@ -11,6 +12,7 @@ from decimal import Decimal
 from dgemma.decode.constrain.expressions import EMPTY, NOTHING, Expressions, Term
 
 MAX_INTEGER_DIGITS = 15
+MAX_BOUNDED_DIGITS = 18
 MAX_FRACTION_DIGITS = 6
 MAX_STRICT_DIGITS = 9
 
@@ -28,7 +30,11 @@ class Bound:
 
 def number(expressions: Expressions, lower: Bound | None, upper: Bound | None, *, integer: bool) -> Term:
     """The numbers between the bounds (None: no bound); NOTHING when there are none that can be written."""
-    digits = _Digits(expressions, integer)
+    most = MAX_INTEGER_DIGITS
+    if integer:
+        longest = max((len(_written(bound.value).whole) for bound in (lower, upper) if bound), default=0)
+        most = min(max(longest, MAX_INTEGER_DIGITS), MAX_BOUNDED_DIGITS)
+    digits = _Digits(expressions, integer, most)
     zero = Bound(value=Decimal(0))
     positive = digits.magnitude(lower if lower and lower.value >= 0 else zero, upper)
     # A minus sign stands before a magnitude above zero, so that there is no "-0".
@@ -49,8 +55,8 @@ class _Decimal:
 class _Digits:
     """Magnitudes as digits before and behind the decimal point."""
 
-    def __init__(self, expressions: Expressions, integer: bool) -> None:
-        self._expressions = expressions
+    def __init__(self, expressions: Expressions, integer: bool, most: int) -> None:
+        self._expressions, self._most = expressions, most
         self._fraction_digits = 0 if integer else MAX_FRACTION_DIGITS
 
     def magnitude(self, lower: Bound, upper: Bound | None) -> Term:
@@ -68,9 +74,7 @@ class _Digits:
         # Many digits may round onto a strict bound when they are read as a float.
         strict_whole = bound.strict and bool(self._fraction_digits) and len(digits.whole) > MAX_STRICT_DIGITS
         count = len(digits.whole)
-        other_length = (
-            self._whole(count + 1, MAX_INTEGER_DIGITS) if more else self._whole(1, min(count - 1, MAX_INTEGER_DIGITS))
-        )
+        other_length = self._whole(count + 1, self._most) if more else self._whole(1, min(count - 1, self._most))
         any_fraction = self._any_fraction()
         return self._expressions.choice(
             self._expressions.sequence(other_length, any_fraction),
@@ -80,7 +84,7 @@ class _Digits:
 
     def _different(self, whole: str, more: bool) -> list[Term]:
         """Whole parts of the same length that are larger or smaller."""
-        if len(whole) > MAX_INTEGER_DIGITS:
+        if len(whole) > self._most:
             return []
         options = []
         for index, digit in enumerate(whole):
@@ -93,7 +97,7 @@ class _Digits:
         return options
 
     def _same_whole(self, digits: _Decimal, strict: bool, more: bool) -> Term:
-        if len(digits.whole) > MAX_INTEGER_DIGITS:
+        if len(digits.whole) > self._most:
             return NOTHING
         fraction = (
             self._fraction_above(digits.fraction, strict) if more else self._fraction_below(digits.fraction, strict)
@@ -175,5 +179,6 @@ def multiples(expressions: Expressions, step: int, lower: Bound, upper: Bound, l
 
 
 def _written(value: Decimal) -> _Decimal:
-    whole, _, fraction = format(value, "f").partition(".")
+    # The sign of a zero counts for nothing.
+    whole, _, fraction = format(abs(value), "f").partition(".")
     return _Decimal(whole=whole.lstrip("0") or "0", fraction=fraction.rstrip("0"))

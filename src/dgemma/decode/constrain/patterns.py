@@ -113,11 +113,13 @@ class _Reader:
         return found[:2]
 
     def _bounds(self) -> tuple[int, int, int] | None:
-        """`{m}`, `{m,}`, `{,n}` or `{m,n}` at the current place -> m, n and where it ends; None for a plain brace."""
+        """`{m}` or `{m,n}`, one or both left out, at the current place -> m, n and its end; None for a plain brace."""
         if not self._pattern.startswith("{", self.at):
             return None
         end = self._pattern.find("}", self.at)
         body = self._pattern[self.at + 1 : end] if end > 0 else ""
+        if body == ",":
+            return 0, UNBOUNDED, end + 1
         least, comma, most = body.partition(",")
         digits = least + most
         if not digits or not digits.isascii() or not digits.isdigit() or len(digits) > 12:
@@ -186,6 +188,8 @@ class _Reader:
             return _shorthand(mark)
         if mark in "DWS":
             return _shorthand(mark.lower()).inverted()
+        if mark == "0" and self._peek() in tuple("01234567"):
+            raise self.error("octal escapes are not taken; write \\x and two digits")
         if mark in CONTROL_ESCAPES:
             return _exactly(_one(CONTROL_ESCAPES[mark]))
         if mark in "xu":

@@ -3,7 +3,8 @@
 Promises that every value of the expression validates. The reverse is not promised, on purpose: properties come in one
 order and no undeclared ones beside them, and there is no free white space. A keyword that is not understood raises
 UsageError with its place; none is ignored. What a schema leaves open, or what refers to itself, is unrolled to a given
-depth. How a value is written is the notation's: JSON, or Gemma's syntax for the arguments of a call.
+depth, and lengths that would take too many states are cut down to what fits. How a value is written is the notation's:
+JSON, or Gemma's syntax for the arguments of a call.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +12,13 @@ from decimal import Decimal
 from typing import Any
 
 from dgemma.decode.constrain import characters
+from dgemma.decode.constrain.combining import COMBINED, alternatives, merged
 from dgemma.decode.constrain.expressions import EMPTY, NOTHING, UNBOUNDED, Expressions, Term
 from dgemma.decode.constrain.notation import JSON, Notation
 from dgemma.decode.constrain.numbers import Bound, multiples, number
 from dgemma.decode.constrain.patterns import compile_pattern
 from dgemma.decode.constrain.schema_document import (
+    ANNOTATIONS,
     KEYWORDS_OF_TYPE,
     TYPES,
     References,
@@ -28,16 +31,28 @@ from dgemma.decode.constrain.schema_document import (
 DATE = r"[12]\d{3}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"
 TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"
 NAME = r"[a-z0-9]+([.-][a-z0-9]+)*"
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-%s[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 FORMATS = {
     "date": DATE,
     "time": TIME,
     "date-time": f"{DATE}T{TIME}",
-    "uuid": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "duration": r"P([1-9]\d{0,3}D(T[1-9]\d?H)?|T[1-9]\d?H([1-9]\d?M)?|T[1-9]\d?M([1-9]\d?S)?|T[1-9]\d?S)",
+    "uuid": UUID % "[1-5]",
+    **{f"uuid{version}": UUID % version for version in range(1, 9)},
+    "hostname": NAME,
     "ipv4": r"((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)",
+    "ipv6": r"[0-9a-f]{1,4}(:[0-9a-f]{1,4}){7}",
     "email": rf"[a-z0-9]+([._-][a-z0-9]+)*@{NAME}\.[a-z]{{2,8}}",
     "uri": rf"https?://{NAME}(/[A-Za-z0-9._~-]*)*",
 }
+SPOKEN_FORMATS = frozenset({"binary", "password", "path", "file-path", "directory-path"})
+"""Formats that say what a text is for and nothing of how it is written."""
 MAX_MULTIPLES = 10_000
+OPEN_MULTIPLES = 1_000
+"""Multiples to a side of zero, or behind the one bound, where a bound is missing."""
+LONG_TEXT, LONG_TEXTS, LONGEST_TIGHT, MOST_ITEMS_TIGHT = 100, 1_000, 64, 8
+"""A text's states grow with its greatest length: those above LONG_TEXT share LONG_TEXTS characters. A document that is
+still too large is compiled once more, tight, with greatest lengths and counts of at most these."""
 BEYOND_VALUES = frozenset({"pattern", "properties", "additionalProperties", "items", "prefixItems"})
 DECIDED_BY_VALUE = frozenset({"type", "const"}).union(*KEYWORDS_OF_TYPE.values()) - BEYOND_VALUES
 """Keywords whose word on a given value the reference validator has, without a look at any other schema."""
@@ -46,9 +61,12 @@ DECIDED_BY_VALUE = frozenset({"type", "const"}).union(*KEYWORDS_OF_TYPE.values()
 class SchemaCompiler:
     """One document to expressions; `unrolled` tells whether a greater depth may allow more texts."""
 
-    def __init__(self, expressions: Expressions, document: Schema, notation: Notation = JSON) -> None:
-        self._expressions, self._document, self._notation = expressions, document, notation
+    def __init__(
+        self, expressions: Expressions, document: Schema, notation: Notation = JSON, *, tight: bool = False
+    ) -> None:
+        self._expressions, self._document, self._notation, self._tight = expressions, document, notation, tight
         self._references, self._validator = References(document), validator(document)
+        self._longest = LONGEST_TIGHT if tight else max(LONG_TEXT, LONG_TEXTS // max(1, _long_texts(document)))
         self._known: dict[tuple[str, int], Term] = {}
         self.unrolled = False
 
@@ -65,19 +83,44 @@ class SchemaCompiler:
         keywords = known_keywords(schema, self._validator, place)
         if not keywords:
             return self._anything(depth)
+        if not keywords.isdisjoint(("$ref", *COMBINED)):
+            term = self._by_alternatives(schema, depth, place)
+            if term is not None:
+                return term
         conditions: list[Term] = []
         given = "enum" in keywords or "const" in keywords
         if given:
             conditions.append(self._values(schema, place))
         if "$ref" in keywords:
             conditions.append(self._reference(schema["$ref"], depth, place))
-        for name in ("anyOf", "oneOf", "allOf"):
+        for name in COMBINED:
             if name in keywords:
-                conditions.append(self._combined(name, schema[name], depth, f"{place}/{name}"))
+                conditions.append(self._combined(name, schema, depth, f"{place}/{name}"))
         types = _types(schema, keywords)
         if types and not (given and keywords.isdisjoint(BEYOND_VALUES)):
-            conditions.append(self._expressions.choice(*(self._typed(kind, schema, depth, place) for kind in types)))
+            terms = [self._typed(kind, schema, depth, place) for kind in types]
+            if NOTHING in terms and set(terms) == {NOTHING} and not {"array", "object"} & set(types):
+                raise refusal(place, f"no {' or '.join(types)} that can be written here satisfies it")
+            conditions.append(self._expressions.choice(*terms))
         return self._expressions.both(*conditions)
+
+    def _by_alternatives(self, schema: Mapping[str, Any], depth: int, place: str) -> Term | None:
+        """A schema that speaks of one object in several places, each alternative merged; None for any other."""
+        found = alternatives(schema, self._references, place)
+        if found is None or not any(each.describes_an_object_twice() for each in found):
+            return None
+        terms = []
+        for each in found:
+            for part in each.parts:
+                known_keywords(part, self._validator, place)
+            left = depth - sum(map(self._references.recursive, each.references))
+            self.unrolled |= left < depth
+            if left >= 0:
+                whole = merged(each.parts)
+                parts = [part for part in each.parts if not ANNOTATIONS.issuperset(part)] if whole is None else [whole]
+                conditions = [self._term(part, left, place) for part in parts] or [self._anything(left)]
+                terms.append(self._expressions.both(*conditions))
+        return self._expressions.choice(*terms)
 
     def _values(self, schema: Mapping[str, Any], place: str) -> Term:
         candidates = schema["enum"] if "enum" in schema else [schema["const"]]
@@ -101,13 +144,8 @@ class SchemaCompiler:
             self._known[key] = self._term(schema, depth, reference)
         return self._known[key]
 
-    def _combined(self, name: str, options: Sequence[Schema], depth: int, place: str) -> Term:
-        if name == "oneOf":
-            for index, first in enumerate(options):
-                for other in range(index + 1, len(options)):
-                    if self._references.overlap(first, options[other]):
-                        problem = f"the options {index} and {other} are not clearly distinct; use anyOf"
-                        raise refusal(place, problem)
+    def _combined(self, name: str, schema: Mapping[str, Any], depth: int, place: str) -> Term:
+        options = self._references.distinct_options(schema, place) if name == "oneOf" else schema[name]
         terms = [self._term(option, depth, f"{place}/{index}") for index, option in enumerate(options)]
         return self._expressions.both(*terms) if name == "allOf" else self._expressions.choice(*terms)
 
@@ -132,17 +170,17 @@ class SchemaCompiler:
         if kind == "boolean":
             return self._expressions.choice(self._expressions.literal(b"true"), self._expressions.literal(b"false"))
         term = self._string(schema, place) if kind == "string" else self._number(kind, schema, place)
-        if not self._expressions.possible(term):
-            raise refusal(place, f"no {kind} that can be written here satisfies it")
-        return term
+        return term if self._expressions.possible(term) else NOTHING
 
     def _string(self, schema: Mapping[str, Any], place: str) -> Term:
         character = self._notation.alphabet(self._expressions, characters.EVERY)
         least, most = int(schema.get("minLength", 0)), int(schema.get("maxLength", UNBOUNDED))
+        if LONG_TEXT < most < UNBOUNDED or (self._tight and most < UNBOUNDED):
+            most = min(most, max(least, self._longest))
         conditions = [self._expressions.repeat(character, least, most)]
         if "pattern" in schema:
             conditions.append(self._pattern(schema["pattern"], anywhere=True))
-        if "format" in schema:
+        if "format" in schema and schema["format"] not in SPOKEN_FORMATS:
             if schema["format"] not in FORMATS:
                 raise refusal(place, f"the format {schema['format']!r} is none of {', '.join(FORMATS)}")
             conditions.append(self._pattern(FORMATS[schema["format"]], anywhere=False))
@@ -161,20 +199,26 @@ class SchemaCompiler:
             raise refusal(place, f"multipleOf {step} is no whole number")
         if step == 1:
             return number(self._expressions, lower, upper, integer=True)
-        found = multiples(self._expressions, int(step), lower, upper, MAX_MULTIPLES) if lower and upper else None
+        reach = Decimal(OPEN_MULTIPLES * int(step))
+        lower = lower or Bound(value=-reach if upper is None else upper.value - reach)
+        upper = upper or Bound(value=max(lower.value, Decimal(0)) + reach)
+        found = multiples(self._expressions, int(step), lower, upper, MAX_MULTIPLES)
         if found is None:
             raise refusal(place, f"multipleOf needs bounds with at most {MAX_MULTIPLES} multiples between them")
         return found
 
     def _array(self, schema: Mapping[str, Any], depth: int, place: str) -> Term:
-        if not isinstance(schema.get("items", True), Mapping | bool):
-            raise refusal(place, "items is a list; name the first items in prefixItems")
+        if isinstance(schema.get("items"), list):
+            # As the drafts before 2020-12 name the first items.
+            schema = {**schema, "prefixItems": schema["items"], "items": schema.get("additionalItems", True)}
         least, most = int(schema.get("minItems", 0)), int(schema.get("maxItems", UNBOUNDED))
         if least > most:
             raise refusal(place, f"no array has {least} items at least and {most} at most")
-        if schema.get("uniqueItems") and most > 1:
-            raise refusal(place, "uniqueItems is not supported")
+        if self._tight and most < UNBOUNDED:
+            most = min(most, max(least, MOST_ITEMS_TIGHT))
         prefix = schema.get("prefixItems", ())
+        if schema.get("uniqueItems") and most > 1:
+            return self._distinct_items(schema, least, most, place)
         first = [self._term(item, depth, f"{place}/prefixItems/{index}") for index, item in enumerate(prefix)]
         open_end = most > len(first)
         item = self._term(schema.get("items", True), depth, f"{place}/items") if open_end else NOTHING
@@ -197,12 +241,37 @@ class SchemaCompiler:
 
         return self._expressions.sequence(self._expressions.literal(b"["), rest(0), self._expressions.literal(b"]"))
 
-    def _object(self, schema: Mapping[str, Any], depth: int, place: str) -> Term:
+    def _distinct_items(self, schema: Mapping[str, Any], least: int, most: int, place: str) -> Term:
+        """Arrays whose items are all different: some of the values listed, in their order."""
+        item = self._references.followed(schema.get("items", True))
+        values = item.get("enum") if isinstance(item, Mapping) and set(item) - ANNOTATIONS <= {"enum", "type"} else None
+        if values is None or schema.get("prefixItems"):
+            raise refusal(place, "uniqueItems is supported where `items` is an enum")
+        validator = self._validator.evolve(schema=item)
+        allowed = [value for value in values if validator.is_valid(value)]
+        items = [(self._expressions.literal(self._notation.literal(value)), False) for value in allowed]
+        body = self._members(items, least, most)
+        return self._expressions.sequence(self._expressions.literal(b"["), body, self._expressions.literal(b"]"))
+
+    def _names(self, schema: Mapping[str, Any], place: str) -> tuple[Mapping[str, Any], Sequence[str], Any]:
+        """(properties, required, additionalProperties), with propertyNames written out."""
         properties, required = schema.get("properties", {}), schema.get("required", ())
         further = schema.get("additionalProperties", True)
+        if "propertyNames" not in schema:
+            return properties, required, further
+        wanted = self._references.followed(schema["propertyNames"])
+        listed = wanted.get("enum") if isinstance(wanted, Mapping) else None
+        if listed is None:
+            raise refusal(place, "propertyNames is supported for an enum of names")
+        names = [name for name in listed if isinstance(name, str)]
+        allowed = {name: properties.get(name, further) for name in names}
+        return {**allowed, **{name: False for name in required if name not in allowed}}, required, False
+
+    def _object(self, schema: Mapping[str, Any], depth: int, place: str) -> Term:
+        properties, required, further = self._names(schema, place)
         least, most = int(schema.get("minProperties", 0)), int(schema.get("maxProperties", UNBOUNDED))
         names = self._notation.ordered(dict.fromkeys([*properties, *required]))
-        if not names and "properties" not in schema:
+        if not names and "properties" not in schema and "propertyNames" not in schema:
             body = self._members_of_any_name(
                 self._term(further, depth, f"{place}/additionalProperties"), least, most, place
             )
@@ -256,6 +325,15 @@ def _types(schema: Mapping[str, Any], keywords: frozenset[str]) -> list[str]:
     if named is None:
         return [kind for kind, own in KEYWORDS_OF_TYPE.items() if own & keywords]
     return [named] if isinstance(named, str) else list(named)
+
+
+def _long_texts(schema: Any) -> int:
+    """How many texts of the document have a greatest length above LONG_TEXT."""
+    if isinstance(schema, Mapping):
+        length = schema.get("maxLength")
+        own = isinstance(length, int | float) and length > LONG_TEXT
+        return own + sum(map(_long_texts, schema.values()))
+    return sum(map(_long_texts, schema)) if isinstance(schema, list) else 0
 
 
 def _tightest(

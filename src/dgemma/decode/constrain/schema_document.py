@@ -5,8 +5,9 @@ schemas whether one value may satisfy both. Knows nothing of expressions.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from jsonschema import validators
 from jsonschema.exceptions import SchemaError
@@ -17,19 +18,24 @@ from dgemma.errors import UsageError
 TYPES = ("string", "number", "integer", "boolean", "null", "array", "object")
 TEXT_ANNOTATIONS = frozenset({"$schema", "$id", "$comment", "title", "description"})
 OTHER_ANNOTATIONS = frozenset(
-    {"default", "examples", "deprecated", "readOnly", "writeOnly", "$defs", "definitions", "discriminator"}
+    {"default", "example", "examples", "deprecated", "readOnly", "writeOnly", "$defs", "definitions", "discriminator"}
 )
 ANNOTATIONS = TEXT_ANNOTATIONS | OTHER_ANNOTATIONS
 KEYWORDS_OF_TYPE = {
     "string": frozenset({"minLength", "maxLength", "pattern", "format"}),
     "number": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}),
     "array": frozenset({"items", "prefixItems", "minItems", "maxItems", "uniqueItems"}),
-    "object": frozenset({"properties", "required", "additionalProperties", "minProperties", "maxProperties"}),
+    "object": frozenset(
+        {"properties", "required", "additionalProperties", "minProperties", "maxProperties", "propertyNames"}
+    ),
 }
 COMBINING = frozenset({"type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf"})
 KEYWORDS = ANNOTATIONS.union(COMBINING, *KEYWORDS_OF_TYPE.values())
 DRAFTS = ("draft-06", "draft-07", "2019-09", "2020-12")
-LITERAL_KEYWORDS = frozenset({"enum", "const", "default", "examples"})
+SCHEMAS_BY_NAME = frozenset({"properties", "patternProperties"})
+SCHEMAS = frozenset(
+    {"items", "prefixItems", "additionalItems", "additionalProperties", "propertyNames", "anyOf", "oneOf", "allOf"}
+)
 
 Schema = Mapping[str, Any] | bool
 
@@ -58,6 +64,8 @@ def check(schema: Any) -> str:
 def validator(document: Schema) -> Validator:
     """The reference validator of the document's own draft. Raises UsageError for one that is not valid in it."""
     named = document.get("$schema") if isinstance(document, Mapping) else None
+    if named is not None and not isinstance(named, str):
+        raise refusal("#", f"$schema {named!r} is no text")
     default = validators.Draft202012Validator if named is None else None
     found = validators.validator_for(document, default=default)  # pyright: ignore[reportArgumentType]
     if found is None or (named is not None and not any(draft in str(named) for draft in DRAFTS)):
@@ -67,13 +75,16 @@ def validator(document: Schema) -> Validator:
     except SchemaError as error:
         place = "/".join(["#", *map(str, error.absolute_path)])
         raise refusal(place, error.message) from error
+    except OverflowError as error:
+        # The reference validator compiles every pattern.
+        raise refusal("#", f"a pattern cannot be used: {error}") from error
     return found(document)
 
 
 def known_keywords(schema: Mapping[str, Any], draft: Validator, place: str) -> frozenset[str]:
     """The keywords that are more than annotations. Raises UsageError for one that is not understood."""
-    # An older draft does not know prefixItems and would hold `items` against those as well.
-    known = KEYWORDS if "prefixItems" in draft.VALIDATORS else KEYWORDS - {"prefixItems"}
+    # An older draft names the first items in a list `items`, and would hold `items` against prefixItems as well.
+    known = KEYWORDS if "prefixItems" in draft.VALIDATORS else KEYWORDS - {"prefixItems"} | {"additionalItems"}
     unknown = sorted(set(schema) - known)
     if unknown:
         raise refusal(place, f"the keyword {unknown[0]!r} is not supported")
@@ -95,7 +106,7 @@ class References:
         if reference != "#" and not reference.startswith("#/"):
             raise refusal(place, f"the reference {reference!r} does not lie in this document")
         for part in reference.split("/")[1:]:
-            part = part.replace("~1", "/").replace("~0", "~")
+            part = unquote(part).replace("~1", "/").replace("~0", "~")
             if isinstance(found, list) and part.isdigit() and int(part) < len(found):
                 found = found[int(part)]
             elif isinstance(found, Mapping) and part in found:
@@ -118,9 +129,30 @@ class References:
             self._recursive[reference] = reference in seen
         return self._recursive[reference]
 
-    def overlap(self, first: Schema, second: Schema) -> bool:
-        """Whether a value may satisfy both schemas; False is certain, True is not."""
-        one, other = self._followed(first), self._followed(second)
+    def distinct_options(self, schema: Mapping[str, Any], place: str) -> Sequence[Schema]:
+        """The options of `oneOf`, none if there is no such keyword. UsageError when a value may satisfy two of them.
+
+        A `discriminator` names the property that tells them apart, and is then required: one with a default need not
+        be there otherwise, and would tell nothing.
+        """
+        options, discriminator = schema.get("oneOf", ()), schema.get("discriminator")
+        named = discriminator.get("propertyName") if isinstance(discriminator, Mapping) else None
+        tag = named if isinstance(named, str) else None
+        for index, first in enumerate(options):
+            for other in range(index + 1, len(options)):
+                if self.overlap(first, options[other], tag):
+                    raise refusal(place, f"the options {index} and {other} are not clearly distinct; use anyOf")
+        return options if tag is None else [self._with_tag(option, tag) for option in options]
+
+    def _with_tag(self, option: Schema, tag: str) -> Schema:
+        followed = self.followed(option)
+        if isinstance(followed, bool) or tag in followed.get("required", ()):
+            return option
+        return {"allOf": [option, {"required": [tag]}]}
+
+    def overlap(self, first: Schema, second: Schema, tag: str | None = None) -> bool:
+        """Whether a value may satisfy both schemas; False is certain, True is not. Both require the property `tag`."""
+        one, other = self.followed(first), self.followed(second)
         if isinstance(one, bool) or isinstance(other, bool):
             return one is not False and other is not False
         values, other_values = _values(one), _values(other)
@@ -129,12 +161,13 @@ class References:
         if _types(one).isdisjoint(_types(other)):
             return False
         if _types(one) == _types(other) == {"object"}:
-            shared = set(one.get("required", ())) & set(other.get("required", ()))
+            shared = set(one.get("required", ())) & set(other.get("required", ())) | ({tag} if tag else set())
             properties, others = one.get("properties", {}), other.get("properties", {})
             return all(self.overlap(properties.get(name, True), others.get(name, True)) for name in shared)
         return True
 
-    def _followed(self, schema: Schema) -> Schema:
+    def followed(self, schema: Schema) -> Schema:
+        """The schema, or what its reference leads to."""
         followed = 0
         while isinstance(schema, Mapping) and "$ref" in schema and followed < 100:
             schema, followed = self.resolve(schema["$ref"], "#"), followed + 1
@@ -142,11 +175,15 @@ class References:
 
 
 def _references_in(schema: Any) -> Iterator[str]:
+    """The references in a schema, not those within its definitions; names of properties are no keywords."""
     if isinstance(schema, Mapping):
         for keyword, value in schema.items():
             if keyword == "$ref" and isinstance(value, str):
                 yield value
-            elif keyword not in LITERAL_KEYWORDS and keyword not in ("$defs", "definitions"):
+            elif keyword in SCHEMAS_BY_NAME and isinstance(value, Mapping):
+                for inner in value.values():
+                    yield from _references_in(inner)
+            elif keyword in SCHEMAS:
                 yield from _references_in(value)
     elif isinstance(schema, list):
         for value in schema:

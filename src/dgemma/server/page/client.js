@@ -11,8 +11,9 @@ export class ServerError extends Error {
   }
 }
 
-/** Remembers the API key until the tab is closed. */
+/** Remembers the API key until the tab is closed; one that no header can carry is a ServerError. */
 export function useKey(key) {
+  if (!/^[\x21-\x7e]+$/.test(key)) throw new ServerError("An API key has no spaces, accents or quotes from a text.", 401);
   sessionStorage.setItem(KEY, key);
 }
 

@@ -84,7 +84,11 @@ async function start() {
 
 find("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  client.useKey(find("key").value);
-  start();
+  try {
+    client.useKey(find("key").value.trim());
+    start();
+  } catch (error) {
+    report(error);
+  }
 });
 start();

@@ -21,16 +21,21 @@ function runOnSubmit(form, page, work) {
   // A button that were really disabled would lose the keyboard's focus.
   const setBusy = (busy) => {
     go.setAttribute("aria-disabled", String(busy));
+    if (!busy && document.activeElement === stop) go.focus();
     stop.disabled = !busy;
   };
+  // A touch keyboard has no other way to break a line.
+  const enterSends = !matchMedia("(hover: none) and (pointer: coarse)").matches;
   const end = () => controller?.abort();
   stop.addEventListener("click", () => {
     end();
     go.focus();
   });
-  form.addEventListener("keydown", (event) => {
+  form.closest('[role="tabpanel"]').addEventListener("keydown", (event) => {
     if (event.key === "Escape") end();
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.target.tagName !== "TEXTAREA") return;
+  });
+  form.addEventListener("keydown", (event) => {
+    if (!enterSends || event.key !== "Enter" || event.shiftKey || event.isComposing || event.target.tagName !== "TEXTAREA") return;
     event.preventDefault();
     form.requestSubmit();
   });
@@ -85,7 +90,9 @@ export function chatPanel(page) {
     chatted.push({ role: "user", content });
     try {
       const fields = page.decoding("diffusion");
-      const { text } = await watchReply(view, (watch) => chat(chatted, fields, watch, signal));
+      // A model that was not taught conversations gets each message alone.
+      const told = page.model.single_turn ? chatted.slice(-1) : chatted;
+      const { text } = await watchReply(view, (watch) => chat(told, fields, watch, signal));
       chatted.push({ role: "assistant", content: text });
       page.announce(`Reply: ${text}`);
     } catch (error) {
@@ -251,9 +258,11 @@ export function editPanel(page) {
   runOnSubmit(find("edit-form"), page, async (signal) => {
     if (!text.value) return;
     const { model, seed, canvas_length } = page.decoding("diffusion");
-    const fields = { model, seed, canvas_length, strength: Number(strength.value) };
     const wanted = instruction.value.trim();
+    const fields = { model, seed, strength: Number(strength.value) };
+    // With an instruction the causal mode goes over the text, which knows no canvases.
     if (wanted) fields.instruction = wanted;
+    else fields.canvas_length = canvas_length;
     const view = new ReplyView();
     view.element.setAttribute("aria-label", "Edited text");
     shown.replaceChildren(view.element);

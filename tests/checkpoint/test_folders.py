@@ -1,0 +1,130 @@
+"""A model folder is one model's: whole or as it was, read in one type, and refused in one sentence."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from dgemma.checkpoint import EMBEDDED, LoadedModel, find_model, open_model, safetensors, save_model
+from dgemma.config import SamplerConfig
+from dgemma.errors import CheckpointError, ConfigError, ModelNotFoundError, OutputError
+from dgemma.profile import CanvasRecord, DenoisingProfile
+from tests.test_model import CONFIG, make_network
+
+PROFILE = DenoisingProfile(
+    canvases=(CanvasRecord(length=8, steps=2.0, equivalents=1.5, tokens=7.0, accuracy=1.0),), answer_tokens=7.0
+)
+MODEL = LoadedModel(config=CONFIG, network=make_network(), sampler=SamplerConfig(eos_token_ids=(1,)))
+
+
+def test_what_is_ours_alone_stands_in_config_json(tmp_path):
+    sampler = SamplerConfig(causal_check=True, eos_token_ids=(1,))
+    save_model(replace(MODEL, sampler=sampler, single_turn=True, profile=PROFILE), tmp_path)
+    again = open_model(tmp_path)
+    assert again.sampler == sampler and again.single_turn and again.profile == PROFILE
+    assert "causal_check" not in json.loads((tmp_path / "generation_config.json").read_text())
+    save_model(MODEL, tmp_path)
+    plain = open_model(tmp_path)
+    # What the folder held of the other model is gone.
+    assert not plain.sampler.causal_check and not plain.single_turn and plain.profile is None
+
+
+def test_files_that_are_not_the_models_stay(tmp_path):
+    (tmp_path / "model-mine.safetensors").write_text("mine")
+    (tmp_path / "model.safetensors.bak").write_text("mine")
+    save_model(MODEL, tmp_path, max_shard_bytes=8_000)
+    shards = len(list(tmp_path.glob("model-0*.safetensors")))
+    assert shards > 2
+    save_model(MODEL, tmp_path)
+    assert {file.name for file in tmp_path.glob("model*")} == {
+        "model-mine.safetensors", "model.safetensors.bak", "model.safetensors"
+    }  # fmt: skip
+
+
+def test_a_failed_write_of_shards_leaves_every_old_one(tmp_path, monkeypatch):
+    save_model(MODEL, tmp_path, max_shard_bytes=8_000)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    other = make_network()
+    torch.nn.init.ones_(other.embed_tokens.weight)
+    written = []
+
+    def full_disk(tensors, path, metadata):
+        written.append(path)
+        if len(written) == 3:
+            raise OSError(28, "No space left on device")
+        save_file(tensors, path, metadata=metadata)
+
+    monkeypatch.setattr(safetensors, "save_file", full_disk)
+    with pytest.raises(OutputError, match="No space left"):
+        save_model(replace(MODEL, network=other), tmp_path, max_shard_bytes=8_000)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_single_tensors_of_another_type_are_read_in_the_embeddings(tmp_path):
+    save_model(MODEL, tmp_path, dtype="bfloat16")
+    tensors = load_file(tmp_path / "model.safetensors")
+    router = [name for name in tensors if "router" in name]
+    tensors |= {name: tensors[name].float() for name in router}
+    save_file(tensors, tmp_path / "model.safetensors")
+    network = open_model(tmp_path).network
+    assert router and {parameter.dtype for parameter in network.parameters()} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("change", [
+    {"rope_parameters": []}, {"rope_parameters": {"full_attention": 3}}, {"per_layer_config": []},
+    {"per_layer_config": {"0": 5}}, {"layer_types": 5}, {"layer_types": [["a"]] * 4}, {"vocab_size": 1e999},
+    {"vocab_size": 10**30}, {"rms_norm_eps": float("nan")}, {"rms_norm_eps": -1.0}, {"num_hidden_layers": 10**9},
+])  # fmt: skip
+def test_damaged_configurations_are_told(tmp_path, change):
+    save_model(MODEL, tmp_path)
+    document = json.loads((tmp_path / "config.json").read_text())
+    document["text_config"] |= change
+    (tmp_path / "config.json").write_text(json.dumps(document))
+    with pytest.raises((CheckpointError, ConfigError)):
+        open_model(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("generation_config.json", b'{"t_max": ' + b"[" * 100_000), ("chat_template.jinja", b"\xff\xfe"),
+    ("generation_config.json", b'{"sampler_config": []}'), ("denoising.json", b'{"canvases": [{"length": "x"}]}'),
+    ("config.json", b"[]"),
+])  # fmt: skip
+def test_damaged_files_are_told_by_their_name(tmp_path, name, content):
+    save_model(MODEL, tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=name):
+        open_model(tmp_path)
+
+
+def test_a_model_whose_last_layer_slides_is_not_written(tmp_path):
+    config = replace(CONFIG, layers=CONFIG.layers[:3])
+    with pytest.raises(ConfigError, match="full attention"):
+        save_model(replace(MODEL, config=config), tmp_path)
+
+
+def test_the_meta_device_takes_no_weights(tmp_path):
+    save_model(MODEL, tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    model = open_model(tmp_path, device="meta")
+    assert model.config == CONFIG and model.network.device.type == "meta"
+
+
+def test_transformers_loads_the_embedded_model():
+    transformers = pytest.importorskip("transformers")
+    theirs = transformers.DiffusionGemmaForBlockDiffusion.from_pretrained(EMBEDDED["tiny"])
+    assert theirs.generation_config.confidence_threshold == open_model(EMBEDDED["tiny"]).sampler.confidence_threshold
+
+
+def test_a_download_that_breaks_off_is_told(monkeypatch):
+    import huggingface_hub
+
+    def broken(name, **options):
+        raise RuntimeError("peer closed connection")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", broken)
+    with pytest.raises(ModelNotFoundError, match=r"owner/name .*goes on where this stopped"):
+        find_model("owner/name")
+    assert find_model("tiny") == Path(EMBEDDED["tiny"])
