@@ -29,8 +29,9 @@ test: $(DEV_STAMP)
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/pyright
-	@# One thread: the tests' own processes share the cores, and threads that wait for each other at every product do not.
-	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest
+	@# One thread a process: threads that wait for each other at every product gain little on products this small. The
+	@# tests of a file stay together, since they share its servers.
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 setup: $(DEV_STAMP)
 

@@ -18,7 +18,8 @@ with OpenAI(base_url=f"{address}/v1", api_key="none") as client:
     print(reply.choices[0].message.content)
     print(reply.usage.diffusion["denoise_steps"], "denoise steps for", reply.usage.completion_tokens, "tokens")
 
-    for event in client.responses.create(model=model, input="Sort: pear, fig", max_output_tokens=32, stream=True):
+    mend = "Fix the mistakes: They was late."
+    for event in client.responses.create(model=model, input=mend, max_output_tokens=32, stream=True):
         if event.type == "response.output_text.delta":
             print(event.delta, end="", flush=True)
     print()

@@ -200,9 +200,14 @@ class LLM:
         most = options.pop("max_new_tokens", None)
         if length is None:
             most = 32 if most is None else most
+            if not isinstance(most, int):
+                raise UsageError(f"max_new_tokens is a whole number, not {most!r}.")
             lengths = tuple(2**power for power in range(most.bit_length()) if 2**power <= most)
         else:
-            lengths = (length,) if isinstance(length, int) else tuple(length)
+            given = length if isinstance(length, Sequence) else (length,)
+            if not all(isinstance(count, int) for count in given):
+                raise UsageError(f"length is a whole number of tokens, or several, not {length!r}.")
+            lengths = tuple(given)
             most = max(lengths, default=1) if most is None else most
         request = self._request(self._prompt_ids(prefix, None), max_new_tokens=most, **options)
         special = tuple(tokenizer.special_ids.values())

@@ -73,16 +73,25 @@ class KVCache:
         """The number of committed tokens of the longest row."""
         return max(self.lengths)
 
-    def require_room(self, new_tokens: int, scratch: bool) -> None:
-        """Raises PromptError when `new_tokens` more do not fit (behind the committed tokens, or into the scratch)."""
+    def require_room(self, new_tokens: int, scratch: bool, counts: Sequence[int] | None = None) -> None:
+        """Raises PromptError when `new_tokens` more do not fit (behind the committed tokens, or into the scratch).
+
+        With `counts` row b commits only that many of them; the rest is padding, which needs a slot and no context.
+        """
         if scratch and new_tokens > self.scratch_length:
             raise PromptError(
                 f"A canvas of {new_tokens} tokens exceeds the cache's scratch of {self.scratch_length}; "
                 "make the cache with a larger scratch_length."
             )
-        if not scratch and self.length + new_tokens > self.max_length:
+        if scratch:
+            return
+        counts = [new_tokens] * self.batch_size if counts is None else counts
+        longest = max(length + count for length, count in zip(self.lengths, counts, strict=True))
+        # Padding may lie in the scratch, which is written anew by every denoise pass.
+        padded = self.length + new_tokens - self.scratch_length
+        if max(longest, padded) > self.max_length:
             raise PromptError(
-                f"{self.length + new_tokens} tokens exceed the context of {self.max_length}; "
+                f"{max(longest, padded)} tokens exceed the context of {self.max_length}; "
                 "shorten the prompt or load the model with a larger max_context."
             )
 

@@ -394,7 +394,11 @@ class EngineConfig:
             self.dtype in ("auto", "float32", "bfloat16", "float16"),
             f"dtype {self.dtype!r} is not one of auto, float32, bfloat16, float16.",
         )
-        require(self.max_context is None or self.max_context >= 1, "max_context must be at least 1.")
-        require(self.kv_budget_mb is None or self.kv_budget_mb > 0, "kv_budget_mb must be positive.")
-        for name, least in {"prefill_chunk": 1, "max_active": 1, "max_waiting": 0, "max_prefixes": 0}.items():
-            require(getattr(self, name) >= least, f"{name} must be at least {least}.")
+        least = {"max_context": 1, "prefill_chunk": 1, "max_active": 1, "max_waiting": 0, "max_prefixes": 0}
+        for name, smallest in least.items():
+            value = getattr(self, name)
+            optional = value is None and name == "max_context"
+            whole = isinstance(value, int) and value >= smallest
+            require(optional or whole, f"{name} must be a whole number of at least {smallest}, not {value!r}.")
+        budget = self.kv_budget_mb
+        require(budget is None or (isinstance(budget, int | float) and budget > 0), "kv_budget_mb must be positive.")

@@ -313,7 +313,7 @@ class DiffusionGemma(nn.Module):
             raise UsageError(f"A cache of {cache.batch_size} rows cannot take {batch} rows of tokens.")
         if not all(0 <= length <= count for length in counts):
             raise UsageError(f"lengths must lie between 0 and the {count} tokens given, not {counts}.")
-        cache.require_room(count, scratch=False)
+        cache.require_room(count, scratch=False, counts=counts)
         held = cache.length
         positions = self._positions(cache, count)
         masks = {kind: self._causal_mask(cache, count, kind) for kind in self._kinds()}

@@ -162,7 +162,7 @@ class Tokenizer:
 
     def decode(self, ids: Iterable[int], *, skip_special: bool = True) -> str:
         """Ids to text. Ids outside the vocabulary give no text."""
-        return self._backend.decode(list(ids), skip_special_tokens=skip_special)
+        return self._backend.decode([token for token in ids if token >= 0], skip_special_tokens=skip_special)
 
     def _encode_plain(self, text: str) -> list[int]:
         try:

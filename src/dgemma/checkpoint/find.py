@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from dgemma.errors import ModelNotFoundError
+from dgemma.errors import ModelNotFoundError, UsageError
 
 EMBEDDED = {"tiny": Path(__file__).parents[1] / "tiny"}
 """Models that the package carries, by name."""
@@ -17,6 +17,8 @@ def find_model(name: str | Path, weights: bool = True) -> Path:
     """
     if isinstance(name, str) and name in EMBEDDED:
         return EMBEDDED[name]
+    if not isinstance(name, str | os.PathLike):
+        raise UsageError(f"A model goes by a name or a folder, not by {name!r}.")
     path = Path(os.path.expanduser(name))
     try:
         if path.is_dir():

@@ -64,7 +64,7 @@ def run(
     piped = "" if sys.stdin is None or sys.stdin.isatty() else read_piped()
     text = "\n\n".join(part for part in (" ".join(prompt or []), piped.strip()) if part)
     if not text:
-        raise UsageError('Give a request, for example: dgemma run "Fix the mistakes: She go home."')
+        raise UsageError('Give a request, for example: dgemma run "Fix the mistakes: They was late."')
     options = {
         "mode": mode, "max_new_tokens": max_new_tokens, "seed": seed, "canvas_length": canvas,
         "max_denoising_steps": steps, "temperature": temperature, "regex": regex, "choices": choice,
