@@ -28,6 +28,19 @@ def test_denoise_changes_nothing_but_the_scratch(lengths):
             assert not torch.equal(old[row, :, length : length + 8], new[row, :, length : length + 8])
 
 
+def test_padding_needs_no_context():
+    cache = KVCache(CONFIG, batch_size=2, max_length=12)
+    NETWORK.encode(ids(2, 10), cache, [10, 2])
+    NETWORK.encode(ids(2, 8, seed=1), cache, [0, 8])
+    assert cache.lengths == [10, 10]
+    alone = KVCache(CONFIG, max_length=12)
+    NETWORK.encode(torch.cat((ids(2, 10)[1:, :2], ids(2, 8, seed=1)[1:]), dim=1), alone)
+    canvas = ids(2, 8, seed=2)
+    assert close(NETWORK.denoise(canvas, cache)[1:], NETWORK.denoise(canvas[1:], alone))
+    with pytest.raises(PromptError, match="exceed the context of 12"):
+        NETWORK.encode(ids(2, 8), cache, [0, 3])
+
+
 @pytest.mark.parametrize("lengths", [[20], [3, 20]])
 def test_all_rows_equal_no_rows(lengths):
     cache = KVCache(CONFIG, batch_size=len(lengths), max_length=64)

@@ -1,5 +1,8 @@
 """Schedule, acceptance and stop rule, each against its formula written out."""
 
+import math
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +11,7 @@ from dgemma.decode.accept import EntropyBound
 from dgemma.decode.autoregressive import TokenSampler
 from dgemma.decode.schedule import LinearSchedule
 from dgemma.decode.stop import StableAndConfident
+from dgemma.errors import ConfigError
 
 # Multiples of 1/64 add up exactly in float32, so the formula and the loop cannot differ by rounding.
 entropies = st.lists(st.integers(0, 320).map(lambda n: n / 64), min_size=1, max_size=20)
@@ -52,3 +56,16 @@ def test_top_k_and_top_p_keep_to_the_best(seed, top_k):
     assert TokenSampler(temperature=1.5, top_k=top_k).sample(logits, generator) in best
     assert TokenSampler(temperature=1.0, top_p=1e-6).sample(logits, generator) == int(logits.argmax())
     assert TokenSampler().sample(logits, generator) == int(logits.argmax())
+
+
+@pytest.mark.parametrize(
+    "bad", [{"temperature": math.inf}, {"temperature": "x"}, {"top_k": 2.5}, {"top_p": "x"}, {"top_p": 0.0}]
+)
+def test_sampling_needs_usable_numbers(bad):
+    with pytest.raises(ConfigError):
+        TokenSampler(**bad)
+
+
+def test_a_temperature_next_to_zero_is_greedy():
+    logits = torch.tensor([1.0, 3.0, 2.0])
+    assert TokenSampler(temperature=1e-40).sample(logits, torch.Generator()) == 1

@@ -14,7 +14,7 @@ from dgemma.decode.autoregressive import TokenSampler
 from dgemma.engine.engine import resolve
 from dgemma.engine.request import Commit, Draft, Finish
 from dgemma.errors import BusyError, CancelledError, ConfigError, PromptError, UsageError
-from tests.engine.requests import alone, content, finish, made_up_ids, make_engine, make_request
+from tests.engine.requests import alone, content, finish, made_up_ids, make_engine, make_request, tokens
 
 requests = st.builds(
     make_request,
@@ -173,6 +173,9 @@ def test_an_interrupt_ends_the_request_in_hand_and_leaves_the_engine_usable():
         ({"max_new_tokens": 0}, UsageError),
         ({"max_denoising_steps": 0}, ConfigError),
         ({"temperature": float("nan")}, ConfigError),
+        ({"temperature": float("inf")}, ConfigError),
+        ({"temperature": "warm"}, ConfigError),
+        ({"canvas_length": 1_000_000}, UsageError),
         ({"max_new_tokens": 100_000}, PromptError),
     ],
 )
@@ -181,6 +184,24 @@ def test_impossible_requests_are_refused_at_once(values, error):
     with pytest.raises(error):
         engine.submit(make_request(**values))
     assert engine.snapshot().waiting == 0
+
+
+@pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
+@pytest.mark.parametrize("end_ids", [(1, 106, -3), tuple(range(64)), (99,)])
+def test_end_ids_may_lie_outside_the_vocabulary_or_fill_it(mode, end_ids):
+    events = make_engine().submit(make_request(mode=mode, eos_token_ids=end_ids, max_new_tokens=5))
+    assert 1 <= len(tokens(events)) <= 5
+
+
+def test_a_reply_that_is_left_frees_its_place():
+    engine = make_engine(max_active=1, max_waiting=1)
+    first, second = (engine.submit(make_request(seed=seed)) for seed in (0, 1))
+    next(first)
+    with pytest.raises(BusyError):
+        engine.submit(make_request(seed=2))
+    first.close()
+    third = engine.submit(make_request(seed=2))
+    assert content(second) == alone(make_request(seed=1)) and content(third) == alone(make_request(seed=2))
 
 
 def test_a_request_beyond_the_budget_is_told_what_to_change():
