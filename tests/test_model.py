@@ -186,7 +186,7 @@ def test_configurations_that_cannot_work_are_refused():
     document["text_config"].pop("hidden_size")
     with pytest.raises(CheckpointError, match="hidden_size"):
         ModelConfig.from_hf(document)
-    for bad in ({"t_min": 0.0}, {"t_min": 0.9}, {"entropy_bound": 0.0}, {"max_denoising_steps": 0}):
+    for bad in ({"t_min": -0.1}, {"t_min": 0.9}, {"entropy_bound": 0.0}, {"max_denoising_steps": 0}):
         with pytest.raises(ConfigError):
             SamplerConfig(**bad)
 
