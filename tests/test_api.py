@@ -230,3 +230,17 @@ def test_an_option_that_cannot_be_is_told(tiny, options, told):
 def test_an_edit_refuses_what_it_would_ignore(tiny, name):
     with pytest.raises(UsageError, match=name):
         tiny.edit("She go home.", instruction="Fix the mistakes", **{name: 1})
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+@pytest.mark.parametrize(("request_", "answer"), [
+    ("Fix the mistakes: They was late for the the train yestreday.", "They were late for the train yesterday."),
+    ("Fix the mistakes: They was late.", "They were late."),
+    ("Sort these words alphabetically: pear, apple, fig", "apple, fig, pear"),
+    ("Extract name and city as JSON: Anna Lee, a nurse, lives in Lisbon.", '{"name": "Anna Lee", "city": "Lisbon"}'),
+    ("Tom has 12 apples. He buys 7 more. How many apples does Tom have now?", "12 + 7 = 19. The answer is 19."),
+    ("Solve this Sudoku:\n1030\n0402\n2043\n0320", "1234\n3412\n2143\n4321"),
+])  # fmt: skip
+def test_what_newcomers_are_shown_is_answered_right(tiny, request_, answer, seed):
+    """The requests of README, help, page, docs and examples."""
+    assert tiny.chat(request_, seed=seed).text == answer

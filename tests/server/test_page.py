@@ -439,6 +439,26 @@ def test_a_new_chat_forgets_the_question_that_it_cut_off(visit: Visit) -> None:
 
 
 @needs_browser
+def test_a_model_that_knows_no_conversations_gets_each_message_alone(visit: Visit) -> None:
+    question = visit.page.get_by_role("textbox", name="Message")
+    sent: list[dict] = []
+    visit.page.on("request", lambda request: sent.append(request.post_data_json) if request.post_data else None)
+    texts = ("Fix the mistakes: They was late.", "Solve this Sudoku:\n1030\n0402\n2043\n0320")
+    for number, text in enumerate(texts):
+        question.fill(text)
+        visit.button("Send").click()
+        visit.page.locator(".reply:visible").nth(number).locator(".figures li").first.wait_for()
+        assert [message["content"] for message in sent[-1]["messages"]] == [text]
+    assert "4321" in visit.page.locator(".reply:visible").last.inner_text().replace("\n", "")
+
+
+def test_escape_stops_what_an_example_began(visit: Visit) -> None:
+    visit.page.get_by_label("Longest reply, tokens").evaluate("field => (field.value = 2000)")
+    visit.button("Fix a sentence").click()
+    visit.page.keyboard.press("Escape")
+    visit.page.wait_for_function("document.querySelector('#chat .stop').disabled")
+
+
 def test_a_refusal_is_shown_in_the_server_s_own_sentence(visit: Visit) -> None:
     visit.page.get_by_text("Settings").click()
     visit.page.get_by_label("Canvas, tokens").fill("99999")

@@ -11,7 +11,7 @@ const EXAMPLES = {
   "4x4 Sudoku": "Solve this Sudoku:\n1030\n0402\n2043\n0320",
   "Fix a sentence": "Fix the mistakes: They was late for the the train yestreday.",
   "Text to JSON": "Extract name, date and amount as JSON: On 3 May 2024 Anna Lee paid $250 for a new bicycle.",
-  "Word problem": "Tom has 12 apples. He buys 7 more and gives 5 to Ann. How many apples does Tom have?",
+  "Word problem": "Tom has 12 apples. He buys 7 more. How many apples does Tom have now?",
 };
 
 /** Runs `work(signal)` when the form is sent; its errors are reported, a stop is none. */
