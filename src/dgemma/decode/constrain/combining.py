@@ -95,7 +95,8 @@ def merged(parts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         result["properties"] = allowed
     if further:
         result["additionalProperties"] = _all(further)
-    if "propertyNames" in (keywords := {keyword for part in parts for keyword in part}):
+    keywords = {keyword for part in parts for keyword in part}
+    if "propertyNames" in keywords:
         result["propertyNames"] = _all([part["propertyNames"] for part in parts if "propertyNames" in part])
     if "minProperties" in keywords:
         result["minProperties"] = max(part.get("minProperties", 0) for part in parts)
