@@ -12,6 +12,7 @@ K key heads, d head dim, V vocabulary, E experts, M expert width.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -199,6 +200,21 @@ class Layer(nn.Module):
         routed = self.experts(for_experts.flatten(0, 1), *self.router(for_router.flatten(0, 1))).view_as(residual)
         routed = self.post_feedforward_layernorm_2(routed)
         return (residual + self.post_feedforward_layernorm(dense + routed)) * scalar
+
+
+def masked_pass(
+    layer: Layer,
+    hidden_BTD: Tensor,
+    rotary: tuple[Tensor, Tensor],
+    mask: Tensor,
+    scalar: Tensor,
+    attention: Callable[..., Tensor] = ops.attention,
+) -> Tensor:
+    """One layer without a cache, `mask` saying who may look at whom; `attention` is one of `ops`.
+
+    What training compiles: one graph for each kind of layer instead of one of the whole depth.
+    """
+    return layer(hidden_BTD, rotary, lambda query, key, value: attention(query, key, value, mask), scalar)
 
 
 class SelfConditioning(nn.Module):
@@ -395,12 +411,13 @@ class DiffusionGemma(nn.Module):
         soft_BLD: Tensor | None,
         positions: Tensor,
         masks: dict[LayerType, Tensor],
-        attention: Callable[..., Tensor] = ops.attention,
+        layer_pass: Callable[..., Tensor] = masked_pass,
     ) -> tuple[Tensor, Tensor]:
         """Clean tokens and noised canvases in one pass without a cache -> (hidden [B, T, D], hidden [B, L, D]).
 
         `positions` is [B, T + L]; each mask, one per layer kind, is boolean [B, 1, T + L, T + L], clean tokens first,
-        True where a row may look. `train.blocks` draws the masks of packed examples. `attention` is one of `ops`.
+        True where a row may look. `train.blocks` draws the masks of packed examples. `layer_pass` is `masked_pass` or
+        a compiled twin.
         """
         count = tokens_BT.shape[1]
         hidden, scalars = self.embed(tokens_BT), [layer.encoder_scalar for layer in self._layers()]
@@ -409,10 +426,12 @@ class DiffusionGemma(nn.Module):
             is_clean = torch.arange(hidden.shape[1], device=hidden.device)[None, :, None] < count
             scalars = [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in self._layers()]
 
-        def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            return attention(query, key, value, masks[self.config.layers[index].layer_type])
+        layers = self._layers()
 
-        hidden = self._run(hidden, positions, scalars, attend)
+        def run(index: int, hidden: Tensor, rotary: tuple[Tensor, Tensor], scalar: Tensor) -> Tensor:
+            return layer_pass(layers[index], hidden, rotary, masks[self.config.layers[index].layer_type], scalar)
+
+        hidden = self._run_layers(hidden, positions, scalars, run)
         return hidden[:, :count], hidden[:, count:]
 
     def _run(
@@ -424,21 +443,29 @@ class DiffusionGemma(nn.Module):
         remember: Callable[[int, Tensor, Tensor], None] | None = None,
     ) -> Tensor:
         """With `remember`, the last layer only hands its keys and values there."""
+        layers = self._layers()
+
+        def run(index: int, hidden: Tensor, rotary: tuple[Tensor, Tensor], scalar: Tensor) -> Tensor:
+            layer = layers[index]
+            if remember is not None and index == len(layers) - 1:
+                _, *keys_and_values = layer.self_attn.project(layer.input_layernorm(hidden), rotary)
+                remember(index, *keys_and_values)
+                return hidden
+            return layer(hidden, rotary, partial(attend, index), scalar)
+
+        return self._run_layers(hidden, positions_BT, scalars, run)
+
+    def _run_layers(
+        self, hidden: Tensor, positions_BT: Tensor, scalars: Sequence[Tensor], run: Callable[..., Tensor]
+    ) -> Tensor:
+        """`run(index, hidden, rotary tables, scalar)` for every layer, then the final norm."""
         tables: dict[tuple[LayerType, int], tuple[Tensor, Tensor]] = {}
-        for index, (layer, sizes) in enumerate(zip(self._layers(), self.config.layers, strict=True)):
+        for index, sizes in enumerate(self.config.layers):
             key = (sizes.layer_type, sizes.head_dim)
             if key not in tables:
                 angles = positions_BT[:, None, :, None].float() * self._rotary_frequencies(*key)
                 tables[key] = (angles.cos().to(hidden.dtype), angles.sin().to(hidden.dtype))
-
-            def attend_here(query: Tensor, key: Tensor, value: Tensor, index: int = index) -> Tensor:
-                return attend(index, query, key, value)
-
-            if remember is not None and index == len(self.layers) - 1:
-                _, *keys_and_values = layer.self_attn.project(layer.input_layernorm(hidden), tables[key])
-                remember(index, *keys_and_values)
-                return hidden
-            hidden = layer(hidden, tables[key], attend_here, scalars[index].to(hidden.dtype))
+            hidden = run(index, hidden, tables[key], scalars[index].to(hidden.dtype))
         return self.norm(hidden)
 
     def _has_int8_head(self) -> bool:

@@ -59,6 +59,26 @@ def test_the_splits_share_no_phrasing_and_no_sentence() -> None:
             assert not set(field.keys) & set(field.held_out_keys)
 
 
+def test_what_training_alone_draws_holds_nothing_of_the_eval_split() -> None:
+    known = {domain.name: domain for domain in extract.DOMAINS}
+    more = {domain.name: domain for domain in extract.TRAINING_DOMAINS}
+    assert set(known) == set(more)
+    assert sum(len(domain.leads) for domain in more.values()) > sum(len(domain.leads) for domain in known.values())
+    for name, domain in more.items():
+        assert domain.held_out_leads == known[name].held_out_leads
+        assert not {lead.lower() for lead in domain.leads} & {lead.lower() for lead in domain.held_out_leads}
+        assert not set(domain.follows) & set(domain.held_out_follows)
+    trained = {
+        key for domain in more.values() if domain.name[0] != "~" for f in domain.fields.values() for key in f.keys
+    }
+    held_out = {key for domain in more.values() for field in domain.fields.values() for key in field.held_out_keys}
+    assert len(extract.MORE_DOMAINS) > 200
+    for domain in extract.MORE_DOMAINS:
+        assert domain.name not in known and domain.leads and not domain.held_out_leads
+        keys = {key for field in domain.fields.values() for key in field.keys}
+        assert not keys & (held_out - trained), domain.name
+
+
 def test_training_draws_no_held_out_word() -> None:
     random = Random(3)
     for entries in (words.FIRST_NAMES, words.CITIES, words.PRODUCTS, words.JOBS, words.ANIMALS):
@@ -106,7 +126,7 @@ def test_composed_clauses_are_many_and_have_one_place_for_the_keys():
 
 def test_composed_leads_say_each_slot_once_and_are_none_of_the_eval_split():
     random = Random(7)
-    composing = [domain for domain in extract.DOMAINS if domain.cores]
+    composing = [domain for domain in (*extract.TRAINING_DOMAINS, *extract.MORE_DOMAINS) if domain.cores]
     assert len(composing) >= 16
     for domain in composing:
         held_out = {extract_domain.expand(lead, Random(seed)) for lead in domain.held_out_leads for seed in range(20)}

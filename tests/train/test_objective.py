@@ -1,10 +1,13 @@
 """Corruption and the sampler's step inside training, against what decoding does."""
 
+from functools import partial
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgemma.decode.accept import EntropyBound
+from dgemma.model import masked_pass
 from dgemma.ops import reference as ops
 from dgemma.train.blocks import Document, PackedBatch, pack
 from dgemma.train.objective import _some, canvas_numbers, corrupt, losses, take_sampler_step
@@ -66,7 +69,8 @@ def test_attention_by_products_and_rollouts_train():
     recipe = ObjectiveRecipe(rollout=1.0, rollout_steps=3, ordered=0.3)
 
     def run(*arguments):
-        return network.forward(*arguments, attention=ops.attention_by_products)
+        layer_pass = partial(masked_pass, attention=ops.attention_by_products)
+        return network.forward(*arguments, layer_pass=layer_pass)
 
     both = [losses(network, forward, batch, recipe, torch.Generator().manual_seed(4)) for forward in (network, run)]
     # The second canvas of a rollout is sampled from logits that differ in the last bits; the encoder's loss is not.

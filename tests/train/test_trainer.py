@@ -121,8 +121,8 @@ def test_orthogonalise_brings_singular_values_near_one():
 def test_muon_equals_the_kept_library_on_one_matrix():
     start, gradient = torch.randn(12, 20), torch.randn(12, 20)
     ours, theirs = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
-    mine = Muon([ours], lr=0.02, momentum=0.95, dtype=torch.bfloat16)
-    library = torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0.0)
+    mine = Muon([ours], lr=0.02, momentum=0.95, decay=0.3, dtype=torch.bfloat16)
+    library = torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0.3)
     for _ in range(3):
         ours.grad, theirs.grad = gradient.clone(), gradient.clone()
         mine.step()

@@ -62,7 +62,7 @@ class PackedBatch:
 
     def to(self, device: torch.device) -> "PackedBatch":
         """The same batch on `device`."""
-        return PackedBatch(**{item.name: getattr(self, item.name).to(device) for item in fields(self)})
+        return PackedBatch(**{item.name: sent(getattr(self, item.name), device) for item in fields(self)})
 
     def without_canvases(self) -> "PackedBatch":
         """The clean slots alone: S is 0 then."""
@@ -75,6 +75,11 @@ class PackedBatch:
             start_BS=self.start_BS[:, :0],
             draw_BS=self.draw_BS[:, :0],
         )
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on `device`; to a GPU by way of locked memory, so that the CPU does not wait for it."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def pack(documents: Sequence[Sequence[Document]], clean_length: int, canvas_slots: int, eos_id: int) -> PackedBatch:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from dgemma.config import LayerType
 from dgemma.model import DiffusionGemma
-from dgemma.train.blocks import PackedBatch, block_mask
+from dgemma.train.blocks import PackedBatch, block_mask, sent
 from dgemma.train.recipe import ObjectiveRecipe
 
 Forward = Callable[..., tuple[Tensor, Tensor]]
@@ -34,12 +34,32 @@ class Losses:
     encoder: Tensor
 
 
-def make_masks(network: DiffusionGemma, batch: PackedBatch) -> dict[LayerType, Tensor]:
-    """The masks of both layer kinds; one tensor for both when the window covers every position."""
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """The slots that losses are taken at, as numbers of the flattened batch.
+
+    Found before the batch goes to a GPU, where the CPU would have to wait for their count.
+
+    canvas_N   slots of canvases, of [B, S]
+    next_M     clean slots whose next one belongs to the same example, of [B, T - 1]
+    """
+
+    canvas_N: Tensor
+    next_M: Tensor
+
+
+def find_places(batch: PackedBatch) -> Places:
+    """The places of a batch, on its device."""
+    clean = batch.tokens_BT.shape[1]
+    owner_BT, owner_BS = batch.owner_BN[:, :clean], batch.owner_BN[:, clean:]
+    follows_BT = (owner_BT[:, 1:] == owner_BT[:, :-1]) & (owner_BT[:, 1:] >= 0)
+    return Places(canvas_N=(owner_BS >= 0).flatten().nonzero()[:, 0], next_M=follows_BT.flatten().nonzero()[:, 0])
+
+
+def make_masks(batch: PackedBatch, window: int | None) -> dict[LayerType, Tensor]:
+    """The masks of both layer kinds; one tensor for both without a window, as when it covers every position."""
     full = block_mask(batch, None)
-    window = network.config.sliding_window
-    sliding = full if int(batch.positions_BN.max()) < window else block_mask(batch, window)
-    return {"full_attention": full, "sliding_attention": sliding}
+    return {"full_attention": full, "sliding_attention": full if window is None else block_mask(batch, window)}
 
 
 def corrupt(batch: PackedBatch, vocab_size: int, recipe: ObjectiveRecipe, generator: torch.Generator) -> Tensor:
@@ -89,9 +109,9 @@ def take_sampler_step(logits_BSV: Tensor, canvas_BS: Tensor, bound: float, gener
     first = torch.full_like(before, torch.inf).scatter_reduce(1, number_BS, before, "amin")
     taken = before - first.gather(1, number_BS) <= bound
     accepted_BS = torch.zeros_like(taken).scatter(1, order_BS, taken)
-    uniform = torch.rand(rows, slots, 1, generator=generator).to(logits_BSV.device)
+    uniform = sent(torch.rand(rows, slots, 1, generator=generator), logits_BSV.device)
     sample_BS = (log_probabilities.exp().cumsum(-1) < uniform).sum(-1).clamp(max=vocab_size - 1)
-    noise_BS = torch.randint(vocab_size, (rows, slots), generator=generator).to(logits_BSV.device)
+    noise_BS = sent(torch.randint(vocab_size, (rows, slots), generator=generator), logits_BSV.device)
     return torch.where(accepted_BS, sample_BS, noise_BS)
 
 
@@ -111,25 +131,30 @@ def losses(
     the encoder's loss alone.
     """
     device = network.device
+    window = network.config.sliding_window
+    window = None if int(batch.positions_BN.max()) < window else window
+    places = find_places(batch)
+    places = Places(canvas_N=sent(places.canvas_N, device), next_M=sent(places.next_M, device))
     if not batch.targets_BS.shape[1]:
         batch = batch.to(device)
         nothing_BSD = torch.zeros(*batch.targets_BS.shape, network.config.hidden_size, device=device)
-        masks = make_masks(network, batch)
+        masks = make_masks(batch, window)
         clean_hidden, _ = forward(batch.tokens_BT, batch.targets_BS, nothing_BSD, batch.positions_BN, masks)
-        to_minimise, encoder = _next_token(network, batch, clean_hidden, recipe)
+        to_minimise, encoder = _next_token(network, batch, places, clean_hidden, recipe)
         none = torch.full_like(encoder, torch.nan)
         return Losses(total=recipe.encoder_weight * to_minimise, clean=none, corrupted=none, encoder=encoder)
-    noised_BS = corrupt(batch, network.config.vocab_size, recipe, generator).to(device)
+    noised_BS = sent(corrupt(batch, network.config.vocab_size, recipe, generator), device)
     conditioned = _some(recipe.self_conditioning * len(noised_BS), generator)
     low, high = recipe.temperature
-    temperature = (low + (high - low) * torch.rand(conditioned, 1, 1, generator=generator)).to(device)
+    temperature = sent(low + (high - low) * torch.rand(conditioned, 1, 1, generator=generator), device)
+    canvas_BS = sent(canvas_numbers(batch), device)
     batch = batch.to(device)
-    masks = make_masks(network, batch)
+    masks = make_masks(batch, window)
     soft_BSD = torch.zeros(*noised_BS.shape, network.config.hidden_size, device=device)
     if conditioned:
-        _condition(network, forward, batch, masks, noised_BS, soft_BSD, temperature, recipe, generator)
+        _condition(network, forward, batch, canvas_BS, masks, noised_BS, soft_BSD, temperature, recipe, generator)
     clean_hidden, canvas_hidden = forward(batch.tokens_BT, noised_BS, soft_BSD, batch.positions_BN, masks)
-    return _combine(network, batch, noised_BS, clean_hidden, canvas_hidden, recipe)
+    return _combine(network, batch, places, noised_BS, clean_hidden, canvas_hidden, recipe)
 
 
 @torch.no_grad()
@@ -137,6 +162,7 @@ def _condition(
     network: DiffusionGemma,
     forward: Forward,
     batch: PackedBatch,
+    canvas_BS: Tensor,
     masks: dict[LayerType, Tensor],
     noised_BS: Tensor,
     soft_BSD: Tensor,
@@ -155,8 +181,7 @@ def _condition(
         soft_BSD[:rows] = network.expect(scaled.softmax(-1)).float()
         if not rolled:
             return
-        canvas_BS = canvas_numbers(batch)[:rolled]
-        noised_BS[:rolled] = take_sampler_step(scaled[:rolled], canvas_BS, recipe.entropy_bound, generator)
+        noised_BS[:rolled] = take_sampler_step(scaled[:rolled], canvas_BS[:rolled], recipe.entropy_bound, generator)
         rows = rolled = rolled // 2
         if not rows:
             return
@@ -169,14 +194,19 @@ def _some(share: float, generator: torch.Generator) -> int:
 
 
 def _combine(
-    network, batch: PackedBatch, noised_BS: Tensor, clean_hidden: Tensor, canvas_hidden: Tensor, recipe
+    network: DiffusionGemma,
+    batch: PackedBatch,
+    places: Places,
+    noised_BS: Tensor,
+    clean_hidden: Tensor,
+    canvas_hidden: Tensor,
+    recipe: ObjectiveRecipe,
 ) -> Losses:
-    slots = noised_BS.shape[1]
-    used_BS = batch.owner_BN[:, -slots:] >= 0
-    canvas_nll = F.cross_entropy(network.logits(canvas_hidden[used_BS]), batch.targets_BS[used_BS], reduction="none")
-    was_clean = (noised_BS == batch.targets_BS)[used_BS]
+    targets_N = batch.targets_BS.flatten()[places.canvas_N]
+    canvas_nll = _cross_entropy(network, canvas_hidden, places.canvas_N, targets_N)
+    was_clean = noised_BS.flatten()[places.canvas_N] == targets_N
 
-    to_minimise, encoder = _next_token(network, batch, clean_hidden, recipe)
+    to_minimise, encoder = _next_token(network, batch, places, clean_hidden, recipe)
     return Losses(
         total=canvas_nll.mean() + recipe.encoder_weight * to_minimise,
         clean=_mean(canvas_nll.detach(), was_clean),
@@ -185,16 +215,20 @@ def _combine(
     )
 
 
-def _next_token(network, batch: PackedBatch, clean_hidden: Tensor, recipe: ObjectiveRecipe) -> tuple[Tensor, Tensor]:
+def _next_token(
+    network: DiffusionGemma, batch: PackedBatch, places: Places, clean_hidden: Tensor, recipe: ObjectiveRecipe
+) -> tuple[Tensor, Tensor]:
     """The encoder's loss with prompts at their weight, and that of the answers alone, detached."""
-    owner_BT = batch.owner_BN[:, : batch.tokens_BT.shape[1]]
-    follows_BT = (owner_BT[:, 1:] == owner_BT[:, :-1]) & (owner_BT[:, 1:] >= 0)
-    next_nll = F.cross_entropy(
-        network.logits(clean_hidden[:, :-1][follows_BT]), batch.tokens_BT[:, 1:][follows_BT], reduction="none"
-    )
-    is_answer = batch.answer_BT[:, 1:][follows_BT]
+    targets_M = batch.tokens_BT[:, 1:].flatten()[places.next_M]
+    next_nll = _cross_entropy(network, clean_hidden[:, :-1], places.next_M, targets_M)
+    is_answer = batch.answer_BT[:, 1:].flatten()[places.next_M]
     weight = torch.where(is_answer, 1.0, recipe.prompt_weight)
     return (next_nll * weight).sum() / weight.sum(), _mean(next_nll.detach(), is_answer)
+
+
+def _cross_entropy(network: DiffusionGemma, hidden_BTD: Tensor, places_N: Tensor, targets_N: Tensor) -> Tensor:
+    logits_NV = network.logits(hidden_BTD.flatten(0, 1).index_select(0, places_N))
+    return F.cross_entropy(logits_NV, targets_N, reduction="none")
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:

@@ -109,9 +109,13 @@ class ObjectiveRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerRecipe:
-    """Muon for the matrices, AdamW for the rest; warm-up, plateau, linear decay to zero over the last steps."""
+    """Muon for the matrices, AdamW for the rest; warm-up, plateau, linear decay to zero over the last steps.
+
+    `matrix_decay` is the weight decay of the matrices, `weight_decay` that of all else, both times the learning rate.
+    """
 
     matrix_lr: float = 0.02
+    matrix_decay: float = 0.0
     lr: float = 2e-3
     betas: tuple[float, float] = (0.9, 0.98)
     momentum: float = 0.95

@@ -29,11 +29,12 @@ from dgemma.checkpoint.safetensors import replacing, write_json
 from dgemma.errors import DataError, OutputError
 from dgemma.evals.example import NO_TEXTS, Texts
 from dgemma.evals.tasks import TASKS
-from dgemma.model import DiffusionGemma, RMSNorm
+from dgemma.model import DiffusionGemma, RMSNorm, masked_pass
 from dgemma.ops import reference as ops
 from dgemma.tokenizer import Tokenizer
 from dgemma.train.blocks import PackedBatch
 from dgemma.train.data import BatchStream
+from dgemma.train.growth import grow
 from dgemma.train.objective import Losses, losses
 from dgemma.train.optimizer import learning_rate_factor, make_optimizers
 from dgemma.train.recipe import Recipe
@@ -85,7 +86,8 @@ def train(
     """Trains by `recipe` into the folder `out`, resuming what lies there -> the folder of the best checkpoint.
 
     `data` is a folder of natural text (see `train.texts`); None trains on the generators alone. A new run starts from
-    the weights and the vocabulary of the model folder `init`, if one is given, which must have the recipe's sizes.
+    the weights and the vocabulary of the model folder `init`, if one is given, which must have the recipe's sizes, but
+    for layers that the recipe repeats (`train.growth`).
     Raises DataError for unusable data or state, OutputError when `out` cannot be written.
     """
     folder = Path(out)
@@ -123,22 +125,27 @@ class Trainer:
         self.optimizers = make_optimizers(self.network, recipe.optimizer, self.dtype)
         # Compilers fuse the explicit softmax with its mask; on CUDA the ready kernel is faster.
         attention = ops.attention_by_products if device.type == "cpu" and recipe.run.compile else ops.attention
-        self.forward: Any = partial(self.network.forward, attention=attention)
+        layer_pass: Any = partial(masked_pass, attention=attention)
         if recipe.run.compile:
             _require_compiler(device)
-            # Asked for once beforehand: filling the cache of scales would break the compiled graph.
-            self.network.embed(torch.zeros(1, dtype=torch.long, device=device))
-            self.forward = torch.compile(self.forward, dynamic=False)
+            layer_pass = torch.compile(layer_pass, dynamic=False)
+        self.forward: Any = partial(self.network.forward, layer_pass=layer_pass)
         self.stream = BatchStream(recipe.data, tokenizer, texts, recipe.run.seed)
         self.held_out = BatchStream(recipe.data, tokenizer, held_out, recipe.run.seed, split="eval")
         self.step, self.best = 0, math.inf
         self._restore()
 
     def start_from(self, network: DiffusionGemma, name: str | Path | None) -> None:
-        """Takes over the weights of `network`; DataError when its sizes are not the recipe's."""
+        """Takes over the weights of `network`, which may have fewer layers (`train.growth`).
+
+        Raises DataError when its sizes are not the recipe's.
+        """
         try:
-            self.network.load_state_dict(network.state_dict())
-        except RuntimeError as error:
+            if network.config.num_hidden_layers < self.network.config.num_hidden_layers:
+                grow(self.network, network)
+            else:
+                self.network.load_state_dict(network.state_dict())
+        except (RuntimeError, ValueError) as error:
             raise DataError(f"The model {name} does not have the sizes of this recipe; start from another.") from error
 
     def run(self, report: Callable[[Progress], None]) -> Path:
@@ -208,7 +215,8 @@ class Trainer:
         with ExitStack() as stack:
             stack.enter_context(torch.autocast(kind, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16))
             if self.recipe.run.compile:
-                # Each batch shape, its share that sees a first pass, and each of these without gradient is a graph.
+                # Each kind of layer, batch shape, its share that sees a first pass, and each of these without gradient
+                # is a graph.
                 stack.enter_context(torch._dynamo.config.patch(recompile_limit=_GRAPHS))
             yield
 

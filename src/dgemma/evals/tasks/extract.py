@@ -18,6 +18,8 @@ from dgemma.evals.tasks.words_lists import between, choose
 
 _SUBJECTS = ("people", "trade", "world", "daily", "facts", "pairs", "mixed")
 _MORE_SENTENCES = ("more_everyday", "more_mixed", "more_special", "parts")
+_TRAINING_SUBJECTS = tuple(f"subjects_{name}" for name in "culture health home nature tech travel work".split())
+_TRAINING_SENTENCES = ("more_unusual",)
 
 
 def _read(*names: str) -> str:
@@ -27,18 +29,36 @@ def _read(*names: str) -> str:
 
 
 DOMAINS = extract_domain.parse_domains(_read(*_SUBJECTS, *_MORE_SENTENCES))
-"""All domains; `~` before a name keeps the whole domain for the eval split."""
+"""The domains that the eval split draws from; `~` before a name keeps the whole domain from training."""
+
+TRAINING_DOMAINS = extract_domain.parse_domains(_read(*_SUBJECTS, *_MORE_SENTENCES, *_TRAINING_SENTENCES))
+"""The same domains with more sentences, for training alone: what is added there leaves the eval split as it is."""
+
+MORE_DOMAINS = extract_domain.parse_domains(_read(*_TRAINING_SUBJECTS))
+"""Further domains, for training alone."""
 
 _PLAIN_NAMES = {domain.name for domain in extract_domain.parse_domains(_read("mixed"))}
-_PLAIN_DOMAINS = tuple(domain for domain in DOMAINS if domain.name in _PLAIN_NAMES)
-_TRAIN_DOMAINS = tuple(domain for domain in DOMAINS if not domain.name.startswith("~")) + 2 * _PLAIN_DOMAINS
-_EVERYDAY_DOMAINS = _PLAIN_DOMAINS + tuple(
-    domain
-    for domain in DOMAINS
-    if domain.name
-    in ("person", "contact", "event", "order", "review", "journey", "weather", "measurement", "invoice", "appointment")
+_EVERYDAY_NAMES = _PLAIN_NAMES | set(
+    "person contact event order review journey weather measurement invoice appointment".split()
 )
-_EVAL_DOMAINS = tuple(domain for domain in DOMAINS if domain.name.startswith("~"))
+_HELD_OUT_DOMAINS = tuple(domain for domain in DOMAINS if domain.name.startswith("~"))
+_MORE_SHARE = 0.5
+_MORE_PLAIN_SHARE = 0.3
+
+
+def _known(domains: tuple[Domain, ...]) -> tuple[Domain, ...]:
+    """Those that training knows, the plain ones three times."""
+    plain = tuple(domain for domain in domains if domain.name in _PLAIN_NAMES)
+    return tuple(domain for domain in domains if not domain.name.startswith("~")) + 2 * plain
+
+
+def _everyday(domains: tuple[Domain, ...]) -> tuple[Domain, ...]:
+    plain = tuple(domain for domain in domains if domain.name in _PLAIN_NAMES)
+    return plain + tuple(domain for domain in domains if domain.name in _EVERYDAY_NAMES - _PLAIN_NAMES)
+
+
+_KNOWN_DOMAINS: dict[Split, tuple[Domain, ...]] = {"train": _known(TRAINING_DOMAINS), "eval": _known(DOMAINS)}
+_EVERYDAY_DOMAINS: dict[Split, tuple[Domain, ...]] = {"train": _everyday(TRAINING_DOMAINS), "eval": _everyday(DOMAINS)}
 _MOST_PROMPT_CHARACTERS = 420
 _MOST_ANSWER_CHARACTERS = 200
 _ALTERED_SHARE = 0.25
@@ -67,7 +87,7 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | 
             kind, (text, facts) = "record", extract_records.record(random, split)
         else:
             held_out = split == "eval" and random.random() < 0.15
-            domain = choose(random, _EVAL_DOMAINS if held_out else _TRAIN_DOMAINS)
+            domain = choose(random, _HELD_OUT_DOMAINS) if held_out else _domain(random, split)
             kind = domain.name.lstrip("~")
             make = _form if roll < records + forms else _prose if roll < records + forms + prose else _two_subjects
             text, facts = make(random, split, domain)
@@ -83,11 +103,18 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | 
             return Example(task="extract", prompt=prompt, answer=answer, kind=kind)
 
 
+def _domain(random: Random, split: Split) -> Domain:
+    """Return a domain that training knows; in training as often one of those that the eval split does not draw from."""
+    more = split == "train" and random.random() < _MORE_SHARE
+    return choose(random, MORE_DOMAINS if more else _KNOWN_DOMAINS[split])
+
+
 def _plain(random: Random, split: Split) -> Example:
     while True:
         if split == "train" and random.random() < _LABELLED_PLAIN_SHARE:
             return _plain_labelled(random)
-        domain = choose(random, _EVERYDAY_DOMAINS)
+        more = split == "train" and random.random() < _MORE_PLAIN_SHARE
+        domain = choose(random, MORE_DOMAINS if more else _EVERYDAY_DOMAINS[split])
         text, values = _lead(random, split, domain)
         follow = extract_domain.expand(choose(random, domain.follows), random)
         said = extract_domain.slots_said(follow)
@@ -114,7 +141,7 @@ def _plain_labelled(random: Random) -> Example:
         if random.random() < 0.7:
             kind, (text, facts) = "record", extract_records.record(random, "train")
         else:
-            domain = choose(random, _TRAIN_DOMAINS)
+            domain = _domain(random, "train")
             kind, (text, facts) = domain.name, _form(random, "train", domain)
         asked = list(facts)
         _shuffle(random, asked)
@@ -172,7 +199,7 @@ def _form(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, 
 def _two_subjects(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, str]]:
     """Return a sentence about the domain and one about another, without two values of one sort."""
     while True:
-        other = choose(random, _TRAIN_DOMAINS)
+        other = _domain(random, split)
         (lead, values), (other_lead, other_values) = _lead(random, split, domain), _lead(random, split, other)
         fields = {slot: domain.fields[slot] for slot in values}
         other_fields = {f"other {slot}": other.fields[slot] for slot in other_values}
@@ -200,7 +227,7 @@ def _say(random: Random, split: Split, domain: Domain, sentence: str, values: di
     for slot in extract_domain.slots_said(sentence):
         if slot not in values:
             _draw(random, split, domain, slot, values)
-    for slot in [slot for slot in domain.fields if f"{{{slot}.cap}}" in sentence]:
+    for slot in [slot for slot in domain.fields if f"{{{slot}.cap}}" in sentence and slot not in values]:
         _draw(random, split, domain, slot, values)
         values[slot] = values[slot][0].upper() + values[slot][1:]
     if split == "train" and random.random() < _ODD_SHARE:
