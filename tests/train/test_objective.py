@@ -10,7 +10,7 @@ from dgemma.decode.accept import EntropyBound
 from dgemma.model import masked_pass
 from dgemma.ops import reference as ops
 from dgemma.train.blocks import Document, PackedBatch, pack
-from dgemma.train.objective import _some, canvas_numbers, corrupt, losses, take_sampler_step
+from dgemma.train.objective import _some, canvas_numbers, corrupt, draw, losses, losses_of, take_sampler_step
 from dgemma.train.recipe import ObjectiveRecipe
 from tests.test_model import NETWORK, make_network
 
@@ -37,7 +37,9 @@ def test_a_sampler_step_accepts_as_decoding_does(seed, bound):
     logits[sharp] = -50.0
     logits[..., 9] = torch.where(sharp, 50.0, logits[..., 9])
     canvas = canvas_numbers(batch)
-    stepped = take_sampler_step(logits, canvas, bound, generator)
+    uniform = torch.rand(*logits.shape[:2], 1, generator=generator)
+    noise = torch.randint(64, logits.shape[:2], generator=generator)
+    stepped = take_sampler_step(logits, canvas, bound, uniform, noise)
     for number in range(int(canvas.max()) + 1):
         here = canvas[0] == number
         part = logits[:, here]
@@ -46,8 +48,8 @@ def test_a_sampler_step_accepts_as_decoding_does(seed, bound):
         # A sharp position that is accepted holds its one likely id; what is not accepted is noise.
         assert (stepped[:, here][accepted & sharp[:, here]] == 9).all()
         assert bool((accepted & sharp[:, here]).any()) == bool(sharp[:, here].any())
-    noise = stepped[~sharp]
-    assert len(noise) == 0 or len(set(noise.tolist())) > 1
+    elsewhere = stepped[~sharp]
+    assert len(elsewhere) == 0 or len(set(elsewhere.tolist())) > 1
 
 
 def test_ordered_noise_keeps_a_beginning_and_noises_the_rest():
@@ -102,3 +104,23 @@ def test_a_batch_without_canvases_has_the_encoders_loss_alone():
     # What canvases alone use has no gradient at all: Muon would make a whole step of a zero one.
     assert all(parameter.grad is None for parameter in network.self_conditioning.parameters())
     assert all(layer.self_attn.q_proj.weight.grad is not None for layer in network._layers())
+
+
+def test_losses_at_every_slot_are_those_at_the_used_ones():
+    network = make_network()
+    recipe = ObjectiveRecipe(rollout=1.0, rollout_steps=2, ordered=0.3, prompt_weight=0.3)
+    sizes = set()
+    for answer in (20, 13):
+        document = Document(prompt=[3, 4, 5], answer=[7] * answer, canvas_length=8, draws=2)
+        batch = pack([[document, document]] * 4, 50, 101, eos_id=1)
+        used, every = (
+            draw(batch, network.config, recipe, torch.Generator().manual_seed(4), fixed=fixed)
+            for fixed in (False, True)
+        )
+        assert len(used.canvas.slots_N) < len(every.canvas.slots_N) == batch.targets_BS.numel()
+        with torch.no_grad():
+            found = [vars(losses_of(network, network.forward, drawn, recipe)) for drawn in (used, every)]
+        for name, value in found[0].items():
+            assert torch.allclose(value, found[1][name], rtol=1e-4), name
+        sizes.add(tuple(tensor.shape for tensor in every.tensors()))
+    assert len(sizes) == 1

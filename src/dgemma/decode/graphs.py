@@ -15,6 +15,7 @@ sliding window and a canvas, D hidden, H query heads, K key heads, d head dim.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from torch import Tensor
 from dgemma.cache import KVCache
 from dgemma.config import LayerType
 from dgemma.errors import UsageError
-from dgemma.model import DiffusionGemma, Experts
+from dgemma.model import DiffusionGemma, Experts, masked_pass
 from dgemma.ops import cuda, reference
 from dgemma.quant import is_quantised
 
@@ -94,7 +95,8 @@ def bucketed_pass(network: DiffusionGemma, cache: KVCache, inputs: Inputs, lengt
     }
     # No clean tokens: they are in the cache.
     none_BT = inputs.canvas_BR[:, :0]
-    return network(none_BT, inputs.canvas_BR, inputs.soft_BRD, slots_BR, masks, attention)[1]
+    layer_pass = partial(masked_pass, attention=attention)
+    return network(none_BT, inputs.canvas_BR, inputs.soft_BRD, slots_BR, masks, layer_pass)[1]
 
 
 def _window(held_B: Tensor, window: int, length: int) -> Tensor:

@@ -10,13 +10,13 @@ Shapes: B rows, T clean slots, S canvas slots, N = T + S, V vocabulary, D hidden
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgemma.config import LayerType
+from dgemma.config import LayerType, ModelConfig
 from dgemma.model import DiffusionGemma
 from dgemma.train.blocks import PackedBatch, block_mask, sent
 from dgemma.train.recipe import ObjectiveRecipe
@@ -35,25 +35,116 @@ class Losses:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
-    """The slots that losses are taken at, as numbers of the flattened batch.
+class Drawn:
+    """A batch with all that chance decides, drawn on the CPU: what follows from it waits for nothing and is the same on
+    every machine.
 
-    Found before the batch goes to a GPU, where the CPU would have to wait for their count.
-
-    canvas_N   slots of canvases, of [B, S]
-    next_M     clean slots whose next one belongs to the same example, of [B, T - 1]
+    batch              the packed examples, its canvases still whole
+    noised_BS          the canvases as the first pass sees them
+    canvas_BS          the number of each slot's canvas within its row
+    temperature_R11    the temperature of each row that sees an expectation, the first R of the rows
+    moves              for each sampler step the draws of the rows that take it: uniform [rows, S, 1], noise [rows, S]
+    canvas, clean      where losses are taken
+    covered            whether every position lies in the sliding window
     """
 
-    canvas_N: Tensor
-    next_M: Tensor
+    batch: PackedBatch
+    noised_BS: Tensor
+    canvas_BS: Tensor
+    temperature_R11: Tensor
+    moves: tuple[tuple[Tensor, Tensor], ...]
+    canvas: "Places"
+    clean: "Places"
+    covered: bool
+
+    def to(self, device: torch.device) -> "Drawn":
+        """The same on `device`."""
+        return replace(
+            self,
+            batch=self.batch.to(device),
+            noised_BS=sent(self.noised_BS, device),
+            canvas_BS=sent(self.canvas_BS, device),
+            temperature_R11=sent(self.temperature_R11, device),
+            moves=tuple((sent(uniform, device), sent(noise, device)) for uniform, noise in self.moves),
+            canvas=self.canvas.to(device),
+            clean=self.clean.to(device),
+        )
+
+    def tensors(self) -> list[Tensor]:
+        """All of them, always in the same order."""
+        places = [value for part in (self.canvas, self.clean) for value in vars(part).values()]
+        moves = [value for move in self.moves for value in move]
+        return [*vars(self.batch).values(), self.noised_BS, self.canvas_BS, self.temperature_R11, *moves, *places]
 
 
-def find_places(batch: PackedBatch) -> Places:
-    """The places of a batch, on its device."""
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Slots that a loss is taken at, as numbers of the flattened batch.
+
+    slots_N     which      targets_N   the ids that belong there
+    weight_N    how much   shown_N     1 for those whose mean is shown, else 0
+    """
+
+    slots_N: Tensor
+    targets_N: Tensor
+    weight_N: Tensor
+    shown_N: Tensor
+
+    def to(self, device: torch.device) -> "Places":
+        """The same on `device`."""
+        return Places(**{name: sent(value, device) for name, value in vars(self).items()})
+
+
+def draw(
+    batch: PackedBatch, config: ModelConfig, recipe: ObjectiveRecipe, generator: torch.Generator, fixed: bool = False
+) -> Drawn:
+    """Noise, temperatures and sampler draws for one batch; `batch` and `generator` are on the CPU.
+
+    With `fixed` the losses are taken at every slot, with weight 0 at padding: batches of one size then have tensors of
+    one size.
+    """
+    rows, slots = batch.targets_BS.shape
+    noised_BS, conditioned = batch.targets_BS, 0
+    if slots:
+        noised_BS = corrupt(batch, config.vocab_size, recipe, generator)
+        conditioned = _some(recipe.self_conditioning * rows, generator)
+    low, high = recipe.temperature
+    temperature = low + (high - low) * torch.rand(conditioned, 1, 1, generator=generator)
+    moves = []
+    rolled = _some(recipe.rollout * conditioned, generator) if conditioned else 0
+    for _ in range(max(1, recipe.rollout_steps)):
+        if not rolled:
+            break
+        uniform = torch.rand(rolled, slots, 1, generator=generator)
+        moves.append((uniform, torch.randint(config.vocab_size, (rolled, slots), generator=generator)))
+        rolled //= 2
     clean = batch.tokens_BT.shape[1]
     owner_BT, owner_BS = batch.owner_BN[:, :clean], batch.owner_BN[:, clean:]
     follows_BT = (owner_BT[:, 1:] == owner_BT[:, :-1]) & (owner_BT[:, 1:] >= 0)
-    return Places(canvas_N=(owner_BS >= 0).flatten().nonzero()[:, 0], next_M=follows_BT.flatten().nonzero()[:, 0])
+    answer_BT = batch.answer_BT[:, 1:]
+    weight_BT = torch.where(answer_BT, 1.0, recipe.prompt_weight)
+    used_BS = owner_BS >= 0
+    return Drawn(
+        batch=batch,
+        noised_BS=noised_BS,
+        canvas_BS=canvas_numbers(batch) if slots else batch.draw_BS,
+        temperature_R11=temperature,
+        moves=tuple(moves),
+        canvas=_places(used_BS, batch.targets_BS, torch.ones(used_BS.shape), used_BS, fixed),
+        clean=_places(follows_BT, batch.tokens_BT[:, 1:], weight_BT, answer_BT, fixed),
+        covered=int(batch.positions_BN.max()) < config.sliding_window,
+    )
+
+
+def _places(where: Tensor, targets: Tensor, weight: Tensor, shown: Tensor, fixed: bool) -> Places:
+    slots_N = torch.arange(where.numel()) if fixed else where.flatten().nonzero()[:, 0]
+    here_N = where.flatten()[slots_N].float()
+    return Places(
+        slots_N=slots_N,
+        targets_N=targets.flatten()[slots_N],
+        weight_N=weight.flatten()[slots_N] * here_N,
+        shown_N=shown.flatten()[slots_N] * here_N,
+    )
 
 
 def make_masks(batch: PackedBatch, window: int | None) -> dict[LayerType, Tensor]:
@@ -93,12 +184,15 @@ def canvas_numbers(batch: PackedBatch) -> Tensor:
     return F.pad(new_BS.long().cumsum(1), (1, 0))
 
 
-def take_sampler_step(logits_BSV: Tensor, canvas_BS: Tensor, bound: float, generator: torch.Generator) -> Tensor:
+def take_sampler_step(
+    logits_BSV: Tensor, canvas_BS: Tensor, bound: float, uniform_BS1: Tensor, noise_BS: Tensor
+) -> Tensor:
     """The canvases [B, S] after one step of the sampler on these scaled logits, each with the entropy bound on its own.
 
-    `canvas_BS` numbers the canvases (`canvas_numbers`); `generator` is on the CPU.
+    `canvas_BS` numbers the canvases (`canvas_numbers`). A slot whose draw is accepted gets the id at which the
+    distribution's sum exceeds its number of `uniform_BS1`, the others their id of `noise_BS`.
     """
-    rows, slots, vocab_size = logits_BSV.shape
+    vocab_size = logits_BSV.shape[-1]
     log_probabilities = logits_BSV.log_softmax(-1)
     entropy_BS = -(log_probabilities.exp() * log_probabilities).sum(-1)
     # By canvas, and within a canvas by entropy.
@@ -109,9 +203,7 @@ def take_sampler_step(logits_BSV: Tensor, canvas_BS: Tensor, bound: float, gener
     first = torch.full_like(before, torch.inf).scatter_reduce(1, number_BS, before, "amin")
     taken = before - first.gather(1, number_BS) <= bound
     accepted_BS = torch.zeros_like(taken).scatter(1, order_BS, taken)
-    uniform = sent(torch.rand(rows, slots, 1, generator=generator), logits_BSV.device)
-    sample_BS = (log_probabilities.exp().cumsum(-1) < uniform).sum(-1).clamp(max=vocab_size - 1)
-    noise_BS = sent(torch.randint(vocab_size, (rows, slots), generator=generator), logits_BSV.device)
+    sample_BS = (log_probabilities.exp().cumsum(-1) < uniform_BS1).sum(-1).clamp(max=vocab_size - 1)
     return torch.where(accepted_BS, sample_BS, noise_BS)
 
 
@@ -130,59 +222,61 @@ def losses(
     packing is; a share of rows that is no whole number is rounded up or down by chance. A batch without canvases has
     the encoder's loss alone.
     """
-    device = network.device
-    window = network.config.sliding_window
-    window = None if int(batch.positions_BN.max()) < window else window
-    places = find_places(batch)
-    places = Places(canvas_N=sent(places.canvas_N, device), next_M=sent(places.next_M, device))
-    if not batch.targets_BS.shape[1]:
-        batch = batch.to(device)
-        nothing_BSD = torch.zeros(*batch.targets_BS.shape, network.config.hidden_size, device=device)
-        masks = make_masks(batch, window)
-        clean_hidden, _ = forward(batch.tokens_BT, batch.targets_BS, nothing_BSD, batch.positions_BN, masks)
-        to_minimise, encoder = _next_token(network, batch, places, clean_hidden, recipe)
-        none = torch.full_like(encoder, torch.nan)
-        return Losses(total=recipe.encoder_weight * to_minimise, clean=none, corrupted=none, encoder=encoder)
-    noised_BS = sent(corrupt(batch, network.config.vocab_size, recipe, generator), device)
-    conditioned = _some(recipe.self_conditioning * len(noised_BS), generator)
-    low, high = recipe.temperature
-    temperature = sent(low + (high - low) * torch.rand(conditioned, 1, 1, generator=generator), device)
-    canvas_BS = sent(canvas_numbers(batch), device)
-    batch = batch.to(device)
-    masks = make_masks(batch, window)
-    soft_BSD = torch.zeros(*noised_BS.shape, network.config.hidden_size, device=device)
-    if conditioned:
-        _condition(network, forward, batch, canvas_BS, masks, noised_BS, soft_BSD, temperature, recipe, generator)
+    return losses_of(network, forward, draw(batch, network.config, recipe, generator).to(network.device), recipe)
+
+
+def losses_of(network: DiffusionGemma, forward: Forward, drawn: Drawn, recipe: ObjectiveRecipe) -> Losses:
+    """`losses` of what was drawn before; on the network's device nothing in it waits for a result."""
+    batch, noised_BS = drawn.batch, drawn.noised_BS
+    masks = make_masks(batch, None if drawn.covered else network.config.sliding_window)
+    soft_BSD = torch.zeros(*noised_BS.shape, network.config.hidden_size, device=noised_BS.device)
+    if len(drawn.temperature_R11):
+        noised_BS = noised_BS.clone()
+        _condition(network, forward, drawn, masks, noised_BS, soft_BSD, recipe)
     clean_hidden, canvas_hidden = forward(batch.tokens_BT, noised_BS, soft_BSD, batch.positions_BN, masks)
-    return _combine(network, batch, places, noised_BS, clean_hidden, canvas_hidden, recipe)
+    next_nll = _cross_entropy(network, clean_hidden[:, :-1], drawn.clean)
+    total = recipe.encoder_weight * _mean(next_nll, drawn.clean.weight_N)
+    encoder = _mean(next_nll.detach(), drawn.clean.shown_N)
+    if not noised_BS.shape[1]:
+        none = torch.full_like(encoder, torch.nan)
+        return Losses(total=total, clean=none, corrupted=none, encoder=encoder)
+    canvas_nll = _cross_entropy(network, canvas_hidden, drawn.canvas)
+    was_clean = noised_BS.flatten()[drawn.canvas.slots_N] == drawn.canvas.targets_N
+    return Losses(
+        total=_mean(canvas_nll, drawn.canvas.weight_N) + total,
+        clean=_mean(canvas_nll.detach(), drawn.canvas.shown_N * was_clean),
+        corrupted=_mean(canvas_nll.detach(), drawn.canvas.shown_N * ~was_clean),
+        encoder=encoder,
+    )
 
 
 @torch.no_grad()
 def _condition(
     network: DiffusionGemma,
     forward: Forward,
-    batch: PackedBatch,
-    canvas_BS: Tensor,
+    drawn: Drawn,
     masks: dict[LayerType, Tensor],
     noised_BS: Tensor,
     soft_BSD: Tensor,
-    temperature_R11: Tensor,
     recipe: ObjectiveRecipe,
-    generator: torch.Generator,
 ) -> None:
     """Writes the expectation of a first pass into the first rows of `soft_BSD`, one for each temperature, and moves
-    the canvases of some of them in `noised_BS` on by sampler steps, each with a pass of its own."""
-    rows = len(temperature_R11)
-    rolled = _some(recipe.rollout * rows, generator)
-    for _ in range(max(1, recipe.rollout_steps)):
+    the canvases of some of them in `noised_BS` on by sampler steps, each with a pass of its own; half of the rows that
+    moved have a second pass."""
+    batch, rows = drawn.batch, len(drawn.temperature_R11)
+    for step in range(max(1, recipe.rollout_steps)):
         part = {kind: mask[:rows] for kind, mask in masks.items()}
         _, hidden = forward(batch.tokens_BT[:rows], noised_BS[:rows], soft_BSD[:rows], batch.positions_BN[:rows], part)
-        scaled = network.logits(hidden) / temperature_R11[:rows]
+        scaled = network.logits(hidden) / drawn.temperature_R11[:rows]
         soft_BSD[:rows] = network.expect(scaled.softmax(-1)).float()
-        if not rolled:
+        if step == len(drawn.moves):
             return
-        noised_BS[:rolled] = take_sampler_step(scaled[:rolled], canvas_BS[:rolled], recipe.entropy_bound, generator)
-        rows = rolled = rolled // 2
+        uniform, noise = drawn.moves[step]
+        rolled = len(noise)
+        noised_BS[:rolled] = take_sampler_step(
+            scaled[:rolled], drawn.canvas_BS[:rolled], recipe.entropy_bound, uniform, noise
+        )
+        rows = rolled // 2
         if not rows:
             return
 
@@ -193,43 +287,10 @@ def _some(share: float, generator: torch.Generator) -> int:
     return whole if share == whole else whole + int(torch.rand((), generator=generator) < share - whole)
 
 
-def _combine(
-    network: DiffusionGemma,
-    batch: PackedBatch,
-    places: Places,
-    noised_BS: Tensor,
-    clean_hidden: Tensor,
-    canvas_hidden: Tensor,
-    recipe: ObjectiveRecipe,
-) -> Losses:
-    targets_N = batch.targets_BS.flatten()[places.canvas_N]
-    canvas_nll = _cross_entropy(network, canvas_hidden, places.canvas_N, targets_N)
-    was_clean = noised_BS.flatten()[places.canvas_N] == targets_N
-
-    to_minimise, encoder = _next_token(network, batch, places, clean_hidden, recipe)
-    return Losses(
-        total=canvas_nll.mean() + recipe.encoder_weight * to_minimise,
-        clean=_mean(canvas_nll.detach(), was_clean),
-        corrupted=_mean(canvas_nll.detach(), ~was_clean),
-        encoder=encoder,
-    )
+def _cross_entropy(network: DiffusionGemma, hidden_BTD: Tensor, places: Places) -> Tensor:
+    logits_NV = network.logits(hidden_BTD.flatten(0, 1).index_select(0, places.slots_N))
+    return F.cross_entropy(logits_NV, places.targets_N, reduction="none")
 
 
-def _next_token(
-    network: DiffusionGemma, batch: PackedBatch, places: Places, clean_hidden: Tensor, recipe: ObjectiveRecipe
-) -> tuple[Tensor, Tensor]:
-    """The encoder's loss with prompts at their weight, and that of the answers alone, detached."""
-    targets_M = batch.tokens_BT[:, 1:].flatten()[places.next_M]
-    next_nll = _cross_entropy(network, clean_hidden[:, :-1], places.next_M, targets_M)
-    is_answer = batch.answer_BT[:, 1:].flatten()[places.next_M]
-    weight = torch.where(is_answer, 1.0, recipe.prompt_weight)
-    return (next_nll * weight).sum() / weight.sum(), _mean(next_nll.detach(), is_answer)
-
-
-def _cross_entropy(network: DiffusionGemma, hidden_BTD: Tensor, places_N: Tensor, targets_N: Tensor) -> Tensor:
-    logits_NV = network.logits(hidden_BTD.flatten(0, 1).index_select(0, places_N))
-    return F.cross_entropy(logits_NV, targets_N, reduction="none")
-
-
-def _mean(values: Tensor, where: Tensor) -> Tensor:
-    return (values * where).sum() / where.sum().clamp(min=1)
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    return (values * weight).sum() / weight.sum().clamp(min=1)

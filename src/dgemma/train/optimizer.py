@@ -57,15 +57,16 @@ class Muon(torch.optim.Optimizer):
                     shapes[(parameter.shape[-2], parameter.shape[-1])].append(parameter)
             for (rows, columns), parameters in shapes.items():
                 updates = [update.reshape(-1, rows, columns) for update in self._momenta(parameters, group["momentum"])]
-                update = orthogonalise(torch.cat(updates), self.dtype)
+                # The rate may be a number or, in a recorded step, a tensor.
                 scale = group["lr"] * max(1.0, rows / columns) ** 0.5
+                update = orthogonalise(torch.cat(updates), self.dtype).mul_(-scale)
                 parts = update.split([len(update) for update in updates])
                 parts = [part.view_as(parameter) for parameter, part in zip(parameters, parts, strict=True)]
                 weights = list[Tensor](parameters)
                 # States saved before there was a decay have none.
                 if decay := group.get("weight_decay"):
                     torch._foreach_mul_(weights, 1 - group["lr"] * decay)  # pyright: ignore
-                torch._foreach_add_(weights, parts, alpha=-scale)  # pyright: ignore[reportPrivateImportUsage]
+                torch._foreach_add_(weights, parts)  # pyright: ignore[reportPrivateImportUsage]
 
     def _momenta(self, parameters: list[nn.Parameter], momentum: float) -> Sequence[Tensor]:
         """The Nesterov momentum of each parameter; all of them in two calls, which a GPU waits for less."""
@@ -77,16 +78,37 @@ class Muon(torch.optim.Optimizer):
         return torch._foreach_lerp(gradients, buffers, momentum)  # pyright: ignore[reportPrivateImportUsage]
 
 
-def make_optimizers(network: nn.Module, recipe: OptimizerRecipe, dtype: torch.dtype) -> list[torch.optim.Optimizer]:
-    """[Muon over the matrices, AdamW over embedding, router, norms and scalars]."""
+def make_optimizers(
+    network: nn.Module, recipe: OptimizerRecipe, dtype: torch.dtype, recorded: bool = False
+) -> list[torch.optim.Optimizer]:
+    """[Muon over the matrices, AdamW over embedding, router, norms and scalars]; `recorded` says how they will run."""
     matrices, others = [], []
     for name, parameter in network.named_parameters():
         is_matrix = parameter.ndim >= 2 and "embed_tokens" not in name and "router" not in name
         (matrices if is_matrix else others).append(parameter)
     return [
         Muon(matrices, lr=recipe.matrix_lr, momentum=recipe.momentum, decay=recipe.matrix_decay, dtype=dtype),
-        torch.optim.AdamW(others, lr=recipe.lr, betas=recipe.betas, weight_decay=recipe.weight_decay, fused=True),
+        torch.optim.AdamW(
+            others,
+            lr=recipe.lr,
+            betas=recipe.betas,
+            weight_decay=recipe.weight_decay,
+            fused=True,
+            capturable=recorded,
+        ),
     ]
+
+
+def set_learning_rates(optimizers: Sequence[torch.optim.Optimizer], rates: Sequence[float], in_tensor: bool) -> None:
+    """Sets the rate of each optimiser; with `in_tensor` in a tensor beside the weights, which stays the same one."""
+    for optimizer, rate in zip(optimizers, rates, strict=True):
+        for group in optimizer.param_groups:
+            if not in_tensor:
+                group["lr"] = rate
+            elif isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = torch.tensor(rate, device=group["params"][0].device)
 
 
 def learning_rate_factor(step: int, steps: int, recipe: OptimizerRecipe) -> float:

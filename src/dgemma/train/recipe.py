@@ -130,7 +130,8 @@ class RunRecipe:
     """Length, precision and rhythm of the run.
 
     `compile` needs a C compiler; precision `auto` measures bfloat16; `data_workers` processes make batches ahead (0:
-    none), which pays where a step is faster than the making of its batch.
+    none), which pays where a step is faster than the making of its batch. `record` replays a step on a GPU instead of
+    handing over its operations one by one (`train.step`).
     """
 
     steps: int = 4000
@@ -138,6 +139,7 @@ class RunRecipe:
     device: Literal["cpu", "cuda"] = "cpu"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     compile: bool = False
+    record: bool = False
     data_workers: int = 0
     log_every: int = 20
     evaluate_every: int = 250

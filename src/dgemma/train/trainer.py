@@ -22,7 +22,6 @@ from typing import Any
 
 import tokenizers
 import torch
-from torch import nn
 
 from dgemma.checkpoint import LoadedModel, open_model, save_model
 from dgemma.checkpoint.safetensors import replacing, write_json
@@ -35,9 +34,10 @@ from dgemma.tokenizer import Tokenizer
 from dgemma.train.blocks import PackedBatch
 from dgemma.train.data import BatchStream
 from dgemma.train.growth import grow
-from dgemma.train.objective import Losses, losses
-from dgemma.train.optimizer import learning_rate_factor, make_optimizers
+from dgemma.train.objective import Losses, draw, losses
+from dgemma.train.optimizer import learning_rate_factor, make_optimizers, set_learning_rates
 from dgemma.train.recipe import Recipe
+from dgemma.train.step import PlainStep, RecordedStep
 from dgemma.train.texts import load_texts
 from dgemma.train.tokenizer import tokenizer_config, train_tokenizer
 
@@ -122,7 +122,8 @@ class Trainer:
         initialise(self.network, recipe.run.seed)
         self.network.to(device)
         self.dtype = torch.bfloat16 if use_bfloat16(recipe.run.precision, device) else torch.float32
-        self.optimizers = make_optimizers(self.network, recipe.optimizer, self.dtype)
+        self.recorded = recipe.run.record and device.type == "cuda"
+        self.optimizers = make_optimizers(self.network, recipe.optimizer, self.dtype, self.recorded)
         # Compilers fuse the explicit softmax with its mask; on CUDA the ready kernel is faster.
         attention = ops.attention_by_products if device.type == "cpu" and recipe.run.compile else ops.attention
         layer_pass: Any = partial(masked_pass, attention=attention)
@@ -130,6 +131,8 @@ class Trainer:
             _require_compiler(device)
             layer_pass = torch.compile(layer_pass, dynamic=False)
         self.forward: Any = partial(self.network.forward, layer_pass=layer_pass)
+        make_step = RecordedStep if self.recorded else PlainStep
+        self.take_step = make_step(self.network, self.forward, self.optimizers, recipe, self._precision)
         self.stream = BatchStream(recipe.data, tokenizer, texts, recipe.run.seed)
         self.held_out = BatchStream(recipe.data, tokenizer, held_out, recipe.run.seed, split="eval")
         self.step, self.best = 0, math.inf
@@ -192,20 +195,13 @@ class Trainer:
     def _one_step(self, batch: PackedBatch) -> tuple[int, Losses]:
         run, recipe = self.recipe.run, self.recipe.optimizer
         factor = learning_rate_factor(self.step, run.steps, recipe)
-        for optimizer, base in zip(self.optimizers, (recipe.matrix_lr, recipe.lr), strict=True):
-            for group in optimizer.param_groups:
-                group["lr"] = base * factor
+        set_learning_rates(self.optimizers, (recipe.matrix_lr * factor, recipe.lr * factor), self.recorded)
         generator = torch.Generator().manual_seed(run.seed * 1_000_003 + self.step)
         share = self.recipe.objective.causal_share
         if share and float(torch.rand((), generator=generator)) < share:
             batch = batch.without_canvases()
-        with self._precision():
-            parts = losses(self.network, self.forward, batch, self.recipe.objective, generator)
-        parts.total.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
-        for optimizer in self.optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        drawn = draw(batch, self.network.config, self.recipe.objective, generator, fixed=self.recorded)
+        parts = self.take_step(drawn)
         self.step += 1
         return int((batch.owner_BN >= 0).sum()), parts
 
