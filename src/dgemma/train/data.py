@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from dgemma.errors import DataError
 from dgemma.evals.example import Example, Split, Texts
-from dgemma.evals.tasks import TASKS
 from dgemma.tokenizer import Tokenizer
 from dgemma.train.blocks import Document, PackedBatch, pack
+from dgemma.train.pairs import find_tasks
 from dgemma.train.recipe import DataRecipe
 
 _MOST_MISSES = 500
@@ -25,8 +25,7 @@ class BatchStream:
     """`stream.batch(i)` -> the i-th PackedBatch of `seed`."""
 
     def __init__(self, recipe: DataRecipe, tokenizer: Tokenizer, texts: Texts, seed: int, split: Split = "train"):
-        if unknown := set(recipe.tasks) - set(TASKS):
-            raise DataError(f"The recipe names the unknown task {min(unknown)!r}; known: {', '.join(TASKS)}.")
+        self.tasks = find_tasks(recipe.tasks)
         self.recipe, self.tokenizer, self.texts, self.seed = recipe, tokenizer, texts, seed
         self.split: Split = split
         self._start = [tokenizer.bos_id, tokenizer.special_id("<|turn>"), *tokenizer.encode("user\n")]
@@ -69,7 +68,7 @@ class BatchStream:
         documents: list[Document] = []
         room, misses = rows * recipe.clean_length, 0
         while room > 0:
-            task = TASKS[random.choices(tasks, weights)[0]]
+            task = self.tasks[random.choices(tasks, weights)[0]]
             document = self.document(task.generate(random, self.split, self.texts), random)
             if document.clean_length <= recipe.clean_length and document.slots_per_draw <= recipe.canvas_slots:
                 documents.append(document)

@@ -13,6 +13,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from dgemma.config import LayerConfig, LayerType, ModelConfig, SamplerConfig
 from dgemma.errors import DataError
 
+PAIRS_SUFFIX = ".jsonl"
+"""How the name of a file of one's own examples ends (`train.pairs`)."""
+
 _KINDS: dict[str, LayerType] = {"s": "sliding_attention", "f": "full_attention"}
 
 
@@ -57,6 +60,8 @@ class ModelRecipe:
 class DataRecipe:
     """What is trained on: weights of the tasks, and how examples are packed into rows.
 
+    A task is one of `dgemma.evals.tasks` or a file of one's own pairs (`train.pairs`), named from the recipe's folder.
+
     A row holds `clean_length` clean tokens and `canvas_slots` canvas tokens of several whole examples. Each example
     draws its canvas length from `canvas_lengths` with weights that favour the lengths near its answer's, and brings its
     canvases up to `noise_draws` times, where they fit, each time under other noise.
@@ -73,6 +78,11 @@ class DataRecipe:
         for name in ("batch_rows", "clean_length", "canvas_slots", "noise_draws"):
             if getattr(self, name) < 1:
                 raise DataError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        for name, weight in self.tasks.items():
+            if not _is_a(weight, float) or weight < 0:
+                raise DataError(f"The weight of the task {name} must be a number of at least 0, not {weight!r}.")
+        if not sum(self.tasks.values()):
+            raise DataError("No task has a weight above 0; name one in [data.tasks].")
         if not self.canvas_lengths or min(self.canvas_lengths) < 1:
             raise DataError(f"canvas_lengths must be lengths of at least 1, not {self.canvas_lengths}.")
 
@@ -185,8 +195,16 @@ def read_recipe(path: str | Path, **run_overrides: Any) -> Recipe:
         if not isinstance(document[name], dict):
             raise DataError(f"The recipe {path} has {name} = {document[name]!r}, where a table [{name}] belongs.")
     document.setdefault("run", {}).update({key: value for key, value in run_overrides.items() if value is not None})
+    tasks = document.get("data", {}).get("tasks")
+    if isinstance(tasks, dict):
+        document["data"]["tasks"] = {_beside(path, name): weight for name, weight in tasks.items()}
     parts = {name: _table(table, document.get(name, {}), name, path) for name, table in tables.items()}  # pyright: ignore
     return Recipe(**parts)
+
+
+def _beside(recipe: str | Path, task: str) -> str:
+    """A file of examples as seen from the recipe's folder; the names of other tasks as they are."""
+    return str(Path(recipe).parent / task) if task.endswith(PAIRS_SUFFIX) else task
 
 
 def _table(kind: Any, values: dict[str, Any], name: str, path: str | Path) -> Any:

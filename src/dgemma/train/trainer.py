@@ -27,7 +27,6 @@ from dgemma.checkpoint import LoadedModel, open_model, save_model
 from dgemma.checkpoint.safetensors import replacing, write_json
 from dgemma.errors import DataError, OutputError
 from dgemma.evals.example import NO_TEXTS, Texts
-from dgemma.evals.tasks import TASKS
 from dgemma.model import DiffusionGemma, RMSNorm, masked_pass
 from dgemma.ops import reference as ops
 from dgemma.tokenizer import Tokenizer
@@ -36,6 +35,7 @@ from dgemma.train.data import BatchStream
 from dgemma.train.growth import grow
 from dgemma.train.objective import Losses, draw, losses
 from dgemma.train.optimizer import learning_rate_factor, make_optimizers, set_learning_rates
+from dgemma.train.pairs import find_tasks
 from dgemma.train.recipe import Recipe
 from dgemma.train.step import PlainStep, RecordedStep
 from dgemma.train.texts import load_texts
@@ -336,8 +336,9 @@ def _sample(recipe: Recipe, texts: Texts, count: int = 40_000) -> Iterator[str]:
     """Text as the tasks show it, for the vocabulary."""
     random = Random(f"{recipe.run.seed}/vocabulary")
     names, weights = zip(*recipe.data.tasks.items(), strict=True)
+    tasks = find_tasks(names)
     for _ in range(count):
-        example = TASKS[random.choices(names, weights)[0]].generate(random, "train", texts)
+        example = tasks[random.choices(names, weights)[0]].generate(random, "train", texts)
         yield example.prompt
         yield example.answer
     yield from texts.sentences[: count // 2]
