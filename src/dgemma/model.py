@@ -210,7 +210,8 @@ def masked_pass(
     scalar: Tensor,
     attention: Callable[..., Tensor] = ops.attention,
 ) -> Tensor:
-    """One layer without a cache, `mask` saying who may look at whom; `attention` is one of `ops`.
+    """One layer over hidden [B, N, D] with its rotary tables (cos, sin), `mask` [B or 1, 1, N or 1, S] saying who may look
+    at whom, and its layer scalar; `attention` takes (query, key, value, mask) and is called once.
 
     What training compiles: one graph for each kind of layer instead of one of the whole depth.
     """
@@ -416,11 +417,12 @@ class DiffusionGemma(nn.Module):
         """Clean tokens and noised canvases in one pass without a cache -> (hidden [B, T, D], hidden [B, L, D]).
 
         `positions` is [B, T + L]; each mask, one per layer kind, is boolean [B, 1, T + L, T + L], clean tokens first,
-        True where a row may look. `train.blocks` draws the masks of packed examples. `layer_pass` is `masked_pass` or
-        a compiled twin.
+        True where a row may look. `train.blocks` draws the masks of packed examples. `layer_pass` is called as
+        `masked_pass` is, once for each layer in their order.
         """
         count = tokens_BT.shape[1]
-        hidden, scalars = self.embed(tokens_BT), [layer.encoder_scalar for layer in self._layers()]
+        layers = self._layers()
+        hidden, scalars = self.embed(tokens_BT), [layer.encoder_scalar for layer in layers]
         if canvas_BL.shape[1]:
             hidden = torch.cat((hidden, self.self_conditioning(self.embed(canvas_BL), soft_BLD)), dim=1)
             is_clean = torch.arange(hidden.shape[1], device=hidden.device)[None, :, None] < count

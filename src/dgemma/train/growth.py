@@ -16,13 +16,14 @@ from dgemma.config import LayerConfig
 from dgemma.model import DiffusionGemma, Layer
 
 _YOUNG = 2.5
-"""How large the entries of a young matrix are, in units of `initialise`'s 1 / sqrt(fan in)."""
+"""How large the entries of a matrix are early in training, in units of a fresh one's 1 / sqrt(fan in)."""
 
 
 def grow(deep: DiffusionGemma, small: DiffusionGemma) -> None:
     """Writes the weights of `small` into `deep`; the sizes of both must be the same but for the number of layers.
 
-    Raises ValueError when the layers of `deep` are not those of `small`, each repeated once or more.
+    Raises ValueError when the layers of `deep` are not those of `small`, each repeated once or more, and RuntimeError
+    when other sizes differ, with `deep` half written.
     """
     sources = layer_sources(deep.config.layers, small.config.layers)
     state = {name: value for name, value in small.state_dict().items() if not name.startswith("layers.")}

@@ -6,7 +6,7 @@ plain cross-entropy over all canvas tokens, corrupted or not, plus the encoder's
 which keeps a canvas' beginning, and `rollout`, which takes one step of the sampler on the model's own prediction.
 Knows nothing of optimisers or files.
 
-Shapes: B rows, T clean slots, S canvas slots, N = T + S, V vocabulary, D hidden.
+Shapes: B rows, T clean slots, S canvas slots, N = T + S, P places of a loss, V vocabulary, D hidden.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ Forward = Callable[..., tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True, kw_only=True)
 class Losses:
-    """The loss to minimise and its parts, in nats per token; the parts are detached, nan where no tokens are."""
+    """The loss to minimise and its parts, in nats per token; the parts are detached, nan where no such tokens are."""
 
     total: Tensor
     clean: Tensor
@@ -36,8 +36,8 @@ class Losses:
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
-    """A batch with all that chance decides, drawn on the CPU: what follows from it waits for nothing and is the same on
-    every machine.
+    """A batch with all that chance decides, drawn on the CPU: the draws are the same on every machine, and what follows
+    from them waits for nothing.
 
     batch              the packed examples, its canvases still whole
     noised_BS          the canvases as the first pass sees them
@@ -81,14 +81,14 @@ class Drawn:
 class Places:
     """Slots that a loss is taken at, as numbers of the flattened batch.
 
-    slots_N     which      targets_N   the ids that belong there
-    weight_N    how much   shown_N     1 for those whose mean is shown, else 0
+    slots_P     which      targets_P   the ids that belong there
+    weight_P    how much   shown_P     1 for those whose mean is shown, else 0
     """
 
-    slots_N: Tensor
-    targets_N: Tensor
-    weight_N: Tensor
-    shown_N: Tensor
+    slots_P: Tensor
+    targets_P: Tensor
+    weight_P: Tensor
+    shown_P: Tensor
 
     def to(self, device: torch.device) -> "Places":
         """The same on `device`."""
@@ -112,7 +112,7 @@ def draw(
     temperature = low + (high - low) * torch.rand(conditioned, 1, 1, generator=generator)
     moves = []
     rolled = _some(recipe.rollout * conditioned, generator) if conditioned else 0
-    for _ in range(max(1, recipe.rollout_steps)):
+    for _ in range(recipe.rollout_steps):
         if not rolled:
             break
         uniform = torch.rand(rolled, slots, 1, generator=generator)
@@ -137,13 +137,13 @@ def draw(
 
 
 def _places(where: Tensor, targets: Tensor, weight: Tensor, shown: Tensor, fixed: bool) -> Places:
-    slots_N = torch.arange(where.numel()) if fixed else where.flatten().nonzero()[:, 0]
-    here_N = where.flatten()[slots_N].float()
+    slots_P = torch.arange(where.numel()) if fixed else where.flatten().nonzero()[:, 0]
+    here_P = where.flatten()[slots_P].float()
     return Places(
-        slots_N=slots_N,
-        targets_N=targets.flatten()[slots_N],
-        weight_N=weight.flatten()[slots_N] * here_N,
-        shown_N=shown.flatten()[slots_N] * here_N,
+        slots_P=slots_P,
+        targets_P=targets.flatten()[slots_P],
+        weight_P=weight.flatten()[slots_P] * here_P,
+        shown_P=shown.flatten()[slots_P] * here_P,
     )
 
 
@@ -235,17 +235,17 @@ def losses_of(network: DiffusionGemma, forward: Forward, drawn: Drawn, recipe: O
         _condition(network, forward, drawn, masks, noised_BS, soft_BSD, recipe)
     clean_hidden, canvas_hidden = forward(batch.tokens_BT, noised_BS, soft_BSD, batch.positions_BN, masks)
     next_nll = _cross_entropy(network, clean_hidden[:, :-1], drawn.clean)
-    total = recipe.encoder_weight * _mean(next_nll, drawn.clean.weight_N)
-    encoder = _mean(next_nll.detach(), drawn.clean.shown_N)
+    total = recipe.encoder_weight * _mean(next_nll, drawn.clean.weight_P)
+    encoder = _shown(next_nll, drawn.clean.shown_P)
     if not noised_BS.shape[1]:
         none = torch.full_like(encoder, torch.nan)
         return Losses(total=total, clean=none, corrupted=none, encoder=encoder)
     canvas_nll = _cross_entropy(network, canvas_hidden, drawn.canvas)
-    was_clean = noised_BS.flatten()[drawn.canvas.slots_N] == drawn.canvas.targets_N
+    was_clean = noised_BS.flatten()[drawn.canvas.slots_P] == drawn.canvas.targets_P
     return Losses(
-        total=_mean(canvas_nll, drawn.canvas.weight_N) + total,
-        clean=_mean(canvas_nll.detach(), drawn.canvas.shown_N * was_clean),
-        corrupted=_mean(canvas_nll.detach(), drawn.canvas.shown_N * ~was_clean),
+        total=_mean(canvas_nll, drawn.canvas.weight_P) + total,
+        clean=_shown(canvas_nll, drawn.canvas.shown_P * was_clean),
+        corrupted=_shown(canvas_nll, drawn.canvas.shown_P * ~was_clean),
         encoder=encoder,
     )
 
@@ -264,12 +264,12 @@ def _condition(
     the canvases of some of them in `noised_BS` on by sampler steps, each with a pass of its own; half of the rows that
     moved have a second pass."""
     batch, rows = drawn.batch, len(drawn.temperature_R11)
-    for step in range(max(1, recipe.rollout_steps)):
+    for step in range(max(1, len(drawn.moves))):
         part = {kind: mask[:rows] for kind, mask in masks.items()}
         _, hidden = forward(batch.tokens_BT[:rows], noised_BS[:rows], soft_BSD[:rows], batch.positions_BN[:rows], part)
         scaled = network.logits(hidden) / drawn.temperature_R11[:rows]
         soft_BSD[:rows] = network.expect(scaled.softmax(-1)).float()
-        if step == len(drawn.moves):
+        if not drawn.moves:
             return
         uniform, noise = drawn.moves[step]
         rolled = len(noise)
@@ -277,8 +277,6 @@ def _condition(
             scaled[:rolled], drawn.canvas_BS[:rolled], recipe.entropy_bound, uniform, noise
         )
         rows = rolled // 2
-        if not rows:
-            return
 
 
 def _some(share: float, generator: torch.Generator) -> int:
@@ -288,9 +286,13 @@ def _some(share: float, generator: torch.Generator) -> int:
 
 
 def _cross_entropy(network: DiffusionGemma, hidden_BTD: Tensor, places: Places) -> Tensor:
-    logits_NV = network.logits(hidden_BTD.flatten(0, 1).index_select(0, places.slots_N))
-    return F.cross_entropy(logits_NV, places.targets_N, reduction="none")
+    logits_PV = network.logits(hidden_BTD.flatten(0, 1).index_select(0, places.slots_P))
+    return F.cross_entropy(logits_PV, places.targets_P, reduction="none")
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
     return (values * weight).sum() / weight.sum().clamp(min=1)
+
+
+def _shown(values: Tensor, where: Tensor) -> Tensor:
+    return (values.detach() * where).sum() / where.sum()

@@ -63,39 +63,30 @@ class Muon(torch.optim.Optimizer):
                 parts = update.split([len(update) for update in updates])
                 parts = [part.view_as(parameter) for parameter, part in zip(parameters, parts, strict=True)]
                 weights = list[Tensor](parameters)
-                # States saved before there was a decay have none.
-                if decay := group.get("weight_decay"):
-                    torch._foreach_mul_(weights, 1 - group["lr"] * decay)  # pyright: ignore
+                if group["weight_decay"]:
+                    torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])  # pyright: ignore
                 torch._foreach_add_(weights, parts)  # pyright: ignore[reportPrivateImportUsage]
 
     def _momenta(self, parameters: list[nn.Parameter], momentum: float) -> Sequence[Tensor]:
         """The Nesterov momentum of each parameter; all of them in two calls, which a GPU waits for less."""
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         for parameter in parameters:
-            self.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
+            if "momentum_buffer" not in self.state[parameter]:
+                self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         buffers = [self.state[parameter]["momentum_buffer"] for parameter in parameters]
         torch._foreach_lerp_(buffers, gradients, 1 - momentum)  # pyright: ignore[reportPrivateImportUsage]
         return torch._foreach_lerp(gradients, buffers, momentum)  # pyright: ignore[reportPrivateImportUsage]
 
 
-def make_optimizers(
-    network: nn.Module, recipe: OptimizerRecipe, dtype: torch.dtype, recorded: bool = False
-) -> list[torch.optim.Optimizer]:
-    """[Muon over the matrices, AdamW over embedding, router, norms and scalars]; `recorded` says how they will run."""
+def make_optimizers(network: nn.Module, recipe: OptimizerRecipe, dtype: torch.dtype) -> list[torch.optim.Optimizer]:
+    """[Muon over the matrices, AdamW over embedding, router, norms and scalars]."""
     matrices, others = [], []
     for name, parameter in network.named_parameters():
         is_matrix = parameter.ndim >= 2 and "embed_tokens" not in name and "router" not in name
         (matrices if is_matrix else others).append(parameter)
     return [
         Muon(matrices, lr=recipe.matrix_lr, momentum=recipe.momentum, decay=recipe.matrix_decay, dtype=dtype),
-        torch.optim.AdamW(
-            others,
-            lr=recipe.lr,
-            betas=recipe.betas,
-            weight_decay=recipe.weight_decay,
-            fused=True,
-            capturable=recorded,
-        ),
+        torch.optim.AdamW(others, lr=recipe.lr, betas=recipe.betas, weight_decay=recipe.weight_decay, fused=True),
     ]
 
 
@@ -109,6 +100,14 @@ def set_learning_rates(optimizers: Sequence[torch.optim.Optimizer], rates: Seque
                 group["lr"].fill_(rate)
             else:
                 group["lr"] = torch.tensor(rate, device=group["params"][0].device)
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Takes over a saved state but not its settings (decay, momentum, ...), which are the recipe's."""
+    settings = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(saved)
+    for group, own in zip(optimizer.param_groups, settings, strict=True):
+        group.update(own)
 
 
 def learning_rate_factor(step: int, steps: int, recipe: OptimizerRecipe) -> float:

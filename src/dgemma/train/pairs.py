@@ -71,7 +71,8 @@ def split_pairs(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
     ranked = sorted(pairs, key=lambda pair: crc32("\n".join(pair).encode()))
     limit = _HELD_OUT_SHARE * 2**32
     held_out = [pair for pair in ranked if crc32("\n".join(pair).encode()) < limit] or ranked[:1]
-    return [pair for pair in pairs if pair not in set(held_out)] or list(pairs), held_out
+    apart = set(held_out)
+    return [pair for pair in pairs if pair not in apart] or list(pairs), held_out
 
 
 def _pair(record: Any) -> Pair:
@@ -88,6 +89,8 @@ def _pair(record: Any) -> Pair:
     prompt, answer = texts
     if not isinstance(prompt, str) or not isinstance(answer, str) or not prompt.strip() or not answer.strip():
         raise ValueError("prompt and answer must be texts that are not empty")
+    # Half a surrogate pair is JSON and no text: the error is a ValueError too.
+    (prompt + answer).encode()
     return prompt, answer
 
 

@@ -116,6 +116,10 @@ class ObjectiveRecipe:
     prompt_weight: float = 1.0
     causal_share: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.rollout_steps < 1:
+            raise DataError(f"rollout_steps must be at least 1, not {self.rollout_steps}.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerRecipe:
@@ -141,7 +145,7 @@ class RunRecipe:
 
     `compile` needs a C compiler; precision `auto` measures bfloat16; `data_workers` processes make batches ahead (0:
     none), which pays where a step is faster than the making of its batch. `record` replays a step on a GPU instead of
-    handing over its operations one by one (`train.step`).
+    handing over its operations one by one (`train.step`); on a CPU it changes nothing.
     """
 
     steps: int = 4000

@@ -7,10 +7,12 @@ times as long. A recorded step is handed over as one. Knows nothing of data, fil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields
+from typing import Any
 
 import torch
 from torch import nn
 
+from dgemma.errors import DataError
 from dgemma.model import DiffusionGemma
 from dgemma.train.objective import Drawn, Forward, Losses, losses_of
 from dgemma.train.recipe import Recipe
@@ -51,10 +53,11 @@ class PlainStep:
 class RecordedStep(PlainStep):
     """The same as a CUDA graph for each size of batch, which needs batches drawn with `fixed`.
 
-    The learning rates have to be tensors on the device, as anything else would be recorded as it stood.
+    The learning rates have to be tensors on the device, as anything else would be recorded as it stood. Takes what
+    `PlainStep` takes. Raises DataError where a step cannot be recorded.
     """
 
-    def __init__(self, *arguments, **named) -> None:
+    def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._stream = torch.cuda.Stream()
         self._pool = torch.cuda.graph_pool_handle()
@@ -76,12 +79,25 @@ class RecordedStep(PlainStep):
         if self._seen[key] <= _PLAIN_FIRST:
             return self._run(drawn.to(self.network.device))
         if key not in self._recordings:
-            inputs, graph = drawn.to(self.network.device), torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
-                parts = self._run(inputs)
-            self._recordings[key] = (graph, inputs, parts)
+            self._recordings[key] = self._record(drawn.to(self.network.device))
         graph, inputs, parts = self._recordings[key]
         for mine, theirs in zip(inputs.tensors(), drawn.tensors(), strict=True):
             mine.copy_(theirs.pin_memory(), non_blocking=True)
         graph.replay()
         return Losses(**{item.name: getattr(parts, item.name).clone() for item in fields(Losses)})
+
+    def _record(self, inputs: Drawn) -> tuple[torch.cuda.CUDAGraph, Drawn, Losses]:
+        graph = torch.cuda.CUDAGraph()
+        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups if "capturable" in group]
+        try:
+            # Torch asks for the word while it records and warns of it otherwise; fused, it changes nothing.
+            for group in groups:
+                group["capturable"] = True
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+                parts = self._run(inputs)
+        except RuntimeError as error:
+            raise DataError(f"A training step cannot be recorded here ({error}); set record = false.") from error
+        finally:
+            for group in groups:
+                group["capturable"] = False
+        return graph, inputs, parts

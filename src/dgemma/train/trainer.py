@@ -34,7 +34,7 @@ from dgemma.train.blocks import PackedBatch
 from dgemma.train.data import BatchStream
 from dgemma.train.growth import grow
 from dgemma.train.objective import Losses, draw, losses
-from dgemma.train.optimizer import learning_rate_factor, make_optimizers, set_learning_rates
+from dgemma.train.optimizer import learning_rate_factor, load_optimizer, make_optimizers, set_learning_rates
 from dgemma.train.pairs import find_tasks
 from dgemma.train.recipe import Recipe
 from dgemma.train.step import PlainStep, RecordedStep
@@ -123,7 +123,7 @@ class Trainer:
         self.network.to(device)
         self.dtype = torch.bfloat16 if use_bfloat16(recipe.run.precision, device) else torch.float32
         self.recorded = recipe.run.record and device.type == "cuda"
-        self.optimizers = make_optimizers(self.network, recipe.optimizer, self.dtype, self.recorded)
+        self.optimizers = make_optimizers(self.network, recipe.optimizer, self.dtype)
         # Compilers fuse the explicit softmax with its mask; on CUDA the ready kernel is faster.
         attention = ops.attention_by_products if device.type == "cpu" and recipe.run.compile else ops.attention
         layer_pass: Any = partial(masked_pass, attention=attention)
@@ -158,9 +158,13 @@ class Trainer:
         for batch in self.stream.batches(self.step, run.steps, run.data_workers):
             slots, parts = self._one_step(batch)
             tokens, window = tokens + slots, [*window, parts]
-            now = time.monotonic()
             evaluate = self.step % run.evaluate_every == 0 or self.step == run.steps
-            if self.step % run.log_every == 0 or evaluate:
+            log = self.step % run.log_every == 0 or evaluate
+            if log and self.network.device.type == "cuda":
+                # Steps are handed over ahead of the time that they take.
+                torch.cuda.synchronize()
+            now = time.monotonic()
+            if log:
                 speed = tokens / (now - logged)
                 left = (run.steps - self.step) * (now - logged) / len(window)
                 held_out = self.evaluate() if evaluate else None
@@ -209,7 +213,9 @@ class Trainer:
     def _precision(self) -> Iterator[None]:
         kind = self.network.device.type
         with ExitStack() as stack:
-            stack.enter_context(torch.autocast(kind, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16))
+            # Without its cache: older torch takes what a pass without gradient has cast for the one with gradient.
+            bfloat16 = self.dtype == torch.bfloat16
+            stack.enter_context(torch.autocast(kind, dtype=torch.bfloat16, enabled=bfloat16, cache_enabled=False))
             if self.recipe.run.compile:
                 # Each kind of layer, batch shape, its share that sees a first pass, and each of these without gradient
                 # is a graph.
@@ -281,7 +287,7 @@ class Trainer:
             state = torch.load(path, weights_only=True, map_location=self.network.device)
             self.network.load_state_dict(state["network"])
             for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-                optimizer.load_state_dict(saved)
+                load_optimizer(optimizer, saved)
             self.step, self.best = int(state["step"]), float(state["best"])
         except (RuntimeError, LookupError, TypeError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
             raise DataError(f"{path} does not belong to this recipe or is damaged; choose another folder.") from error

@@ -220,8 +220,6 @@ def _lead(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, 
         leads = domain.held_out_leads if split == "eval" else domain.leads
         lead = extract_domain.expand(choose(random, leads), random)
     values: dict[str, str] = {}
-    if not set(extract_domain.slots_referred(lead)) <= set(extract_domain.slots_said(lead)):
-        return _lead(random, split, domain)
     return _say(random, split, domain, lead, values), values
 
 

@@ -205,6 +205,10 @@ def _parse_domain(block: str) -> Domain:
     for sentence in (sentence for group in sentences.values() for sentence in group):
         if unknown := {match[1] for match in _SLOT.finditer(sentence)} - fields.keys():
             raise ValueError(f"domain {lines[0]!r}: no field {unknown} for the sentence {sentence!r}")
+    for lead in sentences["-"] + sentences["~-"]:
+        drawn = {match[1] for match in _SLOT.finditer(lead) if match[2] != "first"}
+        if unsaid := set(slots_referred(lead)) - drawn:
+            raise ValueError(f"domain {lines[0]!r}: {lead!r} refers to {unsaid} and does not say it")
     return Domain(
         name=lines[0],
         fields=fields,
