@@ -210,8 +210,8 @@ def masked_pass(
     scalar: Tensor,
     attention: Callable[..., Tensor] = ops.attention,
 ) -> Tensor:
-    """One layer over hidden [B, N, D] with its rotary tables (cos, sin), `mask` [B or 1, 1, N or 1, S] saying who may look
-    at whom, and its layer scalar; `attention` takes (query, key, value, mask) and is called once.
+    """One layer over hidden [B, N, D] with its rotary tables (cos, sin), `mask` [B or 1, 1, N or 1, S] saying who may
+    look at whom, and its layer scalar; `attention` takes (query, key, value, mask) and is called once.
 
     What training compiles: one graph for each kind of layer instead of one of the whole depth.
     """
