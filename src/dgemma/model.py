@@ -47,8 +47,19 @@ class RMSNorm(nn.Module):
 
 def normed(hidden: Tensor, eps: float, *weights: Tensor | None) -> tuple[Tensor, ...]:
     """The root-mean-square norm of one input with each of the weights; None for without."""
-    quick = hidden.device.type == "cpu" and hidden.dtype == torch.float32 and not torch.is_grad_enabled()
-    return (cpu.rms_norms if quick else ops.rms_norms)(hidden, weights, eps)
+    return (cpu.rms_norms if is_quick(hidden) else ops.rms_norms)(hidden, weights, eps)
+
+
+def add_normed(residual: Tensor, hidden: Tensor, norm: RMSNorm) -> Tensor:
+    """residual + norm(hidden)."""
+    if is_quick(hidden):
+        return cpu.add_normed(residual, hidden, norm.weight, norm.eps)
+    return residual + norm(hidden)
+
+
+def is_quick(hidden: Tensor) -> bool:
+    """Whether `ops.cpu` takes these hidden states: its short cuts know float32 and no gradients."""
+    return hidden.device.type == "cpu" and hidden.dtype == torch.float32 and not torch.is_grad_enabled()
 
 
 def linear(in_size: int, out_size: int) -> nn.Linear:
@@ -65,6 +76,7 @@ class Attention(nn.Module):
     def __init__(self, config: ModelConfig, layer: LayerConfig) -> None:
         super().__init__()
         self.head_dim, self.eps = layer.head_dim, config.rms_norm_eps
+        self.num_heads, self.num_key_heads = config.num_attention_heads, layer.num_key_value_heads
         key_size = layer.num_key_value_heads * layer.head_dim
         query_size = config.num_attention_heads * layer.head_dim
         self.q_proj = linear(config.hidden_size, query_size)
@@ -75,6 +87,7 @@ class Attention(nn.Module):
         self.k_norm = RMSNorm(layer.head_dim, config.rms_norm_eps)
         self._inward = Stacked(self.q_proj, self.k_proj, self.v_proj)
         self._outward = Stacked(self.o_proj)
+        self._norms = Kept()
 
     def forward(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor], attend: Callable[..., Tensor]) -> Tensor:
         batch, length, _ = hidden_BTD.shape
@@ -85,11 +98,21 @@ class Attention(nn.Module):
         """Normed and rotated query [B, H, T, d] and key, normed value [B, K, T, d]."""
         batch, length, _ = hidden_BTD.shape
         shape = (batch, length, -1, self.head_dim)
+        if is_quick(hidden_BTD) and laid_out(self.q_proj.weight):
+            norms_nd = self._norms.get((self.q_norm.weight, self.k_norm.weight), self._lay_out_norms)
+            unit_BTnd, turned = cpu.heads(self._inward.joined(hidden_BTD).view(shape), norms_nd, *rotary, self.eps)
+            first_value = self.num_heads if self.v_proj is None else len(norms_nd)
+            value_BTKd = unit_BTnd[:, :, first_value : first_value + self.num_key_heads]
+            return turned[:, : self.num_heads], turned[:, self.num_heads :], value_BTKd.transpose(1, 2)
         query, key, *values = (part.view(shape) for part in self._inward(hidden_BTD))
         value = values[0] if values else key
         query_BHTd = ops.rotate(self.q_norm(query).transpose(1, 2), *rotary)
         key_BKTd = ops.rotate(self.k_norm(key).transpose(1, 2), *rotary)
         return query_BHTd, key_BKTd, normed(value, self.eps, None)[0].transpose(1, 2)
+
+    def _lay_out_norms(self) -> Tensor:
+        query_norms, key_norms = self.q_norm.weight.expand(self.num_heads, -1), self.k_norm.weight
+        return torch.cat((query_norms, key_norms.expand(self.num_key_heads, -1)))
 
 
 class GatedMLP(nn.Module):
@@ -117,9 +140,16 @@ class Router(nn.Module):
         self.proj = linear(config.hidden_size, config.num_experts)
         self.scale = nn.Parameter(torch.ones(config.hidden_size))
         self.per_expert_scale = nn.Parameter(torch.ones(config.num_experts))
+        self._scaled = Kept()
 
     def forward(self, normed_ND: Tensor) -> tuple[Tensor, Tensor]:
+        if is_quick(normed_ND) and laid_out(self.proj.weight):
+            weight_ED = self._scaled.get((self.proj.weight, self.scale), self._scale_weight)
+            return cpu.route(normed_ND, weight_ED, self.per_expert_scale, self.top_k)
         return ops.route(normed_ND, self.scale, self.proj.weight, self.per_expert_scale, self.top_k)
+
+    def _scale_weight(self) -> Tensor:
+        return self.proj.weight * self.scale * len(self.scale) ** -0.5
 
 
 class Experts(nn.Module):
@@ -192,14 +222,14 @@ class Layer(nn.Module):
 
     def forward(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor], attend: Callable, scalar: Tensor) -> Tensor:
         attended = self.self_attn(self.input_layernorm(hidden_BTD), rotary, attend)
-        residual = hidden_BTD + self.post_attention_layernorm(attended)
+        residual = add_normed(hidden_BTD, attended, self.post_attention_layernorm)
         # Three norms of one input: its length is computed once.
         weights = (self.pre_feedforward_layernorm.weight, self.pre_feedforward_layernorm_2.weight)
         for_mlp, for_experts, for_router = normed(residual, self.eps, *weights, None)
         dense = self.post_feedforward_layernorm_1(self.mlp(for_mlp))
         routed = self.experts(for_experts.flatten(0, 1), *self.router(for_router.flatten(0, 1))).view_as(residual)
-        routed = self.post_feedforward_layernorm_2(routed)
-        return (residual + self.post_feedforward_layernorm(dense + routed)) * scalar
+        both = add_normed(dense, routed, self.post_feedforward_layernorm_2)
+        return add_normed(residual, both, self.post_feedforward_layernorm) * scalar
 
 
 def masked_pass(
@@ -466,7 +496,7 @@ class DiffusionGemma(nn.Module):
             key = (sizes.layer_type, sizes.head_dim)
             if key not in tables:
                 angles = positions_BT[:, None, :, None].float() * self._rotary_frequencies(*key)
-                tables[key] = (angles.cos().to(hidden.dtype), angles.sin().to(hidden.dtype))
+                tables[key] = ops.rotary_tables(angles, hidden.dtype)
             hidden = run(index, hidden, tables[key], scalars[index].to(hidden.dtype))
         return self.norm(hidden)
 

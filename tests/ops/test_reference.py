@@ -26,7 +26,11 @@ def test_rms_norm_is_computed_in_float32():
 def test_rotation_keeps_lengths_and_depends_on_distance_only():
     angles = torch.arange(12.0)[:, None] * torch.tensor([1.0, 0.3, 0.0])
     query, key = draw(1, 1, 1, 6).expand(1, 1, 12, 6), draw(1, 1, 1, 6, seed=1).expand(1, 1, 12, 6)
-    turned, other = ops.rotate(query, angles.cos(), angles.sin()), ops.rotate(key, angles.cos(), angles.sin())
+    tables = ops.rotary_tables(angles, torch.float32)
+    turned, other = ops.rotate(query, *tables), ops.rotate(key, *tables)
+    first, second = query.chunk(2, dim=-1)
+    halves = (first * angles.cos() - second * angles.sin(), second * angles.cos() + first * angles.sin())
+    assert torch.allclose(turned, torch.cat(halves, dim=-1))
     assert torch.allclose(turned.norm(dim=-1), query.norm(dim=-1))
     scores = (turned @ other.transpose(-1, -2))[0, 0]
     for distance in range(12):
@@ -100,3 +104,31 @@ def test_experts_laid_out_side_by_side_give_the_same(seed, top_k, rows):
     laid_out = matrix(gate_up.flatten(0, 1)), matrix(down.transpose(0, 1).flatten(1))
     expected = ops.experts_dense(hidden, weights, chosen, gate_up, down)
     torch.testing.assert_close(cpu.experts_dense(hidden, weights, chosen, *laid_out, 4), expected)
+
+
+@given(st.integers(0, 99), st.integers(1, 3), st.integers(1, 5))
+def test_one_norm_and_rotation_for_all_heads_are_those_of_each(seed, batch, count):
+    joined, weights = draw(batch, count, 7, 8, seed=seed), 1 + 0.3 * draw(5, 8, seed=1)
+    tables = ops.rotary_tables(draw(batch, 1, count, 4, seed=2), torch.float32)
+    unit, turned = cpu.heads(joined, weights, *tables, 1e-6)
+    torch.testing.assert_close(unit, ops.rms_norm(joined, None, 1e-6))
+    for head, weight in enumerate(weights):
+        alone = ops.rms_norm(joined[:, :, head], weight, 1e-6)[:, None]
+        torch.testing.assert_close(turned[:, head : head + 1], ops.rotate(alone, *tables))
+
+
+@given(st.integers(0, 99), st.integers(1, 4), st.integers(1, 6))
+def test_routing_by_the_scaled_weight_is_the_same(seed, top_k, rows):
+    normed, scale, weight = draw(rows, 16, seed=seed), draw(16, seed=1), draw(4, 16, seed=2)
+    each = 1 + 0.2 * draw(4, seed=3)
+    expected, chosen = ops.route(normed, scale, weight, each, top_k)
+    found, ids = cpu.route(normed, weight * scale * 16**-0.5, each, top_k)
+    assert torch.equal(ids, chosen)
+    torch.testing.assert_close(found, expected)
+
+
+@given(st.integers(0, 99), st.sampled_from([1e-6, 0.1]))
+def test_adding_a_norm_is_adding_the_norm(seed, eps):
+    residual, hidden, weight = draw(2, 3, 8, seed=seed), draw(2, 3, 8, seed=1), draw(8, seed=2)
+    expected = residual + ops.rms_norm(hidden, weight, eps)
+    torch.testing.assert_close(cpu.add_normed(residual, hidden, weight, eps), expected)

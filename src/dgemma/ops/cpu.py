@@ -15,14 +15,39 @@ def rms_norms(hidden: Tensor, weights: Sequence[Tensor | None], eps: float) -> t
 
     x / hypot(|x| / sqrt(D), sqrt(eps)) is x / sqrt(mean(x^2) + eps).
     """
-    inverse_root_size, root_eps = _constants(hidden.shape[-1], eps)
-    length = torch.linalg.vector_norm(hidden, 2, -1, True).mul_(inverse_root_size)
-    length = torch.hypot(length, root_eps)
+    length = _length(hidden, eps)
     if len(weights) == 1:
         weight = weights[0]
         return (hidden / length if weight is None else (hidden * weight).div_(length),)
     unit = hidden / length
     return tuple(unit if weight is None else unit * weight for weight in weights)
+
+
+def _length(hidden: Tensor, eps: float) -> Tensor:
+    inverse_root_size, root_eps = _constants(hidden.shape[-1], eps)
+    return torch.hypot(torch.linalg.vector_norm(hidden, 2, -1, True).mul_(inverse_root_size), root_eps)
+
+
+def add_normed(residual: Tensor, hidden: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """`residual + rms_norm(hidden, weight, eps)` with one call less."""
+    return torch.addcdiv(residual, hidden * weight, _length(hidden, eps))
+
+
+def heads(joined_BTnd: Tensor, weights_nd: Tensor, cos: Tensor, sin: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """One norm and one rotation for the heads of queries, keys and values -> (all of them normed without weight
+    [B, T, n, d], the first of them, as many as there are weights, with it and rotated [B, heads, T, d])."""
+    unit_BTnd = joined_BTnd / _length(joined_BTnd, eps)
+    turned = (unit_BTnd[:, :, : len(weights_nd)] * weights_nd).transpose(1, 2)
+    return unit_BTnd, torch.addcmul(turned * cos, turned.roll(turned.shape[-1] // 2, -1), sin)
+
+
+def route(normed_ND: Tensor, weight_ED: Tensor, per_expert_scale_E: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
+    """`reference.route` with the inputs' scale multiplied into the weight.
+
+    The softmax over the best alone is that over all, renormalised.
+    """
+    top_logits, top_ids = F.linear(normed_ND, weight_ED).topk(top_k, dim=-1)
+    return top_logits.softmax(-1).mul_(per_expert_scale_E[top_ids]), top_ids
 
 
 @cache

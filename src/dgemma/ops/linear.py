@@ -136,6 +136,13 @@ class Stacked:
             return (product(hidden),)
         return product(hidden).split([weight.shape[0] for weight in weights], dim=-1)
 
+    def joined(self, hidden: Tensor) -> Tensor:
+        """All outputs side by side."""
+        weights = [layer.weight for layer in self.layers]
+        if not laid_out(weights[0]):
+            return torch.cat(self(hidden), dim=-1)
+        return self._kept.get(weights, self._make)(hidden)
+
     def _make(self) -> Matrix:
         values = [layer.weight for layer in self.layers]
         scales = [scale_of(layer, "weight") for layer in self.layers]

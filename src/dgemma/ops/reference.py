@@ -28,12 +28,14 @@ def rms_norms(hidden: Tensor, weights: Sequence[Tensor | None], eps: float) -> t
 
 
 def rotate(heads_BHTd: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary embedding with split halves: dimension j turns with dimension j + d/2.
+    """Rotary embedding with split halves: dimension j turns with dimension j + d/2; tables of `rotary_tables`."""
+    return heads_BHTd * cos + heads_BHTd.roll(heads_BHTd.shape[-1] // 2, -1) * sin
 
-    cos and sin hold one value per frequency, broadcastable to [B, H, T, d/2].
-    """
-    first, second = heads_BHTd.chunk(2, dim=-1)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+
+def rotary_tables(angles: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """(cos, sin) of the angles [.., d/2] for both halves [.., d], the sine of the first half negated."""
+    cos, sin = angles.cos(), angles.sin()
+    return torch.cat((cos, cos), dim=-1).to(dtype), torch.cat((-sin, sin), dim=-1).to(dtype)
 
 
 def attention(query_BHTd: Tensor, key_BKSd: Tensor, value_BKSd: Tensor, mask: Tensor | None) -> Tensor:
