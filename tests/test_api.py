@@ -192,7 +192,8 @@ def test_copies_end_where_the_answer_must(tiny, canvas_length, most):
 
 def test_a_low_temperature_leaves_the_checks(tiny):
     """How sure a canvas is at first sight is judged at the model's own temperatures."""
-    request = "Extract name, city and date as JSON: On 3 May 2021 Olga Brandt moved to the old town of Lisbon."
+    text = "The topping is bluebell. Its packet was changed to March. Drin Vaskel was given as curator."
+    request = f"Extract topping, packet and curator as JSON: {text}"
     cold, usual = (tiny.chat(request, temperature=temperature, max_new_tokens=48) for temperature in (0.0, 1.0))
     assert cold.stats.forward_passes > cold.stats.denoise_steps
     assert cold.text == usual.text
