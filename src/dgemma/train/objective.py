@@ -127,7 +127,7 @@ def draw(
     return Drawn(
         batch=batch,
         noised_BS=noised_BS,
-        canvas_BS=canvas_numbers(batch) if slots else batch.draw_BS,
+        canvas_BS=canvas_numbers(batch),
         temperature_R11=temperature,
         moves=tuple(moves),
         canvas=_places(used_BS, batch.targets_BS, torch.ones(used_BS.shape), used_BS, fixed),
@@ -179,9 +179,9 @@ def corrupt(batch: PackedBatch, vocab_size: int, recipe: ObjectiveRecipe, genera
 def canvas_numbers(batch: PackedBatch) -> Tensor:
     """The number of each slot's canvas within its row, from 0 [B, S]; padding counts as a canvas."""
     slots = batch.start_BS.shape[1]
-    marks = (batch.start_BS, batch.draw_BS, batch.owner_BN[:, -slots:])
+    marks = (batch.start_BS, batch.draw_BS, batch.owner_BN[:, batch.owner_BN.shape[1] - slots :])
     new_BS = torch.stack([mark[:, 1:] != mark[:, :-1] for mark in marks]).any(0)
-    return F.pad(new_BS.long().cumsum(1), (1, 0))
+    return F.pad(new_BS.long().cumsum(1), (1, 0))[:, :slots]
 
 
 def take_sampler_step(
@@ -235,18 +235,13 @@ def losses_of(network: DiffusionGemma, forward: Forward, drawn: Drawn, recipe: O
         _condition(network, forward, drawn, masks, noised_BS, soft_BSD, recipe)
     clean_hidden, canvas_hidden = forward(batch.tokens_BT, noised_BS, soft_BSD, batch.positions_BN, masks)
     next_nll = _cross_entropy(network, clean_hidden[:, :-1], drawn.clean)
-    total = recipe.encoder_weight * _mean(next_nll, drawn.clean.weight_P)
-    encoder = _shown(next_nll, drawn.clean.shown_P)
-    if not noised_BS.shape[1]:
-        none = torch.full_like(encoder, torch.nan)
-        return Losses(total=total, clean=none, corrupted=none, encoder=encoder)
     canvas_nll = _cross_entropy(network, canvas_hidden, drawn.canvas)
     was_clean = noised_BS.flatten()[drawn.canvas.slots_P] == drawn.canvas.targets_P
     return Losses(
-        total=_mean(canvas_nll, drawn.canvas.weight_P) + total,
+        total=_mean(canvas_nll, drawn.canvas.weight_P) + recipe.encoder_weight * _mean(next_nll, drawn.clean.weight_P),
         clean=_shown(canvas_nll, drawn.canvas.shown_P * was_clean),
         corrupted=_shown(canvas_nll, drawn.canvas.shown_P * ~was_clean),
-        encoder=encoder,
+        encoder=_shown(next_nll, drawn.clean.shown_P),
     )
 
 
@@ -264,14 +259,14 @@ def _condition(
     the canvases of some of them in `noised_BS` on by sampler steps, each with a pass of its own; half of the rows that
     moved have a second pass."""
     batch, rows = drawn.batch, len(drawn.temperature_R11)
-    for step in range(max(1, len(drawn.moves))):
+    for move in drawn.moves or (None,):
         part = {kind: mask[:rows] for kind, mask in masks.items()}
         _, hidden = forward(batch.tokens_BT[:rows], noised_BS[:rows], soft_BSD[:rows], batch.positions_BN[:rows], part)
         scaled = network.logits(hidden) / drawn.temperature_R11[:rows]
         soft_BSD[:rows] = network.expect(scaled.softmax(-1)).float()
-        if not drawn.moves:
+        if move is None:
             return
-        uniform, noise = drawn.moves[step]
+        uniform, noise = move
         rolled = len(noise)
         noised_BS[:rolled] = take_sampler_step(
             scaled[:rolled], drawn.canvas_BS[:rolled], recipe.entropy_bound, uniform, noise

@@ -68,11 +68,10 @@ def read_pairs(path: str | Path) -> list[Pair]:
 
 def split_pairs(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
     """(for training, held out); a single pair is both."""
-    ranked = sorted(pairs, key=lambda pair: crc32("\n".join(pair).encode()))
-    limit = _HELD_OUT_SHARE * 2**32
-    held_out = [pair for pair in ranked if crc32("\n".join(pair).encode()) < limit] or ranked[:1]
-    apart = set(held_out)
-    return [pair for pair in pairs if pair not in apart] or list(pairs), held_out
+    checksums = {pair: crc32("\n".join(pair).encode()) for pair in pairs}
+    limit = max(_HELD_OUT_SHARE * 2**32, min(checksums.values()))
+    train = [pair for pair in pairs if checksums[pair] > limit]
+    return train or list(pairs), [pair for pair in pairs if checksums[pair] <= limit]
 
 
 def _pair(record: Any) -> Pair:

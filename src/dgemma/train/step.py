@@ -6,7 +6,6 @@ times as long. A recorded step is handed over as one. Knows nothing of data, fil
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import fields
 from typing import Any
 
 import torch
@@ -47,7 +46,11 @@ class PlainStep:
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        return Losses(**{item.name: getattr(parts, item.name).detach() for item in fields(Losses)})
+        return _each(parts, torch.Tensor.detach)
+
+
+def _each(parts: Losses, change: Callable[[torch.Tensor], torch.Tensor]) -> Losses:
+    return Losses(**{name: change(value) for name, value in vars(parts).items()})
 
 
 class RecordedStep(PlainStep):
@@ -84,7 +87,7 @@ class RecordedStep(PlainStep):
         for mine, theirs in zip(inputs.tensors(), drawn.tensors(), strict=True):
             mine.copy_(theirs.pin_memory(), non_blocking=True)
         graph.replay()
-        return Losses(**{item.name: getattr(parts, item.name).clone() for item in fields(Losses)})
+        return _each(parts, torch.Tensor.clone)
 
     def _record(self, inputs: Drawn) -> tuple[torch.cuda.CUDAGraph, Drawn, Losses]:
         graph = torch.cuda.CUDAGraph()

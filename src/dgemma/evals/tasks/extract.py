@@ -103,18 +103,18 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | 
             return Example(task="extract", prompt=prompt, answer=answer, kind=kind)
 
 
-def _domain(random: Random, split: Split) -> Domain:
-    """Return a domain that training knows; in training as often one of those that the eval split does not draw from."""
-    more = split == "train" and random.random() < _MORE_SHARE
-    return choose(random, MORE_DOMAINS if more else _KNOWN_DOMAINS[split])
+def _domain(
+    random: Random, split: Split, known: dict[Split, tuple[Domain, ...]] = _KNOWN_DOMAINS, more: float = _MORE_SHARE
+) -> Domain:
+    """Return a domain of `known`, in training with the chance `more` one that the eval split does not draw from."""
+    return choose(random, MORE_DOMAINS if split == "train" and random.random() < more else known[split])
 
 
 def _plain(random: Random, split: Split) -> Example:
     while True:
         if split == "train" and random.random() < _LABELLED_PLAIN_SHARE:
             return _plain_labelled(random)
-        more = split == "train" and random.random() < _MORE_PLAIN_SHARE
-        domain = choose(random, MORE_DOMAINS if more else _EVERYDAY_DOMAINS[split])
+        domain = _domain(random, split, _EVERYDAY_DOMAINS, _MORE_PLAIN_SHARE)
         text, values = _lead(random, split, domain)
         follow = extract_domain.expand(choose(random, domain.follows), random)
         said = extract_domain.slots_said(follow)
