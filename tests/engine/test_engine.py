@@ -245,11 +245,12 @@ def test_closing_ends_all_and_takes_no_more():
 
 def test_counters_add_up():
     engine = make_engine()
-    for seed in range(3):
-        list(engine.submit(make_request(seed=seed)))
+    requests = [make_request(made_up_ids(20), seed=seed) for seed in range(3)]
+    for request in requests:
+        list(engine.submit(request))
     snapshot = engine.snapshot()
-    assert (snapshot.finished, snapshot.prompt_tokens, snapshot.reused_tokens) == (3, 9, 6)
-    commits = [event for seed in range(3) for event in alone(make_request(seed=seed)) if isinstance(event, Commit)]
+    assert (snapshot.finished, snapshot.prompt_tokens, snapshot.reused_tokens) == (3, 60, 32)
+    commits = [event for request in requests for event in alone(request) if isinstance(event, Commit)]
     assert snapshot.new_tokens == sum(len(commit.token_ids) for commit in commits)
     assert 0 < snapshot.kv_bytes <= snapshot.kv_budget_bytes == 64 << 20 and snapshot.prefixes == 1
 

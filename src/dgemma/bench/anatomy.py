@@ -68,10 +68,10 @@ def dissect(network: DiffusionGemma, canvas_length: int = 256, context: int = 64
     for _ in range(runs + 1):
         with _clocks(network) as times:
             hidden_BLD, denoise_ms = _timed(lambda: network.denoise(canvas_BL, cache, soft_BLD), device)
-        reading, read_ms = _timed(lambda hidden=hidden_BLD: head.read(network, hidden, 0.8, generator), device)
+        reading, read_ms = _timed(lambda hidden=hidden_BLD: head.read(network, hidden, 0.8, [generator]), device)
         _, soft_ms = _timed(lambda hidden=hidden_BLD: _soften(network, hidden), device)
         steps = denoise(
-            network, cache, SamplerConfig(max_denoising_steps=3), generator, canvas_length, skip_settled=False
+            network, cache, SamplerConfig(max_denoising_steps=3), [generator], canvas_length, skip_settled=False
         )
         next(steps)
         _, step_ms = _timed(lambda steps=steps: next(steps), device)

@@ -115,7 +115,7 @@ def _our_sides(network: DiffusionGemma, length: int, context: int) -> tuple[Side
     sampler = SamplerConfig(max_denoising_steps=3)
 
     def step() -> float:
-        steps = denoise(network, cache, sampler, generator, length, skip_settled=False)
+        steps = denoise(network, cache, sampler, [generator], length, skip_settled=False)
         next(steps)
         start = time.perf_counter()
         next(steps)

@@ -78,7 +78,7 @@ def measure_forms(
 
     def step(walk: constrain.Walk | None) -> float:
         start = time.perf_counter()
-        head.read(network, network.denoise(canvas_BL, cache), 0.8, generator, constraint=walk)
+        head.read(network, network.denoise(canvas_BL, cache), 0.8, [generator], constraint=walk)
         return 1000 * (time.perf_counter() - start)
 
     costs = []

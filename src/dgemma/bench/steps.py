@@ -38,7 +38,7 @@ def measure(
     canvases = {length: head.random_ids(vocab_size, (1, length), generator, network.device) for length in lengths}
 
     def step(length: int) -> None:
-        head.read(network, network.denoise(canvases[length], cache), 0.8, generator)
+        head.read(network, network.denoise(canvases[length], cache), 0.8, [generator])
 
     def token() -> None:
         network.logits(network.encode(canvases[lengths[0]][:, :1], cache)).argmax(-1)

@@ -127,7 +127,7 @@ def measure_pace(network: DiffusionGemma, budget_s: float = _BUDGET_S) -> Pace:
         cache.truncate(context)
 
     def step(rows: int) -> None:
-        int(head.read(network, network.denoise(ids[:, :rows], cache), 0.8, generator).argmax_BL[0, 0])
+        int(head.read(network, network.denoise(ids[:, :rows], cache), 0.8, [generator]).argmax_BL[0, 0])
 
     # The first passes lay the weights out.
     token()

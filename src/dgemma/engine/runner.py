@@ -50,11 +50,11 @@ class Runner:
 
     @property
     def shareable_chunks(self) -> Chunks:
-        """The chunks that a kept prefix may provide. The reference path computes everything itself; one token after
-        another starts from the hidden state of the last chunk."""
+        """The chunks that a kept prefix may provide. The reference path computes everything itself; others need the hidden
+        state of the last chunk, or encode it together with a canvas."""
         if self.request.reference:
             return ()
-        return self.chunks[:-1] if self.writer.reads_prompt else self.chunks
+        return self.chunks[:-1] if self.writer.reads_prompt or self.writer.encodes_last_chunk else self.chunks
 
     @torch.inference_mode()
     def open(self, reuse: Reuse | None = None) -> None:
@@ -98,21 +98,24 @@ class Runner:
         cache, self.cache, self._pieces = self.cache, None, iter(())
         if cache is None or self.request.reference:
             return None
+        # A chunk that was encoded together with a canvas is right, but not to the last bit what it would be alone.
+        chunks = self.chunks[:-1] if self.writer.encodes_last_chunk else self.chunks
         num_chunks = num_tokens = 0
-        while num_chunks < len(self.chunks) and num_tokens + len(self.chunks[num_chunks]) <= cache.length:
-            num_tokens += len(self.chunks[num_chunks])
+        while num_chunks < len(chunks) and num_tokens + len(chunks[num_chunks]) <= cache.length:
+            num_tokens += len(chunks[num_chunks])
             num_chunks += 1
         if num_chunks == 0:
             return None
         cache.truncate(num_tokens)
         if shrink:
             cache.resize(num_tokens, 0)
-        return Prefix(chunks=self.chunks[:num_chunks], cache=cache)
+        return Prefix(chunks=chunks[:num_chunks], cache=cache)
 
     def _run(self, cache: KVCache, chunks: Chunks) -> Iterator[tuple[Event, ...]]:
         last_hidden_D: torch.Tensor | None = None
-        for chunk in chunks:
-            ids = torch.tensor([chunk], device=self.network.device)
-            last_hidden_D = self.network.encode(ids, cache, keys_only=not self.writer.reads_prompt)[0, -1]
+        parts = [torch.tensor([chunk], device=self.network.device) for chunk in chunks]
+        last_chunk_BT = parts.pop() if self.writer.encodes_last_chunk else None
+        for ids_BT in parts:
+            last_hidden_D = self.network.encode(ids_BT, cache, keys_only=not self.writer.reads_prompt)[0, -1]
             yield ()
-        yield from self.writer.write(cache, last_hidden_D)
+        yield from self.writer.write(cache, last_hidden_D, last_chunk_BT)

@@ -16,6 +16,7 @@ from dgemma.decode.autoregressive import autoregressive
 from dgemma.decode.check import DRAFT_LENGTH, FIRST_LOOK, check, end_of, is_unsure
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep, denoise
+from dgemma.decode.head import Generators
 from dgemma.decode.infill import fill, fill_score, revise
 from dgemma.decode.lookup import COPY_LENGTH, PromptLookup
 from dgemma.decode.rewrite import rewrite
@@ -71,6 +72,8 @@ class Writer:
         some_text = len(self.eos) < vocab_size
         self.forbidden_first = tuple(sorted(self.eos)) if some_text and not request.reference else ()
         self.generator = torch.Generator(device=network.device).manual_seed(int(request.seed))
+        # The reference draws as transformers does, one number for every entry of the vocabulary.
+        self.draws: Generators = self.generator if request.reference else [self.generator]
         self.tally = Tally(request, self.eos, self.length)
 
     @property
@@ -78,10 +81,16 @@ class Writer:
         """Whether writing starts from the hidden state of the prompt's last token, not from its keys alone."""
         in_place = self.request.in_place
         judged = isinstance(in_place, Infill) or (in_place is not None and in_place.answers)
-        return self.request.mode == "autoregressive" or judged or self.checks
+        return self.request.mode == "autoregressive" or judged
 
-    def write(self, cache: KVCache, last_hidden_D: torch.Tensor | None) -> Pieces:
-        """The whole answer behind what `cache` holds; `last_hidden_D` is needed where the writer `reads_prompt`."""
+    @property
+    def encodes_last_chunk(self) -> bool:
+        """Whether the prompt's last chunk is encoded in the first pass over a canvas, which saves a pass."""
+        return self.request.mode == "diffusion" and self.request.in_place is None and not self.request.reference
+
+    def write(self, cache: KVCache, last_hidden_D: torch.Tensor | None, last_chunk_BT: torch.Tensor | None) -> Pieces:
+        """The whole answer behind what `cache` holds; `last_hidden_D` is needed where the writer `reads_prompt`, the
+        last chunk where it `encodes_last_chunk`."""
         in_place = self.request.in_place
         if isinstance(in_place, Infill):
             return self._infill(cache, _read(last_hidden_D), in_place)
@@ -91,22 +100,20 @@ class Writer:
             return self._revise(cache, in_place)
         if self.request.mode == "autoregressive":
             return self._autoregressive(cache, _read(last_hidden_D))
-        return self._diffusion(cache, _read(last_hidden_D) if self.checks else None)
+        return self._diffusion(cache, last_chunk_BT)
 
-    def _diffusion(self, cache: KVCache, last_hidden: torch.Tensor | None) -> Pieces:
-        """Canvas after canvas. With `last_hidden`, that of the prompt, those that start unsure are checked."""
-        finished_BL: torch.Tensor | None = None
-        lookup = PromptLookup(self.request.prompt if last_hidden is not None else ())
+    def _diffusion(self, cache: KVCache, finished_BL: torch.Tensor | None) -> Pieces:
+        """Canvas after canvas, behind what is `finished` and not encoded yet; those that start unsure are checked."""
+        lookup = PromptLookup(self.request.prompt if self.checks else ())
         while True:
-            if last_hidden is None:
+            if not self.checks:
                 steps = self._canvas(cache, self.length, finished_BL)
             else:
                 steps = self._canvas(cache, self._first_look(), finished_BL, self.looking)
             step = self._step(steps)
-            if last_hidden is not None:
-                last_hidden = last_hidden if step.last_hidden_BD is None else step.last_hidden_BD[0]
+            if self.checks:
                 if is_unsure(step, self.eos):
-                    finished_BL = yield from self._checked(cache, last_hidden, step, lookup)
+                    finished_BL = yield from self._checked(cache, step, lookup)
                     continue
                 length = step.argmax_BL.shape[1]
                 if length < self.length and self.eos.isdisjoint(step.argmax_BL[0].tolist()):
@@ -145,7 +152,7 @@ class Writer:
             self.network,
             cache,
             sampler or self.sampler,
-            self.generator,
+            self.draws,
             length,
             forbidden_first=self.forbidden_first if self.tally.new_tokens == 0 else (),
             constraint=self.walk,
@@ -157,13 +164,15 @@ class Writer:
         )
 
     def _checked(
-        self, cache: KVCache, last_hidden: torch.Tensor, step: DenoiseStep, lookup: PromptLookup
+        self, cache: KVCache, step: DenoiseStep, lookup: PromptLookup
     ) -> Generator[tuple[Event, ...], None, torch.Tensor]:
         """A canvas' worth of tokens, guessed and then checked by the causal mode -> the last token [1, 1], which is not
         encoded yet. A guess is a draft of one denoise step, of which `step` is the first, or copied from the prompt.
 
         When the canvas has had all its denoise steps, the rest comes token by token.
         """
+        assert step.last_hidden_BD is not None, "the step before a check encodes at least one token"
+        last_hidden = step.last_hidden_BD[0]
         number, until = 1, self.tally.new_tokens + self.length
         guess: list[int] = step.argmax_BL[0, :DRAFT_LENGTH].tolist()
         known: list[int] = []
@@ -210,7 +219,7 @@ class Writer:
         forbidden = tuple(sorted(self.eos | set(infill.forbidden)))
         for gap in infill.gap_lengths:
             suffix = infill.suffix[:SUFFIX_SHOWN]
-            steps = fill(self.network, cache, self.sampler, self.generator, gap, suffix, forbidden)
+            steps = fill(self.network, cache, self.sampler, self.draws, gap, suffix, forbidden)
             draft: Draft | None = None
             for step in self._steps(steps):
                 draft = self.tally.draft(step, gap)
@@ -231,7 +240,7 @@ class Writer:
         for text_BL in canvases:
             ids, entropies = text_BL, (0.0,) * text_BL.shape[1]
             self.tally.passes += 1
-            steps = revise(self.network, cache, self.sampler, self.generator, text_BL[0], revision.strength, forbidden)
+            steps = revise(self.network, cache, self.sampler, self.draws, text_BL[0], revision.strength, forbidden)
             for step in self._steps(steps):
                 draft = self.tally.draft(step)
                 ids, entropies = step.argmax_BL, draft.entropies

@@ -21,6 +21,9 @@ NEVER = -1e30
 FAINT = 1e-200
 """What lies behind a state, the most of all states being 1, is exact to the last digits above this."""
 
+SHORT_RUN = 6
+"""Transitions a state, on average, below which they are summed one by one instead of run by run."""
+
 NEGLIGIBLE = 1e-12
 """The share of all paths that may come through states behind which less than FAINT lies."""
 
@@ -45,8 +48,25 @@ class Layer:
     target_E: Indices
     set_E: Indices
 
-    def over_transitions(self, operation: np.ufunc, values_E: Array) -> Array:
-        """The sum (np.add) or maximum (np.maximum) over each state's transitions -> [S]."""
+    def sum_of_transitions(self, values_E: Array) -> Array:
+        """The sum over each state's transitions -> [S]."""
+        if self._has_short_runs():
+            return np.bincount(self.source_E, values_E, self.num_states).astype(np.float64, copy=False)
+        return self._along_runs(np.add, values_E)
+
+    def best_of_transitions(self, values_E: Array) -> Array:
+        """The largest value of each state's transitions -> [S]."""
+        if self._has_short_runs():
+            best_S = np.full(self.num_states, -np.inf)
+            np.maximum.at(best_S, self.source_E, values_E)
+            return best_S
+        return self._along_runs(np.maximum, values_E)
+
+    def _has_short_runs(self) -> bool:
+        # `reduceat` costs by the run (some 30 nanoseconds), the others by the transition (3 to 4).
+        return len(self.source_E) - self.num_single < SHORT_RUN * (self.num_states - self.num_single)
+
+    def _along_runs(self, operation: np.ufunc, values_E: Array) -> Array:
         result_S = np.empty(self.num_states)
         single = self.num_single
         result_S[:single] = values_E[:single]
@@ -87,7 +107,7 @@ class Layers:
         for weights_U, layer in zip(weights_LU[::-1], self.layers[::-1], strict=True):
             weights_E = weights_U.take(layer.set_E)
             weights_E *= behind_S.take(layer.target_E)
-            total_S = layer.over_transitions(np.add, weights_E)
+            total_S = layer.sum_of_transitions(weights_E)
             largest = total_S.max()
             if not largest > FAINT:
                 return None
@@ -114,9 +134,9 @@ class Layers:
         behind_S = np.zeros(self.layers[-1].num_ahead)
         for log_U, layer in zip(sum_LU[::-1], self.layers[::-1], strict=True):
             weights_E = log_U.take(layer.set_E) + behind_S.take(layer.target_E)
-            largest_S = layer.over_transitions(np.maximum, weights_E)
+            largest_S = layer.best_of_transitions(weights_E)
             weights_E = np.exp(weights_E - largest_S.take(layer.source_E))
-            total_S = layer.over_transitions(np.add, weights_E)
+            total_S = layer.sum_of_transitions(weights_E)
             behind_S = largest_S + np.log(total_S)
             parts.append((weights_E, total_S))
         shares_LU = np.empty_like(sum_LU)
@@ -133,7 +153,7 @@ class Layers:
         for log_U, layer in zip(max_LU[:0:-1], self.layers[:0:-1], strict=True):
             weights_E = log_U.take(layer.set_E)
             weights_E += behind[-1].take(layer.target_E)
-            behind.append(layer.over_transitions(np.maximum, weights_E))
+            behind.append(layer.best_of_transitions(weights_E))
         state, chosen = 0, np.empty(len(self.layers), dtype=np.int64)
         for position, (log_U, layer) in enumerate(zip(max_LU, self.layers, strict=True)):
             own = slice(layer.first_S[state], layer.first_S[state + 1])
