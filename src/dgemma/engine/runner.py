@@ -50,8 +50,8 @@ class Runner:
 
     @property
     def shareable_chunks(self) -> Chunks:
-        """The chunks that a kept prefix may provide. The reference path computes everything itself; others need the hidden
-        state of the last chunk, or encode it together with a canvas."""
+        """The chunks that a kept prefix may provide. The reference path computes everything itself; others need the
+        hidden state of the last chunk, or encode it together with a canvas."""
         if self.request.reference:
             return ()
         return self.chunks[:-1] if self.writer.reads_prompt or self.writer.encodes_last_chunk else self.chunks
