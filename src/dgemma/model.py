@@ -341,8 +341,10 @@ class DiffusionGemma(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states [..., D] -> float32 logits [..., V], `c * tanh(x / c)` with c the soft cap."""
-        cap = self.config.final_logit_softcapping
-        return torch.tanh(self.products(hidden) / cap) * cap
+        cap, products = self.config.final_logit_softcapping, self.products(hidden)
+        if torch.is_grad_enabled():
+            return torch.tanh(products / cap) * cap
+        return products.div_(cap).tanh_().mul_(cap)
 
     def encode(
         self, tokens_BT: Tensor, cache: KVCache, lengths: Sequence[int] | None = None, keys_only: bool = False

@@ -2,13 +2,14 @@
 
 Two ways with one result. `read_dense` holds the whole distribution: exact, transformers' draws, and the oracle of the
 other. `read_streamed` passes over the vocabulary in blocks (`decode.vocabulary`) and expects the embedding of the 256
-best entries, the mean embedding standing for the rest. `read` takes the dense way where it is small.
+best entries, the mean embedding standing for the rest. `read` takes the dense way where it is small. Under a
+constraint (`read_held`) the distributions are those over all valid paths.
 
 Shapes: B rows, L canvas positions, V vocabulary, D hidden.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -61,16 +62,14 @@ def read(
     """Reads the vocabulary at every position of `hidden_BLD`.
 
     `forbidden_first` ids get no probability at position 0, `forbidden` ids none anywhere, in the sample, the entropy
-    and the expected embedding alike. `exact`, a `constraint` (see `read_dense`) and few entries in all (`DENSE_UP_TO`)
-    take the dense way, everything else the streamed one.
+    and the expected embedding alike. `exact` and few entries in all (`DENSE_UP_TO`) take the dense way, a `constraint`
+    its own (`read_held`), everything else the streamed one.
     """
-    many = not exact and hidden_BLD[..., 0].numel() * network.config.vocab_size > DENSE_UP_TO
-    if constraint is not None or not many:
-        soft_top_k = SOFT_TOP_K if many else None
-        return read_dense(
-            network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden, constraint, soft_top_k
-        )
-    return read_streamed(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden)
+    if constraint is not None:
+        return read_held(network, hidden_BLD, temperature, generator, constraint, top_k, forbidden_first, forbidden)
+    few = exact or hidden_BLD[..., 0].numel() * network.config.vocab_size <= DENSE_UP_TO
+    way = read_dense if few else read_streamed
+    return way(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden)
 
 
 def read_streamed(
@@ -124,47 +123,93 @@ def read_dense(
     top_k: int = 0,
     forbidden_first: Sequence[int] = (),
     forbidden: Sequence[int] = (),
-    constraint: Walk | None = None,
-    soft_top_k: int | None = None,
 ) -> HeadReading:
-    """`read` with the whole distribution in memory; with a `constraint`, on one row, each distribution is the marginal
-    over all valid paths, and the argmax is the best of them.
+    """`read` with the whole distribution in memory, computed as transformers computes it.
 
-    With one generator and no `soft_top_k` the sample is drawn by `torch.multinomial` over [B * L, V] float32
-    probabilities, as transformers draws it; else by one number each. `soft_top_k` entries make the expected embedding,
-    as in `read_streamed`.
+    With one generator the sample is drawn by `torch.multinomial` over [B * L, V] float32 probabilities, as transformers
+    draws it; else by one number each.
     """
-    scaled_BLV = network.logits(hidden_BLD) / temperature
-    if forbidden_first:
-        scaled_BLV[:, 0, list(forbidden_first)] = -torch.inf
-    if forbidden:
-        scaled_BLV[:, :, list(forbidden)] = -torch.inf
-    best_BL: Tensor | None = None
-    if constraint is not None:
-        if len(scaled_BLV) != 1:
-            raise UsageError(f"A constraint holds one row, and the batch has {len(scaled_BLV)}.")
-        weights_LV, best_L = constraint.read(scaled_BLV[0])
-        scaled_BLV, best_BL = weights_LV[None], best_L[None]
+    scaled_BLV = _scaled_logits(network, hidden_BLD, temperature, forbidden_first, forbidden)
     probabilities = torch.softmax(scaled_BLV, dim=-1)
     log_probabilities = scaled_BLV - scaled_BLV.logsumexp(dim=-1, keepdim=True)
     # An id without probability adds nothing, and 0 * -inf would be nan.
     floor = torch.finfo(torch.float32).min
     entropy_BL = -(log_probabilities.clamp(min=floor) * log_probabilities.softmax(-1)).sum(-1)
-    top = log_probabilities.topk(min(top_k, log_probabilities.shape[-1]), dim=-1) if top_k else None
-    argmax_BL = scaled_BLV.argmax(dim=-1) if best_BL is None else best_BL
-    if soft_top_k is None and isinstance(generator, torch.Generator):
-        sample_BL = draw(probabilities, generator)
-    else:
-        sample_BL = draw_by_sums(probabilities, generator)
+    argmax_BL = scaled_BLV.argmax(dim=-1)
+    quick = not isinstance(generator, torch.Generator)
     return HeadReading(
         argmax_BL=argmax_BL,
-        sample_BL=sample_BL,
+        sample_BL=draw_by_sums(probabilities, generator) if quick else draw(probabilities, generator),
         entropy_BL=entropy_BL,
-        soft_BLD=_expect(network, probabilities, soft_top_k).to(hidden_BLD.dtype),
-        top_ids_BLK=None if top is None else top.indices,
-        top_logprobs_BLK=None if top is None else top.values,
-        argmax_logprob_BL=log_probabilities.gather(-1, argmax_BL[..., None])[..., 0] if top_k else None,
+        soft_BLD=network.expect(probabilities).to(hidden_BLD.dtype),
+        **_likeliest(log_probabilities, argmax_BL, top_k),
     )
+
+
+def read_held(
+    network: DiffusionGemma,
+    hidden_BLD: Tensor,
+    temperature: float,
+    generator: Generators,
+    constraint: Walk,
+    top_k: int = 0,
+    forbidden_first: Sequence[int] = (),
+    forbidden: Sequence[int] = (),
+) -> HeadReading:
+    """`read` under a constraint, on one row: each distribution is the marginal over all valid paths, and the argmax is
+    the best of them.
+
+    The canvas' logits are held whole, all that is made of them a few positions at a time (`DENSE_UP_TO` entries). Where
+    there are more, `SOFT_TOP_K` entries make the expected embedding, as in `read_streamed`.
+    """
+    batch, length, _ = hidden_BLD.shape
+    if batch != 1:
+        raise UsageError(f"A constraint holds one row, and the batch has {batch}.")
+    scaled_LV = _scaled_logits(network, hidden_BLD, temperature, forbidden_first, forbidden)[0]
+    soft_top_k = SOFT_TOP_K if scaled_LV.numel() > DENSE_UP_TO else None
+    rows_at_once = max(1, DENSE_UP_TO // scaled_LV.shape[-1])
+    paths = constraint.read(scaled_LV, rows_at_once)
+    draws = [generator] if isinstance(generator, torch.Generator) else generator
+    parts: list[HeadReading] = []
+    for start in range(0, length, rows_at_once):
+        rows = slice(start, start + rows_at_once)
+        log_probabilities = paths.log_weights(rows)[None].log_softmax(-1)
+        probabilities, best_BR = log_probabilities.exp(), paths.best_L[None, rows]
+        part = HeadReading(
+            argmax_BL=best_BR,
+            sample_BL=draw_by_sums(probabilities, draws),
+            entropy_BL=torch.einsum("brv,brv->br", probabilities, log_probabilities).neg_().clamp_(min=0),
+            soft_BLD=_expect(network, probabilities, soft_top_k).to(hidden_BLD.dtype),
+            **_likeliest(log_probabilities, best_BR, top_k),
+        )
+        parts.append(part)
+    found = {field.name: [getattr(part, field.name) for part in parts] for field in fields(HeadReading)}
+    return HeadReading(**{name: torch.cat(values, 1) for name, values in found.items() if values[0] is not None})
+
+
+def _scaled_logits(
+    network: DiffusionGemma,
+    hidden_BLD: Tensor,
+    temperature: float,
+    forbidden_first: Sequence[int],
+    forbidden: Sequence[int],
+) -> Tensor:
+    """Logits after temperature, -inf for what is forbidden -> float32 [B, L, V]."""
+    scaled_BLV = network.logits(hidden_BLD).div_(temperature)
+    if forbidden_first:
+        scaled_BLV[:, 0, list(forbidden_first)] = -torch.inf
+    if forbidden:
+        scaled_BLV[:, :, list(forbidden)] = -torch.inf
+    return scaled_BLV
+
+
+def _likeliest(log_probabilities: Tensor, argmax_BL: Tensor, top_k: int) -> dict[str, Tensor]:
+    """The fields of a `HeadReading` that are there with `top_k` alone."""
+    if not top_k:
+        return {}
+    top = log_probabilities.topk(min(top_k, log_probabilities.shape[-1]), dim=-1)
+    own_BL = log_probabilities.gather(-1, argmax_BL[..., None])[..., 0]
+    return {"top_ids_BLK": top.indices, "top_logprobs_BLK": top.values, "argmax_logprob_BL": own_BL}
 
 
 def draw(probabilities_BLV: Tensor, generator: torch.Generator) -> Tensor:

@@ -54,7 +54,8 @@ def test_marginals_and_best_path_equal_enumeration(pattern, length, remaining, s
     expected_LV = torch.zeros(length, VOCAB_SIZE, dtype=torch.float64)
     for ids, share in zip(strings, shares, strict=True):
         expected_LV[range(length), ids] += share
-    marginal_LV, best_L = Walk(automaton=automaton, remaining=remaining).read(scaled_LV)
+    paths = Walk(automaton=automaton, remaining=remaining).read(scaled_LV)
+    marginal_LV, best_L = paths.log_weights(), paths.best_L
     # Every row of weights sums to the same partition function, whose log is taken off already.
     assert marginal_LV.logsumexp(-1).abs().max() < 1e-6 * scale + 1e-5
     tolerance = 1e-5 if scale == 1 else 2e-3
@@ -72,7 +73,7 @@ def test_an_answer_over_several_canvases_ends_in_time(pattern, lengths, seed):
     generator = torch.Generator().manual_seed(seed)
     ids: list[int] = []
     for length in itertools.cycle(lengths):
-        _, best_L = walk.read(5 * torch.randn(length, VOCAB_SIZE, generator=generator))
+        best_L = walk.read(5 * torch.randn(length, VOCAB_SIZE, generator=generator)).best_L
         ids += best_L.tolist()
         if set(ids) & set(END_IDS):
             break
@@ -100,13 +101,13 @@ def test_token_by_token_everything_that_can_end_in_time_is_allowed_and_nothing_e
 def test_sums_over_the_vocabulary_are_the_same_on_any_device(pattern, length, seed, scale):
     scaled_LV = scale * torch.randn(length, VOCAB_SIZE, generator=torch.Generator().manual_seed(seed))
     walk = Walk(automaton=automaton_of(pattern), remaining=12)
-    weights_LV, best_L = walk.read(scaled_LV)
+    here = walk.read(scaled_LV)
     lattice = walk._lattice(length, scaled_LV.device)
     for segments in (lattice.groups, lattice.sets, lattice.sets_of_groups):
         segments.in_place = False
-    other_LV, other_best_L = walk.read(scaled_LV)
-    assert torch.allclose(weights_LV.softmax(-1), other_LV.softmax(-1), atol=1e-6)
-    assert best_L.tolist() == other_best_L.tolist()
+    there = walk.read(scaled_LV)
+    assert torch.allclose(here.log_weights().softmax(-1), there.log_weights().softmax(-1), atol=1e-6)
+    assert here.best_L.tolist() == there.best_L.tolist()
 
 
 def test_what_cannot_be_is_told():

@@ -49,18 +49,21 @@ class Walk:
         allowed_V = groups[torch.from_numpy(self.automaton.group_V)].to(logits_V.device)
         return logits_V.masked_fill(~allowed_V, -torch.inf)
 
-    def read(self, scaled_LV: Tensor) -> tuple[Tensor, Tensor]:
-        """A canvas' float32 logits after temperature -> (marginal log weights [L, V], heaviest path [L]).
-
-        The softmax of a row of weights is that position's distribution over all valid paths; ids on none have -inf.
-        """
+    def read(self, scaled_LV: Tensor, rows_at_once: int | None = None) -> "Paths":
+        """All valid paths over a canvas with these float32 logits after temperature, so many positions at a time."""
         lattice = self._lattice(len(scaled_LV), scaled_LV.device)
-        values_LN = lattice.gather(scaled_LV)
-        largest_LG, sum_LU, max_LU = lattice.weigh(values_LN)
+        rows = scaled_LV.split(rows_at_once or len(scaled_LV))
+        weighed = [lattice.weigh(lattice.gather(scaled_RV)) for scaled_RV in rows]
+        largest_LG, sum_LU, max_LU = (torch.cat(parts) for parts in zip(*weighed, strict=True))
         share_LU = torch.from_numpy(lattice.layers.marginals(_on_cpu(sum_LU))).to(sum_LU)
-        best_sets_L = lattice.layers.best_sets(_on_cpu(max_LU))
-        bias_LV = lattice.spread_to_vocabulary(share_LU.log().sub_(sum_LU))
-        return bias_LV.add_(scaled_LV), lattice.best_ids(values_LN, largest_LG, best_sets_L)
+        best_groups_L = lattice.best_groups(largest_LG, lattice.layers.best_sets(_on_cpu(max_LU)))
+        best = [lattice.best_ids(*one) for one in zip(rows, best_groups_L.split(len(rows[0])), strict=True)]
+        return Paths(
+            lattice=lattice,
+            scaled_LV=scaled_LV,
+            bias_LG=lattice.spread_to_groups(share_LU.log().sub_(sum_LU)),
+            best_L=torch.cat(best),
+        )
 
     def _lattice(self, length: int, device: torch.device) -> "_Lattice":
         # A canvas is read many times from the same place.
@@ -71,6 +74,26 @@ class Walk:
     @cached_property
     def _lattices(self) -> dict[tuple[int, torch.device], "_Lattice"]:
         return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """What a canvas' valid paths say of its positions.
+
+    best_L   the heaviest path
+    bias_LG  what is added to the logits of each group of ids, the last one for ids on no path
+    """
+
+    lattice: "_Lattice"
+    scaled_LV: Tensor
+    bias_LG: Tensor
+    best_L: Tensor
+
+    def log_weights(self, rows: slice = slice(None)) -> Tensor:
+        """Marginal log weights of these positions [R, V]: the softmax of a row is the position's distribution over all
+        valid paths; ids on none have NEVER or less, which is no probability at all."""
+        values_RV = self.bias_LG[rows].index_select(1, self.lattice.group_V)
+        return values_RV.add_(self.scaled_LV[rows].clamp(min=NEVER))
 
 
 class _Lattice:
@@ -107,20 +130,27 @@ class _Lattice:
         max_LU = self.sets.largest(largest_LG.index_select(1, self.member_group_M))
         return largest_LG, self.sets.log_sum(sum_LM, self.sets.largest(sum_LM)), max_LU
 
-    def best_ids(self, values_LN: Tensor, largest_LG: Tensor, sets_L: Indices) -> Tensor:
-        """The likeliest id of each position's set -> [L]."""
+    def best_groups(self, largest_LG: Tensor, sets_L: Indices) -> Tensor:
+        """The group of the likeliest id of each position's set -> [L]."""
         allowed_LG = torch.from_numpy(self.allowed_UG[sets_L]).to(largest_LG.device)
-        group_L = torch.where(allowed_LG, largest_LG, -torch.inf).argmax(1)
-        return self.ids_N[self.groups.best_columns(values_LN, group_L)]
+        return torch.where(allowed_LG, largest_LG, -torch.inf).argmax(1)
 
-    def spread_to_vocabulary(self, log_LU: Tensor) -> Tensor:
-        """For each id the log of the sum over the sets that hold it -> [L, V], -inf for ids in none."""
+    def best_ids(self, scaled_RV: Tensor, group_R: Tensor) -> Tensor:
+        """The likeliest id of each position's group -> [R]."""
+        if not self.groups.in_place:
+            return torch.where(self.group_V == group_R[:, None], scaled_RV, -torch.inf).argmax(1)
+        ids_N, first = self.ids_N.numpy(), self.groups.first
+        found = []
+        for row, group in zip(scaled_RV.numpy(), group_R.tolist(), strict=True):
+            own = ids_N[first[group] : first[group + 1]]
+            found.append(own[row[own].argmax()])
+        return torch.tensor(found)
+
+    def spread_to_groups(self, log_LU: Tensor) -> Tensor:
+        """For each group of ids the log of the sum over the sets that hold it -> [L, G + 1], NEVER for ids in none."""
         log_LM = log_LU.clamp(min=torch.finfo(torch.float32).min).index_select(1, self.set_of_member_M)
         log_LG = self.sets_of_groups.log_sum(log_LM, self.sets_of_groups.largest(log_LM))
-        # What no valid path uses has a probability of exactly zero.
-        log_LG = log_LG.masked_fill(log_LG < NEVER, -torch.inf)
-        nothing_L1 = log_LG.new_full((len(log_LG), 1), -torch.inf)
-        return torch.cat((log_LG, nothing_L1), dim=1).index_select(1, self.group_V)
+        return torch.cat((log_LG, log_LG.new_full((len(log_LG), 1), NEVER)), dim=1).clamp_(min=NEVER)
 
 
 class _Segments:
@@ -141,17 +171,10 @@ class _Segments:
         lowest = values_LN.new_full((len(values_LN), self.count), -torch.inf)
         return lowest.scatter_reduce_(1, self.numbers_N.expand_as(values_LN), values_LN, "amax")
 
-    def best_columns(self, values_LN: Tensor, number_L: Tensor) -> Tensor:
-        """The column of each row's largest value within the run of that number -> [L]."""
-        if self.in_place:
-            rows = zip(values_LN.numpy(), number_L.tolist(), strict=True)
-            best = [self.first[run] + int(row[self.first[run] : self.first[run + 1]].argmax()) for row, run in rows]
-            return torch.tensor(best)
-        return torch.where(self.numbers_N == number_L[:, None], values_LN, -torch.inf).argmax(1)
-
     def log_sum(self, values_LN: Tensor, largest: Tensor) -> Tensor:
         """The log of the sum of the exponentials of each run, whose `largest` are known -> [L, runs]."""
-        shares_LN = largest.index_select(1, self.numbers_N).neg_().add_(values_LN).exp_()
+        shares_LN = largest.index_select(1, self.numbers_N)
+        torch.sub(values_LN, shares_LN, out=shares_LN).exp_()
         if self.in_place:
             sums = torch.from_numpy(np.add.reduceat(shares_LN.numpy(), self.first[:-1], axis=1))
         else:
