@@ -9,7 +9,7 @@ from dgemma.checkpoint import LoadedModel, save_model
 from dgemma.config import SamplerConfig
 from dgemma.decode import check
 from dgemma.engine.request import Commit, Draft, Finish
-from dgemma.errors import CheckpointError, ModelNotFoundError, OutputError, PromptError, UsageError
+from dgemma.errors import CheckpointError, DgemmaError, ModelNotFoundError, OutputError, PromptError, UsageError
 from tests.test_model import CONFIG, make_network
 
 
@@ -245,3 +245,17 @@ def test_an_edit_refuses_what_it_would_ignore(tiny, name):
 def test_what_newcomers_are_shown_is_answered_right(tiny, request_, answer, seed):
     """The requests of README, help, page, docs and examples."""
     assert tiny.chat(request_, seed=seed).text == answer
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda llm: llm.chat(5), "list of messages"),
+        (lambda llm: llm.edit("a", strength="x"), "strength between 0 and 1"),
+        (lambda llm: llm.submit([{"role": "user", "content": "x"}], token_ids=[2, 3]), "not both"),
+        (lambda llm: llm.infill("word " * 3960, " day" * 100, length=128), "exceed the context"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_told_in_a_sentence(tiny, ask, words):
+    with pytest.raises(DgemmaError, match=words):
+        ask(tiny)

@@ -168,6 +168,8 @@ class LLM:
         """
         if prompt is None or isinstance(prompt, str):
             return self.engine.submit(self._continuation(prompt, token_ids, options))
+        if token_ids is not None:
+            raise UsageError("Give messages or token_ids, not both.")
         return self.engine.submit(self._request(**self._chat_ids(prompt, options)))
 
     def infill(self, prefix: str, suffix: str, *, length: int | Sequence[int] | None = None, **options: Any) -> Reply:

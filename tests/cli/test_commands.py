@@ -2,13 +2,16 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dgemma.cli.in_place import _sentences, edit_file
+from dgemma.cli.in_place import _cut, _lines, _parts, _sentences, edit_file
 from dgemma.engine.request import Commit
 from dgemma.tui.canvas import CanvasView
 
@@ -60,10 +63,16 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["chat", "--mode", "guess"], 2, "mode 'guess'"),
         (["run", "--canvas", "100000", "hi"], 2, "canvas_length must be at most"),
         (["quantize", "tiny", "."], 2, "holds other files"),
+        (["run", "-m", "", "hi"], 2, "name is empty"),
+        (["run", "--steps", "3000000000", "hi"], 2, "at most 1000000"),
+        (["run", "--mode", "autoregressive", "--temperature", "1e39", "hi"], 1, "from 0 to 1e+06"),
+        (["run", "--schema", "deep.json", "hi"], 2, "nested too deeply"),
+        (["infill", "four ____ here"], 2, "exactly once"),
     ],
 )
 def test_errors_are_one_sentence_and_an_exit_code(arguments, code, words, tmp_path):
     (tmp_path / "other.txt").touch()
+    (tmp_path / "deep.json").write_text("[" * 200_000)
     done = dgemma(*arguments, folder=tmp_path, stdin="hi" if arguments[0] == "chat" else "")
     assert done.returncode == code
     assert words in done.stderr and "Traceback" not in done.stderr and not done.stdout
@@ -133,9 +142,10 @@ def test_chat_answers_each_line_and_leaves_at_the_end_of_input():
     assert done.returncode == 0 and "no command" in done.stderr and "autoregressive" in done.stderr
 
 
-def test_input_that_is_no_text_is_told():
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "utf-8:surrogateescape"])
+def test_input_that_is_no_text_is_told(encoding):
     command = [sys.executable, "-m", "dgemma", "run", "x"]
-    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
     done = subprocess.run(command, input=b"caf\xe9", capture_output=True, env=environment, check=False)
     assert done.returncode == 1 and b"not UTF-8 text (byte 3)" in done.stderr and b"Traceback" not in done.stderr
 
@@ -143,7 +153,7 @@ def test_input_that_is_no_text_is_told():
 def test_a_file_is_written_back_where_it_is(tmp_path, capsys):
     class Mending:
         def edit(self, text, **options):
-            return SimpleNamespace(text=text.replace("teh", "the"))
+            return SimpleNamespace(text=text.replace("teh", "the"), finish_reason="stop")
 
     file, link = tmp_path / "private.txt", tmp_path / "link.txt"
     file.write_text("teh cat\n")
@@ -152,6 +162,58 @@ def test_a_file_is_written_back_where_it_is(tmp_path, capsys):
     edit_file(link, load=Mending, instruction="Fix", strength=0.5, write=True, diff=True, seed=0)
     assert link.is_symlink() and file.read_text() == "the cat\n" and file.stat().st_mode & 0o777 == 0o600
     assert "+the cat" in capsys.readouterr().out
+
+
+class Rambling:
+    """Mends one word, comes to no end about another, and leaves the rest."""
+
+    def edit(self, text, **options):
+        if "http" in text:
+            return SimpleNamespace(text="aaaa", finish_reason="length")
+        return SimpleNamespace(text=text.replace("teh", "the"), finish_reason="stop")
+
+
+def test_what_comes_to_no_end_is_left_as_it_was(tmp_path, capsys):
+    file = tmp_path / "lines.txt"
+    text = "http://example.com " * 60 + "\nteh cat"
+    file.write_text(text)
+    edit_file(file, load=Rambling, instruction="Fix", strength=0.5, write=False, diff=False, seed=0)
+    told = capsys.readouterr()
+    assert told.out == text.replace("teh", "the") and "left as before" in told.err
+
+
+@pytest.mark.parametrize("text", ["teh cat", "teh cat\n", "a\u2028teh\x0cb\r\nteh", "x\n" * 20 + "teh\n\nteh"])
+def test_a_diff_is_one_that_patch_takes(tmp_path, capsys, text):
+    file = tmp_path / "file.txt"
+    file.write_bytes(text.encode())
+    edit_file(file, load=Rambling, instruction="Fix", strength=0.5, write=False, diff=True, seed=0)
+    diff = capsys.readouterr().out
+    if shutil.which("patch"):
+        subprocess.run(["patch", "--binary", str(file)], input=diff.encode(), check=True, capture_output=True)
+        assert file.read_bytes().decode() == text.replace("teh", "the")
+    ended = diff.endswith("\\ No newline at end of file\n")
+    assert diff.endswith("\n") and ended == (not text.endswith("\n"))
+
+
+@given(st.text(alphabet="ab .\n\r\u2028", max_size=300), st.integers(1, 40))
+def test_pieces_are_the_text(text, longest):
+    assert "".join(_cut(text, longest)) == text == "".join(_lines(text))
+    assert all(len(piece) <= longest for piece in _cut(text, longest))
+    assert "".join(_sentences(text)) == text == "".join(_parts(text))
+
+
+def test_a_full_disk_is_one_sentence():
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "dgemma", "show", "--json"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1 and done.stderr == "dgemma: No space left on device.\n"
+
+
+def test_an_output_that_cannot_hold_the_answer_is_told():
+    command = [sys.executable, "-m", "dgemma", "edit", "-", "--strength", "0"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, input="é".encode(), capture_output=True, env=environment, check=False)
+    assert done.returncode == 1 and b"ascii" in done.stderr and b"Traceback" not in done.stderr
 
 
 def test_the_newest_lines_of_a_tall_answer_are_seen():

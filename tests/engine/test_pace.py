@@ -124,3 +124,11 @@ def test_a_profile_survives_its_file_and_a_damaged_one_is_told():
         DenoisingProfile.from_document({"answer_tokens": 3, "canvases": [{"length": 8}]})
     with pytest.raises(ConfigError, match="between 0 and its steps"):
         record(8, 3, 4)
+
+
+def test_an_entry_without_a_step_is_measured_again(tmp_path):
+    file = tmp_path / "pace.json"
+    kept_pace(NETWORK, file)
+    (key,) = json.loads(file.read_text())
+    file.write_text(json.dumps({key: {"step_ms": {}, "token_ms": 1.0}}))
+    assert kept_pace(NETWORK, file).step_ms

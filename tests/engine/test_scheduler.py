@@ -69,6 +69,21 @@ def test_a_full_line_refuses_and_says_when_to_come_again():
 actions = st.lists(st.tuples(st.sampled_from(["enter", "leave", "turn"]), st.integers(0, 100)), max_size=80)
 
 
+def test_the_place_of_one_that_ended_in_its_turn_is_free_and_its_memory_is_not():
+    scheduler = make(max_active=1, max_waiting=0)
+    scheduler.enter(1, 60)
+    scheduler.admit(1)
+    with pytest.raises(BusyError):
+        scheduler.enter(2, 60)
+    scheduler.end(1)
+    scheduler.enter(2, 60)
+    assert scheduler.candidate() is None and scheduler.active_bytes == 60
+    scheduler.leave(1)
+    assert scheduler.candidate() == 2
+    with pytest.raises(BusyError):
+        scheduler.enter(3, 60)
+
+
 @given(actions, st.integers(1, 4), st.integers(0, 3))
 def test_limits_hold_whatever_comes_and_goes(actions, max_active, max_waiting):
     scheduler = make(max_active=max_active, max_waiting=max_waiting)

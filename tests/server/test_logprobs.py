@@ -116,7 +116,7 @@ def choice_begins(token):
     ("fields", "param"),
     [
         ({"logprobs": None}, "top_logprobs"),
-        ({"logprobs": False, "top_logprobs": 0}, "top_logprobs"),
+        ({"logprobs": False, "top_logprobs": 1}, "top_logprobs"),
         ({"top_logprobs": 21}, "top_logprobs"),
         ({"top_logprobs": -1}, "top_logprobs"),
         ({"logprobs": 1}, "logprobs"),

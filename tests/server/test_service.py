@@ -221,8 +221,9 @@ def test_a_full_line_is_told_when_to_come_back(narrow):
         eventually(lambda: engine.snapshot().waiting == 0)
     eventually(lambda: engine.snapshot().active == 0)
     assert http.post("/v1/chat/completions", json=CHAT).status_code == 200
-    # Replies that cannot all have a place are refused together.
-    assert http.post("/v1/chat/completions", json={**CHAT, "n": 3}).status_code == 429
+    # Replies that can never all have a place are no matter of waiting.
+    refused = http.post("/v1/chat/completions", json={**CHAT, "n": 3})
+    assert refused.status_code == 400 and refused.json()["error"]["param"] == "n"
     eventually(lambda: engine.snapshot().waiting == engine.snapshot().active == 0)
 
 
@@ -259,3 +260,46 @@ def test_a_port_in_use_is_told():
 def test_the_description_of_the_interface_is_served(server):
     paths = server.http().get("/openapi.json").json()["paths"]
     assert {"/v1/chat/completions", "/v1/messages"} <= set(paths)
+
+
+def test_a_reply_that_a_stop_string_ends_leaves_its_place_at_once(llm):
+    model = endless(llm, max_active=1, max_waiting=0)
+    with running(model) as server:
+        http = server.http()
+        asked = {**CHAT, "max_tokens": 200, "stop": ["0", "1", "2", "3", "a", "e"]}
+        assert [http.post("/v1/chat/completions", json=asked).status_code for _ in range(4)] == [200] * 4
+    model.engine.close()
+
+
+def test_neutral_values_pass(server):
+    neutral = {"logprobs": False, "top_logprobs": 0, "stream_options": {"include_usage": False}}
+    assert server.http().post("/v1/chat/completions", json={**CHAT, **neutral}).status_code == 200
+
+
+def test_a_missing_field_goes_by_its_own_name(server):
+    told = server.http().post("/v1/chat/completions", json={**CHAT, "response_format": {"type": "json_schema"}})
+    assert told.json()["error"]["param"] == "response_format.json_schema"
+
+
+def test_a_sentence_does_not_repeat_all_that_it_quotes(server):
+    form = {
+        "type": "json_schema",
+        "json_schema": {"name": "f", "schema": {"type": "string", "pattern": "(" + "x" * 10_000}},
+    }
+    told = server.http().post("/v1/chat/completions", json={**CHAT, "response_format": form})
+    assert told.status_code == 400 and len(told.content) < 1000
+
+
+def test_instructions_without_a_word_take_no_room(server):
+    user = {"role": "user", "content": "Hello"}
+    bodies = [
+        {**CHAT, "messages": [user]},
+        {**CHAT, "messages": [{"role": "system", "content": ""}, user]},
+    ]
+    plain, empty = (server.http().post("/v1/chat/completions", json=body).json() for body in bodies)
+    assert plain["usage"]["prompt_tokens"] == empty["usage"]["prompt_tokens"]
+    asked = {"model": "tiny", "messages": [user], "system": ""}
+    assert (
+        server.http().post("/v1/messages/count_tokens", json=asked).json()["input_tokens"]
+        == plain["usage"]["prompt_tokens"]
+    )

@@ -46,6 +46,8 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):
     seen = []
     train(toy(6), None, tmp_path / "whole", seen.append)
     assert seen[-1].step == 6 and seen[-1].held_out is not None
+    with pytest.raises(DataError, match="seed"):
+        train(replace(toy(8), run=replace(toy(8).run, seed=9)), None, tmp_path / "whole", seen.append)
     whole = torch.load(tmp_path / "whole" / "last.pt", weights_only=True)
     # Warm-up and decay depend on the last step, so the first part is cut short by hand.
     trainer = None

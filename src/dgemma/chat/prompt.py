@@ -88,6 +88,8 @@ def render(
 
 def _conversation(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The messages as every template expects them: known roles, text content, thoughts only where they belong."""
+    if not isinstance(messages, Sequence):
+        raise PromptError(f"A conversation is a list of messages, not {type(messages).__name__}.")
     if not messages:
         raise PromptError("The conversation is empty; give at least one message.")
     conversation = [_message(message, number) for number, message in enumerate(messages, 1)]

@@ -19,6 +19,8 @@ def find_model(name: str | Path, weights: bool = True) -> Path:
         return EMBEDDED[name]
     if not isinstance(name, str | os.PathLike):
         raise UsageError(f"A model goes by a name or a folder, not by {name!r}.")
+    if isinstance(name, str) and not name.strip():
+        raise UsageError("The model's name is empty; give a name, a folder ('.' for this one), or a hub id owner/name.")
     path = Path(os.path.expanduser(name))
     try:
         if path.is_dir():

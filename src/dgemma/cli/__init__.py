@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 something failed, 2 the command made no sense, 130 stopped by Ctrl-C.
 """
 
+import os
 import sys
 
 from dgemma.errors import DgemmaError, UsageError
@@ -25,3 +26,15 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except UnicodeEncodeError as error:
+        if debug:
+            raise
+        told = f"the output is written in {error.encoding}, which has no {error.object[error.start]!a}"
+        print(f"dgemma: {told[:1].upper()}{told[1:]}; set PYTHONIOENCODING=utf-8.", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if debug:
+            raise
+        print(f"dgemma: {error.strerror or error}.", file=sys.stderr)
+        # What could not be written is not tried again on the way out.
+        os._exit(1)

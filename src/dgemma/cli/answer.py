@@ -26,6 +26,7 @@ def answer(
     options: Mapping[str, Any],
 ) -> None:
     """Answers `text` and prints the answer; in a terminal the canvas is drawn while it settles."""
+    refuse_stray_bytes(text, "The prompt")
     llm = load(model, device=device, dtype=dtype, quant=quant)
     prompt: str | Sequence[Mapping[str, Any]] = text if raw else [{"role": "user", "content": text}]
     stats = respond(llm, prompt, draw=not quiet and sys.stderr.isatty(), options=options)[1]
@@ -38,15 +39,28 @@ def answer(
 def read_piped() -> str:
     """All of standard input; PromptError when it is not text."""
     try:
-        return sys.stdin.read()
+        text = sys.stdin.read()
     except UnicodeDecodeError as error:
         raise PromptError(f"Standard input is not UTF-8 text (byte {error.start}); convert it first.") from error
+    refuse_stray_bytes(text, "Standard input")
+    return text
+
+
+def refuse_stray_bytes(text: str, what: str) -> None:
+    """Raises PromptError for text with bytes that are no text, which some locales let through as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        before = text[: error.start].encode()
+        raise PromptError(f"{what} is not UTF-8 text (byte {len(before)}); convert it first.") from error
 
 
 def read_schema(file: Path) -> Any:
     """The JSON Schema in `file`; UsageError when it cannot be read or is no JSON."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8-sig"))
+    except RecursionError as error:
+        raise UsageError(f"The schema {file} is nested too deeply.") from error
     except OSError as error:
         raise UsageError(f"The schema {file} cannot be read: {error.strerror}.") from error
     except ValueError as error:

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from dgemma.api import load
-from dgemma.cli.answer import respond, statistics_line
+from dgemma.cli.answer import refuse_stray_bytes, respond, statistics_line
 from dgemma.errors import DgemmaError, PromptError, UsageError
 
 HELP = """\
@@ -90,6 +90,7 @@ def _read(terminal: bool) -> str | None:
             prompt = ""
         try:
             line = input(prompt)
+            refuse_stray_bytes(line, "Standard input")
         except UnicodeDecodeError as error:
             raise PromptError(f"Standard input is not UTF-8 text (byte {error.start}); convert it first.") from error
         except EOFError:

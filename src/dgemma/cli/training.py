@@ -1,5 +1,6 @@
 """`dgemma train`: progress lines on stderr, the best checkpoint's folder on stdout."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -22,9 +23,12 @@ def train_and_print(
 
 def _print(progress: Progress) -> None:
     minutes = progress.seconds_left / 60
+    # Batches without canvases have no loss of a canvas.
+    parts = {"clean": progress.clean, "corrupted": progress.corrupted, "encoder": progress.encoder}
+    told = ", ".join(f"{name} {loss:.3f}" for name, loss in parts.items() if not math.isnan(loss))
     line = (
-        f"step {progress.step}/{progress.steps}  loss: clean {progress.clean:.3f}, corrupted {progress.corrupted:.3f}, "
-        f"encoder {progress.encoder:.3f}  {progress.tokens_per_second:.0f} tokens/s  {minutes:.0f} min left"
+        f"step {progress.step}/{progress.steps}  loss: {told}  {progress.tokens_per_second:.0f} tokens/s  "
+        f"{minutes:.0f} min left"
     )
     if progress.held_out is not None:
         line += f"  held-out {progress.held_out:.4f}"

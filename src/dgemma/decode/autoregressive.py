@@ -3,7 +3,6 @@
 The honest baseline of diffusion decoding, and a useful mode of its own.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -15,6 +14,9 @@ from dgemma.cache import KVCache
 from dgemma.decode.constrain import Walk
 from dgemma.errors import ConfigError
 from dgemma.model import DiffusionGemma
+
+HOTTEST = 1e6
+"""At it every id is as likely as any other, whatever the logits."""
 
 COLDEST = 1e-6
 """Below it nothing but the best id has a chance, and logits would overflow."""
@@ -29,8 +31,8 @@ class TokenSampler:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.temperature, Real) and 0 <= self.temperature < math.inf):
-            raise ConfigError(f"Sampling needs a temperature of at least 0, not {self.temperature!r}.")
+        if not (isinstance(self.temperature, Real) and 0 <= self.temperature <= HOTTEST):
+            raise ConfigError(f"Sampling needs a temperature from 0 to {HOTTEST:g}, not {self.temperature!r}.")
         if not (isinstance(self.top_k, Integral) and self.top_k >= 0):
             raise ConfigError(f"Sampling needs a whole top_k of at least 0, not {self.top_k!r}.")
         if not (isinstance(self.top_p, Real) and 0 < self.top_p <= 1):

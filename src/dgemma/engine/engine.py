@@ -26,9 +26,19 @@ from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.engine.events import Events, Job
 from dgemma.engine.pace import Choice, Pace, choose, guess_profile, kept_pace
 from dgemma.engine.prefixes import PrefixStore
-from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request, check_in_place, check_numbers
+from dgemma.engine.request import (
+    Commit,
+    EngineSnapshot,
+    Event,
+    Finish,
+    Infill,
+    Request,
+    check_in_place,
+    check_numbers,
+)
 from dgemma.engine.runner import Runner
 from dgemma.engine.scheduler import Scheduler
+from dgemma.engine.writing import canvas_length
 from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
 from dgemma.model import DiffusionGemma
 from dgemma.profile import DenoisingProfile
@@ -247,10 +257,13 @@ class Engine:
         check_in_place(request, self.network.config.vocab_size)
         if request.constraint is not None and len(request.constraint.group_V) != self.network.config.vocab_size:
             raise UsageError("The constraint was made for another vocabulary; make it with this model's tokenizer.")
-        total = len(request.prompt) + request.max_new_tokens
-        if total > self.max_context:
+        new = request.max_new_tokens
+        if isinstance(request.in_place, Infill):
+            # What is shown of the suffix stands behind the gap.
+            new = canvas_length(request, self.network.config.canvas_length)
+        if len(request.prompt) + new > self.max_context:
             raise PromptError(
-                f"The prompt of {len(request.prompt)} tokens and {request.max_new_tokens} new ones exceed the "
+                f"The prompt of {len(request.prompt)} tokens and {new} new ones exceed the "
                 f"context of {self.max_context}; shorten the prompt or ask for fewer tokens."
             )
 
@@ -391,6 +404,8 @@ class Engine:
             job.fail(error)
         if job is not self._in_hand:
             self._release(job)
+        else:
+            self._scheduler.end(job.id)
 
     def _release(self, job: Job) -> None:
         kept = job.kept or job.runner.close(shrink=False)

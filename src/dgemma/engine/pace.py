@@ -168,6 +168,7 @@ def _read(file: Path) -> dict[str, Pace]:
                 token_ms=float(entry["token_ms"]),
             )
             for key, entry in document.items()
+            if entry["step_ms"]
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

@@ -198,6 +198,9 @@ class EngineSnapshot:
     prefixes: int
 
 
+MOST_STEPS = 1_000_000
+
+
 def check_numbers(request: Request) -> None:
     """Raises UsageError for what must be a whole number and is none, ConfigError for an impossible temperature."""
     numbers = {"max_new_tokens": request.max_new_tokens, "seed": request.seed}
@@ -209,6 +212,8 @@ def check_numbers(request: Request) -> None:
     for name, value in (numbers | {name: value for name, value in optional.items() if value is not None}).items():
         if not isinstance(value, Integral):
             raise UsageError(f"{name} is a whole number, not {value!r}.")
+    if (request.max_denoising_steps or 0) > MOST_STEPS:
+        raise UsageError(f"max_denoising_steps must be at most {MOST_STEPS}, not {request.max_denoising_steps}.")
     if not (isinstance(request.temperature, Real) and 0 <= request.temperature < math.inf):
         raise ConfigError(f"temperature is a number of at least 0, not {request.temperature!r}.")
     if not -(2**63) <= request.seed < 2**63:
@@ -233,7 +238,7 @@ def check_in_place(request: Request, vocab_size: int) -> None:
         lengths = in_place.gap_lengths
         if not lengths or not all(1 <= length <= request.max_new_tokens for length in lengths):
             raise UsageError(f"Gap lengths must lie between 1 and the {request.max_new_tokens} new tokens allowed.")
-    elif not given or not 0 <= in_place.strength <= 1:
+    elif not given or not (isinstance(in_place.strength, Real) and 0 <= in_place.strength <= 1):
         raise UsageError("A revision needs a text and a strength between 0 and 1.")
     elif request.max_new_tokens < len(given):
         raise UsageError(f"A text of {len(given)} tokens cannot be revised within {request.max_new_tokens} tokens.")

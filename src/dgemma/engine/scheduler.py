@@ -21,6 +21,7 @@ class Scheduler:
         self._waiting: dict[int, int] = {}
         self._active: dict[int, int] = {}
         self._turns: deque[int] = deque()
+        self._ended: set[int] = set()
         self._seconds: deque[float] = deque(maxlen=REMEMBERED)
 
     @property
@@ -44,7 +45,7 @@ class Scheduler:
         A request that exceeds the budget on its own must be refused before.
         """
         assert num_bytes <= self.budget_bytes
-        if self.num_active + self.num_waiting >= self.max_active + self.max_waiting:
+        if self.num_active + self.num_waiting - len(self._ended) >= self.max_active + self.max_waiting:
             seconds = self.retry_after_s()
             raise BusyError(
                 f"All {self.max_active + self.max_waiting} places are taken; try again in {seconds:.1f} seconds.",
@@ -72,8 +73,13 @@ class Scheduler:
         self._turns.rotate(-1)
         return self._turns[-1]
 
+    def end(self, request_id: int) -> None:
+        """Gives away the place of an active request whose turn is still running; its bytes count until it leaves."""
+        self._ended.add(request_id)
+
     def leave(self, request_id: int) -> None:
         """Takes a request out wherever it stands."""
+        self._ended.discard(request_id)
         self._waiting.pop(request_id, None)
         if self._active.pop(request_id, None) is not None:
             self._turns.remove(request_id)

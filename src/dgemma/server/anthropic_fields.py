@@ -223,7 +223,8 @@ class MessagesFields(FormFields):
     def job(self) -> Job:
         """What is to be generated."""
         form = self.output_config.format.schema_ if self.output_config and self.output_config.format else None
-        system = [{"role": "system", "content": joined(self.system)}] if self.system else []
+        told = joined(self.system)
+        system = [{"role": "system", "content": told}] if told else []
         use, thinking = self._tool_use(), self.thinking is not None and self.thinking.type == "adaptive"
         held = self.held(
             {"output_config": None if form is None else {"schema": form}, "tool_choice": use.form},

@@ -36,6 +36,8 @@ async def answer(service: Service, request: Request, model: str, job: Job, *, st
     check_model(service, model)
     if (wanted := len(job.prompts) * job.choices) > (limit := service.config.max_choices):
         raise ApiError(400, f"{wanted} replies were asked for; one request may ask for {limit}.", param="n")
+    if wanted > service.places:
+        raise ApiError(400, f"{wanted} replies were asked for; this server has {service.places} places.", param="n")
     pieces = service.pieces(job)
     try:
         started = await unless_left(request, anext(pieces))

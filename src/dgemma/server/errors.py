@@ -1,7 +1,7 @@
 """Everything that goes wrong -> a status and one sentence, in the shape that the API in question has for errors.
 
-Promises that a reply never holds a traceback, a path of this machine or the text that a client sent, and that a field
-that is to blame is named. What nobody foresaw goes to the log, and to the client as status 500 without details.
+Promises that a reply never holds a traceback, a path of this machine or much of the text that a client sent, and that a
+field that is to blame is named. What nobody foresaw goes to the log, and to the client as status 500 without details.
 """
 
 import logging
@@ -36,6 +36,7 @@ SENTENCES = {
 }
 UNFORESEEN = "The server failed on this request; its log says why."
 LONGEST_NAME = 100
+LONGEST_SENTENCE = 600
 
 
 class ApiError(Exception):
@@ -60,7 +61,7 @@ def refusal(error: Exception) -> ApiError:
         busy.headers["retry-after"] = str(math.ceil(error.retry_after_s))
         return busy
     if isinstance(error, PromptError | UsageError | ConfigError):
-        return ApiError(400, str(error))
+        return ApiError(400, _shortened(str(error)))
     if isinstance(error, CancelledError):
         return ApiError(503, "The server is shutting down; try again later.")
     logger.error("a request failed", exc_info=error)
@@ -142,11 +143,11 @@ def _validation_refusal(request: Request, error: RequestValidationError) -> ApiE
 def _place(document: Any, location: Sequence[int | str]) -> list[int | str]:
     """Where in the document an error is. The names of the alternatives that were tried are no places in it."""
     place: list[int | str] = []
-    for step in location:
+    for at, step in enumerate(location, 1):
         inside: Any = dict(enumerate(document)) if isinstance(document, list) else document
         if isinstance(inside, Mapping) and step in inside:
             place, document = [*place, step], inside[step]
-        elif step == location[-1] and isinstance(document, Mapping):
+        elif at == len(location) and isinstance(document, Mapping):
             place.append(step)
     return place
 
@@ -160,6 +161,12 @@ def _sentence(name: str, error: Mapping[str, Any]) -> str:
     if kind == "unsupported":
         return f"{name} {told}."
     return f"{name}: {told[:1].lower()}{told[1:]}."
+
+
+def _shortened(told: str) -> str:
+    """A sentence that quotes what a client made up, with the middle left out where that is long."""
+    half = LONGEST_SENTENCE // 2
+    return told if len(told) <= LONGEST_SENTENCE else f"{told[:half]} ... {told[-half:]}"
 
 
 def _printable(name: str) -> str:

@@ -150,4 +150,4 @@ def named_choice(value: Any) -> Any:
         raise unsupported("is 'none', 'auto', 'required', or a function by its name")
     if isinstance(value, Mapping) and value.get("type") != "function":
         raise unsupported("names a function with {'type': 'function', ...}; other types are not supported")
-    return value or "auto"
+    return "auto" if value is None else value

@@ -133,8 +133,12 @@ class Service:
         self._open: set[_Reply] = set()
         self._rendering = anyio.CapacityLimiter(RENDERING_THREADS)
         # Every open request may have a thread that waits for its next event; the engine limits how many there are.
-        engine = llm.engine.config
-        self._waiting = anyio.CapacityLimiter(engine.max_active + engine.max_waiting)
+        self._waiting = anyio.CapacityLimiter(max(1, self.places))
+
+    @property
+    def places(self) -> int:
+        """Replies that may be open at a time, at work or in the line."""
+        return self.llm.engine.config.max_active + self.llm.engine.config.max_waiting
 
     @property
     def context(self) -> int:
@@ -195,7 +199,7 @@ class Service:
 
     def _enter(self, job: Job, prompts: Sequence[list[int]], replies: "list[_Reply]") -> None:
         """Begins every reply of a job. A schema that is new may take seconds here to become an automaton."""
-        # All of them take their places at once, so that none can be refused when others were answered already.
+        # All of them take their places first, so that none can be refused when others were answered already.
         for index in range(len(prompts) * job.choices):
             which, choice = divmod(index, job.choices)
             # The seeds of the choices follow each other, behind the greatest one from the smallest on.

@@ -84,7 +84,8 @@ class ChatFields(FormFields):
     @field_validator("stream_options", "diffusing")
     @classmethod
     def _streams_only(cls, value: Any, info: ValidationInfo) -> Any:
-        if value and not info.data.get("stream"):
+        asks = value.include_usage if isinstance(value, StreamOptions) else value
+        if asks and not info.data.get("stream"):
             raise unsupported("works with 'stream': true only")
         if value and info.field_name == "diffusing" and info.data.get("mode") == "autoregressive":
             raise unsupported("does not work with mode 'autoregressive', which has no drafts")
@@ -100,7 +101,7 @@ class ChatFields(FormFields):
     @field_validator("top_logprobs")
     @classmethod
     def _with_logprobs(cls, value: int | None, info: ValidationInfo) -> int | None:
-        if value is not None and not info.data.get("logprobs"):
+        if value and not info.data.get("logprobs"):
             raise unsupported("works with 'logprobs': true only")
         return value
 
@@ -113,7 +114,7 @@ class ChatFields(FormFields):
             {"tools": use.may_be_called, "reasoning_effort": thinking, "stop": self.stop},
         )
         return Job(
-            prompts=([message.rendered() for message in self.messages],),
+            prompts=([message.rendered() for message in self.messages if message.says_something],),
             tools=use.declared,
             thinking=thinking,
             seed=self.seed_or_new(),
@@ -159,7 +160,9 @@ class _ChatWriter:
 
     def body(self, started: Started, ends: Sequence[Ended]) -> JSONResponse:
         """The whole reply."""
-        usage = Usage.total([end.usage for end in ends], prompt_tokens=started.prompt_tokens)
+        usage = Usage.total(
+            [end.usage for end in ends], prompt_tokens=started.prompt_tokens, choices=self._fields.n or 1
+        )
         choices = [
             {
                 "index": end.index,
@@ -191,7 +194,7 @@ class _ChatWriter:
                     yield self._chunk(piece.index, {"tool_calls": [{"index": at, **call}]})
                 yield self._chunk(piece.index, {}, reason=piece.reason)
         if self._fields.stream_options and self._fields.stream_options.include_usage:
-            usage = usage_body(Usage.total(usages, prompt_tokens=started.prompt_tokens))
+            usage = usage_body(Usage.total(usages, prompt_tokens=started.prompt_tokens, choices=self._fields.n or 1))
             yield frame({**self._head("chat.completion.chunk"), "choices": [], "usage": usage})
         yield DONE
 

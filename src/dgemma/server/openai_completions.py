@@ -73,7 +73,8 @@ class CompletionFields(FormFields):
     @field_validator("stream_options", "diffusing")
     @classmethod
     def _streams_only(cls, value: Any, info: ValidationInfo) -> Any:
-        if value and not info.data.get("stream"):
+        asks = value.include_usage if isinstance(value, StreamOptions) else value
+        if asks and not info.data.get("stream"):
             raise unsupported("works with 'stream': true only")
         if value and info.field_name == "diffusing" and info.data.get("mode") == "autoregressive":
             raise unsupported("does not work with mode 'autoregressive', which has no drafts")
@@ -137,7 +138,9 @@ class _CompletionWriter:
 
     def body(self, started: Started, ends: Sequence[Ended]) -> JSONResponse:
         """The whole reply."""
-        usage = Usage.total([end.usage for end in ends], prompt_tokens=started.prompt_tokens)
+        usage = Usage.total(
+            [end.usage for end in ends], prompt_tokens=started.prompt_tokens, choices=self._fields.n or 1
+        )
         choices = [_choice(end.index, end.parts.text, end.reason, self._logprobs(end.tokens)) for end in ends]
         return JSONResponse({**self._head(), "choices": choices, "usage": usage_body(usage)})
 
@@ -156,7 +159,7 @@ class _CompletionWriter:
                 usages.append(piece.usage)
                 yield frame({**self._head(), "choices": [_choice(piece.index, "", piece.reason)]})
         if self._fields.stream_options and self._fields.stream_options.include_usage:
-            usage = usage_body(Usage.total(usages, prompt_tokens=started.prompt_tokens))
+            usage = usage_body(Usage.total(usages, prompt_tokens=started.prompt_tokens, choices=self._fields.n or 1))
             yield frame({**self._head(), "choices": [], "usage": usage})
         yield DONE
 

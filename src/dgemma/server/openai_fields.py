@@ -81,6 +81,11 @@ class Message(Strict):
             raise unsupported("belongs in messages of role 'assistant' only")
         return value
 
+    @property
+    def says_something(self) -> bool:
+        """Whether it has a place in the prompt: instructions without a word have none."""
+        return self.role not in ("system", "developer") or bool(joined(self.content))
+
     def rendered(self) -> dict[str, Any]:
         """The message as `chat.render` takes it."""
         message: dict[str, Any] = {"role": self.role, "content": joined(self.content)}

@@ -276,7 +276,9 @@ def messages(items: Sequence[Any]) -> list[dict[str, Any]]:
         if isinstance(item, CallOutputItem):
             rendered.append({"role": "tool", "tool_call_id": item.call_id, "content": joined(item.output)})
         elif isinstance(item, MessageItem) and item.role != "assistant":
-            rendered.append({"role": item.role, "content": joined(item.content)})
+            # Instructions without a word have no place in the prompt.
+            if item.role == "user" or joined(item.content):
+                rendered.append({"role": item.role, "content": joined(item.content)})
         else:
             _add_to_reply(rendered, item)
     return rendered

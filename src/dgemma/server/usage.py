@@ -45,8 +45,9 @@ class Usage:
         )
 
     @classmethod
-    def total(cls, usages: Sequence["Usage"], *, prompt_tokens: int) -> "Usage":
-        """Several replies to prompts of so many tokens together; the seed is the first one's."""
+    def total(cls, usages: Sequence["Usage"], *, prompt_tokens: int, choices: int = 1) -> "Usage":
+        """Several replies to prompts of so many tokens together, so many to each; seed and first text are the first
+        reply's, and a prompt counts as reused as its first reply found it."""
         first = usages[0]
         return cls(
             mode=first.mode,
@@ -54,7 +55,7 @@ class Usage:
             prompt_tokens=prompt_tokens,
             completion_tokens=sum(usage.completion_tokens for usage in usages),
             thinking_tokens=sum(usage.thinking_tokens for usage in usages),
-            reused_tokens=first.reused_tokens,
+            reused_tokens=sum(usage.reused_tokens for usage in usages[::choices]),
             canvases=sum(usage.canvases for usage in usages),
             denoise_steps=sum(usage.denoise_steps for usage in usages),
             forward_passes=sum(usage.forward_passes for usage in usages),

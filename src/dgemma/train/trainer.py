@@ -97,15 +97,16 @@ def train(
         raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
     texts, held_out = (NO_TEXTS, NO_TEXTS) if data is None else load_texts(data)
     start = None if init is None or (folder / "last.pt").is_file() else open_model(init, dtype="float32")
-    if start is not None and start.tokenizer is not None:
-        with replacing(folder / "tokenizer.json") as temporary:
-            temporary.write_text(start.tokenizer.backend.to_str(pretty=True), encoding="utf-8")
-    tokenizer = _tokenizer(folder / "tokenizer.json", recipe, texts)
+    if start is not None and start.quant is not None:
+        raise DataError(f"The model {init} has {start.quant} weights, which cannot be trained; give float ones.")
+    given = None if start is None else start.tokenizer
+    tokenizer = _tokenizer(folder / "tokenizer.json", recipe, texts) if given is None else given
     trainer = Trainer(recipe, tokenizer, texts, held_out, folder)
     if start is not None:
-        if start.quant is not None:
-            raise DataError(f"The model {init} has {start.quant} weights, which cannot be trained; give float ones.")
         trainer.start_from(start.network, init)
+    if given is not None:
+        with replacing(folder / "tokenizer.json") as temporary:
+            temporary.write_text(given.backend.to_str(pretty=True), encoding="utf-8")
     return trainer.run(report)
 
 
@@ -251,6 +252,7 @@ class Trainer:
     def _save(self) -> None:
         state = {
             "step": self.step,
+            "seed": self.recipe.run.seed,
             "best": self.best,
             "network": self.network.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
@@ -291,6 +293,9 @@ class Trainer:
             self.step, self.best = int(state["step"]), float(state["best"])
         except (RuntimeError, LookupError, TypeError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
             raise DataError(f"{path} does not belong to this recipe or is damaged; choose another folder.") from error
+        seed = self.recipe.run.seed
+        if state.get("seed", seed) != seed:
+            raise DataError(f"{path} is of a run with seed {state['seed']}, not {seed}; choose another folder.")
 
 
 def _require_compiler(device: torch.device) -> None:

@@ -45,7 +45,7 @@ def test_marginals_and_best_path_equal_enumeration(pattern, length, remaining, s
     automaton = automaton_of(pattern)
     strings = [ids for ids in itertools.product(range(VOCAB_SIZE), repeat=length) if valid(pattern, ids, remaining)]
     if not strings:
-        with pytest.raises(UsageError, match="raise max_new_tokens"):
+        with pytest.raises(UsageError, match="allow more of them"):
             Walk(automaton=automaton, remaining=remaining)
         return
     scaled_LV = scale * torch.randn(length, VOCAB_SIZE, generator=torch.Generator().manual_seed(seed))

@@ -39,11 +39,20 @@ def describe(tools: Sequence[Mapping[str, Any]], *, many: bool, text: bool) -> s
             raise UsageError(f"Two tools have the name {name}; give each its own.")
         try:
             schema = json.loads(check(function.get("parameters") or NO_ARGUMENTS))
-            SchemaCompiler(Expressions(), schema, CALL).compile(1)
+            _check_possible(name, schema)
         except UsageError as error:
             raise UsageError(f"Calls of the tool {name} cannot be held to its parameters. {error}") from error
         checked[name] = schema
     return json.dumps({"tools": checked, "many": many, "text": text}, ensure_ascii=False)
+
+
+def _check_possible(name: str, schema: Any) -> None:
+    """Raises UsageError where no object satisfies the schema. An open one may need a greater depth, which compiling
+    finds out."""
+    expressions = Expressions()
+    call = CallCompiler(expressions, json.dumps({"tools": {name: schema}, "many": False, "text": False}))
+    if not expressions.possible(call.compile(1)) and not call.unrolled:
+        raise UsageError("No object satisfies the schema.")
 
 
 class CallCompiler:

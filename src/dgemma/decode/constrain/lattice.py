@@ -34,7 +34,7 @@ class Walk:
         if needed > self.remaining:
             raise UsageError(
                 f"The shortest answer that satisfies the constraint takes {needed} tokens and only {self.remaining} "
-                "are left; raise max_new_tokens or loosen the constraint."
+                "are left; allow more of them or loosen the constraint."
             )
 
     def after(self, ids: Sequence[int]) -> "Walk":

@@ -17,6 +17,11 @@ export function useKey(key) {
   sessionStorage.setItem(KEY, key);
 }
 
+/** Whether a key is remembered. */
+export function hasKey() {
+  return sessionStorage.getItem(KEY) !== null;
+}
+
 async function send(path, { body, signal } = {}) {
   const headers = { "Content-Type": "application/json" };
   const key = sessionStorage.getItem(KEY);

@@ -29,11 +29,15 @@ function wireTabs() {
   choose(tabs[0]);
 }
 
+/** What is wrong with one of the page's own fields, in the words of its label. */
+class FieldError extends Error {}
+
 function report(error) {
   if (error.status === 401) {
     askForKey();
   }
-  find("error").textContent = error instanceof client.ServerError ? error.message : `The page failed: ${error.message}`;
+  const known = error instanceof client.ServerError || error instanceof FieldError;
+  find("error").textContent = known ? error.message : `The page failed: ${error.message}`;
   find("error").hidden = false;
 }
 
@@ -51,8 +55,12 @@ function askForKey() {
 function decoding(model, mode) {
   const fields = { model: model.id, mode };
   const take = (id, field) => {
-    const { value } = find(id);
-    if (value !== "") fields[field] = Number(value);
+    const input = find(id);
+    if (!input.validity.valid) {
+      const label = input.labels[0].textContent.trim();
+      throw new FieldError(`Settings, ${label}: ${input.validationMessage}`);
+    }
+    if (input.value !== "") fields[field] = Number(input.value);
   };
   take("seed", "seed");
   take("max-tokens", "max_tokens");
@@ -78,7 +86,9 @@ async function start() {
     find("main").hidden = false;
   } catch (error) {
     find("model").textContent = "not connected";
-    report(error);
+    // Asking for the key says it all, as long as none was given.
+    if (error.status === 401 && !client.hasKey()) askForKey();
+    else report(error);
   }
 }
 

@@ -199,6 +199,10 @@ export function formPanel(page) {
   const [told, shown] = [find("form-verdict"), find("form-values")];
   runOnSubmit(find("form-form"), page, async (signal) => {
     const keys = [...new Set(find("form-keys").value.split(",").map((key) => key.trim()))].filter(Boolean);
+    if (!keys.length) {
+      told.textContent = "Name at least one key.";
+      return;
+    }
     const content = `Extract ${listed(keys)} as JSON: ${find("form-text").value.trim()}`;
     const fields = { ...page.decoding("diffusion"), response_format: jsonSchema(keys) };
     const view = new ReplyView();
