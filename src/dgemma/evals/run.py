@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import cast
 
-from dgemma.api import LLM
-from dgemma.engine.request import Mode
+from dgemma.api import LLM, Reply
+from dgemma.engine.request import Mode, Stats
 from dgemma.errors import UsageError
 from dgemma.evals.example import Example
 from dgemma.evals.tasks import TASKS
@@ -63,7 +63,7 @@ def evaluate(
     canvas_length: int | None = None,
     watch: Callable[[Attempt], None] = lambda attempt: None,
 ) -> Iterator[Score]:
-    """Yields one Score per task and mode; `watch` sees every attempt.
+    """Yields one Score per task and mode; `watch` sees every attempt, the modes in turns.
 
     Two modes are diffusion alone, whatever the model's settings: `unchecked`, and `plain`, which skips no settled
     position either.
@@ -72,41 +72,43 @@ def evaluate(
         raise UsageError(f"n must be at least 1, not {n}.")
     drawn = {task: examples(task, n, seed) for task in tasks}
     for task, items in drawn.items():
+        replies: dict[str, list[tuple[bool, Stats]]] = {mode: [] for mode in modes}
+        # The modes take turns, so that all have the same minutes of the machine, and each is at another example, so
+        # that none finds its prompt encoded by the one before.
+        for turn in range(n):
+            for place, mode in enumerate(modes):
+                number = (turn + place * n // len(modes)) % n
+                reply = _answer(llm, task, items[number], number, mode, canvas_length)
+                correct = TASKS[task].is_correct(items[number], reply.text)
+                watch(Attempt(example=items[number], mode=mode, reply=reply.text, correct=correct))
+                replies[mode].append((correct, reply.stats))
         for mode in modes:
-            yield _score(llm, task, items, mode, canvas_length, watch)
+            yield _score(task, mode, *zip(*replies[mode], strict=True))
 
 
-def _score(
-    llm: LLM, task: str, items: list[Example], mode: str, canvas: int | None, watch: Callable[[Attempt], None]
-) -> Score:
-    right = tokens = canvases = steps = passes = 0
-    seconds = equivalents = 0.0
-    for number, example in enumerate(items):
-        reply = llm.chat(
-            [{"role": "user", "content": example.prompt}],
-            max_new_tokens=TASKS[task].max_new_tokens,
-            seed=number,
-            mode=cast(Mode, "diffusion" if mode in ("plain", "unchecked") else mode),
-            skip_settled=mode != "plain",
-            causal_check=mode not in ("plain", "unchecked"),
-            canvas_length=canvas,
-        )
-        correct = TASKS[task].is_correct(example, reply.text)
-        watch(Attempt(example=example, mode=mode, reply=reply.text, correct=correct))
-        stats = reply.stats
-        right, tokens, seconds = right + correct, tokens + stats.new_tokens, seconds + stats.wall_seconds
-        canvases, steps = canvases + stats.canvases, steps + stats.denoise_steps
-        passes += stats.forward_passes
-        equivalents += stats.canvas_equivalents
+def _answer(llm: LLM, task: str, example: Example, seed: int, mode: str, canvas_length: int | None) -> Reply:
+    return llm.chat(
+        [{"role": "user", "content": example.prompt}],
+        max_new_tokens=TASKS[task].max_new_tokens,
+        seed=seed,
+        mode=cast(Mode, "diffusion" if mode in ("plain", "unchecked") else mode),
+        skip_settled=mode != "plain",
+        causal_check=mode not in ("plain", "unchecked"),
+        canvas_length=canvas_length,
+    )
+
+
+def _score(task: str, mode: str, correct: Sequence[bool], stats: Sequence[Stats]) -> Score:
+    tokens, canvases = sum(one.new_tokens for one in stats), max(1, sum(one.canvases for one in stats))
     return Score(
         task=task,
         mode=mode,
-        n=len(items),
-        accuracy=right / len(items),
-        steps_per_canvas=steps / max(1, canvases),
-        equivalents_per_canvas=equivalents / max(1, canvases),
-        tokens_per_forward=tokens / max(1, passes),
-        tokens_per_second=tokens / max(1e-9, seconds),
-        tokens=tokens / len(items),
-        canvases=canvases,
+        n=len(stats),
+        accuracy=sum(correct) / len(stats),
+        steps_per_canvas=sum(one.denoise_steps for one in stats) / canvases,
+        equivalents_per_canvas=sum(one.canvas_equivalents for one in stats) / canvases,
+        tokens_per_forward=tokens / max(1, sum(one.forward_passes for one in stats)),
+        tokens_per_second=tokens / max(1e-9, sum(one.wall_seconds for one in stats)),
+        tokens=tokens / len(stats),
+        canvases=sum(one.canvases for one in stats),
     )

@@ -1,0 +1,43 @@
+"""Scoring: every mode answers every example once, in turns, and a score is what the replies add up to."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from dgemma.engine.request import Stats
+from dgemma.evals.run import evaluate, examples
+
+
+class Oracle:
+    """Knows the answers, except to autoregressive decoding; one canvas of three steps and four passes each."""
+
+    def __init__(self, task: str, n: int) -> None:
+        self.answers = {example.prompt: example.answer for example in examples(task, n, seed=4)}
+        self.asked: list[tuple[str, str]] = []
+
+    def chat(self, messages, *, mode, **options):
+        prompt = messages[0]["content"]
+        self.asked.append((mode, prompt))
+        stats = Stats(
+            mode=mode, prompt_tokens=9, new_tokens=8, canvases=1, denoise_steps=3, forward_passes=4, first_text_ms=1.0,
+            wall_seconds=0.5, peak_memory_mb=1.0, queued_ms=0.0, reused_tokens=0, canvas_equivalents=2.0,
+        )  # fmt: skip
+        return SimpleNamespace(text="" if mode == "autoregressive" else self.answers[prompt], stats=stats)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 9])
+def test_modes_take_turns_at_different_examples(n):
+    modes = ("diffusion", "autoregressive", "auto")
+    oracle, seen = Oracle("sudoku4", n), []
+    scores = list(evaluate(oracle, ["sudoku4"], n, 4, modes, watch=seen.append))  # pyright: ignore[reportArgumentType]
+    assert [mode for mode, _ in oracle.asked] == list(modes) * n
+    for mode in modes:
+        assert sorted(prompt for own, prompt in oracle.asked if own == mode) == sorted(oracle.answers)
+    if n >= len(modes):
+        assert all(one[1] != other[1] for one, other in zip(oracle.asked, oracle.asked[1:], strict=False))
+    assert [score.accuracy for score in scores] == [1.0, 0.0, 1.0]
+    assert {score.tokens_per_second for score in scores} == {16.0} and {score.tokens for score in scores} == {8.0}
+    assert {(score.steps_per_canvas, score.equivalents_per_canvas, score.tokens_per_forward) for score in scores} == {
+        (3.0, 2.0, 2.0)
+    }
+    assert len(seen) == 3 * n
