@@ -26,19 +26,10 @@ from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.engine.events import Events, Job
 from dgemma.engine.pace import Choice, Pace, choose, guess_profile, kept_pace
 from dgemma.engine.prefixes import PrefixStore
-from dgemma.engine.request import (
-    Commit,
-    EngineSnapshot,
-    Event,
-    Finish,
-    Infill,
-    Request,
-    check_in_place,
-    check_numbers,
-)
+from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request, check_in_place, check_numbers
 from dgemma.engine.runner import Runner
 from dgemma.engine.scheduler import Scheduler
-from dgemma.engine.writing import canvas_length
+from dgemma.engine.writing import positions_behind_prompt
 from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
 from dgemma.model import DiffusionGemma
 from dgemma.profile import DenoisingProfile
@@ -257,10 +248,7 @@ class Engine:
         check_in_place(request, self.network.config.vocab_size)
         if request.constraint is not None and len(request.constraint.group_V) != self.network.config.vocab_size:
             raise UsageError("The constraint was made for another vocabulary; make it with this model's tokenizer.")
-        new = request.max_new_tokens
-        if isinstance(request.in_place, Infill):
-            # What is shown of the suffix stands behind the gap.
-            new = canvas_length(request, self.network.config.canvas_length)
+        new = positions_behind_prompt(request)
         if len(request.prompt) + new > self.max_context:
             raise PromptError(
                 f"The prompt of {len(request.prompt)} tokens and {new} new ones exceed the "

@@ -310,6 +310,11 @@ def canvas_length(request: Request, usual: int) -> int:
     return length if in_place is None else min(length, len(in_place.text))
 
 
+def positions_behind_prompt(request: Request) -> int:
+    """What a request may take of the context besides its prompt: new tokens, or a gap and what is shown behind it."""
+    return canvas_length(request, 0) if isinstance(request.in_place, Infill) else request.max_new_tokens
+
+
 def _read(last_hidden_D: torch.Tensor | None) -> torch.Tensor:
     assert last_hidden_D is not None, "a prompt has at least one token"
     return last_hidden_D
