@@ -29,8 +29,8 @@ def main() -> None:
     except UnicodeEncodeError as error:
         if debug:
             raise
-        told = f"the output is written in {error.encoding}, which has no {error.object[error.start]!a}"
-        print(f"dgemma: {told[:1].upper()}{told[1:]}; set PYTHONIOENCODING=utf-8.", file=sys.stderr)
+        told = f"The output is written in {error.encoding}, which has no {error.object[error.start]!a}"
+        print(f"dgemma: {told}; set PYTHONIOENCODING=utf-8.", file=sys.stderr)
         sys.exit(1)
     except OSError as error:
         if debug:

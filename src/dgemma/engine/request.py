@@ -199,6 +199,7 @@ class EngineSnapshot:
 
 
 MOST_STEPS = 1_000_000
+"""A limit far above any use, below which the schedule's arithmetic holds."""
 
 
 def check_numbers(request: Request) -> None:
