@@ -24,9 +24,12 @@ from dgemma.quant import FP8, dequantise, is_quantised
 Matrix = Callable[[Tensor], Tensor]
 """[.., I] -> [.., O], in the type of its argument."""
 
-# Below this many entries oneDNN's own overhead (12 to 40 microseconds a call) exceeds what its layout gains; with one
-# row it does so for matrices several times as large.
+# Below this many entries oneDNN's own overhead (12 to 40 microseconds a call) exceeds what its layout gains; matrices of
+# many outputs gain earlier, as the plain product packs them anew at each call. With one row it exceeds the gain for
+# matrices several times as large.
 _BLOCKED_FROM = 1 << 18
+_MANY_OUTPUTS = 512
+_MANY_OUTPUTS_BLOCKED_FROM = 1 << 17
 _ONE_ROW_BLOCKED_FROM = 3 << 19
 # The rows that the blocked layout is chosen for; measured equally good for fewer.
 _ROWS_HINT = 256
@@ -78,7 +81,8 @@ def _int8(values_OI: Tensor, scale_O: Tensor) -> Matrix:
 
 
 def _blocked_pays(values: Tensor) -> bool:
-    if values.device.type != "cpu" or values.dtype != torch.float32 or values.numel() < _BLOCKED_FROM:
+    enough = _MANY_OUTPUTS_BLOCKED_FROM if values.shape[0] >= _MANY_OUTPUTS else _BLOCKED_FROM
+    if values.device.type != "cpu" or values.dtype != torch.float32 or values.numel() < enough:
         return False
     if not torch.backends.mkldnn.is_available():
         return False
