@@ -27,7 +27,7 @@ from dgemma.ops.linear import Kept, Matrix, Stacked, laid_out, matrix, scale_of
 from dgemma.quant import is_quantised, quantise
 
 HEAD_BLOCK = 2048
-"""Vocabulary entries in one product of an int8 head; readers that take as many at a time cause no copies."""
+"""Vocabulary entries in one product of the head; readers that take as many at a time cause no copies."""
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """(layer index, query [B, H, T, d], key [B, K, T, d], value [B, K, T, d]) -> attended [B, H, T, d]."""
@@ -327,17 +327,29 @@ class DiffusionGemma(nn.Module):
     def products(self, hidden: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
         """Hidden states [..., D] times the embeddings of ids start .. stop -> float32 [..., stop - start].
 
-        The logits before their soft cap; `decode.head` reads them block by block. Where the layers hold int8 weights
-        that the CPU multiplies as such, the head does so too, from a copy of the embedding.
+        The logits before their soft cap; `decode.head` reads them block by block. On a CPU from a copy of the embedding
+        laid out for products; where the layers hold int8 weights that the CPU multiplies as such, so does the copy.
         """
         weight_VD = self.embed_tokens.weight
-        if not self._has_int8_head():
+        start, stop, _ = slice(start, stop).indices(len(weight_VD))
+        if not (self._has_int8_head() or (laid_out(weight_VD) and weight_VD.dtype == torch.float32)):
             return F.linear(hidden, weight_VD[start:stop]).float()
-        stop = len(weight_VD) if stop is None else stop
-        first, last = start // HEAD_BLOCK, -(-stop // HEAD_BLOCK)
-        blocks = self._head.get((weight_VD,), self._quantise_head)[first:last]
-        products = blocks[0](hidden) if len(blocks) == 1 else torch.cat([block(hidden) for block in blocks], dim=-1)
-        return products[..., start - first * HEAD_BLOCK : stop - first * HEAD_BLOCK].float()
+        blocks = self._head.get((weight_VD,), self._lay_out_head)
+        first, last = start // HEAD_BLOCK, (stop - 1) // HEAD_BLOCK
+
+        def part(number: int) -> Tensor:
+            offset = number * HEAD_BLOCK
+            return blocks[number](hidden)[..., max(start - offset, 0) : stop - offset].float()
+
+        if first == last:
+            return part(first)
+        # Filled in place: put together at the end, the blocks would be there twice.
+        products, filled = hidden.new_empty(*hidden.shape[:-1], stop - start, dtype=torch.float32), 0
+        for number in range(first, last + 1):
+            block = part(number)
+            products[..., filled : filled + block.shape[-1]] = block
+            filled += block.shape[-1]
+        return products
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states [..., D] -> float32 logits [..., V], `c * tanh(x / c)` with c the soft cap."""
@@ -506,8 +518,9 @@ class DiffusionGemma(nn.Module):
         inner = self._layers()[0].self_attn.q_proj.weight
         return inner.dtype == torch.int8 and inner.device.type == "cpu"
 
-    def _quantise_head(self) -> list[Matrix]:
-        return [matrix(*quantise(rows, "int8")) for rows in self.embed_tokens.weight.split(HEAD_BLOCK)]
+    def _lay_out_head(self) -> list[Matrix]:
+        blocks = self.embed_tokens.weight.split(HEAD_BLOCK)
+        return [matrix(*quantise(rows, "int8")) if self._has_int8_head() else matrix(rows) for rows in blocks]
 
     def _layers(self) -> list[Layer]:
         return [layer for layer in self.layers if isinstance(layer, Layer)]
