@@ -24,9 +24,9 @@ from dgemma.quant import FP8, dequantise, is_quantised
 Matrix = Callable[[Tensor], Tensor]
 """[.., I] -> [.., O], in the type of its argument."""
 
-# Below this many entries oneDNN's own overhead (12 to 40 microseconds a call) exceeds what its layout gains. Matrices of
-# many outputs gain earlier, as the plain product packs them anew at each call. With one row it is memory that decides:
-# matrices that lie in the cache are read faster as they are, and larger ones belong to models that no cache holds.
+# Below this many entries oneDNN's own overhead (12 to 40 microseconds a call) exceeds what its layout gains. Matrices
+# of many outputs gain earlier, as the plain product packs them anew at each call. With one row it is memory that
+# decides: what lies in the cache is read faster as it is, and larger matrices belong to models that no cache holds.
 _BLOCKED_FROM = 1 << 18
 _MANY_OUTPUTS = 512
 _MANY_OUTPUTS_BLOCKED_FROM = 1 << 17
