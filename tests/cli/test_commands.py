@@ -122,9 +122,10 @@ def test_infill_keeps_both_sides():
 
 
 def test_eval_prints_one_document():
-    done = dgemma("eval", "sudoku4", "-n", "2", "--json")
+    done = dgemma("eval", "sudoku4", "-n", "2", "--held", "--json")
     scores = json.loads(done.stdout)["scores"]
-    assert [score["mode"] for score in scores] == ["diffusion", "autoregressive"]
+    ways = [(score["mode"], score["held"]) for score in scores]
+    assert ways == [(mode, held) for mode in ("diffusion", "autoregressive") for held in (False, True)]
     assert all(0 <= score["accuracy"] <= 1 and score["n"] == 2 for score in scores)
 
 

@@ -1,11 +1,15 @@
 """Scoring: every mode answers every example once, in turns, and a score is what the replies add up to."""
 
+import json
+import re
 from types import SimpleNamespace
 
+import jsonschema
 import pytest
 
 from dgemma.engine.request import Stats
 from dgemma.evals.run import evaluate, examples
+from dgemma.evals.tasks import TASKS
 
 
 class Oracle:
@@ -14,10 +18,12 @@ class Oracle:
     def __init__(self, task: str, n: int) -> None:
         self.answers = {example.prompt: example.answer for example in examples(task, n, seed=4)}
         self.asked: list[tuple[str, str]] = []
+        self.forms: list[dict] = []
 
     def chat(self, messages, *, mode, **options):
         prompt = messages[0]["content"]
         self.asked.append((mode, prompt))
+        self.forms.append({name: options[name] for name in ("schema", "regex") if name in options})
         stats = Stats(
             mode=mode, prompt_tokens=9, new_tokens=8, canvases=1, denoise_steps=3, forward_passes=4, first_text_ms=1.0,
             wall_seconds=0.5, peak_memory_mb=1.0, queued_ms=0.0, reused_tokens=0, canvas_equivalents=2.0,
@@ -41,3 +47,19 @@ def test_modes_take_turns_at_different_examples(n):
         (3.0, 2.0, 2.0)
     }
     assert len(seen) == 3 * n
+
+
+@pytest.mark.parametrize("task", ["extract", "extract_plain", "sudoku4", "sudoku9", "math"])
+def test_with_held_a_form_is_asked_of_every_second_answer_and_the_right_answer_has_it(task):
+    oracle, seen = Oracle(task, 4), []
+    scores = list(evaluate(oracle, [task], 4, 4, ("diffusion",), None, seen.append, held=True))  # pyright: ignore[reportArgumentType]
+    if TASKS[task].form is None:
+        assert task == "math" and oracle.forms == [{}] * 4 and [score.held for score in scores] == [False]
+        return
+    assert [score.held for score in scores] == [False, True]
+    assert [bool(form) for form in oracle.forms] == [False, True] * 4 == [attempt.held for attempt in seen]
+    assert {score.passes for score in scores} == {4.0} and {score.accuracy for score in scores} == {1.0}
+    for (_, prompt), form in zip(oracle.asked, oracle.forms, strict=True):
+        answer = oracle.answers[prompt]
+        assert "regex" not in form or re.fullmatch(form["regex"], answer)
+        assert "schema" not in form or jsonschema.validate(json.loads(answer), form["schema"]) is None

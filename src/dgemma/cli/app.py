@@ -231,6 +231,9 @@ def evaluate(
             "or both: the first two."
         ),
     ] = "both",
+    held: Annotated[
+        bool, typer.Option("--held", help="Also hold answers to the form that a task asks for, where it asks for one.")
+    ] = False,
     canvas: Canvas = None,
     seed: Seed = 0,
     failures: Annotated[int, typer.Option(help="Show so many wrong answers per task on stderr.")] = 0,
@@ -242,7 +245,7 @@ def evaluate(
     """Scores a model on held-out tasks, diffusion beside autoregressive decoding."""
     from dgemma.cli.measure import evaluate_and_print
 
-    evaluate_and_print(tasks or [], model, quant, n, mode, canvas, seed, failures, as_json, data)
+    evaluate_and_print(tasks or [], model, quant, n, mode, canvas, seed, failures, as_json, data, held)
 
 
 @app.command()

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
@@ -29,35 +30,39 @@ def evaluate_and_print(
     failures: int,
     as_json: bool,
     data: Path | None,
+    held: bool,
 ) -> None:
     """Prints one table per task, a row per mode, as soon as the task is done.
 
-    With `data`, also the longest run of words that any answer shares with the training text in that folder.
+    With `held`, below it the same mode held to the form that the task's requests ask for, where they ask for one. With
+    `data`, also the longest run of words that any answer shares with the training text in that folder.
     """
     corpus = None if data is None else load_texts(data)[0]
     replies: list[str] = []
     if mode not in ("both", "diffusion", "autoregressive", "auto", "unchecked", "plain"):
         raise UsageError(f"mode {mode!r} is not one of both, diffusion, autoregressive, auto, unchecked, plain.")
     modes = ("diffusion", "autoregressive") if mode == "both" else (mode,)
-    shown: dict[tuple[str, str], int] = {}
+    shown: dict[tuple[str, str, bool], int] = {}
 
     def watch(attempt: Attempt) -> None:
         replies.append(attempt.reply)
-        key = (attempt.example.task, attempt.mode)
+        key = (attempt.example.task, attempt.mode, attempt.held)
         if not attempt.correct and shown.get(key, 0) < failures:
             shown[key] = shown.get(key, 0) + 1
-            example = attempt.example
+            example, way = attempt.example, f"{attempt.mode}, held" if attempt.held else attempt.mode
             print(
-                f"[{attempt.mode}] {example.prompt}\n  wanted: {example.answer!r}\n  got:    {attempt.reply!r}",
+                f"[{way}] {example.prompt}\n  wanted: {example.answer!r}\n  got:    {attempt.reply!r}",
                 file=sys.stderr,
             )
 
     chosen = tuple(tasks) or SCORED
     scores: list[Score] = []
-    for score in evaluate(load(model, quant=quant), chosen, n, seed, modes, canvas, watch):
-        scores.append(score)
-        if not as_json and score.mode == modes[-1]:
-            _print_scores(scores[-len(modes) :])
+    every = evaluate(load(model, quant=quant), chosen, n, seed, modes, canvas, watch, held)
+    for _, of_one_task in groupby(every, key=lambda score: score.task):
+        rows = list(of_one_task)
+        scores += rows
+        if not as_json:
+            _print_scores(rows)
     document: dict[str, object] = {
         "model": model,
         "quant": quant,
@@ -75,8 +80,10 @@ def evaluate_and_print(
 
 def _print_scores(scores: Sequence[Score]) -> None:
     table = Table(title=f"{scores[0].task} (n = {scores[0].n})", title_justify="left")
-    for name in ("mode", "accuracy", "steps/canvas", "E/canvas", "tokens/forward", "tokens/s"):
-        table.add_column(name, justify="left" if name == "mode" else "right")
+    table.add_column("mode", no_wrap=True)
+    for name in ("accuracy", "steps a canvas", "E a canvas", "passes an answer", "tokens a pass", "tokens/s"):
+        # As wide as its longest word, so that a terminal of 80 columns holds the table.
+        table.add_column(name, justify="right", width=max(map(len, name.split())))
     for score in scores:
         diffuses = score.mode != "autoregressive"
         steps = f"{score.steps_per_canvas:.1f}" if diffuses else "-"
@@ -85,8 +92,9 @@ def _print_scores(scores: Sequence[Score]) -> None:
             f"{score.accuracy:.1%}",
             steps,
             equivalents,
+            f"{score.passes:.1f}",
             f"{score.tokens_per_forward:.1f}",
             f"{score.tokens_per_second:.0f}",
         )
-        table.add_row(score.mode, *row)
+        table.add_row("  held" if score.held else score.mode, *row)
     Console().print(table)

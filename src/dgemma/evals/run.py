@@ -20,7 +20,8 @@ from dgemma.evals.tasks import TASKS
 class Score:
     """One task in one mode: n examples, the share answered right, and what answering took.
 
-    tokens                  new tokens of an answer, the mean
+    held                    whether the answers were held to the form that the requests ask for
+    tokens, passes          new tokens and forward passes of an answer, means
     equivalents_per_canvas  the steps a canvas took, each counted by the share of positions it computed
     """
 
@@ -33,7 +34,9 @@ class Score:
     tokens_per_forward: float
     tokens_per_second: float
     tokens: float
+    passes: float
     canvases: int
+    held: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,7 @@ class Attempt:
     mode: str
     reply: str
     correct: bool
+    held: bool = False
 
 
 def examples(task: str, n: int, seed: int) -> list[Example]:
@@ -62,31 +66,37 @@ def evaluate(
     modes: Sequence[str] = ("diffusion", "autoregressive"),
     canvas_length: int | None = None,
     watch: Callable[[Attempt], None] = lambda attempt: None,
+    held: bool = False,
 ) -> Iterator[Score]:
     """Yields one Score per task and mode; `watch` sees every attempt, the modes in turns.
 
-    Two modes are diffusion alone, whatever the model's settings: `unchecked`, and `plain`, which skips no settled
+    With `held`, tasks that ask for a form (`Task.form`) are also answered held to it, a second Score for each mode. Two
+    modes are diffusion alone, whatever the model's settings: `unchecked`, and `plain`, which skips no settled
     position either.
     """
     if n < 1:
         raise UsageError(f"n must be at least 1, not {n}.")
     drawn = {task: examples(task, n, seed) for task in tasks}
     for task, items in drawn.items():
-        replies: dict[str, list[tuple[bool, Stats]]] = {mode: [] for mode in modes}
-        # The modes take turns, so that all have the same minutes of the machine, and each is at another example, so
+        ways = [(mode, form) for mode in modes for form in ((False, True) if held and TASKS[task].form else (False,))]
+        replies: dict[tuple[str, bool], list[tuple[bool, Stats]]] = {way: [] for way in ways}
+        # The ways take turns, so that all have the same minutes of the machine, and each is at another example, so
         # that none finds its prompt encoded by the one before.
         for turn in range(n):
-            for place, mode in enumerate(modes):
-                number = (turn + place * n // len(modes)) % n
-                reply = _answer(llm, task, items[number], number, mode, canvas_length)
+            for place, (mode, to_form) in enumerate(ways):
+                number = (turn + place * n // len(ways)) % n
+                reply = _answer(llm, task, items[number], number, mode, canvas_length, to_form)
                 correct = TASKS[task].is_correct(items[number], reply.text)
-                watch(Attempt(example=items[number], mode=mode, reply=reply.text, correct=correct))
-                replies[mode].append((correct, reply.stats))
-        for mode in modes:
-            yield _score(task, mode, *zip(*replies[mode], strict=True))
+                watch(Attempt(example=items[number], mode=mode, reply=reply.text, correct=correct, held=to_form))
+                replies[mode, to_form].append((correct, reply.stats))
+        for mode, to_form in ways:
+            yield _score(task, mode, to_form, *zip(*replies[mode, to_form], strict=True))
 
 
-def _answer(llm: LLM, task: str, example: Example, seed: int, mode: str, canvas_length: int | None) -> Reply:
+def _answer(
+    llm: LLM, task: str, example: Example, seed: int, mode: str, canvas_length: int | None, to_form: bool
+) -> Reply:
+    form = TASKS[task].form
     return llm.chat(
         [{"role": "user", "content": example.prompt}],
         max_new_tokens=TASKS[task].max_new_tokens,
@@ -95,14 +105,16 @@ def _answer(llm: LLM, task: str, example: Example, seed: int, mode: str, canvas_
         skip_settled=mode != "plain",
         causal_check=mode not in ("plain", "unchecked"),
         canvas_length=canvas_length,
+        **(form(example) if to_form and form is not None else {}),
     )
 
 
-def _score(task: str, mode: str, correct: Sequence[bool], stats: Sequence[Stats]) -> Score:
+def _score(task: str, mode: str, held: bool, correct: Sequence[bool], stats: Sequence[Stats]) -> Score:
     tokens, canvases = sum(one.new_tokens for one in stats), max(1, sum(one.canvases for one in stats))
     return Score(
         task=task,
         mode=mode,
+        held=held,
         n=len(stats),
         accuracy=sum(correct) / len(stats),
         steps_per_canvas=sum(one.denoise_steps for one in stats) / canvases,
@@ -110,5 +122,6 @@ def _score(task: str, mode: str, correct: Sequence[bool], stats: Sequence[Stats]
         tokens_per_forward=tokens / max(1, sum(one.forward_passes for one in stats)),
         tokens_per_second=tokens / max(1e-9, sum(one.wall_seconds for one in stats)),
         tokens=tokens / len(stats),
+        passes=sum(one.forward_passes for one in stats) / len(stats),
         canvases=sum(one.canvases for one in stats),
     )

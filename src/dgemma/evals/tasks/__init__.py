@@ -6,6 +6,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
 from dgemma.evals.tasks import arithmetic, edit, extract, fix, story, sudoku
@@ -13,13 +14,18 @@ from dgemma.evals.tasks import arithmetic, edit, extract, fix, story, sudoku
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """`make(random, split, texts)` -> Example; `is_correct(example, reply)` -> bool; a limit for the reply's tokens."""
+    """`make(random, split, texts)` -> Example; `is_correct(example, reply)` -> bool; a limit for the reply's tokens.
+
+    `form(example)` -> what holds an answer to the form that the request asks for, as options of `LLM.chat`; None where
+    it asks for plain words. It tells nothing that the request does not.
+    """
 
     name: str
     make: Callable[..., Example]
     is_correct: Callable[[Example, str], bool]
     max_new_tokens: int = 128
     kind: str | None = None
+    form: Callable[[Example], dict[str, Any]] | None = None
 
     def generate(self, random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
         """Draws one example."""
@@ -29,12 +35,19 @@ class Task:
 
 
 _ALL = (
-    Task(name="extract", make=extract.generate, is_correct=extract.is_correct),
-    Task(name="extract_plain", make=extract.generate, is_correct=extract.is_correct, kind="plain"),
+    Task(name="extract", make=extract.generate, is_correct=extract.is_correct, form=extract.form),
+    Task(name="extract_plain", make=extract.generate, is_correct=extract.is_correct, form=extract.form, kind="plain"),
     Task(name="fix", make=fix.generate, is_correct=fix.is_correct),
     Task(name="edit", make=edit.generate, is_correct=edit.is_correct),
-    Task(name="sudoku4", make=sudoku.generate, is_correct=sudoku.is_correct, max_new_tokens=64, kind="4x4"),
-    Task(name="sudoku9", make=sudoku.generate, is_correct=sudoku.is_correct, kind="9x9"),
+    Task(
+        name="sudoku4",
+        make=sudoku.generate,
+        is_correct=sudoku.is_correct,
+        form=sudoku.form,
+        max_new_tokens=64,
+        kind="4x4",
+    ),
+    Task(name="sudoku9", make=sudoku.generate, is_correct=sudoku.is_correct, form=sudoku.form, kind="9x9"),
     Task(name="math", make=arithmetic.generate, is_correct=arithmetic.is_correct),
     Task(name="story", make=story.generate, is_correct=story.is_correct, max_new_tokens=256),
 )

@@ -8,6 +8,7 @@ Knows nothing of models or tokens.
 import json
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
 from dgemma.evals.tasks import extract_domain, extract_records, extract_requests, words
@@ -158,6 +159,13 @@ def is_correct(example: Example, reply: str) -> bool:
         return json.loads(reply) == json.loads(example.answer)
     except ValueError:
         return False
+
+
+def form(example: Example) -> dict[str, Any]:
+    """Return what the request asks of any answer, as options of `LLM.chat`: an object of its keys, each with a text."""
+    keys = list(json.loads(example.answer))
+    texts = {key: {"type": "string"} for key in keys}
+    return {"schema": {"type": "object", "properties": texts, "required": keys, "additionalProperties": False}}
 
 
 def _prose(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, str]]:

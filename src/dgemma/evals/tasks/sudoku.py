@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from random import Random
+from typing import Any
 
 from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
 
@@ -333,3 +334,10 @@ def is_correct(example: Example, reply: str) -> bool:
         return False
     position = read_position(filled)
     return position is not None and not position.empty
+
+
+def form(example: Example) -> dict[str, Any]:
+    """What a request asks of any answer, as options of `LLM.chat`: so many rows of so many digits."""
+    size = int(example.kind[0])
+    row = f"[1-{size}]{{{size}}}"
+    return {"regex": f"{row}(\\n{row}){{{size - 1}}}"}
