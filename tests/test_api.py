@@ -259,3 +259,10 @@ def test_what_newcomers_are_shown_is_answered_right(tiny, request_, answer, seed
 def test_what_cannot_be_asked_for_is_told_in_a_sentence(tiny, ask, words):
     with pytest.raises(DgemmaError, match=words):
         ask(tiny)
+
+
+@pytest.mark.parametrize("options", [{"tools": []}, {"tool_choice": "required"}, {"parallel_tool_calls": False}])
+def test_neither_gaps_nor_edits_take_tools(tiny, options):
+    for call in (lambda: tiny.infill("a", "b", **options), lambda: tiny.edit("She go home.", **options)):
+        with pytest.raises(UsageError, match=f"leave out {next(iter(options))}"):
+            call()

@@ -198,6 +198,7 @@ class LLM:
         self, prefix: str, suffix: str, *, length: int | Sequence[int] | None = None, **options: Any
     ) -> Events:
         """The events of `infill`: drafts of one length after another, then the Commit of the best."""
+        _refuse_tools(options)
         tokenizer = self._needed_tokenizer()
         most = options.pop("max_new_tokens", None)
         if length is None:
@@ -220,6 +221,7 @@ class LLM:
         self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Any
     ) -> Events:
         """The events of `edit`: a Commit for each piece of the text, as it was where nothing was doubted."""
+        _refuse_tools(options)
         if "max_new_tokens" in options:
             raise UsageError("An edit takes as many tokens as its text asks for; leave out max_new_tokens.")
         for name in _OF_DIFFUSION:
@@ -392,3 +394,9 @@ class LLM:
                     logprobs=logprobs,
                 )
         raise AssertionError("the engine ended without Finish")
+
+
+def _refuse_tools(options: Mapping[str, Any]) -> None:
+    for name in ("tools", "tool_choice", "parallel_tool_calls"):
+        if name in options:
+            raise UsageError(f"Tools are called in an answer, not in a gap or a revised text; leave out {name}.")

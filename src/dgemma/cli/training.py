@@ -17,6 +17,8 @@ def train_and_print(
     if data is not None and not data.is_dir():
         raise DataError(f"There is no data folder {data}; leave --data out to train on the generators alone.")
     start = None if init is None else find_model(init)
+    if init is not None and (out / "last.pt").is_file():
+        print(f"The run in {out} goes on from its own weights, not from {init}.", file=sys.stderr)
     best = train(read_recipe(recipe, steps=steps, seed=seed), data, out, _print, start)
     print(best)
 

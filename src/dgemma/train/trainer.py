@@ -88,6 +88,7 @@ def train(
     `data` is a folder of natural text (see `train.texts`); None trains on the generators alone. A new run starts from
     the weights and the vocabulary of the model folder `init`, if one is given, which must have the recipe's sizes, but
     for layers that the recipe repeats (`train.growth`).
+    A run that is resumed has its own weights and leaves `init` unread.
     Raises DataError for unusable data or state, OutputError when `out` cannot be written.
     """
     folder = Path(out)
