@@ -47,6 +47,8 @@ REWRITING_ROOM = 16
 """Tokens that a text which answers an instruction may have besides twice its own."""
 _OF_DIFFUSION = ("canvas_length", "max_denoising_steps", "temperature", "skip_settled", "causal_check")
 """Options without a meaning where the causal mode alone goes over a text."""
+# Of ten lengths four are tried so, and what is chosen comes nearly as close to the right one (docs/log.md).
+_INFILL_PATIENCE = 2
 PACE_FILE = Path(os.path.expanduser("~/.cache/dgemma/pace.json"))
 """Where the speeds are kept that mode "auto" measures, by machine and model."""
 
@@ -172,14 +174,26 @@ class LLM:
             raise UsageError("Give messages or token_ids, not both.")
         return self.engine.submit(self._request(**self._chat_ids(prompt, options)))
 
-    def infill(self, prefix: str, suffix: str, *, length: int | Sequence[int] | None = None, **options: Any) -> Reply:
+    def infill(
+        self,
+        prefix: str,
+        suffix: str,
+        *,
+        length: int | Sequence[int] | None = None,
+        instruction: str | None = None,
+        **options: Any,
+    ) -> Reply:
         """Writes what stands between `prefix` and `suffix`; the reply's text is the gap alone.
 
-        `length` is the gap in tokens, or the lengths to try; by default 1, 2, 4 .. up to `max_new_tokens` (default 32)
-        are tried and the filling that reads best from end to end is taken. Further options: seed,
-        max_denoising_steps, temperature. Raises PromptError and UsageError.
+        `length` is the gap in tokens, or the lengths to try; by default 1, 2, 3, 4, 6, 8, 12 .. up to `max_new_tokens`
+        (default 32) are tried until two in a row read no better, and the filling that reads best from end to end is
+        taken. With an `instruction` the text
+        is shown to the model as its answer to that; by default to the model's own `text_request`, if it has one, else
+        as a document ('' always does). Further options: seed, max_denoising_steps, temperature. Raises PromptError and
+        UsageError.
         """
-        return self._finish(self.submit_infill(prefix, suffix, length=length, **options), in_place=True)
+        events = self.submit_infill(prefix, suffix, length=length, instruction=instruction, **options)
+        return self._finish(events, in_place=True)
 
     def edit(self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Any) -> Reply:
         """Goes over `text` in place and rewrites what the model doubts; the reply's text is the whole text, and what is
@@ -188,14 +202,21 @@ class LLM:
         With an `instruction` the model goes through the text as the answer to it: a token stays while the causal mode
         finds it at least `strength` times as likely as its own choice; words are replaced, added and dropped. Without
         one, tokens that the denoiser, reading the text on both sides, gives a probability below `strength` are
-        rewritten by diffusion; their number stays. 0 touches nothing, 1 may touch everything. Further options: seed,
-        and without an instruction canvas_length, max_denoising_steps, temperature. Raises PromptError and UsageError.
+        rewritten by diffusion, the text standing as in `infill`; their number stays. 0 touches nothing, 1 may touch
+        everything. Further options: seed, and without an instruction canvas_length, max_denoising_steps, temperature.
+        Raises PromptError and UsageError.
         """
         events = self.submit_edit(text, instruction=instruction, strength=strength, **options)
         return self._finish(events, in_place=True)
 
     def submit_infill(
-        self, prefix: str, suffix: str, *, length: int | Sequence[int] | None = None, **options: Any
+        self,
+        prefix: str,
+        suffix: str,
+        *,
+        length: int | Sequence[int] | None = None,
+        instruction: str | None = None,
+        **options: Any,
     ) -> Events:
         """The events of `infill`: drafts of one length after another, then the Commit of the best."""
         _refuse_tools(options)
@@ -205,16 +226,19 @@ class LLM:
             most = 32 if most is None else most
             if not isinstance(most, int):
                 raise UsageError(f"max_new_tokens is a whole number, not {most!r}.")
-            lengths = tuple(2**power for power in range(most.bit_length()) if 2**power <= most)
+            powers = [2**power for power in range(most.bit_length())]
+            lengths = tuple(sorted(count for count in (*powers, *(3 * power for power in powers)) if count <= most))
         else:
             given = length if isinstance(length, Sequence) else (length,)
             if not all(isinstance(count, int) for count in given):
                 raise UsageError(f"length is a whole number of tokens, or several, not {length!r}.")
             lengths = tuple(given)
             most = max(lengths, default=1) if most is None else most
-        request = self._request(self._prompt_ids(prefix, None), max_new_tokens=most, **options)
+        prompt = (*self._text_start(instruction), *self._encode(prefix))
+        request = self._request(prompt, max_new_tokens=most, **options)
         special = tuple(tokenizer.special_ids.values())
-        gap = Infill(suffix=self._encode(suffix), gap_lengths=lengths, forbidden=special)
+        patience = _INFILL_PATIENCE if length is None else None
+        gap = Infill(suffix=self._encode(suffix), gap_lengths=lengths, forbidden=special, patience=patience)
         return self.engine.submit(replace(request, in_place=gap))
 
     def submit_edit(
@@ -232,7 +256,7 @@ class LLM:
         special = tuple(tokenizer.special_ids.values())
         revision = Revision(text=ids, strength=strength, answers=instruction is not None, forbidden=special)
         if instruction is None:
-            prompt, most = self._encode("", add_bos=True), max(1, len(ids))
+            prompt, most = self._text_start(None), max(1, len(ids))
         else:
             prompt = self._chat_ids([{"role": "user", "content": f"{instruction}: {text}"}], {})["prompt"]
             most = 2 * len(ids) + REWRITING_ROOM
@@ -265,6 +289,13 @@ class LLM:
             except TypeError:
                 raise PromptError("token_ids are whole numbers: the ids of one prompt.") from None
         return self._encode(prompt or "", add_bos=True)
+
+    def _text_start(self, instruction: str | None) -> tuple[int, ...]:
+        """What stands before a text that is no conversation: the beginning of an answer, or of a document for ''."""
+        request = self.model.text_request if instruction is None else instruction
+        if not request:
+            return self._encode("", add_bos=True)
+        return self._chat_ids([{"role": "user", "content": request}], {})["prompt"]
 
     def _encode(self, text: str, *, add_bos: bool = False) -> tuple[int, ...]:
         if not isinstance(text, str):

@@ -22,14 +22,21 @@ MODEL = LoadedModel(config=CONFIG, network=make_network(), sampler=SamplerConfig
 
 def test_what_is_ours_alone_stands_in_config_json(tmp_path):
     sampler = SamplerConfig(causal_check=True, eos_token_ids=(1,))
-    save_model(replace(MODEL, sampler=sampler, single_turn=True, profile=PROFILE), tmp_path)
+    ours = replace(MODEL, sampler=sampler, single_turn=True, text_request="Write a text.", profile=PROFILE)
+    save_model(ours, tmp_path)
     again = open_model(tmp_path)
+    assert again.text_request == "Write a text."
     assert again.sampler == sampler and again.single_turn and again.profile == PROFILE
     assert "causal_check" not in json.loads((tmp_path / "generation_config.json").read_text())
     save_model(MODEL, tmp_path)
     plain = open_model(tmp_path)
     # What the folder held of the other model is gone.
     assert not plain.sampler.causal_check and not plain.single_turn and plain.profile is None
+    assert plain.text_request is None
+    document = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**document, "dgemma": {"text_request": 3}}))
+    with pytest.raises(ConfigError, match="text_request"):
+        open_model(tmp_path)
 
 
 def test_files_that_are_not_the_models_stay(tmp_path):

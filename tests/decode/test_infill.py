@@ -68,12 +68,14 @@ def test_scores_equal_one_token_at_a_time():
     cache, more = prefix(6), ids(1, 4, seed=8)[0].tolist()
     whole = KVCache(NETWORK.config, max_length=64)
     last = NETWORK.encode(ids(1, 6), whole)[0, -1]
-    total, hidden = 0.0, last
+    logprobs, hidden = [], last
     for token in more:
-        total += float(NETWORK.logits(hidden).log_softmax(-1)[token])
+        logprobs.append(float(NETWORK.logits(hidden).log_softmax(-1)[token]))
         hidden = NETWORK.encode(torch.tensor([[token]]), whole)[0, -1]
-    score = fill_score(NETWORK, cache, last, more)
-    assert close(torch.tensor(score), torch.tensor(total / 4)) and cache.lengths == [6]
+    for gap in (1, 3, 4):
+        score = fill_score(NETWORK, cache, last, more[:gap], more[gap:])
+        expected = sum(logprobs[:gap]) / gap**0.5 + sum(logprobs[gap:])
+        assert close(torch.tensor(score), torch.tensor(expected)) and cache.lengths == [6]
 
 
 @settings(max_examples=15)

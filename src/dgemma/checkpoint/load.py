@@ -4,8 +4,10 @@
 tensor. Strict: every missing and every unexpected name is told. The image tower's weights are known and left aside.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,7 +24,7 @@ from dgemma.checkpoint.safetensors import (
     write_tensors,
 )
 from dgemma.config import ModelConfig, SamplerConfig
-from dgemma.errors import CheckpointError, ModelNotFoundError, OutputError
+from dgemma.errors import CheckpointError, ConfigError, ModelNotFoundError, OutputError
 from dgemma.model import DiffusionGemma
 from dgemma.profile import DenoisingProfile
 from dgemma.quant import DTYPES, Kind, check_kind, is_quantised, kind_from_hf, kind_to_hf, shapes
@@ -31,14 +33,16 @@ from dgemma.values import table
 
 PROFILE = "denoising.json"
 OWN = "dgemma"
-"""The object in config.json that holds what no other library knows: `causal_check` and `single_turn`, each true."""
+"""The object in config.json that holds what no other library knows: `causal_check` and `single_turn`, each true, and
+`text_request`, a text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
     """The parts of a model. A folder without `tokenizer.json` gives `tokenizer` None and works on ids only; `quant` is
     the kind of quantised weights, `profile` what canvases of each length took, where that was measured. A `single_turn`
-    model has learned to answer one request, not to go on with a conversation."""
+    model has learned to answer one request, not to go on with a conversation; one with a `text_request` knows no text
+    outside of one, so what has a gap to fill or is gone over is shown to it as the answer to that request."""
 
     config: ModelConfig
     network: DiffusionGemma
@@ -48,6 +52,7 @@ class LoadedModel:
     quant: Kind | None = None
     profile: DenoisingProfile | None = None
     single_turn: bool = False
+    text_request: str | None = None
 
 
 def open_model(
@@ -93,6 +98,7 @@ def open_model(
         quant=kind,
         profile=DenoisingProfile.from_document(read_json(profile_file)) if profile_file.is_file() else None,
         single_turn=own.get("single_turn") is True,
+        text_request=_text_request(own),
     )
 
 
@@ -120,15 +126,26 @@ def save_model(
     document = {**model.config.to_hf(), "dtype": str(kind).removeprefix("torch.")}
     if model.quant is not None:
         document["quantization_config"] = kind_to_hf(model.quant)
-    own = {"causal_check": model.sampler.causal_check, "single_turn": model.single_turn}
+    own = {
+        "causal_check": model.sampler.causal_check,
+        "single_turn": model.single_turn,
+        "text_request": model.text_request,
+    }
     if any(own.values()):
-        document[OWN] = {name: True for name, is_so in own.items() if is_so}
+        document[OWN] = {name: value for name, value in own.items() if value}
     write_json(document, folder / "config.json")
     write_json(model.sampler.to_hf(), folder / "generation_config.json")
     profile, tokenizer = model.profile, model.tokenizer
     _write_or_remove(folder / PROFILE, None if profile is None else to_json(profile.to_document()))
     _write_or_remove(folder / "tokenizer.json", None if tokenizer is None else tokenizer.backend.to_str(pretty=True))
     _write_or_remove(folder / "chat_template.jinja", model.chat_template)
+
+
+def _text_request(own: Mapping[str, Any]) -> str | None:
+    request = own.get("text_request")
+    if request is not None and not isinstance(request, str):
+        raise ConfigError(f"text_request in config.json must be a text, not {request!r}.")
+    return request
 
 
 def _write_or_remove(path: Path, text: str | None) -> None:

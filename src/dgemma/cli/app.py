@@ -97,6 +97,10 @@ def infill(
     length: Annotated[int | None, typer.Option(help="Tokens of the gap; by default several are tried.")] = None,
     max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", "-n", min=1, help="The longest gap to try.")] = 32,
     only: Annotated[bool, typer.Option("--only", help="Print what fills the gap and nothing else.")] = False,
+    instruction: Annotated[
+        str | None,
+        typer.Option("--instruction", "-i", help="What the text answers; by default what the model takes texts for."),
+    ] = None,
     model: Model = "tiny",
     seed: Seed = 0,
     device: Device = "auto",
@@ -109,7 +113,9 @@ def infill(
     from dgemma.cli.in_place import fill_gap
 
     chosen = partial(load, model, device=device, dtype=dtype, quant=quant)
-    fill_gap(text, load=chosen, mark=mark, length=length, most=max_new_tokens, only=only, seed=seed)
+    fill_gap(
+        text, load=chosen, mark=mark, length=length, most=max_new_tokens, only=only, instruction=instruction, seed=seed
+    )
 
 
 @app.command()

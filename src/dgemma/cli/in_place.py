@@ -19,7 +19,15 @@ LINE_CHARACTERS = 240
 
 
 def fill_gap(
-    text: str, *, load: Callable[[], LLM], mark: str, length: int | None, most: int, only: bool, seed: int
+    text: str,
+    *,
+    load: Callable[[], LLM],
+    mark: str,
+    length: int | None,
+    most: int,
+    only: bool,
+    instruction: str | None,
+    seed: int,
 ) -> None:
     """Prints `text` with its one gap filled by the model that `load` gives."""
     # A longer run of the mark's letters holds it more than once.
@@ -29,7 +37,8 @@ def fill_gap(
     # A space belongs to the word behind it, so the one before the gap is the model's to write.
     spaced = prefix.endswith(" ")
     prefix = prefix.removesuffix(" ")
-    reply = load().infill(prefix, suffix, length=length, max_new_tokens=max(most, length or 1), seed=seed)
+    most = max(most, length or 1)
+    reply = load().infill(prefix, suffix, length=length, instruction=instruction, max_new_tokens=most, seed=seed)
     filled = f" {reply.text}" if spaced and not reply.text.startswith(" ") else reply.text
     print(filled.strip() if only else f"{prefix}{filled}{suffix}")
     print(statistics_line(reply.stats), file=sys.stderr)

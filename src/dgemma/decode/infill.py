@@ -59,18 +59,22 @@ def fill(
 
 
 @torch.inference_mode()
-def fill_score(network: DiffusionGemma, cache: KVCache, last_hidden_D: Tensor, ids: Sequence[int]) -> float:
-    """Mean log probability (nats a token) of `ids` behind the cache's tokens, read causally; the cache stays as it was.
+def fill_score(
+    network: DiffusionGemma, cache: KVCache, last_hidden_D: Tensor, filling: Sequence[int], suffix: Sequence[int]
+) -> float:
+    """How well a filling and the beginning of what follows read behind the cache's tokens; the cache stays as it was.
 
-    `last_hidden_D` is the hidden state of the last cached token. Fillings of different lengths compare by it when `ids`
-    holds the filling and the beginning of what follows.
+    log p(suffix | filling) + log p(filling) / sqrt(G), both read causally: each token more costs, so the filling's
+    share is tempered by its length (as in Wu et al. 2016, arXiv 1609.08144, equation 14). Fillings of different lengths
+    before the same suffix compare by it. `last_hidden_D` is the hidden state of the last cached token.
     """
     held = cache.snapshot()
-    tokens = torch.tensor([list(ids)], device=network.device)
+    tokens = torch.tensor([[*filling, *suffix]], device=network.device)
     hidden_TD = network.encode(tokens, cache)[0]
     cache.truncate(held)
     before_TD = torch.cat((last_hidden_D[None], hidden_TD[:-1]))
-    return float(_log_probabilities(network, before_TD, tokens[0]).mean())
+    logprobs_T = _log_probabilities(network, before_TD, tokens[0])
+    return float(logprobs_T[: len(filling)].sum() / len(filling) ** 0.5 + logprobs_T[len(filling) :].sum())
 
 
 def _log_probabilities(network: DiffusionGemma, hidden_ND: Tensor, ids_N: Tensor) -> Tensor:

@@ -17,12 +17,14 @@ FinishReason = Literal["stop", "length", "tool_calls"]
 class Infill:
     """Writes between the prompt and `suffix`; of the `gap_lengths` (tokens) the one that reads best is taken.
 
-    `forbidden` ids, such as the special tokens, are not written.
+    forbidden  ids, such as the special tokens, that are not written
+    patience   after so many lengths in a row that read no better than an earlier one, the others are not tried
     """
 
     suffix: tuple[int, ...]
     gap_lengths: tuple[int, ...]
     forbidden: tuple[int, ...] = ()
+    patience: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

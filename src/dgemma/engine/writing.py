@@ -214,8 +214,9 @@ class Writer:
                 yield (self.tally.draft(step, number=number),)
 
     def _infill(self, cache: KVCache, last_hidden: torch.Tensor, infill: Infill) -> Pieces:
-        """Every length is filled and scored behind the same prompt; each filling is a canvas of its own."""
+        """One length after another is filled and scored behind the same prompt; each filling is a canvas of its own."""
         best: tuple[float, Draft] | None = None
+        worse_in_a_row = 0
         forbidden = tuple(sorted(self.eos | set(infill.forbidden)))
         for gap in infill.gap_lengths:
             suffix = infill.suffix[:SUFFIX_SHOWN]
@@ -225,11 +226,15 @@ class Writer:
                 draft = self.tally.draft(step, gap)
                 yield (draft,)
             assert draft is not None
-            score = fill_score(self.network, cache, last_hidden, [*draft.token_ids, *suffix[:SUFFIX_SCORED]])
+            score = fill_score(self.network, cache, last_hidden, draft.token_ids, suffix[:SUFFIX_SCORED])
             self.tally.canvases, self.tally.passes = self.tally.canvases + 1, self.tally.passes + 1
             if best is None or score > best[0]:
-                best = score, draft
+                best, worse_in_a_row = (score, draft), 0
+            else:
+                worse_in_a_row += 1
             yield ()
+            if worse_in_a_row == infill.patience:
+                break
         assert best is not None
         yield (self.tally.commit(list(best[1].token_ids), best[1].entropies), *self.tally.finish("stop"))
 

@@ -27,6 +27,7 @@ from dgemma.checkpoint import LoadedModel, open_model, save_model
 from dgemma.checkpoint.safetensors import replacing, write_json
 from dgemma.errors import DataError, OutputError
 from dgemma.evals.example import NO_TEXTS, Texts
+from dgemma.evals.tasks import story
 from dgemma.model import DiffusionGemma, RMSNorm, masked_pass
 from dgemma.ops import reference as ops
 from dgemma.tokenizer import Tokenizer
@@ -278,6 +279,7 @@ class Trainer:
             tokenizer=self.tokenizer,
             chat_template=template.read_text(encoding="utf-8") if template.is_file() else None,
             single_turn=True,
+            text_request=story.ANY if any(task == story.TASK for task in self.recipe.data.tasks) else None,
         )
         save_model(model, self.folder / "best", dtype=torch.bfloat16)
         write_json(tokenizer_config(), self.folder / "best" / "tokenizer_config.json")

@@ -13,6 +13,9 @@ from random import Random
 from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
 
 TASK = "story"
+
+ANY = "Tell me a story."
+"""What a model that knows stories alone may take any text to answer."""
 KINDS = ("subject", "free")
 
 SHORTEST_ANSWER = 200
