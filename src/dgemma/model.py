@@ -26,8 +26,9 @@ from dgemma.ops import reference as ops
 from dgemma.ops.linear import Kept, Matrix, Stacked, laid_out, matrix, scale_of
 from dgemma.quant import is_quantised, quantise
 
-HEAD_BLOCK = 2048
-"""Vocabulary entries in one product of the head; readers that take as many at a time cause no copies."""
+HEAD_BLOCK = 8192
+"""Vocabulary entries in one product of the head; readers that take as many at a time cause no copies. With 2,048 an
+int8 product takes 1.04 times as long for 256 rows, 1.4 times for 8, as it looks at the rows anew for each."""
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """(layer index, query [B, H, T, d], key [B, K, T, d], value [B, K, T, d]) -> attended [B, H, T, d]."""

@@ -10,7 +10,7 @@ Knows nothing of canvases, acceptance or steps; `decode.head` holds the dense tw
 Shapes: N rows, D hidden, V vocabulary, C entries of one block, K kept entries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,8 @@ from torch import Tensor
 from dgemma.model import HEAD_BLOCK, DiffusionGemma
 from dgemma.ops import cuda
 
-BLOCK = HEAD_BLOCK
+BLOCK = 2048
+"""Entries that are read together: more leave the processor's caches. A part of the head's own block."""
 # Stands for "impossible": unlike -inf it may be multiplied by a weight of zero.
 _FLOOR = -1e30
 
@@ -99,9 +100,9 @@ def summarise_in_blocks(
     vocab_size, cap = network.config.vocab_size, network.config.final_logit_softcapping
     running = _Running(len(hidden_ND), min(top_k, vocab_size), hidden_ND.device)
     mean_ND = torch.zeros(hidden_ND.shape, device=hidden_ND.device) if exact_mean else None
-    for number, start in enumerate(range(0, vocab_size, BLOCK)):
-        stop = min(start + BLOCK, vocab_size)
-        logits_NC = _soft_capped(network.products(hidden_ND, start, stop), cap, temperature)
+    for number, (start, products_NC) in enumerate(_blocks_of_products(network, hidden_ND)):
+        stop = start + products_NC.shape[1]
+        logits_NC = _soft_capped(products_NC, cap, temperature)
         for token in forbidden:
             if start <= token < stop:
                 logits_NC[:, token - start] = _FLOOR
@@ -115,11 +116,19 @@ def summarise_in_blocks(
     return running.summary(mean_ND)
 
 
+def _blocks_of_products(network: DiffusionGemma, hidden_ND: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """The logits before soft cap and temperature, `BLOCK` entries at a time, each with its first id."""
+    for start in range(0, network.config.vocab_size, HEAD_BLOCK):
+        products = network.products(hidden_ND, start, start + HEAD_BLOCK).split(BLOCK, dim=1)
+        yield from ((start + number * BLOCK, products_NC) for number, products_NC in enumerate(products))
+
+
 def _soft_capped(products_NC: Tensor, cap: float, temperature: float) -> Tensor:
-    """cap * tanh(x / cap) / temperature, in place, as cap - 2 cap / (exp(2 x / cap) + 1): half the time of tanh, and
+    """cap * tanh(x / cap) / temperature, in place, as cap - 2 cap sigmoid(-2 x / cap): half the time of tanh, and
     within a millionth of the cap."""
-    products_NC.mul_(2 / cap).exp_().add_(1).reciprocal_()
-    return products_NC.mul_(-2 * cap / temperature).add_(cap / temperature)
+    limit = products_NC.new_tensor(cap / temperature)
+    below_NC = products_NC.mul_(-2 / cap).sigmoid_()
+    return torch.add(limit, below_NC, alpha=-2 * cap / temperature, out=products_NC)
 
 
 class _Running:
