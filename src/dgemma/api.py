@@ -234,8 +234,7 @@ class LLM:
                 raise UsageError(f"length is a whole number of tokens, or several, not {length!r}.")
             lengths = tuple(given)
             most = max(lengths, default=1) if most is None else most
-        prompt = (*self._text_start(instruction), *self._encode(prefix))
-        request = self._request(prompt, max_new_tokens=most, **options)
+        request = self._request(self.text_ids(prefix, instruction), max_new_tokens=most, **options)
         special = tuple(tokenizer.special_ids.values())
         patience = _INFILL_PATIENCE if length is None else None
         gap = Infill(suffix=self._encode(suffix), gap_lengths=lengths, forbidden=special, patience=patience)
@@ -256,7 +255,7 @@ class LLM:
         special = tuple(tokenizer.special_ids.values())
         revision = Revision(text=ids, strength=strength, answers=instruction is not None, forbidden=special)
         if instruction is None:
-            prompt, most = self._text_start(None), max(1, len(ids))
+            prompt, most = self.text_ids(""), max(1, len(ids))
         else:
             prompt = self._chat_ids([{"role": "user", "content": f"{instruction}: {text}"}], {})["prompt"]
             most = 2 * len(ids) + REWRITING_ROOM
@@ -272,6 +271,13 @@ class LLM:
         if self.tokenizer is None:
             return chat_format.MessageParts(thinking="", text="", tool_calls=())
         return chat_format.parse(token_ids, self.tokenizer, complete=complete)
+
+    def text_ids(self, text: str, instruction: str | None = None) -> tuple[int, ...]:
+        """The ids of a text before a gap as `infill` shows it: the beginning of an answer, or of a document."""
+        request = self.model.text_request if instruction is None else instruction
+        if not request:
+            return self._encode(text, add_bos=True)
+        return (*self._chat_ids([{"role": "user", "content": request}], {})["prompt"], *self._encode(text))
 
     def _continuation(self, prompt: str | None, token_ids: Sequence[int] | None, options: Mapping[str, Any]) -> Request:
         request = self._request(self._prompt_ids(prompt, token_ids), **options)
@@ -289,13 +295,6 @@ class LLM:
             except TypeError:
                 raise PromptError("token_ids are whole numbers: the ids of one prompt.") from None
         return self._encode(prompt or "", add_bos=True)
-
-    def _text_start(self, instruction: str | None) -> tuple[int, ...]:
-        """What stands before a text that is no conversation: the beginning of an answer, or of a document for ''."""
-        request = self.model.text_request if instruction is None else instruction
-        if not request:
-            return self._encode("", add_bos=True)
-        return self._chat_ids([{"role": "user", "content": request}], {})["prompt"]
 
     def _encode(self, text: str, *, add_bos: bool = False) -> tuple[int, ...]:
         if not isinstance(text, str):

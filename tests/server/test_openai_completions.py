@@ -3,6 +3,7 @@
 import openai
 import pytest
 
+import dgemma
 from tests.server.serving import FAST
 
 
@@ -64,6 +65,7 @@ def test_a_suffix_makes_it_fill_the_gap(complete, limit):
     reply = complete(**fields)
     assert reply.choices[0].text and reply.choices[0].finish_reason == "stop"
     assert reply.usage.completion_tokens <= (limit or 32)
+    assert reply.usage.prompt_tokens == len(dgemma.load("tiny").text_ids("She goes to "))
     chunks = list(complete(**fields, stream=True))
     assert "".join(choice.text for chunk in chunks for choice in chunk.choices) == reply.choices[0].text
 

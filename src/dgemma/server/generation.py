@@ -224,6 +224,8 @@ class Service:
         if not job.raw:
             template = self.llm.model.chat_template
             return chat.render(prompt, self.tokenizer, template=template, tools=job.tools, thinking=job.thinking)
+        if job.suffix is not None or job.edit is not None:
+            return list(self.llm.text_ids(prompt))
         return self.tokenizer.encode(prompt, add_bos=True) if isinstance(prompt, str) else list(prompt)
 
 
