@@ -187,10 +187,9 @@ class LLM:
 
         `length` is the gap in tokens, or the lengths to try; by default 1, 2, 3, 4, 6, 8, 12 .. up to `max_new_tokens`
         (default 32) are tried until two in a row read no better, and the filling that reads best from end to end is
-        taken. With an `instruction` the text
-        is shown to the model as its answer to that; by default to the model's own `text_request`, if it has one, else
-        as a document ('' always does). Further options: seed, max_denoising_steps, temperature. Raises PromptError and
-        UsageError.
+        taken. With an `instruction` the text is shown to the model as its answer to that; by default as the answer to
+        the model's own `text_request`, if it has one, else as a document ('' always does). Further options: seed,
+        max_denoising_steps, temperature. Raises PromptError and UsageError.
         """
         events = self.submit_infill(prefix, suffix, length=length, instruction=instruction, **options)
         return self._finish(events, in_place=True)
