@@ -3,21 +3,23 @@
 One pass over blocks of `BLOCK` entries keeps, for each row, the running maximum, the sum and the first moment of
 exp(logit) (hence log-sum-exp and entropy), one sample and the best K entries. Memory is a few blocks, whatever the
 vocabulary. The online sums are those of Milakov and Gimelshein (arXiv 1805.02867). On CUDA a kernel reads the blocks
-(`ops.cuda`) where triton can build it; same results, same draws.
+(`ops.cuda`) where triton can build it, on a CPU one that numba compiles (`ops.vocabulary_native`); same results, same
+draws.
 
 Knows nothing of canvases, acceptance or steps; `decode.head` holds the dense twin that the tests compare with.
 
 Shapes: N rows, D hidden, V vocabulary, C entries of one block, K kept entries.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from dgemma.model import HEAD_BLOCK, DiffusionGemma
-from dgemma.ops import cuda
+from dgemma.ops import cpu, cuda
 
 BLOCK = 2048
 """Entries that are read together: more leave the processor's caches. A part of the head's own block."""
@@ -61,24 +63,46 @@ def summarise(
     exact_mean      also accumulates the mean embedding over the whole vocabulary (as costly as the logits again)
     forbidden       ids without probability; `forbidden_rows`: (row, id) pairs without probability
     """
-    if exact_mean or not (hidden_ND.is_cuda and cuda.has_kernels()):
-        return summarise_in_blocks(
-            network, hidden_ND, temperature, uniforms_NU, top_k, exact_mean, forbidden, forbidden_rows
+    arguments = (network, hidden_ND, temperature, uniforms_NU, top_k)
+    barred = {"forbidden": forbidden, "forbidden_rows": forbidden_rows}
+    if not exact_mean and hidden_ND.is_cuda and cuda.has_kernels():
+        found = cuda.summarise(
+            hidden_ND,
+            network.embed_tokens.weight,
+            cap=network.config.final_logit_softcapping,
+            temperature=temperature,
+            uniforms_NU=uniforms_NU,
+            block=BLOCK,
+            top_k=top_k,
+            **barred,
         )
-    sample_N, entropy_N, top_ids_NK, top_logprobs_NK = cuda.summarise(
-        hidden_ND,
-        network.embed_tokens.weight,
-        cap=network.config.final_logit_softcapping,
-        temperature=temperature,
-        uniforms_NU=uniforms_NU,
-        block=BLOCK,
-        top_k=top_k,
-        forbidden=forbidden,
-        forbidden_rows=forbidden_rows,
-    )
+    elif not exact_mean and hidden_ND.device.type == "cpu" and (compiled := cpu.compiled_vocabulary()) is not None:
+        found = _summarise_compiled(compiled.Reader, *arguments, **barred)
+    else:
+        return summarise_in_blocks(*arguments, exact_mean, **barred)
+    sample_N, entropy_N, top_ids_NK, top_logprobs_NK = found
     return Summary(
         sample_N=sample_N, entropy_N=entropy_N, top_ids_NK=top_ids_NK, top_logprobs_NK=top_logprobs_NK, mean_ND=None
     )
+
+
+@torch.inference_mode()
+def _summarise_compiled(
+    reader_type: Callable[..., Any],
+    network: DiffusionGemma,
+    hidden_ND: Tensor,
+    temperature: float,
+    uniforms_NU: Tensor,
+    top_k: int,
+    forbidden: Sequence[int],
+    forbidden_rows: Sequence[tuple[int, int]],
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The kernel on the CPU takes the products slab by slab, as the head makes them."""
+    vocab_size, cap = network.config.vocab_size, network.config.final_logit_softcapping
+    reader = reader_type(uniforms_NU, min(top_k, vocab_size), BLOCK, cap, temperature, forbidden, forbidden_rows)
+    for start in range(0, vocab_size, HEAD_BLOCK):
+        reader.read(network.products(hidden_ND, start, start + HEAD_BLOCK), start)
+    return reader.finish()
 
 
 @torch.inference_mode()

@@ -1,7 +1,10 @@
 """Faster twins of `ops.reference` on a CPU. Shapes as there; P = N * k pairs of a row and one of its experts."""
 
+import logging
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
@@ -103,3 +106,13 @@ def _experts_of_one_row(
 def _gated(gate_and_up: Tensor) -> Tensor:
     gate, up = gate_and_up.chunk(2, dim=-1)
     return F.gelu(gate, approximate="tanh").mul_(up)
+
+
+@cache
+def compiled_vocabulary() -> ModuleType | None:
+    """`ops.vocabulary_native`, compiled for this processor when first asked for; None where that cannot be had."""
+    try:
+        return import_module("dgemma.ops.vocabulary_native")
+    except (ImportError, OSError, AttributeError) as error:
+        logging.getLogger(__name__).info("No compiled kernels, plain PyTorch instead: %s", error)
+        return None
