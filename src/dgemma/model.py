@@ -23,7 +23,7 @@ from dgemma.config import LayerConfig, LayerType, ModelConfig, RotaryConfig
 from dgemma.errors import UsageError
 from dgemma.ops import cpu, cuda
 from dgemma.ops import reference as ops
-from dgemma.ops.linear import Kept, Matrix, Stacked, laid_out, matrix, scale_of
+from dgemma.ops.linear import Kept, Matrix, Stacked, laid_out, matrix, scale_of, with_one_row
 from dgemma.quant import is_quantised, quantise
 
 HEAD_BLOCK = 8192
@@ -187,13 +187,15 @@ class Experts(nn.Module):
         run = ops.experts_dense if few else cuda.experts if grouped else ops.experts
         return run(hidden_ND, weights_Nk, ids_Nk, self.gate_up_proj, self.down_proj)
 
-    def _lay_out(self) -> tuple[list[Matrix], list[Matrix]]:
+    def _lay_out(self) -> tuple[list[Matrix], list[Matrix], cpu.OneRow | None]:
         def pieces(name: str) -> list[Matrix]:
             weight, scale = getattr(self, name), scale_of(self, name)
             scales = [None] * len(weight) if scale is None else scale
             return [matrix(piece, part) for piece, part in zip(weight, scales, strict=True)]
 
-        return pieces("gate_up_proj"), pieces("down_proj")
+        scales = [scale_of(self, name) for name in ("gate_up_proj", "down_proj")]
+        one_row = cpu.compiled_experts(self.gate_up_proj, self.down_proj, scales)
+        return pieces("gate_up_proj"), pieces("down_proj"), one_row
 
     def _lay_out_as_one(self) -> tuple[Matrix, Matrix]:
         gate_up, down = self.gate_up_proj.flatten(0, 1), self.down_proj.transpose(0, 1).flatten(1).contiguous()
@@ -521,7 +523,9 @@ class DiffusionGemma(nn.Module):
 
     def _lay_out_head(self) -> list[Matrix]:
         blocks = self.embed_tokens.weight.split(HEAD_BLOCK)
-        return [matrix(*quantise(rows, "int8")) if self._has_int8_head() else matrix(rows) for rows in blocks]
+        if self._has_int8_head():
+            return [matrix(*quantise(rows, "int8")) for rows in blocks]
+        return [with_one_row(matrix(rows), [rows], [None]) for rows in blocks]
 
     def _layers(self) -> list[Layer]:
         return [layer for layer in self.layers if isinstance(layer, Layer)]

@@ -11,15 +11,17 @@ from hypothesis import strategies as st
 from dgemma.decode import head
 from dgemma.decode.vocabulary import BLOCK, Summary, summarise, summarise_in_blocks, uniforms_per_row
 from dgemma.model import HEAD_BLOCK, DiffusionGemma
-from dgemma.ops import cpu
+from dgemma.ops import native, reference
+from dgemma.ops.linear import Matrix, matrix, with_one_row
+from dgemma.quant import dequantise, quantise
 from tests.decode.test_head import make_network, states
 
-pytestmark = pytest.mark.skipif(cpu.compiled_vocabulary() is None, reason="no compiled kernels on this machine")
+pytestmark = pytest.mark.skipif(native.load("products") is None, reason="no compiled kernels on this machine")
 
 
 @given(st.floats(-86.5, 87.5, width=32))
 def test_exp(x: float) -> None:
-    from dgemma.ops.native import exp
+    from dgemma.ops.native.kernels import exp
 
     assert exp(np.float32(x)) == pytest.approx(math.exp(x), rel=2.5e-7)
 
@@ -98,11 +100,67 @@ def test_without_a_compiler_plain_pytorch_reads(monkeypatch: pytest.MonkeyPatch)
         raise ImportError(f"No module named {name}")
 
     expected = both(make_network(BLOCK + 1), 3, 20)[1]
-    monkeypatch.setattr(cpu, "import_module", missing)
-    cpu.compiled_vocabulary.cache_clear()
+    monkeypatch.setattr(native, "import_module", missing)
+    native.load.cache_clear()
     try:
-        assert cpu.compiled_vocabulary() is None
+        assert native.load("vocabulary") is None and native.load("products") is None
         found = both(make_network(BLOCK + 1), 3, 20)[0]
     finally:
-        cpu.compiled_vocabulary.cache_clear()
+        native.load.cache_clear()
     assert torch.equal(found.top_logprobs_NK, expected.top_logprobs_NK)
+
+
+def normal(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def refuse(hidden: torch.Tensor) -> torch.Tensor:
+    raise AssertionError("one row of float32 went the plain way")
+
+
+@given(st.integers(0, 40), st.integers(0, 70), st.integers(1, 300))
+def test_products_of_one_row(first: int, second: int, inputs: int) -> None:
+    """Any sizes, several weights side by side, float32 and int8."""
+    compiled = native.load("products")
+    assert compiled is not None
+    hidden, weights = normal(1, 1, inputs), [normal(first, inputs), normal(second, inputs)]
+    expected = torch.cat([hidden @ weight.T for weight in weights], dim=-1)
+    torch.testing.assert_close(compiled.multiply(hidden, weights, [None, None]), expected, rtol=1e-4, atol=1e-4)
+
+    values, scales = zip(*[quantise(weight, "int8") for weight in weights], strict=True)
+    stood_for = torch.cat([dequantise(*pair) for pair in zip(values, scales, strict=True)])
+    torch.testing.assert_close(compiled.multiply(hidden, values, scales), hidden @ stood_for.T, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+@pytest.mark.parametrize("sizes", [(4, 2, 6, 5), (9, 9, 33, 17), (32, 8, 96, 64)])
+def test_the_experts_of_one_row(kind: str, sizes: tuple[int, int, int, int]) -> None:
+    num_experts, top_k, size, width = sizes
+    compiled = native.load("products")
+    assert compiled is not None
+    gate_up, down = normal(num_experts, 2 * width, size), normal(num_experts, size, width)
+    hidden, weights = normal(1, size), normal(1, top_k).softmax(-1)
+    ids = torch.randperm(num_experts, generator=torch.Generator().manual_seed(1))[None, :top_k]
+    scales: list[torch.Tensor] = []
+    plain = (gate_up, down)
+    if kind == "int8":
+        (gate_up, first), (down, second) = quantise(gate_up, "int8"), quantise(down, "int8")
+        scales, plain = [first, second], (dequantise(gate_up, first), dequantise(down, second))
+    expected = reference.experts(hidden, weights, ids, *plain)
+    found = compiled.experts(hidden, weights, ids, gate_up, down, scales)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_large_weights_take_one_row_compiled() -> None:
+    """One row alone, of a type and size that pay; all else goes the plain way."""
+    large, small, hidden = normal(400, 1000), normal(4, 1000), normal(1, 1, 1000)
+    product = with_one_row(refuse, [large, small], [None, None])
+    torch.testing.assert_close(product(hidden), hidden @ torch.cat((large, small)).T, rtol=1e-4, atol=1e-4)
+    with pytest.raises(AssertionError):
+        product(normal(1, 2, 1000))
+    with pytest.raises(AssertionError):
+        product(hidden.bfloat16())
+    plain: Matrix = matrix(small)
+    assert with_one_row(plain, [small], [None]) is plain
+    assert with_one_row(plain, [large.bfloat16()], [None]) is plain
+    assert with_one_row(plain, [large.T], [None]) is plain

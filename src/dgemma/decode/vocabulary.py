@@ -3,7 +3,7 @@
 One pass over blocks of `BLOCK` entries keeps, for each row, the running maximum, the sum and the first moment of
 exp(logit) (hence log-sum-exp and entropy), one sample and the best K entries. Memory is a few blocks, whatever the
 vocabulary. The online sums are those of Milakov and Gimelshein (arXiv 1805.02867). On CUDA a kernel reads the blocks
-(`ops.cuda`) where triton can build it, on a CPU one that numba compiles (`ops.vocabulary_native`); same results, same
+(`ops.cuda`) where triton can build it, on a CPU one that numba compiles (`ops.native`); same results, same
 draws.
 
 Knows nothing of canvases, acceptance or steps; `decode.head` holds the dense twin that the tests compare with.
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from dgemma.model import HEAD_BLOCK, DiffusionGemma
-from dgemma.ops import cpu, cuda
+from dgemma.ops import cuda, native
 
 BLOCK = 2048
 """Entries that are read together: more leave the processor's caches. A part of the head's own block."""
@@ -76,7 +76,7 @@ def summarise(
             top_k=top_k,
             **barred,
         )
-    elif not exact_mean and hidden_ND.device.type == "cpu" and (compiled := cpu.compiled_vocabulary()) is not None:
+    elif not exact_mean and hidden_ND.device.type == "cpu" and (compiled := native.load("vocabulary")) is not None:
         found = _summarise_compiled(compiled.Reader, *arguments, **barred)
     else:
         return summarise_in_blocks(*arguments, exact_mean, **barred)

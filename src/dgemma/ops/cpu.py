@@ -1,16 +1,17 @@
 """Faster twins of `ops.reference` on a CPU. Shapes as there; P = N * k pairs of a row and one of its experts."""
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from importlib import import_module
-from types import ModuleType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgemma.ops.linear import Matrix
+from dgemma.ops import native
+from dgemma.ops.linear import Matrix, is_compiled_kind
+
+OneRow = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(hidden [1, D], weights [1, k], expert ids [1, k]) -> [1, D]."""
 
 
 def rms_norms(hidden: Tensor, weights: Sequence[Tensor | None], eps: float) -> tuple[Tensor, ...]:
@@ -59,14 +60,32 @@ def _constants(size: int, eps: float) -> tuple[Tensor, Tensor]:
     return torch.tensor(size).rsqrt(), torch.tensor(eps).sqrt()
 
 
+def compiled_experts(gate_up_E2MD: Tensor, down_EDM: Tensor, scales: Sequence[Tensor | None]) -> OneRow | None:
+    """The compiled experts of one row over these weights, where they can be had."""
+    compiled = native.load("products") if is_compiled_kind(gate_up_E2MD, scales[0]) else None
+    if compiled is None or not (gate_up_E2MD.is_contiguous() and down_EDM.is_contiguous()):
+        return None
+    known = [scale for scale in scales if scale is not None]
+    return lambda hidden_1D, weights_1k, ids_1k: compiled.experts(
+        hidden_1D, weights_1k, ids_1k, gate_up_E2MD, down_EDM, known
+    )
+
+
 def experts(
-    hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up: Sequence[Matrix], down: Sequence[Matrix]
+    hidden_ND: Tensor,
+    weights_Nk: Tensor,
+    ids_Nk: Tensor,
+    gate_up: Sequence[Matrix],
+    down: Sequence[Matrix],
+    one_row: OneRow | None = None,
 ) -> Tensor:
     """Routed experts, one after another, each on its rows from gathering to the way back, so that they stay in cache.
 
-    `gate_up[e]` gives gate and up side by side, `down[e]` leads back to D.
+    `gate_up[e]` gives gate and up side by side, `down[e]` leads back to D; `one_row` takes a single float32 row.
     """
     rows, top_k = ids_Nk.shape
+    if rows == 1 and one_row is not None and hidden_ND.dtype == torch.float32:
+        return one_row(hidden_ND, weights_Nk, ids_Nk)
     if rows == 1:
         return _experts_of_one_row(hidden_ND, weights_Nk, ids_Nk, gate_up, down)
     order_P = ids_Nk.flatten().argsort(stable=True)
@@ -106,13 +125,3 @@ def _experts_of_one_row(
 def _gated(gate_and_up: Tensor) -> Tensor:
     gate, up = gate_and_up.chunk(2, dim=-1)
     return F.gelu(gate, approximate="tanh").mul_(up)
-
-
-@cache
-def compiled_vocabulary() -> ModuleType | None:
-    """`ops.vocabulary_native`, compiled for this processor when first asked for; None where that cannot be had."""
-    try:
-        return import_module("dgemma.ops.vocabulary_native")
-    except (ImportError, OSError, AttributeError) as error:
-        logging.getLogger(__name__).info("No compiled kernels, plain PyTorch instead: %s", error)
-        return None

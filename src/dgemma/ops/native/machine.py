@@ -1,12 +1,9 @@
-"""Functions that numba compiles for this very processor, run on torch's own threads.
+"""From a Python function over addresses to a C function that runs on torch's own threads.
 
-A kernel is written in Python over addresses and sizes and compiled to a C function at its first use; numba keeps the
-machine code beside the source, or in the user's cache folder, so that a later process reads it in a few milliseconds.
-It runs in one team of OpenMP threads with torch's operators: libgomp keeps its helpers awake for some milliseconds
-after each operator, and a second team would fight them for the cores. Where OpenMP's entry is not to be found (macOS,
-Windows) or numba cannot be imported `is_available` says no, and callers keep to plain PyTorch.
-
-Importing this imports numba, a third of a second: `ops.cpu` does so when a kernel is first wanted.
+numba compiles a kernel when its module is first imported and keeps the machine code beside the source, or in the user's
+cache folder, for later processes. A kernel runs in one team of OpenMP threads with torch's operators: libgomp keeps its
+helpers awake for some milliseconds after each operator, and a team of our own would fight them for the cores. Raises
+AttributeError on import where OpenMP's entry is not to be found (macOS, Windows).
 """
 
 import ctypes
@@ -16,7 +13,6 @@ from typing import Any
 import llvmlite.binding
 import llvmlite.ir
 import numba
-import numpy as np
 import torch
 from numba.core import types
 from numba.extending import intrinsic
@@ -27,11 +23,12 @@ _openmp = ctypes.CDLL(None)
 _run_team = _openmp.GOMP_parallel
 _run_team.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
 _run_team.restype = None
-for _name in ("omp_get_thread_num", "omp_get_num_threads"):
+for _name in ("omp_get_thread_num", "omp_get_num_threads", "GOMP_barrier"):
     llvmlite.binding.add_symbol(_name, ctypes.cast(getattr(_openmp, _name), ctypes.c_void_p).value)
 
 thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
 thread_count = types.ExternalFunction("omp_get_num_threads", types.int32())
+wait_for_all = types.ExternalFunction("GOMP_barrier", types.void())
 
 # What sums may be reordered for, and no more: infinities and nan keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
@@ -79,41 +76,7 @@ def _from_bits(_context: Any, _exponent: Any) -> tuple[Any, Callable]:
     return types.float32(types.int32), generate
 
 
-_float_pointer, _integer_pointer = _pointer_to(types.float32), _pointer_to(types.int64)
-_power_of_two: Any = intrinsic(_from_bits)
+float_pointer, integer_pointer = _pointer_to(types.float32), _pointer_to(types.int64)
+byte_pointer = _pointer_to(types.int8)
+power_of_two: Any = intrinsic(_from_bits)
 array_at: Any = numba.carray  # pyright: ignore[reportPrivateImportUsage]
-
-
-@inlined
-def floats(address: Any, size: Any) -> Any:
-    """The float32 numbers at an address, as an array."""
-    return array_at(_float_pointer(address), size)
-
-
-@inlined
-def integers(address: Any, size: Any) -> Any:
-    """The int64 numbers at an address, as an array."""
-    return array_at(_integer_pointer(address), size)
-
-
-_LOWEST, _HIGHEST = np.float32(-87.0), np.float32(88.0)
-_LOG2_E, _HALF_UP, _BIAS = np.float32(1.4426950408889634), np.float32(127.5), np.float32(127.0)
-# log(2) in two parts, the first exact when multiplied by a small whole number.
-_LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-_ONE, _C2, _C3 = np.float32(1.0), np.float32(0.5), np.float32(1.6666665459e-1)
-_C4, _C5, _C6, _C7 = (np.float32(c) for c in (4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4))
-
-
-# Reordered, the two parts of log(2) would be one again; so LLVM inlines this, with flags of its own, and not numba.
-@numba.njit(forceinline=True, fastmath={"contract", "nsz"})
-def exp(x: Any) -> Any:
-    """e^x in float32, within two units of the last place; x is held between -87 and 88.
-
-    Without branches, so that loops over it run eight at a time. The polynomial is that of Cephes' expf.
-    """
-    x = min(max(x, _LOWEST), _HIGHEST)
-    exponent = np.int32(x * _LOG2_E + _HALF_UP)
-    whole = np.float32(exponent) - _BIAS
-    rest = x - whole * _LN2_HIGH - whole * _LN2_LOW
-    polynomial = ((((_C7 * rest + _C6) * rest + _C5) * rest + _C4) * rest + _C3) * rest + _C2
-    return (polynomial * rest * rest + rest + _ONE) * _power_of_two(exponent)

@@ -1,0 +1,293 @@
+"""The kernels, whole: what runs in C. Each takes the address of its arguments, themselves addresses and sizes.
+
+One file, as numba compiles a kernel anew when its own file has changed, and not for one that it calls. Indices run from
+zero, so that the compiler sees that none is negative and takes many entries at a time.
+
+Shapes: N rows, W entries of a slab, U uniform numbers of a row, K best entries, Q candidates for them, F forbidden
+entries; I inputs, O outputs; D hidden, E experts, M expert width, k experts of a row.
+"""
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from dgemma.ops.native.machine import (
+    array_at,
+    byte_pointer,
+    float_pointer,
+    inlined,
+    integer_pointer,
+    kernel,
+    power_of_two,
+    thread_count,
+    thread_number,
+    wait_for_all,
+)
+
+# Entries that are read, capped and summed before the next: they stay in the nearest cache.
+CHUNK = 256
+_ZERO, _ONE = np.float32(0.0), np.float32(1.0)
+# exp holds its argument above this; what lies below has no weight.
+_NO_WEIGHT = np.float32(-86.0)
+IMPOSSIBLE = np.float32(-1e30)
+
+_LOWEST, _HIGHEST = np.float32(-87.0), np.float32(88.0)
+_LOG2_E, _HALF_UP, _BIAS = np.float32(1.4426950408889634), np.float32(127.5), np.float32(127.0)
+# log(2) in two parts, the first exact when multiplied by a small whole number.
+_LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
+_C2, _C3 = np.float32(0.5), np.float32(1.6666665459e-1)
+_C4, _C5, _C6, _C7 = (np.float32(c) for c in (4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4))
+
+# gelu by tanh: x - x / (1 + exp(2 sqrt(2 / pi) (x + 0.044715 x^3))).
+_GELU, _GELU_CUBE = np.float32(1.5957691216057308), np.float32(0.07135481627159897)
+
+
+@inlined
+def floats(address: Any, size: Any) -> Any:
+    """The float32 numbers at an address, as an array."""
+    return array_at(float_pointer(address), size)
+
+
+@inlined
+def integers(address: Any, size: Any) -> Any:
+    """The int64 numbers at an address, as an array."""
+    return array_at(integer_pointer(address), size)
+
+
+@inlined
+def bytes_at(address: Any, size: Any) -> Any:
+    """The int8 numbers at an address, as an array."""
+    return array_at(byte_pointer(address), size)
+
+
+@inlined
+def share(count: Any) -> Any:
+    """The part of `count` things that is this thread's: first, and the one behind the last."""
+    thread, threads = np.int64(thread_number()), np.int64(thread_count())
+    return count * thread // threads, count * (thread + 1) // threads
+
+
+# Reordered, the two parts of log(2) would be one again; so LLVM inlines this, with flags of its own, and not numba.
+@numba.njit(forceinline=True, fastmath={"contract", "nsz"})
+def exp(x: Any) -> Any:
+    """e^x in float32, within two units of the last place; x is held between -87 and 88.
+
+    Without branches, so that loops over it run eight at a time. The polynomial is that of Cephes' expf.
+    """
+    x = min(max(x, _LOWEST), _HIGHEST)
+    exponent = np.int32(x * _LOG2_E + _HALF_UP)
+    whole = np.float32(exponent) - _BIAS
+    rest = x - whole * _LN2_HIGH - whole * _LN2_LOW
+    polynomial = ((((_C7 * rest + _C6) * rest + _C5) * rest + _C4) * rest + _C3) * rest + _C2
+    return (polynomial * rest * rest + rest + _ONE) * power_of_two(exponent)
+
+
+@inlined
+def candidates(top_k: Any) -> Any:
+    """Room for the candidates of a row: 2 K are thinned to K, but not within a chunk, and one is written beyond."""
+    return 2 * top_k + CHUNK + 1
+
+
+@inlined
+def _select(values: Any, ids: Any, count: Any, wanted: Any) -> None:
+    """Brings the `wanted` largest of the first `count` entries to the front, the smallest of them last of them.
+
+    Quickselect with Lomuto's partition and without a branch that depends on an entry, which would be guessed wrong
+    half of the time.
+    """
+    low, high = 0, count
+    while True:
+        last, middle = high - 1, (low + high) // 2
+        pivot, pivot_id = values[middle], ids[middle]
+        values[middle], ids[middle] = values[last], ids[last]
+        border = low
+        for at in range(low, last):
+            value, token = values[at], ids[at]
+            values[at], ids[at] = values[border], ids[border]
+            values[border], ids[border] = value, token
+            border += value > pivot
+        values[last], ids[last] = values[border], ids[border]
+        values[border], ids[border] = pivot, pivot_id
+        if border == wanted - 1:
+            return
+        if border < wanted - 1:
+            low = border + 1
+        else:
+            high = border
+
+
+@kernel
+def read_slab(arguments: Any) -> None:
+    """Takes in one slab, whose products are overwritten with logits = limit * tanh(product / cap).
+
+    Addresses, then sizes, in this order:
+    products_NW    float32, contiguous            uniforms_NU    float32
+    forbidden_F2   int64 (row or -1 for all, entry of the slab), whose probability is zero
+    settings_2     float32: 2 / cap, limit
+    running_N4     float32: maximum of the logits, sum of w = exp(logit - maximum), sum of w * (logit - maximum), and
+                   what an entry must exceed to be among the K best
+    sample_N       int64: the entry drawn so far
+    values_NQ, ids_NQ   float32, int64: candidates for the K best entries, Q = `candidates(K)`
+    kept_N         int64: how many of them count
+    N, W, U, F, K, the slab's first id, its first block, entries of a block
+    """
+    given = array_at(arguments, 17)
+    rows, width, uniform_count, barred, top_k = given[9], given[10], given[11], given[12], given[13]
+    first_id, first_block, block_size = given[14], given[15], given[16]
+    forbidden = integers(given[2], 2 * barred)
+    settings = floats(given[3], 2)
+    twice_by_cap, limit = settings[0], settings[1]
+    samples, kept = integers(given[5], rows), integers(given[8], rows)
+    room = candidates(top_k)
+    first_row, last_row = share(rows)
+
+    for row in range(first_row, last_row):
+        logits = floats(given[0] + 4 * row * width, width)
+        uniforms = floats(given[1] + 4 * row * uniform_count, uniform_count)
+        running = floats(given[4] + 16 * row, 4)
+        values = floats(given[6] + 4 * row * room, room)
+        ids = integers(given[7] + 8 * row * room, room)
+        maximum, total, moment, bar = running[0], np.float64(running[1]), np.float64(running[2]), running[3]
+        count = kept[row]
+
+        for block in range((width + block_size - 1) // block_size):
+            begin, end = block * block_size, min(width, (block + 1) * block_size)
+            block_total = 0.0
+            for start in range(begin, end, CHUNK):
+                # From zero on, so that the compiler sees that no index is negative and takes eight entries at a time.
+                size = min(CHUNK, end - start)
+                chunk = floats(given[0] + 4 * (row * width + start), size)
+                for at in range(size):
+                    # limit * tanh(x / cap); exp holds its argument, so both ends are reached without overflow.
+                    chunk[at] = limit - (limit + limit) / (_ONE + exp(chunk[at] * twice_by_cap))
+                for number in range(barred):
+                    entry = forbidden[2 * number + 1] - start
+                    if 0 <= entry < size and (forbidden[2 * number] == row or forbidden[2 * number] < 0):
+                        chunk[entry] = IMPOSSIBLE
+                best = IMPOSSIBLE
+                for at in range(size):
+                    best = max(best, chunk[at])
+
+                if best > maximum:
+                    # A new maximum shifts every earlier term by the same amount.
+                    shift = np.float64(best - maximum)
+                    faded = np.exp(-shift) if total > 0 else 0.0
+                    moment = (moment - shift * total) * faded if total > 0 else 0.0
+                    total, block_total, maximum = total * faded, block_total * faded, best
+                chunk_total, chunk_moment = _ZERO, _ZERO
+                for at in range(size):
+                    shifted = chunk[at] - maximum
+                    weight = exp(shifted) if shifted > _NO_WEIGHT else _ZERO
+                    chunk_total += weight
+                    chunk_moment += weight * shifted
+                total, block_total, moment = total + chunk_total, block_total + chunk_total, moment + chunk_moment
+
+                if best > bar:
+                    for at in range(size):
+                        values[count], ids[count] = chunk[at], first_id + start + at
+                        count += chunk[at] > bar
+                    if count >= 2 * top_k:
+                        _select(values, ids, count, top_k)
+                        count, bar = top_k, values[top_k - 1]
+
+            # The block takes the earlier choice's place with the probability that its sum has among those so far.
+            number = 2 * (first_block + block)
+            if np.float64(uniforms[number]) * total < block_total:
+                wanted, passed, chosen = np.float64(uniforms[number + 1]) * block_total, 0.0, end - 1
+                for at in range(begin, end):
+                    passed += np.exp(np.float64(logits[at] - maximum))
+                    if passed > wanted:
+                        chosen = at
+                        break
+                samples[row] = first_id + chosen
+
+        running[0], running[1], running[2], running[3] = maximum, total, moment, bar
+        kept[row] = count
+
+
+@inlined
+def _dot(values: Any, weights: Any) -> Any:
+    total = _ZERO
+    for at in range(len(values)):
+        total += values[at] * np.float32(weights[at])
+    return total
+
+
+@inlined
+def _gated(gate: Any, up: Any) -> Any:
+    """gelu(gate) * up."""
+    return (gate - gate / (_ONE + exp(_GELU * gate + _GELU_CUBE * gate * gate * gate))) * up
+
+
+@kernel
+def product(arguments: Any) -> None:
+    """out_O = weight_OI @ hidden_I in float32. hidden_I, weight_OI, out_O, then O, I."""
+    given = array_at(arguments, 5)
+    outputs, size = given[3], given[4]
+    hidden, out = floats(given[0], size), floats(given[2], outputs)
+    first, last = share(outputs)
+    for at in range(first, last):
+        out[at] = _dot(hidden, floats(given[1] + 4 * at * size, size))
+
+
+@kernel
+def product_int8(arguments: Any) -> None:
+    """out_O = scale_O * (weight_OI @ hidden_I), the weight int8, all else float32. hidden_I, weight_OI, out_O, O, I,
+    scale_O."""
+    given = array_at(arguments, 6)
+    outputs, size = given[3], given[4]
+    hidden, out, scale = floats(given[0], size), floats(given[2], outputs), floats(given[5], outputs)
+    first, last = share(outputs)
+    for at in range(first, last):
+        out[at] = scale[at] * _dot(hidden, bytes_at(given[1] + at * size, size))
+
+
+@kernel
+def experts(arguments: Any) -> None:
+    """The routed experts of one row, all in float32: hidden_D, weights_k, ids_k (int64), gate_up_E2MD, down_EDM, out_D,
+    inner_kM (room for what is between the two products), then k, D, M."""
+    given = array_at(arguments, 10)
+    top_k, size, width = given[7], given[8], given[9]
+    hidden, weights, ids = floats(given[0], size), floats(given[1], top_k), integers(given[2], top_k)
+    inner, out = floats(given[6], top_k * width), floats(given[5], size)
+    first, last = share(top_k * width)
+    for at in range(first, last):
+        gate_row = ids[at // width] * 2 * width + at % width
+        gate = _dot(hidden, floats(given[3] + 4 * gate_row * size, size))
+        up = _dot(hidden, floats(given[3] + 4 * (gate_row + width) * size, size))
+        inner[at] = _gated(gate, up)
+    wait_for_all()
+    first, last = share(size)
+    for at in range(first, last):
+        total = _ZERO
+        for slot in range(top_k):
+            row = ids[slot] * size + at
+            part = _dot(floats(given[6] + 4 * slot * width, width), floats(given[4] + 4 * row * width, width))
+            total += weights[slot] * part
+        out[at] = total
+
+
+@kernel
+def experts_int8(arguments: Any) -> None:
+    """`experts` with int8 weights, whose scales gate_up_scale_E2M and down_scale_ED come last."""
+    given = array_at(arguments, 12)
+    top_k, size, width = given[7], given[8], given[9]
+    hidden, weights, ids = floats(given[0], size), floats(given[1], top_k), integers(given[2], top_k)
+    inner, out = floats(given[6], top_k * width), floats(given[5], size)
+    first, last = share(top_k * width)
+    for at in range(first, last):
+        gate_row = ids[at // width] * 2 * width + at % width
+        scale = floats(given[10] + 4 * gate_row, width + 1)
+        gate = scale[0] * _dot(hidden, bytes_at(given[3] + gate_row * size, size))
+        up = scale[width] * _dot(hidden, bytes_at(given[3] + (gate_row + width) * size, size))
+        inner[at] = _gated(gate, up)
+    wait_for_all()
+    first, last = share(size)
+    for at in range(first, last):
+        total = _ZERO
+        for slot in range(top_k):
+            row = ids[slot] * size + at
+            part = _dot(floats(given[6] + 4 * slot * width, width), bytes_at(given[4] + row * width, width))
+            total += weights[slot] * floats(given[11] + 4 * row, 1)[0] * part
+        out[at] = total
