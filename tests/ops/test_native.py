@@ -1,6 +1,8 @@
 """The kernels that numba compiles, against plain PyTorch."""
 
 import math
+import sys
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,10 +15,10 @@ from dgemma.decode.vocabulary import BLOCK, Summary, summarise, summarise_in_blo
 from dgemma.model import HEAD_BLOCK, DiffusionGemma
 from dgemma.ops import native, reference
 from dgemma.ops.linear import Matrix, matrix, with_one_row
-from dgemma.quant import dequantise, quantise
+from dgemma.quant import GROUP, Kind, dequantise, quantise
 from tests.decode.test_head import make_network, states
 
-pytestmark = pytest.mark.skipif(native.load("products") is None, reason="no compiled kernels on this machine")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="torch brings another OpenMP there")
 
 
 @given(st.floats(-86.5, 87.5, width=32))
@@ -127,14 +129,31 @@ def test_products_of_one_row(first: int, second: int, inputs: int) -> None:
     expected = torch.cat([hidden @ weight.T for weight in weights], dim=-1)
     torch.testing.assert_close(compiled.multiply(hidden, weights, [None, None]), expected, rtol=1e-4, atol=1e-4)
 
-    values, scales = zip(*[quantise(weight, "int8") for weight in weights], strict=True)
+
+@given(st.sampled_from(["int8", "int4"]), st.integers(1, 40), st.integers(1, 70), st.integers(1, 9))
+def test_products_of_one_row_with_quantised_weights(kind: Kind, first: int, second: int, groups: int) -> None:
+    compiled = native.load("products")
+    assert compiled is not None
+    hidden, weights = normal(1, 1, groups * GROUP), [normal(first, groups * GROUP), normal(second, groups * GROUP)]
+    values, scales = zip(*[quantise(weight, kind) for weight in weights], strict=True)
     stood_for = torch.cat([dequantise(*pair) for pair in zip(values, scales, strict=True)])
     torch.testing.assert_close(compiled.multiply(hidden, values, scales), hidden @ stood_for.T, rtol=1e-4, atol=1e-4)
+    if kind == "int4":
+        assert torch.equal(compiled.dequantise_int4(values[0], scales[0]), dequantise(values[0], scales[0]))
 
 
-@pytest.mark.parametrize("kind", ["float32", "int8"])
-@pytest.mark.parametrize("sizes", [(4, 2, 6, 5), (9, 9, 33, 17), (32, 8, 96, 64)])
-def test_the_experts_of_one_row(kind: str, sizes: tuple[int, int, int, int]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        ("float32", (4, 2, 6, 5)),
+        ("float32", (32, 8, 96, 64)),
+        ("int8", (9, 9, 33, 17)),
+        ("int8", (32, 8, 96, 64)),
+        ("int4", (4, 2, 32, 64)),
+        ("int4", (32, 8, 96, 64)),
+    ],
+)
+def test_the_experts_of_one_row(kind: Kind | Literal["float32"], sizes: tuple[int, int, int, int]) -> None:
     num_experts, top_k, size, width = sizes
     compiled = native.load("products")
     assert compiled is not None
@@ -143,8 +162,8 @@ def test_the_experts_of_one_row(kind: str, sizes: tuple[int, int, int, int]) -> 
     ids = torch.randperm(num_experts, generator=torch.Generator().manual_seed(1))[None, :top_k]
     scales: list[torch.Tensor] = []
     plain = (gate_up, down)
-    if kind == "int8":
-        (gate_up, first), (down, second) = quantise(gate_up, "int8"), quantise(down, "int8")
+    if kind != "float32":
+        (gate_up, first), (down, second) = quantise(gate_up, kind), quantise(down, kind)
         scales, plain = [first, second], (dequantise(gate_up, first), dequantise(down, second))
     expected = reference.experts(hidden, weights, ids, *plain)
     found = compiled.experts(hidden, weights, ids, gate_up, down, scales)

@@ -46,6 +46,9 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
             return _int8(values, scale)
         if values.dtype == FP8 and cuda.multiplies_fp8(values):
             return lambda hidden: cuda.fp8_linear(hidden, values, scale)
+        compiled = native.load("products") if values.dtype == torch.uint8 and values.device.type == "cpu" else None
+        if compiled is not None and values.is_contiguous():
+            return lambda hidden: F.linear(hidden, compiled.dequantise_int4(values, scale).to(hidden.dtype))
         return lambda hidden: F.linear(hidden, dequantise(values, scale, hidden.dtype))
     if _blocked_pays(values):
         blocked = torch.ops.mkldnn._reorder_linear_weight(values.detach(), _ROWS_HINT)
@@ -80,7 +83,9 @@ def with_one_row(many: Matrix, weights: Sequence[Tensor], scales: Sequence[Tenso
 
 def is_compiled_kind(weight: Tensor, scale: Tensor | None) -> bool:
     """Whether the compiled products of one row know weights of this type."""
-    return weight.device.type == "cpu" and weight.dtype == (torch.float32 if scale is None else torch.int8)
+    if weight.device.type != "cpu":
+        return False
+    return weight.dtype == torch.float32 if scale is None else weight.dtype in (torch.int8, torch.uint8)
 
 
 def _int8(values_OI: Tensor, scale_O: Tensor) -> Matrix:

@@ -21,6 +21,6 @@ def load(name: Literal["vocabulary", "products"]) -> ModuleType | None:
     """The module of that name; None where kernels cannot be compiled."""
     try:
         return import_module(f"{__name__}.{name}")
-    except (ImportError, OSError, AttributeError) as error:
+    except (ImportError, OSError) as error:
         logging.getLogger(__name__).info("Plain PyTorch stands in for the compiled kernels: %s", error)
         return None

@@ -15,19 +15,22 @@ import numpy as np
 from dgemma.ops.native.machine import (
     array_at,
     byte_pointer,
+    dot_of_nibbles,
     float_pointer,
     inlined,
     integer_pointer,
     kernel,
+    nibble_pointer,
     power_of_two,
     thread_count,
     thread_number,
     wait_for_all,
 )
+from dgemma.quant import GROUP
 
 # Entries that are read, capped and summed before the next: they stay in the nearest cache.
 CHUNK = 256
-_ZERO, _ONE = np.float32(0.0), np.float32(1.0)
+_ZERO, _ONE, _EIGHT = np.float32(0.0), np.float32(1.0), np.float32(8.0)
 # exp holds its argument above this; what lies below has no weight.
 _NO_WEIGHT = np.float32(-86.0)
 IMPOSSIBLE = np.float32(-1e30)
@@ -215,6 +218,15 @@ def _dot(values: Any, weights: Any) -> Any:
 
 
 @inlined
+def _dot_int4(values: Any, weights: Any, scales: Any, groups: Any) -> Any:
+    """float32 values times a row of int4 weights with a scale for each group (`dgemma.quant`); three addresses."""
+    scale, total = floats(scales, groups), _ZERO
+    for group in range(groups):
+        total += scale[group] * dot_of_nibbles(values + group * (4 * GROUP), weights + group * (GROUP // 2))
+    return total
+
+
+@inlined
 def _gated(gate: Any, up: Any) -> Any:
     """gelu(gate) * up."""
     return (gate - gate / (_ONE + exp(_GELU * gate + _GELU_CUBE * gate * gate * gate))) * up
@@ -241,6 +253,32 @@ def product_int8(arguments: Any) -> None:
     first, last = share(outputs)
     for at in range(first, last):
         out[at] = scale[at] * _dot(hidden, bytes_at(given[1] + at * size, size))
+
+
+@kernel
+def product_int4(arguments: Any) -> None:
+    """As `product_int8`; the scale is [O, I / GROUP]."""
+    given = array_at(arguments, 6)
+    outputs, size = given[3], given[4]
+    out, groups = floats(given[2], outputs), size // GROUP
+    first, last = share(outputs)
+    for at in range(first, last):
+        out[at] = _dot_int4(given[0], given[1] + at * (size // 2), given[5] + 4 * at * groups, groups)
+
+
+@kernel
+def dequantise_int4(arguments: Any) -> None:
+    """The float32 weight that int4 values stand for: values, scale, out, then how many groups there are."""
+    given = array_at(arguments, 4)
+    first, last = share(given[3])
+    scale = floats(given[1], given[3])
+    for group in range(first, last):
+        nibbles = array_at(nibble_pointer(given[0] + group * (GROUP // 2)), GROUP // 2)
+        out, unit = floats(given[2] + 4 * group * GROUP, GROUP), scale[group]
+        for at in range(GROUP // 2):
+            both = np.int32(nibbles[at])
+            out[2 * at] = unit * (np.float32(both & np.int32(15)) - _EIGHT)
+            out[2 * at + 1] = unit * (np.float32(both >> np.int32(4)) - _EIGHT)
 
 
 @kernel
@@ -290,4 +328,30 @@ def experts_int8(arguments: Any) -> None:
             row = ids[slot] * size + at
             part = _dot(floats(given[6] + 4 * slot * width, width), bytes_at(given[4] + row * width, width))
             total += weights[slot] * floats(given[11] + 4 * row, 1)[0] * part
+        out[at] = total
+
+
+@kernel
+def experts_int4(arguments: Any) -> None:
+    """`experts` with int4 weights, whose scales [E, 2 M, D / GROUP] and [E, D, M / GROUP] come last."""
+    given = array_at(arguments, 12)
+    top_k, size, width = given[7], given[8], given[9]
+    weights, ids = floats(given[1], top_k), integers(given[2], top_k)
+    inner, out = floats(given[6], top_k * width), floats(given[5], size)
+    groups, inner_groups = size // GROUP, width // GROUP
+    first, last = share(top_k * width)
+    for at in range(first, last):
+        gate_row = ids[at // width] * 2 * width + at % width
+        up_row = gate_row + width
+        gate = _dot_int4(given[0], given[3] + gate_row * (size // 2), given[10] + 4 * gate_row * groups, groups)
+        up = _dot_int4(given[0], given[3] + up_row * (size // 2), given[10] + 4 * up_row * groups, groups)
+        inner[at] = _gated(gate, up)
+    wait_for_all()
+    first, last = share(size)
+    for at in range(first, last):
+        total = _ZERO
+        for slot in range(top_k):
+            row, own = ids[slot] * size + at, given[6] + 4 * slot * width
+            scales = given[11] + 4 * row * inner_groups
+            total += weights[slot] * _dot_int4(own, given[4] + row * (width // 2), scales, inner_groups)
         out[at] = total

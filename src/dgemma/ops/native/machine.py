@@ -2,11 +2,12 @@
 
 numba compiles a kernel when its module is first imported and keeps the machine code beside the source, or in the user's
 cache folder, for later processes. A kernel runs in one team of OpenMP threads with torch's operators: libgomp keeps its
-helpers awake for some milliseconds after each operator, and a team of our own would fight them for the cores. Raises
-AttributeError on import where OpenMP's entry is not to be found (macOS, Windows).
+helpers awake for some milliseconds after each operator, and a team of our own would fight them for the cores. LLVM's
+OpenMP has the same entries. Where they are missing (macOS, Windows) the import raises ImportError.
 """
 
 import ctypes
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,18 +15,22 @@ import llvmlite.binding
 import llvmlite.ir
 import numba
 import torch
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 from torch import Tensor
 
-# LLVM's own OpenMP has this entry as well, under the same name.
-_openmp = ctypes.CDLL(None)
-_run_team = _openmp.GOMP_parallel
+_OPENMP = ("GOMP_parallel", "GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads")
+if sys.platform == "win32":
+    raise ImportError("torch brings another OpenMP on Windows")
+_loaded = ctypes.CDLL(None)
+if missing := [name for name in _OPENMP if not hasattr(_loaded, name)]:
+    raise ImportError(f"torch has brought no OpenMP with {', '.join(missing)}")
+for _name in _OPENMP:
+    llvmlite.binding.add_symbol(_name, ctypes.cast(getattr(_loaded, _name), ctypes.c_void_p).value)
+
+_run_team = _loaded.GOMP_parallel
 _run_team.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
 _run_team.restype = None
-for _name in ("omp_get_thread_num", "omp_get_num_threads", "GOMP_barrier"):
-    llvmlite.binding.add_symbol(_name, ctypes.cast(getattr(_openmp, _name), ctypes.c_void_p).value)
-
 thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
 thread_count = types.ExternalFunction("omp_get_num_threads", types.int32())
 wait_for_all = types.ExternalFunction("GOMP_barrier", types.void())
@@ -77,6 +82,45 @@ def _from_bits(_context: Any, _exponent: Any) -> tuple[Any, Callable]:
 
 
 float_pointer, integer_pointer = _pointer_to(types.float32), _pointer_to(types.int64)
-byte_pointer = _pointer_to(types.int8)
+byte_pointer, nibble_pointer = _pointer_to(types.int8), _pointer_to(types.uint8)
 power_of_two: Any = intrinsic(_from_bits)
 array_at: Any = numba.carray  # pyright: ignore[reportPrivateImportUsage]
+
+
+def _dot_of_nibbles(_context: Any, _values: Any, _nibbles: Any) -> tuple[Any, Callable]:
+    """The sum of 32 float32 values times (nibble - 8), the nibbles two to a byte, the lower one first; two addresses.
+
+    In vectors from the start: of a loop this short LLVM makes a scalar one.
+    """
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        ir, half = llvmlite.ir, 16
+        byte, word, single = (ir.VectorType(kind, half) for kind in (ir.IntType(8), ir.IntType(32), ir.FloatType()))
+
+        def load(address: Any, vector: Any, align: int) -> Any:
+            found = builder.load(builder.inttoptr(address, vector.as_pointer()))
+            found.align = align
+            return found
+
+        def every_second(vector: Any, first: int) -> Any:
+            places = ir.Constant(word, list(range(first, 2 * half, 2)))
+            return builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), places)
+
+        values = load(arguments[0], ir.VectorType(ir.FloatType(), 2 * half), 4)
+        both = builder.zext(load(arguments[1], byte, 1), word)
+        low = builder.and_(both, ir.Constant(word, [15] * half))
+        high = builder.lshr(both, ir.Constant(word, [4] * half))
+        eight = ir.Constant(single, [8.0] * half)
+        total = ir.Constant(single, [0.0] * half)
+        for first, nibbles in enumerate((low, high)):
+            weights = builder.fsub(builder.sitofp(nibbles, single), eight)
+            part = builder.fmul(every_second(values, first), weights, flags=["contract"])
+            total = builder.fadd(total, part, flags=["contract"])
+        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), single])
+        add = cgutils.get_or_insert_function(builder.module, kind, "llvm.vector.reduce.fadd.v16f32")
+        return builder.call(add, [ir.Constant(ir.FloatType(), -0.0), total], fastmath=["reassoc"])
+
+    return types.float32(types.int64, types.int64), generate
+
+
+dot_of_nibbles: Any = intrinsic(_dot_of_nibbles)

@@ -11,20 +11,21 @@ from torch import Tensor
 from dgemma.ops.native import kernels
 from dgemma.ops.native.machine import run
 
+_PRODUCT = {torch.float32: kernels.product, torch.int8: kernels.product_int8, torch.uint8: kernels.product_int4}
+_EXPERTS = {torch.float32: kernels.experts, torch.int8: kernels.experts_int8, torch.uint8: kernels.experts_int4}
+
 
 def multiply(hidden: Tensor, weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> Tensor:
     """One row [.., I] times several weights [O, I] -> [.., sum of O], their outputs side by side.
 
-    Weights are contiguous, float32 or int8 with a scale [O]; hidden states are float32.
+    Weights are contiguous, float32, or int8 or int4 with their scales (`dgemma.quant`); hidden states are float32.
     """
     hidden = hidden.contiguous()
+    size = hidden.shape[-1]
     out = hidden.new_empty(*hidden.shape[:-1], sum(len(weight) for weight in weights))
     address = out.data_ptr()
     for weight, scale in zip(weights, scales, strict=True):
-        if scale is None:
-            run(kernels.product, hidden, weight, address, *weight.shape)
-        else:
-            run(kernels.product_int8, hidden, weight, address, *weight.shape, scale)
+        run(_PRODUCT[weight.dtype], hidden, weight, address, len(weight), size, *(() if scale is None else (scale,)))
         address += len(weight) * out.element_size()
     return out
 
@@ -37,9 +38,17 @@ def experts(
     down_EDM: Tensor,
     scales: Sequence[Tensor] = (),
 ) -> Tensor:
-    """`reference.experts` of one row -> [1, D]; int8 weights have `scales` [E, 2 M] and [E, D]."""
-    size, width, top_k = *down_EDM.shape[1:], ids_1k.shape[1]
+    """`reference.experts` of one row -> [1, D]; weights may be int8 or int4, with `scales` of both."""
+    size, top_k = hidden_1D.shape[1], ids_1k.shape[1]
+    width = gate_up_E2MD.shape[1] // 2
     out_1D, inner_kM = torch.empty_like(hidden_1D), hidden_1D.new_empty(top_k, width)
     tensors = (hidden_1D.contiguous(), weights_1k.float(), ids_1k, gate_up_E2MD, down_EDM, out_1D, inner_kM)
-    run(kernels.experts_int8 if scales else kernels.experts, *tensors, top_k, size, width, *scales)
+    run(_EXPERTS[gate_up_E2MD.dtype], *tensors, top_k, size, width, *scales)
     return out_1D
+
+
+def dequantise_int4(values: Tensor, scale: Tensor) -> Tensor:
+    """`quant.dequantise` of contiguous int4 values [.., O, I / 2] with their scales -> float32 [.., O, I]."""
+    out = torch.empty(*values.shape[:-1], 2 * values.shape[-1])
+    run(kernels.dequantise_int4, values, scale, out, scale.numel())
+    return out
