@@ -1,8 +1,9 @@
 """Weights as they are multiplied with: laid out once for the machine, then used in every pass.
 
 A `Matrix` is one weight, float or quantised, ready for products. On a CPU float32 weights are laid out in oneDNN's
-blocked format and int8 weights in FBGEMM's; GPUs that can multiply fp8 weights as they are. Elsewhere, and where small,
-weights stay as they are, and quantised ones are made float for each product. `Stacked` makes one matrix of several that
+blocked format and int8 weights in FBGEMM's, and one row goes through a compiled kernel where weights are large; GPUs
+that can multiply fp8 weights as they are. Elsewhere, and where small, weights stay as they are, and quantised ones are
+made float for each product. `Stacked` makes one matrix of several that
 read the same input. While gradients are asked for nothing is laid out, so training sees the plain weights. Knows
 nothing of models.
 
