@@ -179,7 +179,7 @@ class Experts(nn.Module):
                 hidden_ND, weights_Nk, ids_Nk, *weights, scales=[one for one in scales if one is not None]
             )
         if not few and laid_out(self.gate_up_proj):
-            return cpu.experts(hidden_ND, weights_Nk, ids_Nk, *self._kept.get(weights, self._lay_out))
+            return self._kept.get(weights, self._lay_out)(hidden_ND, weights_Nk, ids_Nk)
         if few and laid_out(self.gate_up_proj):
             gate_up, down = self._kept.get(weights, self._lay_out_as_one)
             return cpu.experts_dense(hidden_ND, weights_Nk, ids_Nk, gate_up, down, len(self.gate_up_proj))
@@ -187,15 +187,9 @@ class Experts(nn.Module):
         run = ops.experts_dense if few else cuda.experts if grouped else ops.experts
         return run(hidden_ND, weights_Nk, ids_Nk, self.gate_up_proj, self.down_proj)
 
-    def _lay_out(self) -> tuple[list[Matrix], list[Matrix], cpu.OneRow | None]:
-        def pieces(name: str) -> list[Matrix]:
-            weight, scale = getattr(self, name), scale_of(self, name)
-            scales = [None] * len(weight) if scale is None else scale
-            return [matrix(piece, part) for piece, part in zip(weight, scales, strict=True)]
-
+    def _lay_out(self) -> cpu.RoutedExperts:
         scales = [scale_of(self, name) for name in ("gate_up_proj", "down_proj")]
-        one_row = cpu.compiled_experts(self.gate_up_proj, self.down_proj, scales)
-        return pieces("gate_up_proj"), pieces("down_proj"), one_row
+        return cpu.RoutedExperts(self.gate_up_proj, self.down_proj, scales)
 
     def _lay_out_as_one(self) -> tuple[Matrix, Matrix]:
         gate_up, down = self.gate_up_proj.flatten(0, 1), self.down_proj.transpose(0, 1).flatten(1).contiguous()

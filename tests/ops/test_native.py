@@ -170,6 +170,15 @@ def test_the_experts_of_one_row(kind: Kind | Literal["float32"], sizes: tuple[in
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
+@given(st.integers(1, 40), st.integers(1, 70))
+def test_gated_rows(rows: int, width: int) -> None:
+    compiled, both = native.load("products"), 4 * normal(rows, 2 * width)
+    assert compiled is not None
+    gate, up = both.chunk(2, dim=-1)
+    expected = torch.nn.functional.gelu(gate, approximate="tanh") * up
+    torch.testing.assert_close(compiled.gated(both), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_large_weights_take_one_row_compiled() -> None:
     """One row alone, of a type and size that pay; all else goes the plain way."""
     large, small, hidden = normal(400, 1000), normal(4, 1000), normal(1, 1, 1000)

@@ -1,17 +1,15 @@
 """Faster twins of `ops.reference` on a CPU. Shapes as there; P = N * k pairs of a row and one of its experts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dgemma.ops import native
-from dgemma.ops.linear import Matrix, is_compiled_kind
-
-OneRow = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(hidden [1, D], weights [1, k], expert ids [1, k]) -> [1, D]."""
+from dgemma.ops.linear import Matrix, is_compiled_kind, matrix
 
 
 def rms_norms(hidden: Tensor, weights: Sequence[Tensor | None], eps: float) -> tuple[Tensor, ...]:
@@ -60,48 +58,51 @@ def _constants(size: int, eps: float) -> tuple[Tensor, Tensor]:
     return torch.tensor(size).rsqrt(), torch.tensor(eps).sqrt()
 
 
-def compiled_experts(gate_up_E2MD: Tensor, down_EDM: Tensor, scales: Sequence[Tensor | None]) -> OneRow | None:
-    """The compiled experts of one row over these weights, where they can be had."""
-    compiled = native.load("products") if is_compiled_kind(gate_up_E2MD, scales[0]) else None
-    if compiled is None or not (gate_up_E2MD.is_contiguous() and down_EDM.is_contiguous()):
-        return None
-    known = [scale for scale in scales if scale is not None]
-    return lambda hidden_1D, weights_1k, ids_1k: compiled.experts(
-        hidden_1D, weights_1k, ids_1k, gate_up_E2MD, down_EDM, known
-    )
+class RoutedExperts:
+    """Routed experts, their weights laid out: called with (hidden [N, D], weights [N, k], expert ids [N, k]) -> [N, D].
 
-
-def experts(
-    hidden_ND: Tensor,
-    weights_Nk: Tensor,
-    ids_Nk: Tensor,
-    gate_up: Sequence[Matrix],
-    down: Sequence[Matrix],
-    one_row: OneRow | None = None,
-) -> Tensor:
-    """Routed experts, one after another, each on its rows from gathering to the way back, so that they stay in cache.
-
-    `gate_up[e]` gives gate and up side by side, `down[e]` leads back to D; `one_row` takes a single float32 row.
+    gate_up_E2MD, down_EDM   float or quantised weights, gate first; `scales` are those of quantised ones
     """
-    rows, top_k = ids_Nk.shape
-    if rows == 1 and one_row is not None and hidden_ND.dtype == torch.float32:
-        return one_row(hidden_ND, weights_Nk, ids_Nk)
-    if rows == 1:
-        return _experts_of_one_row(hidden_ND, weights_Nk, ids_Nk, gate_up, down)
-    order_P = ids_Nk.flatten().argsort(stable=True)
-    counts = ids_Nk.flatten().bincount(minlength=len(gate_up)).tolist()
-    row_P = order_P // top_k
-    out_PD = hidden_ND.new_empty(rows * top_k, hidden_ND.shape[1])
-    start = 0
-    for expert, count in enumerate(counts):
-        if count:
-            stop = start + count
-            # index_select copies whole rows, several times faster than indexing.
-            hidden = hidden_ND.index_select(0, row_P[start:stop])
-            out_PD[start:stop] = down[expert](_gated(gate_up[expert](hidden)))
-            start = stop
-    back_P = torch.empty_like(order_P).scatter_(0, order_P, torch.arange(len(order_P), device=order_P.device))
-    return F.embedding_bag(back_P.view(rows, top_k), out_PD, mode="sum", per_sample_weights=weights_Nk.to(out_PD.dtype))
+
+    def __init__(self, gate_up_E2MD: Tensor, down_EDM: Tensor, scales: Sequence[Tensor | None] = (None, None)) -> None:
+        self._weights, self._scales = (gate_up_E2MD, down_EDM), [scale for scale in scales if scale is not None]
+        self._gate_up, self._down = _pieces(gate_up_E2MD, scales[0]), _pieces(down_EDM, scales[1])
+        known = is_compiled_kind(gate_up_E2MD, scales[0]) and all(weight.is_contiguous() for weight in self._weights)
+        self._compiled = native.load("products") if known else None
+
+    def __call__(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor) -> Tensor:
+        compiled = self._compiled if hidden_ND.dtype == torch.float32 else None
+        if len(ids_Nk) == 1 and compiled is not None:
+            return compiled.experts(hidden_ND, weights_Nk, ids_Nk, *self._weights, self._scales)
+        run = self._one_row if len(ids_Nk) == 1 else self._rows
+        return run(hidden_ND, weights_Nk, ids_Nk, compiled)
+
+    def _one_row(self, hidden_1D: Tensor, weights_1k: Tensor, ids_1k: Tensor, _: ModuleType | None) -> Tensor:
+        """Nothing to sort and nothing to put back."""
+        chosen = ids_1k[0].tolist()
+        out_kD = torch.cat([self._down[one](_gated(self._gate_up[one](hidden_1D))) for one in chosen])
+        return weights_1k.to(out_kD.dtype) @ out_kD
+
+    def _rows(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, compiled: ModuleType | None) -> Tensor:
+        """One expert after another, each on its rows from gathering to the way back, so that they stay in cache."""
+        rows, top_k = ids_Nk.shape
+        gated = _gated if compiled is None else compiled.gated
+        order_P = ids_Nk.flatten().argsort(stable=True)
+        counts = ids_Nk.flatten().bincount(minlength=len(self._gate_up)).tolist()
+        row_P = order_P // top_k
+        out_PD = hidden_ND.new_empty(rows * top_k, hidden_ND.shape[1])
+        start = 0
+        for expert, count in enumerate(counts):
+            if count:
+                stop = start + count
+                # index_select copies whole rows, several times faster than indexing.
+                inner = self._gate_up[expert](hidden_ND.index_select(0, row_P[start:stop]))
+                out_PD[start:stop] = self._down[expert](gated(inner))
+                start = stop
+        back_P = torch.empty_like(order_P).scatter_(0, order_P, torch.arange(len(order_P), device=order_P.device))
+        return F.embedding_bag(
+            back_P.view(rows, top_k), out_PD, mode="sum", per_sample_weights=weights_Nk.to(out_PD.dtype)
+        )
 
 
 def experts_dense(
@@ -114,12 +115,11 @@ def experts_dense(
     return down(inner_NEM.flatten(1))
 
 
-def _experts_of_one_row(
-    hidden_1D: Tensor, weights_1k: Tensor, ids_1k: Tensor, gate_up: Sequence[Matrix], down: Sequence[Matrix]
-) -> Tensor:
-    """Nothing to sort and nothing to put back."""
-    out_kD = torch.cat([down[expert](_gated(gate_up[expert](hidden_1D))) for expert in ids_1k[0].tolist()])
-    return weights_1k.to(out_kD.dtype) @ out_kD
+def _pieces(weight: Tensor, scale: Tensor | None) -> list[Matrix]:
+    return [
+        matrix(piece, part)
+        for piece, part in zip(weight, [None] * len(weight) if scale is None else scale, strict=True)
+    ]
 
 
 def _gated(gate_and_up: Tensor) -> Tensor:

@@ -13,13 +13,13 @@ import numba
 import numpy as np
 
 from dgemma.ops.native.machine import (
+    Kernel,
     array_at,
     byte_pointer,
     dot_of_nibbles,
     float_pointer,
     inlined,
     integer_pointer,
-    kernel,
     nibble_pointer,
     power_of_two,
     thread_count,
@@ -120,7 +120,7 @@ def _select(values: Any, ids: Any, count: Any, wanted: Any) -> None:
             high = border
 
 
-@kernel
+@Kernel
 def read_slab(arguments: Any) -> None:
     """Takes in one slab, whose products are overwritten with logits = limit * tanh(product / cap).
 
@@ -232,7 +232,7 @@ def _gated(gate: Any, up: Any) -> Any:
     return (gate - gate / (_ONE + exp(_GELU * gate + _GELU_CUBE * gate * gate * gate))) * up
 
 
-@kernel
+@Kernel
 def product(arguments: Any) -> None:
     """out_O = weight_OI @ hidden_I in float32. hidden_I, weight_OI, out_O, then O, I."""
     given = array_at(arguments, 5)
@@ -243,7 +243,7 @@ def product(arguments: Any) -> None:
         out[at] = _dot(hidden, floats(given[1] + 4 * at * size, size))
 
 
-@kernel
+@Kernel
 def product_int8(arguments: Any) -> None:
     """out_O = scale_O * (weight_OI @ hidden_I), the weight int8, all else float32. hidden_I, weight_OI, out_O, O, I,
     scale_O."""
@@ -255,7 +255,7 @@ def product_int8(arguments: Any) -> None:
         out[at] = scale[at] * _dot(hidden, bytes_at(given[1] + at * size, size))
 
 
-@kernel
+@Kernel
 def product_int4(arguments: Any) -> None:
     """As `product_int8`; the scale is [O, I / GROUP]."""
     given = array_at(arguments, 6)
@@ -266,7 +266,7 @@ def product_int4(arguments: Any) -> None:
         out[at] = _dot_int4(given[0], given[1] + at * (size // 2), given[5] + 4 * at * groups, groups)
 
 
-@kernel
+@Kernel
 def dequantise_int4(arguments: Any) -> None:
     """The float32 weight that int4 values stand for: values, scale, out, then how many groups there are."""
     given = array_at(arguments, 4)
@@ -281,7 +281,21 @@ def dequantise_int4(arguments: Any) -> None:
             out[2 * at + 1] = unit * (np.float32(both >> np.int32(4)) - _EIGHT)
 
 
-@kernel
+@Kernel
+def gated(arguments: Any) -> None:
+    """out_NM = gelu(gate_NM) * up_NM, which lie side by side in gate_up_N2M; float32. gate_up, out, then N, M."""
+    given = array_at(arguments, 4)
+    rows, width = given[2], given[3]
+    first, last = share(rows)
+    for row in range(first, last):
+        gate = floats(given[0] + 8 * row * width, width)
+        up = floats(given[0] + 8 * row * width + 4 * width, width)
+        out = floats(given[1] + 4 * row * width, width)
+        for at in range(width):
+            out[at] = _gated(gate[at], up[at])
+
+
+@Kernel
 def experts(arguments: Any) -> None:
     """The routed experts of one row, all in float32: hidden_D, weights_k, ids_k (int64), gate_up_E2MD, down_EDM, out_D,
     inner_kM (room for what is between the two products), then k, D, M."""
@@ -306,7 +320,7 @@ def experts(arguments: Any) -> None:
         out[at] = total
 
 
-@kernel
+@Kernel
 def experts_int8(arguments: Any) -> None:
     """`experts` with int8 weights, whose scales gate_up_scale_E2M and down_scale_ED come last."""
     given = array_at(arguments, 12)
@@ -331,7 +345,7 @@ def experts_int8(arguments: Any) -> None:
         out[at] = total
 
 
-@kernel
+@Kernel
 def experts_int4(arguments: Any) -> None:
     """`experts` with int4 weights, whose scales [E, 2 M, D / GROUP] and [E, D, M / GROUP] come last."""
     given = array_at(arguments, 12)

@@ -1,6 +1,6 @@
 """From a Python function over addresses to a C function that runs on torch's own threads.
 
-numba compiles a kernel when its module is first imported and keeps the machine code beside the source, or in the user's
+numba compiles a kernel when it is first run and keeps the machine code beside the source, or in the user's
 cache folder, for later processes. A kernel runs in one team of OpenMP threads with torch's operators: libgomp keeps its
 helpers awake for some milliseconds after each operator, and a team of our own would fight them for the cores. LLVM's
 OpenMP has the same entries. Where they are missing (macOS, Windows) the import raises ImportError.
@@ -9,6 +9,7 @@ OpenMP has the same entries. Where they are missing (macOS, Windows) the import 
 import ctypes
 import sys
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import llvmlite.binding
@@ -41,22 +42,32 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 inlined = numba.njit(inline="always", fastmath=FAST)
 
 
-def kernel(function: Callable) -> Any:
-    """Compiles `function`, which takes the address of its arguments (int64), to a C function."""
-    signature = types.void(types.CPointer(types.int64))
-    try:
-        return numba.cfunc(signature, cache=True, fastmath=FAST, error_model="numpy")(function)
-    except RuntimeError:  # no folder to keep the machine code in
-        return numba.cfunc(signature, fastmath=FAST, error_model="numpy")(function)
+class Kernel:
+    """A function of the address of its arguments (int64), compiled to a C function when it is first run."""
+
+    def __init__(self, function: Callable) -> None:
+        self._function = function
+        self._compiled: Any = None
+        self.__doc__ = function.__doc__
+
+    @cached_property
+    def address(self) -> int:
+        """Where the C function stands."""
+        signature, options = types.void(types.CPointer(types.int64)), {"fastmath": FAST, "error_model": "numpy"}
+        try:
+            self._compiled = numba.cfunc(signature, cache=True, **options)(self._function)
+        except RuntimeError:  # no folder to keep the machine code in
+            self._compiled = numba.cfunc(signature, **options)(self._function)
+        return self._compiled.address
 
 
-def run(function: Any, *arguments: Tensor | int) -> None:
+def run(kernel: Kernel, *arguments: Tensor | int) -> None:
     """Calls a kernel on all of torch's threads; a tensor stands for its address, and the caller keeps it alive.
 
     Each thread has the same arguments and takes its share by `thread_number` of `thread_count`.
     """
     given = [one.data_ptr() if isinstance(one, Tensor) else one for one in arguments]
-    _run_team(function.address, (ctypes.c_int64 * len(given))(*given), torch.get_num_threads(), 0)
+    _run_team(kernel.address, (ctypes.c_int64 * len(given))(*given), torch.get_num_threads(), 0)
 
 
 def _pointer_to(kind: Any) -> Any:

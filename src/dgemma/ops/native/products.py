@@ -1,6 +1,8 @@
-"""Products of one row, which memory's speed decides: the weights are read where they lie, by all threads, once.
+"""Products of one row, and what the routed experts of many rows take beside their products.
 
-Shapes: I inputs, O outputs; D hidden, E experts, M expert width, k experts of the row.
+One row's speed is memory's: weights are read where they lie, once, by all threads.
+
+Shapes: I inputs, O outputs; D hidden, E experts, M expert width, k experts of a row, N rows.
 """
 
 from collections.abc import Sequence
@@ -41,10 +43,19 @@ def experts(
     """`reference.experts` of one row -> [1, D]; weights may be int8 or int4, with `scales` of both."""
     size, top_k = hidden_1D.shape[1], ids_1k.shape[1]
     width = gate_up_E2MD.shape[1] // 2
+    hidden_1D, weights_1k, ids_1k = hidden_1D.contiguous(), weights_1k.float().contiguous(), ids_1k.contiguous()
     out_1D, inner_kM = torch.empty_like(hidden_1D), hidden_1D.new_empty(top_k, width)
-    tensors = (hidden_1D.contiguous(), weights_1k.float(), ids_1k, gate_up_E2MD, down_EDM, out_1D, inner_kM)
+    tensors = (hidden_1D, weights_1k, ids_1k, gate_up_E2MD, down_EDM, out_1D, inner_kM)
     run(_EXPERTS[gate_up_E2MD.dtype], *tensors, top_k, size, width, *scales)
     return out_1D
+
+
+def gated(gate_up_N2M: Tensor) -> Tensor:
+    """gelu(gate) * up of float32 rows that hold both side by side -> [N, M]."""
+    rows, width = len(gate_up_N2M), gate_up_N2M.shape[1] // 2
+    out_NM = gate_up_N2M.new_empty(rows, width)
+    run(kernels.gated, gate_up_N2M.contiguous(), out_NM, rows, width)
+    return out_NM
 
 
 def dequantise_int4(values: Tensor, scale: Tensor) -> Tensor:
