@@ -37,8 +37,6 @@ TABS = ["Chat", "Side by side", "Text to JSON", "Infill", "Edit"]
 PATIENCE_MS = 60_000
 FRAME = {"canvas": 0, "step": 1, "before": "", "tokens": ["1", "2"], "entropies": [0.0, 3.0], "special": []}
 
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH (apt-get install chromium)")
-
 
 @pytest.fixture(scope="module")
 def url(server: Running) -> str:
@@ -53,6 +51,8 @@ def locked_url(llm: dgemma.LLM) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on the PATH (apt-get install chromium)")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
@@ -183,7 +183,6 @@ def test_text_stands_out_from_its_ground(scheme: str) -> None:
         assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
 
 
-@needs_browser
 def test_a_question_is_drafted_then_answered_and_can_be_stepped_through(visit: Visit) -> None:
     visit.run("""() => {
         window.seen = [];
@@ -216,7 +215,6 @@ def test_a_question_is_drafted_then_answered_and_can_be_stepped_through(visit: V
     assert len(visit.requests) >= len(page.PATHS) and all(asked.startswith(visit.url) for asked in visit.requests)
 
 
-@needs_browser
 def test_replay_runs_through_the_steps_and_a_new_question_takes_them_away(visit: Visit) -> None:
     visit.button("4x4 Sudoku").click()
     reply = visit.settle()
@@ -231,7 +229,6 @@ def test_replay_runs_through_the_steps_and_a_new_question_takes_them_away(visit:
     assert visit.complaints == []
 
 
-@needs_browser
 def test_the_newest_draft_is_painted_with_the_next_animation_frame(visit: Visit) -> None:
     labels = visit.run(
         """async (frame) => {
@@ -251,7 +248,6 @@ def test_the_newest_draft_is_painted_with_the_next_animation_frame(visit: Visit)
     assert labels == [None, "Draft, canvas 1, step 2: 1 of 2 tokens certain"]
 
 
-@needs_browser
 def test_text_of_the_model_stays_text(visit: Visit) -> None:
     evil = '<img src="/x" onerror="window.evil = 1"><script>window.evil = 1</script>'
     usage = {"completion_tokens": 2, "diffusion": {}}
@@ -277,7 +273,6 @@ def test_text_of_the_model_stays_text(visit: Visit) -> None:
     assert visit.run("() => window.evil") is None and visit.complaints == []
 
 
-@needs_browser
 def test_one_prompt_is_decoded_in_two_ways(visit: Visit) -> None:
     visit.tab("Side by side").click()
     visit.button("Run both").click()
@@ -294,7 +289,6 @@ def test_one_prompt_is_decoded_in_two_ways(visit: Visit) -> None:
     assert visit.complaints == []
 
 
-@needs_browser
 def test_text_and_keys_become_json(visit: Visit) -> None:
     visit.tab("Text to JSON").click()
     visit.page.get_by_label("Keys, separated by commas").fill("name, date, name,")
@@ -314,7 +308,6 @@ def test_text_and_keys_become_json(visit: Visit) -> None:
     assert visit.complaints == []
 
 
-@needs_browser
 def test_a_gap_is_filled_between_two_texts(visit: Visit) -> None:
     visit.tab("Infill").click()
     before, after = "The cat sat on the ", " and went to sleep."
@@ -332,7 +325,6 @@ def test_a_gap_is_filled_between_two_texts(visit: Visit) -> None:
     assert visit.complaints == []
 
 
-@needs_browser
 def test_a_text_is_gone_over_and_its_changes_are_shown(visit: Visit) -> None:
     visit.tab("Edit").click()
     text = "She go to the the market 😀 yestreday."
@@ -366,7 +358,6 @@ def test_a_text_is_gone_over_and_its_changes_are_shown(visit: Visit) -> None:
     assert settled.text_content() == text and visit.complaints == []
 
 
-@needs_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_needs_no_sideways_scrolling(browser, url: str, visits: list[Visit], scheme: str) -> None:
     visits.append(Visit(browser, url, viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True))
@@ -382,7 +373,6 @@ def test_a_phone_needs_no_sideways_scrolling(browser, url: str, visits: list[Vis
     assert visit.complaints == []
 
 
-@needs_browser
 def test_the_keyboard_reaches_everything_and_everything_has_a_name(visit: Visit) -> None:
     tabs = [visit.tab(name) for name in TABS]
     tabs[0].focus()
@@ -407,7 +397,6 @@ def test_the_keyboard_reaches_everything_and_everything_has_a_name(visit: Visit)
     assert order[-3:] == ["question", "Send", "new-chat"]
 
 
-@needs_browser
 def test_stop_gives_the_question_back_when_nothing_was_said(visit: Visit) -> None:
     question = visit.page.get_by_role("textbox", name="Message")
     question.fill("Solve this Sudoku")
@@ -423,7 +412,6 @@ def test_stop_gives_the_question_back_when_nothing_was_said(visit: Visit) -> Non
     assert visit.settle().locator(".settled").inner_text().strip()
 
 
-@needs_browser
 def test_a_new_chat_forgets_the_question_that_it_cut_off(visit: Visit) -> None:
     visit.page.get_by_role("textbox", name="Message").fill("The old question")
     visit.run("""() => {
@@ -438,7 +426,6 @@ def test_a_new_chat_forgets_the_question_that_it_cut_off(visit: Visit) -> None:
     visit.settle()
 
 
-@needs_browser
 def test_a_model_that_knows_no_conversations_gets_each_message_alone(visit: Visit) -> None:
     question = visit.page.get_by_role("textbox", name="Message")
     sent: list[dict] = []
@@ -474,7 +461,6 @@ def test_a_refusal_is_shown_in_the_server_s_own_sentence(visit: Visit) -> None:
     assert not alert.is_visible()
 
 
-@needs_browser
 def test_the_key_is_asked_for_only_when_the_server_asks(browser, locked_url: str, visits: list[Visit]) -> None:
     visits.append(Visit(browser, locked_url))
     (visit,) = visits
@@ -492,12 +478,10 @@ def test_the_key_is_asked_for_only_when_the_server_asks(browser, locked_url: str
     assert visit.settle().locator(".settled").inner_text().strip()
 
 
-@needs_browser
 def test_without_a_key_no_field_asks_for_one(visit: Visit) -> None:
     assert not visit.page.locator("#key-form").is_visible()
 
 
-@needs_browser
 def test_nothing_moves_for_those_who_asked_for_stillness(browser, url: str, visits: list[Visit]) -> None:
     for motion in ("reduce", "no-preference"):
         visits.append(Visit(browser, url, reduced_motion=motion))
@@ -506,7 +490,6 @@ def test_nothing_moves_for_those_who_asked_for_stillness(browser, url: str, visi
     assert "background-color" in moving and "background-color" not in still
 
 
-@needs_browser
 @pytest.mark.skipif("WRITE_SCREENSHOT" not in os.environ, reason="WRITE_SCREENSHOT is not set")
 def test_screenshot_for_the_readme(browser, url: str, visits: list[Visit]) -> None:
     visits.append(Visit(browser, url, viewport={"width": 900, "height": 580}))
