@@ -11,6 +11,7 @@ from dgemma.config import LayerConfig, ModelConfig
 from dgemma.decode import head
 from dgemma.decode.vocabulary import BLOCK, summarise, summarise_in_blocks, uniforms_per_row
 from dgemma.model import DiffusionGemma
+from dgemma.ops import native
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,6 +63,12 @@ def test_all_of_the_vocabulary_kept_is_exact() -> None:
     dense = head.read_dense(network, hidden, 0.8, generator)
     streamed = head.read_streamed(network, hidden, 0.8, generator, soft_top_k=2 * BLOCK + 3)
     torch.testing.assert_close(streamed.soft_BLD, dense.soft_BLD, rtol=1e-4, atol=1e-4)
+
+
+def test_the_way_depends_on_the_entries() -> None:
+    small, large = make_network(300), make_network(head.DENSE_VOCABULARY + 1)
+    assert head.takes_dense(small, 64) and not head.takes_dense(small, head.DENSE_UP_TO // 300 + 1)
+    assert head.takes_dense(large, 1) == (native.load("vocabulary") is None)
 
 
 def test_the_rest_of_a_flat_distribution_counts_with_the_mean() -> None:

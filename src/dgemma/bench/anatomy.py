@@ -98,7 +98,7 @@ def dissect(network: DiffusionGemma, canvas_length: int = 256, context: int = 64
 def _soften(network: DiffusionGemma, hidden_BLD: torch.Tensor) -> torch.Tensor:
     """The expected embedding alone, the way that `head.read` takes it for so many entries."""
     count, vocab_size = hidden_BLD[..., 0].numel(), network.config.vocab_size
-    if count * vocab_size <= head.DENSE_UP_TO:
+    if head.takes_dense(network, count):
         return network.expect(torch.full((1, count, vocab_size), 1 / vocab_size, device=hidden_BLD.device))
     kept = min(head.SOFT_TOP_K, vocab_size)
     ids_NK = torch.arange(count * kept, device=hidden_BLD.device).view(count, kept) * 7919 % vocab_size

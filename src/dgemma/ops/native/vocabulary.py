@@ -1,7 +1,6 @@
 """The vocabulary head's reading on a CPU, compiled: one pass over a slab of products leaves what a step needs of it.
 
-Imported by `ops.cpu` when first wanted, as `ops.native` is. Same results and same draws as `decode.vocabulary` in
-plain PyTorch, which is its oracle.
+Same results and same draws as `decode.vocabulary` in plain PyTorch, which is its oracle.
 
 Shapes: N rows, W entries of a slab, V vocabulary, U uniform numbers of a row, K best entries, Q candidates,
 F forbidden entries.
