@@ -34,6 +34,13 @@ def test_a_suffix_is_pinned_in_every_step(gap, suffix, seed):
     assert cache.lengths == [5]
 
 
+@pytest.mark.parametrize(("gap", "most"), [(1, 6), (3, 10), (5, 12)])
+def test_a_short_gap_takes_few_steps(gap, most):
+    """No entropy is low enough to stop, so every step that may be taken is."""
+    never = SamplerConfig(max_denoising_steps=12, confidence_threshold=1e-9)
+    assert len(list(fill(NETWORK, prefix(5), never, torch.Generator().manual_seed(1), gap, [7]))) == most
+
+
 def test_forbidden_tokens_do_not_come_in_a_gap():
     cache = prefix(5)
     generator = torch.Generator().manual_seed(1)

@@ -9,6 +9,7 @@ Shapes: B rows (one here), L canvas positions, G gap tokens, V vocabulary.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -37,10 +38,12 @@ def fill(
     """Denoises `gap_length` positions behind the cache's tokens with `suffix` pinned after them, one row.
 
     The canvas is as long as gap and suffix together. `forbidden` ids (end tokens and the like) do not come in the gap.
-    Raises UsageError for an empty gap.
+    A short gap takes 2 G + 4 steps at most, and the temperature falls over them: where several words would do, more of
+    them only hesitate (docs/log.md). Raises UsageError for an empty gap.
     """
     if gap_length < 1:
         raise UsageError(f"A gap must have at least one token, not {gap_length}.")
+    steps = min(sampler.max_denoising_steps, 2 * gap_length + 4)
     noise = head.random_ids(network.config.vocab_size, (1, gap_length), generator, network.device)
     given = torch.tensor([list(suffix)], dtype=torch.long, device=network.device)
     canvas_BL = torch.cat((noise, given), dim=1)
@@ -49,7 +52,7 @@ def fill(
     return denoise(
         network,
         cache,
-        sampler,
+        replace(sampler, max_denoising_steps=steps),
         generator,
         canvas_BL.shape[1],
         canvas_BL=canvas_BL,
