@@ -210,60 +210,105 @@ def read_slab(arguments: Any) -> None:
 
 
 @inlined
-def _dot(values: Any, weights: Any) -> Any:
-    total = _ZERO
-    for at in range(len(values)):
-        total += values[at] * np.float32(weights[at])
-    return total
-
-
-@inlined
-def _dot_int4(values: Any, weights: Any, scales: Any, groups: Any) -> Any:
-    """float32 values times a row of int4 weights with a scale for each group (`dgemma.quant`); three addresses."""
-    scale, total = floats(scales, groups), _ZERO
-    for group in range(groups):
-        total += scale[group] * dot_of_nibbles(values + group * (4 * GROUP), weights + group * (GROUP // 2))
-    return total
-
-
-@inlined
 def _gated(gate: Any, up: Any) -> Any:
     """gelu(gate) * up."""
     return (gate - gate / (_ONE + exp(_GELU * gate + _GELU_CUBE * gate * gate * gate))) * up
 
 
-@Kernel
-def product(arguments: Any) -> None:
-    """out_O = weight_OI @ hidden_I in float32. hidden_I, weight_OI, out_O, then O, I."""
-    given = array_at(arguments, 5)
-    outputs, size = given[3], given[4]
-    hidden, out = floats(given[0], size), floats(given[2], outputs)
+# One row of a weight times float32 values, for each kind of weight: three addresses, which row, and the inputs' number.
+@inlined
+def _row(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
+    own, weight, total = floats(values, size), floats(weights + 4 * row * size, size), _ZERO
+    for at in range(size):
+        total += own[at] * weight[at]
+    return total
+
+
+@inlined
+def _row_int8(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
+    own, weight, total = floats(values, size), bytes_at(weights + row * size, size), _ZERO
+    for at in range(size):
+        total += own[at] * np.float32(weight[at])
+    return total * floats(scales + 4 * row, 1)[0]
+
+
+@inlined
+def _row_int4(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
+    groups, total = size // GROUP, _ZERO
+    scale, first = floats(scales + 4 * row * groups, groups), weights + row * (size // 2)
+    for group in range(groups):
+        total += scale[group] * dot_of_nibbles(values + group * (4 * GROUP), first + group * (GROUP // 2))
+    return total
+
+
+@inlined
+def _product(arguments: Any, row_of: Any) -> None:
+    """out_O = weight_OI @ hidden_I: hidden_I, weight_OI, its scale (0 for none), out_O, then O, I."""
+    given = array_at(arguments, 6)
+    outputs, size = given[4], given[5]
+    out = floats(given[3], outputs)
     first, last = share(outputs)
     for at in range(first, last):
-        out[at] = _dot(hidden, floats(given[1] + 4 * at * size, size))
+        out[at] = row_of(given[0], given[1], given[2], at, size)
+
+
+@inlined
+def _experts(arguments: Any, row_of: Any) -> None:
+    """The routed experts of one row: hidden_D, weights_k, ids_k (int64), gate_up_E2MD and its scale, down_EDM and its
+    scale, out_D, inner_kM (room for what is between the two products), then k, D, M."""
+    given = array_at(arguments, 12)
+    top_k, size, width = given[9], given[10], given[11]
+    weights, ids = floats(given[1], top_k), integers(given[2], top_k)
+    inner, out = floats(given[8], top_k * width), floats(given[7], size)
+    first, last = share(top_k * width)
+    for at in range(first, last):
+        row = ids[at // width] * 2 * width + at % width
+        gate = row_of(given[0], given[3], given[4], row, size)
+        inner[at] = _gated(gate, row_of(given[0], given[3], given[4], row + width, size))
+    wait_for_all()
+    first, last = share(size)
+    for at in range(first, last):
+        total = _ZERO
+        for slot in range(top_k):
+            own, row = given[8] + 4 * slot * width, ids[slot] * size + at
+            total += weights[slot] * row_of(own, given[5], given[6], row, width)
+        out[at] = total
+
+
+@Kernel
+def product(arguments: Any) -> None:
+    """`_product` in float32."""
+    _product(arguments, _row)
 
 
 @Kernel
 def product_int8(arguments: Any) -> None:
-    """out_O = scale_O * (weight_OI @ hidden_I), the weight int8, all else float32. hidden_I, weight_OI, out_O, O, I,
-    scale_O."""
-    given = array_at(arguments, 6)
-    outputs, size = given[3], given[4]
-    hidden, out, scale = floats(given[0], size), floats(given[2], outputs), floats(given[5], outputs)
-    first, last = share(outputs)
-    for at in range(first, last):
-        out[at] = scale[at] * _dot(hidden, bytes_at(given[1] + at * size, size))
+    """`_product` with an int8 weight."""
+    _product(arguments, _row_int8)
 
 
 @Kernel
 def product_int4(arguments: Any) -> None:
-    """As `product_int8`; the scale is [O, I / GROUP]."""
-    given = array_at(arguments, 6)
-    outputs, size = given[3], given[4]
-    out, groups = floats(given[2], outputs), size // GROUP
-    first, last = share(outputs)
-    for at in range(first, last):
-        out[at] = _dot_int4(given[0], given[1] + at * (size // 2), given[5] + 4 * at * groups, groups)
+    """`_product` with an int4 weight."""
+    _product(arguments, _row_int4)
+
+
+@Kernel
+def experts(arguments: Any) -> None:
+    """`_experts` in float32."""
+    _experts(arguments, _row)
+
+
+@Kernel
+def experts_int8(arguments: Any) -> None:
+    """`_experts` with int8 weights."""
+    _experts(arguments, _row_int8)
+
+
+@Kernel
+def experts_int4(arguments: Any) -> None:
+    """`_experts` with int4 weights."""
+    _experts(arguments, _row_int4)
 
 
 @Kernel
@@ -293,79 +338,3 @@ def gated(arguments: Any) -> None:
         out = floats(given[1] + 4 * row * width, width)
         for at in range(width):
             out[at] = _gated(gate[at], up[at])
-
-
-@Kernel
-def experts(arguments: Any) -> None:
-    """The routed experts of one row, all in float32: hidden_D, weights_k, ids_k (int64), gate_up_E2MD, down_EDM, out_D,
-    inner_kM (room for what is between the two products), then k, D, M."""
-    given = array_at(arguments, 10)
-    top_k, size, width = given[7], given[8], given[9]
-    hidden, weights, ids = floats(given[0], size), floats(given[1], top_k), integers(given[2], top_k)
-    inner, out = floats(given[6], top_k * width), floats(given[5], size)
-    first, last = share(top_k * width)
-    for at in range(first, last):
-        gate_row = ids[at // width] * 2 * width + at % width
-        gate = _dot(hidden, floats(given[3] + 4 * gate_row * size, size))
-        up = _dot(hidden, floats(given[3] + 4 * (gate_row + width) * size, size))
-        inner[at] = _gated(gate, up)
-    wait_for_all()
-    first, last = share(size)
-    for at in range(first, last):
-        total = _ZERO
-        for slot in range(top_k):
-            row = ids[slot] * size + at
-            part = _dot(floats(given[6] + 4 * slot * width, width), floats(given[4] + 4 * row * width, width))
-            total += weights[slot] * part
-        out[at] = total
-
-
-@Kernel
-def experts_int8(arguments: Any) -> None:
-    """`experts` with int8 weights, whose scales gate_up_scale_E2M and down_scale_ED come last."""
-    given = array_at(arguments, 12)
-    top_k, size, width = given[7], given[8], given[9]
-    hidden, weights, ids = floats(given[0], size), floats(given[1], top_k), integers(given[2], top_k)
-    inner, out = floats(given[6], top_k * width), floats(given[5], size)
-    first, last = share(top_k * width)
-    for at in range(first, last):
-        gate_row = ids[at // width] * 2 * width + at % width
-        scale = floats(given[10] + 4 * gate_row, width + 1)
-        gate = scale[0] * _dot(hidden, bytes_at(given[3] + gate_row * size, size))
-        up = scale[width] * _dot(hidden, bytes_at(given[3] + (gate_row + width) * size, size))
-        inner[at] = _gated(gate, up)
-    wait_for_all()
-    first, last = share(size)
-    for at in range(first, last):
-        total = _ZERO
-        for slot in range(top_k):
-            row = ids[slot] * size + at
-            part = _dot(floats(given[6] + 4 * slot * width, width), bytes_at(given[4] + row * width, width))
-            total += weights[slot] * floats(given[11] + 4 * row, 1)[0] * part
-        out[at] = total
-
-
-@Kernel
-def experts_int4(arguments: Any) -> None:
-    """`experts` with int4 weights, whose scales [E, 2 M, D / GROUP] and [E, D, M / GROUP] come last."""
-    given = array_at(arguments, 12)
-    top_k, size, width = given[7], given[8], given[9]
-    weights, ids = floats(given[1], top_k), integers(given[2], top_k)
-    inner, out = floats(given[6], top_k * width), floats(given[5], size)
-    groups, inner_groups = size // GROUP, width // GROUP
-    first, last = share(top_k * width)
-    for at in range(first, last):
-        gate_row = ids[at // width] * 2 * width + at % width
-        up_row = gate_row + width
-        gate = _dot_int4(given[0], given[3] + gate_row * (size // 2), given[10] + 4 * gate_row * groups, groups)
-        up = _dot_int4(given[0], given[3] + up_row * (size // 2), given[10] + 4 * up_row * groups, groups)
-        inner[at] = _gated(gate, up)
-    wait_for_all()
-    first, last = share(size)
-    for at in range(first, last):
-        total = _ZERO
-        for slot in range(top_k):
-            row, own = ids[slot] * size + at, given[6] + 4 * slot * width
-            scales = given[11] + 4 * row * inner_groups
-            total += weights[slot] * _dot_int4(own, given[4] + row * (width // 2), scales, inner_groups)
-        out[at] = total

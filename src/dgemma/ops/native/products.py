@@ -27,7 +27,7 @@ def multiply(hidden: Tensor, weights: Sequence[Tensor], scales: Sequence[Tensor 
     out = hidden.new_empty(*hidden.shape[:-1], sum(len(weight) for weight in weights))
     address = out.data_ptr()
     for weight, scale in zip(weights, scales, strict=True):
-        run(_PRODUCT[weight.dtype], hidden, weight, address, len(weight), size, *(() if scale is None else (scale,)))
+        run(_PRODUCT[weight.dtype], hidden, weight, 0 if scale is None else scale, address, len(weight), size)
         address += len(weight) * out.element_size()
     return out
 
@@ -38,15 +38,17 @@ def experts(
     ids_1k: Tensor,
     gate_up_E2MD: Tensor,
     down_EDM: Tensor,
-    scales: Sequence[Tensor] = (),
+    scales: Sequence[Tensor | int] = (),
 ) -> Tensor:
     """`reference.experts` of one row -> [1, D]; weights may be int8 or int4, with `scales` of both."""
     size, top_k = hidden_1D.shape[1], ids_1k.shape[1]
     width = gate_up_E2MD.shape[1] // 2
     hidden_1D, weights_1k, ids_1k = hidden_1D.contiguous(), weights_1k.float().contiguous(), ids_1k.contiguous()
     out_1D, inner_kM = torch.empty_like(hidden_1D), hidden_1D.new_empty(top_k, width)
-    tensors = (hidden_1D, weights_1k, ids_1k, gate_up_E2MD, down_EDM, out_1D, inner_kM)
-    run(_EXPERTS[gate_up_E2MD.dtype], *tensors, top_k, size, width, *scales)
+    gate_up_scale, down_scale = scales or (0, 0)
+    weights = (gate_up_E2MD, gate_up_scale, down_EDM, down_scale)
+    sizes = (top_k, size, width)
+    run(_EXPERTS[gate_up_E2MD.dtype], hidden_1D, weights_1k, ids_1k, *weights, out_1D, inner_kM, *sizes)
     return out_1D
 
 
