@@ -192,3 +192,14 @@ def test_large_weights_take_one_row_compiled() -> None:
     assert with_one_row(plain, [small], [None]) is plain
     assert with_one_row(plain, [large.bfloat16()], [None]) is plain
     assert with_one_row(plain, [large.T], [None]) is plain
+    values, scale = quantise(large, "int8")
+    assert with_one_row(plain, [values], [scale]) is not plain
+    assert with_one_row(plain, [values], [scale.bfloat16()]) is plain
+
+
+def test_int4_weights_whose_scales_are_of_another_type() -> None:
+    """A network moved to bfloat16 takes its scales along, which a kernel would read as float32."""
+    values, scale = quantise(normal(8, 64), "int4")
+    hidden, rounded = normal(3, 64), scale.bfloat16()
+    expected = hidden @ dequantise(values, rounded.float()).T
+    torch.testing.assert_close(matrix(values, rounded)(hidden), expected, rtol=0.02, atol=0.1)

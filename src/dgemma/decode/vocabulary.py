@@ -3,8 +3,7 @@
 One pass over blocks of `BLOCK` entries keeps, for each row, the running maximum, the sum and the first moment of
 exp(logit) (hence log-sum-exp and entropy), one sample and the best K entries. Memory is a few blocks, whatever the
 vocabulary. The online sums are those of Milakov and Gimelshein (arXiv 1805.02867). On CUDA a kernel reads the blocks
-(`ops.cuda`) where triton can build it, on a CPU one that numba compiles (`ops.native`); same results, same
-draws.
+(`ops.cuda`) where triton can build it, on a CPU one that numba compiles (`ops.native`); same results, same draws.
 
 Knows nothing of canvases, acceptance or steps; `decode.head` holds the dense twin that the tests compare with.
 

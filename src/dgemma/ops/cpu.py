@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from functools import cache
-from types import ModuleType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgemma.ops import native
-from dgemma.ops.linear import Matrix, is_compiled_kind, matrix
+from dgemma.ops.linear import Matrix, compiled_products, matrix
 
 
 def rms_norms(hidden: Tensor, weights: Sequence[Tensor | None], eps: float) -> tuple[Tensor, ...]:
@@ -67,26 +65,25 @@ class RoutedExperts:
     def __init__(self, gate_up_E2MD: Tensor, down_EDM: Tensor, scales: Sequence[Tensor | None] = (None, None)) -> None:
         self._weights, self._scales = (gate_up_E2MD, down_EDM), [scale for scale in scales if scale is not None]
         self._gate_up, self._down = _pieces(gate_up_E2MD, scales[0]), _pieces(down_EDM, scales[1])
-        known = is_compiled_kind(gate_up_E2MD, scales[0]) and all(weight.is_contiguous() for weight in self._weights)
-        self._compiled = native.load("products") if known else None
+        self._compiled = compiled_products(self._weights, scales)
 
     def __call__(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor) -> Tensor:
         compiled = self._compiled if hidden_ND.dtype == torch.float32 else None
-        if len(ids_Nk) == 1 and compiled is not None:
+        if len(ids_Nk) > 1:
+            return self._rows(hidden_ND, weights_Nk, ids_Nk, _gated if compiled is None else compiled.gated)
+        if compiled is not None:
             return compiled.experts(hidden_ND, weights_Nk, ids_Nk, *self._weights, self._scales)
-        run = self._one_row if len(ids_Nk) == 1 else self._rows
-        return run(hidden_ND, weights_Nk, ids_Nk, compiled)
+        return self._one_row(hidden_ND, weights_Nk, ids_Nk)
 
-    def _one_row(self, hidden_1D: Tensor, weights_1k: Tensor, ids_1k: Tensor, _: ModuleType | None) -> Tensor:
+    def _one_row(self, hidden_1D: Tensor, weights_1k: Tensor, ids_1k: Tensor) -> Tensor:
         """Nothing to sort and nothing to put back."""
         chosen = ids_1k[0].tolist()
         out_kD = torch.cat([self._down[one](_gated(self._gate_up[one](hidden_1D))) for one in chosen])
         return weights_1k.to(out_kD.dtype) @ out_kD
 
-    def _rows(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, compiled: ModuleType | None) -> Tensor:
+    def _rows(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gated: Matrix) -> Tensor:
         """One expert after another, each on its rows from gathering to the way back, so that they stay in cache."""
         rows, top_k = ids_Nk.shape
-        gated = _gated if compiled is None else compiled.gated
         order_P = ids_Nk.flatten().argsort(stable=True)
         counts = ids_Nk.flatten().bincount(minlength=len(self._gate_up)).tolist()
         row_P = order_P // top_k

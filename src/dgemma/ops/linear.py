@@ -3,9 +3,8 @@
 A `Matrix` is one weight, float or quantised, ready for products. On a CPU float32 weights are laid out in oneDNN's
 blocked format and int8 weights in FBGEMM's, and one row goes through a compiled kernel where weights are large; GPUs
 that can multiply fp8 weights as they are. Elsewhere, and where small, weights stay as they are, and quantised ones are
-made float for each product. `Stacked` makes one matrix of several that
-read the same input. While gradients are asked for nothing is laid out, so training sees the plain weights. Knows
-nothing of models.
+made float for each product. `Stacked` makes one matrix of several that read the same input. While gradients are asked
+for nothing is laid out, so training sees the plain weights. Knows nothing of models.
 
 Shapes: I inputs, O outputs.
 """
@@ -13,6 +12,7 @@ Shapes: I inputs, O outputs.
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -47,8 +47,8 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
             return _int8(values, scale)
         if values.dtype == FP8 and cuda.multiplies_fp8(values):
             return lambda hidden: cuda.fp8_linear(hidden, values, scale)
-        compiled = native.load("products") if values.dtype == torch.uint8 and values.device.type == "cpu" else None
-        if compiled is not None and values.is_contiguous():
+        compiled = compiled_products([values], [scale]) if values.dtype == torch.uint8 else None
+        if compiled is not None:
             return lambda hidden: F.linear(hidden, compiled.dequantise_int4(values, scale).to(hidden.dtype))
         return lambda hidden: F.linear(hidden, dequantise(values, scale, hidden.dtype))
     if _blocked_pays(values):
@@ -69,9 +69,9 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
 
 def with_one_row(many: Matrix, weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> Matrix:
     """`many`, the product with all of the weights side by side, but for one row the compiled one where it pays."""
-    if sum(weight.numel() for weight in weights) < _COMPILED_FROM or not is_compiled_kind(weights[0], scales[0]):
-        return many
-    if (compiled := native.load("products")) is None or not all(weight.is_contiguous() for weight in weights):
+    large = sum(weight.numel() for weight in weights) >= _COMPILED_FROM
+    compiled = compiled_products(weights, scales) if large else None
+    if compiled is None:
         return many
 
     def product(hidden: Tensor) -> Tensor:
@@ -82,11 +82,18 @@ def with_one_row(many: Matrix, weights: Sequence[Tensor], scales: Sequence[Tenso
     return product
 
 
-def is_compiled_kind(weight: Tensor, scale: Tensor | None) -> bool:
-    """Whether the compiled products of one row know weights of this type."""
-    if weight.device.type != "cpu":
-        return False
-    return weight.dtype == torch.float32 if scale is None else weight.dtype in (torch.int8, torch.uint8)
+def compiled_products(weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> ModuleType | None:
+    """`ops.native.products`, if there is such a thing here and it knows weights and scales of this kind."""
+
+    def is_known(weight: Tensor, scale: Tensor | None) -> bool:
+        if scale is None:
+            return weight.dtype == torch.float32
+        # A network that was moved to another type took its scales along.
+        return weight.dtype in (torch.int8, torch.uint8) and scale.dtype == torch.float32 and scale.is_contiguous()
+
+    in_place = all(weight.device.type == "cpu" and weight.is_contiguous() for weight in weights)
+    known = in_place and all(is_known(*pair) for pair in zip(weights, scales, strict=True))
+    return native.load("products") if known else None
 
 
 def _int8(values_OI: Tensor, scale_O: Tensor) -> Matrix:

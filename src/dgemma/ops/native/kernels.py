@@ -120,6 +120,44 @@ def _select(values: Any, ids: Any, count: Any, wanted: Any) -> None:
             high = border
 
 
+@inlined
+def _soft_cap(products: Any, size: Any, twice_by_cap: Any, limit: Any) -> None:
+    """limit * tanh(product / cap), in place; exp holds its argument, so both ends are reached without overflow."""
+    for at in range(size):
+        products[at] = limit - (limit + limit) / (_ONE + exp(products[at] * twice_by_cap))
+
+
+@inlined
+def _largest(logits: Any, size: Any) -> Any:
+    best = IMPOSSIBLE
+    for at in range(size):
+        best = max(best, logits[at])
+    return best
+
+
+@inlined
+def _weigh(logits: Any, size: Any, maximum: Any) -> Any:
+    """The sum of w = exp(logit - maximum), and that of w * (logit - maximum)."""
+    total, moment = _ZERO, _ZERO
+    for at in range(size):
+        shifted = logits[at] - maximum
+        weight = exp(shifted) if shifted > _NO_WEIGHT else _ZERO
+        total += weight
+        moment += weight * shifted
+    return total, moment
+
+
+@inlined
+def _draw(logits: Any, begin: Any, end: Any, maximum: Any, wanted: Any) -> Any:
+    """The first entry at which the running sum of exp(logit - maximum) exceeds what is wanted."""
+    passed = 0.0
+    for at in range(begin, end):
+        passed += np.exp(np.float64(logits[at] - maximum))
+        if passed > wanted:
+            return at
+    return end - 1
+
+
 @Kernel
 def read_slab(arguments: Any) -> None:
     """Takes in one slab, whose products are overwritten with logits = limit * tanh(product / cap).
@@ -140,7 +178,6 @@ def read_slab(arguments: Any) -> None:
     first_id, first_block, block_size = given[14], given[15], given[16]
     forbidden = integers(given[2], 2 * barred)
     settings = floats(given[3], 2)
-    twice_by_cap, limit = settings[0], settings[1]
     samples, kept = integers(given[5], rows), integers(given[8], rows)
     room = candidates(top_k)
     first_row, last_row = share(rows)
@@ -158,32 +195,21 @@ def read_slab(arguments: Any) -> None:
             begin, end = block * block_size, min(width, (block + 1) * block_size)
             block_total = 0.0
             for start in range(begin, end, CHUNK):
-                # From zero on, so that the compiler sees that no index is negative and takes eight entries at a time.
                 size = min(CHUNK, end - start)
                 chunk = floats(given[0] + 4 * (row * width + start), size)
-                for at in range(size):
-                    # limit * tanh(x / cap); exp holds its argument, so both ends are reached without overflow.
-                    chunk[at] = limit - (limit + limit) / (_ONE + exp(chunk[at] * twice_by_cap))
+                _soft_cap(chunk, size, settings[0], settings[1])
                 for number in range(barred):
                     entry = forbidden[2 * number + 1] - start
                     if 0 <= entry < size and (forbidden[2 * number] == row or forbidden[2 * number] < 0):
                         chunk[entry] = IMPOSSIBLE
-                best = IMPOSSIBLE
-                for at in range(size):
-                    best = max(best, chunk[at])
-
+                best = _largest(chunk, size)
                 if best > maximum:
                     # A new maximum shifts every earlier term by the same amount.
                     shift = np.float64(best - maximum)
                     faded = np.exp(-shift) if total > 0 else 0.0
                     moment = (moment - shift * total) * faded if total > 0 else 0.0
                     total, block_total, maximum = total * faded, block_total * faded, best
-                chunk_total, chunk_moment = _ZERO, _ZERO
-                for at in range(size):
-                    shifted = chunk[at] - maximum
-                    weight = exp(shifted) if shifted > _NO_WEIGHT else _ZERO
-                    chunk_total += weight
-                    chunk_moment += weight * shifted
+                chunk_total, chunk_moment = _weigh(chunk, size, maximum)
                 total, block_total, moment = total + chunk_total, block_total + chunk_total, moment + chunk_moment
 
                 if best > bar:
@@ -197,13 +223,8 @@ def read_slab(arguments: Any) -> None:
             # The block takes the earlier choice's place with the probability that its sum has among those so far.
             number = 2 * (first_block + block)
             if np.float64(uniforms[number]) * total < block_total:
-                wanted, passed, chosen = np.float64(uniforms[number + 1]) * block_total, 0.0, end - 1
-                for at in range(begin, end):
-                    passed += np.exp(np.float64(logits[at] - maximum))
-                    if passed > wanted:
-                        chosen = at
-                        break
-                samples[row] = first_id + chosen
+                wanted = np.float64(uniforms[number + 1]) * block_total
+                samples[row] = first_id + _draw(logits, begin, end, maximum, wanted)
 
         running[0], running[1], running[2], running[3] = maximum, total, moment, bar
         kept[row] = count
