@@ -1,15 +1,30 @@
-"""What every test shares: hypothesis without a deadline, and a reason instead of a failure where no GPU is.
+"""What every test shares: hypothesis without a deadline, kernels that are compiled before the first test, and a reason
+instead of a failure where no GPU is.
 
 Knows nothing of models; fixtures live beside the tests that use them.
 """
+
+import os
 
 import pytest
 import torch
 from hypothesis import settings
 
+from dgemma.ops import native
+
 # A busy two-core machine misses any deadline; the same examples every time, so that a red run can be repeated.
 settings.register_profile("dgemma", deadline=None, derandomize=True, database=None)
 settings.load_profile("dgemma")
+
+
+# Wherever a test's processes think their home is, all use the same machine code.
+os.environ.setdefault("DGEMMA_KERNELS", os.path.expanduser("~/.cache/dgemma/kernels"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compiles the kernels, so that none of them comes to be between two answers that a test compares."""
+    if not hasattr(config, "workerinput"):
+        native.prepare()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,6 +13,7 @@ K key heads, d head dim, V vocabulary, E experts, M expert width.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from dgemma.cache import KVCache
 from dgemma.config import LayerConfig, LayerType, ModelConfig, RotaryConfig
 from dgemma.errors import UsageError
-from dgemma.ops import cpu, cuda
+from dgemma.ops import cpu, cuda, native
 from dgemma.ops import reference as ops
 from dgemma.ops.linear import Kept, Matrix, Stacked, laid_out, matrix, scale_of, with_one_row
 from dgemma.quant import is_quantised, quantise
@@ -29,6 +30,12 @@ from dgemma.quant import is_quantised, quantise
 HEAD_BLOCK = 8192
 """Vocabulary entries in one product of the head; readers that take as many at a time cause no copies. With 2,048 an
 int8 product takes 1.04 times as long for 256 rows, 1.4 times for 8, as it looks at the rows anew for each."""
+
+ONE_CALL_UP_TO = 1 << 25
+"""Weights of all layers, up to which they are run as one compiled kernel: beyond, products take most of the time."""
+
+SMALL_VOCABULARY = 1 << 12
+"""Entries up to which a row's whole distribution is made at once on a CPU; larger ones are read in blocks."""
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """(layer index, query [B, H, T, d], key [B, K, T, d], value [B, K, T, d]) -> attended [B, H, T, d]."""
@@ -288,6 +295,10 @@ class DiffusionGemma(nn.Module):
         self._frequencies: dict[tuple[LayerType, int, torch.device], Tensor] = {}
         self._scales: dict[torch.dtype, float] = {}
         self._mean, self._head = Kept(), Kept()
+        self._layers_as_one, self._head_as_one = Kept(), Kept()
+        self._weights: list[tuple[dict, str]] | None = None
+        # False takes every pass through the modules, an operation at a time: what the one call is compared with.
+        self.one_call = True
 
     @property
     def device(self) -> torch.device:
@@ -348,6 +359,18 @@ class DiffusionGemma(nn.Module):
             filled += block.shape[-1]
         return products
 
+    def head_as_one(self) -> Any:
+        """The whole vocabulary as one compiled kernel (`ops.native.layers.Head`), for a small one in float32 on a CPU;
+        else None."""
+        weight_VD = self.embed_tokens.weight
+        quick = is_quick(weight_VD) and laid_out(weight_VD)
+        if not (self.one_call and quick and len(weight_VD) <= SMALL_VOCABULARY):
+            return None
+        if self._has_int8_head() or (compiled := native.load("layers")) is None:
+            return None
+        cap, scale = self.config.final_logit_softcapping, self._embed_scale()
+        return self._head_as_one.get((weight_VD,), lambda: compiled.Head(weight_VD.detach(), cap, scale))
+
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states [..., D] -> float32 logits [..., V], `c * tanh(x / c)` with c the soft cap."""
         cap, products = self.config.final_logit_softcapping, self.products(hidden)
@@ -373,6 +396,11 @@ class DiffusionGemma(nn.Module):
             raise UsageError(f"lengths must lie between 0 and the {count} tokens given, not {counts}.")
         cache.require_room(count, scratch=False, counts=counts)
         held = cache.length
+        if lengths is None and (layers := self._as_one_call(cache)):
+            slots, hidden_TD = range(held, held + count), self.embed(tokens_BT)[0]
+            hidden_TD = layers.run(hidden_TD, slots, count, held, held, cache.keys, cache.values, keys_only)
+            cache.commit(counts)
+            return hidden_TD[None]
         positions = self._positions(cache, count)
         masks = {kind: self._causal_mask(cache, count, kind) for kind in self._kinds()}
 
@@ -406,6 +434,11 @@ class DiffusionGemma(nn.Module):
         if rows is not None:
             canvas_BL = canvas_BL[:, rows]
             soft_BLD = None if soft_BLD is None else soft_BLD[:, rows]
+        if layers := self._as_one_call(cache):
+            start = cache.length
+            slots = range(start, start + length) if rows is None else (start + rows).tolist()
+            hidden_RD = self.self_conditioning(self.embed(canvas_BL), soft_BLD)[0]
+            return layers.run(hidden_RD, slots, 0, start, start + length, cache.keys, cache.values)[None]
         positions = self._positions(cache, length)
         positions = positions if rows is None else positions[:, rows]
         masks = {kind: self._canvas_mask(cache, length, kind) for kind in self._kinds()}
@@ -432,6 +465,11 @@ class DiffusionGemma(nn.Module):
         cache.require_room(count, scratch=False)
         cache.require_room(length, scratch=True)
         hidden = torch.cat((self.embed(tokens_BT), self.self_conditioning(self.embed(canvas_BL), None)), dim=1)
+        if layers := self._as_one_call(cache):
+            start, end = held + count, held + count + length
+            hidden = layers.run(hidden[0], range(held, end), count, start, end, cache.keys, cache.values)[None]
+            cache.commit([count])
+            return hidden[:, :count], hidden[:, count:]
         is_clean = torch.arange(count + length, device=self.device)[None, :, None] < count
         masks = {kind: self._joint_mask(held, count, length, kind) for kind in self._kinds()}
 
@@ -510,6 +548,50 @@ class DiffusionGemma(nn.Module):
                 tables[key] = ops.rotary_tables(angles, hidden.dtype)
             hidden = run(index, hidden, tables[key], scalars[index].to(hidden.dtype))
         return self.norm(hidden)
+
+    def _as_one_call(self, cache: KVCache) -> Any:
+        """The layers as one compiled kernel (`ops.native.layers.Layers`), for one row of a small network in float32 on
+        a CPU; else None."""
+        quick = is_quick(self.norm.weight) and is_quick(cache.keys[0]) and not self.norm.weight.requires_grad
+        if not (self.one_call and quick and cache.batch_size == 1):
+            return None
+        # Weights do not change while a cache holds what they made; looking at all of them takes a third of a token.
+        known = self._layers_as_one.value
+        if known is not None and cache.lengths[0] and known.has_met(cache.keys):
+            return known
+        if self._weights is None:
+            # Which tensors these are may change, but not whose and how many.
+            modules = [*self.layers.modules(), self.norm]
+            named = [(one._parameters, name) for one in modules for name in one._parameters]
+            self._weights = [(own, name) for own, name in named if own[name] is not None]
+        return self._layers_as_one.get([own[name] for own, name in self._weights], self._lay_out_layers)
+
+    def _lay_out_layers(self) -> Any:
+        weights = [own[name] for own, name in self._weights or ()]
+        if self.config.num_experts > Experts.dense_up_to or sum(map(Tensor.numel, weights)) > ONE_CALL_UP_TO:
+            return None
+        if any(weight.dtype != torch.float32 or weight.requires_grad for weight in weights):
+            return None
+        if (compiled := native.load("layers")) is None:
+            return None
+        kinds = {(sizes.layer_type, sizes.head_dim) for sizes in self.config.layers}
+        tables = {kind: partial(self._rotary_tables, *kind) for kind in kinds}
+        shapes = [
+            compiled.LayerShape(
+                num_heads=self.config.num_attention_heads,
+                num_key_heads=sizes.num_key_value_heads,
+                head_dim=sizes.head_dim,
+                window=0 if sizes.layer_type == "full_attention" else self.config.sliding_window,
+                tables=tables[sizes.layer_type, sizes.head_dim],
+            )
+            for sizes in self.config.layers
+        ]
+        by_name = [dict(layer.named_parameters()) for layer in self._layers()]
+        return compiled.Layers(by_name, shapes, self.norm.weight, self.config.top_k_experts, self.config.rms_norm_eps)
+
+    def _rotary_tables(self, kind: LayerType, head_dim: int, num_positions: int) -> tuple[Tensor, Tensor]:
+        angles = torch.arange(num_positions)[:, None].float() * self._rotary_frequencies(kind, head_dim)
+        return ops.rotary_tables(angles, torch.float32)
 
     def _has_int8_head(self) -> bool:
         inner = self._layers()[0].self_attn.q_proj.weight

@@ -181,7 +181,7 @@ def test_gated_rows(rows: int, width: int) -> None:
 
 def test_large_weights_take_one_row_compiled() -> None:
     """One row alone, of a type and size that pay; all else goes the plain way."""
-    large, small, hidden = normal(400, 1000), normal(4, 1000), normal(1, 1, 1000)
+    large, small, hidden = normal(600, 1000), normal(4, 1000), normal(1, 1, 1000)
     product = with_one_row(refuse, [large, small], [None, None])
     torch.testing.assert_close(product(hidden), hidden @ torch.cat((large, small)).T, rtol=1e-4, atol=1e-4)
     with pytest.raises(AssertionError):

@@ -28,6 +28,7 @@ from dgemma.engine.pace import Pace
 from dgemma.errors import UsageError
 from dgemma.evals.run import evaluate
 from dgemma.model import DiffusionGemma
+from dgemma.ops import native
 
 ANSWERED = ("extract", "fix", "edit", "sudoku4", "math")
 MODES = ("diffusion", "autoregressive", "auto")
@@ -67,6 +68,7 @@ def bench_and_print(options: BenchOptions) -> None:
     """Measures what the options ask for, one table after another, then prints one JSON document as the last line."""
     if options.plot is not None:
         plot.require(options.plot)
+    native.prepare()
     console = Console()
     llm = None
     if options.config is None:
@@ -168,7 +170,7 @@ def _steps_table(times: StepTimes) -> Table:
 
 
 def _anatomy_table(anatomy: Anatomy, ceilings: Ceilings, kind: str) -> Table:
-    title = f"One step over {anatomy.canvas_length} positions, {anatomy.step_ms:.1f} ms"
+    title = f"One step over {anatomy.canvas_length} positions, taken apart: {anatomy.step_ms:.1f} ms"
     table = _table(title, "part", ("ms", "share", "GFLOP/s", "of peak", "GB/s", "of peak"))
     for part in sorted(anatomy.parts, key=lambda part: -part.ms):
         arithmetic = part.gflops / ceilings.arithmetic("float32" if part.name == "head" else kind)

@@ -14,6 +14,7 @@ from dgemma.api import load
 from dgemma.errors import UsageError
 from dgemma.evals.copied import longest_copied_span
 from dgemma.evals.run import Attempt, Score, evaluate
+from dgemma.ops import native
 from dgemma.train.texts import load_texts
 
 SCORED = ("extract", "extract_plain", "fix", "edit", "sudoku4", "sudoku9", "math")
@@ -55,6 +56,7 @@ def evaluate_and_print(
                 file=sys.stderr,
             )
 
+    native.prepare()
     chosen = tuple(tasks) or SCORED
     scores: list[Score] = []
     every = evaluate(load(model, quant=quant), chosen, n, seed, modes, canvas, watch, held)

@@ -7,6 +7,7 @@ from dgemma.api import LLM, PACE_FILE
 from dgemma.checkpoint import EMBEDDED, find_model, open_model
 from dgemma.config import EngineConfig
 from dgemma.engine.engine import resolve
+from dgemma.ops import native
 from dgemma.server.config import ServerConfig
 from dgemma.server.run import address, listen, serve
 
@@ -16,6 +17,7 @@ def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, q
     engine = replace(resolve(engine), pace_file=str(PACE_FILE))
     listener = listen(server.host, server.port)
     with listener:
+        native.prepare()
         llm = LLM(open_model(find_model(model), dtype=engine.dtype, device=engine.device, quant=quant), engine)
         told = f"{server.model_name} at {address(listener)} (Ctrl-C stops)"
         serve(llm, server, listener, ready=lambda: print(told, flush=True))

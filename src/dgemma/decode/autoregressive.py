@@ -80,6 +80,14 @@ def autoregressive(
     """
     hidden_D = last_hidden_D
     forbidden = list(forbidden_first)
+    # The likeliest id and its entropy are all that greedy decoding asks for.
+    greedy = type(sampler) is TokenSampler and sampler.temperature < COLDEST
+    plain = greedy and constraint is None and not top_k
+    while plain and (head := network.head_as_one()) is not None:
+        reading = head.read(hidden_D[None], barred=[(0, token) for token in forbidden])
+        forbidden, token = [], int(reading.likeliest_N)
+        yield NextToken(token=token, entropy=float(reading.entropy_N))
+        hidden_D = network.encode(torch.tensor([[token]], device=network.device), cache)[0, -1]
     while True:
         logits_V = network.logits(hidden_D)
         if forbidden:

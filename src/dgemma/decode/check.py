@@ -12,6 +12,7 @@ gains nothing from one: `is_unsure` tells the two apart. Works on a cache of one
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -90,39 +91,79 @@ def check(
     if draft:
         hidden_TD = network.encode(torch.tensor([list(draft)], device=network.device), cache)[0]
         states_TD = torch.cat((states_TD, hidden_TD))
-    logits_TV = network.logits(states_TD)
-    if forbidden_first:
-        logits_TV[0, list(forbidden_first)] = -torch.inf
-    if forbidden:
-        logits_TV[:, list(forbidden)] = -torch.inf
     margin = math.log(max(GOOD_ENOUGH if good_enough is None else good_enough, 1e-300))
-    allowed = len(draft)
-    if constraint is not None:
-        allowed = known + _restrict(logits_TV[known:], draft[known:], constraint, margin)
-    logprobs_TV = logits_TV.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
-    best_T = logprobs_TV.argmax(-1)
-    guess_T = torch.tensor(list(draft), dtype=torch.long, device=network.device)
-    good_T = _good_enough(logprobs_TV[: len(draft)], guess_T, margin)
-    good_T[:known] = True
-    agreed = max(known, min(int(good_T.long().cumprod(0).sum()), end_of(draft, end_ids), allowed))
+    in_one = network.head_as_one() if constraint is None and not top_k else None
+    if in_one is not None:
+        barred = [(0, token) for token in forbidden_first] + [(-1, token) for token in forbidden]
+        opinion = _opinion_in_one(in_one.read(states_TD, barred=barred), draft, margin)
+    else:
+        logits_TV = network.logits(states_TD)
+        if forbidden_first:
+            logits_TV[0, list(forbidden_first)] = -torch.inf
+        if forbidden:
+            logits_TV[:, list(forbidden)] = -torch.inf
+        opinion = _opinion(logits_TV, draft, known, constraint, margin)
+    agreed = known
+    while agreed < min(len(draft), end_of(draft, end_ids)) and opinion.agrees[agreed]:
+        agreed += 1
     ids = list(draft[known:agreed])
     if not ids or ids[-1] not in end_ids:
-        ids.append(int(best_T[agreed]))
+        ids.append(opinion.best[agreed])
     cache.truncate(before + agreed)
-    kept_TV = logprobs_TV[known : known + len(ids)]
-    best = kept_TV.topk(min(top_k, kept_TV.shape[-1])) if top_k else None
+    kept = slice(known, known + len(ids))
+    logprobs, top = (), ()
+    if top_k and opinion.logprobs_TV is not None:
+        kept_TV = opinion.logprobs_TV[kept]
+        best = kept_TV.topk(min(top_k, kept_TV.shape[-1]))
+        top = _pairs(best.indices.tolist(), best.values.tolist())
+        logprobs = tuple(row[token] for row, token in zip(kept_TV.tolist(), ids, strict=True))
     return Checked(
         token_ids=tuple(ids),
-        entropies=tuple((-(kept_TV.exp() * kept_TV).sum(-1)).tolist()),
-        logprobs=tuple(row[token] for row, token in zip(kept_TV.tolist(), ids, strict=True)) if top_k else (),
-        top=() if best is None else _pairs(best.indices.tolist(), best.values.tolist()),
+        entropies=tuple(opinion.entropies[kept]),
+        logprobs=logprobs,
+        top=top,
         last_hidden_D=states_TD[agreed],
     )
 
 
-def _good_enough(scores_TV: Tensor, ids_T: Tensor, margin: float) -> Tensor:
+@dataclass(frozen=True, kw_only=True)
+class _Opinion:
+    """What the causal mode thinks of a draft of T ids: its own id and its entropy for each and for what follows,
+    T + 1 in all, and whether it agrees with each; logprobs_TV where they were made."""
+
+    best: list[int]
+    entropies: list[float]
+    agrees: list[bool]
+    logprobs_TV: Tensor | None = None
+
+
+def _opinion_in_one(reading: Any, draft: Sequence[int], margin: float) -> _Opinion:
+    """From a compiled reading of the head (`ops.native.layers.HeadReading`)."""
+    count = len(draft)
+    agrees_T = _good_enough(reading.logits_NV[:count], draft, margin, reading.maximum_N[:count])
+    return _Opinion(best=reading.likeliest_N.tolist(), entropies=reading.entropy_N.tolist(), agrees=agrees_T.tolist())
+
+
+def _opinion(logits_TV: Tensor, draft: Sequence[int], known: int, walk: Walk | None, margin: float) -> _Opinion:
+    """From the logits; with a constraint, which stands behind the known ids, in what it allows."""
+    count = len(draft)
+    allowed = count if walk is None else known + _restrict(logits_TV[known:], draft[known:], walk, margin)
+    logprobs_TV = logits_TV.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
+    agrees_T = _good_enough(logprobs_TV[:count], draft, margin)
+    agrees_T[allowed:] = False
+    return _Opinion(
+        best=logprobs_TV.argmax(-1).tolist(),
+        entropies=(-(logprobs_TV.exp() * logprobs_TV).sum(-1)).tolist(),
+        agrees=agrees_T.tolist(),
+        logprobs_TV=logprobs_TV,
+    )
+
+
+def _good_enough(scores_TV: Tensor, ids: Sequence[int], margin: float, best_T: Tensor | None = None) -> Tensor:
     """Logits or log probabilities [T, V] -> boolean [T]: which ids are not much less likely than the best."""
-    return scores_TV.gather(-1, ids_T[:, None])[:, 0] >= scores_TV.amax(-1) + margin
+    best_T = scores_TV.amax(-1) if best_T is None else best_T
+    ids_T1 = torch.tensor(list(ids), dtype=torch.long, device=scores_TV.device)[:, None]
+    return scores_TV.gather(-1, ids_T1)[:, 0] >= best_T + margin
 
 
 def _restrict(logits_TV: Tensor, draft: Sequence[int], walk: Walk, margin: float) -> int:
@@ -130,8 +171,7 @@ def _restrict(logits_TV: Tensor, draft: Sequence[int], walk: Walk, margin: float
     -> how many of its ids that is: rows behind them are as they were."""
     for row, token in enumerate(draft):
         logits_TV[row] = walk.restrict(logits_TV[row])
-        guess_1 = torch.tensor([token], device=logits_TV.device)
-        if not _good_enough(logits_TV[row : row + 1], guess_1, margin):
+        if not _good_enough(logits_TV[row : row + 1], [token], margin):
             return row
         walk = walk.after([token])
     logits_TV[len(draft)] = walk.restrict(logits_TV[len(draft)])

@@ -10,6 +10,7 @@ Shapes: B rows, L canvas positions, V vocabulary, D hidden.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -73,6 +74,9 @@ def read(
     if constraint is not None:
         return read_held(network, hidden_BLD, temperature, generator, constraint, top_k, forbidden_first, forbidden)
     dense = exact or takes_dense(network, hidden_BLD[..., 0].numel())
+    quick = not exact and not top_k and not isinstance(generator, torch.Generator)
+    if dense and quick and (compiled := network.head_as_one()) is not None:
+        return _read_as_one(compiled, hidden_BLD, temperature, generator, forbidden_first, forbidden)
     way = read_dense if dense else read_streamed
     return way(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden)
 
@@ -157,6 +161,28 @@ def read_dense(
         entropy_BL=entropy_BL,
         soft_BLD=network.expect(probabilities).to(hidden_BLD.dtype),
         **_likeliest(log_probabilities, argmax_BL, top_k),
+    )
+
+
+def _read_as_one(
+    compiled: Any,
+    hidden_BLD: Tensor,
+    temperature: float,
+    generator: Generators,
+    forbidden_first: Sequence[int],
+    forbidden: Sequence[int],
+) -> HeadReading:
+    """`read_dense` by one compiled kernel, with the same draws."""
+    batch, length, size = hidden_BLD.shape
+    barred = [(row * length, token) for row in range(batch) for token in forbidden_first]
+    barred += [(-1, token) for token in forbidden]
+    drawn_N = _uniforms(generator, batch, length, 1, hidden_BLD.device)[:, 0]
+    found = compiled.read(hidden_BLD.reshape(-1, size), temperature, drawn_N, barred, soft=True)
+    return HeadReading(
+        argmax_BL=found.likeliest_N.view(batch, length),
+        sample_BL=found.sample_N.view(batch, length),
+        entropy_BL=found.entropy_N.view(batch, length),
+        soft_BLD=found.soft_ND.reshape(batch, length, size),
     )
 
 

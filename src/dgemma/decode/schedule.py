@@ -1,6 +1,7 @@
 """The temperature of each denoise step."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -13,6 +14,7 @@ class LinearSchedule:
     t_max: float
     num_steps: int
 
+    @cache  # noqa: B019 (schedules are few; these tensors take as long as a small pass' head)
     def temperature(self, remaining: int) -> float:
         """The temperature with `remaining` steps to go (N .. 1), rounded as float32 arithmetic rounds it."""
         share = torch.tensor(remaining, dtype=torch.int32) / self.num_steps

@@ -26,12 +26,13 @@ from dgemma.cache import KVCache
 from dgemma.decode import head
 from dgemma.decode.check import DRAFT_LENGTH
 from dgemma.model import DiffusionGemma
+from dgemma.ops import native
 from dgemma.profile import CanvasRecord, DenoisingProfile
 
 ROWS = (1, 8, 16, 32, 64, 128, 256)
 _CONTEXT = 64
 _BUDGET_S = 0.7
-_PASSES = 2
+_PASSES = 3
 """Raised when passes become faster, so that what was measured before is measured anew."""
 _AS_ACCURATE = 0.1
 """Canvas lengths whose accuracy is this much below the best one's are not chosen. Profiles rest on a few dozen
@@ -190,7 +191,8 @@ def _write(file: Path, paces: Mapping[str, Pace]) -> None:
 def _fingerprint(network: DiffusionGemma) -> str:
     kinds = sorted({str(parameter.dtype) for parameter in network.parameters()})
     parts = (network.config, kinds, network.device, _processor(network.device), torch.get_num_threads())
-    return hashlib.sha256(repr((*parts, torch.__version__, _PASSES)).encode()).hexdigest()[:16]
+    passes = (torch.__version__, _PASSES, native.is_ready("layers"))
+    return hashlib.sha256(repr((*parts, *passes)).encode()).hexdigest()[:16]
 
 
 def _processor(device: torch.device) -> str:

@@ -12,6 +12,7 @@ Shapes: I inputs, O outputs.
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -32,9 +33,9 @@ _BLOCKED_FROM = 1 << 18
 _MANY_OUTPUTS = 512
 _MANY_OUTPUTS_BLOCKED_FROM = 1 << 17
 _ONE_ROW_BLOCKED_FROM = 1 << 19
-# One row goes through a compiled kernel from here on, where numba is there: twice to three times as fast as any of
-# torch's products, but not worth loading numba for a model that is small.
-_COMPILED_FROM = 3 << 17
+# One row goes through a compiled kernel from here on, where there is one: two to three times as fast as any of torch's
+# products. Models without a weight so large do not wait for kernels to be compiled.
+_COMPILED_FROM = 1 << 19
 # The rows that the blocked layout is chosen for; measured equally good for fewer.
 _ROWS_HINT = 256
 _FBGEMM = "fbgemm" in torch.backends.quantized.supported_engines or "x86" in torch.backends.quantized.supported_engines
@@ -133,25 +134,30 @@ def _free_bytes() -> int:
         return 1 << 62
 
 
+_version = attrgetter("_version")
+
+
 class Kept:
     """A value made from weights, kept until one of them is replaced, moved or written to. Copies start empty.
 
-    What is written through `weight.data` leaves no trace and is not seen.
+    What is written through `weight.data` leaves no trace and is not seen. `value` is what was kept last, looked up
+    without asking whether it still holds.
     """
 
     def __init__(self) -> None:
-        self._key: tuple[tuple[int, int, torch.dtype, int], ...] = ()
-        self._value: Any = None
+        self._key: tuple[int, ...] = ()
+        self.value: Any = None
 
     def get(self, weights: Sequence[Tensor], make: Callable[[], Any]) -> Any:
         """The kept value, or a new one."""
-        key = tuple(
-            (id(weight), weight.data_ptr(), weight.dtype, 0 if weight.is_inference() else weight._version)
-            for weight in weights
-        )
+        try:
+            versions = tuple(map(_version, weights))
+        except RuntimeError:  # tensors made in inference mode do not count
+            versions = tuple(0 if weight.is_inference() else weight._version for weight in weights)
+        key = (*map(id, weights), *map(Tensor.data_ptr, weights), *versions)
         if key != self._key:
-            self._value, self._key = make(), key
-        return self._value
+            self.value, self._key = make(), key
+        return self.value
 
     def __deepcopy__(self, memo: dict) -> "Kept":
         return Kept()

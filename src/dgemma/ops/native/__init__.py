@@ -1,26 +1,106 @@
-"""Kernels that numba compiles for this very processor, where torch has no operator or a slow one.
+"""Kernels compiled for this very processor, where torch has no operator or a slow one.
 
-    machine.py       from a Python function over addresses to a C function on torch's own threads
-    kernels.py       the kernels
-    vocabulary.py    what a denoise step needs of the vocabulary, in one pass over each slab of products
-    products.py      one row times a weight, and the routed experts of one row
+    kernels.py, layer_kernels.py   the kernels: Python functions over addresses
+    compiler.py, __main__.py       numba makes machine code of them, once, in a process of its own
+    machine.py                     loads it and runs it on torch's own threads
+    vocabulary.py                  what a denoise step needs of a large vocabulary, a slab of products at a time
+    products.py                    one row times a weight, and the routed experts of one row
+    layers.py                      all layers of a small network, and all of a small vocabulary, in a call each
 
 Their results are those of the plain ways, which stay: they are the oracle of the tests, and run where numba or OpenMP's
-entry is missing. Importing numba takes a third of a second, so nothing here does before a kernel is first wanted.
+entry is missing, and with DGEMMA_KERNELS=off.
 """
 
 import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Literal
 
+Name = Literal["vocabulary", "products", "layers"]
+
+_NEEDED: dict[Name, tuple[str, ...]] = {
+    "layers": ("layers", "head"),
+    "products": (
+        *("product", "product_int8", "product_int4", "experts", "experts_int8", "experts_int4"),
+        *("dequantise_int4", "gated"),
+    ),
+    "vocabulary": ("read_slab",),
+}
+_TRIED_FOR_S = 600
+"""How long another process may be at it before this one tries for itself."""
+_started: list[subprocess.Popen] = []
+
 
 @cache
-def load(name: Literal["vocabulary", "products"]) -> ModuleType | None:
-    """The module of that name; None where kernels cannot be compiled."""
+def load(name: Name) -> ModuleType | None:
+    """The module of that name; None where its kernels cannot be run, for the rest of this process.
+
+    What large models need is compiled at once (some ten seconds, the first time on a processor), since they
+    take longer to load than that. What small ones need is compiled beside this process, for later ones: they answer at
+    once.
+    """
+    if os.environ.get("DGEMMA_KERNELS") == "off":
+        return None
     try:
-        return import_module(f"{__name__}.{name}")
-    except (ImportError, OSError) as error:
+        module = import_module(f"{__name__}.{name}")
+        if missing := _missing(_NEEDED[name]):
+            if name == "layers":
+                _compile_beside()
+                return None
+            _compile(missing)
+        for kernel in _NEEDED[name]:
+            import_module(f"{__name__}.machine").address_of(kernel)
+        return module
+    except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
         logging.getLogger(__name__).info("Plain PyTorch stands in for the compiled kernels: %s", error)
         return None
+
+
+def is_ready(name: Name) -> bool:
+    """Whether the kernels of that module are compiled; asks for nothing to be."""
+    if os.environ.get("DGEMMA_KERNELS") == "off":
+        return False
+    try:
+        return not _missing(_NEEDED[name])
+    except (ImportError, OSError):
+        return False
+
+
+def prepare() -> None:
+    """Compiles what is missing, for commands that measure or go on for long; nothing where that cannot be done."""
+    if os.environ.get("DGEMMA_KERNELS") == "off":
+        return
+    try:
+        if missing := _missing([kernel for kernels in _NEEDED.values() for kernel in kernels]):
+            _compile(missing)
+    except (ImportError, OSError, subprocess.SubprocessError) as error:
+        logging.getLogger(__name__).info("The kernels were not compiled: %s", error)
+
+
+def _missing(kernels: Sequence[str]) -> list[str]:
+    machine = import_module(f"{__name__}.machine")
+    return [kernel for kernel in kernels if not machine.file_of(kernel).exists()]
+
+
+def _compile(kernels: Sequence[str]) -> None:
+    logging.getLogger(__name__).warning("Compiling kernels for this processor, once ...")
+    command = [sys.executable, "-m", __name__, *kernels]
+    subprocess.run(command, check=True, capture_output=True, timeout=_TRIED_FOR_S)
+
+
+def _compile_beside() -> None:
+    """Starts a process that compiles the kernels and outlives this one, unless another has just been started."""
+    folder = import_module(f"{__name__}.machine").file_of("layers").parent
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = folder / "started"
+    if mark.exists() and time.time() - mark.stat().st_mtime < _TRIED_FOR_S:
+        return
+    mark.touch()
+    command, silent = [sys.executable, "-m", __name__, "--nice"], subprocess.DEVNULL
+    _started.append(subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent, start_new_session=True))

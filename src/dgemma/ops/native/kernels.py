@@ -1,7 +1,6 @@
 """The kernels, whole: what runs in C. Each takes the address of its arguments, themselves addresses and sizes.
 
-One file, as numba compiles a kernel anew when its own file has changed, and not for one that it calls. Indices run from
-zero, so that the compiler sees that none is negative and takes many entries at a time.
+Indices run from zero, so that the compiler sees that none is negative and takes many entries at a time.
 
 Shapes: N rows, W entries of a slab, U uniform numbers of a row, K best entries, Q candidates for them, F forbidden
 entries; I inputs, O outputs; D hidden, E experts, M expert width, k experts of a row.
@@ -12,8 +11,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from dgemma.ops.native.machine import (
-    Kernel,
+from dgemma.ops.native import sizes
+from dgemma.ops.native.compiler import (
     array_at,
     byte_pointer,
     dot_of_nibbles,
@@ -28,12 +27,11 @@ from dgemma.ops.native.machine import (
 )
 from dgemma.quant import GROUP
 
-# Entries that are read, capped and summed before the next: they stay in the nearest cache.
-CHUNK = 256
+CHUNK, candidates = sizes.CHUNK, inlined(sizes.candidates)
 _ZERO, _ONE, _EIGHT = np.float32(0.0), np.float32(1.0), np.float32(8.0)
 # exp holds its argument above this; what lies below has no weight.
-_NO_WEIGHT = np.float32(-86.0)
-IMPOSSIBLE = np.float32(-1e30)
+NO_WEIGHT = np.float32(-86.0)
+IMPOSSIBLE = np.float32(sizes.IMPOSSIBLE)
 
 _LOWEST, _HIGHEST = np.float32(-87.0), np.float32(88.0)
 _LOG2_E, _HALF_UP, _BIAS = np.float32(1.4426950408889634), np.float32(127.5), np.float32(127.0)
@@ -87,12 +85,6 @@ def exp(x: Any) -> Any:
 
 
 @inlined
-def candidates(top_k: Any) -> Any:
-    """Room for the candidates of a row: 2 K are thinned to K, but not within a chunk, and one is written beyond."""
-    return 2 * top_k + CHUNK + 1
-
-
-@inlined
 def _select(values: Any, ids: Any, count: Any, wanted: Any) -> None:
     """Brings the `wanted` largest of the first `count` entries to the front, the smallest of them last of them.
 
@@ -121,14 +113,14 @@ def _select(values: Any, ids: Any, count: Any, wanted: Any) -> None:
 
 
 @inlined
-def _soft_cap(products: Any, size: Any, twice_by_cap: Any, limit: Any) -> None:
+def soft_cap(products: Any, size: Any, twice_by_cap: Any, limit: Any) -> None:
     """limit * tanh(product / cap), in place; exp holds its argument, so both ends are reached without overflow."""
     for at in range(size):
         products[at] = limit - (limit + limit) / (_ONE + exp(products[at] * twice_by_cap))
 
 
 @inlined
-def _largest(logits: Any, size: Any) -> Any:
+def largest(logits: Any, size: Any) -> Any:
     best = IMPOSSIBLE
     for at in range(size):
         best = max(best, logits[at])
@@ -136,19 +128,19 @@ def _largest(logits: Any, size: Any) -> Any:
 
 
 @inlined
-def _weigh(logits: Any, size: Any, maximum: Any) -> Any:
+def weigh(logits: Any, size: Any, maximum: Any) -> Any:
     """The sum of w = exp(logit - maximum), and that of w * (logit - maximum)."""
     total, moment = _ZERO, _ZERO
     for at in range(size):
         shifted = logits[at] - maximum
-        weight = exp(shifted) if shifted > _NO_WEIGHT else _ZERO
+        weight = exp(shifted) if shifted > NO_WEIGHT else _ZERO
         total += weight
         moment += weight * shifted
     return total, moment
 
 
 @inlined
-def _draw(logits: Any, begin: Any, end: Any, maximum: Any, wanted: Any) -> Any:
+def draw(logits: Any, begin: Any, end: Any, maximum: Any, wanted: Any) -> Any:
     """The first entry at which the running sum of exp(logit - maximum) exceeds what is wanted."""
     passed = 0.0
     for at in range(begin, end):
@@ -158,7 +150,6 @@ def _draw(logits: Any, begin: Any, end: Any, maximum: Any, wanted: Any) -> Any:
     return end - 1
 
 
-@Kernel
 def read_slab(arguments: Any) -> None:
     """Takes in one slab, whose products are overwritten with logits = limit * tanh(product / cap).
 
@@ -197,19 +188,19 @@ def read_slab(arguments: Any) -> None:
             for start in range(begin, end, CHUNK):
                 size = min(CHUNK, end - start)
                 chunk = floats(given[0] + 4 * (row * width + start), size)
-                _soft_cap(chunk, size, settings[0], settings[1])
+                soft_cap(chunk, size, settings[0], settings[1])
                 for number in range(barred):
                     entry = forbidden[2 * number + 1] - start
                     if 0 <= entry < size and (forbidden[2 * number] == row or forbidden[2 * number] < 0):
                         chunk[entry] = IMPOSSIBLE
-                best = _largest(chunk, size)
+                best = largest(chunk, size)
                 if best > maximum:
                     # A new maximum shifts every earlier term by the same amount.
                     shift = np.float64(best - maximum)
                     faded = np.exp(-shift) if total > 0 else 0.0
                     moment = (moment - shift * total) * faded if total > 0 else 0.0
                     total, block_total, maximum = total * faded, block_total * faded, best
-                chunk_total, chunk_moment = _weigh(chunk, size, maximum)
+                chunk_total, chunk_moment = weigh(chunk, size, maximum)
                 total, block_total, moment = total + chunk_total, block_total + chunk_total, moment + chunk_moment
 
                 if best > bar:
@@ -224,14 +215,14 @@ def read_slab(arguments: Any) -> None:
             number = 2 * (first_block + block)
             if np.float64(uniforms[number]) * total < block_total:
                 wanted = np.float64(uniforms[number + 1]) * block_total
-                samples[row] = first_id + _draw(logits, begin, end, maximum, wanted)
+                samples[row] = first_id + draw(logits, begin, end, maximum, wanted)
 
         running[0], running[1], running[2], running[3] = maximum, total, moment, bar
         kept[row] = count
 
 
 @inlined
-def _gated(gate: Any, up: Any) -> Any:
+def gated_by(gate: Any, up: Any) -> Any:
     """gelu(gate) * up."""
     return (gate - gate / (_ONE + exp(_GELU * gate + _GELU_CUBE * gate * gate * gate))) * up
 
@@ -285,7 +276,7 @@ def _experts(arguments: Any, row_of: Any) -> None:
     for at in range(first, last):
         row = ids[at // width] * 2 * width + at % width
         gate = row_of(given[0], given[3], given[4], row, size)
-        inner[at] = _gated(gate, row_of(given[0], given[3], given[4], row + width, size))
+        inner[at] = gated_by(gate, row_of(given[0], given[3], given[4], row + width, size))
     wait_for_all()
     first, last = share(size)
     for at in range(first, last):
@@ -296,43 +287,36 @@ def _experts(arguments: Any, row_of: Any) -> None:
         out[at] = total
 
 
-@Kernel
 def product(arguments: Any) -> None:
     """`_product` in float32."""
     _product(arguments, _row)
 
 
-@Kernel
 def product_int8(arguments: Any) -> None:
     """`_product` with an int8 weight."""
     _product(arguments, _row_int8)
 
 
-@Kernel
 def product_int4(arguments: Any) -> None:
     """`_product` with an int4 weight."""
     _product(arguments, _row_int4)
 
 
-@Kernel
 def experts(arguments: Any) -> None:
     """`_experts` in float32."""
     _experts(arguments, _row)
 
 
-@Kernel
 def experts_int8(arguments: Any) -> None:
     """`_experts` with int8 weights."""
     _experts(arguments, _row_int8)
 
 
-@Kernel
 def experts_int4(arguments: Any) -> None:
     """`_experts` with int4 weights."""
     _experts(arguments, _row_int4)
 
 
-@Kernel
 def dequantise_int4(arguments: Any) -> None:
     """The float32 weight that int4 values stand for: values, scale, out, then how many groups there are."""
     given = array_at(arguments, 4)
@@ -347,7 +331,6 @@ def dequantise_int4(arguments: Any) -> None:
             out[2 * at + 1] = unit * (np.float32(both >> np.int32(4)) - _EIGHT)
 
 
-@Kernel
 def gated(arguments: Any) -> None:
     """out_NM = gelu(gate_NM) * up_NM, which lie side by side in gate_up_N2M; float32. gate_up, out, then N, M."""
     given = array_at(arguments, 4)
@@ -358,4 +341,10 @@ def gated(arguments: Any) -> None:
         up = floats(given[0] + 8 * row * width + 4 * width, width)
         out = floats(given[1] + 4 * row * width, width)
         for at in range(width):
-            out[at] = _gated(gate[at], up[at])
+            out[at] = gated_by(gate[at], up[at])
+
+
+KERNELS = (
+    *(read_slab, product, product_int8, product_int4, experts, experts_int8, experts_int4),
+    *(dequantise_int4, gated),
+)

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dgemma.ops.native import kernels
 from dgemma.ops.native.machine import run
 
-_PRODUCT = {torch.float32: kernels.product, torch.int8: kernels.product_int8, torch.uint8: kernels.product_int4}
-_EXPERTS = {torch.float32: kernels.experts, torch.int8: kernels.experts_int8, torch.uint8: kernels.experts_int4}
+_PRODUCT = {torch.float32: "product", torch.int8: "product_int8", torch.uint8: "product_int4"}
+_EXPERTS = {torch.float32: "experts", torch.int8: "experts_int8", torch.uint8: "experts_int4"}
 
 
 def multiply(hidden: Tensor, weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> Tensor:
@@ -56,12 +55,12 @@ def gated(gate_up_N2M: Tensor) -> Tensor:
     """gelu(gate) * up of float32 rows that hold both side by side -> [N, M]."""
     rows, width = len(gate_up_N2M), gate_up_N2M.shape[1] // 2
     out_NM = gate_up_N2M.new_empty(rows, width)
-    run(kernels.gated, gate_up_N2M.contiguous(), out_NM, rows, width)
+    run("gated", gate_up_N2M.contiguous(), out_NM, rows, width)
     return out_NM
 
 
 def dequantise_int4(values: Tensor, scale: Tensor) -> Tensor:
     """`quant.dequantise` of contiguous int4 values [.., O, I / 2] with their scales -> float32 [.., O, I]."""
     out = torch.empty(*values.shape[:-1], 2 * values.shape[-1])
-    run(kernels.dequantise_int4, values, scale, out, scale.numel())
+    run("dequantise_int4", values, scale, out, scale.numel())
     return out

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dgemma.ops.native.kernels import IMPOSSIBLE, candidates, read_slab
 from dgemma.ops.native.machine import run
+from dgemma.ops.native.sizes import IMPOSSIBLE, candidates
 
 
 class Reader:
@@ -37,7 +37,7 @@ class Reader:
         self.uniforms_NU = uniforms_NU.float().contiguous()
         self.settings_2 = torch.tensor([2 / cap, cap / temperature])
         self.barred = [(-1, token) for token in forbidden] + list(forbidden_rows)
-        self.running_N4 = torch.tensor([float(IMPOSSIBLE), 0.0, 0.0, -torch.inf]).repeat(rows, 1)
+        self.running_N4 = torch.tensor([IMPOSSIBLE, 0.0, 0.0, -torch.inf]).repeat(rows, 1)
         self.sample_N = torch.zeros(rows, dtype=torch.long)
         self.values_NQ = torch.empty(rows, room)
         self.ids_NQ = torch.zeros(rows, room, dtype=torch.long)
@@ -50,7 +50,7 @@ class Reader:
         rows, width = products_NW.shape
         here = [[row, token - first_id] for row, token in self.barred if 0 <= token - first_id < width]
         run(
-            read_slab,
+            "read_slab",
             products_NW,
             self.uniforms_NU,
             torch.tensor(here, dtype=torch.long),

@@ -1,0 +1,24 @@
+"""Compiles kernels for this processor: those named, or all (`python -m dgemma.ops.native layers head`).
+
+With --nice it leaves the processor to all others.
+"""
+
+import os
+import sys
+
+# Calls into Intel's short vector library would need it again where a kernel is loaded.
+os.environ["NUMBA_DISABLE_INTEL_SVML"] = "1"
+
+from dgemma.ops.native import kernels, layer_kernels
+from dgemma.ops.native.compiler import compiled
+from dgemma.ops.native.machine import file_of, keep
+
+_KERNELS = {function.__name__: function for function in (*layer_kernels.KERNELS, *kernels.KERNELS)}
+
+
+if __name__ == "__main__":
+    if "--nice" in sys.argv:
+        os.nice(19)
+    for name in [one for one in sys.argv[1:] if one != "--nice"] or _KERNELS:
+        if not file_of(name).exists():
+            keep(name, compiled(_KERNELS[name]))

@@ -1,0 +1,181 @@
+"""From a Python function over addresses to the machine code of a C function: what needs numba, whole.
+
+Kernels are compiled once for a processor, in a process of their own (`python -m dgemma.ops.native`), which leaves
+object files for `machine` to load.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding
+import llvmlite.ir
+import numba
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from dgemma.ops.native.machine import LANES, PANEL, symbol_of, target_machine
+
+thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
+thread_count = types.ExternalFunction("omp_get_num_threads", types.int32())
+wait_for_all = types.ExternalFunction("GOMP_barrier", types.void())
+
+# What sums may be reordered for, and no more: infinities and nan keep their meaning.
+FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+inlined = numba.njit(inline="always", fastmath=FAST)
+called = numba.njit(fastmath=FAST, error_model="numpy")
+
+
+# The function itself behind the C function, whose status is always that all is well: nothing here can raise.
+_ENTRY = """
+declare i32 @"{inner}"(ptr, ptr, ptr)
+define void @"{symbol}"(ptr %arguments) {{
+  %result = alloca ptr
+  %error = alloca ptr
+  %status = call i32 @"{inner}"(ptr %result, ptr %error, ptr %arguments)
+  ret void
+}}
+"""
+
+
+def compiled(function: Callable) -> bytes:
+    """The object file of a function of the address of its arguments (int64), under `symbol_of` its name.
+
+    What numba wraps around it, to tell Python of errors, is left out: an object file needs nothing but OpenMP and the
+    C library.
+    """
+    signature, symbol = types.void(types.CPointer(types.int64)), symbol_of(function.__name__)
+    found: Any = numba.cfunc(signature, fastmath=FAST, error_model="numpy")(function)
+    module = llvmlite.binding.parse_assembly(found.inspect_llvm())
+    inner = found.native_name.removeprefix("cfunc.")
+    module.link_in(llvmlite.binding.parse_assembly(_ENTRY.format(inner=inner, symbol=symbol)))
+    for own in module.functions:
+        if not own.is_declaration and own.name != symbol:
+            own.linkage = "internal"
+    machine = target_machine()
+    passes = llvmlite.binding.create_new_module_pass_manager()
+    passes.add_global_dead_code_eliminate_pass()
+    options = llvmlite.binding.PipelineTuningOptions()
+    passes.run(module, llvmlite.binding.create_pass_builder(machine, options))
+    return machine.emit_object(module)
+
+
+def _pointer_to(kind: Any) -> Any:
+    """An address (int64) as a pointer to numbers of this kind."""
+
+    def pointer(_context: Any, _address: Any) -> tuple[Any, Callable]:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+        return types.CPointer(kind)(types.int64), generate
+
+    return intrinsic(pointer)
+
+
+def _from_bits(_context: Any, _exponent: Any) -> tuple[Any, Callable]:
+    """2^(exponent - 127) of an int32 in 1 .. 254: the float32 with these bits of exponent."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        shifted = builder.shl(arguments[0], llvmlite.ir.Constant(llvmlite.ir.IntType(32), 23))
+        return builder.bitcast(shifted, llvmlite.ir.FloatType())
+
+    return types.float32(types.int32), generate
+
+
+float_pointer, integer_pointer = _pointer_to(types.float32), _pointer_to(types.int64)
+byte_pointer, nibble_pointer = _pointer_to(types.int8), _pointer_to(types.uint8)
+power_of_two: Any = intrinsic(_from_bits)
+array_at: Any = numba.carray  # pyright: ignore[reportPrivateImportUsage]
+
+
+def _dot_of_nibbles(_context: Any, _values: Any, _nibbles: Any) -> tuple[Any, Callable]:
+    """The sum of 32 float32 values times (nibble - 8), the nibbles two to a byte, the lower one first; two addresses.
+
+    In vectors from the start: of a loop this short LLVM makes a scalar one.
+    """
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        ir, half = llvmlite.ir, 16
+        byte, word, single = (ir.VectorType(kind, half) for kind in (ir.IntType(8), ir.IntType(32), ir.FloatType()))
+
+        def load(address: Any, vector: Any, align: int) -> Any:
+            found = builder.load(builder.inttoptr(address, vector.as_pointer()))
+            found.align = align
+            return found
+
+        def every_second(vector: Any, first: int) -> Any:
+            places = ir.Constant(word, list(range(first, 2 * half, 2)))
+            return builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), places)
+
+        values = load(arguments[0], ir.VectorType(ir.FloatType(), 2 * half), 4)
+        both = builder.zext(load(arguments[1], byte, 1), word)
+        low = builder.and_(both, ir.Constant(word, [15] * half))
+        high = builder.lshr(both, ir.Constant(word, [4] * half))
+        eight = ir.Constant(single, [8.0] * half)
+        total = ir.Constant(single, [0.0] * half)
+        for first, nibbles in enumerate((low, high)):
+            weights = builder.fsub(builder.sitofp(nibbles, single), eight)
+            part = builder.fmul(every_second(values, first), weights, flags=["contract"])
+            total = builder.fadd(total, part, flags=["contract"])
+        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), single])
+        add = cgutils.get_or_insert_function(builder.module, kind, "llvm.vector.reduce.fadd.v16f32")
+        return builder.call(add, [ir.Constant(ir.FloatType(), -0.0), total], fastmath=["reassoc"])
+
+    return types.float32(types.int64, types.int64), generate
+
+
+dot_of_nibbles: Any = intrinsic(_dot_of_nibbles)
+
+
+def _tile_of(rows: int) -> Any:
+    """out_RP = hidden_RI @ panel_IP for `rows` rows: addresses of the first, the bytes between two of its rows, the
+    panel, I, the address of out and the bytes between two of its rows.
+
+    Sums stay in registers, one input after another, so that a row's result depends on nothing but the row.
+    """
+
+    def tile(
+        _context: Any, _hidden: Any, _hidden_step: Any, _panel: Any, _size: Any, _out: Any, _out_step: Any
+    ) -> tuple[Any, Callable]:
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            ir = llvmlite.ir
+            hidden, hidden_step, panel, size, out, out_step = arguments
+            number, vector = ir.FloatType(), ir.VectorType(ir.FloatType(), LANES)
+            word, lane = ir.IntType(64), ir.IntType(32)
+            spread, empty = ir.Constant(ir.VectorType(lane, LANES), [0] * LANES), ir.Constant(vector, ir.Undefined)
+
+            def at(base: Any, step: Any, count: int) -> Any:
+                return builder.add(base, builder.mul(step, ir.Constant(word, count)))
+
+            zero = ir.Constant(vector, [0.0] * LANES)
+            sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(2)] for _ in range(rows)]
+            first = [at(hidden, hidden_step, row) for row in range(rows)]
+            with cgutils.for_range(builder, size) as loop:
+                here = builder.add(panel, builder.mul(loop.index, ir.Constant(word, 4 * PANEL)))
+                weights = []
+                for half in range(2):
+                    address = builder.add(here, ir.Constant(word, 4 * LANES * half))
+                    weights.append(builder.load(builder.inttoptr(address, vector.as_pointer()), align=4))
+                for row in range(rows):
+                    address = builder.add(first[row], builder.mul(loop.index, ir.Constant(word, 4)))
+                    value = builder.load(builder.inttoptr(address, number.as_pointer()))
+                    one = builder.insert_element(empty, value, ir.Constant(lane, 0))
+                    factor = builder.shuffle_vector(one, empty, spread)
+                    for half in range(2):
+                        product = builder.fmul(factor, weights[half], flags=["contract"])
+                        total = builder.fadd(builder.load(sums[row][half]), product, flags=["contract"])
+                        builder.store(total, sums[row][half])
+            for row in range(rows):
+                for half in range(2):
+                    address = builder.add(at(out, out_step, row), ir.Constant(word, 4 * LANES * half))
+                    where = builder.inttoptr(address, vector.as_pointer())
+                    builder.store(builder.load(sums[row][half]), where, align=4)
+            return _context.get_dummy_value()
+
+        return types.void(*[types.int64] * 6), generate
+
+    return intrinsic(tile)
+
+
+TILES: Any = tuple(_tile_of(rows) for rows in range(1, (8 if LANES == 16 else 4) + 1))
+"""Products of 1 row and more; the sums of more than the last knows would not stay in registers."""

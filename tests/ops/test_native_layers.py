@@ -1,0 +1,327 @@
+"""A small network in one call against the same network an operation at a time."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dgemma
+from dgemma.cache import KVCache
+from dgemma.config import LayerConfig, ModelConfig
+from dgemma.decode import head
+from dgemma.decode.autoregressive import TokenSampler, autoregressive
+from dgemma.decode.check import Checked, check
+from dgemma.model import DiffusionGemma
+from dgemma.ops import native
+from dgemma.quant import quantise
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="torch brings another OpenMP there")
+
+VOCABULARY = 90
+
+
+def make_network(
+    kinds: tuple[tuple[str, int, int], ...] = (("sliding_attention", 8, 2), ("full_attention", 16, 1)),
+    num_experts: int = 4,
+    top_k: int = 2,
+    hidden_size: int = 36,
+    seed: int = 0,
+) -> DiffusionGemma:
+    """Random weights; kinds are (layer type, head dim, key heads), with four query heads. Few sizes are a vector's."""
+    config = ModelConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=hidden_size,
+        intermediate_size=27,
+        num_attention_heads=4,
+        layers=tuple(
+            LayerConfig(layer_type=kind, head_dim=size, num_key_value_heads=heads)  # pyright: ignore[reportArgumentType]
+            for kind, size, heads in kinds
+        ),
+        num_experts=num_experts,
+        top_k_experts=top_k,
+        moe_intermediate_size=13,
+        sliding_window=6,
+        canvas_length=8,
+    )
+    network = DiffusionGemma(config).eval().requires_grad_(False)
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in network.parameters():
+        if parameter.ndim >= 2:
+            parameter.normal_(0, 0.2, generator=generator)
+        else:
+            parameter.uniform_(0.6, 1.4, generator=generator)
+    return network
+
+
+def ids(count: int, seed: int = 0, rows: int = 1) -> torch.Tensor:
+    return torch.randint(VOCABULARY, (rows, count), generator=torch.Generator().manual_seed(seed))
+
+
+@contextmanager
+def by_operations(network: DiffusionGemma) -> Iterator[None]:
+    network.one_call = False
+    try:
+        yield
+    finally:
+        network.one_call = True
+
+
+def assert_close(found: torch.Tensor, expected: torch.Tensor) -> None:
+    assert found.shape == expected.shape
+    assert (found - expected).abs().max() <= 2e-5 * expected.abs().max()
+
+
+@torch.inference_mode()
+def passes(network: DiffusionGemma, prompt: int, canvas: int, rows: list[int]) -> list[torch.Tensor]:
+    """Every kind of pass, one behind the other in one cache."""
+    cache = KVCache(network.config, max_length=120)
+    soft = torch.randn(1, canvas, network.config.hidden_size, generator=torch.Generator().manual_seed(5))
+    found = [network.encode(ids(prompt), cache)]
+    found += [network.denoise(ids(canvas, 1), cache), network.denoise(ids(canvas, 2), cache, soft)]
+    found += [network.denoise(ids(canvas, 3), cache, soft, torch.tensor(rows))]
+    found += network.encode_and_denoise(ids(3, 4), ids(canvas, 5), cache)
+    network.encode(ids(5, 6), cache, keys_only=True)
+    cache.truncate(cache.length - 2)
+    found.append(network.encode(ids(1, 7), cache))
+    length = cache.length
+    return found + [keys[:, :, :length] for keys in (*cache.keys, *cache.values)]
+
+
+KINDS = st.tuples(st.sampled_from(["sliding_attention", "full_attention"]), st.sampled_from([2, 8, 18, 32]))
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(KINDS.flatmap(lambda kind: st.sampled_from([(*kind, 1), (*kind, 2), (*kind, 4)])), min_size=1, max_size=3),
+    st.integers(1, 8),
+    st.sampled_from([1, 17, 36, 64]),
+    st.integers(1, 40),
+    st.integers(1, 21),
+    st.data(),
+)
+def test_one_call_equals_the_modules(kinds, num_experts, hidden_size, prompt, canvas, data) -> None:
+    top_k = data.draw(st.integers(1, num_experts))
+    rows = sorted(data.draw(st.sets(st.integers(0, canvas - 1), min_size=1)))
+    network = make_network(tuple(kinds), num_experts, top_k, hidden_size)
+    found = passes(network, prompt, canvas, rows)
+    assert network._layers_as_one.value is not None
+    with by_operations(network):
+        expected = passes(network, prompt, canvas, rows)
+    for one, other in zip(found, expected, strict=True):
+        assert_close(one, other)
+
+
+@torch.inference_mode()
+def encoded(network: DiffusionGemma, tokens: torch.Tensor, cache: KVCache | None = None) -> torch.Tensor:
+    return network.encode(tokens, KVCache(network.config, max_length=80) if cache is None else cache)
+
+
+@settings(max_examples=15)
+@given(st.lists(st.integers(1, 13), min_size=1, max_size=5), st.integers(1, 3))
+def test_a_token_is_the_same_to_the_last_bit_in_any_company(chunks: list[int], threads: int) -> None:
+    network, tokens = make_network(), ids(sum(chunks))
+    whole, parts = KVCache(network.config, max_length=80), KVCache(network.config, max_length=80)
+    expected = encoded(network, tokens, whole)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = [encoded(network, part, parts) for part in tokens.split(chunks, dim=1)]
+        with torch.inference_mode():
+            canvas = network.denoise(ids(9, 1), parts)
+    finally:
+        torch.set_num_threads(before)
+    with torch.inference_mode():
+        assert torch.equal(torch.cat(found, dim=1), expected)
+        assert torch.equal(canvas, network.denoise(ids(9, 1), whole))
+
+
+def test_two_threads_in_one_network() -> None:
+    network = make_network()
+    expected = passes(network, 30, 12, [3, 4])
+    wrong: list[int] = []
+
+    def work() -> None:
+        for _ in range(20):
+            found = passes(network, 30, 12, [3, 4])
+            wrong.extend(not torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(wrong) == 40 * len(expected) and not any(wrong)
+
+
+def test_changed_weights_are_seen_by_the_next_cache() -> None:
+    network, other = make_network(), make_network(seed=1)
+    first = encoded(network, ids(6))
+    network.layers[0].get_submodule("mlp.gate_proj").get_parameter("weight").mul_(1.5)
+    second = encoded(network, ids(6))
+    network.load_state_dict(other.state_dict())
+    kept = KVCache(network.config, max_length=20)
+    third = encoded(network, ids(6), kept)
+    network.layers[1].get_submodule("router").register_parameter("scale", torch.nn.Parameter(torch.full((36,), 2.0)))
+    network.requires_grad_(False)
+    kept.truncate(0)
+    fourth = encoded(network, ids(6), kept)
+    found = [first, second, third, fourth]
+    assert not any(torch.equal(one, two) for one, two in pairwise(found))
+    assert torch.equal(third, encoded(other, ids(6)))
+    with by_operations(network):
+        assert_close(fourth, encoded(network, ids(6)))
+
+
+def test_a_resized_cache_is_read_where_it_lies() -> None:
+    network = make_network()
+    cache, plain = KVCache(network.config, max_length=20), KVCache(network.config, max_length=200)
+    encoded(network, ids(10), cache)
+    encoded(network, ids(10), plain)
+    cache.resize(60, 30)
+    assert torch.equal(encoded(network, ids(40, 1), cache), encoded(network, ids(40, 1), plain))
+
+
+def test_what_goes_through_the_modules() -> None:
+    network = make_network()
+    cache = KVCache(network.config, max_length=20)
+    assert network._as_one_call(cache) is None, "gradients may be asked for"
+    with torch.no_grad():
+        assert network._as_one_call(cache) is not None
+        assert network._as_one_call(KVCache(network.config, batch_size=2, max_length=20)) is None
+        assert network._as_one_call(KVCache(network.config, max_length=20, dtype=torch.bfloat16)) is None
+        assert make_network(num_experts=9)._as_one_call(cache) is None
+        trained = make_network().requires_grad_(True)
+        assert trained._as_one_call(cache) is None and trained.head_as_one() is None
+        half = make_network().bfloat16()
+        assert half._as_one_call(KVCache(network.config, max_length=20)) is None and half.head_as_one() is None
+        small = make_network(hidden_size=32)
+        mlp = small.layers[0].get_submodule("mlp.gate_proj")
+        values, scale = quantise(mlp.get_parameter("weight"), "int8")
+        mlp.register_parameter("weight", torch.nn.Parameter(values, requires_grad=False))
+        mlp.register_buffer("weight_scale", scale)
+        assert small._as_one_call(KVCache(small.config, max_length=20)) is None
+
+
+@given(st.integers(1, 20), st.floats(0.01, 3.0), st.sets(st.integers(0, VOCABULARY - 1), max_size=4))
+def test_a_small_vocabulary_is_read_as_densely(rows: int, temperature: float, barred: set[int]) -> None:
+    network = make_network()
+    hidden = torch.randn(1, rows, 36, generator=torch.Generator().manual_seed(rows))
+    first, anywhere = tuple(barred)[:2], tuple(barred)[2:]
+
+    def generators() -> list[torch.Generator]:
+        return [torch.Generator().manual_seed(3)]
+
+    with torch.inference_mode():
+        found = head.read(network, hidden, temperature, generators(), 0, first, anywhere)
+        expected = head.read_dense(network, hidden, temperature, generators(), 0, first, anywhere)
+    assert torch.equal(found.argmax_BL, expected.argmax_BL)
+    assert torch.equal(found.sample_BL, expected.sample_BL)
+    # A low temperature magnifies what rounding makes of the logits.
+    near = 1e-5 * max(1, 1 / temperature)
+    torch.testing.assert_close(found.entropy_BL, expected.entropy_BL, rtol=1e-4, atol=near)
+    assert (found.soft_BLD - expected.soft_BLD).abs().max() <= near * expected.soft_BLD.abs().max()
+
+
+@given(st.integers(0, 9), st.integers(0, 3), st.floats(0.0, 1.0), st.integers(0, 50))
+def test_checks_agree(count: int, known: int, good_enough: float, seed: int) -> None:
+    network = make_network()
+
+    def checked() -> tuple[Checked, int]:
+        cache = KVCache(network.config, max_length=60)
+        last = network.encode(ids(7), cache)[0, -1]
+        draft = ids(count, seed)[0].tolist()
+        barred = {"forbidden_first": (1, 2), "forbidden": (3,)}
+        certain = min(known, count)
+        found = check(network, cache, draft, last, certain, end_ids=(4,), good_enough=good_enough, **barred)
+        return found, cache.length
+
+    with torch.inference_mode():
+        found, length = checked()
+        with by_operations(network):
+            expected, other_length = checked()
+    assert found.token_ids == expected.token_ids and length == other_length
+    assert found.entropies == pytest.approx(expected.entropies, abs=1e-4)
+    assert_close(found.last_hidden_D, expected.last_hidden_D)
+
+
+def test_greedy_tokens_agree() -> None:
+    network = make_network()
+
+    def written() -> list[tuple[int, float]]:
+        cache = KVCache(network.config, max_length=60)
+        last = network.encode(ids(7), cache)[0, -1]
+        tokens = autoregressive(network, cache, last, TokenSampler(), torch.Generator(), forbidden_first=(1,))
+        return [(found.token, found.entropy) for found, _ in zip(tokens, range(12), strict=False)]
+
+    with torch.inference_mode():
+        found = written()
+        with by_operations(network):
+            expected = written()
+    assert [token for token, _ in found] == [token for token, _ in expected]
+    assert [entropy for _, entropy in found] == pytest.approx([entropy for _, entropy in expected], abs=1e-4)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[list[str]]]:
+    """What is started where no kernel has been compiled yet."""
+    from dgemma.ops.native import machine
+
+    commands: list[list[str]] = []
+    monkeypatch.setenv("DGEMMA_KERNELS", str(tmp_path))
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **_: commands.append(command))
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command))
+    kept = (native.load, machine._folder, machine.address_of, machine._engine_of)
+    for function in kept:
+        function.cache_clear()
+    yield commands
+    for function in kept:
+        function.cache_clear()
+
+
+def test_a_small_model_does_not_wait_for_its_kernels(started: list[list[str]]) -> None:
+    """They are compiled beside it, once, and what it answers in the meantime goes through the modules."""
+    assert native.load("layers") is None and not native.is_ready("layers")
+    native.load.cache_clear()
+    assert native.load("layers") is None
+    assert started == [[sys.executable, "-m", "dgemma.ops.native", "--nice"]]
+    network = make_network()
+    with torch.inference_mode():
+        assert network._as_one_call(KVCache(network.config, max_length=20)) is None
+
+
+def test_the_embedded_model_answers_before_there_are_kernels(started: list[list[str]]) -> None:
+    llm = dgemma.load("tiny")
+    request = [{"role": "user", "content": "Fix the mistakes: They was late."}]
+    assert llm.chat(request, seed=7).text and llm.chat(request, mode="autoregressive").text
+    assert all(command[-1] == "--nice" for command in started) and len(started) == 1
+
+
+def test_a_large_model_waits_for_its_kernels(started: list[list[str]], caplog: pytest.LogCaptureFixture) -> None:
+    assert native.load("vocabulary") is None, "nothing came of it, so plain PyTorch stands in"
+    assert started == [[sys.executable, "-m", "dgemma.ops.native", "read_slab"]]
+    assert "Compiling kernels" in caplog.text
+
+
+def test_kernels_that_are_not_sound_are_gone_without(started: list[list[str]], tmp_path: Path) -> None:
+    from dgemma.ops.native import machine
+
+    for kernel in ("layers", "head"):
+        machine.file_of(kernel).parent.mkdir(exist_ok=True)
+        machine.file_of(kernel).write_bytes(b"no object file, but longer than the digest of one is")
+    assert native.is_ready("layers") and native.load("layers") is None
+    assert started == [] and not native.is_ready("layers"), "the next process has them compiled"
+
+
+def test_kernels_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, started: list[list[str]]) -> None:
+    monkeypatch.setenv("DGEMMA_KERNELS", "off")
+    assert native.load("layers") is None and native.load("products") is None and not native.is_ready("layers")
+    native.prepare()
+    assert started == []
