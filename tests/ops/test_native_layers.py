@@ -1,5 +1,6 @@
 """A small network in one call against the same network an operation at a time."""
 
+import copy
 import subprocess
 import sys
 import threading
@@ -124,6 +125,30 @@ def encoded(network: DiffusionGemma, tokens: torch.Tensor, cache: KVCache | None
     return network.encode(tokens, KVCache(network.config, max_length=80) if cache is None else cache)
 
 
+def test_weights_kept_in_half_the_memory_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """bfloat16 holds them exactly; where it does not, they stay as they are."""
+    layers = native.load("layers")
+    assert layers is not None
+    network = make_network()
+    for parameter in network.parameters():
+        parameter.copy_(parameter.bfloat16())
+    twin, hidden = copy.deepcopy(network), torch.randn(1, 11, 36, generator=torch.Generator().manual_seed(2))
+
+    @torch.inference_mode()
+    def computed(network: DiffusionGemma) -> list[torch.Tensor]:
+        reading = head.read(network, hidden, 0.7, [torch.Generator().manual_seed(1)])
+        return [*passes(network, 30, 12, [3, 4]), reading.soft_BLD, reading.entropy_BL]
+
+    found = computed(network)
+    assert network._layers_as_one.value.halves and network._head_as_one.value.halves
+    network.layers[0].get_submodule("mlp.up_proj").get_parameter("weight")[0, 0] += 2**-12
+    computed(network)
+    assert not network._layers_as_one.value.halves and network._head_as_one.value.halves
+    monkeypatch.setattr(layers, "are_halves", lambda weight: False)
+    assert all(torch.equal(one, two) for one, two in zip(found, computed(twin), strict=True))
+    assert not twin._layers_as_one.value.halves and not twin._head_as_one.value.halves
+
+
 @settings(max_examples=15)
 @given(st.lists(st.integers(1, 13), min_size=1, max_size=5), st.integers(1, 3))
 def test_a_token_is_the_same_to_the_last_bit_in_any_company(chunks: list[int], threads: int) -> None:
@@ -178,6 +203,16 @@ def test_changed_weights_are_seen_by_the_next_cache() -> None:
     assert torch.equal(third, encoded(other, ids(6)))
     with by_operations(network):
         assert_close(fourth, encoded(network, ids(6)))
+
+
+def test_a_copy_has_weights_of_its_own() -> None:
+    network = make_network()
+    before = encoded(network, ids(6))
+    twin = copy.deepcopy(network)
+    network.layers[0].get_submodule("mlp.gate_proj").get_parameter("weight").mul_(1.5)
+    assert torch.equal(encoded(twin, ids(6)), before)
+    twin.load_state_dict(network.state_dict())
+    assert torch.equal(encoded(twin, ids(6)), encoded(network, ids(6)))
 
 
 def test_a_resized_cache_is_read_where_it_lies() -> None:

@@ -127,12 +127,13 @@ def _dot_of_nibbles(_context: Any, _values: Any, _nibbles: Any) -> tuple[Any, Ca
 dot_of_nibbles: Any = intrinsic(_dot_of_nibbles)
 
 
-def _tile_of(rows: int) -> Any:
+def _tile_of(rows: int, halves: bool) -> Any:
     """out_RP = hidden_RI @ panel_IP for `rows` rows: addresses of the first, the bytes between two of its rows, the
-    panel, I, the address of out and the bytes between two of its rows.
+    panel, I, the address of out and the bytes between two of its rows; panels of `halves` are bfloat16.
 
     Sums stay in registers, one input after another, so that a row's result depends on nothing but the row.
     """
+    number_bytes = 2 if halves else 4
 
     def tile(
         _context: Any, _hidden: Any, _hidden_step: Any, _panel: Any, _size: Any, _out: Any, _out_step: Any
@@ -147,15 +148,21 @@ def _tile_of(rows: int) -> Any:
             def at(base: Any, step: Any, count: int) -> Any:
                 return builder.add(base, builder.mul(step, ir.Constant(word, count)))
 
+            def weights_at(address: Any) -> Any:
+                if not halves:
+                    return builder.load(builder.inttoptr(address, vector.as_pointer()), align=4)
+                words = ir.VectorType(lane, LANES)
+                kept = builder.inttoptr(address, ir.VectorType(ir.IntType(16), LANES).as_pointer())
+                wide = builder.zext(builder.load(kept, align=2), words)
+                return builder.bitcast(builder.shl(wide, ir.Constant(words, [16] * LANES)), vector)
+
             zero = ir.Constant(vector, [0.0] * LANES)
             sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(2)] for _ in range(rows)]
             first = [at(hidden, hidden_step, row) for row in range(rows)]
             with cgutils.for_range(builder, size) as loop:
-                here = builder.add(panel, builder.mul(loop.index, ir.Constant(word, 4 * PANEL)))
-                weights = []
-                for half in range(2):
-                    address = builder.add(here, ir.Constant(word, 4 * LANES * half))
-                    weights.append(builder.load(builder.inttoptr(address, vector.as_pointer()), align=4))
+                here = builder.add(panel, builder.mul(loop.index, ir.Constant(word, number_bytes * PANEL)))
+                offsets = [ir.Constant(word, number_bytes * LANES * half) for half in range(2)]
+                weights = [weights_at(builder.add(here, offset)) for offset in offsets]
                 for row in range(rows):
                     address = builder.add(first[row], builder.mul(loop.index, ir.Constant(word, 4)))
                     value = builder.load(builder.inttoptr(address, number.as_pointer()))
@@ -177,5 +184,6 @@ def _tile_of(rows: int) -> Any:
     return intrinsic(tile)
 
 
-TILES: Any = tuple(_tile_of(rows) for rows in range(1, (8 if LANES == 16 else 4) + 1))
+_MOST = 8 if LANES == 16 else 4
+TILES, TILES_OF_HALVES = (tuple(_tile_of(rows, halves) for rows in range(1, _MOST + 1)) for halves in (False, True))
 """Products of 1 row and more; the sums of more than the last knows would not stay in registers."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dgemma.ops.native.compiler import TILES, array_at, called, inlined, thread_number, wait_for_all
+from dgemma.ops.native.compiler import TILES, TILES_OF_HALVES, array_at, called, inlined, thread_number, wait_for_all
 from dgemma.ops.native.kernels import (
     IMPOSSIBLE,
     NO_WEIGHT,
@@ -26,49 +26,72 @@ from dgemma.ops.native.kernels import (
     weigh,
 )
 from dgemma.ops.native.machine import PANEL
-from dgemma.ops.native.sizes import FIELDS
+from dgemma.ops.native.sizes import LAYER, PASS
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
-# The places of FIELDS.
-_NUM_FIELDS = len(FIELDS)
-_QKV, _O, _INWARD, _DENSE_DOWN, _ROUTED_DOWN = range(0, 5)
-_INPUT_NORM, _QUERY_NORM, _KEY_NORM, _ATTENTION_NORM, _DENSE_NORM, _ROUTED_NORM, _FEEDFORWARD_NORM = range(5, 12)
-_PER_EXPERT_SCALE, _ENCODER_SCALAR, _DECODER_SCALAR = range(12, 15)
-_COS, _SIN, _KEYS, _VALUES, _HEAD_STEP = range(15, 20)
-_HEADS, _KEY_HEADS, _HEAD_DIM, _HAS_VALUES, _WINDOW = range(20, 25)
+# The places of `sizes.LAYER` in a layer's entries, and of `sizes.PASS` in what a pass is given.
+_QKV, _O, _DENSE_INWARD, _DENSE_DOWN, _ROUTED_INWARD, _ROUTED_DOWN, _ROUTER = range(0, 7)
+_INPUT_NORM, _QUERY_NORM, _KEY_NORM, _ATTENTION_NORM, _BEFORE_DENSE_NORM, _BEFORE_ROUTED_NORM = range(7, 13)
+_DENSE_NORM, _ROUTED_NORM, _FEEDFORWARD_NORM, _PER_EXPERT_SCALE, _ENCODER_SCALAR, _DECODER_SCALAR = range(13, 19)
+_COS, _SIN, _KEYS, _VALUES, _HEAD_STEP = range(19, 24)
+_HEADS, _KEY_HEADS, _HEAD_DIM, _HAS_VALUES, _WINDOW = range(24, 29)
+HIDDEN, NORMED, FINAL_NORM, POSITIONS, TABLE, EPS = range(0, 6)
+JOINED, ATTENDED, ADDED, INNER, ROUTED, SCORES = range(6, 12)
+JOINED_STEP, ATTENDED_STEP, ADDED_STEP, INNER_STEP, SCORE_STEP = range(12, 17)
+ROWS, SIZE, CLEAN, START, END, DEPTH, KEYS_ONLY, HALVES = range(17, 25)
+WIDTH, EXPERTS, EXPERT_WIDTH, TOP_K, ROUTED_AT = range(25, 30)
 
-_MOST = len(TILES)
-_1, _2, _3 = TILES[:3]
-_4, _5, _6, _7, _8 = (TILES[min(rows, _MOST) - 1] for rows in (4, 5, 6, 7, 8))
+
+def _product_with(tiles: Any) -> Any:
+    """The product of some rows with one panel, by the tile of as many."""
+    most = len(tiles)
+    one, two, three = tiles[:3]
+    four, five, six, seven, eight = (tiles[min(rows, most) - 1] for rows in (4, 5, 6, 7, 8))
+
+    @called
+    def product(count: Any, hidden: Any, step: Any, panel: Any, size: Any, out: Any, out_step: Any) -> None:
+        if count == 1:
+            one(hidden, step, panel, size, out, out_step)
+        elif count == 2:
+            two(hidden, step, panel, size, out, out_step)
+        elif count == 3:
+            three(hidden, step, panel, size, out, out_step)
+        elif count == 4:
+            four(hidden, step, panel, size, out, out_step)
+        elif count == 5:
+            five(hidden, step, panel, size, out, out_step)
+        elif count == 6:
+            six(hidden, step, panel, size, out, out_step)
+        elif count == 7:
+            seven(hidden, step, panel, size, out, out_step)
+        else:
+            eight(hidden, step, panel, size, out, out_step)
+
+    return product
+
+
+_product, _product_of_halves = _product_with(TILES), _product_with(TILES_OF_HALVES)
+_MOST, _LAYER_LENGTH, _PASS_LENGTH = len(TILES), len(LAYER), len(PASS)
 
 
 @called
-def _multiply(hidden: Any, step: Any, rows: Any, panels: Any, size: Any, outputs: Any, out: Any, out_step: Any) -> None:
+def _multiply(
+    hidden: Any, step: Any, rows: Any, panels: Any, halves: Any, size: Any, outputs: Any, out: Any, out_step: Any
+) -> None:
     """out = hidden @ weight for this thread's panels; steps are bytes from one row to the next."""
     first, last = share((outputs + PANEL - 1) // PANEL)
+    panel_step = (2 if halves else 4) * PANEL * size
     # Tiles of nearly the same size: one of a single row would wait for its sums.
     tiles = (rows + _MOST - 1) // _MOST
     for number in range(first, last):
-        panel, target, source = panels + 4 * PANEL * size * number, out + 4 * PANEL * number, hidden
+        panel, target, source = panels + panel_step * number, out + 4 * PANEL * number, hidden
         for tile in range(tiles):
             count = (rows - tile + tiles - 1) // tiles
-            if count == 1:
-                _1(source, step, panel, size, target, out_step)
-            elif count == 2:
-                _2(source, step, panel, size, target, out_step)
-            elif count == 3:
-                _3(source, step, panel, size, target, out_step)
-            elif count == 4:
-                _4(source, step, panel, size, target, out_step)
-            elif count == 5:
-                _5(source, step, panel, size, target, out_step)
-            elif count == 6:
-                _6(source, step, panel, size, target, out_step)
-            elif count == 7:
-                _7(source, step, panel, size, target, out_step)
+            if halves:
+                _product_of_halves(count, source, step, panel, size, target, out_step)
             else:
-                _8(source, step, panel, size, target, out_step)
+                _product(count, source, step, panel, size, target, out_step)
             source, target = source + count * step, target + count * out_step
 
 
@@ -148,155 +171,195 @@ def _attend(query: Any, keys: Any, values: Any, count: Any, size: Any, scores: A
 
 
 @inlined
-def _route(logits: Any, scale: Any, experts: Any, top_k: Any, weights: Any) -> None:
-    """The weight of each expert: the softmax over the k best logits, times the expert's scale; zero for others."""
-    for expert in range(experts):
-        weights[expert] = _ZERO
+def _route(weights: Any, scale: Any, experts: Any, top_k: Any) -> None:
+    """Makes weights of the experts' logits: the softmax over the k best, times the expert's scale; zero for others."""
     best = IMPOSSIBLE
     for expert in range(experts):
-        best = max(best, logits[expert])
+        best = max(best, weights[expert])
     total = _ZERO
+    # Logits come to be at most zero, so that what is above is the weight of one that was chosen.
+    for expert in range(experts):
+        weights[expert] = min(_ZERO, weights[expert] - best)
     for _ in range(top_k):
         chosen, most = 0, -np.float32(np.inf)
         for expert in range(experts):
-            if weights[expert] == _ZERO and logits[expert] > most:
-                chosen, most = expert, logits[expert]
-        weights[chosen] = exp(most - best)
+            if weights[expert] <= _ZERO and weights[expert] > most:
+                chosen, most = expert, weights[expert]
+        weights[chosen] = exp(most)
         total += weights[chosen]
     for expert in range(experts):
-        weights[expert] = weights[expert] / total * scale[expert]
+        weights[expert] = weights[expert] / total * scale[expert] if weights[expert] > _ZERO else _ZERO
+
+
+@inlined
+def _norm_first(given: Any, own: Any) -> None:
+    size = given[SIZE]
+    first, last = share(given[ROWS])
+    for row in range(first, last):
+        hidden, normed = floats(given[HIDDEN] + 4 * row * size, size), floats(given[NORMED] + 4 * row * size, size)
+        _norm_into(normed, hidden, floats(own[_INPUT_NORM], size), size, floats(given[EPS], 1)[0])
+
+
+@inlined
+def _turn_heads(given: Any, own: Any) -> None:
+    """Norms and turns what was projected: queries into their room, keys and values into the cache."""
+    heads, key_heads, size = own[_HEADS], own[_KEY_HEADS], own[_HEAD_DIM]
+    turned, positions, eps = heads + key_heads, integers(given[POSITIONS], given[ROWS]), floats(given[EPS], 1)[0]
+    first, last = share(given[ROWS] * (turned + key_heads))
+    for item in range(first, last):
+        row, head = item // (turned + key_heads), item % (turned + key_heads)
+        slot = positions[row]
+        # A layer without values of its own takes the keys' before their norm has a weight.
+        source = head if head < turned or own[_HAS_VALUES] else head - key_heads
+        unit = floats(given[JOINED] + row * given[JOINED_STEP] + 4 * source * size, size)
+        scale = _inverse_length(unit, size, eps)
+        cos, sin = floats(own[_COS] + 4 * slot * size, size), floats(own[_SIN] + 4 * slot * size, size)
+        if head < heads:
+            query = floats(given[ATTENDED] + row * given[ATTENDED_STEP] + 4 * head * size, size)
+            _rotate_into(query, unit, floats(own[_QUERY_NORM], size), cos, sin, scale, size)
+        elif head < turned:
+            key = floats(own[_KEYS] + 4 * ((head - heads) * own[_HEAD_STEP] + slot * size), size)
+            _rotate_into(key, unit, floats(own[_KEY_NORM], size), cos, sin, scale, size)
+        else:
+            value = floats(own[_VALUES] + 4 * ((head - turned) * own[_HEAD_STEP] + slot * size), size)
+            for at in range(size):
+                value[at] = unit[at] * scale
+
+
+@inlined
+def _look(given: Any, own: Any) -> None:
+    """Attention of each head of each row, over what was projected."""
+    heads, size = own[_HEADS], own[_HEAD_DIM]
+    positions, scores = integers(given[POSITIONS], given[ROWS]), given[SCORES] + given[SCORE_STEP] * thread_number()
+    first, last = share(given[ROWS] * heads)
+    for item in range(first, last):
+        row, head = item // heads, item % heads
+        begin, stop = given[START], given[END]
+        if row < given[CLEAN]:
+            begin, stop = positions[row], positions[row] + 1
+        begin = max(0, begin + 1 - own[_WINDOW]) if own[_WINDOW] else 0
+        place = 4 * (head // (heads // own[_KEY_HEADS]) * own[_HEAD_STEP] + begin * size)
+        query = given[ATTENDED] + row * given[ATTENDED_STEP] + 4 * head * size
+        out = given[JOINED] + row * given[JOINED_STEP] + 4 * head * size
+        _attend(query, own[_KEYS] + place, own[_VALUES] + place, stop - begin, size, scores, out)
+
+
+@inlined
+def _add_attended(given: Any, own: Any) -> None:
+    """Adds what attention found, and makes of the sum what the dense MLP, the experts and their router read."""
+    size, experts, eps = given[SIZE], given[EXPERTS], floats(given[EPS], 1)[0]
+    weight, router = floats(own[_ATTENTION_NORM], size), own[_ROUTER]
+    for_dense, for_routed = floats(own[_BEFORE_DENSE_NORM], size), floats(own[_BEFORE_ROUTED_NORM], size)
+    first, last = share(given[ROWS])
+    for row in range(first, last):
+        hidden, new = floats(given[HIDDEN] + 4 * row * size, size), floats(given[ADDED] + row * given[ADDED_STEP], size)
+        dense = floats(given[NORMED] + 4 * row * size, size)
+        routed = floats(given[ROUTED] + row * given[ADDED_STEP], size)
+        weights = floats(given[INNER] + (row + 1) * given[INNER_STEP] - 4 * experts, experts)
+        scale = _inverse_length(new, size, eps)
+        for at in range(size):
+            hidden[at] += new[at] * scale * weight[at]
+        scale = _inverse_length(hidden, size, eps)
+        for at in range(size):
+            routed[at] = hidden[at] * scale
+        for expert in range(experts):
+            own_row, total = floats(router + 4 * expert * size, size), _ZERO
+            for at in range(size):
+                total += routed[at] * own_row[at]
+            weights[expert] = total
+        _route(weights, floats(own[_PER_EXPERT_SCALE], experts), experts, given[TOP_K])
+        for at in range(size):
+            unit = routed[at]
+            dense[at], routed[at] = unit * for_dense[at], unit * for_routed[at]
+
+
+@inlined
+def _gate(given: Any, own: Any) -> None:
+    """gelu(gate) * up of the dense MLP and of the experts, these times their weights."""
+    width, experts, expert_width = given[WIDTH], given[EXPERTS], given[EXPERT_WIDTH]
+    first, last = share(given[ROWS])
+    for row in range(first, last):
+        inner = given[INNER] + row * given[INNER_STEP]
+        gate, up = floats(inner, width), floats(inner + 4 * width, width)
+        for at in range(width):
+            gate[at] = gated_by(gate[at], up[at])
+        weights = floats(inner + given[INNER_STEP] - 4 * experts, experts)
+        for expert in range(experts):
+            place = inner + 4 * (given[ROUTED_AT] + expert * expert_width)
+            gate, up = floats(place, expert_width), floats(place + 4 * experts * expert_width, expert_width)
+            for at in range(expert_width):
+                gate[at] = gated_by(gate[at], up[at]) * weights[expert]
+
+
+@inlined
+def _add_fed_forward(given: Any, own: Any, following: Any) -> None:
+    """Adds what both found, and norms the sum for what follows."""
+    size, eps = given[SIZE], floats(given[EPS], 1)[0]
+    dense_norm, routed_norm = floats(own[_DENSE_NORM], size), floats(own[_ROUTED_NORM], size)
+    weight = floats(own[_FEEDFORWARD_NORM], size)
+    first, last = share(given[ROWS])
+    for row in range(first, last):
+        hidden, normed = floats(given[HIDDEN] + 4 * row * size, size), floats(given[NORMED] + 4 * row * size, size)
+        dense = floats(given[ADDED] + row * given[ADDED_STEP], size)
+        routed = floats(given[ROUTED] + row * given[ADDED_STEP], size)
+        scalar = floats(own[_ENCODER_SCALAR] if row < given[CLEAN] else own[_DECODER_SCALAR], 1)[0]
+        dense_scale, routed_scale = _inverse_length(dense, size, eps), _inverse_length(routed, size, eps)
+        for at in range(size):
+            dense[at] = dense[at] * dense_scale * dense_norm[at] + routed[at] * routed_scale * routed_norm[at]
+        scale = _inverse_length(dense, size, eps)
+        for at in range(size):
+            hidden[at] = (hidden[at] + dense[at] * scale * weight[at]) * scalar
+        _norm_into(normed, hidden, floats(following, size), size, eps)
 
 
 def layers(arguments: Any) -> None:
     """All layers over the rows of `hidden`, which is used up; what is left in `normed` is the next norm of it.
 
-    The first C rows are clean tokens and see what stands before them and themselves; the others are a canvas from
-    `start` to `end` and see all before its end, on layers with a window what a token at its start would see.
-    Addresses, then sizes, in this order:
-    hidden_ND, normed_ND, final_norm_D, positions_N (int64: a row's place in the text and its slot in the cache),
-    table (int64 [layers, FIELDS]), eps_1, joined, attended, added, inner, routed (room for N rows each), scores (room
-    for each thread)
-    N, D, C, start, end, layers, keys_only, joined's, attended's, inner's, added's width, the scores' room, I, E, M, k
-    """
-    given = array_at(arguments, 28)
-    hidden, normed, final_norm, table, eps = given[0], given[1], given[2], given[4], floats(given[5], 1)[0]
-    joined, attended, added, inner, routed = given[6], given[7], given[8], given[9], given[10]
-    rows, size, clean, start, end, depth, keys_only = (
-        given[12],
-        given[13],
-        given[14],
-        given[15],
-        given[16],
-        given[17],
-        given[18],
-    )
-    joined_step, attended_step, inner_step, added_step = 4 * given[19], 4 * given[20], 4 * given[21], 4 * given[22]
-    width, experts, expert_width, top_k = given[24], given[25], given[26], given[27]
-    scores = given[11] + 4 * given[23] * np.int64(thread_number())
-    positions = integers(given[3], rows)
-    row_step = 4 * size
-    gated_width = width + experts * expert_width
-    first_row, last_row = share(rows)
+    Given what `sizes.PASS` names: hidden_ND, normed_ND, the final norm's weight, positions_N (int64: a row's place in
+    the text and its slot in the cache), table (int64: `sizes.LAYER` of each layer), eps (float32), then room for N rows
+    of joined, attended, added, inner and routed and for each thread's scores, and the bytes from one to the next.
 
-    own = integers(table, _NUM_FIELDS)
-    for row in range(first_row, last_row):
-        _norm_into(
-            floats(normed + row * row_step, size),
-            floats(hidden + row * row_step, size),
-            floats(own[_INPUT_NORM], size),
-            size,
-            eps,
-        )
+    The first `clean` rows are clean tokens and see what stands before them and themselves; the others are a canvas from
+    `start` to `end` and see all before its end, on layers with a window what a token at its start would see. With
+    `keys_only` the last layer ends with its keys and values. `halves`: panels are bfloat16. A row of inner is the dense
+    MLP's gate and up, from `routed_at` on the experts', and at its end their weights.
+    """
+    given = array_at(arguments, _PASS_LENGTH)
+    rows, size, halves, depth = given[ROWS], given[SIZE], given[HALVES], given[DEPTH]
+    normed, joined, added = given[NORMED], given[JOINED], given[ADDED]
+    inner, routed = given[INNER], given[ROUTED]
+    joined_step, added_step, inner_step = given[JOINED_STEP], given[ADDED_STEP], given[INNER_STEP]
+    routed_inner, routed_width = inner + 4 * given[ROUTED_AT], given[EXPERTS] * given[EXPERT_WIDTH]
+    width = given[WIDTH]
+    _norm_first(given, integers(given[TABLE], _LAYER_LENGTH))
     wait_for_all()
     for layer in range(depth):
-        own = integers(table + 8 * _NUM_FIELDS * layer, 2 * _NUM_FIELDS)
-        heads, key_heads, head_dim, has_values = own[_HEADS], own[_KEY_HEADS], own[_HEAD_DIM], own[_HAS_VALUES]
-        turned = heads + key_heads
-        _multiply(
-            normed, row_step, rows, own[_QKV], size, (turned + has_values * key_heads) * head_dim, joined, joined_step
-        )
+        own = integers(given[TABLE] + 8 * _LAYER_LENGTH * layer, 2 * _LAYER_LENGTH)
+        projected = (own[_HEADS] + (1 + own[_HAS_VALUES]) * own[_KEY_HEADS]) * own[_HEAD_DIM]
+        _multiply(normed, 4 * size, rows, own[_QKV], halves, size, projected, joined, joined_step)
         wait_for_all()
-        first, last = share(rows * (turned + key_heads))
-        for item in range(first, last):
-            row, head = item // (turned + key_heads), item % (turned + key_heads)
-            slot = positions[row]
-            # A layer without values of its own takes the keys' before their norm has a weight.
-            source = head if head < turned or has_values else head - key_heads
-            unit = floats(joined + row * joined_step + 4 * source * head_dim, head_dim)
-            scale = _inverse_length(unit, head_dim, eps)
-            cos = floats(own[_COS] + 4 * slot * head_dim, head_dim)
-            sin = floats(own[_SIN] + 4 * slot * head_dim, head_dim)
-            if head < heads:
-                target = floats(attended + row * attended_step + 4 * head * head_dim, head_dim)
-                _rotate_into(target, unit, floats(own[_QUERY_NORM], head_dim), cos, sin, scale, head_dim)
-            elif head < turned:
-                place = (head - heads) * own[_HEAD_STEP] + slot * head_dim
-                target = floats(own[_KEYS] + 4 * place, head_dim)
-                _rotate_into(target, unit, floats(own[_KEY_NORM], head_dim), cos, sin, scale, head_dim)
-            else:
-                place = (head - turned) * own[_HEAD_STEP] + slot * head_dim
-                target = floats(own[_VALUES] + 4 * place, head_dim)
-                for at in range(head_dim):
-                    target[at] = unit[at] * scale
+        _turn_heads(given, own)
         wait_for_all()
-        if keys_only and layer == depth - 1:
+        if given[KEYS_ONLY] and layer == depth - 1:
             return
-        first, last = share(rows * heads)
-        for item in range(first, last):
-            row, head = item // heads, item % heads
-            begin, stop = (positions[row], positions[row] + 1) if row < clean else (start, end)
-            begin = max(0, begin + 1 - own[_WINDOW]) if own[_WINDOW] else 0
-            place = 4 * (head // (heads // key_heads) * own[_HEAD_STEP] + begin * head_dim)
-            query = attended + row * attended_step + 4 * head * head_dim
-            out = joined + row * joined_step + 4 * head * head_dim
-            _attend(query, own[_KEYS] + place, own[_VALUES] + place, stop - begin, head_dim, scores, out)
+        _look(given, own)
         wait_for_all()
-        _multiply(joined, joined_step, rows, own[_O], heads * head_dim, size, added, added_step)
+        looked = own[_HEADS] * own[_HEAD_DIM]
+        _multiply(joined, joined_step, rows, own[_O], halves, looked, size, added, added_step)
         wait_for_all()
-        for row in range(first_row, last_row):
-            residual, new = floats(hidden + row * row_step, size), floats(added + row * added_step, size)
-            weight, unit = floats(own[_ATTENTION_NORM], size), floats(normed + row * row_step, size)
-            scale = _inverse_length(new, size, eps)
-            for at in range(size):
-                residual[at] += new[at] * scale * weight[at]
-            scale = _inverse_length(residual, size, eps)
-            for at in range(size):
-                unit[at] = residual[at] * scale
+        _add_attended(given, own)
         wait_for_all()
-        _multiply(normed, row_step, rows, own[_INWARD], size, 2 * gated_width + experts, inner, inner_step)
-        wait_for_all()
-        for row in range(first_row, last_row):
-            gate = floats(inner + row * inner_step, gated_width)
-            up = floats(inner + row * inner_step + 4 * gated_width, gated_width)
-            logits = floats(inner + row * inner_step + 8 * gated_width, experts)
-            weights = floats(scores, experts)
-            _route(logits, floats(own[_PER_EXPERT_SCALE], experts), experts, top_k, weights)
-            for at in range(gated_width):
-                gate[at] = gated_by(gate[at], up[at])
-            for expert in range(experts):
-                part = floats(inner + row * inner_step + 4 * (width + expert * expert_width), expert_width)
-                for at in range(expert_width):
-                    part[at] *= weights[expert]
-        wait_for_all()
-        _multiply(inner, inner_step, rows, own[_DENSE_DOWN], width, size, added, added_step)
+        _multiply(normed, 4 * size, rows, own[_DENSE_INWARD], halves, size, 2 * width, inner, inner_step)
         _multiply(
-            inner + 4 * width, inner_step, rows, own[_ROUTED_DOWN], experts * expert_width, size, routed, added_step
+            routed, added_step, rows, own[_ROUTED_INWARD], halves, size, 2 * routed_width, routed_inner, inner_step
         )
         wait_for_all()
-        following = own[_NUM_FIELDS + _INPUT_NORM] if layer + 1 < depth else final_norm
-        for row in range(first_row, last_row):
-            residual, unit = floats(hidden + row * row_step, size), floats(normed + row * row_step, size)
-            dense, other = floats(added + row * added_step, size), floats(routed + row * added_step, size)
-            dense_norm, routed_norm = floats(own[_DENSE_NORM], size), floats(own[_ROUTED_NORM], size)
-            weight = floats(own[_FEEDFORWARD_NORM], size)
-            scalar = floats(own[_ENCODER_SCALAR] if row < clean else own[_DECODER_SCALAR], 1)[0]
-            dense_scale, routed_scale = _inverse_length(dense, size, eps), _inverse_length(other, size, eps)
-            for at in range(size):
-                dense[at] = dense[at] * dense_scale * dense_norm[at] + other[at] * routed_scale * routed_norm[at]
-            scale = _inverse_length(dense, size, eps)
-            for at in range(size):
-                residual[at] = (residual[at] + dense[at] * scale * weight[at]) * scalar
-            _norm_into(unit, residual, floats(following, size), size, eps)
+        _gate(given, own)
+        wait_for_all()
+        _multiply(inner, inner_step, rows, own[_DENSE_DOWN], halves, width, size, added, added_step)
+        _multiply(routed_inner, inner_step, rows, own[_ROUTED_DOWN], halves, routed_width, size, routed, added_step)
+        wait_for_all()
+        _add_fed_forward(given, own, own[_LAYER_LENGTH + _INPUT_NORM] if layer + 1 < depth else given[FINAL_NORM])
         wait_for_all()
 
 
@@ -312,13 +375,13 @@ def head(arguments: Any) -> None:
     summary_N4     float32: maximum of the logits, log of the sum of weights, entropy, and one more
     ids_N2         int64: the likeliest id, the sample
     soft_NX        float32: the expected embedding, X the padded hidden size
-    N, D, V, F, W, X, whether `soft` is wanted
+    N, D, V, F, W, X, whether `soft` is wanted, whether panels are bfloat16
     """
-    given = array_at(arguments, 17)
+    given = array_at(arguments, 18)
     rows, size, vocabulary, barred, width, padded = given[10], given[11], given[12], given[13], given[14], given[15]
     settings, forbidden = floats(given[4], 3), integers(given[3], 2 * barred)
     uniforms, soft = floats(given[5], rows), given[16]
-    _multiply(given[0], 4 * size, rows, given[1], size, vocabulary, given[6], 4 * width)
+    _multiply(given[0], 4 * size, rows, given[1], given[17], size, vocabulary, given[6], 4 * width)
     wait_for_all()
     first, last = share(rows)
     for row in range(first, last):
@@ -344,7 +407,7 @@ def head(arguments: Any) -> None:
                 logits[at] = exp(shifted) * scale if shifted > NO_WEIGHT else _ZERO
     if soft:
         wait_for_all()
-        _multiply(given[6], 4 * width, rows, given[2], vocabulary, size, given[9], 4 * padded)
+        _multiply(given[6], 4 * width, rows, given[2], given[17], vocabulary, size, given[9], 4 * padded)
 
 
 KERNELS = (layers, head)

@@ -2,7 +2,8 @@
 
 A small network's pass is mostly the handing over of operations: a hundred a layer, each shorter than its call. Here it
 is one kernel, which reads each weight once for all rows. For float32 weights and experts that are all run on every row
-(`reference.experts_dense`).
+(`reference.experts_dense`). Weights that bfloat16 holds exactly, as those of most files, are kept so: the results are
+the same bits, and memory is what a token waits for.
 
 Shapes: N rows, D hidden, K key heads, d head dim, S slots, I inputs, O outputs, P outputs of a panel.
 """
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dgemma.ops.native.machine import PANEL, run
-from dgemma.ops.native.sizes import FIELDS
+from dgemma.ops.native.sizes import LAYER, PASS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +66,22 @@ class Layers:
         self.expert_width = double // 2
         self.eps_1 = torch.tensor([eps])
         self.final_norm_D = self._keep(final_norm_D)
+        self.halves = all(are_halves(own[name]) for own in weights for name in _PRODUCTS if name in own)
         self.table = np.array([self._fields(*pair) for pair in zip(weights, shapes, strict=True)], dtype=np.int64)
         heads = [(shape.num_heads, shape.num_key_heads, shape.head_dim) for shape in shapes]
-        self.joined_width = max(_padded((queries + 2 * keys) * size) for queries, keys, size in heads)
-        self.attended_width = max(queries * size for queries, _, size in heads)
-        gated_width = self.width + self.num_experts * self.expert_width
-        self.inner_width = _padded(2 * gated_width + self.num_experts)
-        self.added_width = _padded(self.size)
+        routed_at, added = _padded(2 * self.width), _padded(self.size)
+        inner = routed_at + _padded(2 * self.num_experts * self.expert_width) + self.num_experts
+        self._rooms = {
+            "joined": max(_padded((queries + 2 * keys) * size) for queries, keys, size in heads),
+            "attended": max(queries * size for queries, _, size in heads),
+            **{"added": added, "inner": inner, "routed": added},
+        }
+        self._settled = {
+            **{"final_norm": self.final_norm_D, "eps": self.eps_1, "halves": int(self.halves)},
+            **{f"{name}_step": 4 * self._rooms[name] for name in ("joined", "attended", "added", "inner")},
+            **{"size": self.size, "depth": len(shapes), "width": self.width, "experts": self.num_experts},
+            **{"expert_width": self.expert_width, "top_k": top_k, "routed_at": routed_at},
+        }
 
     def run(
         self,
@@ -99,20 +109,19 @@ class Layers:
         # Of its own for each call: another thread may be in the kernel.
         table, places = self.table.copy(), np.array(positions, dtype=np.int64)
         table[:, _CACHE], table[:, _TURNS] = self._bind(keys, values), rotary.columns
-        score_room = max(reach, self.num_experts)
-        rooms = [0]
-        for width in (self.joined_width, self.attended_width, self.added_width, self.inner_width, self.added_width):
-            rooms.append(rooms[-1] + 4 * rows * width)
-        room = hidden_ND.new_empty(rooms[-1] // 4 + torch.get_num_threads() * score_room)
-        normed_ND, first = torch.empty_like(hidden_ND), room.data_ptr()
-        run(
-            "layers",
-            *(hidden_ND, normed_ND, self.final_norm_D, places.ctypes.data, table.ctypes.data, self.eps_1),
-            *(first + offset for offset in rooms),
-            *(rows, self.size, clean, start, end, len(table), int(keys_only)),
-            *(self.joined_width, self.attended_width, self.inner_width, self.added_width, score_room),
-            *(self.width, self.num_experts, self.expert_width, self.top_k),
-        )
+        score_step, normed_ND = 4 * reach, torch.empty_like(hidden_ND)
+        room = hidden_ND.new_empty(rows * sum(self._rooms.values()) + torch.get_num_threads() * reach)
+        addresses, free = {}, room.data_ptr()
+        for name, width in self._rooms.items():
+            addresses[name], free = free, free + 4 * rows * width
+        given = {
+            **self._settled,
+            **addresses,
+            **{"hidden": hidden_ND, "normed": normed_ND, "scores": free, "score_step": score_step},
+            **{"positions": places.ctypes.data, "table": table.ctypes.data, "rows": rows},
+            **{"clean": clean, "start": start, "end": end, "keys_only": int(keys_only)},
+        }
+        run("layers", *(given[name] for name in PASS))
         return normed_ND
 
     def _fields(self, weights: Mapping[str, Tensor], shape: LayerShape) -> list[int]:
@@ -121,22 +130,17 @@ class Layers:
 
         query, key = weights["self_attn.q_proj.weight"], weights["self_attn.k_proj.weight"]
         value = weights.get("self_attn.v_proj.weight")
-        # The norms' weights before the feed-forward part are multiplied into what reads them.
-        dense, routed = norm("pre_feedforward_layernorm"), norm("pre_feedforward_layernorm_2")
-        gate_E_MD, up_E_MD = (
-            weights["experts.gate_up_proj"].flatten(0, 1).unflatten(0, (-1, 2, self.expert_width)).unbind(1)
-        )
-        router = weights["router.proj.weight"] * weights["router.scale"] * self.size**-0.5
-        inward = (
-            *(weights["mlp.gate_proj.weight"] * dense, gate_E_MD.flatten(0, 1) * routed),
-            *(weights["mlp.up_proj.weight"] * dense, up_E_MD.flatten(0, 1) * routed, router),
-        )
+        gate_and_up = weights["experts.gate_up_proj"].unflatten(1, (2, -1)).transpose(0, 1)
         known = {
-            "qkv": panels(query, key) if value is None else panels(query, key, value),
-            "o": panels(weights["self_attn.o_proj.weight"]),
-            "inward": panels(*inward),
-            "dense_down": panels(weights["mlp.down_proj.weight"]),
-            "routed_down": panels(weights["experts.down_proj"].transpose(0, 1).flatten(1)),
+            "qkv": self._panels(query, key) if value is None else self._panels(query, key, value),
+            "o": self._panels(weights["self_attn.o_proj.weight"]),
+            "dense_inward": self._panels(weights["mlp.gate_proj.weight"], weights["mlp.up_proj.weight"]),
+            "dense_down": self._panels(weights["mlp.down_proj.weight"]),
+            "routed_inward": self._panels(gate_and_up.flatten(0, 2)),
+            "routed_down": self._panels(weights["experts.down_proj"].transpose(0, 1).flatten(1)),
+            "router": weights["router.proj.weight"] * weights["router.scale"] * self.size**-0.5,
+            "before_dense_norm": norm("pre_feedforward_layernorm"),
+            "before_routed_norm": norm("pre_feedforward_layernorm_2"),
             "input_norm": norm("input_layernorm"),
             "query_norm": norm("self_attn.q_norm"),
             "key_norm": norm("self_attn.k_norm"),
@@ -156,7 +160,7 @@ class Layers:
             "window": shape.window,
         }
         addresses = {name: self._keep(tensor).data_ptr() for name, tensor in known.items()}
-        return [{**addresses, **sizes}.get(name, 0) for name in FIELDS]
+        return [{**addresses, **sizes}.get(name, 0) for name in LAYER]
 
     def has_met(self, keys: Sequence[Tensor]) -> bool:
         """Whether `run` was called with these keys before."""
@@ -178,6 +182,9 @@ class Layers:
         rows = [[table.data_ptr() for table in pairs[shape.tables]] for shape in self._shapes]
         tables = tuple(table for pair in pairs.values() for table in pair)
         return _Rotary(num_positions=num_positions, tables=tables, columns=np.array(rows, dtype=np.int64))
+
+    def _panels(self, *weights_OI: Tensor) -> Tensor:
+        return panels(*weights_OI, halves=self.halves)
 
     def _keep(self, tensor: Tensor) -> Tensor:
         self._kept.append(tensor.detach().contiguous())
@@ -207,7 +214,8 @@ class Head:
 
     def __init__(self, embedding_VD: Tensor, cap: float, embed_scale: float) -> None:
         self.vocab_size, self.size = embedding_VD.shape
-        self.embedding, self.back = panels(embedding_VD), panels(embedding_VD.T)
+        self.halves = are_halves(embedding_VD)
+        self.embedding, self.back = (panels(weight, halves=self.halves) for weight in (embedding_VD, embedding_VD.T))
         self.cap, self.embed_scale = cap, embed_scale
 
     def read(
@@ -232,7 +240,7 @@ class Head:
             "head",
             *(hidden_ND, self.embedding, self.back, pairs.ctypes.data, settings.ctypes.data, uniforms.ctypes.data),
             *(logits_NW, summary_N4, ids_N2, soft_NX),
-            *(rows, self.size, self.vocab_size, len(pairs), width, padded, int(soft)),
+            *(rows, self.size, self.vocab_size, len(pairs), width, padded, int(soft), int(self.halves)),
         )
         return HeadReading(
             likeliest_N=ids_N2[:, 0],
@@ -245,13 +253,26 @@ class Head:
         )
 
 
-_TURNS = slice(FIELDS.index("cos"), FIELDS.index("sin") + 1)
-_CACHE = slice(FIELDS.index("keys"), FIELDS.index("head_step") + 1)
+_TURNS = slice(LAYER.index("cos"), LAYER.index("sin") + 1)
+_CACHE = slice(LAYER.index("keys"), LAYER.index("head_step") + 1)
 
 
-def panels(*weights_OI: Tensor) -> Tensor:
-    """Weights of one input, one below the other, in the order in which tiles read them -> [panels, I, P]."""
-    joined_OI = torch.cat(weights_OI)
+_PRODUCTS = (
+    *(f"self_attn.{name}_proj.weight" for name in "qkvo"),
+    *(f"mlp.{name}_proj.weight" for name in ("gate", "up", "down")),
+    *("experts.gate_up_proj", "experts.down_proj"),
+)
+
+
+def are_halves(weight: Tensor) -> bool:
+    """Whether bfloat16 holds a float32 weight exactly."""
+    return torch.equal(weight.bfloat16().float(), weight)
+
+
+def panels(*weights_OI: Tensor, halves: bool) -> Tensor:
+    """Weights of one input, one below the other, in the order in which tiles read them -> [panels, I, P], bfloat16 if
+    they are `halves`."""
+    joined_OI = torch.cat(weights_OI).to(torch.bfloat16 if halves else torch.float32)
     padded_OI = F.pad(joined_OI, (0, 0, 0, _padded(len(joined_OI)) - len(joined_OI)))
     return padded_OI.view(-1, PANEL, joined_OI.shape[1]).transpose(1, 2).contiguous()
 

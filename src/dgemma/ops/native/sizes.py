@@ -11,11 +11,20 @@ def candidates(top_k: int) -> int:
     return 2 * top_k + CHUNK + 1
 
 
-FIELDS = (
-    *("qkv", "o", "inward", "dense_down", "routed_down"),
-    *("input_norm", "query_norm", "key_norm", "attention_norm", "dense_norm", "routed_norm", "feedforward_norm"),
-    *("per_expert_scale", "encoder_scalar", "decoder_scalar"),
+LAYER = (
+    *("qkv", "o", "dense_inward", "dense_down", "routed_inward", "routed_down", "router"),
+    *("input_norm", "query_norm", "key_norm", "attention_norm", "before_dense_norm", "before_routed_norm"),
+    *("dense_norm", "routed_norm", "feedforward_norm", "per_expert_scale", "encoder_scalar", "decoder_scalar"),
     *("cos", "sin", "keys", "values", "head_step"),
     *("heads", "key_heads", "head_dim", "has_values", "window"),
 )
 """One layer's entries in the table of layers, in this order: addresses, then sizes. Weights are panels."""
+
+PASS = (
+    *("hidden", "normed", "final_norm", "positions", "table", "eps"),
+    *("joined", "attended", "added", "inner", "routed", "scores"),
+    *("joined_step", "attended_step", "added_step", "inner_step", "score_step"),
+    *("rows", "size", "clean", "start", "end", "depth", "keys_only", "halves"),
+    *("width", "experts", "expert_width", "top_k", "routed_at"),
+)
+"""What a pass over all layers is given, in this order: addresses, bytes from one row to the next, sizes."""
