@@ -86,40 +86,41 @@ def check(
     best id's probability that an id needs.
     Afterwards the cache holds all that is kept but the last id. An agreed end token ends what is kept.
     """
-    before = cache.length
+    before, judged = cache.length, draft[known:]
     states_TD = last_hidden_D[None]
     if draft:
         hidden_TD = network.encode(torch.tensor([list(draft)], device=network.device), cache)[0]
-        states_TD = torch.cat((states_TD, hidden_TD))
+        # What follows a known id is judged from its hidden state.
+        states_TD = hidden_TD[known - 1 :] if known else torch.cat((states_TD, hidden_TD))
+    forbidden_first = () if known else forbidden_first
     margin = math.log(max(GOOD_ENOUGH if good_enough is None else good_enough, 1e-300))
     in_one = network.head_as_one() if constraint is None and not top_k else None
     if in_one is not None:
         barred = [(0, token) for token in forbidden_first] + [(-1, token) for token in forbidden]
-        opinion = _opinion_in_one(in_one.read(states_TD, barred=barred), draft, margin)
+        opinion = _opinion_in_one(in_one.read(states_TD, barred=barred), judged, margin)
     else:
         logits_TV = network.logits(states_TD)
         if forbidden_first:
             logits_TV[0, list(forbidden_first)] = -torch.inf
         if forbidden:
             logits_TV[:, list(forbidden)] = -torch.inf
-        opinion = _opinion(logits_TV, draft, known, constraint, margin)
-    agreed = known
-    while agreed < min(len(draft), end_of(draft, end_ids)) and opinion.agrees[agreed]:
+        opinion = _opinion(logits_TV, judged, constraint, margin)
+    agreed = 0
+    while agreed < end_of(judged, end_ids) and opinion.agrees[agreed]:
         agreed += 1
-    ids = list(draft[known:agreed])
+    ids = list(judged[:agreed])
     if not ids or ids[-1] not in end_ids:
         ids.append(opinion.best[agreed])
-    cache.truncate(before + agreed)
-    kept = slice(known, known + len(ids))
+    cache.truncate(before + known + agreed)
     logprobs, top = (), ()
     if top_k and opinion.logprobs_TV is not None:
-        kept_TV = opinion.logprobs_TV[kept]
+        kept_TV = opinion.logprobs_TV[: len(ids)]
         best = kept_TV.topk(min(top_k, kept_TV.shape[-1]))
         top = _pairs(best.indices.tolist(), best.values.tolist())
         logprobs = tuple(row[token] for row, token in zip(kept_TV.tolist(), ids, strict=True))
     return Checked(
         token_ids=tuple(ids),
-        entropies=tuple(opinion.entropies[kept]),
+        entropies=tuple(opinion.entropies[: len(ids)]),
         logprobs=logprobs,
         top=top,
         last_hidden_D=states_TD[agreed],
@@ -144,10 +145,10 @@ def _opinion_in_one(reading: Any, draft: Sequence[int], margin: float) -> _Opini
     return _Opinion(best=reading.likeliest_N.tolist(), entropies=reading.entropy_N.tolist(), agrees=agrees_T.tolist())
 
 
-def _opinion(logits_TV: Tensor, draft: Sequence[int], known: int, walk: Walk | None, margin: float) -> _Opinion:
-    """From the logits; with a constraint, which stands behind the known ids, in what it allows."""
+def _opinion(logits_TV: Tensor, draft: Sequence[int], walk: Walk | None, margin: float) -> _Opinion:
+    """From the logits; with a constraint in what it allows."""
     count = len(draft)
-    allowed = count if walk is None else known + _restrict(logits_TV[known:], draft[known:], walk, margin)
+    allowed = count if walk is None else _restrict(logits_TV, draft, walk, margin)
     logprobs_TV = logits_TV.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
     agrees_T = _good_enough(logprobs_TV[:count], draft, margin)
     agrees_T[allowed:] = False

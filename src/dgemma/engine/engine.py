@@ -222,10 +222,11 @@ class Engine:
             return request
         if request.reference or request.in_place is not None:
             return replace(request, mode="diffusion")
-        choice = self.choose(request.max_new_tokens, request.canvas_length)
         if self.sampler.causal_check and request.causal_check:
-            # Each canvas gets its length from what a first look at it shows (`decode.check`).
-            return replace(request, mode=choice.mode)
+            # Each canvas gets its length from what a first look at it shows (`decode.check`): the model's own, or less.
+            longest = request.canvas_length or self.network.config.canvas_length
+            return replace(request, mode=self.choose(request.max_new_tokens, longest).mode)
+        choice = self.choose(request.max_new_tokens, request.canvas_length)
         return replace(request, mode=choice.mode, canvas_length=choice.canvas_length)
 
     def _check(self, request: Request) -> None:
