@@ -18,6 +18,7 @@ from dgemma.ops.native.machine import LANES, PANEL, symbol_of, target_machine
 thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
 thread_count = types.ExternalFunction("omp_get_num_threads", types.int32())
 wait_for_all = types.ExternalFunction("GOMP_barrier", types.void())
+yield_processor = types.ExternalFunction("sched_yield", types.int32())
 
 # What sums may be reordered for, and no more: infinities and nan keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
@@ -86,6 +87,31 @@ float_pointer, integer_pointer = _pointer_to(types.float32), _pointer_to(types.i
 byte_pointer, nibble_pointer = _pointer_to(types.int8), _pointer_to(types.uint8)
 power_of_two: Any = intrinsic(_from_bits)
 array_at: Any = numba.carray  # pyright: ignore[reportPrivateImportUsage]
+
+
+def _arrive(_context: Any, _counter: Any) -> tuple[Any, Callable]:
+    """Adds one to the int64 at an address, for all threads to see -> the sum."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word = llvmlite.ir.IntType(64)
+        one, place = llvmlite.ir.Constant(word, 1), builder.inttoptr(arguments[0], word.as_pointer())
+        return builder.add(builder.atomic_rmw("add", place, one, "seq_cst"), one)
+
+    return types.int64(types.int64), generate
+
+
+def _arrived(_context: Any, _counter: Any) -> tuple[Any, Callable]:
+    """The int64 at an address, as other threads have left it."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        place = builder.inttoptr(arguments[0], llvmlite.ir.IntType(64).as_pointer())
+        return builder.load_atomic(place, "seq_cst", 8)
+
+    return types.int64(types.int64), generate
+
+
+arrive: Any = intrinsic(_arrive)
+arrived: Any = intrinsic(_arrived)
 
 
 def _dot_of_nibbles(_context: Any, _values: Any, _nibbles: Any) -> tuple[Any, Callable]:

@@ -11,7 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from dgemma.ops.native.compiler import TILES, TILES_OF_HALVES, array_at, called, inlined, thread_number, wait_for_all
+from dgemma.ops.native.compiler import (
+    TILES,
+    TILES_OF_HALVES,
+    array_at,
+    arrive,
+    arrived,
+    called,
+    inlined,
+    thread_count,
+    thread_number,
+    yield_processor,
+)
 from dgemma.ops.native.kernels import (
     IMPOSSIBLE,
     NO_WEIGHT,
@@ -37,10 +48,32 @@ _DENSE_NORM, _ROUTED_NORM, _FEEDFORWARD_NORM, _PER_EXPERT_SCALE, _ENCODER_SCALAR
 _COS, _SIN, _KEYS, _VALUES, _HEAD_STEP = range(19, 24)
 _HEADS, _KEY_HEADS, _HEAD_DIM, _HAS_VALUES, _WINDOW = range(24, 29)
 HIDDEN, NORMED, FINAL_NORM, POSITIONS, TABLE, EPS = range(0, 6)
-JOINED, ATTENDED, ADDED, INNER, ROUTED, SCORES = range(6, 12)
-JOINED_STEP, ATTENDED_STEP, ADDED_STEP, INNER_STEP, SCORE_STEP = range(12, 17)
-ROWS, SIZE, CLEAN, START, END, DEPTH, KEYS_ONLY, HALVES = range(17, 25)
-WIDTH, EXPERTS, EXPERT_WIDTH, TOP_K, ROUTED_AT = range(25, 30)
+JOINED, ATTENDED, ADDED, INNER, ROUTED, SCORES, MEETING = range(6, 13)
+JOINED_STEP, ATTENDED_STEP, ADDED_STEP, INNER_STEP, SCORE_STEP = range(13, 18)
+ROWS, SIZE, CLEAN, START, END, DEPTH, KEYS_ONLY, HALVES = range(18, 26)
+WIDTH, EXPERTS, EXPERT_WIDTH, TOP_K, ROUTED_AT = range(26, 31)
+
+
+# Turns of waiting, some microseconds, after which a thread lets others have its processor.
+_PATIENCE = 4000
+
+
+@called
+def _meet(counter: Any) -> None:
+    """Waits until all threads have come here as often as this one; `counter` begins at zero.
+
+    OpenMP's own barrier would keep the processor from the very thread that it waits for, where another process has
+    taken one of the cores: a pass has ninety of these, and took 350 ms instead of 2.
+    """
+    threads = np.int64(thread_count())
+    if threads == 1:
+        return
+    everyone = (arrive(counter) + threads - 1) // threads * threads
+    turns = 0
+    while arrived(counter) < everyone:
+        turns += 1
+        if turns > _PATIENCE:
+            yield_processor()
 
 
 def _product_with(tiles: Any) -> Any:
@@ -317,7 +350,8 @@ def layers(arguments: Any) -> None:
 
     Given what `sizes.PASS` names: hidden_ND, normed_ND, the final norm's weight, positions_N (int64: a row's place in
     the text and its slot in the cache), table (int64: `sizes.LAYER` of each layer), eps (float32), then room for N rows
-    of joined, attended, added, inner and routed and for each thread's scores, and the bytes from one to the next.
+    of joined, attended, added, inner and routed and for each thread's scores, a zero (int64) to meet at, and the bytes
+    from one row to the next.
 
     The first `clean` rows are clean tokens and see what stands before them and themselves; the others are a canvas from
     `start` to `end` and see all before its end, on layers with a window what a token at its start would see. With
@@ -332,35 +366,35 @@ def layers(arguments: Any) -> None:
     routed_inner, routed_width = inner + 4 * given[ROUTED_AT], given[EXPERTS] * given[EXPERT_WIDTH]
     width = given[WIDTH]
     _norm_first(given, integers(given[TABLE], _LAYER_LENGTH))
-    wait_for_all()
+    _meet(given[MEETING])
     for layer in range(depth):
         own = integers(given[TABLE] + 8 * _LAYER_LENGTH * layer, 2 * _LAYER_LENGTH)
         projected = (own[_HEADS] + (1 + own[_HAS_VALUES]) * own[_KEY_HEADS]) * own[_HEAD_DIM]
         _multiply(normed, 4 * size, rows, own[_QKV], halves, size, projected, joined, joined_step)
-        wait_for_all()
+        _meet(given[MEETING])
         _turn_heads(given, own)
-        wait_for_all()
+        _meet(given[MEETING])
         if given[KEYS_ONLY] and layer == depth - 1:
             return
         _look(given, own)
-        wait_for_all()
+        _meet(given[MEETING])
         looked = own[_HEADS] * own[_HEAD_DIM]
         _multiply(joined, joined_step, rows, own[_O], halves, looked, size, added, added_step)
-        wait_for_all()
+        _meet(given[MEETING])
         _add_attended(given, own)
-        wait_for_all()
+        _meet(given[MEETING])
         _multiply(normed, 4 * size, rows, own[_DENSE_INWARD], halves, size, 2 * width, inner, inner_step)
         _multiply(
             routed, added_step, rows, own[_ROUTED_INWARD], halves, size, 2 * routed_width, routed_inner, inner_step
         )
-        wait_for_all()
+        _meet(given[MEETING])
         _gate(given, own)
-        wait_for_all()
+        _meet(given[MEETING])
         _multiply(inner, inner_step, rows, own[_DENSE_DOWN], halves, width, size, added, added_step)
         _multiply(routed_inner, inner_step, rows, own[_ROUTED_DOWN], halves, routed_width, size, routed, added_step)
-        wait_for_all()
+        _meet(given[MEETING])
         _add_fed_forward(given, own, own[_LAYER_LENGTH + _INPUT_NORM] if layer + 1 < depth else given[FINAL_NORM])
-        wait_for_all()
+        _meet(given[MEETING])
 
 
 def head(arguments: Any) -> None:
@@ -375,14 +409,14 @@ def head(arguments: Any) -> None:
     summary_N4     float32: maximum of the logits, log of the sum of weights, entropy, and one more
     ids_N2         int64: the likeliest id, the sample
     soft_NX        float32: the expected embedding, X the padded hidden size
-    N, D, V, F, W, X, whether `soft` is wanted, whether panels are bfloat16
+    N, D, V, F, W, X, whether `soft` is wanted, whether panels are bfloat16, and the address of a zero to meet at
     """
-    given = array_at(arguments, 18)
+    given = array_at(arguments, 19)
     rows, size, vocabulary, barred, width, padded = given[10], given[11], given[12], given[13], given[14], given[15]
     settings, forbidden = floats(given[4], 3), integers(given[3], 2 * barred)
     uniforms, soft = floats(given[5], rows), given[16]
     _multiply(given[0], 4 * size, rows, given[1], given[17], size, vocabulary, given[6], 4 * width)
-    wait_for_all()
+    _meet(given[18])
     first, last = share(rows)
     for row in range(first, last):
         logits, summary = floats(given[6] + 4 * row * width, vocabulary), floats(given[7] + 16 * row, 4)
@@ -406,7 +440,7 @@ def head(arguments: Any) -> None:
                 shifted = logits[at] - maximum
                 logits[at] = exp(shifted) * scale if shifted > NO_WEIGHT else _ZERO
     if soft:
-        wait_for_all()
+        _meet(given[18])
         _multiply(given[6], 4 * width, rows, given[2], given[17], vocabulary, size, given[9], 4 * padded)
 
 

@@ -107,7 +107,7 @@ class Layers:
         if reach > rotary.num_positions:
             self._rotary = rotary = self._turned(2 * reach)
         # Of its own for each call: another thread may be in the kernel.
-        table, places = self.table.copy(), np.array(positions, dtype=np.int64)
+        table, places, meeting = self.table.copy(), np.array(positions, dtype=np.int64), np.zeros(1, dtype=np.int64)
         table[:, _CACHE], table[:, _TURNS] = self._bind(keys, values), rotary.columns
         score_step, normed_ND = 4 * reach, torch.empty_like(hidden_ND)
         room = hidden_ND.new_empty(rows * sum(self._rooms.values()) + torch.get_num_threads() * reach)
@@ -118,7 +118,12 @@ class Layers:
             **self._settled,
             **addresses,
             **{"hidden": hidden_ND, "normed": normed_ND, "scores": free, "score_step": score_step},
-            **{"positions": places.ctypes.data, "table": table.ctypes.data, "rows": rows},
+            **{
+                "meeting": meeting.ctypes.data,
+                "positions": places.ctypes.data,
+                "table": table.ctypes.data,
+                "rows": rows,
+            },
             **{"clean": clean, "start": start, "end": end, "keys_only": int(keys_only)},
         }
         run("layers", *(given[name] for name in PASS))
@@ -232,6 +237,7 @@ class Head:
         """
         rows, width, padded = len(hidden_ND), _padded(self.vocab_size), _padded(self.size)
         hidden_ND, pairs = hidden_ND.contiguous(), np.array(barred, dtype=np.int64)
+        meeting = np.zeros(1, dtype=np.int64)
         uniforms = np.zeros(rows, dtype=np.float32) if uniforms_N is None else uniforms_N.float().contiguous().numpy()
         settings = np.array([2 / self.cap, self.cap / temperature, self.embed_scale], dtype=np.float32)
         logits_NW, summary_N4 = hidden_ND.new_empty(rows, width), hidden_ND.new_empty(rows, 4)
@@ -240,7 +246,17 @@ class Head:
             "head",
             *(hidden_ND, self.embedding, self.back, pairs.ctypes.data, settings.ctypes.data, uniforms.ctypes.data),
             *(logits_NW, summary_N4, ids_N2, soft_NX),
-            *(rows, self.size, self.vocab_size, len(pairs), width, padded, int(soft), int(self.halves)),
+            *(
+                rows,
+                self.size,
+                self.vocab_size,
+                len(pairs),
+                width,
+                padded,
+                int(soft),
+                int(self.halves),
+                meeting.ctypes.data,
+            ),
         )
         return HeadReading(
             likeliest_N=ids_N2[:, 0],

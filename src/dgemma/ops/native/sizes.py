@@ -22,7 +22,7 @@ LAYER = (
 
 PASS = (
     *("hidden", "normed", "final_norm", "positions", "table", "eps"),
-    *("joined", "attended", "added", "inner", "routed", "scores"),
+    *("joined", "attended", "added", "inner", "routed", "scores", "meeting"),
     *("joined_step", "attended_step", "added_step", "inner_step", "score_step"),
     *("rows", "size", "clean", "start", "end", "depth", "keys_only", "halves"),
     *("width", "experts", "expert_width", "top_k", "routed_at"),
