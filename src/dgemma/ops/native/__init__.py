@@ -11,6 +11,7 @@ Their results are those of the plain ways, which stay: they are the oracle of th
 entry is missing, and with DGEMMA_KERNELS=off.
 """
 
+import atexit
 import logging
 import os
 import subprocess
@@ -42,8 +43,8 @@ def load(name: Name) -> ModuleType | None:
     """The module of that name; None where its kernels cannot be run, for the rest of this process.
 
     What large models need is compiled at once (some ten seconds, the first time on a processor), since they
-    take longer to load than that. What small ones need is compiled beside this process, for later ones: they answer at
-    once.
+    take longer to load than that. What small ones need is compiled when this process ends, for later ones: they answer
+    at once, and not beside a compiler that takes a core from them.
     """
     if os.environ.get("DGEMMA_KERNELS") == "off":
         return None
@@ -51,7 +52,7 @@ def load(name: Name) -> ModuleType | None:
         module = import_module(f"{__name__}.{name}")
         if missing := _missing(_NEEDED[name]):
             if name == "layers":
-                _compile_beside()
+                atexit.register(_compile_for_later)
                 return None
             _compile(missing)
         for kernel in _NEEDED[name]:
@@ -94,13 +95,16 @@ def _compile(kernels: Sequence[str]) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=_TRIED_FOR_S)
 
 
-def _compile_beside() -> None:
-    """Starts a process that compiles the kernels and outlives this one, unless another has just been started."""
-    folder = import_module(f"{__name__}.machine").file_of("layers").parent
-    folder.mkdir(parents=True, exist_ok=True)
-    mark = folder / "started"
-    if mark.exists() and time.time() - mark.stat().st_mtime < _TRIED_FOR_S:
+def _compile_for_later() -> None:
+    """Starts a process that compiles the kernels and outlives this one, unless one has just been started or there is no
+    place to keep them."""
+    mark = import_module(f"{__name__}.machine").file_of("layers").with_name("started")
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        if mark.exists() and time.time() - mark.stat().st_mtime < _TRIED_FOR_S:
+            return
+        mark.touch()
+    except OSError:
         return
-    mark.touch()
     command, silent = [sys.executable, "-m", __name__, "--nice"], subprocess.DEVNULL
     _started.append(subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent, start_new_session=True))
