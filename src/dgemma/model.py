@@ -11,7 +11,8 @@ Shapes: B batch, T clean tokens, L canvas tokens, R canvas rows that are compute
 K key heads, d head dim, V vocabulary, E experts, M expert width.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -297,7 +298,6 @@ class DiffusionGemma(nn.Module):
         self._mean, self._head = Kept(), Kept()
         self._layers_as_one, self._head_as_one = Kept(), Kept()
         self._weights: list[tuple[dict, str]] | None = None
-        # False takes every pass through the modules, an operation at a time: what the one call is compared with.
         self.one_call = True
 
     @property
@@ -309,6 +309,15 @@ class DiffusionGemma(nn.Module):
     def dtype(self) -> torch.dtype:
         """The weights' type, which is also the hidden states'."""
         return self.embed_tokens.weight.dtype
+
+    @contextmanager
+    def by_operations(self) -> Iterator[None]:
+        """While it is open every pass goes through the modules, an operation at a time, none in one compiled call."""
+        before, self.one_call = self.one_call, False
+        try:
+            yield
+        finally:
+            self.one_call = before
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Token ids [...] -> embeddings [..., D], times sqrt(D) rounded to the weights' type."""

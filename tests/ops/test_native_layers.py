@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -67,15 +66,6 @@ def ids(count: int, seed: int = 0, rows: int = 1) -> torch.Tensor:
     return torch.randint(VOCABULARY, (rows, count), generator=torch.Generator().manual_seed(seed))
 
 
-@contextmanager
-def by_operations(network: DiffusionGemma) -> Iterator[None]:
-    network.one_call = False
-    try:
-        yield
-    finally:
-        network.one_call = True
-
-
 def assert_close(found: torch.Tensor, expected: torch.Tensor) -> None:
     assert found.shape == expected.shape
     assert (found - expected).abs().max() <= 2e-5 * expected.abs().max()
@@ -115,7 +105,7 @@ def test_one_call_equals_the_modules(kinds, num_experts, hidden_size, prompt, ca
     network = make_network(tuple(kinds), num_experts, top_k, hidden_size)
     found = passes(network, prompt, canvas, rows)
     assert network._layers_as_one.value is not None
-    with by_operations(network):
+    with network.by_operations():
         expected = passes(network, prompt, canvas, rows)
     for one, other in zip(found, expected, strict=True):
         assert_close(one, other)
@@ -202,7 +192,7 @@ def test_changed_weights_are_seen_by_the_next_cache() -> None:
     found = [first, second, third, fourth]
     assert not any(torch.equal(one, two) for one, two in pairwise(found))
     assert torch.equal(third, encoded(other, ids(6)))
-    with by_operations(network):
+    with network.by_operations():
         assert_close(fourth, encoded(network, ids(6)))
 
 
@@ -214,6 +204,14 @@ def test_a_copy_has_weights_of_its_own() -> None:
     assert torch.equal(encoded(twin, ids(6)), before)
     twin.load_state_dict(network.state_dict())
     assert torch.equal(encoded(twin, ids(6)), encoded(network, ids(6)))
+
+
+def test_the_reference_path_goes_through_the_modules() -> None:
+    llm = dgemma.load("tiny")
+    arguments = {"token_ids": [2, 17, 5], "max_new_tokens": 8, "seed": 7}
+    plain = llm.generate(**arguments, reference=True)
+    assert plain.token_ids and llm.network._layers_as_one.value is None
+    assert llm.generate(**arguments).token_ids and llm.network._layers_as_one.value is not None
 
 
 def test_a_resized_cache_is_read_where_it_lies() -> None:
@@ -281,7 +279,7 @@ def test_checks_agree(count: int, known: int, good_enough: float, seed: int) -> 
 
     with torch.inference_mode():
         found, length = checked()
-        with by_operations(network):
+        with network.by_operations():
             expected, other_length = checked()
     assert found.token_ids == expected.token_ids and length == other_length
     assert found.entropies == pytest.approx(expected.entropies, abs=1e-4)
@@ -299,7 +297,7 @@ def test_greedy_tokens_agree() -> None:
 
     with torch.inference_mode():
         found = written()
-        with by_operations(network):
+        with network.by_operations():
             expected = written()
     assert [token for token, _ in found] == [token for token, _ in expected]
     assert [entropy for _, entropy in found] == pytest.approx([entropy for _, entropy in expected], abs=1e-4)

@@ -61,11 +61,8 @@ def dissect(network: DiffusionGemma, canvas_length: int = 256, context: int = 64
 
     What a small network does in one call (`ops.native.layers`) is done by its modules here, and takes longer.
     """
-    network.one_call, before = False, network.one_call
-    try:
+    with network.by_operations():
         return _dissect(network, canvas_length, context, runs)
-    finally:
-        network.one_call = before
 
 
 def _dissect(network: DiffusionGemma, canvas_length: int, context: int, runs: int) -> Anatomy:

@@ -7,6 +7,7 @@ Knows nothing of threads, queues or text.
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import torch
 
@@ -83,10 +84,12 @@ class Runner:
     def advance(self, num_tokens: int = 1) -> tuple[Event, ...]:
         """Does the next piece of work and tells what came of it, a Finish last; `num_tokens` in autoregressive mode."""
         events: list[Event] = []
-        for _ in range(num_tokens if self.request.mode == "autoregressive" else 1):
-            events += next(self._pieces)
-            if events and isinstance(events[-1], Finish):
-                break
+        # The reference is to differ from transformers by as little rounding as can be.
+        with self.network.by_operations() if self.request.reference else nullcontext():
+            for _ in range(num_tokens if self.request.mode == "autoregressive" else 1):
+                events += next(self._pieces)
+                if events and isinstance(events[-1], Finish):
+                    break
         return tuple(events)
 
     @torch.inference_mode()
