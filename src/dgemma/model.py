@@ -36,7 +36,8 @@ ONE_CALL_UP_TO = 1 << 25
 """Weights of all layers, up to which they are run as one compiled kernel: beyond, products take most of the time."""
 
 SMALL_VOCABULARY = 1 << 12
-"""Entries up to which a row's whole distribution is made at once on a CPU; larger ones are read in blocks."""
+"""Entries up to which a row's whole distribution is made at once where a CPU has compiled kernels; of larger ones they
+read blocks: 0.35 to 0.45 of the dense way's time at 32,768 entries, 0.8 at 4,096, more than it at 1,536."""
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """(layer index, query [B, H, T, d], key [B, K, T, d], value [B, K, T, d]) -> attended [B, H, T, d]."""

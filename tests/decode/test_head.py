@@ -66,7 +66,7 @@ def test_all_of_the_vocabulary_kept_is_exact() -> None:
 
 
 def test_the_way_depends_on_the_entries() -> None:
-    small, large = make_network(300), make_network(head.DENSE_VOCABULARY + 1)
+    small, large = make_network(300), make_network(head.SMALL_VOCABULARY + 1)
     assert head.takes_dense(small, 64) and not head.takes_dense(small, head.DENSE_UP_TO // 300 + 1)
     assert head.takes_dense(large, 1) == (native.load("vocabulary") is None)
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from dgemma.decode.constrain import Walk
 from dgemma.decode.vocabulary import summarise, uniforms_per_row
 from dgemma.errors import UsageError
-from dgemma.model import DiffusionGemma
+from dgemma.model import SMALL_VOCABULARY, DiffusionGemma
 from dgemma.ops import native
 
 Generators = torch.Generator | Sequence[torch.Generator]
@@ -27,10 +27,6 @@ draw takes one number instead of one for every entry, 2.5 ms less for 64 positio
 
 DENSE_UP_TO = 1 << 20
 """Entries (positions times vocabulary) up to which the dense way is taken: a few buffers of 4 MB each."""
-
-DENSE_VOCABULARY = 1 << 12
-"""Larger vocabularies are never read densely on a CPU with a compiled kernel: at 32,768 entries one pass takes 0.35 to
-0.45 of the dense way's time for 1 to 32 positions, 0.8 at 4,096, and more than it at 1,536."""
 
 SOFT_TOP_K = 256
 
@@ -87,7 +83,7 @@ def takes_dense(network: DiffusionGemma, positions: int) -> bool:
     if positions * vocab_size > DENSE_UP_TO:
         return False
     on_cpu = network.device.type == "cpu"
-    return vocab_size <= DENSE_VOCABULARY or not on_cpu or native.load("vocabulary") is None
+    return vocab_size <= SMALL_VOCABULARY or not on_cpu or native.load("vocabulary") is None
 
 
 def read_streamed(

@@ -1,6 +1,7 @@
 """Kernels compiled for this very processor, where torch has no operator or a slow one.
 
     kernels.py, layer_kernels.py   the kernels: Python functions over addresses
+    panel_kernels.py               what those of small networks share: products, and where threads wait for each other
     compiler.py, __main__.py       numba makes machine code of them, once, in a process of its own
     machine.py                     loads it and runs it on torch's own threads
     vocabulary.py                  what a denoise step needs of a large vocabulary, a slab of products at a time

@@ -11,18 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dgemma.ops.native.compiler import (
-    TILES,
-    TILES_OF_HALVES,
-    array_at,
-    arrive,
-    arrived,
-    called,
-    inlined,
-    thread_count,
-    thread_number,
-    yield_processor,
-)
+from dgemma.ops.native.compiler import array_at, called, inlined, thread_number
 from dgemma.ops.native.kernels import (
     IMPOSSIBLE,
     NO_WEIGHT,
@@ -36,7 +25,7 @@ from dgemma.ops.native.kernels import (
     soft_cap,
     weigh,
 )
-from dgemma.ops.native.machine import PANEL
+from dgemma.ops.native.panel_kernels import meet, multiply
 from dgemma.ops.native.sizes import LAYER, PASS
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
@@ -52,80 +41,7 @@ JOINED, ATTENDED, ADDED, INNER, ROUTED, SCORES, MEETING = range(6, 13)
 JOINED_STEP, ATTENDED_STEP, ADDED_STEP, INNER_STEP, SCORE_STEP = range(13, 18)
 ROWS, SIZE, CLEAN, START, END, DEPTH, KEYS_ONLY, HALVES = range(18, 26)
 WIDTH, EXPERTS, EXPERT_WIDTH, TOP_K, ROUTED_AT = range(26, 31)
-
-
-# Turns of waiting, some microseconds, after which a thread lets others have its processor.
-_PATIENCE = 4000
-
-
-@called
-def _meet(counter: Any) -> None:
-    """Waits until all threads have come here as often as this one; `counter` begins at zero.
-
-    OpenMP's own barrier would keep the processor from the very thread that it waits for, where another process has
-    taken one of the cores: a pass has ninety of these, and took 350 ms instead of 2.
-    """
-    threads = np.int64(thread_count())
-    if threads == 1:
-        return
-    everyone = (arrive(counter) + threads - 1) // threads * threads
-    turns = 0
-    while arrived(counter) < everyone:
-        turns += 1
-        if turns > _PATIENCE:
-            yield_processor()
-
-
-def _product_with(tiles: Any) -> Any:
-    """The product of some rows with one panel, by the tile of as many."""
-    most = len(tiles)
-    one, two, three = tiles[:3]
-    four, five, six, seven, eight = (tiles[min(rows, most) - 1] for rows in (4, 5, 6, 7, 8))
-
-    @called
-    def product(count: Any, hidden: Any, step: Any, panel: Any, size: Any, out: Any, out_step: Any) -> None:
-        if count == 1:
-            one(hidden, step, panel, size, out, out_step)
-        elif count == 2:
-            two(hidden, step, panel, size, out, out_step)
-        elif count == 3:
-            three(hidden, step, panel, size, out, out_step)
-        elif count == 4:
-            four(hidden, step, panel, size, out, out_step)
-        elif count == 5:
-            five(hidden, step, panel, size, out, out_step)
-        elif count == 6:
-            six(hidden, step, panel, size, out, out_step)
-        elif count == 7:
-            seven(hidden, step, panel, size, out, out_step)
-        else:
-            eight(hidden, step, panel, size, out, out_step)
-
-    return product
-
-
-_product, _product_of_halves = _product_with(TILES), _product_with(TILES_OF_HALVES)
-_MOST, _LAYER_LENGTH, _PASS_LENGTH = len(TILES), len(LAYER), len(PASS)
-
-
-@called
-def _multiply(
-    hidden: Any, step: Any, rows: Any, panels: Any, halves: Any, size: Any, outputs: Any, out: Any, out_step: Any
-) -> None:
-    """out = hidden @ weight for this thread's panels; steps are bytes from one row to the next."""
-    first, last = share((outputs + PANEL - 1) // PANEL)
-    panel_step = (2 if halves else 4) * PANEL * size
-    # Tiles of nearly the same size: one of a single row would wait for its sums.
-    tiles = (rows + _MOST - 1) // _MOST
-    for number in range(first, last):
-        panel, target, source = panels + panel_step * number, out + 4 * PANEL * number, hidden
-        for tile in range(tiles):
-            count = (rows - tile + tiles - 1) // tiles
-            if halves:
-                _product_of_halves(count, source, step, panel, size, target, out_step)
-            else:
-                _product(count, source, step, panel, size, target, out_step)
-            source, target = source + count * step, target + count * out_step
+_LAYER_LENGTH, _PASS_LENGTH = len(LAYER), len(PASS)
 
 
 @inlined
@@ -366,35 +282,35 @@ def layers(arguments: Any) -> None:
     routed_inner, routed_width = inner + 4 * given[ROUTED_AT], given[EXPERTS] * given[EXPERT_WIDTH]
     width = given[WIDTH]
     _norm_first(given, integers(given[TABLE], _LAYER_LENGTH))
-    _meet(given[MEETING])
+    meet(given[MEETING])
     for layer in range(depth):
         own = integers(given[TABLE] + 8 * _LAYER_LENGTH * layer, 2 * _LAYER_LENGTH)
         projected = (own[_HEADS] + (1 + own[_HAS_VALUES]) * own[_KEY_HEADS]) * own[_HEAD_DIM]
-        _multiply(normed, 4 * size, rows, own[_QKV], halves, size, projected, joined, joined_step)
-        _meet(given[MEETING])
+        multiply(normed, 4 * size, rows, own[_QKV], halves, size, projected, joined, joined_step)
+        meet(given[MEETING])
         _turn_heads(given, own)
-        _meet(given[MEETING])
+        meet(given[MEETING])
         if given[KEYS_ONLY] and layer == depth - 1:
             return
         _look(given, own)
-        _meet(given[MEETING])
+        meet(given[MEETING])
         looked = own[_HEADS] * own[_HEAD_DIM]
-        _multiply(joined, joined_step, rows, own[_O], halves, looked, size, added, added_step)
-        _meet(given[MEETING])
+        multiply(joined, joined_step, rows, own[_O], halves, looked, size, added, added_step)
+        meet(given[MEETING])
         _add_attended(given, own)
-        _meet(given[MEETING])
-        _multiply(normed, 4 * size, rows, own[_DENSE_INWARD], halves, size, 2 * width, inner, inner_step)
-        _multiply(
+        meet(given[MEETING])
+        multiply(normed, 4 * size, rows, own[_DENSE_INWARD], halves, size, 2 * width, inner, inner_step)
+        multiply(
             routed, added_step, rows, own[_ROUTED_INWARD], halves, size, 2 * routed_width, routed_inner, inner_step
         )
-        _meet(given[MEETING])
+        meet(given[MEETING])
         _gate(given, own)
-        _meet(given[MEETING])
-        _multiply(inner, inner_step, rows, own[_DENSE_DOWN], halves, width, size, added, added_step)
-        _multiply(routed_inner, inner_step, rows, own[_ROUTED_DOWN], halves, routed_width, size, routed, added_step)
-        _meet(given[MEETING])
+        meet(given[MEETING])
+        multiply(inner, inner_step, rows, own[_DENSE_DOWN], halves, width, size, added, added_step)
+        multiply(routed_inner, inner_step, rows, own[_ROUTED_DOWN], halves, routed_width, size, routed, added_step)
+        meet(given[MEETING])
         _add_fed_forward(given, own, own[_LAYER_LENGTH + _INPUT_NORM] if layer + 1 < depth else given[FINAL_NORM])
-        _meet(given[MEETING])
+        meet(given[MEETING])
 
 
 def head(arguments: Any) -> None:
@@ -415,8 +331,8 @@ def head(arguments: Any) -> None:
     rows, size, vocabulary, barred, width, padded = given[10], given[11], given[12], given[13], given[14], given[15]
     settings, forbidden = floats(given[4], 3), integers(given[3], 2 * barred)
     uniforms, soft = floats(given[5], rows), given[16]
-    _multiply(given[0], 4 * size, rows, given[1], given[17], size, vocabulary, given[6], 4 * width)
-    _meet(given[18])
+    multiply(given[0], 4 * size, rows, given[1], given[17], size, vocabulary, given[6], 4 * width)
+    meet(given[18])
     first, last = share(rows)
     for row in range(first, last):
         logits, summary = floats(given[6] + 4 * row * width, vocabulary), floats(given[7] + 16 * row, 4)
@@ -440,8 +356,8 @@ def head(arguments: Any) -> None:
                 shifted = logits[at] - maximum
                 logits[at] = exp(shifted) * scale if shifted > NO_WEIGHT else _ZERO
     if soft:
-        _meet(given[18])
-        _multiply(given[6], 4 * width, rows, given[2], given[17], vocabulary, size, given[9], 4 * padded)
+        meet(given[18])
+        multiply(given[6], 4 * width, rows, given[2], given[17], vocabulary, size, given[9], 4 * padded)
 
 
 KERNELS = (layers, head)
