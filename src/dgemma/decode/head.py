@@ -8,7 +8,7 @@ constraint (`read_held`) the distributions are those over all valid paths.
 Shapes: B rows, L canvas positions, V vocabulary, D hidden.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -20,6 +20,7 @@ from dgemma.decode.vocabulary import summarise, uniforms_per_row
 from dgemma.errors import UsageError
 from dgemma.model import SMALL_VOCABULARY, DiffusionGemma
 from dgemma.ops import native
+from dgemma.ops.native.sizes import IMPOSSIBLE
 
 Generators = torch.Generator | Sequence[torch.Generator]
 """One generator for a whole batch (transformers' draws, in its order), or one for each row (same tokens alone or not; a
@@ -203,24 +204,54 @@ def read_held(
         raise UsageError(f"A constraint holds one row, and the batch has {batch}.")
     scaled_LV = _scaled_logits(network, hidden_BLD, temperature, forbidden_first, forbidden)[0]
     soft_top_k = SOFT_TOP_K if scaled_LV.numel() > DENSE_UP_TO else None
-    rows_at_once = max(1, DENSE_UP_TO // scaled_LV.shape[-1])
-    paths = constraint.read(scaled_LV, rows_at_once)
-    draws = [generator] if isinstance(generator, torch.Generator) else generator
-    parts: list[HeadReading] = []
-    for start in range(0, length, rows_at_once):
-        rows = slice(start, start + rows_at_once)
-        log_probabilities = paths.log_weights(rows)[None].log_softmax(-1)
-        probabilities, best_BR = log_probabilities.exp(), paths.best_L[None, rows]
-        part = HeadReading(
-            argmax_BL=best_BR,
-            sample_BL=draw_by_sums(probabilities, draws),
-            entropy_BL=torch.einsum("brv,brv->br", probabilities, log_probabilities).neg_().clamp_(min=0),
-            soft_BLD=_expect(network, probabilities, soft_top_k).to(hidden_BLD.dtype),
-            **_likeliest(log_probabilities, best_BR, top_k),
+    drawn_L = _uniforms(generator, batch, length, 1, scaled_LV.device)[:, 0]
+    parts = [
+        HeadReading(
+            argmax_BL=own.best_R[None],
+            sample_BL=own.sample_R[None],
+            entropy_BL=own.entropy_R[None],
+            soft_BLD=_expect(network, own.probabilities_RV[None], soft_top_k).to(hidden_BLD.dtype),
+            **(_likeliest(own.probabilities_RV[None].log(), own.best_R[None], top_k) if top_k else {}),
         )
-        parts.append(part)
+        for own in _marginals(constraint, scaled_LV, drawn_L, max(1, DENSE_UP_TO // scaled_LV.shape[-1]))
+    ]
     found = {field.name: [getattr(part, field.name) for part in parts] for field in fields(HeadReading)}
     return HeadReading(**{name: torch.cat(values, 1) for name, values in found.items() if values[0] is not None})
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Marginals:
+    """Of R positions: the best path's ids, a sample and the entropy of each one's distribution over all paths."""
+
+    best_R: Tensor
+    sample_R: Tensor
+    entropy_R: Tensor
+    probabilities_RV: Tensor
+
+
+def _marginals(constraint: Walk, scaled_LV: Tensor, drawn_L: Tensor, rows_at_once: int) -> Iterator[_Marginals]:
+    """The positions of a canvas, so many at a time; `drawn_L` in [0, 1) decide the samples."""
+    reader = constraint.reader(len(scaled_LV)) if scaled_LV.device.type == "cpu" else None
+    found = None if reader is None else reader.read(scaled_LV, drawn_L)
+    paths = constraint.read(scaled_LV, rows_at_once) if found is None else None
+    for start in range(0, len(scaled_LV), rows_at_once):
+        rows = slice(start, start + rows_at_once)
+        if found is not None:
+            yield _Marginals(
+                best_R=found.best_L[rows],
+                sample_R=found.sample_L[rows],
+                entropy_R=found.entropy_L[rows],
+                probabilities_RV=found.probabilities_LV[rows],
+            )
+        elif paths is not None:
+            log_probabilities_RV = paths.log_weights(rows).log_softmax(-1)
+            probabilities_RV = log_probabilities_RV.exp()
+            yield _Marginals(
+                best_R=paths.best_L[rows],
+                sample_R=_at_shares(probabilities_RV, drawn_L[rows]),
+                entropy_R=torch.einsum("rv,rv->r", probabilities_RV, log_probabilities_RV).neg_().clamp_(min=0),
+                probabilities_RV=probabilities_RV,
+            )
 
 
 def _scaled_logits(
@@ -243,6 +274,8 @@ def _likeliest(log_probabilities: Tensor, argmax_BL: Tensor, top_k: int) -> dict
     """The fields of a `HeadReading` that are there with `top_k` alone."""
     if not top_k:
         return {}
+    # Of an id without probability too: JSON has no number for -inf.
+    log_probabilities = log_probabilities.clamp(min=IMPOSSIBLE)
     top = log_probabilities.topk(min(top_k, log_probabilities.shape[-1]), dim=-1)
     own_BL = log_probabilities.gather(-1, argmax_BL[..., None])[..., 0]
     return {"top_ids_BLK": top.indices, "top_logprobs_BLK": top.values, "argmax_logprob_BL": own_BL}
@@ -257,12 +290,18 @@ def draw(probabilities_BLV: Tensor, generator: torch.Generator) -> Tensor:
 def draw_by_sums(probabilities_BLV: Tensor, generator: Generators) -> Tensor:
     """One id per position -> [B, L]: the first whose running sum exceeds a random share of the whole one."""
     batch, length, _ = probabilities_BLV.shape
-    sums_BLV = probabilities_BLV.cumsum(-1)
-    whole_BL1 = sums_BLV[..., -1:]
-    wanted_BL1 = whole_BL1 * _uniforms(generator, batch, length, 1, sums_BLV.device).view(batch, length, 1)
+    drawn_N = _uniforms(generator, batch, length, 1, probabilities_BLV.device)[:, 0]
+    return _at_shares(probabilities_BLV.flatten(0, 1), drawn_N).view(batch, length)
+
+
+def _at_shares(probabilities_NV: Tensor, drawn_N: Tensor) -> Tensor:
+    """Of each row the first id whose running sum exceeds that share of the whole one."""
+    sums_NV = probabilities_NV.cumsum(-1)
+    whole_N1 = sums_NV[:, -1:]
+    wanted_N1 = whole_N1 * drawn_N[:, None]
     # Rounding up to the whole sum would leave no id.
-    below_BL1 = torch.nextafter(whole_BL1, torch.zeros_like(whole_BL1))
-    return torch.searchsorted(sums_BLV, torch.minimum(wanted_BL1, below_BL1), right=True).squeeze(-1)
+    below_N1 = torch.nextafter(whole_N1, torch.zeros_like(whole_N1))
+    return torch.searchsorted(sums_NV, torch.minimum(wanted_N1, below_N1), right=True).squeeze(-1)
 
 
 def random_ids(vocab_size: int, shape: tuple[int, int], generator: Generators, device: torch.device) -> Tensor:

@@ -11,6 +11,8 @@ Shapes: L positions, V vocabulary, N ids that some path uses, G token groups, U 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from torch import Tensor
 from dgemma.decode.constrain.layers import NEVER, Array, Indices, Layers
 from dgemma.decode.constrain.token_automaton import TokenAutomaton
 from dgemma.errors import UsageError
+from dgemma.ops import native
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,12 @@ class Walk:
             best_L=torch.cat(best),
         )
 
+    def reader(self, length: int) -> Any | None:
+        """What reads all paths over a canvas of that length on a CPU in one call (`ops.native.paths.PathReader`); None
+        where it is not compiled."""
+        compiled = native.load("paths")
+        return None if compiled is None else self._lattice(length, torch.device("cpu")).reader(compiled)
+
     def _lattice(self, length: int, device: torch.device) -> "_Lattice":
         # A canvas is read many times from the same place.
         if (length, device) not in self._lattices:
@@ -110,6 +119,7 @@ class _Lattice:
         number[groups] = np.arange(len(groups))
         group_V = number[automaton.group_V]
         ids = np.argsort(group_V, kind="stable")[: int((group_V < len(groups)).sum())]
+        self.pairs, self._reader = (group_V, member_set, member_group), None
         self.allowed_UG = np.zeros((len(sets), len(groups)), dtype=bool)
         self.allowed_UG[member_set, member_group] = True
         by_group = np.argsort(member_group, kind="stable")
@@ -118,6 +128,23 @@ class _Lattice:
         self.set_of_member_M = _indices(member_set[by_group], device)
         self.groups, self.sets = _Segments(group_V[ids], device), _Segments(member_set, device)
         self.sets_of_groups = _Segments(member_group[by_group], device)
+
+    def reader(self, compiled: ModuleType) -> Any:
+        """`Walk.reader`, by this module."""
+        if self._reader is None:
+            steps = [
+                compiled.Step(
+                    num_states=layer.num_states,
+                    num_single=layer.num_single,
+                    num_ahead=layer.num_ahead,
+                    first_S=layer.first_S,
+                    target_E=layer.target_E,
+                    set_E=layer.set_E,
+                )
+                for layer in self.layers.layers
+            ]
+            self._reader = compiled.PathReader(steps, self.layers.used_LU, *self.pairs)
+        return self._reader
 
     def gather(self, scaled_LV: Tensor) -> Tensor:
         """The log weights of the N ids that some path uses, group by group -> [L, N]."""

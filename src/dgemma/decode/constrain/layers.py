@@ -14,18 +14,13 @@ from numpy.typing import NDArray
 
 from dgemma.decode.constrain.token_automaton import FAR, TokenAutomaton
 from dgemma.decode.constrain.vocabulary import spread
+from dgemma.ops.native.sizes import FAINT, NEGLIGIBLE
 
 NEVER = -1e30
 """The log weight of what is impossible: finite, so that differences of two of them are no nan."""
 
-FAINT = 1e-200
-"""What lies behind a state, the most of all states being 1, is exact to the last digits above this."""
-
 SHORT_RUN = 6
 """Transitions a state, on average, below which they are summed one by one instead of run by run."""
-
-NEGLIGIBLE = 1e-12
-"""The share of all paths that may come through states behind which less than FAINT lies."""
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -85,8 +80,8 @@ class Layers:
         self.sets: Indices = np.unique(np.concatenate([layer.set_E for layer in distinct.values()]))
         own = {key: replace(layer, set_E=np.searchsorted(self.sets, layer.set_E)) for key, layer in distinct.items()}
         self.layers = tuple(own[id(layer)] for layer in raw)
-        self._used_LU = np.zeros((length, len(self.sets)), dtype=bool)
-        for used_U, layer in zip(self._used_LU, self.layers, strict=True):
+        self.used_LU = np.zeros((length, len(self.sets)), dtype=bool)
+        for used_U, layer in zip(self.used_LU, self.layers, strict=True):
             used_U[layer.set_E] = True
 
     def marginals(self, sum_LU: Array) -> Array:
@@ -100,7 +95,7 @@ class Layers:
         Weights and what lies behind a state are each scaled to a largest one of 1. What underflows then is below 1e-300
         and nothing beside what lies behind a state that is reached, if that is above FAINT.
         """
-        log_LU = np.where(self._used_LU, sum_LU, -np.inf)
+        log_LU = np.where(self.used_LU, sum_LU, -np.inf)
         weights_LU = np.exp(log_LU - log_LU.max(axis=1, keepdims=True))
         behind_S = np.ones(self.layers[-1].num_ahead)
         parts: list[tuple[Array, Array]] = []

@@ -1,12 +1,13 @@
 """Kernels compiled for this very processor, where torch has no operator or a slow one.
 
-    kernels.py, layer_kernels.py   the kernels: Python functions over addresses
+    kernels.py, layer_kernels.py, path_kernels.py   the kernels: Python functions over addresses
     panel_kernels.py               what those of small networks share: products, and where threads wait for each other
     compiler.py, __main__.py       numba makes machine code of them, once, in a process of its own
     machine.py                     loads it and runs it on torch's own threads
     vocabulary.py                  what a denoise step needs of a large vocabulary, a slab of products at a time
     products.py                    one row times a weight, and the routed experts of one row
     layers.py                      all layers of a small network, and all of a small vocabulary, in a call each
+    paths.py                       all paths of a constrained canvas in one call
 
 Their results are those of the plain ways, which stay: they are the oracle of the tests, and run where numba or OpenMP's
 entry is missing, and with DGEMMA_KERNELS=off.
@@ -24,16 +25,19 @@ from importlib import import_module
 from types import ModuleType
 from typing import Literal
 
-Name = Literal["vocabulary", "products", "layers"]
+Name = Literal["vocabulary", "products", "layers", "paths"]
 
 _NEEDED: dict[Name, tuple[str, ...]] = {
     "layers": ("layers", "head"),
+    "paths": ("paths",),
     "products": (
         *("product", "product_int8", "product_int4", "experts", "experts_int8", "experts_int4"),
         *("dequantise_int4", "gated"),
     ),
     "vocabulary": ("read_slab",),
 }
+_FOR_LATER = ("layers", "paths")
+"""What small models need."""
 _TRIED_FOR_S = 600
 """How long another process may be at it before this one tries for itself."""
 _started: list[subprocess.Popen] = []
@@ -52,7 +56,7 @@ def load(name: Name) -> ModuleType | None:
     try:
         module = import_module(f"{__name__}.{name}")
         if missing := _missing(_NEEDED[name]):
-            if name == "layers":
+            if name in _FOR_LATER:
                 atexit.register(_compile_for_later)
                 return None
             _compile(missing)

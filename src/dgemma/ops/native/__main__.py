@@ -9,11 +9,12 @@ import sys
 # Calls into Intel's short vector library would need it again where a kernel is loaded.
 os.environ["NUMBA_DISABLE_INTEL_SVML"] = "1"
 
-from dgemma.ops.native import kernels, layer_kernels
+from dgemma.ops.native import kernels, layer_kernels, path_kernels
 from dgemma.ops.native.compiler import compiled
 from dgemma.ops.native.machine import file_of, keep
 
-_KERNELS = {function.__name__: function for function in (*layer_kernels.KERNELS, *kernels.KERNELS)}
+_MODULES = (layer_kernels, path_kernels, kernels)
+_KERNELS = {function.__name__: function for module in _MODULES for function in module.KERNELS}
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ def compiled(function: Callable) -> bytes:
     passes.add_global_dead_code_eliminate_pass()
     options = llvmlite.binding.PipelineTuningOptions()
     passes.run(module, llvmlite.binding.create_pass_builder(machine, options))
+    if counting := [own.name for own in module.functions if own.is_declaration and own.name.startswith("NRT_")]:
+        raise RuntimeError(f"{symbol} counts references ({counting[0]}): only inlined functions may be given arrays")
     return machine.emit_object(module)
 
 
@@ -85,6 +87,7 @@ def _from_bits(_context: Any, _exponent: Any) -> tuple[Any, Callable]:
 
 float_pointer, integer_pointer = _pointer_to(types.float32), _pointer_to(types.int64)
 byte_pointer, nibble_pointer = _pointer_to(types.int8), _pointer_to(types.uint8)
+double_pointer = _pointer_to(types.float64)
 power_of_two: Any = intrinsic(_from_bits)
 array_at: Any = numba.carray  # pyright: ignore[reportPrivateImportUsage]
 

@@ -33,6 +33,9 @@ _ZERO, _ONE, _EIGHT = np.float32(0.0), np.float32(1.0), np.float32(8.0)
 NO_WEIGHT = np.float32(-86.0)
 IMPOSSIBLE = np.float32(sizes.IMPOSSIBLE)
 
+# Entries that are summed before a draw looks at them one by one.
+_AT_ONCE = 64
+
 _LOWEST, _HIGHEST = np.float32(-87.0), np.float32(88.0)
 _LOG2_E, _HALF_UP, _BIAS = np.float32(1.4426950408889634), np.float32(127.5), np.float32(127.0)
 # log(2) in two parts, the first exact when multiplied by a small whole number.
@@ -128,26 +131,46 @@ def largest(logits: Any, size: Any) -> Any:
 
 
 @inlined
+def weight_of(logit: Any, maximum: Any) -> Any:
+    """exp(logit - maximum)."""
+    shifted = logit - maximum
+    return exp(shifted) if shifted > NO_WEIGHT else _ZERO
+
+
+@inlined
 def weigh(logits: Any, size: Any, maximum: Any) -> Any:
     """The sum of w = exp(logit - maximum), and that of w * (logit - maximum)."""
     total, moment = _ZERO, _ZERO
     for at in range(size):
-        shifted = logits[at] - maximum
-        weight = exp(shifted) if shifted > NO_WEIGHT else _ZERO
-        total += weight
-        moment += weight * shifted
+        own = weight_of(logits[at], maximum)
+        total += own
+        moment += own * (logits[at] - maximum)
     return total, moment
 
 
 @inlined
 def draw(logits: Any, begin: Any, end: Any, maximum: Any, wanted: Any) -> Any:
-    """The first entry at which the running sum of exp(logit - maximum) exceeds what is wanted."""
-    passed = 0.0
-    for at in range(begin, end):
-        passed += np.exp(np.float64(logits[at] - maximum))
+    """The first entry at which the running sum of exp(logit - maximum) exceeds what is wanted; where rounding leaves
+    none, one near the end that has a weight. Entries are summed many at a time until their sum exceeds it."""
+    passed, last = 0.0, begin
+    for start in range(begin, end, _AT_ONCE):
+        size, part = min(_AT_ONCE, end - start), _ZERO
+        for at in range(size):
+            part += weight_of(logits[start + at], maximum)
+        if part > _ZERO:
+            last = start
+        if passed + np.float64(part) > wanted:
+            break
+        passed += np.float64(part)
+    chosen = last
+    for at in range(last, min(end, last + _AT_ONCE)):
+        own = weight_of(logits[at], maximum)
+        if own > _ZERO:
+            chosen = at
+        passed += np.float64(own)
         if passed > wanted:
-            return at
-    return end - 1
+            break
+    return chosen
 
 
 def read_slab(arguments: Any) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 from dgemma.ops.native.compiler import array_at, called, inlined, thread_number
 from dgemma.ops.native.kernels import (
     IMPOSSIBLE,
-    NO_WEIGHT,
     draw,
     exp,
     floats,
@@ -24,6 +23,7 @@ from dgemma.ops.native.kernels import (
     share,
     soft_cap,
     weigh,
+    weight_of,
 )
 from dgemma.ops.native.panel_kernels import meet, multiply
 from dgemma.ops.native.sizes import LAYER, PASS
@@ -353,8 +353,7 @@ def head(arguments: Any) -> None:
         if soft:
             scale = settings[2] / total
             for at in range(vocabulary):
-                shifted = logits[at] - maximum
-                logits[at] = exp(shifted) * scale if shifted > NO_WEIGHT else _ZERO
+                logits[at] = weight_of(logits[at], maximum) * scale
     if soft:
         meet(given[18])
         multiply(given[6], 4 * width, rows, given[2], given[17], vocabulary, size, given[9], 4 * padded)

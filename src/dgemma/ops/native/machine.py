@@ -44,7 +44,7 @@ LANES = 16 if "+avx512f" in _FEATURES else 8
 PANEL = 2 * LANES
 """Outputs that a tile of a product computes at a time."""
 # What machine code depends on.
-_SOURCES = ("kernels", "panel_kernels", "layer_kernels", "compiler", "sizes", "machine")
+_SOURCES = ("kernels", "panel_kernels", "layer_kernels", "path_kernels", "compiler", "sizes", "machine")
 
 
 def run(kernel: str, *arguments: Tensor | int) -> None:

@@ -28,3 +28,22 @@ PASS = (
     *("width", "experts", "expert_width", "top_k", "routed_at"),
 )
 """What a pass over all layers is given, in this order: addresses, bytes from one row to the next, sizes."""
+
+FAINT = 1e-200
+"""What lies behind a state, the most of all states being 1, is exact to the last digits above this."""
+
+NEGLIGIBLE = 1e-12
+"""The share of all paths that may come through states behind which less than FAINT lies."""
+
+STEP = ("states", "single", "offset", "first", "targets", "sets")
+"""One position's entries in the table of a canvas' paths, in this order: how many states it has, how many of them, the
+first ones, have one transition, how many states the positions before it have, then the addresses of its transitions.
+A last entry stands for what is behind the canvas."""
+
+PATHS = (
+    *("logits", "uniforms", "ids", "group_of_id", "first_id", "groups", "first_group", "sets", "first_set", "used"),
+    *("steps", "gathered", "largest", "sums", "best", "weights", "shares", "behind", "ahead", "scales", "chosen"),
+    *("found", "entropy", "failed", "meeting"),
+    *("rows", "vocabulary", "num_ids", "num_groups", "num_sets", "num_members", "num_states", "most_states"),
+)
+"""What a reading of all paths is given, in this order: addresses, then sizes."""
