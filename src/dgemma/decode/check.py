@@ -171,8 +171,8 @@ def _restrict(logits_TV: Tensor, draft: Sequence[int], walk: Walk, margin: float
     """Takes from each row what the constraint does not allow behind the draft so far, as far as the draft is good
     -> how many of its ids that is: rows behind them are as they were."""
     for row, token in enumerate(draft):
-        logits_TV[row] = walk.restrict(logits_TV[row])
-        if not _good_enough(logits_TV[row : row + 1], [token], margin):
+        logits_TV[row] = allowed_V = walk.restrict(logits_TV[row])
+        if float(allowed_V[token]) < float(allowed_V.max()) + margin:
             return row
         walk = walk.after([token])
     logits_TV[len(draft)] = walk.restrict(logits_TV[len(draft)])

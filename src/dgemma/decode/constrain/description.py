@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, Protocol
 
 from dgemma.decode.constrain import characters
@@ -51,11 +51,19 @@ def json_schema(schema: Any) -> Constraint:
     a keyword that is not supported, with its place.
     """
     # The reference validator takes a while to import, and only this kind needs it.
+    from dgemma.decode.constrain.schema_document import as_text
+
+    return _checked_schema(as_text(schema))
+
+
+@lru_cache(MAX_KEPT)
+def _checked_schema(text: str) -> Constraint:
+    """`json_schema` of its text. One request after another has the same, and a look at it takes ten milliseconds."""
     from dgemma.decode.constrain.schema import SchemaCompiler
     from dgemma.decode.constrain.schema_document import check
 
-    text = check(schema)
-    SchemaCompiler(Expressions(), json.loads(text)).compile(1)
+    document = json.loads(text)
+    SchemaCompiler(Expressions(), json.loads(check(document))).compile(1)
     return Constraint(kind="json_schema", source=text)
 
 

@@ -47,10 +47,10 @@ class Walk:
 
     def restrict(self, logits_V: Tensor) -> Tensor:
         """Logits [V] with -inf for every id after which the answer could not be valid or not end in time."""
-        groups = torch.zeros(self.automaton.num_groups + 1, dtype=torch.bool)
-        groups[torch.from_numpy(self.automaton.allowed(self.state, max(1, self.remaining)))] = True
-        allowed_V = groups[torch.from_numpy(self.automaton.group_V)].to(logits_V.device)
-        return logits_V.masked_fill(~allowed_V, -torch.inf)
+        barred_G = np.ones(self.automaton.num_groups + 1, dtype=bool)
+        barred_G[self.automaton.allowed(self.state, max(1, self.remaining))] = False
+        barred_V = torch.from_numpy(barred_G.take(self.automaton.group_V)).to(logits_V.device)
+        return logits_V.masked_fill(barred_V, -torch.inf)
 
     def read(self, scaled_LV: Tensor, rows_at_once: int | None = None) -> "Paths":
         """All valid paths over a canvas with these float32 logits after temperature, so many positions at a time."""

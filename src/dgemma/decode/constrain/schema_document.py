@@ -47,9 +47,8 @@ def refusal(place: str, problem: str) -> UsageError:
 
 def check(schema: Any) -> str:
     """The schema as JSON text, in its own order of keys. Raises UsageError, naming the place, when it is no schema."""
+    text = as_text(schema)
     try:
-        text = json.dumps(schema, allow_nan=False, ensure_ascii=False)
-        text.encode()
         document = json.loads(text)
         if not isinstance(document, dict | bool):
             raise refusal("#", f"a schema is an object or a boolean, not {type(schema).__name__}")
@@ -57,6 +56,16 @@ def check(schema: Any) -> str:
     except (TypeError, ValueError, RecursionError) as error:
         if isinstance(error, UsageError):
             raise
+        raise refusal("#", f"it is no JSON document: {error}") from error
+    return text
+
+
+def as_text(schema: Any) -> str:
+    """The schema as JSON text, not looked at. Raises UsageError for what JSON cannot write."""
+    try:
+        text = json.dumps(schema, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
         raise refusal("#", f"it is no JSON document: {error}") from error
     return text
 

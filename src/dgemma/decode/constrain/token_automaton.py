@@ -63,15 +63,19 @@ class TokenAutomaton:
         """The groups of the ids that may come next when the answer must end within `remaining` tokens."""
         here = slice(self.first_S[state], self.first_S[state + 1])
         in_time = self.distance_S[self.target_P[here]] < remaining
-        sets = np.unique(self.set_P[here][in_time])
-        return np.unique(self.member_group_M[np.isin(self.member_set_M, sets)])
+        taken_U = np.zeros(self.num_sets, dtype=bool)
+        taken_U[self.set_P[here][in_time]] = True
+        found_G = np.zeros(self.num_groups, dtype=bool)
+        found_G[self.member_group_M[taken_U[self.member_set_M]]] = True
+        return np.flatnonzero(found_G)
 
     def after(self, state: int, ids: Sequence[int]) -> int:
         """The state behind these ids. Raises UsageError when the automaton does not take them."""
         for token in ids:
             here = slice(self.first_S[state], self.first_S[state + 1])
-            sets = self.member_set_M[self.member_group_M == self.group_V[token]]
-            found = np.flatnonzero(np.isin(self.set_P[here], sets))
+            holding_U = np.zeros(self.num_sets, dtype=bool)
+            holding_U[self.member_set_M[self.member_group_M == self.group_V[token]]] = True
+            found = np.flatnonzero(holding_U[self.set_P[here]])
             if not len(found):
                 raise UsageError(f"Token {token} is not what the constraint of this answer allows there.")
             state = int(self.target_P[here][found[0]])
