@@ -171,8 +171,7 @@ def _read_as_one(
 ) -> HeadReading:
     """`read_dense` by one compiled kernel, with the same draws."""
     batch, length, size = hidden_BLD.shape
-    barred = [(row * length, token) for row in range(batch) for token in forbidden_first]
-    barred += [(-1, token) for token in forbidden]
+    barred = _barred(batch, length, forbidden_first, forbidden)
     drawn_N = _uniforms(generator, batch, length, 1, hidden_BLD.device)[:, 0]
     found = compiled.read(hidden_BLD.reshape(-1, size), temperature, drawn_N, barred, soft=True)
     return HeadReading(
@@ -202,9 +201,8 @@ def read_held(
     batch, length, _ = hidden_BLD.shape
     if batch != 1:
         raise UsageError(f"A constraint holds one row, and the batch has {batch}.")
-    scaled_LV = _scaled_logits(network, hidden_BLD, temperature, forbidden_first, forbidden)[0]
-    soft_top_k = SOFT_TOP_K if scaled_LV.numel() > DENSE_UP_TO else None
-    drawn_L = _uniforms(generator, batch, length, 1, scaled_LV.device)[:, 0]
+    soft_top_k = SOFT_TOP_K if length * network.config.vocab_size > DENSE_UP_TO else None
+    drawn_L = _uniforms(generator, batch, length, 1, hidden_BLD.device)[:, 0]
     parts = [
         HeadReading(
             argmax_BL=own.best_R[None],
@@ -213,7 +211,7 @@ def read_held(
             soft_BLD=_expect(network, own.probabilities_RV[None], soft_top_k).to(hidden_BLD.dtype),
             **(_likeliest(own.probabilities_RV[None].log(), own.best_R[None], top_k) if top_k else {}),
         )
-        for own in _marginals(constraint, scaled_LV, drawn_L, max(1, DENSE_UP_TO // scaled_LV.shape[-1]))
+        for own in _marginals(network, hidden_BLD, temperature, constraint, drawn_L, forbidden_first, forbidden)
     ]
     found = {field.name: [getattr(part, field.name) for part in parts] for field in fields(HeadReading)}
     return HeadReading(**{name: torch.cat(values, 1) for name, values in found.items() if values[0] is not None})
@@ -229,29 +227,52 @@ class _Marginals:
     probabilities_RV: Tensor
 
 
-def _marginals(constraint: Walk, scaled_LV: Tensor, drawn_L: Tensor, rows_at_once: int) -> Iterator[_Marginals]:
-    """The positions of a canvas, so many at a time; `drawn_L` in [0, 1) decide the samples."""
-    reader = constraint.reader(len(scaled_LV)) if scaled_LV.device.type == "cpu" else None
-    found = None if reader is None else reader.read(scaled_LV, drawn_L)
-    paths = constraint.read(scaled_LV, rows_at_once) if found is None else None
-    for start in range(0, len(scaled_LV), rows_at_once):
-        rows = slice(start, start + rows_at_once)
+def _marginals(
+    network: DiffusionGemma,
+    hidden_1LD: Tensor,
+    temperature: float,
+    constraint: Walk,
+    drawn_L: Tensor,
+    forbidden_first: Sequence[int],
+    forbidden: Sequence[int],
+) -> Iterator[_Marginals]:
+    """The positions of a canvas, a few at a time; `drawn_L` in [0, 1) decide the samples."""
+    length, rows_at_once = len(drawn_L), max(1, DENSE_UP_TO // network.config.vocab_size)
+    pieces = [slice(start, start + rows_at_once) for start in range(0, length, rows_at_once)]
+    reader = constraint.reader(length) if hidden_1LD.device.type == "cpu" else None
+    if reader is None:
+        scaled_LV = _scaled_logits(network, hidden_1LD, temperature, forbidden_first, forbidden)[0]
+    else:
+        scaled_LV = network.products(hidden_1LD)[0].contiguous()
+        cap, barred = network.config.final_logit_softcapping, _barred(1, length, forbidden_first, forbidden)
+        found = reader.read(scaled_LV, cap, temperature, drawn_L, barred)
         if found is not None:
-            yield _Marginals(
-                best_R=found.best_L[rows],
-                sample_R=found.sample_L[rows],
-                entropy_R=found.entropy_L[rows],
-                probabilities_RV=found.probabilities_LV[rows],
-            )
-        elif paths is not None:
-            log_probabilities_RV = paths.log_weights(rows).log_softmax(-1)
-            probabilities_RV = log_probabilities_RV.exp()
-            yield _Marginals(
-                best_R=paths.best_L[rows],
-                sample_R=_at_shares(probabilities_RV, drawn_L[rows]),
-                entropy_R=torch.einsum("rv,rv->r", probabilities_RV, log_probabilities_RV).neg_().clamp_(min=0),
-                probabilities_RV=probabilities_RV,
-            )
+            for rows in pieces:
+                yield _Marginals(
+                    best_R=found.best_L[rows],
+                    sample_R=found.sample_L[rows],
+                    entropy_R=found.entropy_L[rows],
+                    probabilities_RV=found.probabilities_LV[rows],
+                )
+            return
+        # The products have become logits after temperature.
+    paths = constraint.read(scaled_LV, rows_at_once)
+    for rows in pieces:
+        log_probabilities_RV = paths.log_weights(rows).log_softmax(-1)
+        probabilities_RV = log_probabilities_RV.exp()
+        yield _Marginals(
+            best_R=paths.best_L[rows],
+            sample_R=_at_shares(probabilities_RV, drawn_L[rows]),
+            entropy_R=torch.einsum("rv,rv->r", probabilities_RV, log_probabilities_RV).neg_().clamp_(min=0),
+            probabilities_RV=probabilities_RV,
+        )
+
+
+def _barred(batch: int, length: int, forbidden_first: Sequence[int], forbidden: Sequence[int]) -> list[tuple[int, int]]:
+    """(row or -1 for all, id) pairs of what has no probability among batch * length rows."""
+    return [(row * length, token) for row in range(batch) for token in forbidden_first] + [
+        (-1, token) for token in forbidden
+    ]
 
 
 def _scaled_logits(

@@ -11,17 +11,30 @@ from typing import Any
 import numpy as np
 
 from dgemma.ops.native.compiler import array_at, called, double_pointer, inlined, thread_count, thread_number
-from dgemma.ops.native.kernels import IMPOSSIBLE, bytes_at, draw, floats, integers, largest, share, weigh, weight_of
+from dgemma.ops.native.kernels import (
+    IMPOSSIBLE,
+    bytes_at,
+    draw,
+    floats,
+    integers,
+    largest,
+    share,
+    soft_cap,
+    weigh,
+    weight_of,
+)
 from dgemma.ops.native.panel_kernels import meet
 from dgemma.ops.native.sizes import FAINT, NEGLIGIBLE, PATHS, STEP
 
 _ZERO, _ONE, _NEVER = np.float32(0.0), np.float32(1.0), np.float64(IMPOSSIBLE)
 
 # The places of `sizes.PATHS` in what a reading is given, and of `sizes.STEP` in a position's entries.
-_LOGITS, _UNIFORMS, _IDS, _GROUP_OF_ID, _FIRST_ID, _GROUPS, _FIRST_GROUP, _SETS, _FIRST_SET, _USED = range(0, 10)
-_STEPS, _GATHERED, _LARGEST, _SUMS, _BEST, _WEIGHTS, _SHARES, _BEHIND, _AHEAD, _SCALES, _CHOSEN = range(10, 21)
-_FOUND, _ENTROPY, _FAILED, _MEETING = range(21, 25)
-_ROWS, _VOCABULARY, _NUM_IDS, _NUM_GROUPS, _NUM_SETS, _NUM_MEMBERS, _NUM_STATES, _MOST_STATES = range(25, 33)
+_LOGITS, _SETTINGS, _FORBIDDEN, _UNIFORMS, _IDS, _GROUP_OF_ID, _FIRST_ID = range(0, 7)
+_GROUPS, _FIRST_GROUP, _SETS, _FIRST_SET, _USED = range(7, 12)
+_STEPS, _GATHERED, _LARGEST, _SUMS, _BEST, _WEIGHTS, _SHARES, _BEHIND, _AHEAD, _SCALES, _CHOSEN = range(12, 23)
+_FOUND, _ENTROPY, _FAILED, _MEETING = range(23, 27)
+_ROWS, _VOCABULARY, _NUM_IDS, _NUM_GROUPS, _NUM_SETS, _NUM_MEMBERS, _NUM_STATES = range(27, 34)
+_MOST_STATES, _BARRED = range(34, 36)
 _STATES, _SINGLE, _OFFSET, _FIRST, _TARGETS, _STEP_SETS = range(6)
 _PATHS_LENGTH, _STEP_LENGTH = len(PATHS), len(STEP)
 
@@ -53,6 +66,19 @@ def _log_sum(values: Any, begin: Any, end: Any, most: Any) -> Any:
     for at in range(begin, end):
         total += weight_of(values[at], most)
     return most + np.log(total)
+
+
+@called
+def _cap(arguments: Any, row: Any) -> None:
+    """One position's products -> its logits, those of forbidden ids IMPOSSIBLE."""
+    given = array_at(arguments, _PATHS_LENGTH)
+    size, barred = given[_VOCABULARY], given[_BARRED]
+    logits, settings = floats(given[_LOGITS] + 4 * row * size, size), floats(given[_SETTINGS], 2)
+    forbidden = integers(given[_FORBIDDEN], 2 * barred)
+    soft_cap(logits, size, settings[0], settings[1])
+    for number in range(barred):
+        if forbidden[2 * number] == row or forbidden[2 * number] < 0:
+            logits[forbidden[2 * number + 1]] = IMPOSSIBLE
 
 
 @called
@@ -290,19 +316,21 @@ def paths(arguments: Any) -> None:
     """What a denoise step needs of a constrained canvas: the marginal distributions over all paths, and the best path.
 
     Given what `sizes.PATHS` names, shapes as there are:
-    logits_LV float32, which become probabilities; uniforms_L float32
+    logits_LV float32: products of hidden states and embeddings, which become probabilities; uniforms_L float32
+    settings_2 float32: 2 / cap, cap / temperature; forbidden int64 (row or -1 for all, id), whose probability is zero
     ids_N int64, group by group, group_of_id_V (G for ids on no path), first_id: where each group's begin, and the end
     groups_M set by set, first_group likewise; sets_M, group by group, first_set likewise; used_LU int8: which sets a
     position has at all; steps: `sizes.STEP` of each position and of the end
     room: gathered float32 (N + G) of each thread, largest_LG float32, sums, best, weights, shares [L, U] float64,
     behind float64 2 S, ahead float64 twice the most states of a position, scales_L float64, chosen_L int64
-    found_L2 int64 (the best path's id, the sample), entropy_L float32, failed int64: not 0 where products underflow
-    and nothing is changed; a zero (int64) to meet at
+    found_L2 int64 (the best path's id, the sample), entropy_L float32, failed int64: not 0 where products of weights
+    underflow, and then logits_LV holds capped logits after temperature; a zero (int64) to meet at
     """
     given = array_at(arguments, _PATHS_LENGTH)
     failed = integers(given[_FAILED], 1)
     first, last = share(given[_ROWS])
     for row in range(first, last):
+        _cap(arguments, row)
         _weigh_sets(arguments, row)
         _scale_weights(given, row)
     meet(given[_MEETING])

@@ -80,9 +80,19 @@ class PathReader:
             **{"num_states": int(counts.sum()), "most_states": int(counts.max())},
         }
 
-    def read(self, scaled_LV: Tensor, uniforms_L: Tensor) -> PathReading | None:
-        """All paths over these float32 logits, contiguous, which are used up; None, and nothing changed, where weights
-        lie so far apart that products of them underflow. `uniforms_L` in [0, 1) decide the samples."""
+    def read(
+        self,
+        products_LV: Tensor,
+        cap: float,
+        temperature: float,
+        uniforms_L: Tensor,
+        barred: Sequence[tuple[int, int]] = (),
+    ) -> PathReading | None:
+        """All paths over the logits cap * tanh(product / cap) / temperature; float32 products, contiguous, are used up.
+
+        `uniforms_L` in [0, 1) decide the samples; `barred` are (position or -1 for all, id) pairs without probability.
+        None where weights lie so far apart that products of them underflow; the logits then lie where products were.
+        """
         settled = self._settled
         rows, sets, groups = settled["rows"], settled["num_sets"], settled["num_groups"]
         threads, states = torch.get_num_threads(), settled["num_states"]
@@ -90,11 +100,13 @@ class PathReader:
         singles = np.empty(threads * (settled["num_ids"] + groups + 1) + rows * groups, dtype=np.float32)
         words = np.zeros(rows + 2, dtype=np.int64)
         found_L2, entropy_L = torch.empty(rows, 2, dtype=torch.long), torch.empty(rows)
-        uniforms_L = uniforms_L.float().contiguous()
+        uniforms_L, pairs = uniforms_L.float().contiguous(), np.array(barred, dtype=np.int64)
+        settings = np.array([2 / cap, cap / temperature], dtype=np.float32)
         double, single, word = doubles.ctypes.data, singles.ctypes.data, words.ctypes.data
         given = {
             **settled,
-            **{"logits": scaled_LV.data_ptr(), "uniforms": uniforms_L.data_ptr()},
+            **{"settings": settings.ctypes.data, "forbidden": pairs.ctypes.data, "barred": len(pairs)},
+            **{"logits": products_LV.data_ptr(), "uniforms": uniforms_L.data_ptr()},
             **{name: double + 8 * rows * sets * at for at, name in enumerate(("sums", "best", "weights", "shares"))},
             "behind": double + 32 * rows * sets,
             "ahead": double + 32 * rows * sets + 16 * states,
@@ -107,7 +119,7 @@ class PathReader:
         if words[rows]:
             return None
         return PathReading(
-            best_L=found_L2[:, 0], sample_L=found_L2[:, 1], entropy_L=entropy_L, probabilities_LV=scaled_LV
+            best_L=found_L2[:, 0], sample_L=found_L2[:, 1], entropy_L=entropy_L, probabilities_LV=products_LV
         )
 
 

@@ -41,9 +41,22 @@ first ones, have one transition, how many states the positions before it have, t
 A last entry stands for what is behind the canvas."""
 
 PATHS = (
-    *("logits", "uniforms", "ids", "group_of_id", "first_id", "groups", "first_group", "sets", "first_set", "used"),
+    *(
+        "logits",
+        "settings",
+        "forbidden",
+        "uniforms",
+        "ids",
+        "group_of_id",
+        "first_id",
+        "groups",
+        "first_group",
+        "sets",
+        "first_set",
+        "used",
+    ),
     *("steps", "gathered", "largest", "sums", "best", "weights", "shares", "behind", "ahead", "scales", "chosen"),
     *("found", "entropy", "failed", "meeting"),
-    *("rows", "vocabulary", "num_ids", "num_groups", "num_sets", "num_members", "num_states", "most_states"),
+    *("rows", "vocabulary", "num_ids", "num_groups", "num_sets", "num_members", "num_states", "most_states", "barred"),
 )
 """What a reading of all paths is given, in this order: addresses, then sizes."""
