@@ -34,7 +34,8 @@ _NEEDED: dict[Name, tuple[str, ...]] = {
         *("product", "product_int8", "product_int4", "experts", "experts_int8", "experts_int4"),
         *("dequantise_int4", "gated"),
     ),
-    "vocabulary": ("read_slab",),
+    # A large vocabulary may come to be held to a form.
+    "vocabulary": ("read_slab", "paths"),
 }
 _FOR_LATER = ("layers", "paths")
 """What small models need."""
