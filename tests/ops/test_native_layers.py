@@ -264,6 +264,15 @@ def test_a_small_vocabulary_is_read_as_densely(rows: int, temperature: float, ba
     assert (found.soft_BLD - expected.soft_BLD).abs().max() <= near * expected.soft_BLD.abs().max()
 
 
+@pytest.mark.parametrize("pair", [(0, VOCABULARY), (0, -1), (2, 0), (-2, 0)])
+def test_an_id_outside_the_vocabulary_is_refused_and_not_written_to(pair: tuple[int, int]) -> None:
+    with torch.inference_mode():
+        compiled = make_network().head_as_one()
+        assert compiled is not None
+        with pytest.raises(IndexError):
+            compiled.read(torch.zeros(2, 36), barred=[pair])
+
+
 @given(st.integers(0, 9), st.integers(0, 3), st.floats(0.0, 1.0), st.integers(0, 50))
 def test_checks_agree(count: int, known: int, good_enough: float, seed: int) -> None:
     network = make_network()

@@ -172,7 +172,7 @@ def _restrict(logits_TV: Tensor, draft: Sequence[int], walk: Walk, margin: float
     -> how many of its ids that is: rows behind them are as they were."""
     for row, token in enumerate(draft):
         logits_TV[row] = allowed_V = walk.restrict(logits_TV[row])
-        if float(allowed_V[token]) < float(allowed_V.max()) + margin:
+        if not float(allowed_V[token]) >= float(allowed_V.max()) + margin:
             return row
         walk = walk.after([token])
     logits_TV[len(draft)] = walk.restrict(logits_TV[len(draft)])

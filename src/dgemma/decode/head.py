@@ -201,7 +201,10 @@ def read_held(
     batch, length, _ = hidden_BLD.shape
     if batch != 1:
         raise UsageError(f"A constraint holds one row, and the batch has {batch}.")
-    soft_top_k = SOFT_TOP_K if length * network.config.vocab_size > DENSE_UP_TO else None
+    known, vocab_size = len(constraint.automaton.group_V), network.config.vocab_size
+    if known != vocab_size:
+        raise UsageError(f"The constraint was compiled for a vocabulary of {known} and the network has {vocab_size}.")
+    soft_top_k = SOFT_TOP_K if length * vocab_size > DENSE_UP_TO else None
     drawn_L = _uniforms(generator, batch, length, 1, hidden_BLD.device)[:, 0]
     parts = [
         HeadReading(
@@ -209,9 +212,11 @@ def read_held(
             sample_BL=own.sample_R[None],
             entropy_BL=own.entropy_R[None],
             soft_BLD=_expect(network, own.probabilities_RV[None], soft_top_k).to(hidden_BLD.dtype),
-            **(_likeliest(own.probabilities_RV[None].log(), own.best_R[None], top_k) if top_k else {}),
+            **({} if own.logs_RV is None else _likeliest(own.logs_RV[None], own.best_R[None], top_k)),
         )
-        for own in _marginals(network, hidden_BLD, temperature, constraint, drawn_L, forbidden_first, forbidden)
+        for own in _marginals(
+            network, hidden_BLD, temperature, constraint, drawn_L, top_k > 0, forbidden_first, forbidden
+        )
     ]
     found = {field.name: [getattr(part, field.name) for part in parts] for field in fields(HeadReading)}
     return HeadReading(**{name: torch.cat(values, 1) for name, values in found.items() if values[0] is not None})
@@ -219,12 +224,14 @@ def read_held(
 
 @dataclass(frozen=True, kw_only=True)
 class _Marginals:
-    """Of R positions: the best path's ids, a sample and the entropy of each one's distribution over all paths."""
+    """Of R positions: the best path's ids, a sample and the entropy of each one's distribution over all paths, and that
+    distribution, with its logs where they were made."""
 
     best_R: Tensor
     sample_R: Tensor
     entropy_R: Tensor
     probabilities_RV: Tensor
+    logs_RV: Tensor | None
 
 
 def _marginals(
@@ -233,6 +240,7 @@ def _marginals(
     temperature: float,
     constraint: Walk,
     drawn_L: Tensor,
+    logs: bool,
     forbidden_first: Sequence[int],
     forbidden: Sequence[int],
 ) -> Iterator[_Marginals]:
@@ -245,26 +253,29 @@ def _marginals(
     else:
         scaled_LV = network.products(hidden_1LD)[0].contiguous()
         cap, barred = network.config.final_logit_softcapping, _barred(1, length, forbidden_first, forbidden)
-        found = reader.read(scaled_LV, cap, temperature, drawn_L, barred)
+        found = reader.read(scaled_LV, cap, temperature, drawn_L, barred, logs)
         if found is not None:
             for rows in pieces:
+                values_RV = found.probabilities_LV[rows]
                 yield _Marginals(
                     best_R=found.best_L[rows],
                     sample_R=found.sample_L[rows],
                     entropy_R=found.entropy_L[rows],
-                    probabilities_RV=found.probabilities_LV[rows],
+                    probabilities_RV=values_RV.exp() if logs else values_RV,
+                    logs_RV=values_RV if logs else None,
                 )
             return
         # The products have become logits after temperature.
     paths = constraint.read(scaled_LV, rows_at_once)
     for rows in pieces:
-        log_probabilities_RV = paths.log_weights(rows).log_softmax(-1)
-        probabilities_RV = log_probabilities_RV.exp()
+        logs_RV = paths.log_weights(rows).log_softmax(-1)
+        probabilities_RV = logs_RV.exp()
         yield _Marginals(
             best_R=paths.best_L[rows],
             sample_R=_at_shares(probabilities_RV, drawn_L[rows]),
-            entropy_R=torch.einsum("rv,rv->r", probabilities_RV, log_probabilities_RV).neg_().clamp_(min=0),
+            entropy_R=torch.einsum("rv,rv->r", probabilities_RV, logs_RV).neg_().clamp_(min=0),
             probabilities_RV=probabilities_RV,
+            logs_RV=logs_RV,
         )
 
 

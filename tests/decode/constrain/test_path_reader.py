@@ -1,5 +1,6 @@
 """All paths read in one compiled call against the same in numpy and PyTorch."""
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgemma.decode import head
-from dgemma.decode.constrain import ConstraintCompiler, Walk, json_schema
+from dgemma.decode.constrain import ConstraintCompiler, Walk, json_schema, regex
 from dgemma.decode.constrain.layers import NEVER
+from dgemma.errors import UsageError
 from tests.decode.constrain.automata import PATTERNS, VOCAB_SIZE, automaton_of
 from tests.decode.constrain.schemas import random_llm
 
@@ -106,3 +108,42 @@ def test_a_held_step_is_the_same_without_kernels(top_k, monkeypatch):
     for name in ("entropy_BL", "soft_BLD", "top_logprobs_BLK", "argmax_logprob_BL"):
         if getattr(expected, name) is not None:
             torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@torch.inference_mode()
+def test_the_log_probability_of_an_unlikely_token_is_told(compiled, monkeypatch):
+    """A text that begins with 0 is one of 8^44, and its token still has a log probability."""
+    compiler = ConstraintCompiler(LLM.tokenizer, vocab_size=LLM.config.vocab_size, end_ids=(1, 5))  # pyright: ignore
+    walk = Walk(automaton=compiler.compile(regex("0{45}|1[2-9]{44}")), remaining=47)
+    if not compiled:
+        monkeypatch.setattr(Walk, "reader", lambda _walk, _length: None)
+    network = LLM.network
+    hidden_BLD = torch.zeros(1, 46, LLM.config.hidden_size)
+    reading = head.read(network, hidden_BLD, 0.7, [torch.Generator().manual_seed(0)], 3, constraint=walk)
+    assert reading.argmax_logprob_BL is not None and reading.top_logprobs_BLK is not None
+    # All tokens are alike: one text of the first branch against 8^44 of the other.
+    share = reading.top_logprobs_BLK[0, 0].exp().sum()
+    assert share == pytest.approx(1, abs=1e-4)
+    assert float(reading.top_logprobs_BLK[0, 0, 1]) == pytest.approx(-44 * math.log(8), abs=0.01)
+
+
+def test_what_a_kernel_would_write_elsewhere_is_refused():
+    automaton = automaton_of("[ab]{1,90}")
+    reader = Walk(automaton=automaton, remaining=100).reader(5)
+    assert reader is not None
+    right_LV, drawn_L = torch.zeros(5, VOCAB_SIZE), torch.zeros(5)
+    for wrong_LV in (torch.zeros(5, VOCAB_SIZE - 1), torch.zeros(4, VOCAB_SIZE), torch.zeros(VOCAB_SIZE, 5).T):
+        with pytest.raises(ValueError):
+            reader.read(wrong_LV, CAP, 1.0, drawn_L)
+    with pytest.raises(ValueError, match="float32"):
+        reader.read(right_LV.bfloat16(), CAP, 1.0, drawn_L)
+    with pytest.raises(ValueError):
+        reader.read(right_LV, CAP, 1.0, drawn_L[:4])
+    for pair in ((5, 1), (-2, 1), (0, VOCAB_SIZE), (0, -1)):
+        with pytest.raises(IndexError):
+            reader.read(right_LV, CAP, 1.0, drawn_L, [pair])
+    walk = Walk(automaton=automaton, remaining=100)
+    hidden_BLD = torch.zeros(1, 5, LLM.config.hidden_size)
+    with pytest.raises(UsageError, match=f"a vocabulary of {VOCAB_SIZE} and the network has"):
+        head.read(LLM.network, hidden_BLD, 0.7, [torch.Generator()], constraint=walk)

@@ -190,3 +190,15 @@ def test_options_with_a_distinct_property_are_distinct():
     assert accepts(automaton_of({"oneOf": kinds}), '{"kind": "b"}')
     with pytest.raises(UsageError, match="not clearly distinct"):
         json_schema({"oneOf": [kinds[0], kinds[0]]})
+
+
+def test_a_schema_nested_however_deeply_is_compiled_or_refused():
+    # Somewhere here reading goes deeper than writing does.
+    for depth in (*range(100, 340, 20), *range(940, 1010), 5000):
+        schema: dict = {"type": "null"}
+        for _ in range(depth):
+            schema = {"type": "array", "items": schema}
+        try:
+            assert json_schema(schema).kind == "json_schema"
+        except UsageError as error:
+            assert "The schema cannot be used" in str(error)

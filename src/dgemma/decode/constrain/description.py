@@ -53,17 +53,19 @@ def json_schema(schema: Any) -> Constraint:
     # The reference validator takes a while to import, and only this kind needs it.
     from dgemma.decode.constrain.schema_document import as_text
 
-    return _checked_schema(as_text(schema))
+    return _check_schema(as_text(schema))
 
 
 @lru_cache(MAX_KEPT)
-def _checked_schema(text: str) -> Constraint:
+def _check_schema(text: str) -> Constraint:
     """`json_schema` of its text. One request after another has the same, and a look at it takes ten milliseconds."""
     from dgemma.decode.constrain.schema import SchemaCompiler
-    from dgemma.decode.constrain.schema_document import check
+    from dgemma.decode.constrain.schema_document import check, refusal
 
-    document = json.loads(text)
-    SchemaCompiler(Expressions(), json.loads(check(document))).compile(1)
+    try:
+        SchemaCompiler(Expressions(), json.loads(check(json.loads(text)))).compile(1)
+    except RecursionError as error:
+        raise refusal("#", "it is nested too deeply") from error
     return Constraint(kind="json_schema", source=text)
 
 

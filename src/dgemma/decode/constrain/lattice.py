@@ -21,6 +21,7 @@ from torch import Tensor
 from dgemma.decode.constrain.layers import NEVER, Array, Indices, Layers
 from dgemma.decode.constrain.token_automaton import TokenAutomaton
 from dgemma.errors import UsageError
+from dgemma.model import SMALL_VOCABULARY
 from dgemma.ops import native
 
 
@@ -70,8 +71,8 @@ class Walk:
 
     def reader(self, length: int) -> Any | None:
         """What reads all paths over a canvas of that length on a CPU in one call (`ops.native.paths.PathReader`); None
-        where it is not compiled."""
-        compiled = native.load("paths")
+        where it is not compiled. Large vocabularies wait until it is."""
+        compiled = native.load("paths", at_once=len(self.automaton.group_V) > SMALL_VOCABULARY)
         return None if compiled is None else self._lattice(length, torch.device("cpu")).reader(compiled)
 
     def _lattice(self, length: int, device: torch.device) -> "_Lattice":
@@ -119,7 +120,7 @@ class _Lattice:
         number[groups] = np.arange(len(groups))
         group_V = number[automaton.group_V]
         ids = np.argsort(group_V, kind="stable")[: int((group_V < len(groups)).sum())]
-        self.pairs, self._reader = (group_V, member_set, member_group), None
+        self.membership, self._reader = (group_V, member_set, member_group), None
         self.allowed_UG = np.zeros((len(sets), len(groups)), dtype=bool)
         self.allowed_UG[member_set, member_group] = True
         by_group = np.argsort(member_group, kind="stable")
@@ -130,7 +131,7 @@ class _Lattice:
         self.sets_of_groups = _Segments(member_group[by_group], device)
 
     def reader(self, compiled: ModuleType) -> Any:
-        """`Walk.reader`, by this module."""
+        """`Walk.reader`; `compiled` is `ops.native.paths`."""
         if self._reader is None:
             steps = [
                 compiled.Step(
@@ -143,7 +144,7 @@ class _Lattice:
                 )
                 for layer in self.layers.layers
             ]
-            self._reader = compiled.PathReader(steps, self.layers.used_LU, *self.pairs)
+            self._reader = compiled.PathReader(steps, self.layers.used_LU, *self.membership)
         return self._reader
 
     def gather(self, scaled_LV: Tensor) -> Tensor:

@@ -34,30 +34,29 @@ _NEEDED: dict[Name, tuple[str, ...]] = {
         *("product", "product_int8", "product_int4", "experts", "experts_int8", "experts_int4"),
         *("dequantise_int4", "gated"),
     ),
-    # A large vocabulary may come to be held to a form.
-    "vocabulary": ("read_slab", "paths"),
+    "vocabulary": ("read_slab",),
 }
 _FOR_LATER = ("layers", "paths")
-"""What small models need."""
+"""What small models need, and does not wait for."""
 _TRIED_FOR_S = 600
 """How long another process may be at it before this one tries for itself."""
 _started: list[subprocess.Popen] = []
 
 
 @cache
-def load(name: Name) -> ModuleType | None:
+def load(name: Name, at_once: bool = False) -> ModuleType | None:
     """The module of that name; None where its kernels cannot be run, for the rest of this process.
 
     What large models need is compiled at once (some ten seconds, the first time on a processor), since they
     take longer to load than that. What small ones need is compiled when this process ends, for later ones: they answer
-    at once, and not beside a compiler that takes a core from them.
+    at once, and not beside a compiler that takes a core from them. `at_once` compiles that too.
     """
     if os.environ.get("DGEMMA_KERNELS") == "off":
         return None
     try:
         module = import_module(f"{__name__}.{name}")
         if missing := _missing(_NEEDED[name]):
-            if name in _FOR_LATER:
+            if name in _FOR_LATER and not at_once:
                 atexit.register(_compile_for_later)
                 return None
             _compile(missing)

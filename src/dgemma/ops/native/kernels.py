@@ -132,7 +132,7 @@ def largest(logits: Any, size: Any) -> Any:
 
 @inlined
 def weight_of(logit: Any, maximum: Any) -> Any:
-    """exp(logit - maximum)."""
+    """exp(logit - maximum), and nothing for what is below e^-86 of the likeliest."""
     shifted = logit - maximum
     return exp(shifted) if shifted > NO_WEIGHT else _ZERO
 

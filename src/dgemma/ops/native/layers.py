@@ -233,10 +233,13 @@ class Head:
     ) -> HeadReading:
         """Reads every row of `hidden_ND`, float32; `barred` are (row or -1 for all, id) pairs without probability.
 
-        `uniforms_N` in [0, 1) decide the samples, which mean nothing without them.
+        `uniforms_N` in [0, 1) decide the samples, which mean nothing without them. Raises IndexError for a pair outside
+        the rows and the vocabulary: the kernel would write there.
         """
         rows, width, padded = len(hidden_ND), _padded(self.vocab_size), _padded(self.size)
         hidden_ND, pairs = hidden_ND.contiguous(), np.array(barred, dtype=np.int64)
+        if any(not (-1 <= row < rows and 0 <= token < self.vocab_size) for row, token in barred):
+            raise IndexError(f"A barred id is outside {rows} rows of {self.vocab_size} ids: {list(barred)}.")
         meeting = np.zeros(1, dtype=np.int64)
         uniforms = np.zeros(rows, dtype=np.float32) if uniforms_N is None else uniforms_N.float().contiguous().numpy()
         settings = np.array([2 / self.cap, self.cap / temperature, self.embed_scale], dtype=np.float32)

@@ -34,7 +34,7 @@ _GROUPS, _FIRST_GROUP, _SETS, _FIRST_SET, _USED = range(7, 12)
 _STEPS, _GATHERED, _LARGEST, _SUMS, _BEST, _WEIGHTS, _SHARES, _BEHIND, _AHEAD, _SCALES, _CHOSEN = range(12, 23)
 _FOUND, _ENTROPY, _FAILED, _MEETING = range(23, 27)
 _ROWS, _VOCABULARY, _NUM_IDS, _NUM_GROUPS, _NUM_SETS, _NUM_MEMBERS, _NUM_STATES = range(27, 34)
-_MOST_STATES, _BARRED = range(34, 36)
+_MOST_STATES, _BARRED, _LOGS = range(34, 37)
 _STATES, _SINGLE, _OFFSET, _FIRST, _TARGETS, _STEP_SETS = range(6)
 _PATHS_LENGTH, _STEP_LENGTH = len(PATHS), len(STEP)
 
@@ -89,7 +89,7 @@ def _weigh_sets(arguments: Any, row: Any) -> None:
     logits = floats(given[_LOGITS] + 4 * row * given[_VOCABULARY], given[_VOCABULARY])
     ids, first_id = integers(given[_IDS], count), integers(given[_FIRST_ID], groups + 1)
     group_of, first_group = integers(given[_GROUPS], members), integers(given[_FIRST_GROUP], sets + 1)
-    room = given[_GATHERED] + 4 * (count + groups) * thread_number()
+    room = given[_GATHERED] + 4 * (count + groups + 1) * thread_number()
     values, log_sums = floats(room, count), floats(room + 4 * count, groups)
     most_of = floats(given[_LARGEST] + 4 * row * groups, groups)
     sums, best = _doubles(given[_SUMS] + 8 * row * sets, sets), _doubles(given[_BEST] + 8 * row * sets, sets)
@@ -275,7 +275,7 @@ def _spread(arguments: Any, row: Any) -> Any:
     groups, sets, members = given[_NUM_GROUPS], given[_NUM_SETS], given[_NUM_MEMBERS]
     sets_of, first_set = integers(given[_SETS], members), integers(given[_FIRST_SET], groups + 1)
     sums, shares = _doubles(given[_SUMS] + 8 * row * sets, sets), _doubles(given[_SHARES] + 8 * row * sets, sets)
-    place = given[_GATHERED] + 4 * (given[_NUM_IDS] + groups) * thread_number()
+    place = given[_GATHERED] + 4 * (given[_NUM_IDS] + groups + 1) * thread_number()
     added = floats(place, groups + 1)
     for number in range(sets):
         sums[number] = np.log(shares[number]) - sums[number] if shares[number] > 0.0 else _NEVER
@@ -307,6 +307,11 @@ def _read_row(arguments: Any, row: Any) -> None:
     total, moment = weigh(logits, size, maximum)
     found[2 * row + 1] = draw(logits, 0, size, maximum, uniform * np.float64(total))
     entropy[row] = max(_ZERO, np.log(total) - moment / total)
+    if given[_LOGS]:
+        whole = maximum + np.log(total)
+        for at in range(size):
+            logits[at] -= whole
+        return
     scale = _ONE / total
     for at in range(size):
         logits[at] = weight_of(logits[at], maximum) * scale
@@ -316,12 +321,13 @@ def paths(arguments: Any) -> None:
     """What a denoise step needs of a constrained canvas: the marginal distributions over all paths, and the best path.
 
     Given what `sizes.PATHS` names, shapes as there are:
-    logits_LV float32: products of hidden states and embeddings, which become probabilities; uniforms_L float32
+    logits_LV float32: products of hidden states and embeddings, which become probabilities, or with `logs` their logs
+    uniforms_L float32: where in the distributions samples are drawn
     settings_2 float32: 2 / cap, cap / temperature; forbidden int64 (row or -1 for all, id), whose probability is zero
     ids_N int64, group by group, group_of_id_V (G for ids on no path), first_id: where each group's begin, and the end
     groups_M set by set, first_group likewise; sets_M, group by group, first_set likewise; used_LU int8: which sets a
     position has at all; steps: `sizes.STEP` of each position and of the end
-    room: gathered float32 (N + G) of each thread, largest_LG float32, sums, best, weights, shares [L, U] float64,
+    room: gathered float32 (N + G + 1) of each thread, largest_LG float32, sums, best, weights, shares [L, U] float64,
     behind float64 2 S, ahead float64 twice the most states of a position, scales_L float64, chosen_L int64
     found_L2 int64 (the best path's id, the sample), entropy_L float32, failed int64: not 0 where products of weights
     underflow, and then logits_LV holds capped logits after temperature; a zero (int64) to meet at

@@ -36,7 +36,7 @@ class Step:
 @dataclass(frozen=True, kw_only=True)
 class PathReading:
     """Of L positions: the heaviest path's ids, a sample and the entropy (nats) of each one's marginal distribution, and
-    its probabilities."""
+    its probabilities, or their logs where those were asked for: probabilities end at e^-86 of the largest."""
 
     best_L: Tensor
     sample_L: Tensor
@@ -87,14 +87,18 @@ class PathReader:
         temperature: float,
         uniforms_L: Tensor,
         barred: Sequence[tuple[int, int]] = (),
+        logs: bool = False,
     ) -> PathReading | None:
         """All paths over the logits cap * tanh(product / cap) / temperature; float32 products, contiguous, are used up.
 
         `uniforms_L` in [0, 1) decide the samples; `barred` are (position or -1 for all, id) pairs without probability.
         None where weights lie so far apart that products of them underflow; the logits then lie where products were.
+        Raises ValueError for tensors of another shape or kind, and IndexError for an id outside the vocabulary: a
+        kernel would write there.
         """
         settled = self._settled
         rows, sets, groups = settled["rows"], settled["num_sets"], settled["num_groups"]
+        self._check(products_LV, uniforms_L, barred)
         threads, states = torch.get_num_threads(), settled["num_states"]
         doubles = np.empty(4 * rows * sets + 2 * states + 2 * settled["most_states"] + rows)
         singles = np.empty(threads * (settled["num_ids"] + groups + 1) + rows * groups, dtype=np.float32)
@@ -105,7 +109,12 @@ class PathReader:
         double, single, word = doubles.ctypes.data, singles.ctypes.data, words.ctypes.data
         given = {
             **settled,
-            **{"settings": settings.ctypes.data, "forbidden": pairs.ctypes.data, "barred": len(pairs)},
+            **{
+                "settings": settings.ctypes.data,
+                "forbidden": pairs.ctypes.data,
+                "barred": len(pairs),
+                "logs": int(logs),
+            },
             **{"logits": products_LV.data_ptr(), "uniforms": uniforms_L.data_ptr()},
             **{name: double + 8 * rows * sets * at for at, name in enumerate(("sums", "best", "weights", "shares"))},
             "behind": double + 32 * rows * sets,
@@ -121,6 +130,18 @@ class PathReader:
         return PathReading(
             best_L=found_L2[:, 0], sample_L=found_L2[:, 1], entropy_L=entropy_L, probabilities_LV=products_LV
         )
+
+    def _check(self, products_LV: Tensor, uniforms_L: Tensor, barred: Sequence[tuple[int, int]]) -> None:
+        rows, vocabulary = self._settled["rows"], self._settled["vocabulary"]
+        if products_LV.shape != (rows, vocabulary) or len(uniforms_L) != rows:
+            raise ValueError(
+                f"The automaton is read over {rows} positions of {vocabulary} ids, not {tuple(products_LV.shape)}."
+            )
+        if products_LV.dtype != torch.float32 or not products_LV.is_contiguous() or products_LV.device.type != "cpu":
+            raise ValueError("Products are float32, contiguous and on the CPU.")
+        for row, token in barred:
+            if not (-1 <= row < rows and 0 <= token < vocabulary):
+                raise IndexError(f"The id {token} at {row} is outside {rows} positions of {vocabulary} ids.")
 
 
 def _whole(step: Step) -> tuple[Indices, ...]:

@@ -57,6 +57,17 @@ PATHS = (
     ),
     *("steps", "gathered", "largest", "sums", "best", "weights", "shares", "behind", "ahead", "scales", "chosen"),
     *("found", "entropy", "failed", "meeting"),
-    *("rows", "vocabulary", "num_ids", "num_groups", "num_sets", "num_members", "num_states", "most_states", "barred"),
+    *(
+        "rows",
+        "vocabulary",
+        "num_ids",
+        "num_groups",
+        "num_sets",
+        "num_members",
+        "num_states",
+        "most_states",
+        "barred",
+        "logs",
+    ),
 )
 """What a reading of all paths is given, in this order: addresses, then sizes."""
