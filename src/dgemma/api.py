@@ -134,7 +134,7 @@ class LLM:
         logprobs=N tells the log probability of every id and of the N likeliest ones at its place (0: of the id alone).
         One of schema (JSON Schema), regex (matched as a whole) and choices (a list of texts) holds the answer to a form
         for certain: whatever the weights, it has it and ends within max_new_tokens.
-        Raises PromptError and UsageError.
+        Raises PromptError, UsageError, and ConfigError for sampling numbers that cannot be.
         """
         return self._finish(self.engine.submit(self._continuation(prompt, token_ids, options)))
 
@@ -189,7 +189,7 @@ class LLM:
         (default 32) are tried until two in a row read no better, and the filling that reads best from end to end is
         taken. With an `instruction` the text is shown to the model as its answer to that; by default as the answer to
         the model's own `text_request`, if it has one, else as a document ('' always does). Further options: seed,
-        max_denoising_steps, temperature. Raises PromptError and UsageError.
+        max_denoising_steps, temperature. Raises PromptError, UsageError and ConfigError.
         """
         events = self.submit_infill(prefix, suffix, length=length, instruction=instruction, **options)
         return self._finish(events, in_place=True)
@@ -203,7 +203,7 @@ class LLM:
         one, tokens that the denoiser, reading the text on both sides, gives a probability below `strength` are
         rewritten by diffusion, the text standing as in `infill`; their number stays. 0 touches nothing, 1 may touch
         everything. Further options: seed, and without an instruction canvas_length, max_denoising_steps, temperature.
-        Raises PromptError and UsageError.
+        Raises PromptError, UsageError, and ConfigError for sampling numbers that cannot be.
         """
         events = self.submit_edit(text, instruction=instruction, strength=strength, **options)
         return self._finish(events, in_place=True)

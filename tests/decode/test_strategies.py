@@ -46,6 +46,10 @@ def test_stop_needs_stability_and_confidence():
     assert not rule.done([other, same], same, sure).any()
     assert not rule.done([same, same], same, unsure).any()
     assert StableAndConfident(stability=0, confidence=0.1).done([], same, sure).all()
+    patient = StableAndConfident(stability=1, confidence=0.1, patience=3)
+    assert patient.memory == 3
+    assert patient.done([same], same, sure).all() and not patient.done([same, same], same, unsure).any()
+    assert patient.done([same] * 3, same, unsure).all() and not patient.done([other, same, same], same, unsure).any()
 
 
 @given(st.integers(0, 2**31), st.integers(1, 5))

@@ -31,6 +31,10 @@ from dgemma.model import DiffusionGemma
 SETTLED_NATS = 0.005
 """A position can settle when its entropy is below this: its likeliest token has a probability above 0.9995 or so."""
 
+PATIENCE = 4
+"""Steps after which a constrained canvas is done whose best path does not move: torn between two words, a form of one
+word would take all the steps there are."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiseStep:
@@ -102,7 +106,8 @@ def denoise(
     shape, limit = (cache.batch_size, length), sampler.max_denoising_steps
     schedule = LinearSchedule(t_min=sampler.t_min, t_max=sampler.t_max, num_steps=limit)
     noise_BL = head.random_ids(network.config.vocab_size, shape, generator, network.device)
-    state = _Canvas(noise_BL if canvas_BL is None else canvas_BL, pinned_BL, sampler, end_ids)
+    patience = None if constraint is None or exact else PATIENCE
+    state = _Canvas(noise_BL if canvas_BL is None else canvas_BL, pinned_BL, sampler, end_ids, patience)
     rows_R: Tensor | None = None
     for remaining in range(limit, 0, -1):
         if commit_BT is not None and remaining == limit:
@@ -138,13 +143,19 @@ class _Canvas:
     """The state of a canvas between two steps: what is known of every position, computed last step or earlier."""
 
     def __init__(
-        self, canvas_BL: Tensor, pinned_BL: Tensor | None, sampler: SamplerConfig, end_ids: Sequence[int]
+        self,
+        canvas_BL: Tensor,
+        pinned_BL: Tensor | None,
+        sampler: SamplerConfig,
+        end_ids: Sequence[int],
+        patience: int | None = None,
     ) -> None:
         self.canvas_BL = canvas_BL
         self.soft_BLD: Tensor | None = None
         self.acceptance = EntropyBound(bound=sampler.entropy_bound)
-        self.stop = StableAndConfident(stability=sampler.stability_threshold, confidence=sampler.confidence_threshold)
-        self.history_length = max(1, sampler.stability_threshold)
+        self.stop = StableAndConfident(
+            stability=sampler.stability_threshold, confidence=sampler.confidence_threshold, patience=patience
+        )
         self.history: list[Tensor] = []
         self.done_B = torch.zeros(len(canvas_BL), dtype=torch.bool, device=canvas_BL.device)
         self.closing, self.nearly_done = True, False
@@ -171,7 +182,7 @@ class _Canvas:
         met_B = self.done_B | self.stop.done(self.history, reading.argmax_BL, reading.entropy_BL * self.share_B1)
         self.nearly_done = bool(met_B.all())
         self.done_B = met_B if self.closing else self.done_B
-        self.history = [*self.history, reading.argmax_BL][-self.history_length :]
+        self.history = [*self.history, reading.argmax_BL][-self.stop.memory :]
         self.canvas_BL, self.soft_BLD, self.reading = next_BL, reading.soft_BLD, reading
         return DenoiseStep(
             step=number,

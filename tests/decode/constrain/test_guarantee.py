@@ -123,3 +123,11 @@ def test_forms_that_cannot_be_are_told_before_any_pass(options, problem):
 def test_a_form_holds_no_gap_and_no_revision():
     with pytest.raises(UsageError, match="leave them out"):
         TINY.infill("a", "b", length=2, regex="a")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_choice_that_the_model_is_torn_between_does_not_take_all_steps(seed):
+    ask = [{"role": "user", "content": "Is a whale a fish?"}]
+    reply = TINY.chat(ask, choices=["yes", "no"], seed=seed, max_denoising_steps=48)
+    assert reply.text in ("yes", "no")
+    assert reply.stats.denoise_steps < 24
