@@ -133,18 +133,7 @@ class _Lattice:
     def reader(self, compiled: ModuleType) -> Any:
         """`Walk.reader`; `compiled` is `ops.native.paths`."""
         if self._reader is None:
-            steps = [
-                compiled.Step(
-                    num_states=layer.num_states,
-                    num_single=layer.num_single,
-                    num_ahead=layer.num_ahead,
-                    first_S=layer.first_S,
-                    target_E=layer.target_E,
-                    set_E=layer.set_E,
-                )
-                for layer in self.layers.layers
-            ]
-            self._reader = compiled.PathReader(steps, self.layers.used_LU, *self.membership)
+            self._reader = compiled.PathReader(self.layers.layers, self.layers.used_LU, *self.membership)
         return self._reader
 
     def gather(self, scaled_LV: Tensor) -> Tensor:

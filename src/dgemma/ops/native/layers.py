@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgemma.ops.native.machine import PANEL, run
+from dgemma.ops.native.machine import PANEL, refuse_outside, run
 from dgemma.ops.native.sizes import LAYER, PASS
 
 
@@ -238,8 +238,7 @@ class Head:
         """
         rows, width, padded = len(hidden_ND), _padded(self.vocab_size), _padded(self.size)
         hidden_ND, pairs = hidden_ND.contiguous(), np.array(barred, dtype=np.int64)
-        if any(not (-1 <= row < rows and 0 <= token < self.vocab_size) for row, token in barred):
-            raise IndexError(f"A barred id is outside {rows} rows of {self.vocab_size} ids: {list(barred)}.")
+        refuse_outside(barred, rows, self.vocab_size)
         meeting = np.zeros(1, dtype=np.int64)
         uniforms = np.zeros(rows, dtype=np.float32) if uniforms_N is None else uniforms_N.float().contiguous().numpy()
         settings = np.array([2 / self.cap, self.cap / temperature, self.embed_scale], dtype=np.float32)

@@ -11,6 +11,7 @@ version of the kernels and each kind of processor.
 import ctypes
 import os
 import sys
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -54,6 +55,13 @@ def run(kernel: str, *arguments: Tensor | int) -> None:
     """
     given = [one.data_ptr() if isinstance(one, Tensor) else one for one in arguments]
     _run_team(address_of(kernel), (ctypes.c_int64 * len(given))(*given), torch.get_num_threads(), 0)
+
+
+def refuse_outside(pairs: Sequence[tuple[int, int]], rows: int, entries: int) -> None:
+    """Raises IndexError unless all (row or -1 for all, entry) pairs lie within: a kernel would write elsewhere."""
+    for row, entry in pairs:
+        if not (-1 <= row < rows and 0 <= entry < entries):
+            raise IndexError(f"The id {entry} at row {row} is outside {rows} rows of {entries} ids.")
 
 
 def symbol_of(kernel: str) -> str:

@@ -8,29 +8,35 @@ position S states and E transitions.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dgemma.ops.native.machine import run
+from dgemma.ops.native.machine import refuse_outside, run
 from dgemma.ops.native.sizes import PATHS, STEP
 
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
+class Step(Protocol):
     """One position's transitions, ascending by state: `first_S` says where each state's begin, and the last end. The
     first `num_single` states have one each."""
 
-    num_states: int
-    num_single: int
-    num_ahead: int
-    first_S: Indices
-    target_E: Indices
-    set_E: Indices
+    @property
+    def num_states(self) -> int: ...
+    @property
+    def num_single(self) -> int: ...
+    @property
+    def num_ahead(self) -> int: ...
+    @property
+    def first_S(self) -> Indices: ...
+    @property
+    def target_E(self) -> Indices: ...
+    @property
+    def set_E(self) -> Indices: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +145,7 @@ class PathReader:
             )
         if products_LV.dtype != torch.float32 or not products_LV.is_contiguous() or products_LV.device.type != "cpu":
             raise ValueError("Products are float32, contiguous and on the CPU.")
-        for row, token in barred:
-            if not (-1 <= row < rows and 0 <= token < vocabulary):
-                raise IndexError(f"The id {token} at {row} is outside {rows} positions of {vocabulary} ids.")
+        refuse_outside(barred, rows, vocabulary)
 
 
 def _whole(step: Step) -> tuple[Indices, ...]:
