@@ -25,7 +25,7 @@ from dgemma.config import LayerConfig, LayerType, ModelConfig, RotaryConfig
 from dgemma.errors import UsageError
 from dgemma.ops import cpu, cuda, native
 from dgemma.ops import reference as ops
-from dgemma.ops.linear import Kept, Matrix, Stacked, laid_out, matrix, scale_of, with_one_row
+from dgemma.ops.linear import Kept, Matrix, Stacked, gains_by_int8, laid_out, matrix, scale_of, with_one_row
 from dgemma.quant import is_quantised, quantise
 
 HEAD_BLOCK = 8192
@@ -346,7 +346,7 @@ class DiffusionGemma(nn.Module):
         """Hidden states [..., D] times the embeddings of ids start .. stop -> float32 [..., stop - start].
 
         The logits before their soft cap; `decode.head` reads them block by block. On a CPU from a copy of the embedding
-        laid out for products; where the layers hold int8 weights that the CPU multiplies as such, so does the copy.
+        laid out for products; where the layers hold int8 or int4 weights that the CPU multiplies as such, it is int8.
         """
         weight_VD = self.embed_tokens.weight
         start, stop, _ = slice(start, stop).indices(len(weight_VD))
@@ -605,12 +605,16 @@ class DiffusionGemma(nn.Module):
 
     def _has_int8_head(self) -> bool:
         inner = self._layers()[0].self_attn.q_proj.weight
-        return inner.dtype == torch.int8 and inner.device.type == "cpu"
+        quantised = inner.dtype == torch.int8 or (
+            inner.dtype == torch.uint8 and gains_by_int8(self.embed_tokens.weight)
+        )
+        return quantised and inner.device.type == "cpu"
 
     def _lay_out_head(self) -> list[Matrix]:
         blocks = self.embed_tokens.weight.split(HEAD_BLOCK)
         if self._has_int8_head():
-            return [matrix(*quantise(rows, "int8")) for rows in blocks]
+            quantised = [quantise(rows, "int8") for rows in blocks]
+            return [with_one_row(matrix(*pair), [pair[0]], [pair[1]]) for pair in quantised]
         return [with_one_row(matrix(rows), [rows], [None]) for rows in blocks]
 
     def _layers(self) -> list[Layer]:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgemma.ops.linear import Matrix, compiled_products, matrix
+from dgemma.ops.linear import Matrix, compiled_products, compiled_rows, matrix
 
 
 def rms_norms(hidden: Tensor, weights: Sequence[Tensor | None], eps: float) -> tuple[Tensor, ...]:
@@ -64,11 +64,17 @@ class RoutedExperts:
 
     def __init__(self, gate_up_E2MD: Tensor, down_EDM: Tensor, scales: Sequence[Tensor | None] = (None, None)) -> None:
         self._weights, self._scales = (gate_up_E2MD, down_EDM), [scale for scale in scales if scale is not None]
-        self._gate_up, self._down = _pieces(gate_up_E2MD, scales[0]), _pieces(down_EDM, scales[1])
         self._compiled = compiled_products(self._weights, scales)
+        self._compiled_rows = compiled_rows(self._weights, scales)
+        if self._compiled_rows is None:
+            self._gate_up, self._down = _pieces(gate_up_E2MD, scales[0]), _pieces(down_EDM, scales[1])
 
     def __call__(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor) -> Tensor:
         compiled = self._compiled if hidden_ND.dtype == torch.float32 else None
+        rows = self._compiled_rows
+        if rows is not None and (compiled is None or len(ids_Nk) > 1):
+            out_ND = rows.experts(hidden_ND.float(), weights_Nk, ids_Nk, *self._weights, self._scales)
+            return out_ND.to(hidden_ND.dtype)
         if len(ids_Nk) > 1:
             return self._rows(hidden_ND, weights_Nk, ids_Nk, _gated if compiled is None else compiled.gated)
         if compiled is not None:

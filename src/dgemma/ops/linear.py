@@ -1,10 +1,11 @@
 """Weights as they are multiplied with: laid out once for the machine, then used in every pass.
 
 A `Matrix` is one weight, float or quantised, ready for products. On a CPU float32 weights are laid out in oneDNN's
-blocked format and int8 weights in FBGEMM's, and one row goes through a compiled kernel where weights are large; GPUs
-that can multiply fp8 weights as they are. Elsewhere, and where small, weights stay as they are, and quantised ones are
-made float for each product. `Stacked` makes one matrix of several that read the same input. While gradients are asked
-for nothing is laid out, so training sees the plain weights. Knows nothing of models.
+blocked format, int8 and int4 weights are multiplied as they are by compiled kernels (int8 by FBGEMM where these
+cannot), and one row goes through kernels of its own where weights are large; GPUs that can multiply fp8 weights as they
+are. Elsewhere, and where small, weights stay as they are, and quantised ones are made float for each product. `Stacked`
+makes one matrix of several that read the same input. While gradients are asked for nothing is laid out, so training
+sees the plain weights. Knows nothing of models.
 
 Shapes: I inputs, O outputs.
 """
@@ -36,6 +37,9 @@ _ONE_ROW_BLOCKED_FROM = 1 << 19
 # One row goes through a compiled kernel from here on, where there is one: two to three times as fast as any of torch's
 # products. Models without a weight so large do not wait for kernels to be compiled.
 _COMPILED_FROM = 1 << 19
+# Quantised weights are multiplied in integer arithmetic by a compiled kernel from here on; smaller ones gain nothing,
+# and models of such do not wait for kernels either.
+_INTEGER_FROM = 1 << 15
 # The rows that the blocked layout is chosen for; measured equally good for fewer.
 _ROWS_HINT = 256
 _FBGEMM = "fbgemm" in torch.backends.quantized.supported_engines or "x86" in torch.backends.quantized.supported_engines
@@ -44,6 +48,8 @@ _FBGEMM = "fbgemm" in torch.backends.quantized.supported_engines or "x86" in tor
 def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
     """The product with one weight [O, I]; with a `scale`, with the quantised one (`dgemma.quant`)."""
     if scale is not None:
+        if (compiled := compiled_rows([values], [scale])) is not None:
+            return _by_integers(compiled, [values], [scale])
         if values.dtype == torch.int8 and values.device.type == "cpu" and _FBGEMM:
             return _int8(values, scale)
         if values.dtype == FP8 and cuda.multiplies_fp8(values):
@@ -89,12 +95,38 @@ def compiled_products(weights: Sequence[Tensor], scales: Sequence[Tensor | None]
     def is_known(weight: Tensor, scale: Tensor | None) -> bool:
         if scale is None:
             return weight.dtype == torch.float32
-        # A network that was moved to another type took its scales along.
-        return weight.dtype in (torch.int8, torch.uint8) and scale.dtype == torch.float32 and scale.is_contiguous()
+        return weight.dtype in (torch.int8, torch.uint8) and _is_kept(scale)
 
     in_place = all(weight.device.type == "cpu" and weight.is_contiguous() for weight in weights)
     known = in_place and all(is_known(*pair) for pair in zip(weights, scales, strict=True))
     return native.load("products") if known else None
+
+
+def compiled_rows(weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> ModuleType | None:
+    """`ops.native.quantised`, if there is such a thing here and these are int8 or int4 weights that gain by it."""
+    if sum(weight.numel() for weight in weights) < _INTEGER_FROM:
+        return None
+    in_place = all(weight.device.type == "cpu" and weight.is_contiguous() for weight in weights)
+    if not in_place or any(scale is None or not _is_kept(scale) for scale in scales):
+        return None
+    if not all(weight.dtype in (torch.int8, torch.uint8) and weight.dtype == weights[0].dtype for weight in weights):
+        return None
+    compiled = native.load("quantised")
+    return compiled if compiled is not None and all(map(compiled.multiplies, weights)) else None
+
+
+def _by_integers(compiled: ModuleType, weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> Matrix:
+    return lambda hidden: compiled.multiply(hidden.float(), weights, scales).to(hidden.dtype)
+
+
+def gains_by_int8(weight: Tensor) -> bool:
+    """Whether a CPU of this kind multiplies with this weight faster when it is int8."""
+    return _FBGEMM and weight.numel() >= _INTEGER_FROM
+
+
+def _is_kept(scale: Tensor) -> bool:
+    """Not so where a network was moved to another type and took its scales along."""
+    return scale.dtype == torch.float32 and scale.is_contiguous()
 
 
 def _int8(values_OI: Tensor, scale_O: Tensor) -> Matrix:
@@ -192,7 +224,9 @@ class Stacked:
     def _make(self) -> Matrix:
         values = [layer.weight for layer in self.layers]
         scales = [scale_of(layer, "weight") for layer in self.layers]
-        if any(scale is None for scale in scales):
+        if (compiled := compiled_rows(values, scales)) is not None:
+            many = _by_integers(compiled, values, scales)
+        elif any(scale is None for scale in scales):
             many = matrix(values[0] if len(values) == 1 else torch.cat(values))
         else:
             many = matrix(torch.cat(values), torch.cat([scale for scale in scales if scale is not None]))

@@ -1,11 +1,13 @@
 """Kernels compiled for this very processor, where torch has no operator or a slow one.
 
-    kernels.py, layer_kernels.py, path_kernels.py   the kernels: Python functions over addresses
+    kernels.py, layer_kernels.py, path_kernels.py, quantised_kernels.py   the kernels: Python functions over addresses
     panel_kernels.py               what those of small networks share: products, and where threads wait for each other
+    quantised_tiles.py             the processor's products of bytes
     compiler.py, __main__.py       numba makes machine code of them, once, in a process of its own
     machine.py                     loads it and runs it on torch's own threads
     vocabulary.py                  what a denoise step needs of a large vocabulary, a slab of products at a time
     products.py                    one row times a weight, and the routed experts of one row
+    quantised.py                   many rows times int8 and int4 weights, and the routed experts of many rows
     layers.py                      all layers of a small network, and all of a small vocabulary, in a call each
     paths.py                       all paths of a constrained canvas in one call
 
@@ -25,7 +27,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Literal
 
-Name = Literal["vocabulary", "products", "layers", "paths"]
+Name = Literal["vocabulary", "products", "quantised", "layers", "paths"]
 
 _NEEDED: dict[Name, tuple[str, ...]] = {
     "layers": ("layers", "head"),
@@ -34,6 +36,7 @@ _NEEDED: dict[Name, tuple[str, ...]] = {
         *("product", "product_int8", "product_int4", "experts", "experts_int8", "experts_int4"),
         *("dequantise_int4", "gated"),
     ),
+    "quantised": ("quantise_rows", "product_rows", "experts_rows"),
     "vocabulary": ("read_slab",),
 }
 _FOR_LATER = ("layers", "paths")

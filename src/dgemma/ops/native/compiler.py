@@ -87,7 +87,7 @@ def _from_bits(_context: Any, _exponent: Any) -> tuple[Any, Callable]:
 
 float_pointer, integer_pointer = _pointer_to(types.float32), _pointer_to(types.int64)
 byte_pointer, nibble_pointer = _pointer_to(types.int8), _pointer_to(types.uint8)
-double_pointer = _pointer_to(types.float64)
+double_pointer, word_pointer = _pointer_to(types.float64), _pointer_to(types.int32)
 power_of_two: Any = intrinsic(_from_bits)
 array_at: Any = numba.carray  # pyright: ignore[reportPrivateImportUsage]
 

@@ -38,14 +38,29 @@ _run_team.restype = None
 
 # As numba reads it: a processor to compile for instead of this one.
 _PROCESSOR = os.environ.get("NUMBA_CPU_NAME") or llvmlite.binding.get_host_cpu_name()
-_FEATURES = "" if os.environ.get("NUMBA_CPU_NAME") else llvmlite.binding.get_host_cpu_features().flatten()
+_FEATURES = os.environ.get("NUMBA_CPU_FEATURES") or (
+    "" if os.environ.get("NUMBA_CPU_NAME") else llvmlite.binding.get_host_cpu_features().flatten()
+)
 
 LANES = 16 if "+avx512f" in _FEATURES else 8
 """Numbers of a vector that are multiplied and added at once."""
 PANEL = 2 * LANES
 """Outputs that a tile of a product computes at a time."""
+
+
+def _dots() -> str:
+    if "+avx512vnni" in _FEATURES or ("+avxvnni," in f"{_FEATURES}," and LANES == 8):
+        return "vnni"
+    return "short" if "+avx2" in _FEATURES and (LANES == 8 or "+avx512bw" in _FEATURES) else ""
+
+
+DOTS = _dots()
+"""How products of bytes are added: "vnni" four at once, "short" two at once in int16, "" not at all."""
 # What machine code depends on.
-_SOURCES = ("kernels", "panel_kernels", "layer_kernels", "path_kernels", "compiler", "sizes", "machine")
+_SOURCES = (
+    *("kernels", "panel_kernels", "layer_kernels", "path_kernels", "quantised_kernels", "quantised_tiles"),
+    *("compiler", "sizes", "machine"),
+)
 
 
 def run(kernel: str, *arguments: Tensor | int) -> None:

@@ -29,6 +29,14 @@ PASS = (
 )
 """What a pass over all layers is given, in this order: addresses, bytes from one row to the next, sizes."""
 
+ROUTED = (
+    *("values", "sums", "scale", "rows_of_pairs", "counts", "back", "weights"),
+    *("gate_up", "gate_up_scale", "down", "down_scale"),
+    *("pair_values", "pair_sums", "pair_scale", "inner", "inner_values", "inner_sums", "answers", "out"),
+    *("room", "room_step", "meeting", "rows", "top_k", "size", "width", "experts", "grouped"),
+)
+"""What the routed experts of quantised rows are given, in this order: addresses, then sizes."""
+
 FAINT = 1e-200
 """What lies behind a state, the most of all states being 1, is exact to the last digits above this."""
 

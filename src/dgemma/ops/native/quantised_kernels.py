@@ -1,0 +1,363 @@
+"""Products of many rows with int8 and int4 weights: what runs in C.
+
+Rows become int8 themselves, each with a scale of its own, and bytes are multiplied with bytes. A row's result depends
+on nothing but the row.
+
+Weights are read where they lie, a panel of outputs at a time: its bytes are put in the order in which tiles read them
+into a room that stays in cache, and meet all rows there. A byte of a panel is what the weight is above the least of its
+kind, -8 or -128; what that adds to a product is taken off by the sum of the row's numbers.
+
+Shapes: N rows, O outputs, I inputs, G groups of them, P outputs of a panel.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from dgemma.ops.native.compiler import array_at, called, inlined, thread_number, word_pointer
+from dgemma.ops.native.kernels import bytes_at, floats, gated_by, integers, share
+from dgemma.ops.native.machine import LANES, PANEL
+from dgemma.ops.native.panel_kernels import meet
+from dgemma.ops.native.quantised_tiles import QUAD, TILES, TILES_OF_GROUPS, turn_int4, turn_int8
+from dgemma.ops.native.sizes import ROUTED
+from dgemma.quant import GROUP
+
+_LARGEST = np.float32(127.0)
+_ZERO = np.float32(0.0)
+_LOW, _SIGNS = np.int32(0x0F0F0F0F), np.int32(-0x7F7F7F80)
+_PACKED = 8  # int4 inputs of a word
+
+# The places of `sizes.ROUTED`.
+_VALUES, _SUMS, _SCALE, _ROWS_OF_PAIRS, _COUNTS, _BACK, _WEIGHTS = range(0, 7)
+_GATE_UP, _GATE_UP_SCALE, _DOWN, _DOWN_SCALE = range(7, 11)
+_PAIR_VALUES, _PAIR_SUMS, _PAIR_SCALE, _INNER, _INNER_VALUES, _INNER_SUMS, _ANSWERS, _OUT = range(11, 19)
+_ROOM, _ROOM_STEP, _MEETING, _ROWS, _TOP_K, _SIZE, _WIDTH, _EXPERTS, _GROUPED = range(19, 28)
+_ROUTED_LENGTH = len(ROUTED)
+
+
+@inlined
+def words(address: Any, size: Any) -> Any:
+    """The int32 numbers at an address, as an array."""
+    return array_at(word_pointer(address), size)
+
+
+@inlined
+def quantise_row(source: Any, target: Any, scales: Any, sums: Any, size: Any, grouped: Any) -> None:
+    """A float32 row -> int8 and its scale; the sums of its groups times -8, or its sum times -128.
+
+    For groups the even inputs of eight come before the odd ones, as int4 weights have them. All addresses.
+    """
+    own, out = floats(source, size), bytes_at(target, size)
+    most = _ZERO
+    for at in range(size):
+        most = max(most, abs(own[at]))
+    scale = most / _LARGEST
+    floats(scales, 1)[0] = scale
+    back = np.float32(1.0) / scale if scale > _ZERO else _ZERO
+    if grouped:
+        for group in range(size // GROUP):
+            total = np.int32(0)
+            for eight in range(GROUP // _PACKED):
+                first = group * GROUP + eight * _PACKED
+                for at in range(_PACKED):
+                    number = np.int32(np.rint(own[first + at] * back))
+                    total += number
+                    out[first + (at % 2) * QUAD + at // 2] = np.int8(number)
+            words(sums, size // GROUP)[group] = np.int32(-8) * total
+    else:
+        total = np.int32(0)
+        for at in range(size):
+            number = np.int32(np.rint(own[at] * back))
+            total += number
+            out[at] = np.int8(number)
+        words(sums, 1)[0] = np.int32(-128) * total
+
+
+def quantise_rows(arguments: Any) -> None:
+    """`quantise_row` of all rows: hidden_NI, values_NI, scale_N, sums_NG, then N, I, G (0: the whole row's sum)."""
+    given = array_at(arguments, 7)
+    size, groups = given[5], given[6]
+    first, last = share(given[4])
+    for row in range(first, last):
+        source, target, sums = given[0] + 4 * row * size, given[1] + row * size, given[3] + 4 * row * max(1, groups)
+        quantise_row(source, target, given[2] + 4 * row, sums, size, groups > 0)
+
+
+@called
+def _unpack_int8(weight: Any, first: Any, outputs: Any, size: Any, room: Any) -> None:
+    """The panel's bytes, in the order in which tiles read them."""
+    quads, turned = size // QUAD, 0
+    if first + PANEL <= outputs:
+        turned = quads // LANES * LANES
+        for quad in range(0, turned, LANES):
+            for half in range(2):
+                source = weight + (first + half * LANES) * size + QUAD * quad
+                turn_int8(source, size, room + 4 * (quad * PANEL + half * LANES))
+    panel = words(room, quads * PANEL)
+    for at in range(PANEL):
+        own = words(weight + min(first + at, outputs - 1) * size, quads)
+        for quad in range(turned, quads):
+            panel[quad * PANEL + at] = own[quad] ^ _SIGNS
+
+
+@called
+def _unpack_int4(weight: Any, first: Any, outputs: Any, size: Any, room: Any) -> None:
+    """The panel's bytes, in the order in which tiles read them."""
+    count, turned = size // _PACKED, 0
+    if first + PANEL <= outputs:
+        turned = count // LANES * LANES
+        for word in range(0, turned, LANES):
+            for half in range(2):
+                source = weight + (first + half * LANES) * (size // 2) + 4 * word
+                turn_int4(source, size // 2, room + 4 * (2 * word * PANEL + half * LANES))
+    panel = words(room, 2 * count * PANEL)
+    for at in range(PANEL):
+        own = words(weight + min(first + at, outputs - 1) * (size // 2), count)
+        for word in range(turned, count):
+            both = own[word]
+            panel[2 * word * PANEL + at] = both & _LOW
+            panel[(2 * word + 1) * PANEL + at] = (both >> np.int32(4)) & _LOW
+
+
+@called
+def _unpack_scales(scale: Any, first: Any, outputs: Any, groups: Any, room: Any) -> None:
+    panel = floats(room, groups * PANEL)
+    for at in range(PANEL):
+        own = floats(scale + 4 * min(first + at, outputs - 1) * groups, groups)
+        for group in range(groups):
+            panel[group * PANEL + at] = own[group]
+
+
+def _tiles_by_rows(tiles: Any) -> Any:
+    """The product of some rows with one panel, by the tile of as many."""
+    most = len(tiles)
+    one, two, three = tiles[:3]
+    four, five, six, seven, eight = (tiles[min(rows, most) - 1] for rows in (4, 5, 6, 7, 8))
+
+    @called
+    def product(
+        rows: Any,
+        hidden: Any,
+        step: Any,
+        sums: Any,
+        sums_step: Any,
+        row_scales: Any,
+        panel: Any,
+        scales: Any,
+        count: Any,
+        out: Any,
+        out_step: Any,
+    ) -> None:
+        if rows == 1:
+            one(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
+        elif rows == 2:
+            two(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
+        elif rows == 3:
+            three(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
+        elif rows == 4:
+            four(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
+        elif rows == 5:
+            five(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
+        elif rows == 6:
+            six(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
+        elif rows == 7:
+            seven(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
+        else:
+            eight(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
+
+    return product
+
+
+_tile, _tile_of_groups = _tiles_by_rows(TILES), _tiles_by_rows(TILES_OF_GROUPS)
+_MOST_ROWS, _MOST_OF_GROUPS = len(TILES), len(TILES_OF_GROUPS)
+
+
+@inlined
+def _copy_part(source: Any, target: Any, step: Any, rows: Any, count: Any) -> None:
+    for row in range(rows):
+        own, out = floats(source + 4 * PANEL * row, count), floats(target + step * row, count)
+        for at in range(count):
+            out[at] = own[at]
+
+
+@called
+def multiply_quantised(
+    hidden: Any,
+    sums: Any,
+    row_scales: Any,
+    rows: Any,
+    weight: Any,
+    scale: Any,
+    outputs: Any,
+    size: Any,
+    grouped: Any,
+    out: Any,
+    out_step: Any,
+    room: Any,
+) -> None:
+    """out_NO = rows times weight for this thread's panels; `room` is its own, `out_step` bytes from row to row."""
+    first, last = share((outputs + PANEL - 1) // PANEL)
+    groups, most = (size // GROUP, _MOST_OF_GROUPS) if grouped else (1, _MOST_ROWS)
+    tiles = (rows + most - 1) // most
+    scales_at = room + PANEL * size
+    part_at = scales_at + 4 * PANEL * groups
+    for number in range(first, last):
+        begin = number * PANEL
+        whole = begin + PANEL <= outputs
+        if grouped:
+            _unpack_int4(weight, begin, outputs, size, room)
+        else:
+            _unpack_int8(weight, begin, outputs, size, room)
+        _unpack_scales(scale, begin, outputs, groups, scales_at)
+        row = 0
+        for tile in range(tiles):
+            # Tiles of nearly the same size: one of a single row would wait for its sums.
+            count = (rows - tile + tiles - 1) // tiles
+            target, source, own_sums = out + row * out_step + 4 * begin, hidden + row * size, sums + 4 * row * groups
+            to, to_step, row_scale = (
+                target if whole else part_at,
+                out_step if whole else 4 * PANEL,
+                row_scales + 4 * row,
+            )
+            if grouped:
+                _tile_of_groups(
+                    count, source, size, own_sums, 4 * groups, row_scale, room, scales_at, groups, to, to_step
+                )
+            else:
+                _tile(count, source, size, own_sums, 4, row_scale, room, scales_at, size // QUAD, to, to_step)
+            if not whole:
+                _copy_part(part_at, target, out_step, count, outputs - begin)
+            row += count
+
+
+def product_rows(arguments: Any) -> None:
+    """out_NO = rows times weight: values_NI (int8), sums_NG, scale_N, the weight and its scale, out and its bytes from
+    row to row, room for each thread and the bytes of one, then N, O, I, whether the weight is int4."""
+    given = array_at(arguments, 13)
+    rows, outputs, size, grouped = given[9], given[10], given[11], given[12]
+    room = given[7] + given[8] * thread_number()
+    multiply_quantised(
+        given[0], given[1], given[2], rows, given[3], given[4], outputs, size, grouped, given[5], given[6], room
+    )
+
+
+@inlined
+def _gather(given: Any, size: Any, groups: Any) -> None:
+    """Each pair's row, its sums and its scale."""
+    pairs = given[_ROWS] * given[_TOP_K]
+    rows = integers(given[_ROWS_OF_PAIRS], pairs)
+    first, last = share(pairs)
+    for pair in range(first, last):
+        row = rows[pair]
+        source, target = bytes_at(given[_VALUES] + row * size, size), bytes_at(given[_PAIR_VALUES] + pair * size, size)
+        for at in range(size):
+            target[at] = source[at]
+        sums = words(given[_SUMS] + 4 * row * groups, groups)
+        own_sums = words(given[_PAIR_SUMS] + 4 * pair * groups, groups)
+        for at in range(groups):
+            own_sums[at] = sums[at]
+        floats(given[_PAIR_SCALE] + 4 * pair, 1)[0] = floats(given[_SCALE] + 4 * row, 1)[0]
+
+
+@inlined
+def _gate_pairs(given: Any, width: Any, groups: Any) -> None:
+    """gelu(gate) * up of each pair, quantised; its scale takes the place of its row's."""
+    first, last = share(given[_ROWS] * given[_TOP_K])
+    for pair in range(first, last):
+        inner = given[_INNER] + 8 * pair * width
+        gate, up = floats(inner, width), floats(inner + 4 * width, width)
+        for at in range(width):
+            gate[at] = gated_by(gate[at], up[at])
+        target, sums = given[_INNER_VALUES] + pair * width, given[_INNER_SUMS] + 4 * pair * groups
+        quantise_row(inner, target, given[_PAIR_SCALE] + 4 * pair, sums, width, given[_GROUPED] > 0)
+
+
+@inlined
+def _sum_answers(given: Any, size: Any) -> None:
+    """Each row's answers by its experts, times their weights."""
+    top_k = given[_TOP_K]
+    first, last = share(given[_ROWS])
+    for row in range(first, last):
+        out, weights = floats(given[_OUT] + 4 * row * size, size), floats(given[_WEIGHTS] + 4 * row * top_k, top_k)
+        places = integers(given[_BACK] + 8 * row * top_k, top_k)
+        for at in range(size):
+            out[at] = _ZERO
+        for slot in range(top_k):
+            weight, answer = weights[slot], floats(given[_ANSWERS] + 4 * places[slot] * size, size)
+            for at in range(size):
+                out[at] += weight * answer[at]
+
+
+@inlined
+def _multiply_by_expert(
+    given: Any, values: Any, sums: Any, weight: Any, scale: Any, outputs: Any, size: Any, out: Any
+) -> None:
+    """Each expert's pairs times its weight; addresses of the first pair's and the first expert's."""
+    grouped, pair = given[_GROUPED], 0
+    groups, weight_bytes = size // GROUP if grouped else 1, outputs * size // (1 + grouped)
+    counts, room = integers(given[_COUNTS], given[_EXPERTS]), given[_ROOM] + given[_ROOM_STEP] * thread_number()
+    for expert in range(given[_EXPERTS]):
+        own_values, own_sums, row_scales = values + pair * size, sums + 4 * pair * groups, given[_PAIR_SCALE] + 4 * pair
+        own_weight, own_scale = weight + expert * weight_bytes, scale + 4 * expert * outputs * groups
+        target = out + 4 * pair * outputs
+        multiply_quantised(
+            own_values,
+            own_sums,
+            row_scales,
+            counts[expert],
+            own_weight,
+            own_scale,
+            outputs,
+            size,
+            grouped,
+            target,
+            4 * outputs,
+            room,
+        )
+        pair += counts[expert]
+
+
+def experts_rows(arguments: Any) -> None:
+    """The routed experts of N rows; given what `sizes.ROUTED` names:
+
+    values_ND, sums_NG, scale_N         the rows, quantised
+    rows_of_pairs_P, counts_E, back_Nk  int64: the row of each pair, the pairs in order of their experts; how many an
+                                        expert has; where a row's pairs are
+    weights_Nk, gate_up_E2MD, down_EDM and their scales
+    pair_values_PD, pair_sums_PG, pair_scale_P, inner_P2M, inner_values_PM, inner_sums_PG, answers_PD   room
+    out_ND
+    room for each thread, the bytes of one, a zero (int64) to meet at; N, k, D, M, E, whether weights are int4
+    """
+    given = array_at(arguments, _ROUTED_LENGTH)
+    size, width = given[_SIZE], given[_WIDTH]
+    groups, inner_groups = (size // GROUP, width // GROUP) if given[_GROUPED] else (1, 1)
+    _gather(given, size, groups)
+    meet(given[_MEETING])
+    _multiply_by_expert(
+        given,
+        given[_PAIR_VALUES],
+        given[_PAIR_SUMS],
+        given[_GATE_UP],
+        given[_GATE_UP_SCALE],
+        2 * width,
+        size,
+        given[_INNER],
+    )
+    meet(given[_MEETING])
+    _gate_pairs(given, width, inner_groups)
+    meet(given[_MEETING])
+    _multiply_by_expert(
+        given,
+        given[_INNER_VALUES],
+        given[_INNER_SUMS],
+        given[_DOWN],
+        given[_DOWN_SCALE],
+        size,
+        width,
+        given[_ANSWERS],
+    )
+    meet(given[_MEETING])
+    _sum_answers(given, size)
+
+
+KERNELS = (quantise_rows, product_rows, experts_rows)

@@ -1,0 +1,150 @@
+"""Integer products of quantised weights, against products in float of what the numbers stand for."""
+
+import sys
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from dgemma.ops import cpu, linear, native
+from dgemma.quant import GROUP, Kind, dequantise, quantise
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="torch brings another OpenMP there")
+
+
+def known_kinds() -> list[Kind]:
+    """Those that this machine multiplies so."""
+    module, kinds = native.load("quantised"), KINDS_OF_INTEGERS
+    return [kind for kind in kinds if module is not None and module.multiplies(quantise(draw(1, GROUP), kind)[0])]
+
+
+KINDS_OF_INTEGERS: tuple[Kind, ...] = ("int8", "int4")
+KINDS = st.deferred(lambda: st.sampled_from(known_kinds() or KINDS_OF_INTEGERS))
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def compiled(weight: Tensor):
+    """The module, if this machine takes it for such a weight; else the test is over."""
+    module = native.load("quantised")
+    if module is None or not module.multiplies(weight):
+        pytest.skip("this processor has no such instruction")
+    return module
+
+
+def rounded(hidden: Tensor) -> Tensor:
+    """What rows stand for when they are int8."""
+    return dequantise(*quantise(hidden, "int8"))
+
+
+def agree(found: Tensor, expected: Tensor, steps: float = 0.0) -> None:
+    """Equal to rounding, or within so many of the 254 steps of a row where one may be rounded the other way."""
+    scale = expected.abs().max().clamp(min=1e-6)
+    assert found.shape == expected.shape
+    assert float((found - expected).abs().max() / scale) < 2e-6 + steps / 254
+
+
+@given(KINDS, st.integers(1, 20), st.integers(1, 100), st.integers(1, 40), st.integers(1, 12), st.integers(0, 99))
+def test_products_are_those_of_what_the_numbers_stand_for(
+    kind: Kind, rows: int, first: int, second: int, groups: int, seed: int
+) -> None:
+    """Any number of rows, outputs that fill no panel, several weights side by side, rows of any length."""
+    hidden = draw(rows, groups * GROUP, seed=seed) * torch.logspace(-6, 6, rows)[:, None]
+    # Numbers that are on the grid already: no rounding is left to either side.
+    hidden = rounded(hidden)
+    weights = [draw(first, groups * GROUP, seed=seed + 1), draw(second, groups * GROUP, seed=seed + 2)]
+    values, scales = zip(*[quantise(weight, kind) for weight in weights], strict=True)
+    found = compiled(values[0]).multiply(hidden[None], values, scales)[0]
+    stood_for = torch.cat([dequantise(*pair) for pair in zip(values, scales, strict=True)]).double()
+    for row in range(rows):
+        agree(found[row], (hidden[row].double() @ stood_for.T).float())
+
+
+@given(st.integers(1, 30), st.integers(1, 40))
+def test_int8_products_of_any_four_inputs(quads: int, outputs: int) -> None:
+    hidden, (values, scale) = rounded(draw(5, 4 * quads)), quantise(draw(outputs, 4 * quads, seed=1), "int8")
+    agree(compiled(values).multiply(hidden, [values], [scale]), hidden @ dequantise(values, scale).T)
+    assert not compiled(values).multiplies(values[:, :-1]), "three inputs are no word"
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_the_largest_numbers_do_not_overflow(kind: Kind) -> None:
+    """All weights and all inputs at either end of their range."""
+    size = 4096
+    for sign in (1.0, -1.0):
+        for other in (1.0, -1.0):
+            values, scale = quantise(torch.full((3, size), sign), kind)
+            found = compiled(values).multiply(torch.full((9, size), other), [values], [scale])
+            agree(found, torch.full((9, size), other) @ dequantise(values, scale).T)
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_rows_of_zeros_and_rows_of_one_number(kind: Kind) -> None:
+    values, scale = quantise(draw(40, 64), kind)
+    hidden = torch.zeros(6, 64)
+    hidden[2, 5], hidden[4] = 3.0, 1e-30
+    found = compiled(values).multiply(hidden, [values], [scale])
+    for row in (2, 4):
+        agree(found[row], hidden[row] @ dequantise(values, scale).T)
+    assert not found[[0, 1, 3, 5]].any()
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_a_row_is_the_same_whatever_stands_beside_it_on_any_number_of_threads(kind: Kind) -> None:
+    values, scale = quantise(draw(200, 96), kind)
+    hidden, threads = draw(30, 96, seed=4), torch.get_num_threads()
+    found = []
+    try:
+        for count in (1, 2, 5):
+            torch.set_num_threads(count)
+            found.append(compiled(values).multiply(hidden, [values], [scale]))
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
+    for row in range(len(hidden)):
+        alone = compiled(values).multiply(hidden[row : row + 1], [values], [scale])
+        assert torch.equal(alone[0], found[0][row])
+
+
+@given(KINDS, st.integers(2, 9), st.integers(1, 12), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
+def test_experts_equal_the_loop_over_experts(
+    kind: Kind, count: int, rows: int, top_k: int, groups: int, inner_groups: int
+) -> None:
+    """Experts with no row, with one and with many."""
+    top_k, size, width = min(top_k, count), groups * GROUP, inner_groups * GROUP
+    hidden, scores = rounded(draw(rows, size)), draw(rows, count, seed=rows)
+    weights, chosen = scores.softmax(-1).topk(top_k)
+    gate_up, gate_up_scale = quantise(draw(count, 2 * width, size, seed=2) / size**0.5, kind)
+    down, down_scale = quantise(draw(count, size, width, seed=3) / width**0.5, kind)
+    scales = (gate_up_scale, down_scale)
+    found = compiled(gate_up).experts(hidden, weights, chosen, gate_up, down, scales)
+    expected = torch.zeros(rows, size)
+    for row, slot in torch.cartesian_prod(torch.arange(rows), torch.arange(top_k)).tolist():
+        expert = chosen[row, slot]
+        gate, up = (dequantise(gate_up[expert], gate_up_scale[expert]) @ hidden[row]).chunk(2)
+        inner = rounded(F.gelu(gate, approximate="tanh") * up)
+        expected[row] += weights[row, slot] * (dequantise(down[expert], down_scale[expert]) @ inner)
+    agree(found, expected, steps=1.5)
+    routed = cpu.RoutedExperts(gate_up, down, scales)
+    if gate_up.numel() + down.numel() >= linear._INTEGER_FROM and rows > 1:
+        assert torch.equal(routed(hidden, weights, chosen), found)
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_large_weights_take_it_and_small_ones_stay_exact(kind: Kind) -> None:
+    large, small = quantise(draw(600, 128), kind), quantise(draw(30, 128), kind)
+    module, hidden = compiled(large[0]), draw(7, 128, seed=1)
+    assert torch.equal(linear.matrix(*large)(hidden), module.multiply(hidden, [large[0]], [large[1]]))
+    half = linear.matrix(*large)(hidden.bfloat16())
+    assert half.dtype == torch.bfloat16
+    if kind == "int4":
+        exact = hidden @ dequantise(*small).T
+        torch.testing.assert_close(linear.matrix(*small)(hidden), exact, rtol=1e-5, atol=1e-5)
+    # A network that was moved to another type took its scales along.
+    moved = linear.matrix(large[0], large[1].bfloat16())(hidden)
+    assert float((moved - hidden @ dequantise(*large).T).abs().max()) < 0.05 * float(moved.abs().max())
