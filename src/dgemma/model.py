@@ -370,16 +370,18 @@ class DiffusionGemma(nn.Module):
         return products
 
     def head_as_one(self) -> Any:
-        """The whole vocabulary as one compiled kernel (`ops.native.layers.Head`), for a small one in float32 on a CPU;
-        else None."""
+        """The whole vocabulary as one compiled kernel (`ops.native.layers.Head`), a small one on a CPU; else None."""
         weight_VD = self.embed_tokens.weight
         quick = is_quick(weight_VD) and laid_out(weight_VD)
         if not (self.one_call and quick and len(weight_VD) <= SMALL_VOCABULARY):
             return None
-        if self._has_int8_head() or (compiled := native.load("layers")) is None:
+        quantised = self._has_int8_head()
+        if (compiled := native.load("layers")) is None:
+            return None
+        if quantised and not compiled.takes_int8(weight_VD):
             return None
         cap, scale = self.config.final_logit_softcapping, self._embed_scale()
-        return self._head_as_one.get((weight_VD,), lambda: compiled.Head(weight_VD.detach(), cap, scale))
+        return self._head_as_one.get((weight_VD,), lambda: compiled.Head(weight_VD.detach(), cap, scale, quantised))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states [..., D] -> float32 logits [..., V], `c * tanh(x / c)` with c the soft cap."""
@@ -560,8 +562,8 @@ class DiffusionGemma(nn.Module):
         return self.norm(hidden)
 
     def _as_one_call(self, cache: KVCache) -> Any:
-        """The layers as one compiled kernel (`ops.native.layers.Layers`), for one row of a small network in float32 on
-        a CPU; else None."""
+        """The layers as one compiled kernel (`ops.native.layers.Layers`), for one row of a small network on a CPU, its
+        hidden states float32; else None."""
         quick = is_quick(self.norm.weight) and is_quick(cache.keys[0]) and not self.norm.weight.requires_grad
         if not (self.one_call and quick and cache.batch_size == 1):
             return None
@@ -580,9 +582,9 @@ class DiffusionGemma(nn.Module):
         weights = [own[name] for own, name in self._weights or ()]
         if self.config.num_experts > Experts.dense_up_to or sum(map(Tensor.numel, weights)) > ONE_CALL_UP_TO:
             return None
-        if any(weight.dtype != torch.float32 or weight.requires_grad for weight in weights):
-            return None
-        if (compiled := native.load("layers")) is None:
+        compiled = native.load("layers")
+        by_name = [{**dict(layer.named_parameters()), **dict(layer.named_buffers())} for layer in self._layers()]
+        if compiled is None or not compiled.takes(by_name):
             return None
         kinds = {(sizes.layer_type, sizes.head_dim) for sizes in self.config.layers}
         tables = {kind: partial(self._rotary_tables, *kind) for kind in kinds}
@@ -596,7 +598,6 @@ class DiffusionGemma(nn.Module):
             )
             for sizes in self.config.layers
         ]
-        by_name = [dict(layer.named_parameters()) for layer in self._layers()]
         return compiled.Layers(by_name, shapes, self.norm.weight, self.config.top_k_experts, self.config.rms_norm_eps)
 
     def _rotary_tables(self, kind: LayerType, head_dim: int, num_positions: int) -> tuple[Tensor, Tensor]:

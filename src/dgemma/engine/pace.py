@@ -35,7 +35,7 @@ from dgemma.profile import CanvasRecord, DenoisingProfile
 ROWS = (1, 8, 16, 32, 64, 128, 256)
 _CONTEXT = 64
 _BUDGET_S = 0.7
-_PASSES = 4
+_PASSES = 5
 """Raised when passes become faster, so that what was measured before is measured anew."""
 _SHORT_MS = 50
 """Tokens that take less are timed three in a row."""

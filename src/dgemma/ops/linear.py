@@ -104,14 +104,15 @@ def compiled_products(weights: Sequence[Tensor], scales: Sequence[Tensor | None]
 
 def compiled_rows(weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> ModuleType | None:
     """`ops.native.quantised`, if there is such a thing here and these are int8 or int4 weights that gain by it."""
-    if sum(weight.numel() for weight in weights) < _INTEGER_FROM:
+    entries = sum(weight.numel() for weight in weights)
+    if entries < _INTEGER_FROM:
         return None
     in_place = all(weight.device.type == "cpu" and weight.is_contiguous() for weight in weights)
     if not in_place or any(scale is None or not _is_kept(scale) for scale in scales):
         return None
     if not all(weight.dtype in (torch.int8, torch.uint8) and weight.dtype == weights[0].dtype for weight in weights):
         return None
-    compiled = native.load("quantised")
+    compiled = native.load("quantised", at_once=entries >= _COMPILED_FROM or native.is_ready("quantised"))
     return compiled if compiled is not None and all(map(compiled.multiplies, weights)) else None
 
 

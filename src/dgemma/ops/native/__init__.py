@@ -39,7 +39,7 @@ _NEEDED: dict[Name, tuple[str, ...]] = {
     "quantised": ("quantise_rows", "product_rows", "experts_rows"),
     "vocabulary": ("read_slab",),
 }
-_FOR_LATER = ("layers", "paths")
+_FOR_LATER = ("layers", "paths", "quantised")
 """What small models need, and does not wait for."""
 _TRIED_FOR_S = 600
 """How long another process may be at it before this one tries for itself."""

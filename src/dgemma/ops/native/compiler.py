@@ -4,6 +4,7 @@ Kernels are compiled once for a processor, in a process of their own (`python -m
 object files for `machine` to load.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ import numba
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from dgemma.ops.native.machine import LANES, PANEL, symbol_of, target_machine
+from dgemma.ops.native.machine import LANES, TILE_ROWS, symbol_of, target_machine
 
 thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
 thread_count = types.ExternalFunction("omp_get_num_threads", types.int32())
@@ -25,6 +26,8 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 inlined = numba.njit(inline="always", fastmath=FAST)
 called = numba.njit(fastmath=FAST, error_model="numpy")
+# In which order numbers are multiplied and summed is as written: numba gives its flags to all that a function does.
+in_order = numba.njit(fastmath={"contract", "nsz"}, error_model="numpy")
 
 
 # The function itself behind the C function, whose status is always that all is well: nothing here can raise.
@@ -158,18 +161,26 @@ dot_of_nibbles: Any = intrinsic(_dot_of_nibbles)
 
 def _tile_of(rows: int, halves: bool) -> Any:
     """out_RP = hidden_RI @ panel_IP for `rows` rows: addresses of the first, the bytes between two of its rows, the
-    panel, I, the address of out and the bytes between two of its rows; panels of `halves` are bfloat16.
+    panel, the bytes between two of its inputs, I, the address of out and the bytes between two of its rows; panels of
+    `halves` are bfloat16.
 
     Sums stay in registers, one input after another, so that a row's result depends on nothing but the row.
     """
     number_bytes = 2 if halves else 4
 
     def tile(
-        _context: Any, _hidden: Any, _hidden_step: Any, _panel: Any, _size: Any, _out: Any, _out_step: Any
+        _context: Any,
+        _hidden: Any,
+        _hidden_step: Any,
+        _panel: Any,
+        _panel_step: Any,
+        _size: Any,
+        _out: Any,
+        _out_step: Any,
     ) -> tuple[Any, Callable]:
         def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             ir = llvmlite.ir
-            hidden, hidden_step, panel, size, out, out_step = arguments
+            hidden, hidden_step, panel, panel_step, size, out, out_step = arguments
             number, vector = ir.FloatType(), ir.VectorType(ir.FloatType(), LANES)
             word, lane = ir.IntType(64), ir.IntType(32)
             spread, empty = ir.Constant(ir.VectorType(lane, LANES), [0] * LANES), ir.Constant(vector, ir.Undefined)
@@ -189,7 +200,7 @@ def _tile_of(rows: int, halves: bool) -> Any:
             sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(2)] for _ in range(rows)]
             first = [at(hidden, hidden_step, row) for row in range(rows)]
             with cgutils.for_range(builder, size) as loop:
-                here = builder.add(panel, builder.mul(loop.index, ir.Constant(word, number_bytes * PANEL)))
+                here = builder.add(panel, builder.mul(loop.index, panel_step))
                 offsets = [ir.Constant(word, number_bytes * LANES * half) for half in range(2)]
                 weights = [weights_at(builder.add(here, offset)) for offset in offsets]
                 for row in range(rows):
@@ -208,11 +219,93 @@ def _tile_of(rows: int, halves: bool) -> Any:
                     builder.store(builder.load(sums[row][half]), where, align=4)
             return _context.get_dummy_value()
 
-        return types.void(*[types.int64] * 6), generate
+        return types.void(*[types.int64] * 7), generate
 
     return intrinsic(tile)
 
 
-_MOST = 8 if LANES == 16 else 4
-TILES, TILES_OF_HALVES = (tuple(_tile_of(rows, halves) for rows in range(1, _MOST + 1)) for halves in (False, True))
-"""Products of 1 row and more; the sums of more than the last knows would not stay in registers."""
+def _largest_of(magnitude: bool) -> Any:
+    """The largest of the float32 numbers at an address, or of their magnitudes; of none, the least there is (or 0).
+
+    In vectors from the start: LLVM makes a scalar loop of one that might meet a nan, four cycles a number.
+    """
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        ir = llvmlite.ir
+        address, size = arguments
+        word, number = ir.IntType(64), ir.FloatType()
+        vector, least = ir.VectorType(number, LANES), 0.0 if magnitude else -math.inf
+
+        def number_at(index: Any, kind: Any) -> Any:
+            place = builder.add(address, builder.mul(index, ir.Constant(word, 4)))
+            value = builder.load(builder.inttoptr(place, kind.as_pointer()), align=4)
+            if not magnitude:
+                return value
+            name = "llvm.fabs.f32" if kind is number else f"llvm.fabs.v{LANES}f32"
+            absolute = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name)
+            return builder.call(absolute, [value])
+
+        def keep_larger(place: Any, value: Any) -> None:
+            known = builder.load(place)
+            builder.store(builder.select(builder.fcmp_ordered(">", value, known), value, known), place)
+
+        many = cgutils.alloca_once_value(builder, ir.Constant(vector, [least] * LANES))
+        blocks = builder.udiv(size, ir.Constant(word, LANES))
+        with cgutils.for_range(builder, blocks) as loop:
+            keep_larger(many, number_at(builder.mul(loop.index, ir.Constant(word, LANES)), vector))
+        kind, name = ir.FunctionType(number, [vector]), f"llvm.vector.reduce.fmax.v{LANES}f32"
+        reduce = cgutils.get_or_insert_function(builder.module, kind, name)
+        found = builder.call(reduce, [builder.load(many)], fastmath=["nnan"])
+        one, done = cgutils.alloca_once_value(builder, found), builder.mul(blocks, ir.Constant(word, LANES))
+        with cgutils.for_range(builder, builder.sub(size, done)) as loop:
+            keep_larger(one, number_at(builder.add(done, loop.index), number))
+        return builder.load(one)
+
+    def largest(_context: Any, _address: Any, _size: Any) -> tuple[Any, Callable]:
+        return types.float32(types.int64, types.int64), generate
+
+    return intrinsic(largest)
+
+
+largest_at, largest_magnitude_at = _largest_of(magnitude=False), _largest_of(magnitude=True)
+
+
+def zipped(builder: Any, rows: list[Any]) -> list[Any]:
+    """LANES vectors of LANES numbers, turned: rounds in which those of the lower half and those of the upper half are
+    dealt out in turns."""
+    half, lane = LANES // 2, llvmlite.ir.IntType(32)
+
+    def dealt(one: Any, other: Any, first: int) -> Any:
+        places = [LANES * (at % 2) + first + at // 2 for at in range(LANES)]
+        kind = llvmlite.ir.VectorType(lane, LANES)
+        return builder.shuffle_vector(one, other, llvmlite.ir.Constant(kind, places))
+
+    for _ in range(LANES.bit_length() - 1):
+        rows = [dealt(rows[at], rows[at + half], first) for at in range(half) for first in (0, half)]
+    return rows
+
+
+def _turn_floats(_context: Any, _source: Any, _step: Any, _target: Any, _target_step: Any) -> tuple[Any, Callable]:
+    """LANES float32 numbers of LANES rows, turned: addresses of the first, each with the bytes from row to row."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        ir = llvmlite.ir
+        source, step, target, target_step = arguments
+        vector, word = ir.VectorType(ir.FloatType(), LANES), ir.IntType(64)
+
+        def at(base: Any, step: Any, row: int) -> Any:
+            return builder.inttoptr(builder.add(base, builder.mul(step, ir.Constant(word, row))), vector.as_pointer())
+
+        for row, value in enumerate(
+            zipped(builder, [builder.load(at(source, step, row), align=4) for row in range(LANES)])
+        ):
+            builder.store(value, at(target, target_step, row), align=4)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 4), generate
+
+
+turn_floats: Any = intrinsic(_turn_floats)
+
+TILES, TILES_OF_HALVES = (tuple(_tile_of(rows, halves) for rows in range(1, TILE_ROWS + 1)) for halves in (False, True))
+"""Products of 1 row and more."""

@@ -19,6 +19,7 @@ from dgemma.ops.native.compiler import (
     float_pointer,
     inlined,
     integer_pointer,
+    largest_at,
     nibble_pointer,
     power_of_two,
     thread_count,
@@ -123,14 +124,6 @@ def soft_cap(products: Any, size: Any, twice_by_cap: Any, limit: Any) -> None:
 
 
 @inlined
-def largest(logits: Any, size: Any) -> Any:
-    best = IMPOSSIBLE
-    for at in range(size):
-        best = max(best, logits[at])
-    return best
-
-
-@inlined
 def weight_of(logit: Any, maximum: Any) -> Any:
     """exp(logit - maximum), and nothing for what is below e^-86 of the likeliest."""
     shifted = logit - maximum
@@ -210,13 +203,14 @@ def read_slab(arguments: Any) -> None:
             block_total = 0.0
             for start in range(begin, end, CHUNK):
                 size = min(CHUNK, end - start)
-                chunk = floats(given[0] + 4 * (row * width + start), size)
+                place = given[0] + 4 * (row * width + start)
+                chunk = floats(place, size)
                 soft_cap(chunk, size, settings[0], settings[1])
                 for number in range(barred):
                     entry = forbidden[2 * number + 1] - start
                     if 0 <= entry < size and (forbidden[2 * number] == row or forbidden[2 * number] < 0):
                         chunk[entry] = IMPOSSIBLE
-                best = largest(chunk, size)
+                best = largest_at(place, size)
                 if best > maximum:
                     # A new maximum shifts every earlier term by the same amount.
                     shift = np.float64(best - maximum)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dgemma.ops.native.compiler import array_at, called, inlined, thread_number
+from dgemma.ops.native.compiler import array_at, called, inlined, largest_at, thread_number, turn_floats
 from dgemma.ops.native.kernels import (
     IMPOSSIBLE,
     draw,
@@ -19,14 +19,16 @@ from dgemma.ops.native.kernels import (
     floats,
     gated_by,
     integers,
-    largest,
     share,
     soft_cap,
     weigh,
     weight_of,
 )
-from dgemma.ops.native.panel_kernels import meet, multiply
+from dgemma.ops.native.machine import LANES, PANEL, TILE_ROWS
+from dgemma.ops.native.panel_kernels import meet, multiply, product
+from dgemma.ops.native.quantised_kernels import multiply_panels, quantise_row
 from dgemma.ops.native.sizes import LAYER, PASS
+from dgemma.quant import GROUP
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
@@ -41,6 +43,7 @@ JOINED, ATTENDED, ADDED, INNER, ROUTED, SCORES, MEETING = range(6, 13)
 JOINED_STEP, ATTENDED_STEP, ADDED_STEP, INNER_STEP, SCORE_STEP = range(13, 18)
 ROWS, SIZE, CLEAN, START, END, DEPTH, KEYS_ONLY, HALVES = range(18, 26)
 WIDTH, EXPERTS, EXPERT_WIDTH, TOP_K, ROUTED_AT = range(26, 31)
+KEPT, KEPT_SUMS, KEPT_SCALES, ROUTED_KEPT, ROUTED_SUMS, ROUTED_SCALES, NIBBLES, QUANTISED, TURNED = range(31, 40)
 _LAYER_LENGTH, _PASS_LENGTH = len(LAYER), len(PASS)
 
 
@@ -141,17 +144,45 @@ def _route(weights: Any, scale: Any, experts: Any, top_k: Any) -> None:
 
 
 @inlined
-def _norm_first(given: Any, own: Any) -> None:
+def _quantise(given: Any, row: Any, source: Any, size: Any) -> None:
+    """A row that attention or the dense MLP reads."""
+    group = GROUP if given[NIBBLES] else size
+    values, sums = given[KEPT] + row * size, given[KEPT_SUMS] + 4 * row * (size // group)
+    quantise_row(source, values, given[KEPT_SCALES] + 4 * row, sums, size, group, given[NIBBLES])
+
+
+@inlined
+def _quantise_for_experts(given: Any, row: Any, source: Any, size: Any, group: Any) -> None:
+    values, sums = given[ROUTED_KEPT] + row * size, given[ROUTED_SUMS] + 4 * row * (size // group)
+    quantise_row(source, values, given[ROUTED_SCALES] + 4 * row, sums, size, group, given[NIBBLES])
+
+
+@called
+def _quantise_attended(arguments: Any, place: Any) -> None:
+    """What the heads found, once all of a row have."""
+    given, own = array_at(arguments, _PASS_LENGTH), integers(place, _LAYER_LENGTH)
+    size = own[_HEADS] * own[_HEAD_DIM]
+    first, last = share(given[ROWS])
+    for row in range(first, last):
+        _quantise(given, row, given[JOINED] + row * given[JOINED_STEP], size)
+
+
+@called
+def _norm_first(arguments: Any, place: Any) -> None:
+    given, own = array_at(arguments, _PASS_LENGTH), integers(place, _LAYER_LENGTH)
     size = given[SIZE]
     first, last = share(given[ROWS])
     for row in range(first, last):
         hidden, normed = floats(given[HIDDEN] + 4 * row * size, size), floats(given[NORMED] + 4 * row * size, size)
         _norm_into(normed, hidden, floats(own[_INPUT_NORM], size), size, floats(given[EPS], 1)[0])
+        if given[QUANTISED]:
+            _quantise(given, row, given[NORMED] + 4 * row * size, size)
 
 
-@inlined
-def _turn_heads(given: Any, own: Any) -> None:
+@called
+def _turn_heads(arguments: Any, place: Any) -> None:
     """Norms and turns what was projected: queries into their room, keys and values into the cache."""
+    given, own = array_at(arguments, _PASS_LENGTH), integers(place, _LAYER_LENGTH)
     heads, key_heads, size = own[_HEADS], own[_KEY_HEADS], own[_HEAD_DIM]
     turned, positions, eps = heads + key_heads, integers(given[POSITIONS], given[ROWS]), floats(given[EPS], 1)[0]
     first, last = share(given[ROWS] * (turned + key_heads))
@@ -176,26 +207,125 @@ def _turn_heads(given: Any, own: Any) -> None:
 
 
 @inlined
-def _look(given: Any, own: Any) -> None:
-    """Attention of each head of each row, over what was projected."""
+def _first_seen(given: Any, own: Any, row: Any) -> Any:
+    """The first key that a row sees; the one behind the last is `_behind_seen`."""
+    begin = integers(given[POSITIONS], given[ROWS])[row] if row < given[CLEAN] else given[START]
+    return max(0, begin + 1 - own[_WINDOW]) if own[_WINDOW] else 0
+
+
+@inlined
+def _behind_seen(given: Any, row: Any) -> Any:
+    return integers(given[POSITIONS], given[ROWS])[row] + 1 if row < given[CLEAN] else given[END]
+
+
+@called
+def _turn_keys(arguments: Any, place: Any) -> None:
+    """The keys that any row sees, in panels: as many of them as a tile has outputs side by side, input by input."""
+    given, own = array_at(arguments, _PASS_LENGTH), integers(place, _LAYER_LENGTH)
+    size, begin, stop = own[_HEAD_DIM], _first_seen(given, own, 0), _behind_seen(given, given[ROWS] - 1)
+    panels = (stop - begin + PANEL - 1) // PANEL
+    first, last = share(own[_KEY_HEADS] * panels)
+    for item in range(first, last):
+        head, number = item // panels, item % panels
+        key, count = begin + number * PANEL, min(PANEL, stop - begin - number * PANEL)
+        source = own[_KEYS] + 4 * (head * own[_HEAD_STEP] + key * size)
+        target = given[TURNED] + 4 * item * PANEL * size
+        if count == PANEL:
+            for half in range(2):
+                for at in range(0, size, LANES):
+                    turn_floats(
+                        source + 4 * (half * LANES * size + at),
+                        4 * size,
+                        target + 4 * (at * PANEL + half * LANES),
+                        4 * PANEL,
+                    )
+        else:
+            panel = floats(target, PANEL * size)
+            for at in range(PANEL * size):
+                panel[at] = _ZERO
+            for at in range(count):
+                keys = floats(source + 4 * at * size, size)
+                for j in range(size):
+                    panel[j * PANEL + at] = keys[j]
+
+
+@called
+def _weigh_keys(scores: Any, begin: Any, stop: Any, count: Any) -> Any:
+    """Makes weights exp(score - best) of the scores from begin to stop, zeros of the others -> 1 / their sum."""
+    seen, total = stop - begin, _ZERO
+    score, best = floats(scores + 4 * begin, seen), largest_at(scores + 4 * begin, seen)
+    for at in range(seen):
+        weight = exp(score[at] - best)
+        score[at] = weight
+        total += weight
+    before, behind = floats(scores, begin), floats(scores + 4 * stop, count - stop)
+    for at in range(begin):
+        before[at] = _ZERO
+    for at in range(count - stop):
+        behind[at] = _ZERO
+    return _ONE / total
+
+
+@called
+def _look_by_tiles(arguments: Any, place: Any) -> None:
+    """Attention of each head, a tile of rows at a time, over keys that `_turn_keys` has turned."""
+    given, own = array_at(arguments, _PASS_LENGTH), integers(place, _LAYER_LENGTH)
+    heads, size, rows = own[_HEADS], own[_HEAD_DIM], given[ROWS]
+    step, scores = given[SCORE_STEP], given[SCORES] + given[SCORE_STEP] * TILE_ROWS * thread_number()
+    origin = _first_seen(given, own, 0)
+    panels = (_behind_seen(given, rows - 1) - origin + PANEL - 1) // PANEL
+    tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
+    first, last = share(heads * tiles)
+    for item in range(first, last):
+        head, tile = item // tiles, item % tiles
+        row, behind = rows * tile // tiles, rows * (tile + 1) // tiles
+        count = behind - row
+        key_head = head // (heads // own[_KEY_HEADS])
+        query = given[ATTENDED] + row * given[ATTENDED_STEP] + 4 * head * size
+        # Of clean rows the last sees farthest; all of a canvas see the same.
+        begin, stop = _first_seen(given, own, row) - origin, _behind_seen(given, behind - 1) - origin
+        begin = begin // PANEL * PANEL
+        for number in range(begin // PANEL, (stop + PANEL - 1) // PANEL):
+            panel = given[TURNED] + 4 * (key_head * panels + number) * PANEL * size
+            product(
+                count, query, given[ATTENDED_STEP], panel, 4 * PANEL, size, scores + 4 * (number * PANEL - begin), step
+            )
+        seen = stop - begin
+        shares = floats(scores + step * TILE_ROWS - 4 * TILE_ROWS, TILE_ROWS)
+        for at in range(count):
+            own_begin = _first_seen(given, own, row + at) - origin - begin
+            own_stop = _behind_seen(given, row + at) - origin - begin
+            shares[at] = _weigh_keys(scores + step * at, own_begin, own_stop, seen)
+        values = own[_VALUES] + 4 * (key_head * own[_HEAD_STEP] + (origin + begin) * size)
+        out = given[JOINED] + row * given[JOINED_STEP] + 4 * head * size
+        for at in range(0, size, PANEL):
+            product(count, scores, step, values + 4 * at, 4 * size, seen, out + 4 * at, given[JOINED_STEP])
+        for at in range(count):
+            found, scale = floats(out + at * given[JOINED_STEP], size), shares[at]
+            for j in range(size):
+                found[j] *= scale
+
+
+@called
+def _look(arguments: Any, place: Any) -> None:
+    """Attention of each head of each row, over what was projected, for heads whose size is no multiple of a panel."""
+    given, own = array_at(arguments, _PASS_LENGTH), integers(place, _LAYER_LENGTH)
     heads, size = own[_HEADS], own[_HEAD_DIM]
-    positions, scores = integers(given[POSITIONS], given[ROWS]), given[SCORES] + given[SCORE_STEP] * thread_number()
+    scores = given[SCORES] + given[SCORE_STEP] * TILE_ROWS * thread_number()
     first, last = share(given[ROWS] * heads)
     for item in range(first, last):
         row, head = item // heads, item % heads
-        begin, stop = given[START], given[END]
-        if row < given[CLEAN]:
-            begin, stop = positions[row], positions[row] + 1
-        begin = max(0, begin + 1 - own[_WINDOW]) if own[_WINDOW] else 0
+        begin, stop = _first_seen(given, own, row), _behind_seen(given, row)
         place = 4 * (head // (heads // own[_KEY_HEADS]) * own[_HEAD_STEP] + begin * size)
         query = given[ATTENDED] + row * given[ATTENDED_STEP] + 4 * head * size
         out = given[JOINED] + row * given[JOINED_STEP] + 4 * head * size
         _attend(query, own[_KEYS] + place, own[_VALUES] + place, stop - begin, size, scores, out)
 
 
-@inlined
-def _add_attended(given: Any, own: Any) -> None:
+@called
+def _add_attended(arguments: Any, place: Any) -> None:
     """Adds what attention found, and makes of the sum what the dense MLP, the experts and their router read."""
+    given, own = array_at(arguments, _PASS_LENGTH), integers(place, _LAYER_LENGTH)
     size, experts, eps = given[SIZE], given[EXPERTS], floats(given[EPS], 1)[0]
     weight, router = floats(own[_ATTENTION_NORM], size), own[_ROUTER]
     for_dense, for_routed = floats(own[_BEFORE_DENSE_NORM], size), floats(own[_BEFORE_ROUTED_NORM], size)
@@ -220,11 +350,16 @@ def _add_attended(given: Any, own: Any) -> None:
         for at in range(size):
             unit = routed[at]
             dense[at], routed[at] = unit * for_dense[at], unit * for_routed[at]
+        if given[QUANTISED]:
+            _quantise(given, row, given[NORMED] + 4 * row * size, size)
+            group = GROUP if given[NIBBLES] else size
+            _quantise_for_experts(given, row, given[ROUTED] + row * given[ADDED_STEP], size, group)
 
 
-@inlined
-def _gate(given: Any, own: Any) -> None:
+@called
+def _gate(arguments: Any) -> None:
     """gelu(gate) * up of the dense MLP and of the experts, these times their weights."""
+    given = array_at(arguments, _PASS_LENGTH)
     width, experts, expert_width = given[WIDTH], given[EXPERTS], given[EXPERT_WIDTH]
     first, last = share(given[ROWS])
     for row in range(first, last):
@@ -238,11 +373,16 @@ def _gate(given: Any, own: Any) -> None:
             gate, up = floats(place, expert_width), floats(place + 4 * experts * expert_width, expert_width)
             for at in range(expert_width):
                 gate[at] = gated_by(gate[at], up[at]) * weights[expert]
+        if given[QUANTISED]:
+            _quantise(given, row, inner, width)
+            # An int8 scale is an expert's own, so that the row of all has scales by group.
+            _quantise_for_experts(given, row, inner + 4 * given[ROUTED_AT], experts * expert_width, GROUP)
 
 
-@inlined
-def _add_fed_forward(given: Any, own: Any, following: Any) -> None:
+@called
+def _add_fed_forward(arguments: Any, place: Any, following: Any) -> None:
     """Adds what both found, and norms the sum for what follows."""
+    given, own = array_at(arguments, _PASS_LENGTH), integers(place, _LAYER_LENGTH)
     size, eps = given[SIZE], floats(given[EPS], 1)[0]
     dense_norm, routed_norm = floats(own[_DENSE_NORM], size), floats(own[_ROUTED_NORM], size)
     weight = floats(own[_FEEDFORWARD_NORM], size)
@@ -259,6 +399,41 @@ def _add_fed_forward(given: Any, own: Any, following: Any) -> None:
         for at in range(size):
             hidden[at] = (hidden[at] + dense[at] * scale * weight[at]) * scalar
         _norm_into(normed, hidden, floats(following, size), size, eps)
+        if given[QUANTISED]:
+            _quantise(given, row, given[NORMED] + 4 * row * size, size)
+
+
+@called
+def _multiply(
+    arguments: Any, source: Any, step: Any, panels: Any, size: Any, outputs: Any, out: Any, out_step: Any
+) -> None:
+    """Rows times a weight; of quantised ones, those that `_quantise` has put by."""
+    given = array_at(arguments, _PASS_LENGTH)
+    if given[QUANTISED]:
+        values, sums, scales = given[KEPT], given[KEPT_SUMS], given[KEPT_SCALES]
+        multiply_panels(values, sums, scales, given[ROWS], panels, size, outputs, given[NIBBLES], out, out_step)
+    else:
+        multiply(source, step, given[ROWS], panels, given[HALVES], size, outputs, out, out_step)
+
+
+@called
+def _multiply_experts(
+    arguments: Any,
+    source: Any,
+    step: Any,
+    panels: Any,
+    size: Any,
+    outputs: Any,
+    out: Any,
+    out_step: Any,
+    grouped: Any,
+) -> None:
+    given = array_at(arguments, _PASS_LENGTH)
+    if given[QUANTISED]:
+        values, sums, scales = given[ROUTED_KEPT], given[ROUTED_SUMS], given[ROUTED_SCALES]
+        multiply_panels(values, sums, scales, given[ROWS], panels, size, outputs, grouped, out, out_step)
+    else:
+        multiply(source, step, given[ROWS], panels, given[HALVES], size, outputs, out, out_step)
 
 
 def layers(arguments: Any) -> None:
@@ -266,51 +441,63 @@ def layers(arguments: Any) -> None:
 
     Given what `sizes.PASS` names: hidden_ND, normed_ND, the final norm's weight, positions_N (int64: a row's place in
     the text and its slot in the cache), table (int64: `sizes.LAYER` of each layer), eps (float32), then room for N rows
-    of joined, attended, added, inner and routed and for each thread's scores, a zero (int64) to meet at, and the bytes
-    from one row to the next.
+    of joined, attended, added, inner and routed and for each thread's scores (a row's for each of a tile, and TILE_ROWS
+    numbers more), a zero (int64) to meet at, and the bytes from one row to the next; `turned`, room for a layer's keys.
 
     The first `clean` rows are clean tokens and see what stands before them and themselves; the others are a canvas from
     `start` to `end` and see all before its end, on layers with a window what a token at its start would see. With
-    `keys_only` the last layer ends with its keys and values. `halves`: panels are bfloat16. A row of inner is the dense
-    MLP's gate and up, from `routed_at` on the experts', and at its end their weights.
+    `keys_only` the last layer ends with its keys and values. A row of inner is the dense MLP's gate and up, from
+    `routed_at` on the experts', and at its end their weights. `halves`: panels are bfloat16. `quantised`: they are
+    int8, or int4 of `nibbles`, and rows become int8 before each product.
     """
     given = array_at(arguments, _PASS_LENGTH)
-    rows, size, halves, depth = given[ROWS], given[SIZE], given[HALVES], given[DEPTH]
+    size, depth, width, meeting = given[SIZE], given[DEPTH], given[WIDTH], given[MEETING]
     normed, joined, added = given[NORMED], given[JOINED], given[ADDED]
     inner, routed = given[INNER], given[ROUTED]
     joined_step, added_step, inner_step = given[JOINED_STEP], given[ADDED_STEP], given[INNER_STEP]
     routed_inner, routed_width = inner + 4 * given[ROUTED_AT], given[EXPERTS] * given[EXPERT_WIDTH]
-    width = given[WIDTH]
-    _norm_first(given, integers(given[TABLE], _LAYER_LENGTH))
-    meet(given[MEETING])
+    _norm_first(arguments, given[TABLE])
+    meet(meeting)
     for layer in range(depth):
-        own = integers(given[TABLE] + 8 * _LAYER_LENGTH * layer, 2 * _LAYER_LENGTH)
+        place = given[TABLE] + 8 * _LAYER_LENGTH * layer
+        own = integers(place, 2 * _LAYER_LENGTH)
         projected = (own[_HEADS] + (1 + own[_HAS_VALUES]) * own[_KEY_HEADS]) * own[_HEAD_DIM]
-        multiply(normed, 4 * size, rows, own[_QKV], halves, size, projected, joined, joined_step)
-        meet(given[MEETING])
-        _turn_heads(given, own)
-        meet(given[MEETING])
+        _multiply(arguments, normed, 4 * size, own[_QKV], size, projected, joined, joined_step)
+        meet(meeting)
+        _turn_heads(arguments, place)
+        meet(meeting)
         if given[KEYS_ONLY] and layer == depth - 1:
             return
-        _look(given, own)
-        meet(given[MEETING])
+        if own[_HEAD_DIM] % PANEL == 0:
+            _turn_keys(arguments, place)
+            meet(meeting)
+            _look_by_tiles(arguments, place)
+        else:
+            _look(arguments, place)
+        meet(meeting)
+        if given[QUANTISED]:
+            _quantise_attended(arguments, place)
+            meet(meeting)
         looked = own[_HEADS] * own[_HEAD_DIM]
-        multiply(joined, joined_step, rows, own[_O], halves, looked, size, added, added_step)
-        meet(given[MEETING])
-        _add_attended(given, own)
-        meet(given[MEETING])
-        multiply(normed, 4 * size, rows, own[_DENSE_INWARD], halves, size, 2 * width, inner, inner_step)
-        multiply(
-            routed, added_step, rows, own[_ROUTED_INWARD], halves, size, 2 * routed_width, routed_inner, inner_step
+        _multiply(arguments, joined, joined_step, own[_O], looked, size, added, added_step)
+        meet(meeting)
+        _add_attended(arguments, place)
+        meet(meeting)
+        _multiply(arguments, normed, 4 * size, own[_DENSE_INWARD], size, 2 * width, inner, inner_step)
+        inward, outputs = own[_ROUTED_INWARD], 2 * routed_width
+        _multiply_experts(
+            arguments, routed, added_step, inward, size, outputs, routed_inner, inner_step, given[NIBBLES]
         )
-        meet(given[MEETING])
-        _gate(given, own)
-        meet(given[MEETING])
-        multiply(inner, inner_step, rows, own[_DENSE_DOWN], halves, width, size, added, added_step)
-        multiply(routed_inner, inner_step, rows, own[_ROUTED_DOWN], halves, routed_width, size, routed, added_step)
-        meet(given[MEETING])
-        _add_fed_forward(given, own, own[_LAYER_LENGTH + _INPUT_NORM] if layer + 1 < depth else given[FINAL_NORM])
-        meet(given[MEETING])
+        meet(meeting)
+        _gate(arguments)
+        meet(meeting)
+        _multiply(arguments, inner, inner_step, own[_DENSE_DOWN], width, size, added, added_step)
+        down = own[_ROUTED_DOWN]
+        _multiply_experts(arguments, routed_inner, inner_step, down, routed_width, size, routed, added_step, 1)
+        meet(meeting)
+        following = own[_LAYER_LENGTH + _INPUT_NORM] if layer + 1 < depth else given[FINAL_NORM]
+        _add_fed_forward(arguments, place, following)
+        meet(meeting)
 
 
 def head(arguments: Any) -> None:
@@ -325,13 +512,22 @@ def head(arguments: Any) -> None:
     summary_N4     float32: maximum of the logits, log of the sum of weights, entropy, and one more
     ids_N2         int64: the likeliest id, the sample
     soft_NX        float32: the expected embedding, X the padded hidden size
-    N, D, V, F, W, X, whether `soft` is wanted, whether panels are bfloat16, and the address of a zero to meet at
+    N, D, V, F, W, X, whether `soft` is wanted, whether panels are bfloat16, and the address of a zero to meet at;
+    whether they are int8 and rows become so, and room for these: values_ND, sums_N and scales_N
     """
-    given = array_at(arguments, 19)
+    given = array_at(arguments, 23)
     rows, size, vocabulary, barred, width, padded = given[10], given[11], given[12], given[13], given[14], given[15]
     settings, forbidden = floats(given[4], 3), integers(given[3], 2 * barred)
     uniforms, soft = floats(given[5], rows), given[16]
-    multiply(given[0], 4 * size, rows, given[1], given[17], size, vocabulary, given[6], 4 * width)
+    if given[19]:
+        first, last = share(rows)
+        for row in range(first, last):
+            source, values = given[0] + 4 * row * size, given[20] + row * size
+            quantise_row(source, values, given[22] + 4 * row, given[21] + 4 * row, size, size, 0)
+        meet(given[18])
+        multiply_panels(given[20], given[21], given[22], rows, given[1], size, vocabulary, 0, given[6], 4 * width)
+    else:
+        multiply(given[0], 4 * size, rows, given[1], given[17], size, vocabulary, given[6], 4 * width)
     meet(given[18])
     first, last = share(rows)
     for row in range(first, last):
@@ -341,7 +537,7 @@ def head(arguments: Any) -> None:
         for number in range(barred):
             if forbidden[2 * number] == row or forbidden[2 * number] < 0:
                 logits[forbidden[2 * number + 1]] = IMPOSSIBLE
-        maximum = largest(logits, vocabulary)
+        maximum = largest_at(given[6] + 4 * row * width, vocabulary)
         likeliest = 0
         while logits[likeliest] < maximum:
             likeliest += 1

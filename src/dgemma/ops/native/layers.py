@@ -1,9 +1,9 @@
 """A small network over some rows of one text: all layers in one call, and all of the vocabulary in another.
 
 A small network's pass is mostly the handing over of operations: a hundred a layer, each shorter than its call. Here it
-is one kernel, which reads each weight once for all rows. For float32 weights and experts that are all run on every row
-(`reference.experts_dense`). Weights that bfloat16 holds exactly, as those of most files, are kept so: the results are
-the same bits, and memory is what a token waits for.
+is one kernel, which reads each weight once for all rows. All experts are run on every row (`reference.experts_dense`).
+float32 weights that bfloat16 holds exactly, as those of most files, are kept so: the results are the same bits, and
+memory is what a token waits for. With int8 and int4 weights rows become int8 before each product (`quantised.py`).
 
 Shapes: N rows, D hidden, K key heads, d head dim, S slots, I inputs, O outputs, P outputs of a panel.
 """
@@ -14,11 +14,32 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from dgemma.ops.native.machine import PANEL, refuse_outside, run
+from dgemma.ops.native.machine import DOTS, PANEL, TILE_ROWS, refuse_outside, run
+from dgemma.ops.native.panels import are_halves, padded, panels, quantised_panels, side_by_side
 from dgemma.ops.native.sizes import LAYER, PASS
+from dgemma.quant import GROUP, is_quantised, quantise
+
+
+def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
+    """Whether `Layers` takes weights of this kind: float32, or all int8 or all int4 where this processor multiplies
+    those, in inputs that are whole words and experts of whole groups."""
+    products = [own[name] for own in weights for name in _PRODUCTS if name in own]
+    kinds = {product.dtype for product in products}
+    others = [tensor for own in weights for name, tensor in own.items() if name not in _PRODUCTS]
+    if len(kinds) > 1 or any(tensor.dtype != torch.float32 or tensor.requires_grad for tensor in others):
+        return False
+    if kinds == {torch.int8}:
+        return all(map(takes_int8, products)) and weights[0]["experts.down_proj"].shape[-1] % GROUP == 0
+    if kinds == {torch.uint8}:
+        return bool(DOTS)
+    return kinds == {torch.float32} and not any(product.requires_grad for product in products)
+
+
+def takes_int8(weight: Tensor) -> bool:
+    """Whether rows can be multiplied with this weight [.., O, I] as int8."""
+    return DOTS == "vnni" and weight.shape[-1] % 4 == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +64,8 @@ class _Rotary:
 
 
 class Layers:
-    """Layers laid out for `run`: their weights by the names of `model.Layer`, float32 and contiguous.
-
-    They are copied, but for norms and scalars.
-    """
+    """Layers laid out for `run`: weights by the names of `model.Layer`, of a kind that `takes` says yes to, with the
+    scales of quantised ones. They are copied, but for norms and scalars."""
 
     def __init__(
         self,
@@ -63,24 +82,36 @@ class Layers:
         self.size, self.top_k = len(final_norm_D), top_k
         self.width = len(first["mlp.gate_proj.weight"])
         self.num_experts, double, _ = first["experts.gate_up_proj"].shape
+        self.quantised = is_quantised(first["experts.gate_up_proj"])
+        self.nibbles = first["experts.gate_up_proj"].dtype == torch.uint8
         self.expert_width = double // 2
         self.eps_1 = torch.tensor([eps])
         self.final_norm_D = self._keep(final_norm_D)
-        self.halves = all(are_halves(own[name]) for own in weights for name in _PRODUCTS if name in own)
+        self.halves = not self.quantised and all(
+            are_halves(own[name]) for own in weights for name in _PRODUCTS if name in own
+        )
         self.table = np.array([self._fields(*pair) for pair in zip(weights, shapes, strict=True)], dtype=np.int64)
         heads = [(shape.num_heads, shape.num_key_heads, shape.head_dim) for shape in shapes]
-        routed_at, added = _padded(2 * self.width), _padded(self.size)
-        inner = routed_at + _padded(2 * self.num_experts * self.expert_width) + self.num_experts
+        self._widest_keys = max(keys * size for _, keys, size in heads)
+        routed_at, added = padded(2 * self.width), padded(self.size)
+        inner = routed_at + padded(2 * self.num_experts * self.expert_width) + self.num_experts
         self._rooms = {
-            "joined": max(_padded((queries + 2 * keys) * size) for queries, keys, size in heads),
+            "joined": max(padded((queries + 2 * keys) * size) for queries, keys, size in heads),
             "attended": max(queries * size for queries, _, size in heads),
             **{"added": added, "inner": inner, "routed": added},
         }
+        # What rows are as int8, with their sums by group and their scale, for a product and for one by the experts.
+        widest = max(self.size, self.width, *(queries * size for queries, _, size in heads))
+        routed_widest = max(self.size, self.num_experts * self.expert_width)
+        for name, width in (("", widest), ("routed_", routed_widest)):
+            sizes = {"values": width // 4, "sums": width // GROUP + 1, "scales": 1}
+            self._rooms |= {f"{name}{kind}": size * self.quantised for kind, size in sizes.items()}
         self._settled = {
             **{"final_norm": self.final_norm_D, "eps": self.eps_1, "halves": int(self.halves)},
             **{f"{name}_step": 4 * self._rooms[name] for name in ("joined", "attended", "added", "inner")},
             **{"size": self.size, "depth": len(shapes), "width": self.width, "experts": self.num_experts},
             **{"expert_width": self.expert_width, "top_k": top_k, "routed_at": routed_at},
+            **{"nibbles": int(self.nibbles), "quantised": int(self.quantised)},
         }
 
     def run(
@@ -109,15 +140,21 @@ class Layers:
         # Of its own for each call: another thread may be in the kernel.
         table, places, meeting = self.table.copy(), np.array(positions, dtype=np.int64), np.zeros(1, dtype=np.int64)
         table[:, _CACHE], table[:, _TURNS] = self._bind(keys, values), rotary.columns
-        score_step, normed_ND = 4 * reach, torch.empty_like(hidden_ND)
-        room = hidden_ND.new_empty(rows * sum(self._rooms.values()) + torch.get_num_threads() * reach)
+        # Scores come in whole panels; behind them is a number for each row of a tile.
+        scores, normed_ND = padded(reach) + PANEL, torch.empty_like(hidden_ND)
+        room = hidden_ND.new_empty(
+            rows * sum(self._rooms.values())
+            + torch.get_num_threads() * TILE_ROWS * scores
+            + padded(reach) * self._widest_keys
+        )
         addresses, free = {}, room.data_ptr()
         for name, width in self._rooms.items():
             addresses[name], free = free, free + 4 * rows * width
         given = {
             **self._settled,
             **addresses,
-            **{"hidden": hidden_ND, "normed": normed_ND, "scores": free, "score_step": score_step},
+            **{"hidden": hidden_ND, "normed": normed_ND, "scores": free, "score_step": 4 * scores},
+            "turned": free + 4 * torch.get_num_threads() * TILE_ROWS * scores,
             **{
                 "meeting": meeting.ctypes.data,
                 "positions": places.ctypes.data,
@@ -133,16 +170,10 @@ class Layers:
         def norm(name: str) -> Tensor:
             return weights[f"{name}.weight"]
 
-        query, key = weights["self_attn.q_proj.weight"], weights["self_attn.k_proj.weight"]
-        value = weights.get("self_attn.v_proj.weight")
-        gate_and_up = weights["experts.gate_up_proj"].unflatten(1, (2, -1)).transpose(0, 1)
+        has_values = "self_attn.v_proj.weight" in weights
+        lay_out = self._quantised_products if self.quantised else self._products
         known = {
-            "qkv": self._panels(query, key) if value is None else self._panels(query, key, value),
-            "o": self._panels(weights["self_attn.o_proj.weight"]),
-            "dense_inward": self._panels(weights["mlp.gate_proj.weight"], weights["mlp.up_proj.weight"]),
-            "dense_down": self._panels(weights["mlp.down_proj.weight"]),
-            "routed_inward": self._panels(gate_and_up.flatten(0, 2)),
-            "routed_down": self._panels(weights["experts.down_proj"].transpose(0, 1).flatten(1)),
+            **lay_out(weights, [f"self_attn.{name}_proj.weight" for name in ("qkv" if has_values else "qk")]),
             "router": weights["router.proj.weight"] * weights["router.scale"] * self.size**-0.5,
             "before_dense_norm": norm("pre_feedforward_layernorm"),
             "before_routed_norm": norm("pre_feedforward_layernorm_2"),
@@ -161,7 +192,7 @@ class Layers:
             "heads": shape.num_heads,
             "key_heads": shape.num_key_heads,
             "head_dim": shape.head_dim,
-            "has_values": int(value is not None),
+            "has_values": int(has_values),
             "window": shape.window,
         }
         addresses = {name: self._keep(tensor).data_ptr() for name, tensor in known.items()}
@@ -188,8 +219,36 @@ class Layers:
         tables = tuple(table for pair in pairs.values() for table in pair)
         return _Rotary(num_positions=num_positions, tables=tables, columns=np.array(rows, dtype=np.int64))
 
-    def _panels(self, *weights_OI: Tensor) -> Tensor:
-        return panels(*weights_OI, halves=self.halves)
+    def _products(self, weights: Mapping[str, Tensor], inward: Sequence[str]) -> dict[str, Tensor]:
+        gate_and_up = weights["experts.gate_up_proj"].unflatten(1, (2, -1)).transpose(0, 1)
+        found = {
+            "qkv": [weights[name] for name in inward],
+            "o": [weights["self_attn.o_proj.weight"]],
+            "dense_inward": [weights["mlp.gate_proj.weight"], weights["mlp.up_proj.weight"]],
+            "dense_down": [weights["mlp.down_proj.weight"]],
+            "routed_inward": [gate_and_up.flatten(0, 2)],
+            "routed_down": [weights["experts.down_proj"].transpose(0, 1).flatten(1)],
+        }
+        return {name: panels(*parts, halves=self.halves) for name, parts in found.items()}
+
+    def _quantised_products(self, weights: Mapping[str, Tensor], inward: Sequence[str]) -> dict[str, Tensor]:
+        def both(*names: str) -> Tensor:
+            return quantised_panels([weights[name] for name in names], [weights[f"{name}_scale"] for name in names])
+
+        # Gates of all experts, then what goes up in them.
+        gate_and_up, scale = (
+            weights[name].unflatten(1, (2, -1)).transpose(0, 1).flatten(0, 2)
+            for name in ("experts.gate_up_proj", "experts.gate_up_proj_scale")
+        )
+        down, down_scale = side_by_side(weights["experts.down_proj"], weights["experts.down_proj_scale"])
+        return {
+            "qkv": both(*inward),
+            "o": both("self_attn.o_proj.weight"),
+            "dense_inward": both("mlp.gate_proj.weight", "mlp.up_proj.weight"),
+            "dense_down": both("mlp.down_proj.weight"),
+            "routed_inward": quantised_panels([gate_and_up], [scale]),
+            "routed_down": quantised_panels([down], [down_scale]),
+        }
 
     def _keep(self, tensor: Tensor) -> Tensor:
         self._kept.append(tensor.detach().contiguous())
@@ -215,12 +274,18 @@ class HeadReading:
 
 
 class Head:
-    """The tied head of a small vocabulary, laid out; the embedding [V, D] is copied twice."""
+    """The tied head of a small vocabulary, laid out; the embedding [V, D] is copied twice. If `quantised`, logits are
+    products with an int8 copy; the expected embedding is that of the embedding itself."""
 
-    def __init__(self, embedding_VD: Tensor, cap: float, embed_scale: float) -> None:
+    def __init__(self, embedding_VD: Tensor, cap: float, embed_scale: float, quantised: bool = False) -> None:
         self.vocab_size, self.size = embedding_VD.shape
-        self.halves = are_halves(embedding_VD)
-        self.embedding, self.back = (panels(weight, halves=self.halves) for weight in (embedding_VD, embedding_VD.T))
+        self.halves, self.quantised = are_halves(embedding_VD), quantised
+        self.back = panels(embedding_VD.T, halves=self.halves)
+        if quantised:
+            values_VD, scale_V = quantise(embedding_VD, "int8")
+            self.embedding = quantised_panels([values_VD], [scale_V])
+        else:
+            self.embedding = panels(embedding_VD, halves=self.halves)
         self.cap, self.embed_scale = cap, embed_scale
 
     def read(
@@ -236,14 +301,16 @@ class Head:
         `uniforms_N` in [0, 1) decide the samples, which mean nothing without them. Raises IndexError for a pair outside
         the rows and the vocabulary: the kernel would write there.
         """
-        rows, width, padded = len(hidden_ND), _padded(self.vocab_size), _padded(self.size)
+        rows, width, soft_width = len(hidden_ND), padded(self.vocab_size), padded(self.size)
         hidden_ND, pairs = hidden_ND.contiguous(), np.array(barred, dtype=np.int64)
         refuse_outside(barred, rows, self.vocab_size)
         meeting = np.zeros(1, dtype=np.int64)
         uniforms = np.zeros(rows, dtype=np.float32) if uniforms_N is None else uniforms_N.float().contiguous().numpy()
         settings = np.array([2 / self.cap, self.cap / temperature, self.embed_scale], dtype=np.float32)
         logits_NW, summary_N4 = hidden_ND.new_empty(rows, width), hidden_ND.new_empty(rows, 4)
-        ids_N2, soft_NX = torch.empty(rows, 2, dtype=torch.long), hidden_ND.new_empty(rows if soft else 0, padded)
+        ids_N2, soft_NX = torch.empty(rows, 2, dtype=torch.long), hidden_ND.new_empty(rows if soft else 0, soft_width)
+        values_ND = torch.empty(rows, self.size if self.quantised else 0, dtype=torch.int8)
+        sums_N, scales_N = torch.empty(rows, dtype=torch.int32), torch.empty(rows)
         run(
             "head",
             *(hidden_ND, self.embedding, self.back, pairs.ctypes.data, settings.ctypes.data, uniforms.ctypes.data),
@@ -254,11 +321,12 @@ class Head:
                 self.vocab_size,
                 len(pairs),
                 width,
-                padded,
+                soft_width,
                 int(soft),
                 int(self.halves),
                 meeting.ctypes.data,
             ),
+            *(int(self.quantised), values_ND, sums_N, scales_N),
         )
         return HeadReading(
             likeliest_N=ids_N2[:, 0],
@@ -280,20 +348,3 @@ _PRODUCTS = (
     *(f"mlp.{name}_proj.weight" for name in ("gate", "up", "down")),
     *("experts.gate_up_proj", "experts.down_proj"),
 )
-
-
-def are_halves(weight: Tensor) -> bool:
-    """Whether bfloat16 holds a float32 weight exactly."""
-    return torch.equal(weight.bfloat16().float(), weight)
-
-
-def panels(*weights_OI: Tensor, halves: bool) -> Tensor:
-    """Weights of one input, one below the other, in the order in which tiles read them -> [panels, I, P], bfloat16 if
-    they are `halves`."""
-    joined_OI = torch.cat(weights_OI).to(torch.bfloat16 if halves else torch.float32)
-    padded_OI = F.pad(joined_OI, (0, 0, 0, _padded(len(joined_OI)) - len(joined_OI)))
-    return padded_OI.view(-1, PANEL, joined_OI.shape[1]).transpose(1, 2).contiguous()
-
-
-def _padded(outputs: int) -> int:
-    return -(-outputs // PANEL) * PANEL

@@ -46,6 +46,8 @@ LANES = 16 if "+avx512f" in _FEATURES else 8
 """Numbers of a vector that are multiplied and added at once."""
 PANEL = 2 * LANES
 """Outputs that a tile of a product computes at a time."""
+TILE_ROWS = 8 if LANES == 16 else 4
+"""Rows of one; the sums of more would not stay in registers."""
 
 
 def _dots() -> str:

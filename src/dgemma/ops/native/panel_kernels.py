@@ -13,11 +13,12 @@ from dgemma.ops.native.compiler import (
     arrive,
     arrived,
     called,
+    in_order,
     thread_count,
     yield_processor,
 )
 from dgemma.ops.native.kernels import share
-from dgemma.ops.native.machine import PANEL
+from dgemma.ops.native.machine import PANEL, TILE_ROWS
 
 # Turns of waiting, some microseconds, after which a thread lets others have its processor.
 _PATIENCE = 4000
@@ -47,30 +48,31 @@ def _product_with(tiles: Any) -> Any:
     one, two, three = tiles[:3]
     four, five, six, seven, eight = (tiles[min(rows, most) - 1] for rows in (4, 5, 6, 7, 8))
 
-    @called
-    def product(count: Any, hidden: Any, step: Any, panel: Any, size: Any, out: Any, out_step: Any) -> None:
+    @in_order
+    def by_rows(
+        count: Any, hidden: Any, step: Any, panel: Any, panel_step: Any, size: Any, out: Any, out_step: Any
+    ) -> None:
         if count == 1:
-            one(hidden, step, panel, size, out, out_step)
+            one(hidden, step, panel, panel_step, size, out, out_step)
         elif count == 2:
-            two(hidden, step, panel, size, out, out_step)
+            two(hidden, step, panel, panel_step, size, out, out_step)
         elif count == 3:
-            three(hidden, step, panel, size, out, out_step)
+            three(hidden, step, panel, panel_step, size, out, out_step)
         elif count == 4:
-            four(hidden, step, panel, size, out, out_step)
+            four(hidden, step, panel, panel_step, size, out, out_step)
         elif count == 5:
-            five(hidden, step, panel, size, out, out_step)
+            five(hidden, step, panel, panel_step, size, out, out_step)
         elif count == 6:
-            six(hidden, step, panel, size, out, out_step)
+            six(hidden, step, panel, panel_step, size, out, out_step)
         elif count == 7:
-            seven(hidden, step, panel, size, out, out_step)
+            seven(hidden, step, panel, panel_step, size, out, out_step)
         else:
-            eight(hidden, step, panel, size, out, out_step)
+            eight(hidden, step, panel, panel_step, size, out, out_step)
 
-    return product
+    return by_rows
 
 
-_product, _product_of_halves = _product_with(TILES), _product_with(TILES_OF_HALVES)
-_MOST = len(TILES)
+product, _product_of_halves = _product_with(TILES), _product_with(TILES_OF_HALVES)
 
 
 @called
@@ -79,15 +81,15 @@ def multiply(
 ) -> None:
     """out = hidden @ weight for this thread's panels; steps are bytes from one row to the next."""
     first, last = share((outputs + PANEL - 1) // PANEL)
-    panel_step = (2 if halves else 4) * PANEL * size
+    input_step = (2 if halves else 4) * PANEL
     # Tiles of nearly the same size: one of a single row would wait for its sums.
-    tiles = (rows + _MOST - 1) // _MOST
+    tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
     for number in range(first, last):
-        panel, target, source = panels + panel_step * number, out + 4 * PANEL * number, hidden
+        panel, target, source = panels + input_step * size * number, out + 4 * PANEL * number, hidden
         for tile in range(tiles):
             count = (rows - tile + tiles - 1) // tiles
             if halves:
-                _product_of_halves(count, source, step, panel, size, target, out_step)
+                _product_of_halves(count, source, step, panel, input_step, size, target, out_step)
             else:
-                _product(count, source, step, panel, size, target, out_step)
+                product(count, source, step, panel, input_step, size, target, out_step)
             source, target = source + count * step, target + count * out_step

@@ -10,14 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from dgemma.ops.native.compiler import array_at, called, double_pointer, inlined, thread_count, thread_number
+from dgemma.ops.native.compiler import (
+    array_at,
+    called,
+    double_pointer,
+    inlined,
+    largest_at,
+    thread_count,
+    thread_number,
+)
 from dgemma.ops.native.kernels import (
     IMPOSSIBLE,
     bytes_at,
     draw,
     floats,
     integers,
-    largest,
     share,
     soft_cap,
     weigh,
@@ -303,7 +310,7 @@ def _read_row(arguments: Any, row: Any) -> None:
     added = floats(_spread(arguments, row), given[_NUM_GROUPS] + 1)
     for at in range(size):
         logits[at] = max(logits[at], IMPOSSIBLE) + added[group_of[at]]
-    maximum = largest(logits, size)
+    maximum = largest_at(given[_LOGITS] + 4 * row * size, size)
     total, moment = weigh(logits, size, maximum)
     found[2 * row + 1] = draw(logits, 0, size, maximum, uniform * np.float64(total))
     entropy[row] = max(_ZERO, np.log(total) - moment / total)

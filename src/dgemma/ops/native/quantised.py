@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 
 from dgemma.ops.native.machine import DOTS, PANEL, run
-from dgemma.ops.native.sizes import ROUTED
+from dgemma.ops.native.sizes import PART_ROWS, ROUTED
 from dgemma.quant import GROUP
 
-_ROWS_OF_TILE = 8
 _QUAD = 4
 
 
@@ -105,19 +104,19 @@ def _is_grouped(weight: Tensor) -> int:
 def _quantised(hidden_NI: Tensor, weight: Tensor) -> _Rows:
     """Rows as a weight of this kind meets them."""
     rows, size = hidden_NI.shape
-    groups = size // GROUP * _is_grouped(weight)
+    grouped = _is_grouped(weight)
     hidden_NI = hidden_NI.contiguous()
     found = _Rows(
         values_NI=torch.empty(rows, size, dtype=torch.int8),
         scale_N=torch.empty(rows),
-        sums_NG=torch.empty(rows, max(1, groups), dtype=torch.int32),
+        sums_NG=torch.empty(rows, size // GROUP if grouped else 1, dtype=torch.int32),
     )
-    run("quantise_rows", hidden_NI, found.values_NI, found.scale_N, found.sums_NG, rows, size, groups)
+    run("quantise_rows", hidden_NI, found.values_NI, found.scale_N, found.sums_NG, rows, size, grouped)
     return found
 
 
 def _room(size: int) -> tuple[Tensor, int]:
     """Where each thread puts a panel of so many inputs, its scales and a part of what comes out; a thread's bytes."""
-    step = PANEL * size + 4 * PANEL * (-(-size // GROUP) + _ROWS_OF_TILE)
+    step = PANEL * size + 4 * PANEL * (-(-size // GROUP) + PART_ROWS)
     step = -(-step // 64) * 64
     return torch.empty(step * torch.get_num_threads() + 64, dtype=torch.uint8), step

@@ -14,12 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from dgemma.ops.native.compiler import array_at, called, inlined, thread_number, word_pointer
+from dgemma.ops.native.compiler import (
+    array_at,
+    called,
+    in_order,
+    inlined,
+    largest_magnitude_at,
+    thread_number,
+    word_pointer,
+)
 from dgemma.ops.native.kernels import bytes_at, floats, gated_by, integers, share
 from dgemma.ops.native.machine import LANES, PANEL
 from dgemma.ops.native.panel_kernels import meet
 from dgemma.ops.native.quantised_tiles import QUAD, TILES, TILES_OF_GROUPS, turn_int4, turn_int8
-from dgemma.ops.native.sizes import ROUTED
+from dgemma.ops.native.sizes import PART_ROWS, ROUTED
 from dgemma.quant import GROUP
 
 _LARGEST = np.float32(127.0)
@@ -41,46 +49,41 @@ def words(address: Any, size: Any) -> Any:
     return array_at(word_pointer(address), size)
 
 
-@inlined
-def quantise_row(source: Any, target: Any, scales: Any, sums: Any, size: Any, grouped: Any) -> None:
-    """A float32 row -> int8 and its scale; the sums of its groups times -8, or its sum times -128.
-
-    For groups the even inputs of eight come before the odd ones, as int4 weights have them. All addresses.
-    """
-    own, out = floats(source, size), bytes_at(target, size)
-    most = _ZERO
-    for at in range(size):
-        most = max(most, abs(own[at]))
-    scale = most / _LARGEST
-    floats(scales, 1)[0] = scale
-    back = np.float32(1.0) / scale if scale > _ZERO else _ZERO
-    if grouped:
-        for group in range(size // GROUP):
-            total = np.int32(0)
-            for eight in range(GROUP // _PACKED):
-                first = group * GROUP + eight * _PACKED
-                for at in range(_PACKED):
-                    number = np.int32(np.rint(own[first + at] * back))
-                    total += number
-                    out[first + (at % 2) * QUAD + at // 2] = np.int8(number)
-            words(sums, size // GROUP)[group] = np.int32(-8) * total
-    else:
+@called
+def quantise_row(source: Any, target: Any, scale: Any, sums: Any, size: Any, group: Any, nibbles: Any) -> None:
+    """A float32 row -> int8 and its scale, and the sums of its groups times -128; for weights of `nibbles` times -8,
+    and the even inputs of eight before the odd ones, as these have them. All addresses."""
+    own, out, found = floats(source, size), bytes_at(target, size), words(sums, size // group)
+    step = largest_magnitude_at(source, size) / _LARGEST
+    floats(scale, 1)[0] = step
+    back = np.float32(1.0) / step if step > _ZERO else _ZERO
+    for number in range(size // group):
         total = np.int32(0)
-        for at in range(size):
-            number = np.int32(np.rint(own[at] * back))
-            total += number
-            out[at] = np.int8(number)
-        words(sums, 1)[0] = np.int32(-128) * total
+        if nibbles:
+            for eight in range(group // _PACKED):
+                first = number * group + eight * _PACKED
+                for at in range(_PACKED):
+                    value = np.int32(np.rint(own[first + at] * back))
+                    total += value
+                    out[first + (at % 2) * QUAD + at // 2] = np.int8(value)
+        else:
+            first = number * group
+            for at in range(group):
+                value = np.int32(np.rint(own[first + at] * back))
+                total += value
+                out[first + at] = np.int8(value)
+        found[number] = total * (np.int32(-8) if nibbles else np.int32(-128))
 
 
 def quantise_rows(arguments: Any) -> None:
-    """`quantise_row` of all rows: hidden_NI, values_NI, scale_N, sums_NG, then N, I, G (0: the whole row's sum)."""
+    """`quantise_row` of all rows: hidden_NI, values_NI, scale_N, sums_NG, then N, I, whether weights are int4."""
     given = array_at(arguments, 7)
-    size, groups = given[5], given[6]
+    size, grouped = given[5], given[6]
+    group = GROUP if grouped else size
     first, last = share(given[4])
     for row in range(first, last):
-        source, target, sums = given[0] + 4 * row * size, given[1] + row * size, given[3] + 4 * row * max(1, groups)
-        quantise_row(source, target, given[2] + 4 * row, sums, size, groups > 0)
+        source, target, sums = given[0] + 4 * row * size, given[1] + row * size, given[3] + 4 * row * (size // group)
+        quantise_row(source, target, given[2] + 4 * row, sums, size, group, grouped)
 
 
 @called
@@ -134,7 +137,7 @@ def _tiles_by_rows(tiles: Any) -> Any:
     one, two, three = tiles[:3]
     four, five, six, seven, eight = (tiles[min(rows, most) - 1] for rows in (4, 5, 6, 7, 8))
 
-    @called
+    @in_order
     def product(
         rows: Any,
         hidden: Any,
@@ -181,6 +184,58 @@ def _copy_part(source: Any, target: Any, step: Any, rows: Any, count: Any) -> No
 
 
 @called
+def _multiply_panel(
+    hidden: Any,
+    sums: Any,
+    row_scales: Any,
+    rows: Any,
+    panel: Any,
+    scales: Any,
+    size: Any,
+    grouped: Any,
+    out: Any,
+    out_step: Any,
+) -> None:
+    """All rows times one panel."""
+    groups, most = (size // GROUP, _MOST_OF_GROUPS) if grouped else (1, _MOST_ROWS)
+    tiles, row = (rows + most - 1) // most, 0
+    for tile in range(tiles):
+        # Tiles of nearly the same size: one of a single row would wait for its sums.
+        count = (rows - tile + tiles - 1) // tiles
+        source, own_sums, row_scale = hidden + row * size, sums + 4 * row * groups, row_scales + 4 * row
+        target = out + row * out_step
+        if grouped:
+            _tile_of_groups(
+                count, source, size, own_sums, 4 * groups, row_scale, panel, scales, groups, target, out_step
+            )
+        else:
+            _tile(count, source, size, own_sums, 4, row_scale, panel, scales, size // QUAD, target, out_step)
+        row += count
+
+
+@called
+def multiply_panels(
+    hidden: Any,
+    sums: Any,
+    row_scales: Any,
+    rows: Any,
+    panels: Any,
+    size: Any,
+    outputs: Any,
+    grouped: Any,
+    out: Any,
+    out_step: Any,
+) -> None:
+    """out_NO = rows times weight for this thread's panels, which are laid out, each with its scales behind it; out has
+    room for whole panels."""
+    first, last = share((outputs + PANEL - 1) // PANEL)
+    step = PANEL * size + 4 * PANEL * (size // GROUP if grouped else 1)
+    for number in range(first, last):
+        panel, target = panels + number * step, out + 4 * PANEL * number
+        _multiply_panel(hidden, sums, row_scales, rows, panel, panel + PANEL * size, size, grouped, target, out_step)
+
+
+@called
 def multiply_quantised(
     hidden: Any,
     sums: Any,
@@ -197,37 +252,26 @@ def multiply_quantised(
 ) -> None:
     """out_NO = rows times weight for this thread's panels; `room` is its own, `out_step` bytes from row to row."""
     first, last = share((outputs + PANEL - 1) // PANEL)
-    groups, most = (size // GROUP, _MOST_OF_GROUPS) if grouped else (1, _MOST_ROWS)
-    tiles = (rows + most - 1) // most
-    scales_at = room + PANEL * size
-    part_at = scales_at + 4 * PANEL * groups
+    groups = size // GROUP if grouped else 1
+    scales = room + PANEL * size
     for number in range(first, last):
         begin = number * PANEL
-        whole = begin + PANEL <= outputs
         if grouped:
             _unpack_int4(weight, begin, outputs, size, room)
         else:
             _unpack_int8(weight, begin, outputs, size, room)
-        _unpack_scales(scale, begin, outputs, groups, scales_at)
-        row = 0
-        for tile in range(tiles):
-            # Tiles of nearly the same size: one of a single row would wait for its sums.
-            count = (rows - tile + tiles - 1) // tiles
-            target, source, own_sums = out + row * out_step + 4 * begin, hidden + row * size, sums + 4 * row * groups
-            to, to_step, row_scale = (
-                target if whole else part_at,
-                out_step if whole else 4 * PANEL,
-                row_scales + 4 * row,
-            )
-            if grouped:
-                _tile_of_groups(
-                    count, source, size, own_sums, 4 * groups, row_scale, room, scales_at, groups, to, to_step
+        _unpack_scales(scale, begin, outputs, groups, scales)
+        if begin + PANEL <= outputs:
+            _multiply_panel(hidden, sums, row_scales, rows, room, scales, size, grouped, out + 4 * begin, out_step)
+        else:
+            # What is beyond the last output must not be written over what follows it, a few rows at a time.
+            part = scales + 4 * PANEL * groups
+            for row in range(0, rows, PART_ROWS):
+                count, source, own_sums = min(PART_ROWS, rows - row), hidden + row * size, sums + 4 * row * groups
+                _multiply_panel(
+                    source, own_sums, row_scales + 4 * row, count, room, scales, size, grouped, part, 4 * PANEL
                 )
-            else:
-                _tile(count, source, size, own_sums, 4, row_scale, room, scales_at, size // QUAD, to, to_step)
-            if not whole:
-                _copy_part(part_at, target, out_step, count, outputs - begin)
-            row += count
+                _copy_part(part, out + row * out_step + 4 * begin, out_step, count, outputs - begin)
 
 
 def product_rows(arguments: Any) -> None:
@@ -269,7 +313,7 @@ def _gate_pairs(given: Any, width: Any, groups: Any) -> None:
         for at in range(width):
             gate[at] = gated_by(gate[at], up[at])
         target, sums = given[_INNER_VALUES] + pair * width, given[_INNER_SUMS] + 4 * pair * groups
-        quantise_row(inner, target, given[_PAIR_SCALE] + 4 * pair, sums, width, given[_GROUPED] > 0)
+        quantise_row(inner, target, given[_PAIR_SCALE] + 4 * pair, sums, width, width // groups, given[_GROUPED])
 
 
 @inlined

@@ -14,6 +14,7 @@ import llvmlite.ir as ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from dgemma.ops.native.compiler import zipped
 from dgemma.ops.native.machine import DOTS, LANES, PANEL
 from dgemma.quant import GROUP
 
@@ -74,6 +75,9 @@ def _tile_of(rows: int, grouped: bool) -> Any:
     halves = range(2)
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        if not DOTS:
+            # Never called there: kernels that could are compiled whole.
+            return context.get_dummy_value()
         hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step = arguments
 
         def number(value: int) -> Any:
@@ -180,14 +184,7 @@ def _turned(nibbles: bool) -> Any:
         def every(value: int) -> Any:
             return ir.Constant(_SUMS, [value] * LANES)
 
-        def zipped(one: Any, other: Any, first: int) -> Any:
-            places = [LANES * (at % 2) + first + at // 2 for at in range(LANES)]
-            return builder.shuffle_vector(one, other, ir.Constant(_SUMS, places))
-
-        # Each round deals the rows of the lower half and those of the upper half out in turns.
-        half, rows = LANES // 2, [load(row) for row in range(LANES)]
-        for _ in range(LANES.bit_length() - 1):
-            rows = [zipped(rows[at], rows[at + half], first) for at in range(half) for first in (0, half)]
+        rows = zipped(builder, [load(row) for row in range(LANES)])
         for quad, row in enumerate(rows):
             if nibbles:
                 store(builder.and_(row, every(0x0F0F0F0F)), 2 * quad)
