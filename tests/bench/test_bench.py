@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from dgemma import chat
 from dgemma.api import load
 from dgemma.bench import plot
 from dgemma.bench.anatomy import dissect
@@ -12,8 +13,9 @@ from dgemma.bench.forms import FORMS, measure_forms
 from dgemma.bench.machine import measure_ceilings
 from dgemma.bench.shapes import SHAPES, quantised_copy, random_network, shape
 from dgemma.bench.steps import measure
-from dgemma.engine.pace import Pace
+from dgemma.engine.pace import Pace, mean_embedding
 from dgemma.errors import OutputError, UsageError
+from dgemma.evals.run import examples
 from tests.test_model import CONFIG, NETWORK
 
 CPU = torch.device("cpu")
@@ -103,8 +105,19 @@ def test_canvases_are_answered_and_drawn(tmp_path):
     llm = load("tiny")
     pace = Pace(step_ms={1: 1.0, 64: 3.0}, token_ms=1.0)
     told: list[str] = []
-    found = measure_canvases(llm, pace, 1, lengths=(16, 32), tasks=("sudoku4",), watch=told.append)
-    assert [record.length for record in found.profile.canvases] == [16, 32] and len(told) == 3
+    found = measure_canvases(llm, pace, 2, lengths=(16, 32), tasks=("sudoku4",), watch=told.append)
+    # Beside the lengths that were asked for, what the model takes of itself.
+    assert [record.length for record in found.profile.canvases] == [16, 32, 64] and len(told) == 4
+    assert [point.record.length for point in found.points] == [16, 32]
+    (kind,) = found.profile.kinds
+    assert kind.name == "sudoku4" and [record.length for record in kind.canvases] == [16, 32, 64]
+    prompt = [{"role": "user", "content": examples("sudoku4", 2, seed=0)[0].prompt}]
+    assert (
+        found.profile.kind_of(
+            mean_embedding(llm.network, chat.render(prompt, llm.tokenizer, template=llm.model.chat_template))
+        )
+        == kind
+    )
     assert all(point.predicted_speed_up > 0 and point.measured_speed_up > 0 for point in found.points)
     times, anatomy = measure(NETWORK, (8, 16), 8, 1), dissect(NETWORK, 8, 8, 1)
     plot.draw(tmp_path / "plot.png", "tiny", times, anatomy, found)

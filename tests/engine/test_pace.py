@@ -2,15 +2,19 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import dgemma
+from dgemma import chat
 from dgemma.decode.check import DRAFT_LENGTH
-from dgemma.engine.pace import ROWS, Pace, choose, guess_profile, kept_pace, measure_pace
+from dgemma.engine.pace import ROWS, Pace, choose, guess_profile, kept_pace, mean_embedding, measure_pace
 from dgemma.errors import CheckpointError, ConfigError
-from dgemma.profile import CanvasRecord, DenoisingProfile
+from dgemma.evals.run import examples
+from dgemma.profile import CanvasRecord, DenoisingProfile, RequestKind
 from tests.engine.requests import content, make_engine, make_request
 from tests.test_model import NETWORK
 
@@ -113,6 +117,46 @@ def test_auto_gives_the_tokens_of_the_mode_it_takes():
     choice = engine.choose(20)
     taken = make_request(mode=choice.mode, canvas_length=choice.canvas_length)
     assert content(engine.submit(make_request(mode="auto"))) == content(make_engine().submit(taken))
+
+
+def kind(name: str, centre: tuple[float, ...], *records: CanvasRecord, tokens: float = 64) -> RequestKind:
+    return RequestKind(name=name, centre=centre, reach=1.0, canvases=records, answer_tokens=tokens)
+
+
+def test_what_is_known_of_a_kind_of_requests_decides_for_those_near_it():
+    """Averages speak for one token at a time, the kind at (5, 0) for diffusion; beyond its reach averages decide."""
+    slow, fast = record(64, 80), record(64, 2)
+    kinds = (kind("torn", (0.0, 0.0), slow), kind("sure", (5.0, 0.0), fast, tokens=32))
+    known = replace(profile(slow), kinds=kinds)
+    assert known.kind_of([4.5, 0.5]) == kinds[1] and known.kind_of([3.0, 0.0]) is None
+    assert known.kind_of([1.0]) is None and profile(slow).kind_of([5.0, 0.0]) is None
+    chosen = {at: choose(known, FLAT, 64, mean_embedding=at) for at in ((0.5, 0.5), (5.0, 0.5), (2.5, 0.0), ())}
+    assert [choice.mode == "diffusion" for choice in chosen.values()] == [False, True, False, False]
+    assert chosen[5.0, 0.5].autoregressive_ms == 32 * FLAT.token_ms
+
+
+def test_kinds_survive_the_file():
+    made = replace(profile(record(8, 3)), kinds=(kind("one", (0.25, -1.0), record(8, 2), record(64, 3)),))
+    document = json.loads(json.dumps(made.to_document()))
+    assert DenoisingProfile.from_document(document) == made
+    for broken in ({"centre": "near"}, {"centre": ["a"]}, {"name": 3}, {"canvases": 1}):
+        with pytest.raises(CheckpointError, match=r"denoising\.json"):
+            DenoisingProfile.from_document({**document, "kinds": [{**document["kinds"][0], **broken}]})
+    for broken in ({"reach": -1}, {"canvases": []}, {"centre": []}, {"answer_tokens": 0}):
+        with pytest.raises(ConfigError):
+            DenoisingProfile.from_document({**document, "kinds": [{**document["kinds"][0], **broken}]})
+
+
+def test_the_embedded_model_knows_a_sudoku_from_a_sentence_to_correct():
+    """By prompts that its profile was not measured on."""
+    llm = dgemma.load("tiny")
+    for task in ("sudoku4", "sudoku9", "fix"):
+        for example in examples(task, 10, seed=23):
+            messages = [{"role": "user", "content": example.prompt}]
+            ids = chat.render(messages, llm.tokenizer, template=llm.model.chat_template)
+            found = llm.engine.profile.kind_of(mean_embedding(llm.network, ids))
+            assert found is None or found.name == task
+            assert found is not None or task == "sudoku9", "nine rows of digits reach out of what was seen"
 
 
 def test_a_profile_survives_its_file_and_a_damaged_one_is_told():

@@ -4,16 +4,20 @@ S(L) belongs to the model, t(rows) to the machine; their product is predicted an
 Knows nothing of how results are shown.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from dgemma import chat
 from dgemma.api import LLM
-from dgemma.engine.pace import Pace, choose
-from dgemma.evals.run import Score, evaluate
-from dgemma.profile import CanvasRecord, DenoisingProfile
+from dgemma.engine.pace import Pace, choose, mean_embedding
+from dgemma.evals.run import Score, evaluate, examples
+from dgemma.profile import CanvasRecord, DenoisingProfile, RequestKind
 
 TASKS = ("extract", "fix", "edit", "sudoku4", "sudoku9", "math")
 LENGTHS = (8, 16, 32, 64, 128)
+_BEYOND = 1.25
+"""How far from its centre a prompt of a kind may lie, by the farthest that was seen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +52,28 @@ def measure_canvases(
     """Answers `n` held-out requests of each task at each length and one token at a time; `watch` hears what comes."""
     watch("one token at a time")
     single = list(evaluate(llm, tasks, n, modes=("autoregressive",)))
-    answer_tokens = _mean(score.tokens for score in single)
-    records, speeds = [], []
+    answers: dict[int, list[Score]] = {}
     for length in lengths:
         watch(f"canvases of {length}")
-        scores = list(evaluate(llm, tasks, n, modes=("diffusion",), canvas_length=length))
-        records.append(_record(length, scores))
-        speeds.append(_seconds(single) / _seconds(scores) * _tokens(scores) / _tokens(single))
-    profile = DenoisingProfile(canvases=tuple(records), answer_tokens=answer_tokens)
+        answers[length] = list(evaluate(llm, tasks, n, modes=("diffusion",), canvas_length=length))
+    records = {length: _record(length, scores) for length, scores in answers.items()}
+    speeds = [_seconds(single) / _seconds(scores) * _tokens(scores) / _tokens(single) for scores in answers.values()]
+    if llm.model.sampler.causal_check:
+        # Such a model looks at a canvas first and may take a shorter one: what the engine has to choose by.
+        watch("canvases of its own choice")
+        answers[llm.network.config.canvas_length] = list(evaluate(llm, tasks, n, modes=("diffusion",)))
+    kept = tuple(_record(length, scores) for length, scores in sorted(answers.items()))
+    by_task = [
+        [_record(length, [scores[number]]) for length, scores in sorted(answers.items())]
+        for number in range(len(tasks))
+    ]
+    kinds = tuple(_kind(llm, *pair) for pair in zip(single, by_task, strict=True))
+    answer_tokens = _mean(score.tokens for score in single)
+    profile = DenoisingProfile(canvases=kept, answer_tokens=answer_tokens, kinds=kinds)
+    measured = DenoisingProfile(canvases=tuple(records.values()), answer_tokens=answer_tokens)
     points = []
-    for record, speed in zip(records, speeds, strict=True):
-        choice = choose(profile, pace, max_new_tokens=1 << 20, canvas_length=record.length)
+    for record, speed in zip(records.values(), speeds, strict=True):
+        choice = choose(measured, pace, max_new_tokens=1 << 20, canvas_length=record.length)
         points.append(
             CanvasPoint(
                 record=record,
@@ -68,6 +83,23 @@ def measure_canvases(
             )
         )
     return CanvasBench(profile=profile, pace=pace, points=tuple(points), requests=n * len(tasks))
+
+
+def _kind(llm: LLM, score: Score, records: Sequence[CanvasRecord]) -> RequestKind:
+    """What a task took, and where its prompts lie."""
+    requests = [[{"role": "user", "content": one.prompt}] for one in examples(score.task, score.n, seed=0)]
+    assert llm.tokenizer is not None, "it has just answered in words"
+    prompts = [chat.render(messages, llm.tokenizer, template=llm.model.chat_template) for messages in requests]
+    means = [mean_embedding(llm.network, prompt) for prompt in prompts]
+    centre = [round(_mean(iter(column)), 5) for column in zip(*means, strict=True)]
+    reach = _BEYOND * max(math.dist(centre, mean) for mean in means)
+    return RequestKind(
+        name=score.task,
+        centre=tuple(centre),
+        reach=round(reach, 5),
+        canvases=tuple(records),
+        answer_tokens=score.tokens,
+    )
 
 
 def _record(length: int, scores: Sequence[Score]) -> CanvasRecord:

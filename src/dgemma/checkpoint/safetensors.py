@@ -138,5 +138,10 @@ def write_json(document: Mapping, path: Path) -> None:
 
 
 def to_json(document: Mapping) -> str:
-    """The text of a JSON file, the same for the same document."""
-    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+    """The text of a JSON file, the same for the same document; a list of numbers stands in one line."""
+    text = json.dumps(document, indent=2, sort_keys=True)
+    return _NUMBERS.sub(lambda found: f"[{', '.join(found[1].split())}]".replace(",,", ","), text) + "\n"
+
+
+# No text has such a line break in it: JSON writes those as two characters.
+_NUMBERS = re.compile(r"\[\n\s+(-?\d[\d.eE+-]*(?:,\n\s+-?\d[\d.eE+-]*)*)\n\s+\]")

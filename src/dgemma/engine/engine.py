@@ -14,7 +14,7 @@ import itertools
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ import torch
 
 from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.engine.events import Events, Job
-from dgemma.engine.pace import Choice, Pace, choose, guess_profile, kept_pace
+from dgemma.engine.pace import Choice, Pace, choose, guess_profile, kept_pace, mean_embedding
 from dgemma.engine.prefixes import PrefixStore
 from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request, check_in_place, check_numbers
 from dgemma.engine.runner import Runner
@@ -134,13 +134,15 @@ class Engine:
             self._call.put(None)
         return Events(job, self._wait, self._abandon)
 
-    def choose(self, max_new_tokens: int, canvas_length: int | None = None) -> Choice:
-        """What mode "auto" takes for an answer of at most `max_new_tokens`; the first call may measure the machine."""
+    def choose(self, max_new_tokens: int, canvas_length: int | None = None, prompt: Sequence[int] = ()) -> Choice:
+        """What mode "auto" takes for an answer of at most `max_new_tokens` to a prompt of its kind; the first call may
+        measure the machine."""
         with self._measuring:
             if self._pace is None:
                 file = self.config.pace_file
                 self._pace = kept_pace(self.network, None if file is None else Path(file))
-        return choose(self.profile, self._pace, max_new_tokens, canvas_length)
+        mean_D = mean_embedding(self.network, prompt) if prompt and self.profile.kinds else ()
+        return choose(self.profile, self._pace, max_new_tokens, canvas_length, mean_D)
 
     def cancel(self, request_id: int) -> bool:
         """Ends a request; its consumer gets CancelledError instead of a further event. False when it is not open."""
@@ -225,8 +227,8 @@ class Engine:
         if self.sampler.causal_check and request.causal_check:
             # Each canvas gets its length from what a first look at it shows (`decode.check`): the model's own, or less.
             longest = request.canvas_length or self.network.config.canvas_length
-            return replace(request, mode=self.choose(request.max_new_tokens, longest).mode)
-        choice = self.choose(request.max_new_tokens, request.canvas_length)
+            return replace(request, mode=self.choose(request.max_new_tokens, longest, request.prompt).mode)
+        choice = self.choose(request.max_new_tokens, request.canvas_length, request.prompt)
         return replace(request, mode=choice.mode, canvas_length=choice.canvas_length)
 
     def _check(self, request: Request) -> None:

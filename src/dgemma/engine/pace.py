@@ -2,7 +2,8 @@
 
 `measure_pace` times passes over 1 to 256 canvas positions and one autoregressive token, in well under a second;
 `kept_pace` remembers them in a file by machine and model. `choose` weighs them against what canvases of each length
-took on held-out requests (`DenoisingProfile`), without which there is a guess. Knows nothing of requests in flight.
+took on held-out requests (`DenoisingProfile`), on those like the one at hand where there were such; without a profile
+there is a guess. Knows nothing of requests in flight.
 
 The cost of n tokens: n * t_token one after another; ceil(n / L) canvases of S(L) passes over E(L) L / S(L) positions
 and a commit each but the last. Where canvases are checked, a token costs its share of the drafts and checks measured.
@@ -15,7 +16,7 @@ import os
 import platform
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -37,11 +38,14 @@ _CONTEXT = 64
 _BUDGET_S = 0.7
 _PASSES = 5
 """Raised when passes become faster, so that what was measured before is measured anew."""
-_SHORT_MS = 50
-"""Tokens that take less are timed three in a row."""
+_IN_A_ROW = ((10, 8), (50, 3))
+"""Tokens that take less than so many milliseconds are timed so many in a row: the first of them finds weights in memory
+that the next ones find in cache."""
 _CLEARLY = 0.9
 """What diffusion may take of the other's time to be chosen: its cost is a mean over requests of many kinds, and some of
 them take it half as long again, where one token at a time takes the same for all."""
+_CLEARLY_OF_A_KIND = 0.95
+"""The same where it is known what requests of this kind take."""
 _AS_ACCURATE = 0.1
 """Canvas lengths whose accuracy is this much below the best one's are not chosen. Profiles rest on a few dozen
 requests, of which that is two or three."""
@@ -89,20 +93,30 @@ def guess_profile(canvas_length: int, answer_tokens: float = 128) -> DenoisingPr
     return DenoisingProfile(canvases=tuple(records), answer_tokens=answer_tokens)
 
 
-def choose(profile: DenoisingProfile, pace: Pace, max_new_tokens: int, canvas_length: int | None = None) -> Choice:
+def choose(
+    profile: DenoisingProfile,
+    pace: Pace,
+    max_new_tokens: int,
+    canvas_length: int | None = None,
+    mean_embedding: Sequence[float] = (),
+) -> Choice:
     """The faster mode for an answer of at most `max_new_tokens`, and the canvas length that makes diffusion fastest
-    among those that answer as well as the best; `canvas_length` settles the length."""
-    tokens = min(float(max_new_tokens), profile.answer_tokens)
+    among those that answer as well as the best; `canvas_length` settles the length. The prompt's mean embedding tells
+    of which kind the request is, if the profile knows such."""
+    kind = profile.kind_of(mean_embedding)
+    known, clearly = (profile, _CLEARLY) if kind is None else (kind, _CLEARLY_OF_A_KIND)
+    tokens = min(float(max_new_tokens), known.answer_tokens)
     best = max(record.accuracy for record in profile.canvases)
-    records = [record for record in profile.canvases if record.accuracy >= best - _AS_ACCURATE]
+    accurate = {record.length for record in profile.canvases if record.accuracy >= best - _AS_ACCURATE}
+    records = [record for record in known.canvases if record.length in accurate] or list(known.canvases)
     if canvas_length is not None:
-        nearest = min(profile.canvases, key=lambda record: abs(record.length - canvas_length))
+        nearest = min(known.canvases, key=lambda record: abs(record.length - canvas_length))
         records = [nearest]
     costs = {record.length: _diffusion_ms(record, pace, tokens) for record in records}
     length = min(costs, key=lambda candidate: costs[candidate])
     one_by_one = tokens * pace.token_ms
     return Choice(
-        mode="diffusion" if costs[length] < _CLEARLY * one_by_one else "autoregressive",
+        mode="diffusion" if costs[length] < clearly * one_by_one else "autoregressive",
         canvas_length=length if canvas_length is None else canvas_length,
         diffusion_ms=costs[length],
         autoregressive_ms=one_by_one,
@@ -116,6 +130,13 @@ def _diffusion_ms(record: CanvasRecord, pace: Pace, tokens: float) -> float:
         return tokens / record.tokens * (denoising + checking)
     canvases = math.ceil(tokens / record.length)
     return canvases * denoising + (canvases - 1) * pace.step(record.length)
+
+
+def mean_embedding(network: DiffusionGemma, prompt: Sequence[int]) -> list[float]:
+    """The mean of a prompt's embeddings [D], without their scale: what tells kinds of requests apart."""
+    weight_VD = network.embed_tokens.weight
+    ids = torch.tensor(prompt, device=weight_VD.device)
+    return weight_VD.detach()[ids].float().mean(0).tolist()
 
 
 @torch.inference_mode()
@@ -146,12 +167,12 @@ def measure_pace(network: DiffusionGemma, budget_s: float = _BUDGET_S) -> Pace:
         return _ms(lambda: next(steps))
 
     # The first passes lay the weights out and compile kernels.
-    in_a_row = 3 if token() < _SHORT_MS else 1
+    once = token()
+    in_a_row = next((count for below, count in _IN_A_ROW if once < below), 1)
     step(2)
     start = time.perf_counter()
     token_ms, step_ms = math.inf, dict.fromkeys(ROWS, math.inf)
     for _ in range(3):
-        # The first of them finds weights in memory that the next ones find in cache.
         token_ms = min(token_ms, *(token() for _ in range(in_a_row)))
         for rows in ROWS:
             ahead = step_ms[rows] if step_ms[rows] < math.inf else 2 * min(step_ms.values(), default=0)
