@@ -350,7 +350,7 @@ class DiffusionGemma(nn.Module):
         """
         weight_VD = self.embed_tokens.weight
         start, stop, _ = slice(start, stop).indices(len(weight_VD))
-        if not (self._has_int8_head() or (laid_out(weight_VD) and weight_VD.dtype == torch.float32)):
+        if not (self.has_int8_head() or (laid_out(weight_VD) and weight_VD.dtype == torch.float32)):
             return F.linear(hidden, weight_VD[start:stop]).float()
         blocks = self._head.get((weight_VD,), self._lay_out_head)
         first, last = start // HEAD_BLOCK, (stop - 1) // HEAD_BLOCK
@@ -375,7 +375,7 @@ class DiffusionGemma(nn.Module):
         quick = is_quick(weight_VD) and laid_out(weight_VD)
         if not (self.one_call and quick and len(weight_VD) <= SMALL_VOCABULARY):
             return None
-        quantised = self._has_int8_head()
+        quantised = self.has_int8_head()
         if (compiled := native.load("layers")) is None:
             return None
         if quantised and not compiled.takes_int8(weight_VD):
@@ -604,7 +604,8 @@ class DiffusionGemma(nn.Module):
         angles = torch.arange(num_positions)[:, None].float() * self._rotary_frequencies(kind, head_dim)
         return ops.rotary_tables(angles, torch.float32)
 
-    def _has_int8_head(self) -> bool:
+    def has_int8_head(self) -> bool:
+        """Whether logits are products with an int8 copy of the embedding."""
         inner = self._layers()[0].self_attn.q_proj.weight
         quantised = inner.dtype == torch.int8 or (
             inner.dtype == torch.uint8 and gains_by_int8(self.embed_tokens.weight)
@@ -613,7 +614,7 @@ class DiffusionGemma(nn.Module):
 
     def _lay_out_head(self) -> list[Matrix]:
         blocks = self.embed_tokens.weight.split(HEAD_BLOCK)
-        if self._has_int8_head():
+        if self.has_int8_head():
             quantised = [quantise(rows, "int8") for rows in blocks]
             return [with_one_row(matrix(*pair), [pair[0]], [pair[1]]) for pair in quantised]
         return [with_one_row(matrix(rows), [rows], [None]) for rows in blocks]

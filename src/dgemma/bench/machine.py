@@ -7,6 +7,7 @@ of models.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -43,8 +44,9 @@ def measure_ceilings(device: torch.device) -> Ceilings:
     half = a[:small, :small].bfloat16()
     gflops["bfloat16"] = _gflops(small, lambda: torch.mm(half, half), device)
     if device.type == "cpu":
-        product = matrix(*quantise(a, "int8"))
-        gflops["int8"] = _gflops(size, lambda: product(a), device)
+        for kind in ("int8", "int4"):
+            product = matrix(*quantise(a, kind))
+            gflops[kind] = _gflops(size, partial(product, a), device)
     wide = torch.ones(_VECTOR_SIZE, _VECTOR_SIZE, device=device)
     vector = torch.ones(_VECTOR_SIZE, device=device)
     seconds = _fastest(lambda: torch.mv(wide, vector), device)

@@ -88,7 +88,7 @@ def bench_and_print(options: BenchOptions) -> None:
     times = measure(network, context=options.context, runs=options.runs)
     console.print(_steps_table(times))
     anatomy = dissect(network, length, options.context, options.runs)
-    console.print(_anatomy_table(anatomy, ceilings, _kind(network)))
+    console.print(_anatomy_table(anatomy, ceilings, _kind(network), "int8" if network.has_int8_head() else "float32"))
     document: dict[str, object] = {
         "model": options.model if options.config is None else options.config,
         "quant": options.quant,
@@ -131,8 +131,9 @@ def _random(options: BenchOptions) -> tuple[DiffusionGemma, DiffusionGemma]:
 
 
 def _kind(network: DiffusionGemma) -> str:
-    weight = network.layers[0].self_attn.q_proj.weight  # pyright: ignore[reportAttributeAccessIssue]
-    return "int8" if weight.dtype == torch.int8 else str(network.dtype).removeprefix("torch.")
+    weight = network.layers[0].get_submodule("self_attn.q_proj").get_parameter("weight")
+    kinds = {torch.int8: "int8", torch.uint8: "int4"}
+    return kinds.get(weight.dtype, str(network.dtype).removeprefix("torch."))
 
 
 def _ceilings_line(ceilings: Ceilings) -> str:
@@ -169,11 +170,11 @@ def _steps_table(times: StepTimes) -> Table:
     return table
 
 
-def _anatomy_table(anatomy: Anatomy, ceilings: Ceilings, kind: str) -> Table:
+def _anatomy_table(anatomy: Anatomy, ceilings: Ceilings, kind: str, head_kind: str) -> Table:
     title = f"One step over {anatomy.canvas_length} positions, taken apart: {anatomy.step_ms:.1f} ms"
     table = _table(title, "part", ("ms", "share", "GFLOP/s", "of peak", "GB/s", "of peak"))
     for part in sorted(anatomy.parts, key=lambda part: -part.ms):
-        arithmetic = part.gflops / ceilings.arithmetic("float32" if part.name == "head" else kind)
+        arithmetic = part.gflops / ceilings.arithmetic(head_kind if part.name == "head" else kind)
         memory = part.gigabytes_per_second / ceilings.gigabytes_per_second
         counted = (f"{part.gflops:.0f}", f"{arithmetic:.0%}") if part.gigaoperations else ("-", "-")
         read = (f"{part.gigabytes_per_second:.1f}", f"{memory:.0%}") if part.megabytes else ("-", "-")

@@ -88,7 +88,7 @@ def prepare() -> None:
     try:
         if missing := _missing([kernel for kernels in _NEEDED.values() for kernel in kernels]):
             _compile(missing)
-    except (ImportError, OSError, subprocess.SubprocessError) as error:
+    except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
         logging.getLogger(__name__).info("The kernels were not compiled: %s", error)
 
 
@@ -99,8 +99,19 @@ def _missing(kernels: Sequence[str]) -> list[str]:
 
 def _compile(kernels: Sequence[str]) -> None:
     logging.getLogger(__name__).warning("Compiling kernels for this processor, once ...")
-    command = [sys.executable, "-m", __name__, *kernels]
-    subprocess.run(command, check=True, capture_output=True, timeout=_TRIED_FOR_S)
+    silent = subprocess.DEVNULL
+    # The first one named takes about as long as all others: two cores share the work.
+    parts = [part for part in (kernels[:1], kernels[1:]) if part]
+    commands = [[sys.executable, "-m", __name__, *part] for part in parts]
+    started = [subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent) for command in commands]
+    try:
+        ended = [one.wait(timeout=_TRIED_FOR_S) for one in started]
+    finally:
+        for one in started:
+            one.kill()
+            one.wait()
+    if any(ended):
+        raise RuntimeError(f"compiling {', '.join(kernels)} failed")
 
 
 def _compile_for_later() -> None:
