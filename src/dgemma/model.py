@@ -188,7 +188,9 @@ class Experts(nn.Module):
                 hidden_ND, weights_Nk, ids_Nk, *weights, scales=[one for one in scales if one is not None]
             )
         if not few and laid_out(self.gate_up_proj):
-            return self._kept.get(weights, self._lay_out)(hidden_ND, weights_Nk, ids_Nk)
+            scales = [scale_of(self, name) for name in ("gate_up_proj", "down_proj")]
+            all_of_them = [*weights, *(one for one in scales if one is not None)]
+            return self._kept.get(all_of_them, self._lay_out)(hidden_ND, weights_Nk, ids_Nk)
         if few and laid_out(self.gate_up_proj):
             gate_up, down = self._kept.get(weights, self._lay_out_as_one)
             return cpu.experts_dense(hidden_ND, weights_Nk, ids_Nk, gate_up, down, len(self.gate_up_proj))
@@ -574,7 +576,9 @@ class DiffusionGemma(nn.Module):
         if self._weights is None:
             # Which tensors these are may change, but not whose and how many.
             modules = [*self.layers.modules(), self.norm]
-            named = [(one._parameters, name) for one in modules for name in one._parameters]
+            # The buffers are the scales of quantised weights.
+            owners = [own for one in modules for own in (one._parameters, one._buffers)]
+            named = [(own, name) for own in owners for name in own]
             self._weights = [(own, name) for own, name in named if own[name] is not None]
         return self._layers_as_one.get([own[name] for own, name in self._weights], self._lay_out_layers)
 

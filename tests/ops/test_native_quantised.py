@@ -148,3 +148,41 @@ def test_large_weights_take_it_and_small_ones_stay_exact(kind: Kind) -> None:
     # A network that was moved to another type took its scales along.
     moved = linear.matrix(large[0], large[1].bfloat16())(hidden)
     assert float((moved - hidden @ dequantise(*large).T).abs().max()) < 0.05 * float(moved.abs().max())
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_what_is_no_number_stays_none(kind: Kind) -> None:
+    values, scale = quantise(draw(40, 64), kind)
+    hidden = draw(5, 64, seed=1)
+    hidden[1, 3], hidden[3, 60] = torch.nan, torch.inf
+    found = compiled(values).multiply(hidden, [values], [scale])
+    assert not found[[1, 3]].isfinite().any() and found[[0, 2, 4]].isfinite().all()
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_gradients_of_hidden_states_are_those_of_the_weights(kind: Kind) -> None:
+    """A kernel has none, so such products are in float."""
+    values, scale = quantise(draw(600, 128), kind)
+    compiled(values)
+    hidden = draw(7, 128, seed=1).requires_grad_()
+    linear.matrix(values, scale)(hidden).square().sum().backward()
+    plain = hidden.detach().clone().requires_grad_()
+    (plain @ dequantise(values, scale).T).square().sum().backward()
+    assert hidden.grad is not None and plain.grad is not None
+    torch.testing.assert_close(hidden.grad, plain.grad, rtol=1e-4, atol=1e-3)
+    gate_up, down = quantise(draw(8, 128, 64, seed=2), kind), quantise(draw(8, 64, 64, seed=3), kind)
+    experts = cpu.RoutedExperts(gate_up[0], down[0], (gate_up[1], down[1]))
+    rows = draw(5, 64, seed=4).requires_grad_()
+    weights, ids = draw(5, 8, seed=5).softmax(-1).topk(2)
+    experts(rows, weights, ids).sum().backward()
+    assert rows.grad is not None and rows.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_no_rows_at_all(kind: Kind) -> None:
+    values, scale = quantise(draw(600, 128), kind)
+    assert linear.matrix(values, scale)(torch.empty(0, 128)).shape == (0, 600)
+    gate_up, down = quantise(draw(8, 128, 64), kind), quantise(draw(8, 64, 64), kind)
+    experts = cpu.RoutedExperts(gate_up[0], down[0], (gate_up[1], down[1]))
+    empty = torch.empty(0, 64)
+    assert experts(empty, torch.empty(0, 2), torch.empty(0, 2, dtype=torch.long)).shape == (0, 64)

@@ -106,9 +106,8 @@ def choose(
     kind = profile.kind_of(mean_embedding)
     known, clearly = (profile, _CLEARLY) if kind is None else (kind, _CLEARLY_OF_A_KIND)
     tokens = min(float(max_new_tokens), known.answer_tokens)
-    best = max(record.accuracy for record in profile.canvases)
-    accurate = {record.length for record in profile.canvases if record.accuracy >= best - _AS_ACCURATE}
-    records = [record for record in known.canvases if record.length in accurate] or list(known.canvases)
+    best = max(record.accuracy for record in known.canvases)
+    records = [record for record in known.canvases if record.accuracy >= best - _AS_ACCURATE]
     if canvas_length is not None:
         nearest = min(known.canvases, key=lambda record: abs(record.length - canvas_length))
         records = [nearest]

@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgemma.ops.linear import Matrix, compiled_products, compiled_rows, matrix
+from dgemma.ops import reference
+from dgemma.ops.linear import Matrix, compiled_products, compiled_rows, matrix, needs_gradient
+from dgemma.quant import dequantise
 
 
 def rms_norms(hidden: Tensor, weights: Sequence[Tensor | None], eps: float) -> tuple[Tensor, ...]:
@@ -70,11 +72,19 @@ class RoutedExperts:
             self._gate_up, self._down = _pieces(gate_up_E2MD, scales[0]), _pieces(down_EDM, scales[1])
 
     def __call__(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor) -> Tensor:
+        if not len(ids_Nk):
+            return torch.zeros_like(hidden_ND)
+        if self._compiled_rows is not None and needs_gradient(hidden_ND):
+            pairs = zip(self._weights, self._scales, strict=True)
+            return reference.experts(
+                hidden_ND, weights_Nk, ids_Nk, *(dequantise(*pair, hidden_ND.dtype) for pair in pairs)
+            )
         compiled = self._compiled if hidden_ND.dtype == torch.float32 else None
-        rows = self._compiled_rows
-        if rows is not None and (compiled is None or len(ids_Nk) > 1):
-            out_ND = rows.experts(hidden_ND.float(), weights_Nk, ids_Nk, *self._weights, self._scales)
-            return out_ND.to(hidden_ND.dtype)
+        if self._compiled_rows is not None and (compiled is None or len(ids_Nk) > 1):
+            hidden = hidden_ND.float()
+            return self._compiled_rows.experts(hidden, weights_Nk, ids_Nk, *self._weights, self._scales).to(
+                hidden_ND.dtype
+            )
         if len(ids_Nk) > 1:
             return self._rows(hidden_ND, weights_Nk, ids_Nk, _gated if compiled is None else compiled.gated)
         if compiled is not None:

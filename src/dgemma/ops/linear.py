@@ -116,12 +116,25 @@ def compiled_rows(weights: Sequence[Tensor], scales: Sequence[Tensor | None]) ->
     return compiled if compiled is not None and all(map(compiled.multiplies, weights)) else None
 
 
-def _by_integers(compiled: ModuleType, weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> Matrix:
-    return lambda hidden: compiled.multiply(hidden.float(), weights, scales).to(hidden.dtype)
+def _by_integers(compiled: ModuleType, weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Matrix:
+    """The product by `ops.native.quantised`; where a gradient is asked for, which a kernel has none of, in float."""
+
+    def product(hidden: Tensor) -> Tensor:
+        if needs_gradient(hidden):
+            pairs = zip(weights, scales, strict=True)
+            return torch.cat([F.linear(hidden, dequantise(*pair, hidden.dtype)) for pair in pairs], dim=-1)
+        return compiled.multiply(hidden.float(), weights, scales).to(hidden.dtype)
+
+    return product
+
+
+def needs_gradient(hidden: Tensor) -> bool:
+    """Whether what is made of these hidden states is to be differentiated."""
+    return torch.is_grad_enabled() and hidden.requires_grad
 
 
 def gains_by_int8(weight: Tensor) -> bool:
-    """Whether a CPU of this kind multiplies with this weight faster when it is int8."""
+    """Whether a CPU multiplies with this weight faster when it is int8: x86 does, and small ones gain nothing."""
     return _FBGEMM and weight.numel() >= _INTEGER_FROM
 
 
@@ -210,7 +223,7 @@ class Stacked:
         weights = [layer.weight for layer in self.layers]
         if not laid_out(weights[0]):
             return tuple(F.linear(hidden, weight) for weight in weights)
-        product = self._kept.get(weights, self._make)
+        product = self._kept.get(self._all(), self._make)
         if len(weights) == 1:
             return (product(hidden),)
         return product(hidden).split([weight.shape[0] for weight in weights], dim=-1)
@@ -220,18 +233,23 @@ class Stacked:
         weights = [layer.weight for layer in self.layers]
         if not laid_out(weights[0]):
             return torch.cat(self(hidden), dim=-1)
-        return self._kept.get(weights, self._make)(hidden)
+        return self._kept.get(self._all(), self._make)(hidden)
+
+    def _all(self) -> list[Tensor]:
+        """The weights, and behind them the scales of quantised ones."""
+        scales = [scale_of(layer, "weight") for layer in self.layers]
+        return [layer.weight for layer in self.layers] + [scale for scale in scales if scale is not None]
 
     def _make(self) -> Matrix:
         values = [layer.weight for layer in self.layers]
-        scales = [scale_of(layer, "weight") for layer in self.layers]
-        if (compiled := compiled_rows(values, scales)) is not None:
-            many = _by_integers(compiled, values, scales)
-        elif any(scale is None for scale in scales):
+        scales = self._all()[len(values) :]
+        if not scales:
             many = matrix(values[0] if len(values) == 1 else torch.cat(values))
+        elif (compiled := compiled_rows(values, scales)) is not None:
+            many = _by_integers(compiled, values, scales)
         else:
-            many = matrix(torch.cat(values), torch.cat([scale for scale in scales if scale is not None]))
-        return with_one_row(many, values, scales)
+            many = matrix(torch.cat(values), torch.cat(scales))
+        return with_one_row(many, values, scales or [None] * len(values))
 
 
 def laid_out(weight: Tensor) -> bool:

@@ -225,41 +225,45 @@ def _tile_of(rows: int, halves: bool) -> Any:
 
 
 def _largest_of(magnitude: bool) -> Any:
-    """The largest of the float32 numbers at an address, or of their magnitudes; of none, the least there is (or 0).
+    """The largest of the float32 numbers at an address, or of their magnitudes, among which nan counts as the largest;
+    of none, the least there is (or 0).
 
-    In vectors from the start: LLVM makes a scalar loop of one that might meet a nan, four cycles a number.
+    In vectors from the start: LLVM makes a scalar loop of one that might meet a nan, four cycles a number. Magnitudes
+    are compared by their bits, which have the same order.
     """
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         ir = llvmlite.ir
         address, size = arguments
-        word, number = ir.IntType(64), ir.FloatType()
-        vector, least = ir.VectorType(number, LANES), 0.0 if magnitude else -math.inf
+        word = ir.IntType(64)
+        number = ir.IntType(32) if magnitude else ir.FloatType()
+        vector, least = ir.VectorType(number, LANES), 0 if magnitude else -math.inf
 
-        def number_at(index: Any, kind: Any) -> Any:
+        def numbers_at(index: Any, kind: Any) -> Any:
             place = builder.add(address, builder.mul(index, ir.Constant(word, 4)))
             value = builder.load(builder.inttoptr(place, kind.as_pointer()), align=4)
             if not magnitude:
                 return value
-            name = "llvm.fabs.f32" if kind is number else f"llvm.fabs.v{LANES}f32"
-            absolute = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name)
-            return builder.call(absolute, [value])
+            unsigned = 0x7FFFFFFF
+            return builder.and_(value, ir.Constant(kind, unsigned if kind is number else [unsigned] * LANES))
 
         def keep_larger(place: Any, value: Any) -> None:
             known = builder.load(place)
-            builder.store(builder.select(builder.fcmp_ordered(">", value, known), value, known), place)
+            compare = builder.icmp_signed if magnitude else builder.fcmp_ordered
+            builder.store(builder.select(compare(">", value, known), value, known), place)
 
         many = cgutils.alloca_once_value(builder, ir.Constant(vector, [least] * LANES))
         blocks = builder.udiv(size, ir.Constant(word, LANES))
         with cgutils.for_range(builder, blocks) as loop:
-            keep_larger(many, number_at(builder.mul(loop.index, ir.Constant(word, LANES)), vector))
-        kind, name = ir.FunctionType(number, [vector]), f"llvm.vector.reduce.fmax.v{LANES}f32"
-        reduce = cgutils.get_or_insert_function(builder.module, kind, name)
-        found = builder.call(reduce, [builder.load(many)], fastmath=["nnan"])
+            keep_larger(many, numbers_at(builder.mul(loop.index, ir.Constant(word, LANES)), vector))
+        name = f"llvm.vector.reduce.smax.v{LANES}i32" if magnitude else f"llvm.vector.reduce.fmax.v{LANES}f32"
+        reduce = cgutils.get_or_insert_function(builder.module, ir.FunctionType(number, [vector]), name)
+        found = builder.call(reduce, [builder.load(many)], fastmath=() if magnitude else ["nnan"])
         one, done = cgutils.alloca_once_value(builder, found), builder.mul(blocks, ir.Constant(word, LANES))
         with cgutils.for_range(builder, builder.sub(size, done)) as loop:
-            keep_larger(one, number_at(builder.add(done, loop.index), number))
-        return builder.load(one)
+            keep_larger(one, numbers_at(builder.add(done, loop.index), number))
+        largest = builder.load(one)
+        return builder.bitcast(largest, ir.FloatType()) if magnitude else largest
 
     def largest(_context: Any, _address: Any, _size: Any) -> tuple[Any, Callable]:
         return types.float32(types.int64, types.int64), generate

@@ -43,7 +43,7 @@ JOINED, ATTENDED, ADDED, INNER, ROUTED, SCORES, MEETING = range(6, 13)
 JOINED_STEP, ATTENDED_STEP, ADDED_STEP, INNER_STEP, SCORE_STEP = range(13, 18)
 ROWS, SIZE, CLEAN, START, END, DEPTH, KEYS_ONLY, HALVES = range(18, 26)
 WIDTH, EXPERTS, EXPERT_WIDTH, TOP_K, ROUTED_AT = range(26, 31)
-KEPT, KEPT_SUMS, KEPT_SCALES, ROUTED_KEPT, ROUTED_SUMS, ROUTED_SCALES, NIBBLES, QUANTISED, TURNED = range(31, 40)
+KEPT, SUMS, SCALES, ROUTED_KEPT, ROUTED_SUMS, ROUTED_SCALES, NIBBLES, QUANTISED, TURNED = range(31, 40)
 _LAYER_LENGTH, _PASS_LENGTH = len(LAYER), len(PASS)
 
 
@@ -147,8 +147,8 @@ def _route(weights: Any, scale: Any, experts: Any, top_k: Any) -> None:
 def _quantise(given: Any, row: Any, source: Any, size: Any) -> None:
     """A row that attention or the dense MLP reads."""
     group = GROUP if given[NIBBLES] else size
-    values, sums = given[KEPT] + row * size, given[KEPT_SUMS] + 4 * row * (size // group)
-    quantise_row(source, values, given[KEPT_SCALES] + 4 * row, sums, size, group, given[NIBBLES])
+    values, sums = given[KEPT] + row * size, given[SUMS] + 4 * row * (size // group)
+    quantise_row(source, values, given[SCALES] + 4 * row, sums, size, group, given[NIBBLES])
 
 
 @inlined
@@ -410,7 +410,7 @@ def _multiply(
     """Rows times a weight; of quantised ones, those that `_quantise` has put by."""
     given = array_at(arguments, _PASS_LENGTH)
     if given[QUANTISED]:
-        values, sums, scales = given[KEPT], given[KEPT_SUMS], given[KEPT_SCALES]
+        values, sums, scales = given[KEPT], given[SUMS], given[SCALES]
         multiply_panels(values, sums, scales, given[ROWS], panels, size, outputs, given[NIBBLES], out, out_step)
     else:
         multiply(source, step, given[ROWS], panels, given[HALVES], size, outputs, out, out_step)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from dgemma.ops.native.machine import DOTS, PANEL, TILE_ROWS, refuse_outside, run
 from dgemma.ops.native.panels import are_halves, padded, panels, quantised_panels, side_by_side
-from dgemma.ops.native.sizes import LAYER, PASS
+from dgemma.ops.native.sizes import LAYER, PASS, QUAD
 from dgemma.quant import GROUP, is_quantised, quantise
 
 
@@ -39,7 +39,7 @@ def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
 
 def takes_int8(weight: Tensor) -> bool:
     """Whether rows can be multiplied with this weight [.., O, I] as int8."""
-    return DOTS == "vnni" and weight.shape[-1] % 4 == 0
+    return DOTS == "vnni" and weight.shape[-1] % QUAD == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +104,7 @@ class Layers:
         widest = max(self.size, self.width, *(queries * size for queries, _, size in heads))
         routed_widest = max(self.size, self.num_experts * self.expert_width)
         for name, width in (("", widest), ("routed_", routed_widest)):
-            sizes = {"values": width // 4, "sums": width // GROUP + 1, "scales": 1}
+            sizes = {"kept": width // 4, "sums": width // GROUP + 1, "scales": 1}
             self._rooms |= {f"{name}{kind}": size * self.quantised for kind, size in sizes.items()}
         self._settled = {
             **{"final_norm": self.final_norm_D, "eps": self.eps_1, "halves": int(self.halves)},
@@ -125,7 +125,7 @@ class Layers:
         values: Sequence[Tensor],
         keys_only: bool = False,
     ) -> Tensor:
-        """All layers and the final norm -> [N, D]; `hidden_ND`, float32 and contiguous, is used up.
+        """All layers and the final norm of `hidden_ND`, float32 -> [N, D].
 
         The first `clean` rows are clean tokens, the others a canvas from position `start` to `end`. Keys and values of
         each layer are [1, K, S, d], a position's in the slot of its number. With `keys_only` the last layer ends with
@@ -141,20 +141,21 @@ class Layers:
         table, places, meeting = self.table.copy(), np.array(positions, dtype=np.int64), np.zeros(1, dtype=np.int64)
         table[:, _CACHE], table[:, _TURNS] = self._bind(keys, values), rotary.columns
         # Scores come in whole panels; behind them is a number for each row of a tile.
-        scores, normed_ND = padded(reach) + PANEL, torch.empty_like(hidden_ND)
-        room = hidden_ND.new_empty(
-            rows * sum(self._rooms.values())
-            + torch.get_num_threads() * TILE_ROWS * scores
-            + padded(reach) * self._widest_keys
-        )
-        addresses, free = {}, room.data_ptr()
-        for name, width in self._rooms.items():
-            addresses[name], free = free, free + 4 * rows * width
+        scores, threads = padded(reach) + PANEL, torch.get_num_threads()
+        widths = {name: rows * width for name, width in self._rooms.items()}
+        widths |= {"hidden": rows * self.size, "scores": threads * TILE_ROWS * scores}
+        widths |= {"turned": padded(reach) * self._widest_keys}
+        room = hidden_ND.new_empty(sum(widths.values()) + (len(widths) + 1) * _APART)
+        addresses, free = {}, room.data_ptr() + 4 * _APART
+        for name, width in widths.items():
+            addresses[name], free = free, free + 4 * (width + _APART)
+        first = (addresses["hidden"] - room.data_ptr()) // 4
+        room[first : first + rows * self.size] = hidden_ND.flatten()
+        normed_ND = hidden_ND.new_empty(rows * self.size + 2 * _APART)[_APART:-_APART].view(rows, self.size)
         given = {
             **self._settled,
             **addresses,
-            **{"hidden": hidden_ND, "normed": normed_ND, "scores": free, "score_step": 4 * scores},
-            "turned": free + 4 * torch.get_num_threads() * TILE_ROWS * scores,
+            **{"normed": normed_ND, "score_step": 4 * scores},
             **{
                 "meeting": meeting.ctypes.data,
                 "positions": places.ctypes.data,
@@ -339,6 +340,9 @@ class Head:
         )
 
 
+# Numbers between what is written in a pass and anything else. Where arrays lie closer than a round of vectors compiled
+# loops take one number at a time, which rounds otherwise: a result would depend on where memory was free.
+_APART = 64
 _TURNS = slice(LAYER.index("cos"), LAYER.index("sin") + 1)
 _CACHE = slice(LAYER.index("keys"), LAYER.index("head_step") + 1)
 

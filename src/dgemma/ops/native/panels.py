@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dgemma.ops.native.machine import PANEL
+from dgemma.ops.native.sizes import QUAD
 from dgemma.quant import GROUP
-
-_QUAD = 4
 
 
 def are_halves(weight: Tensor) -> bool:
@@ -37,9 +36,9 @@ def quantised_panels(weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Ten
     joined = torch.cat(list(weights))
     scale_OG = torch.cat([scale.view(len(scale), -1) for scale in scales])
     if joined.dtype == torch.int8:
-        quads_OQ4 = joined.view(torch.uint8).bitwise_xor(0x80).unflatten(1, (-1, _QUAD))
+        quads_OQ4 = joined.view(torch.uint8).bitwise_xor(0x80).unflatten(1, (-1, QUAD))
     else:
-        words = joined.unflatten(1, (-1, _QUAD))
+        words = joined.unflatten(1, (-1, QUAD))
         quads_OQ4 = torch.stack((words & 15, words >> 4), dim=2).flatten(1, 2)
     missing = padded(len(joined)) - len(joined)
     quads_OQ4, scale_OG = F.pad(quads_OQ4, (0, 0, 0, 0, 0, missing)), F.pad(scale_OG, (0, 0, 0, missing))

@@ -15,10 +15,8 @@ import torch
 from torch import Tensor
 
 from dgemma.ops.native.machine import DOTS, PANEL, run
-from dgemma.ops.native.sizes import PART_ROWS, ROUTED
+from dgemma.ops.native.sizes import PART_ROWS, QUAD, ROUTED_ROWS
 from dgemma.quant import GROUP
-
-_QUAD = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +34,7 @@ def multiplies(weight: Tensor) -> bool:
     Without VNNI, sums of bytes times bytes do not fit what they are added in; those of int4 weights do.
     """
     if weight.dtype == torch.int8:
-        return DOTS == "vnni" and weight.shape[-1] % _QUAD == 0
+        return DOTS == "vnni" and weight.shape[-1] % QUAD == 0
     return weight.dtype == torch.uint8 and bool(DOTS)
 
 
@@ -93,7 +91,7 @@ def experts(
     }
     sizes = {"room_step": room_step, "rows": rows, "top_k": top_k, "size": size, "width": width}
     known = {**addresses, **sizes, "experts": num_experts, "grouped": grouped}
-    run("experts_rows", *(known[name] for name in ROUTED))
+    run("experts_rows", *(known[name] for name in ROUTED_ROWS))
     return out_ND
 
 

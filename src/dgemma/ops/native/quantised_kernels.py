@@ -3,9 +3,11 @@
 Rows become int8 themselves, each with a scale of its own, and bytes are multiplied with bytes. A row's result depends
 on nothing but the row.
 
-Weights are read where they lie, a panel of outputs at a time: its bytes are put in the order in which tiles read them
-into a room that stays in cache, and meet all rows there. A byte of a panel is what the weight is above the least of its
-kind, -8 or -128; what that adds to a product is taken off by the sum of the row's numbers.
+Large weights are read where they lie, a panel of outputs at a time: its bytes are put in the order in which tiles read
+them into a room that stays in cache, and meet all rows there. Those of small networks are laid out so once
+(`panels.py`). `nibbles` tells of int4 weights, `grouped` of scales for each group of inputs, as int4 weights have them
+and the experts of a small int8 network. A byte of a panel is what the weight is above the least of its kind, -8 or
+-128; what that adds to a product is taken off by the sum of the row's numbers.
 
 Shapes: N rows, O outputs, I inputs, G groups of them, P outputs of a panel.
 """
@@ -26,8 +28,8 @@ from dgemma.ops.native.compiler import (
 from dgemma.ops.native.kernels import bytes_at, floats, gated_by, integers, share
 from dgemma.ops.native.machine import LANES, PANEL
 from dgemma.ops.native.panel_kernels import meet
-from dgemma.ops.native.quantised_tiles import QUAD, TILES, TILES_OF_GROUPS, turn_int4, turn_int8
-from dgemma.ops.native.sizes import PART_ROWS, ROUTED
+from dgemma.ops.native.quantised_tiles import TILES, TILES_OF_GROUPS, turn_int4, turn_int8
+from dgemma.ops.native.sizes import PART_ROWS, QUAD, ROUTED_ROWS
 from dgemma.quant import GROUP
 
 _LARGEST = np.float32(127.0)
@@ -35,12 +37,12 @@ _ZERO = np.float32(0.0)
 _LOW, _SIGNS = np.int32(0x0F0F0F0F), np.int32(-0x7F7F7F80)
 _PACKED = 8  # int4 inputs of a word
 
-# The places of `sizes.ROUTED`.
+# The places of `sizes.ROUTED_ROWS`.
 _VALUES, _SUMS, _SCALE, _ROWS_OF_PAIRS, _COUNTS, _BACK, _WEIGHTS = range(0, 7)
 _GATE_UP, _GATE_UP_SCALE, _DOWN, _DOWN_SCALE = range(7, 11)
 _PAIR_VALUES, _PAIR_SUMS, _PAIR_SCALE, _INNER, _INNER_VALUES, _INNER_SUMS, _ANSWERS, _OUT = range(11, 19)
 _ROOM, _ROOM_STEP, _MEETING, _ROWS, _TOP_K, _SIZE, _WIDTH, _EXPERTS, _GROUPED = range(19, 28)
-_ROUTED_LENGTH = len(ROUTED)
+_ROUTED_LENGTH = len(ROUTED_ROWS)
 
 
 @inlined
@@ -362,7 +364,7 @@ def _multiply_by_expert(
 
 
 def experts_rows(arguments: Any) -> None:
-    """The routed experts of N rows; given what `sizes.ROUTED` names:
+    """The routed experts of N rows; given what `sizes.ROUTED_ROWS` names:
 
     values_ND, sums_NG, scale_N         the rows, quantised
     rows_of_pairs_P, counts_E, back_Nk  int64: the row of each pair, the pairs in order of their experts; how many an

@@ -16,10 +16,9 @@ from numba.extending import intrinsic
 
 from dgemma.ops.native.compiler import zipped
 from dgemma.ops.native.machine import DOTS, LANES, PANEL
+from dgemma.ops.native.sizes import QUAD
 from dgemma.quant import GROUP
 
-QUAD = 4
-"""Inputs whose products are added at once."""
 _WORD, _LANE, _SINGLE = ir.IntType(64), ir.IntType(32), ir.FloatType()
 _BYTES, _SHORTS = ir.VectorType(ir.IntType(8), 4 * LANES), ir.VectorType(ir.IntType(16), 2 * LANES)
 _SUMS, _SINGLES = ir.VectorType(_LANE, LANES), ir.VectorType(_SINGLE, LANES)
@@ -32,7 +31,8 @@ def _call(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
 
 
 class _Sums:
-    """The sums of `GROUP` inputs or of as many as there are, and how one more quad is added."""
+    """Sums of products, one for each lane, to which quads are added: in int32 with VNNI, else in int16, which holds no
+    more than one group of int4 weights (16 products a lane of at most 127 times 15)."""
 
     def __init__(self, builder: Any, start: Any) -> None:
         self.builder, self.start = builder, start

@@ -26,17 +26,19 @@ PASS = (
     *("joined_step", "attended_step", "added_step", "inner_step", "score_step"),
     *("rows", "size", "clean", "start", "end", "depth", "keys_only", "halves"),
     *("width", "experts", "expert_width", "top_k", "routed_at"),
-    *("values", "sums", "scales", "routed_values", "routed_sums", "routed_scales"),
+    *("kept", "sums", "scales", "routed_kept", "routed_sums", "routed_scales"),
     *("nibbles", "quantised", "turned"),
 )
 """What a pass over all layers is given, in this order: addresses, bytes from one row to the next, sizes; where rows are
 quantised, room for those that attention and the dense MLP read and for those that the experts read; whether weights are
 int4, whether they are quantised at all, and room for a layer's keys."""
 
+QUAD = 4
+"""Inputs whose products with bytes are added at once."""
 PART_ROWS = 8
 """Rows whose part of a last panel is kept before it is copied."""
 
-ROUTED = (
+ROUTED_ROWS = (
     *("values", "sums", "scale", "rows_of_pairs", "counts", "back", "weights"),
     *("gate_up", "gate_up_scale", "down", "down_scale"),
     *("pair_values", "pair_sums", "pair_scale", "inner", "inner_values", "inner_sums", "answers", "out"),
