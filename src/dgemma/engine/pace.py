@@ -36,16 +36,14 @@ from dgemma.profile import CanvasRecord, DenoisingProfile
 ROWS = (1, 8, 16, 32, 64, 128, 256)
 _CONTEXT = 64
 _BUDGET_S = 0.7
-_PASSES = 5
+_PASSES = 6
 """Raised when passes become faster, so that what was measured before is measured anew."""
 _IN_A_ROW = ((10, 8), (50, 3))
 """Tokens that take less than so many milliseconds are timed so many in a row: the first of them finds weights in memory
 that the next ones find in cache."""
 _CLEARLY = 0.9
-"""What diffusion may take of the other's time to be chosen: its cost is a mean over requests of many kinds, and some of
-them take it half as long again, where one token at a time takes the same for all."""
-_CLEARLY_OF_A_KIND = 0.95
-"""The same where it is known what requests of this kind take."""
+"""What diffusion may take of the other's time to be chosen by a mean over requests of many kinds: some of them take it
+half as long again, where one token at a time takes the same for all."""
 _AS_ACCURATE = 0.1
 """Canvas lengths whose accuracy is this much below the best one's are not chosen. Profiles rest on a few dozen
 requests, of which that is two or three."""
@@ -104,7 +102,7 @@ def choose(
     among those that answer as well as the best; `canvas_length` settles the length. The prompt's mean embedding tells
     of which kind the request is, if the profile knows such."""
     kind = profile.kind_of(mean_embedding)
-    known, clearly = (profile, _CLEARLY) if kind is None else (kind, _CLEARLY_OF_A_KIND)
+    known, clearly = (profile, _CLEARLY) if kind is None else (kind, 1.0)
     tokens = min(float(max_new_tokens), known.answer_tokens)
     best = max(record.accuracy for record in known.canvases)
     records = [record for record in known.canvases if record.accuracy >= best - _AS_ACCURATE]
