@@ -378,7 +378,7 @@ class DiffusionGemma(nn.Module):
         if not (self.one_call and quick and len(weight_VD) <= SMALL_VOCABULARY):
             return None
         quantised = self.has_int8_head()
-        if (compiled := native.load("layers")) is None:
+        if (compiled := native.load("layers_quantised" if quantised else "layers")) is None:
             return None
         if quantised and not compiled.takes_int8(weight_VD):
             return None
@@ -586,7 +586,7 @@ class DiffusionGemma(nn.Module):
         weights = [own[name] for own, name in self._weights or ()]
         if self.config.num_experts > Experts.dense_up_to or sum(map(Tensor.numel, weights)) > ONE_CALL_UP_TO:
             return None
-        compiled = native.load("layers")
+        compiled = native.load("layers_quantised" if self._has_quantised_layers() else "layers")
         by_name = [{**dict(layer.named_parameters()), **dict(layer.named_buffers())} for layer in self._layers()]
         if compiled is None or not compiled.takes(by_name):
             return None
@@ -607,6 +607,9 @@ class DiffusionGemma(nn.Module):
     def _rotary_tables(self, kind: LayerType, head_dim: int, num_positions: int) -> tuple[Tensor, Tensor]:
         angles = torch.arange(num_positions)[:, None].float() * self._rotary_frequencies(kind, head_dim)
         return ops.rotary_tables(angles, torch.float32)
+
+    def _has_quantised_layers(self) -> bool:
+        return is_quantised(self._layers()[0].self_attn.q_proj.weight)
 
     def has_int8_head(self) -> bool:
         """Whether logits are products with an int8 copy of the embedding."""

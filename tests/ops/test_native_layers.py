@@ -164,7 +164,7 @@ KINDS_OF_WEIGHTS: tuple[Kind, ...] = ("int8", "int4")
 
 def known_kinds() -> list[Kind]:
     """Those whose layers this machine runs in one call."""
-    layers, kinds = native.load("layers", at_once=True), KINDS_OF_WEIGHTS
+    layers, kinds = native.load("layers_quantised", at_once=True), KINDS_OF_WEIGHTS
     if layers is None:
         return []
     networks = {kind: make_quantised(kind) for kind in kinds}
@@ -251,7 +251,7 @@ def test_an_int8_head_in_one_call_reads_what_its_products_say() -> None:
 
 def test_what_quantised_layers_take(monkeypatch: pytest.MonkeyPatch) -> None:
     """Words of four inputs, experts of whole groups, one kind of weights."""
-    layers = native.load("layers", at_once=True)
+    layers = native.load("layers_quantised", at_once=True)
     assert layers is not None
     monkeypatch.setattr(layers, "DOTS", "vnni")
 
@@ -475,6 +475,7 @@ def started(
 
     monkeypatch.setenv("DGEMMA_KERNELS", str(tmp_path))
     monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr(native, "_asked_for", set())
     monkeypatch.setattr(atexit, "register", ends.append)
     kept = (native.load, machine._folder, machine.address_of, machine._engine_of)
     for function in kept:
@@ -491,9 +492,11 @@ def test_a_small_model_does_not_wait_for_its_kernels(started: list[list[str]], e
     with torch.inference_mode():
         assert network._as_one_call(KVCache(network.config, max_length=20)) is None
     assert started == [] and len(ends) == 1
+    native.load("layers")
+    assert len(ends) == 1
     ends[0]()
     ends[0]()
-    assert started == [[sys.executable, "-m", "dgemma.ops.native", "--nice"]]
+    assert started == [[sys.executable, "-m", "dgemma.ops.native", "--nice", "head", "layers"]]
 
 
 def test_there_may_be_no_place_for_kernels(

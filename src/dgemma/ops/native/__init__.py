@@ -27,10 +27,11 @@ from importlib import import_module
 from types import ModuleType
 from typing import Literal
 
-Name = Literal["vocabulary", "products", "quantised", "layers", "paths"]
+Name = Literal["vocabulary", "products", "quantised", "layers", "layers_quantised", "paths"]
 
 _NEEDED: dict[Name, tuple[str, ...]] = {
     "layers": ("layers", "head"),
+    "layers_quantised": ("layers_quantised", "head"),
     "paths": ("paths",),
     "products": (
         *("product", "product_int8", "product_int4", "experts", "experts_int8", "experts_int4"),
@@ -39,10 +40,14 @@ _NEEDED: dict[Name, tuple[str, ...]] = {
     "quantised": ("quantise_rows", "product_rows", "experts_rows"),
     "vocabulary": ("read_slab",),
 }
-_FOR_LATER = ("layers", "paths", "quantised")
+_MODULES: dict[Name, str] = {"layers_quantised": "layers"}
+"""Where that is not their name."""
+_FOR_LATER = ("layers", "layers_quantised", "paths", "quantised")
 """What small models need, and does not wait for."""
 _TRIED_FOR_S = 600
 """How long another process may be at it before this one tries for itself."""
+_asked_for: set[str] = set()
+"""The kernels that this process went without."""
 _started: list[subprocess.Popen] = []
 
 
@@ -57,10 +62,12 @@ def load(name: Name, at_once: bool = False) -> ModuleType | None:
     if os.environ.get("DGEMMA_KERNELS") == "off":
         return None
     try:
-        module = import_module(f"{__name__}.{name}")
+        module = import_module(f"{__name__}.{_MODULES.get(name, name)}")
         if missing := _missing(_NEEDED[name]):
             if name in _FOR_LATER and not at_once:
-                atexit.register(_compile_for_later)
+                if not _asked_for:
+                    atexit.register(_compile_for_later)
+                _asked_for.update(missing)
                 return None
             _compile(missing)
         for kernel in _NEEDED[name]:
@@ -86,7 +93,7 @@ def prepare() -> None:
     if os.environ.get("DGEMMA_KERNELS") == "off":
         return
     try:
-        if missing := _missing([kernel for kernels in _NEEDED.values() for kernel in kernels]):
+        if missing := _missing(list(dict.fromkeys(kernel for kernels in _NEEDED.values() for kernel in kernels))):
             _compile(missing)
     except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
         logging.getLogger(__name__).info("The kernels were not compiled: %s", error)
@@ -115,15 +122,24 @@ def _compile(kernels: Sequence[str]) -> None:
 
 
 def _compile_for_later() -> None:
-    """Starts a process that compiles the kernels and outlives this one, unless one has just been started or there is no
-    place to keep them."""
-    mark = import_module(f"{__name__}.machine").file_of("layers").with_name("started")
+    """Starts a process that compiles what this one went without and outlives it; not what another has just been started
+    for, and nothing where there is no place to keep it."""
+    wanted = [kernel for kernel in sorted(_asked_for) if _claim(kernel)]
+    _asked_for.clear()
+    if not wanted:
+        return
+    command, silent = [sys.executable, "-m", __name__, "--nice", *wanted], subprocess.DEVNULL
+    _started.append(subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent, start_new_session=True))
+
+
+def _claim(kernel: str) -> bool:
+    """Marks a kernel as being compiled; False if it is, or if no mark can be left."""
+    mark = import_module(f"{__name__}.machine").file_of(kernel).with_suffix(".started")
     try:
         mark.parent.mkdir(parents=True, exist_ok=True)
         if mark.exists() and time.time() - mark.stat().st_mtime < _TRIED_FOR_S:
-            return
+            return False
         mark.touch()
     except OSError:
-        return
-    command, silent = [sys.executable, "-m", __name__, "--nice"], subprocess.DEVNULL
-    _started.append(subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent, start_new_session=True))
+        return False
+    return True

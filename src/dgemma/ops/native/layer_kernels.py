@@ -153,6 +153,7 @@ def _quantise(given: Any, row: Any, source: Any, size: Any) -> None:
 
 @inlined
 def _quantise_for_experts(given: Any, row: Any, source: Any, size: Any, group: Any) -> None:
+    """A row that the experts read, beside the one for the dense MLP."""
     values, sums = given[ROUTED_KEPT] + row * size, given[ROUTED_SUMS] + 4 * row * (size // group)
     quantise_row(source, values, given[ROUTED_SCALES] + 4 * row, sums, size, group, given[NIBBLES])
 
@@ -180,28 +181,28 @@ def _norm_first(arguments: Any, place: Any) -> None:
 
 
 @called
-def _turn_heads(arguments: Any, place: Any) -> None:
+def _rotate_heads(arguments: Any, place: Any) -> None:
     """Norms and turns what was projected: queries into their room, keys and values into the cache."""
     given, own = array_at(arguments, _PASS_LENGTH), integers(place, _LAYER_LENGTH)
     heads, key_heads, size = own[_HEADS], own[_KEY_HEADS], own[_HEAD_DIM]
-    turned, positions, eps = heads + key_heads, integers(given[POSITIONS], given[ROWS]), floats(given[EPS], 1)[0]
-    first, last = share(given[ROWS] * (turned + key_heads))
+    rotated, positions, eps = heads + key_heads, integers(given[POSITIONS], given[ROWS]), floats(given[EPS], 1)[0]
+    first, last = share(given[ROWS] * (rotated + key_heads))
     for item in range(first, last):
-        row, head = item // (turned + key_heads), item % (turned + key_heads)
+        row, head = item // (rotated + key_heads), item % (rotated + key_heads)
         slot = positions[row]
         # A layer without values of its own takes the keys' before their norm has a weight.
-        source = head if head < turned or own[_HAS_VALUES] else head - key_heads
+        source = head if head < rotated or own[_HAS_VALUES] else head - key_heads
         unit = floats(given[JOINED] + row * given[JOINED_STEP] + 4 * source * size, size)
         scale = _inverse_length(unit, size, eps)
         cos, sin = floats(own[_COS] + 4 * slot * size, size), floats(own[_SIN] + 4 * slot * size, size)
         if head < heads:
             query = floats(given[ATTENDED] + row * given[ATTENDED_STEP] + 4 * head * size, size)
             _rotate_into(query, unit, floats(own[_QUERY_NORM], size), cos, sin, scale, size)
-        elif head < turned:
+        elif head < rotated:
             key = floats(own[_KEYS] + 4 * ((head - heads) * own[_HEAD_STEP] + slot * size), size)
             _rotate_into(key, unit, floats(own[_KEY_NORM], size), cos, sin, scale, size)
         else:
-            value = floats(own[_VALUES] + 4 * ((head - turned) * own[_HEAD_STEP] + slot * size), size)
+            value = floats(own[_VALUES] + 4 * ((head - rotated) * own[_HEAD_STEP] + slot * size), size)
             for at in range(size):
                 value[at] = unit[at] * scale
 
@@ -404,21 +405,9 @@ def _add_fed_forward(arguments: Any, place: Any, following: Any) -> None:
 
 
 @called
-def _multiply(
-    arguments: Any, source: Any, step: Any, panels: Any, size: Any, outputs: Any, out: Any, out_step: Any
-) -> None:
-    """Rows times a weight; of quantised ones, those that `_quantise` has put by."""
-    given = array_at(arguments, _PASS_LENGTH)
-    if given[QUANTISED]:
-        values, sums, scales = given[KEPT], given[SUMS], given[SCALES]
-        multiply_panels(values, sums, scales, given[ROWS], panels, size, outputs, given[NIBBLES], out, out_step)
-    else:
-        multiply(source, step, given[ROWS], panels, given[HALVES], size, outputs, out, out_step)
-
-
-@called
-def _multiply_experts(
+def _multiply_floats(
     arguments: Any,
+    _routed: Any,
     source: Any,
     step: Any,
     panels: Any,
@@ -426,14 +415,93 @@ def _multiply_experts(
     outputs: Any,
     out: Any,
     out_step: Any,
+    _grouped: Any,
+) -> None:
+    """Rows times a weight."""
+    given = array_at(arguments, _PASS_LENGTH)
+    multiply(source, step, given[ROWS], panels, given[HALVES], size, outputs, out, out_step)
+
+
+@called
+def _multiply_quantised(
+    arguments: Any,
+    routed: Any,
+    _source: Any,
+    _step: Any,
+    panels: Any,
+    size: Any,
+    outputs: Any,
+    out: Any,
+    out_step: Any,
     grouped: Any,
 ) -> None:
+    """The same with rows that were put by as int8, for the experts if it is `routed`."""
     given = array_at(arguments, _PASS_LENGTH)
-    if given[QUANTISED]:
+    values, sums, scales = given[KEPT], given[SUMS], given[SCALES]
+    if routed:
         values, sums, scales = given[ROUTED_KEPT], given[ROUTED_SUMS], given[ROUTED_SCALES]
-        multiply_panels(values, sums, scales, given[ROWS], panels, size, outputs, grouped, out, out_step)
-    else:
-        multiply(source, step, given[ROWS], panels, given[HALVES], size, outputs, out, out_step)
+    multiply_panels(values, sums, scales, given[ROWS], panels, size, outputs, grouped, out, out_step)
+
+
+def _pass_with(multiply_rows: Any) -> Any:
+    """All layers. Of either kind of products one kernel alone is made: each takes some ten seconds to compile."""
+
+    @called
+    def run(arguments: Any) -> None:
+        given = array_at(arguments, _PASS_LENGTH)
+        size, depth, width, meeting = given[SIZE], given[DEPTH], given[WIDTH], given[MEETING]
+        nibbles = given[NIBBLES]
+        normed, joined, added = given[NORMED], given[JOINED], given[ADDED]
+        inner, routed = given[INNER], given[ROUTED]
+        joined_step, added_step, inner_step = given[JOINED_STEP], given[ADDED_STEP], given[INNER_STEP]
+        routed_inner, routed_width = inner + 4 * given[ROUTED_AT], given[EXPERTS] * given[EXPERT_WIDTH]
+        _norm_first(arguments, given[TABLE])
+        meet(meeting)
+        for layer in range(depth):
+            place = given[TABLE] + 8 * _LAYER_LENGTH * layer
+            own = integers(place, 2 * _LAYER_LENGTH)
+            projected = (own[_HEADS] + (1 + own[_HAS_VALUES]) * own[_KEY_HEADS]) * own[_HEAD_DIM]
+            multiply_rows(arguments, 0, normed, 4 * size, own[_QKV], size, projected, joined, joined_step, nibbles)
+            meet(meeting)
+            _rotate_heads(arguments, place)
+            meet(meeting)
+            if given[KEYS_ONLY] and layer == depth - 1:
+                return
+            if own[_HEAD_DIM] % PANEL == 0:
+                _turn_keys(arguments, place)
+                meet(meeting)
+                _look_by_tiles(arguments, place)
+            else:
+                _look(arguments, place)
+            meet(meeting)
+            if given[QUANTISED]:
+                _quantise_attended(arguments, place)
+                meet(meeting)
+            looked = own[_HEADS] * own[_HEAD_DIM]
+            multiply_rows(arguments, 0, joined, joined_step, own[_O], looked, size, added, added_step, nibbles)
+            meet(meeting)
+            _add_attended(arguments, place)
+            meet(meeting)
+            inward = own[_DENSE_INWARD]
+            multiply_rows(arguments, 0, normed, 4 * size, inward, size, 2 * width, inner, inner_step, nibbles)
+            inward, outputs = own[_ROUTED_INWARD], 2 * routed_width
+            multiply_rows(arguments, 1, routed, added_step, inward, size, outputs, routed_inner, inner_step, nibbles)
+            meet(meeting)
+            _gate(arguments)
+            meet(meeting)
+            multiply_rows(arguments, 0, inner, inner_step, own[_DENSE_DOWN], width, size, added, added_step, nibbles)
+            # The experts' scales go by group, whatever the weights are.
+            down = own[_ROUTED_DOWN]
+            multiply_rows(arguments, 1, routed_inner, inner_step, down, routed_width, size, routed, added_step, 1)
+            meet(meeting)
+            following = own[_LAYER_LENGTH + _INPUT_NORM] if layer + 1 < depth else given[FINAL_NORM]
+            _add_fed_forward(arguments, place, following)
+            meet(meeting)
+
+    return run
+
+
+_run_floats, _run_quantised = _pass_with(_multiply_floats), _pass_with(_multiply_quantised)
 
 
 def layers(arguments: Any) -> None:
@@ -447,57 +515,14 @@ def layers(arguments: Any) -> None:
     The first `clean` rows are clean tokens and see what stands before them and themselves; the others are a canvas from
     `start` to `end` and see all before its end, on layers with a window what a token at its start would see. With
     `keys_only` the last layer ends with its keys and values. A row of inner is the dense MLP's gate and up, from
-    `routed_at` on the experts', and at its end their weights. `halves`: panels are bfloat16. `quantised`: they are
-    int8, or int4 of `nibbles`, and rows become int8 before each product.
+    `routed_at` on the experts', and at its end their weights. `halves`: panels are bfloat16.
     """
-    given = array_at(arguments, _PASS_LENGTH)
-    size, depth, width, meeting = given[SIZE], given[DEPTH], given[WIDTH], given[MEETING]
-    normed, joined, added = given[NORMED], given[JOINED], given[ADDED]
-    inner, routed = given[INNER], given[ROUTED]
-    joined_step, added_step, inner_step = given[JOINED_STEP], given[ADDED_STEP], given[INNER_STEP]
-    routed_inner, routed_width = inner + 4 * given[ROUTED_AT], given[EXPERTS] * given[EXPERT_WIDTH]
-    _norm_first(arguments, given[TABLE])
-    meet(meeting)
-    for layer in range(depth):
-        place = given[TABLE] + 8 * _LAYER_LENGTH * layer
-        own = integers(place, 2 * _LAYER_LENGTH)
-        projected = (own[_HEADS] + (1 + own[_HAS_VALUES]) * own[_KEY_HEADS]) * own[_HEAD_DIM]
-        _multiply(arguments, normed, 4 * size, own[_QKV], size, projected, joined, joined_step)
-        meet(meeting)
-        _turn_heads(arguments, place)
-        meet(meeting)
-        if given[KEYS_ONLY] and layer == depth - 1:
-            return
-        if own[_HEAD_DIM] % PANEL == 0:
-            _turn_keys(arguments, place)
-            meet(meeting)
-            _look_by_tiles(arguments, place)
-        else:
-            _look(arguments, place)
-        meet(meeting)
-        if given[QUANTISED]:
-            _quantise_attended(arguments, place)
-            meet(meeting)
-        looked = own[_HEADS] * own[_HEAD_DIM]
-        _multiply(arguments, joined, joined_step, own[_O], looked, size, added, added_step)
-        meet(meeting)
-        _add_attended(arguments, place)
-        meet(meeting)
-        _multiply(arguments, normed, 4 * size, own[_DENSE_INWARD], size, 2 * width, inner, inner_step)
-        inward, outputs = own[_ROUTED_INWARD], 2 * routed_width
-        _multiply_experts(
-            arguments, routed, added_step, inward, size, outputs, routed_inner, inner_step, given[NIBBLES]
-        )
-        meet(meeting)
-        _gate(arguments)
-        meet(meeting)
-        _multiply(arguments, inner, inner_step, own[_DENSE_DOWN], width, size, added, added_step)
-        down = own[_ROUTED_DOWN]
-        _multiply_experts(arguments, routed_inner, inner_step, down, routed_width, size, routed, added_step, 1)
-        meet(meeting)
-        following = own[_LAYER_LENGTH + _INPUT_NORM] if layer + 1 < depth else given[FINAL_NORM]
-        _add_fed_forward(arguments, place, following)
-        meet(meeting)
+    _run_floats(arguments)
+
+
+def layers_quantised(arguments: Any) -> None:
+    """`layers` with `quantised` panels, int8 or int4 of `nibbles`: rows become int8 before each product."""
+    _run_quantised(arguments)
 
 
 def head(arguments: Any) -> None:
@@ -555,4 +580,4 @@ def head(arguments: Any) -> None:
         multiply(given[6], 4 * width, rows, given[2], given[17], vocabulary, size, given[9], 4 * padded)
 
 
-KERNELS = (layers, head)
+KERNELS = (layers, head, layers_quantised)

@@ -136,10 +136,10 @@ class Layers:
         rows, reach = len(positions), max(end, positions[-1] + 1)
         rotary = self._rotary
         if reach > rotary.num_positions:
-            self._rotary = rotary = self._turned(2 * reach)
+            self._rotary = rotary = self._rotated(2 * reach)
         # Of its own for each call: another thread may be in the kernel.
         table, places, meeting = self.table.copy(), np.array(positions, dtype=np.int64), np.zeros(1, dtype=np.int64)
-        table[:, _CACHE], table[:, _TURNS] = self._bind(keys, values), rotary.columns
+        table[:, _CACHE], table[:, _ROTARY_COLUMNS] = self._bind(keys, values), rotary.columns
         # Scores come in whole panels; behind them is a number for each row of a tile.
         scores, threads = padded(reach) + PANEL, torch.get_num_threads()
         widths = {name: rows * width for name, width in self._rooms.items()}
@@ -164,7 +164,7 @@ class Layers:
             },
             **{"clean": clean, "start": start, "end": end, "keys_only": int(keys_only)},
         }
-        run("layers", *(given[name] for name in PASS))
+        run("layers_quantised" if self.quantised else "layers", *(given[name] for name in PASS))
         return normed_ND
 
     def _fields(self, weights: Mapping[str, Tensor], shape: LayerShape) -> list[int]:
@@ -212,7 +212,7 @@ class Layers:
             self._met[id(keys[0])] = weakref.ref(keys[0]), np.array(rows, dtype=np.int64)
         return self._met[id(keys[0])][1]
 
-    def _turned(self, num_positions: int) -> "_Rotary":
+    def _rotated(self, num_positions: int) -> "_Rotary":
         """The rotary tables of so many positions, one pair for layers that share them."""
         found = {shape.tables: shape.tables(num_positions) for shape in self._shapes}
         pairs = {make: (cos.contiguous(), sin.contiguous()) for make, (cos, sin) in found.items()}
@@ -343,7 +343,7 @@ class Head:
 # Numbers between what is written in a pass and anything else. Where arrays lie closer than a round of vectors compiled
 # loops take one number at a time, which rounds otherwise: a result would depend on where memory was free.
 _APART = 64
-_TURNS = slice(LAYER.index("cos"), LAYER.index("sin") + 1)
+_ROTARY_COLUMNS = slice(LAYER.index("cos"), LAYER.index("sin") + 1)
 _CACHE = slice(LAYER.index("keys"), LAYER.index("head_step") + 1)
 
 
