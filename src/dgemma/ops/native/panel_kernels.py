@@ -42,37 +42,35 @@ def meet(counter: Any) -> None:
             yield_processor()
 
 
-def _product_with(tiles: Any) -> Any:
-    """The product of some rows with one panel, by the tile of as many."""
+def by_rows(tiles: Any) -> Any:
+    """The product of some rows with one panel, by the tile of as many: takes their number, then what tiles take."""
     most = len(tiles)
     one, two, three = tiles[:3]
     four, five, six, seven, eight = (tiles[min(rows, most) - 1] for rows in (4, 5, 6, 7, 8))
 
     @in_order
-    def by_rows(
-        count: Any, hidden: Any, step: Any, panel: Any, panel_step: Any, size: Any, out: Any, out_step: Any
-    ) -> None:
-        if count == 1:
-            one(hidden, step, panel, panel_step, size, out, out_step)
-        elif count == 2:
-            two(hidden, step, panel, panel_step, size, out, out_step)
-        elif count == 3:
-            three(hidden, step, panel, panel_step, size, out, out_step)
-        elif count == 4:
-            four(hidden, step, panel, panel_step, size, out, out_step)
-        elif count == 5:
-            five(hidden, step, panel, panel_step, size, out, out_step)
-        elif count == 6:
-            six(hidden, step, panel, panel_step, size, out, out_step)
-        elif count == 7:
-            seven(hidden, step, panel, panel_step, size, out, out_step)
+    def product(rows: Any, *given: Any) -> None:
+        if rows == 1:
+            one(*given)
+        elif rows == 2:
+            two(*given)
+        elif rows == 3:
+            three(*given)
+        elif rows == 4:
+            four(*given)
+        elif rows == 5:
+            five(*given)
+        elif rows == 6:
+            six(*given)
+        elif rows == 7:
+            seven(*given)
         else:
-            eight(hidden, step, panel, panel_step, size, out, out_step)
+            eight(*given)
 
-    return by_rows
+    return product
 
 
-product, _product_of_halves = _product_with(TILES), _product_with(TILES_OF_HALVES)
+product, _product_of_halves = by_rows(TILES), by_rows(TILES_OF_HALVES)
 
 
 @called

@@ -19,7 +19,6 @@ import numpy as np
 from dgemma.ops.native.compiler import (
     array_at,
     called,
-    in_order,
     inlined,
     largest_magnitude_at,
     thread_number,
@@ -27,7 +26,7 @@ from dgemma.ops.native.compiler import (
 )
 from dgemma.ops.native.kernels import bytes_at, floats, gated_by, integers, share
 from dgemma.ops.native.machine import LANES, PANEL
-from dgemma.ops.native.panel_kernels import meet
+from dgemma.ops.native.panel_kernels import by_rows, meet
 from dgemma.ops.native.quantised_tiles import TILES, TILES_OF_GROUPS, turn_int4, turn_int8
 from dgemma.ops.native.sizes import PART_ROWS, QUAD, ROUTED_ROWS
 from dgemma.quant import GROUP
@@ -133,47 +132,7 @@ def _unpack_scales(scale: Any, first: Any, outputs: Any, groups: Any, room: Any)
             panel[group * PANEL + at] = own[group]
 
 
-def _tiles_by_rows(tiles: Any) -> Any:
-    """The product of some rows with one panel, by the tile of as many."""
-    most = len(tiles)
-    one, two, three = tiles[:3]
-    four, five, six, seven, eight = (tiles[min(rows, most) - 1] for rows in (4, 5, 6, 7, 8))
-
-    @in_order
-    def product(
-        rows: Any,
-        hidden: Any,
-        step: Any,
-        sums: Any,
-        sums_step: Any,
-        row_scales: Any,
-        panel: Any,
-        scales: Any,
-        count: Any,
-        out: Any,
-        out_step: Any,
-    ) -> None:
-        if rows == 1:
-            one(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
-        elif rows == 2:
-            two(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
-        elif rows == 3:
-            three(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
-        elif rows == 4:
-            four(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
-        elif rows == 5:
-            five(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
-        elif rows == 6:
-            six(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
-        elif rows == 7:
-            seven(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
-        else:
-            eight(hidden, step, sums, sums_step, row_scales, panel, scales, count, out, out_step)
-
-    return product
-
-
-_tile, _tile_of_groups = _tiles_by_rows(TILES), _tiles_by_rows(TILES_OF_GROUPS)
+_tile, _tile_of_groups = by_rows(TILES), by_rows(TILES_OF_GROUPS)
 _MOST_ROWS, _MOST_OF_GROUPS = len(TILES), len(TILES_OF_GROUPS)
 
 
