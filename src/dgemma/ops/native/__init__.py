@@ -124,7 +124,7 @@ def _compile(kernels: Sequence[str]) -> None:
 def _compile_for_later() -> None:
     """Starts a process that compiles what this one went without and outlives it; not what another has just been started
     for, and nothing where there is no place to keep it."""
-    wanted = [kernel for kernel in sorted(_asked_for) if _claim(kernel)]
+    wanted = [kernel for kernel in _missing(sorted(_asked_for)) if _claim(kernel)]
     _asked_for.clear()
     if not wanted:
         return
