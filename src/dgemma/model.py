@@ -183,14 +183,9 @@ class Experts(nn.Module):
         quantised = is_quantised(self.gate_up_proj)
         few = len(self.gate_up_proj) <= self.dense_up_to and not quantised
         if quantised and cuda.never_waits(self.gate_up_proj):
-            scales = [scale_of(self, name) for name in ("gate_up_proj", "down_proj")]
-            return cuda.experts(
-                hidden_ND, weights_Nk, ids_Nk, *weights, scales=[one for one in scales if one is not None]
-            )
+            return cuda.experts(hidden_ND, weights_Nk, ids_Nk, *weights, scales=self._scales())
         if not few and laid_out(self.gate_up_proj):
-            scales = [scale_of(self, name) for name in ("gate_up_proj", "down_proj")]
-            all_of_them = [*weights, *(one for one in scales if one is not None)]
-            return self._kept.get(all_of_them, self._lay_out)(hidden_ND, weights_Nk, ids_Nk)
+            return self._kept.get([*weights, *self._scales()], self._lay_out)(hidden_ND, weights_Nk, ids_Nk)
         if few and laid_out(self.gate_up_proj):
             gate_up, down = self._kept.get(weights, self._lay_out_as_one)
             return cpu.experts_dense(hidden_ND, weights_Nk, ids_Nk, gate_up, down, len(self.gate_up_proj))
@@ -198,9 +193,13 @@ class Experts(nn.Module):
         run = ops.experts_dense if few else cuda.experts if grouped else ops.experts
         return run(hidden_ND, weights_Nk, ids_Nk, self.gate_up_proj, self.down_proj)
 
+    def _scales(self) -> list[Tensor]:
+        """Those of quantised weights, none of float ones."""
+        found = (scale_of(self, name) for name in ("gate_up_proj", "down_proj"))
+        return [scale for scale in found if scale is not None]
+
     def _lay_out(self) -> cpu.RoutedExperts:
-        scales = [scale_of(self, name) for name in ("gate_up_proj", "down_proj")]
-        return cpu.RoutedExperts(self.gate_up_proj, self.down_proj, scales)
+        return cpu.RoutedExperts(self.gate_up_proj, self.down_proj, self._scales() or (None, None))
 
     def _lay_out_as_one(self) -> tuple[Matrix, Matrix]:
         gate_up, down = self.gate_up_proj.flatten(0, 1), self.down_proj.transpose(0, 1).flatten(1).contiguous()
@@ -519,9 +518,7 @@ class DiffusionGemma(nn.Module):
         if canvas_BL.shape[1]:
             hidden = torch.cat((hidden, self.self_conditioning(self.embed(canvas_BL), soft_BLD)), dim=1)
             is_clean = torch.arange(hidden.shape[1], device=hidden.device)[None, :, None] < count
-            scalars = [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in self._layers()]
-
-        layers = self._layers()
+            scalars = [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in layers]
 
         def run(index: int, hidden: Tensor, rotary: tuple[Tensor, Tensor], scalar: Tensor) -> Tensor:
             return layer_pass(layers[index], hidden, rotary, masks[self.config.layers[index].layer_type], scalar)
