@@ -143,6 +143,10 @@ class Tokenizer:
         """One token alone as text: special tokens by name, parts of a character as U+FFFD."""
         return self._backend.decode([token_id], skip_special_tokens=False)
 
+    def token_texts(self, token_ids: Iterable[int]) -> list[str]:
+        """`token_text` of each of these, all at once."""
+        return self._backend.decode_batch([[token] for token in token_ids], skip_special_tokens=False)
+
     def encode(self, text: str, *, add_bos: bool = False, allow_special: bool = False) -> list[int]:
         """Text to ids. The names of special tokens in `text` are plain text unless `allow_special`."""
         ids = [self.bos_id] if add_bos else []

@@ -2,6 +2,8 @@
 
 import pytest
 import tokenizers
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import decoders, models
 
 from dgemma.checkpoint import EMBEDDED
@@ -53,7 +55,23 @@ def test_the_trie_holds_every_token_once():
     written = {3: b"ab", 4: b"a", 5: b"ab", 9: b"b"}
     trie = build_trie(written)
     assert sorted(trie.ids_W.tolist()) == [3, 4, 5, 9]
-    assert len(trie.first_N) == 4 and trie.count_N.sum() == 3 == len(trie.byte_E)
+    assert trie.level_ends == (1, 3, 4) and trie.parent_N.tolist() == [0, 0, 0, 1]
+    assert bytes(trie.byte_N[1:]) == b"abb"
+
+
+@given(st.dictionaries(st.integers(0, 99), st.binary(max_size=5)))
+def test_every_tokens_path_spells_its_bytes(written):
+    trie = build_trie(written)
+    spelled = {}
+    for index, node in zip(trie.ids_W.tolist(), trie.node_W.tolist(), strict=True):
+        backwards = []
+        while node:
+            backwards.append(int(trie.byte_N[node]))
+            node = int(trie.parent_N[node])
+        spelled[index] = bytes(reversed(backwards))
+    assert spelled == {index: text for index, text in written.items() if text}
+    distinct = {text[:length] for text in written.values() for length in range(len(text) + 1)} | {b""}
+    assert len(trie.parent_N) == trie.level_ends[-1] == len(distinct)
 
 
 def test_automata_are_made_once_and_the_oldest_forgotten(monkeypatch):

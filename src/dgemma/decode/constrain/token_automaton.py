@@ -10,11 +10,13 @@ Shapes: S states with END, P transitions ascending by source, U token sets, M me
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dgemma.decode.constrain.byte_automaton import DEAD, ByteAutomaton
+from dgemma.decode.constrain.effects import NO_EFFECT, Effects, effects
 from dgemma.decode.constrain.horizon import Horizons
 from dgemma.decode.constrain.vocabulary import Trie, spread
 from dgemma.errors import UsageError
@@ -87,93 +89,101 @@ def build(automaton: ByteAutomaton, trie: Trie, vocab_size: int, end_ids: Sequen
 
     Raises UsageError when there is no such text or the automaton has more than MAX_TRANSITIONS transitions.
     """
+    num_states = len(automaton.accepting_S)
+    blocks = list(effects(automaton, trie))
+    kind_W, kinds = _alike(blocks, len(trie.ids_W))
     sets: dict[bytes, int] = {}
-    numbers = {0: 0}
-    order, transitions = [0], []
-    at = 0
-    while at < len(order):
-        block = order[at : at + STATES_AT_ONCE]
-        at += len(block)
-        for state, target, ids in _steps(automaton, trie, block):
-            if target not in numbers:
-                numbers[target] = len(order)
-                order.append(target)
-            token_set = sets.setdefault(np.sort(ids).tobytes(), len(sets))
-            transitions.append((numbers[state], numbers[target], token_set))
-        if len(transitions) > MAX_TRANSITIONS:
-            raise UsageError(
-                f"What the answer is held to needs more than {MAX_TRANSITIONS} transitions between tokens; lower the "
-                "longest lengths and counts, or leave out what nests."
-            )
-    end = len(order)
-    end_set = sets.setdefault(np.array(sorted(end_ids), dtype=np.int64).tobytes(), len(sets))
-    ending = [number for state, number in numbers.items() if automaton.accepting_S[state]]
-    transitions += [(number, end, end_set) for number in (*ending, end)]
-    members = [np.frombuffer(key, dtype=np.int64) for key in sets]
-    return _arranged(np.array(transitions), end + 1, members, vocab_size, tuple(end_ids))
+    transitions: list[tuple[int, int, int]] = []
+    for block in blocks:
+        for state, target, members in _steps(block, kinds):
+            transitions.append((state, target, sets.setdefault(members.tobytes(), len(sets))))
+            if len(transitions) > MAX_TRANSITIONS:
+                raise UsageError(
+                    f"What the answer is held to needs more than {MAX_TRANSITIONS} transitions between tokens; lower "
+                    "the longest lengths and counts, or leave out what nests."
+                )
+    # The tokens that end an answer are one kind more.
+    ending = (*np.flatnonzero(automaton.accepting_S).tolist(), num_states)
+    transitions += [(state, num_states, len(sets)) for state in ending]
+    members = [np.frombuffer(key, dtype=kinds.dtype) for key in sets] + [np.array([len(kinds)])]
+    kind_V = np.full(vocab_size, len(kinds) + 1)
+    kind_V[trie.ids_W] = kind_W
+    kind_V[list(end_ids)] = len(kinds)
+    return _arranged(np.array(transitions), num_states + 1, members, kind_V, tuple(end_ids))
 
 
-def _steps(automaton: ByteAutomaton, trie: Trie, states: list[int]) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
-    """(state, state after it, ids of all the tokens that lead there), by walking the trie from all states at once."""
-    source, current = np.arange(len(states)), np.array(states, dtype=np.int64)
-    node = np.zeros_like(source)
-    sources, targets, ids = [], [], []
-    while len(node):
-        owner, edge = spread(trie.first_N[node], trie.count_N[node])
-        following = automaton.next_S256[current[owner], trie.byte_E[edge]]
-        alive = following != DEAD
-        source, node, current = source[owner][alive], trie.node_E[edge][alive], following[alive].astype(np.int64)
-        owner, place = spread(trie.first_id_N[node], trie.id_count_N[node])
-        sources.append(source[owner])
-        targets.append(current[owner])
-        ids.append(trie.ids_W[place])
-    source, target, token = np.concatenate(sources), np.concatenate(targets), np.concatenate(ids)
-    by_step = np.lexsort((target, source))
-    source, target, token = source[by_step], target[by_step], token[by_step]
-    borders = np.flatnonzero((np.diff(source) != 0) | (np.diff(target) != 0)) + 1
-    for low, high in zip([0, *borders], [*borders, len(token)], strict=True):
-        if low < high:
-            yield states[source[low]], int(target[low]), token[low:high]
+def _alike(blocks: Sequence[Effects], num_tokens: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Tokens with the same effect on all states are one kind -> (the kind of each token, one token of each kind);
+    tokens that no state takes are of the kind behind the last."""
+    kind_W = np.zeros(num_tokens, dtype=np.int64)
+    taken_W = np.zeros(num_tokens, dtype=bool)
+    for block in blocks:
+        _, kind_W = np.unique(kind_W * len(block.target_FB) + block.effect_W, return_inverse=True)
+        taken_W |= block.effect_W != NO_EFFECT
+    _, first, taken = np.unique(kind_W[taken_W], return_index=True, return_inverse=True)
+    kind_W = np.full(num_tokens, len(first) + 1)
+    kind_W[taken_W] = taken
+    return kind_W, np.flatnonzero(taken_W)[first]
+
+
+def _steps(block: Effects, kinds: NDArray[np.int64]) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+    """(state, state after it, the kinds of tokens that lead there) for the states of one block; `kinds` has a token
+    of each."""
+    effect_K = block.effect_W[kinds]
+    for start in range(0, block.target_FB.shape[1], STATES_AT_ONCE):
+        target_BK = block.target_FB[:, start : start + STATES_AT_ONCE].T[:, effect_K]
+        order_BK = np.argsort(target_BK, axis=1, kind="stable")
+        target_BK = np.take_along_axis(target_BK, order_BK, axis=1)
+        for offset, (target_K, order_K) in enumerate(zip(target_BK, order_BK, strict=True)):
+            # DEAD comes before all states.
+            borders = [*np.flatnonzero(np.diff(target_K, prepend=DEAD)).tolist(), len(target_K)]
+            for low, high in pairwise(borders):
+                yield block.first + start + offset, int(target_K[low]), order_K[low:high]
 
 
 def _arranged(
     transitions: NDArray[np.int64],
     num_states: int,
     members: list[NDArray[np.int64]],
-    vocab_size: int,
+    kind_V: NDArray[np.int64],
     end_ids: tuple[int, ...],
 ) -> TokenAutomaton:
     distance = _distances(transitions, num_states)
     if distance[0] == FAR:
         raise UsageError("No answer of at least one token can satisfy what it is held to; loosen it.")
-    # A transition from which nothing can be completed would only take part in sums without ever being taken.
+    # A transition from which nothing can be completed would only take part in sums without ever being taken, as would
+    # one from a state that only parts of tokens come to.
     transitions = transitions[distance[transitions[:, 1]] != FAR]
+    reached = _distances(transitions[:, [1, 0, 2]], num_states, 0) != FAR
+    transitions = transitions[reached[transitions[:, 0]]]
+    number = np.cumsum(reached) - 1
+    distance = distance[reached]
     transitions = transitions[np.lexsort((transitions[:, 1], transitions[:, 0]))]
-    source, target, token_set = transitions.T
+    source, target, token_set = number[transitions[:, 0]], number[transitions[:, 1]], transitions[:, 2]
     used, token_set = np.unique(token_set, return_inverse=True)
-    groups, num_groups = _groups([members[index] for index in used], vocab_size)
+    groups, num_groups = _groups([members[index] for index in used], int(kind_V.max()) + 1)
     parts = [np.unique(groups[members[index]]) for index in used]
     return TokenAutomaton(
-        first_S=np.searchsorted(source, np.arange(num_states + 1)),
+        first_S=np.searchsorted(source, np.arange(len(distance) + 1)),
         source_P=source,
         target_P=target,
         set_P=token_set,
         distance_S=distance,
         member_set_M=np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
         member_group_M=np.concatenate(parts),
-        group_V=groups,
+        group_V=groups[kind_V],
         num_sets=len(parts),
         num_groups=num_groups,
         end_ids=end_ids,
     )
 
 
-def _distances(transitions: NDArray[np.int64], num_states: int) -> NDArray[np.int64]:
-    """The fewest tokens from each state to END, the last state, found backwards from it."""
+def _distances(transitions: NDArray[np.int64], num_states: int, goal: int = -1) -> NDArray[np.int64]:
+    """The fewest tokens from each state to the goal, by default END, the last state; found backwards from it."""
     by_target = transitions[np.argsort(transitions[:, 1], kind="stable")]
     first = np.searchsorted(by_target[:, 1], np.arange(num_states + 1))
     distance = np.full(num_states, FAR, dtype=np.int64)
-    frontier, steps = np.array([num_states - 1]), 0
+    frontier, steps = np.array([goal % num_states]), 0
     while len(frontier):
         distance[frontier] = steps
         _, edges = spread(first[frontier], first[frontier + 1] - first[frontier])
@@ -182,13 +192,13 @@ def _distances(transitions: NDArray[np.int64], num_states: int) -> NDArray[np.in
     return distance
 
 
-def _groups(sets: list[NDArray[np.int64]], vocab_size: int) -> tuple[NDArray[np.int64], int]:
-    """The coarsest partition of the ids of which every set is a union -> (group of each id, number of groups)."""
-    labels = np.zeros(vocab_size, dtype=np.int64)
+def _groups(sets: list[NDArray[np.int64]], num_kinds: int) -> tuple[NDArray[np.int64], int]:
+    """The coarsest partition of the kinds of which every set is a union -> (group of each kind, number of groups)."""
+    labels = np.zeros(num_kinds, dtype=np.int64)
     fresh = 1
-    for ids in sets:
-        found, inverse = np.unique(labels[ids], return_inverse=True)
-        labels[ids] = fresh + inverse
+    for kinds in sets:
+        found, inverse = np.unique(labels[kinds], return_inverse=True)
+        labels[kinds] = fresh + inverse
         fresh += len(found)
     used = np.unique(labels[labels > 0])
     groups = np.where(labels > 0, np.searchsorted(used, labels), len(used))

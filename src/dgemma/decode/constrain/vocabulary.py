@@ -4,7 +4,7 @@ Promises the exact bytes of every id for byte-level vocabularies and for those w
 tokens write nothing. What it finds is compared with the tokenizer's own decoding, so a third kind is refused and never
 misread. In automata a few special tokens have a part: bytes that no UTF-8 text holds stand for them, the marks.
 
-Shapes: N trie nodes, E trie edges, W tokens that write something.
+Shapes: N trie nodes, W tokens that write something.
 """
 
 import json
@@ -39,9 +39,11 @@ SPACE_MARK = "\u2581"
 
 def token_bytes(tokenizer: Tokenizer) -> dict[int, bytes]:
     """The bytes of every id that writes any. Raises CheckpointError for a vocabulary of unknown kind."""
-    kinds = _decoder_kinds(json.loads(tokenizer.backend.to_str()).get("decoder") or {})
+    decoder = tokenizer.backend.decoder
+    kinds = set() if decoder is None else _decoder_kinds(json.loads(decoder.__getstate__()))
     added = {index: token.content for index, token in tokenizer.backend.get_added_tokens_decoder().items()}
     byte_of = _byte_level_alphabet()
+    byte_marks = set(map(chr, byte_of))
     found: dict[int, bytes] = {}
     for text, index in tokenizer.backend.get_vocab(with_added_tokens=True).items():
         if tokenizer.is_special(index) or not text:
@@ -49,7 +51,8 @@ def token_bytes(tokenizer: Tokenizer) -> dict[int, bytes]:
         if index in added:
             written = added[index].encode()
         elif "ByteLevel" in kinds:
-            written = bytes(byte_of[mark] for mark in text) if all(mark in byte_of for mark in text) else text.encode()
+            in_bytes = byte_marks.issuperset(text)
+            written = text.translate(byte_of).encode("latin-1") if in_bytes else text.encode()
         elif index in tokenizer.byte_token_ids:
             written = bytes([int(text[3:5], 16)])
         else:
@@ -68,8 +71,7 @@ def constrained_bytes(tokenizer: Tokenizer) -> dict[int, bytes]:
 
 
 def _compare(tokenizer: Tokenizer, found: Mapping[int, bytes]) -> None:
-    for index, written in found.items():
-        text = tokenizer.token_text(index)
+    for (index, written), text in zip(found.items(), tokenizer.token_texts(found), strict=True):
         if REPLACEMENT_CHARACTER not in text and text.encode() != written:
             raise CheckpointError(
                 f"This tokenizer writes token {index} as {text!r}, not as its bytes {written!r} say; "
@@ -83,52 +85,50 @@ def _decoder_kinds(decoder: Mapping[str, object]) -> set[str]:
     return {str(decoder.get("type"))}.union(*nested)
 
 
-def _byte_level_alphabet() -> dict[str, int]:
+def _byte_level_alphabet() -> dict[int, int]:
     """The characters that stand for bytes in byte-level vocabularies: themselves if printable, else from 256 on."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + rank): byte for rank, byte in enumerate(others)}
+    return {byte: byte for byte in printable} | {256 + rank: byte for rank, byte in enumerate(others)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trie:
-    """Every token as a path of bytes from node 0.
+    """Every token as a path of bytes from node 0; nodes are numbered level by level.
 
-    Node n's edges are first_N[n] .. first_N[n] + count_N[n], each with its byte and the node it leads to. Its tokens
-    are ids_W[first_id_N[n]] .. + id_count_N[n].
+    Node n hangs by byte_N[n] from parent_N[n]; the nodes of one level end where the next of level_ends begins, the
+    root's at 1. The token ids_W[w] ends in node_W[w].
     """
 
-    first_N: NDArray[np.int64]
-    count_N: NDArray[np.int64]
-    byte_E: NDArray[np.int64]
-    node_E: NDArray[np.int64]
-    first_id_N: NDArray[np.int64]
-    id_count_N: NDArray[np.int64]
+    parent_N: NDArray[np.int64]
+    byte_N: NDArray[np.uint8]
+    level_ends: tuple[int, ...]
+    node_W: NDArray[np.int64]
     ids_W: NDArray[np.int64]
 
 
 def build_trie(written: Mapping[int, bytes]) -> Trie:
-    """The trie of all the tokens' bytes."""
-    children: list[dict[int, int]] = [{}]
-    ids: list[list[int]] = [[]]
-    for index, text in written.items():
-        node = 0
-        for byte in text:
-            if byte not in children[node]:
-                children[node][byte] = len(children)
-                children.append({})
-                ids.append([])
-            node = children[node][byte]
-        ids[node].append(index)
-    counts, id_counts = np.array([len(edges) for edges in children]), np.array([len(own) for own in ids])
+    """The trie of all the tokens' bytes; those of a token that writes nothing are none."""
+    texts = {index: text for index, text in written.items() if text}
+    length_W = np.fromiter(map(len, texts.values()), np.int64, len(texts))
+    first_W = np.cumsum(length_W) - length_W
+    everything = np.frombuffer(b"".join(texts.values()), dtype=np.uint8)
+    node_W = np.zeros(len(texts), dtype=np.int64)
+    parents, last_bytes, ends = [np.zeros(1, np.int64)], [np.zeros(1, np.uint8)], [1]
+    longer = np.arange(len(texts))
+    while len(longer := longer[length_W[longer] >= len(ends)]):
+        steps = node_W[longer] * 256 + everything[first_W[longer] + len(ends) - 1]
+        edges, number = np.unique(steps, return_inverse=True)
+        node_W[longer] = ends[-1] + number
+        parents.append(edges // 256)
+        last_bytes.append((edges % 256).astype(np.uint8))
+        ends.append(ends[-1] + len(edges))
     return Trie(
-        first_N=np.cumsum(counts) - counts,
-        count_N=counts,
-        byte_E=np.array([byte for edges in children for byte in edges], dtype=np.int64),
-        node_E=np.array([node for edges in children for node in edges.values()], dtype=np.int64),
-        first_id_N=np.cumsum(id_counts) - id_counts,
-        id_count_N=id_counts,
-        ids_W=np.array([index for own in ids for index in own], dtype=np.int64),
+        parent_N=np.concatenate(parents),
+        byte_N=np.concatenate(last_bytes),
+        level_ends=tuple(ends),
+        node_W=node_W,
+        ids_W=np.fromiter(texts, np.int64, len(texts)),
     )
 
 
