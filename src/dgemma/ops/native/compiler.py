@@ -15,6 +15,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from dgemma.ops.native.machine import LANES, TILE_ROWS, symbol_of, target_machine
+from dgemma.quant import GROUP
 
 thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
 thread_count = types.ExternalFunction("omp_get_num_threads", types.int32())
@@ -120,40 +121,54 @@ arrive: Any = intrinsic(_arrive)
 arrived: Any = intrinsic(_arrived)
 
 
-def _dot_of_nibbles(_context: Any, _values: Any, _nibbles: Any) -> tuple[Any, Callable]:
-    """The sum of 32 float32 values times (nibble - 8), the nibbles two to a byte, the lower one first; two addresses.
+def _dot_of_nibbles(_context: Any, _values: Any, _nibbles: Any, _scales: Any, _groups: Any) -> tuple[Any, Callable]:
+    """A row of int4 weights times float32 values: addresses of the values, of each group the even ones before the odd
+    ones, of the nibbles, two to a byte, the lower one first, and of the groups' scales; then how many groups.
 
-    In vectors from the start: of a loop this short LLVM makes a scalar one.
+    In vectors from the start, which are summed across once for the row: of a loop as short as a group LLVM makes a
+    scalar one.
     """
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        ir, half = llvmlite.ir, 16
+        ir, half = llvmlite.ir, GROUP // 2
+        values, nibbles, scales, groups = arguments
         byte, word, single = (ir.VectorType(kind, half) for kind in (ir.IntType(8), ir.IntType(32), ir.FloatType()))
+        number, lane = ir.IntType(64), ir.IntType(32)
+        eight, spread = ir.Constant(single, [8.0] * half), ir.Constant(word, [0] * half)
+        # Sums of even and of odd groups: each waits for its own last one alone.
+        sums = [cgutils.alloca_once_value(builder, ir.Constant(single, [0.0] * half)) for _ in range(2)]
 
-        def load(address: Any, vector: Any, align: int) -> Any:
-            found = builder.load(builder.inttoptr(address, vector.as_pointer()))
-            found.align = align
-            return found
+        def load(base: Any, index: Any, stride: int, kind: Any, align: int) -> Any:
+            address = builder.add(base, builder.mul(index, ir.Constant(number, stride)))
+            return builder.load(builder.inttoptr(address, kind.as_pointer()), align=align)
 
-        def every_second(vector: Any, first: int) -> Any:
-            places = ir.Constant(word, list(range(first, 2 * half, 2)))
-            return builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), places)
+        def add_group(group: Any, total: Any) -> None:
+            both = builder.zext(load(nibbles, group, half, byte, 1), word)
+            low = builder.and_(both, ir.Constant(word, [15] * half))
+            high = builder.lshr(both, ir.Constant(word, [4] * half))
+            part = None
+            for place, integers in enumerate((low, high)):
+                weights = builder.fsub(builder.sitofp(integers, single), eight)
+                own = load(values, builder.add(builder.shl(group, number(1)), number(place)), 4 * half, single, 4)
+                product = builder.fmul(own, weights, flags=["contract"])
+                part = product if part is None else builder.fadd(part, product, flags=["contract"])
+            scale = load(scales, group, 4, ir.FloatType(), 4)
+            empty = ir.Constant(single, ir.Undefined)
+            scale = builder.shuffle_vector(builder.insert_element(empty, scale, lane(0)), empty, spread)
+            scaled = builder.fmul(part, scale, flags=["contract"])
+            builder.store(builder.fadd(builder.load(total), scaled, flags=["contract"]), total)
 
-        values = load(arguments[0], ir.VectorType(ir.FloatType(), 2 * half), 4)
-        both = builder.zext(load(arguments[1], byte, 1), word)
-        low = builder.and_(both, ir.Constant(word, [15] * half))
-        high = builder.lshr(both, ir.Constant(word, [4] * half))
-        eight = ir.Constant(single, [8.0] * half)
-        total = ir.Constant(single, [0.0] * half)
-        for first, nibbles in enumerate((low, high)):
-            weights = builder.fsub(builder.sitofp(nibbles, single), eight)
-            part = builder.fmul(every_second(values, first), weights, flags=["contract"])
-            total = builder.fadd(total, part, flags=["contract"])
+        with cgutils.for_range(builder, builder.lshr(groups, number(1))) as loop:
+            for place, total in enumerate(sums):
+                add_group(builder.add(builder.shl(loop.index, number(1)), number(place)), total)
+        with builder.if_then(builder.trunc(groups, ir.IntType(1))):
+            add_group(builder.sub(groups, number(1)), sums[0])
         kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), single])
-        add = cgutils.get_or_insert_function(builder.module, kind, "llvm.vector.reduce.fadd.v16f32")
+        add = cgutils.get_or_insert_function(builder.module, kind, f"llvm.vector.reduce.fadd.v{half}f32")
+        total = builder.fadd(builder.load(sums[0]), builder.load(sums[1]))
         return builder.call(add, [ir.Constant(ir.FloatType(), -0.0), total], fastmath=["reassoc"])
 
-    return types.float32(types.int64, types.int64), generate
+    return types.float32(*[types.int64] * 4), generate
 
 
 dot_of_nibbles: Any = intrinsic(_dot_of_nibbles)

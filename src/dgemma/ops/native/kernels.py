@@ -263,11 +263,9 @@ def _row_int8(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> An
 
 @inlined
 def _row_int4(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
-    groups, total = size // GROUP, _ZERO
-    scale, first = floats(scales + 4 * row * groups, groups), weights + row * (size // 2)
-    for group in range(groups):
-        total += scale[group] * dot_of_nibbles(values + group * (4 * GROUP), first + group * (GROUP // 2))
-    return total
+    """The values' even inputs of a group stand before its odd ones."""
+    groups = size // GROUP
+    return dot_of_nibbles(values, weights + row * (size // 2), scales + 4 * row * groups, groups)
 
 
 @inlined
@@ -282,7 +280,7 @@ def _product(arguments: Any, row_of: Any) -> None:
 
 
 @inlined
-def _experts(arguments: Any, row_of: Any) -> None:
+def _experts(arguments: Any, row_of: Any, nibbles: Any) -> None:
     """The routed experts of one row: hidden_D, weights_k, ids_k (int64), gate_up_E2MD and its scale, down_EDM and its
     scale, out_D, inner_kM (room for what is between the two products), then k, D, M."""
     given = array_at(arguments, 12)
@@ -293,7 +291,8 @@ def _experts(arguments: Any, row_of: Any) -> None:
     for at in range(first, last):
         row = ids[at // width] * 2 * width + at % width
         gate = row_of(given[0], given[3], given[4], row, size)
-        inner[at] = gated_by(gate, row_of(given[0], given[3], given[4], row + width, size))
+        place = at // GROUP * GROUP + at % 2 * (GROUP // 2) + at % GROUP // 2 if nibbles else at
+        inner[place] = gated_by(gate, row_of(given[0], given[3], given[4], row + width, size))
     wait_for_all()
     first, last = share(size)
     for at in range(first, last):
@@ -315,23 +314,23 @@ def product_int8(arguments: Any) -> None:
 
 
 def product_int4(arguments: Any) -> None:
-    """`_product` with an int4 weight."""
+    """`_product` with an int4 weight; of each group the even inputs of hidden_I stand before the odd ones."""
     _product(arguments, _row_int4)
 
 
 def experts(arguments: Any) -> None:
     """`_experts` in float32."""
-    _experts(arguments, _row)
+    _experts(arguments, _row, False)
 
 
 def experts_int8(arguments: Any) -> None:
     """`_experts` with int8 weights."""
-    _experts(arguments, _row_int8)
+    _experts(arguments, _row_int8, False)
 
 
 def experts_int4(arguments: Any) -> None:
-    """`_experts` with int4 weights."""
-    _experts(arguments, _row_int4)
+    """`_experts` with int4 weights, hidden_D as for `product_int4`."""
+    _experts(arguments, _row_int4, True)
 
 
 def dequantise_int4(arguments: Any) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dgemma.ops.native.machine import run
+from dgemma.quant import GROUP
 
 _PRODUCT = {torch.float32: "product", torch.int8: "product_int8", torch.uint8: "product_int4"}
 _EXPERTS = {torch.float32: "experts", torch.int8: "experts_int8", torch.uint8: "experts_int4"}
@@ -21,12 +22,11 @@ def multiply(hidden: Tensor, weights: Sequence[Tensor], scales: Sequence[Tensor 
 
     Weights are contiguous, float32, or int8 or int4 with their scales (`dgemma.quant`); hidden states are float32.
     """
-    hidden = hidden.contiguous()
-    size = hidden.shape[-1]
-    out = hidden.new_empty(*hidden.shape[:-1], sum(len(weight) for weight in weights))
-    address = out.data_ptr()
+    *leading, size = hidden.shape
+    out = hidden.new_empty(*leading, sum(len(weight) for weight in weights))
+    row, address = _in_order(hidden, weights[0]), out.data_ptr()
     for weight, scale in zip(weights, scales, strict=True):
-        run(_PRODUCT[weight.dtype], hidden, weight, 0 if scale is None else scale, address, len(weight), size)
+        run(_PRODUCT[weight.dtype], row, weight, 0 if scale is None else scale, address, len(weight), size)
         address += len(weight) * out.element_size()
     return out
 
@@ -42,13 +42,29 @@ def experts(
     """`reference.experts` of one row -> [1, D]; weights may be int8 or int4, with `scales` of both."""
     size, top_k = hidden_1D.shape[1], ids_1k.shape[1]
     width = gate_up_E2MD.shape[1] // 2
-    hidden_1D, weights_1k, ids_1k = hidden_1D.contiguous(), weights_1k.float().contiguous(), ids_1k.contiguous()
+    weights_1k, ids_1k = weights_1k.float().contiguous(), ids_1k.contiguous()
     out_1D, inner_kM = torch.empty_like(hidden_1D), hidden_1D.new_empty(top_k, width)
     gate_up_scale, down_scale = scales or (0, 0)
     weights = (gate_up_E2MD, gate_up_scale, down_EDM, down_scale)
     sizes = (top_k, size, width)
-    run(_EXPERTS[gate_up_E2MD.dtype], hidden_1D, weights_1k, ids_1k, *weights, out_1D, inner_kM, *sizes)
+    run(
+        _EXPERTS[gate_up_E2MD.dtype],
+        _in_order(hidden_1D, gate_up_E2MD),
+        weights_1k,
+        ids_1k,
+        *weights,
+        out_1D,
+        inner_kM,
+        *sizes,
+    )
     return out_1D
+
+
+def _in_order(hidden: Tensor, weight: Tensor) -> Tensor:
+    """One row as a weight of this kind meets it: int4 ones the even inputs of a group before the odd ones."""
+    if weight.dtype != torch.uint8:
+        return hidden.contiguous()
+    return hidden.reshape(-1, GROUP // 2, 2).transpose(1, 2).contiguous()
 
 
 def gated(gate_up_N2M: Tensor) -> Tensor:

@@ -212,7 +212,8 @@ def multiply_quantised(
     room: Any,
 ) -> None:
     """out_NO = rows times weight for this thread's panels; `room` is its own, `out_step` bytes from row to row."""
-    first, last = share((outputs + PANEL - 1) // PANEL)
+    # What no row meets is not read: of 128 experts, 8 rows meet 51.
+    first, last = share((outputs + PANEL - 1) // PANEL if rows else 0)
     groups = size // GROUP if grouped else 1
     scales = room + PANEL * size
     for number in range(first, last):
