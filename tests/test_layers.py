@@ -22,7 +22,7 @@ LAYER_OF = {
     name: layer
     for layer, names in enumerate(
         [
-            ["errors", "values", "config", "profile"],
+            ["errors", "values", "config", "profile", "memory"],
             ["quant", "ops"],
             ["cache", "model", "vision"],
             ["tokenizer", "chat", "checkpoint"],

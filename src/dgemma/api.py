@@ -9,7 +9,7 @@ events of either as they happen. Nothing here prints.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import index
@@ -22,7 +22,7 @@ from dgemma.config import EngineConfig, ModelConfig
 from dgemma.decode import constrain
 from dgemma.decode.autoregressive import TokenSampler
 from dgemma.decode.constrain import TokenAutomaton
-from dgemma.engine.engine import Engine, resolve
+from dgemma.engine.engine import Engine, placed
 from dgemma.engine.events import Events
 from dgemma.engine.request import (
     Commit,
@@ -81,14 +81,16 @@ def load(
     dtype: str = "auto",
     quant: str | None = None,
     max_context: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> "LLM":
     """Loads a model: `tiny`, a local folder, or a hub id (`owner/name`, fetched once, resumable).
 
     quant: `int8`, `int4` or `fp8` weights in memory, made while the files are read; None keeps the files'.
-    Raises ModelNotFoundError for a name that is none of these, CheckpointError for files that cannot be used,
-    UsageError for a device that is not there.
+    progress: called with the bytes of weights that are read and with those of all.
+    Raises ModelNotFoundError for a name that is none of these, CheckpointError for files that cannot be used or do not
+    fit into memory, UsageError for a device that is not there.
     """
-    config = resolve(
+    config = placed(
         EngineConfig(
             device=device,
             dtype=dtype,  # pyright: ignore[reportArgumentType]
@@ -96,7 +98,8 @@ def load(
             pace_file=str(PACE_FILE),
         )
     )
-    model = open_model(find_model(name), dtype=config.dtype, device=config.device, quant=quant)
+    folder = find_model(name)
+    model = open_model(folder, dtype=config.dtype, device=config.device, quant=quant, progress=progress)
     return LLM(model, config)
 
 

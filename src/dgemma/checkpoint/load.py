@@ -1,35 +1,32 @@
-"""Opening and saving a model folder in the released layout.
+"""Opening a model folder in the released layout.
 
 `open_model` streams the weights into a network that was built without memory, so the peak is the network plus one
 tensor. Strict: every missing and every unexpected name is told. The image tower's weights are known and left aside.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from dgemma import memory
 from dgemma.checkpoint import names
 from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight, place, place_quantised
-from dgemma.checkpoint.safetensors import (
-    FLOATS,
-    read_json,
-    read_tensors,
-    replacing,
-    to_json,
-    weight_files,
-    write_json,
-    write_tensors,
-)
+from dgemma.checkpoint.safetensors import FLOATS, read_json, read_tensors, stored_types, weight_files
 from dgemma.config import ModelConfig, SamplerConfig
-from dgemma.errors import CheckpointError, ConfigError, ModelNotFoundError, OutputError
+from dgemma.errors import CheckpointError, ConfigError, ModelNotFoundError, UsageError
 from dgemma.model import DiffusionGemma
 from dgemma.profile import DenoisingProfile
-from dgemma.quant import DTYPES, Kind, check_kind, is_quantised, kind_from_hf, kind_to_hf, shapes
+from dgemma.quant import DTYPES, Kind, check_kind, is_quantised, kind_from_hf, shapes
 from dgemma.tokenizer import Tokenizer
 from dgemma.values import table
+
+Progress = Callable[[int, int], None]
 
 PROFILE = "denoising.json"
 OWN = "dgemma"
@@ -60,6 +57,8 @@ def open_model(
     dtype: torch.dtype | str | None = None,
     device: torch.device | str = "cpu",
     quant: str | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> LoadedModel:
     """Opens a model folder.
 
@@ -67,8 +66,9 @@ def open_model(
     tensor to tensor that of the embedding.
     device: where the weights go; "meta" reads none and needs no weight files: sizes alone.
     quant: `int8`, `int4` or `fp8` quantises the matrices while they are read; a folder that holds them so needs none.
-    Raises ModelNotFoundError for a path that is no folder, CheckpointError for anything incomplete, damaged or of
-    another architecture, ConfigError for numbers that cannot work.
+    progress: called with the bytes of weights that are read and with those of all.
+    Raises ModelNotFoundError for a path that is no folder, CheckpointError for anything incomplete, damaged, of
+    another architecture or too large for the machine's memory, ConfigError for numbers that cannot work.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -86,7 +86,7 @@ def open_model(
     sampler = SamplerConfig.from_hf(read_json(generation)) if generation.is_file() else SamplerConfig()
     own = table(document, OWN)
     sampler = replace(sampler, causal_check=own.get("causal_check", False))
-    network = _load_network(folder, config, _torch_dtype(dtype), torch.device(device), stored, kind)
+    network = _load_network(folder, config, torch_dtype(dtype), torch.device(device), stored, kind, progress)
     tokenizer_file, template_file = folder / "tokenizer.json", folder / "chat_template.jinja"
     profile_file = folder / PROFILE
     return LoadedModel(
@@ -102,58 +102,11 @@ def open_model(
     )
 
 
-def save_model(
-    model: LoadedModel, path: str | Path, dtype: torch.dtype | str | None = None, max_shard_bytes: int = 5 * 10**9
-) -> None:
-    """Writes a model folder that `open_model` and transformers load; files are replaced only when complete.
-
-    dtype: the type on disk; None keeps the network's. The image tower is not written (transformers then makes a fresh
-    one). Quantised weights are written as they are, which transformers does not read. What the folder held of another
-    model (shards, vocabulary, template, profile) goes. Raises OutputError when the folder cannot be written.
-    """
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
-    kind = _torch_dtype(dtype) or model.network.dtype
-    state = model.network.state_dict()
-    tensors = {
-        names.to_file(name): value if is_scale(name) or is_quantised(value) else value.to(kind)
-        for name, value in state.items()
-    }
-    write_tensors(tensors, folder, max_shard_bytes)
-    document = {**model.config.to_hf(), "dtype": str(kind).removeprefix("torch.")}
-    if model.quant is not None:
-        document["quantization_config"] = kind_to_hf(model.quant)
-    own = {
-        "causal_check": model.sampler.causal_check,
-        "single_turn": model.single_turn,
-        "text_request": model.text_request,
-    }
-    if any(own.values()):
-        document[OWN] = {name: value for name, value in own.items() if value}
-    write_json(document, folder / "config.json")
-    write_json(model.sampler.to_hf(), folder / "generation_config.json")
-    profile, tokenizer = model.profile, model.tokenizer
-    _write_or_remove(folder / PROFILE, None if profile is None else to_json(profile.to_document()))
-    _write_or_remove(folder / "tokenizer.json", None if tokenizer is None else tokenizer.backend.to_str(pretty=True))
-    _write_or_remove(folder / "chat_template.jinja", model.chat_template)
-
-
 def _text_request(own: Mapping[str, Any]) -> str | None:
     request = own.get("text_request")
     if request is not None and not isinstance(request, str):
         raise ConfigError(f"text_request in config.json must be a text, not {request!r}.")
     return request
-
-
-def _write_or_remove(path: Path, text: str | None) -> None:
-    if text is None:
-        path.unlink(missing_ok=True)
-        return
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def _read_text(path: Path) -> str:
@@ -163,7 +116,8 @@ def _read_text(path: Path) -> str:
         raise CheckpointError(f"{path} cannot be read ({error}); fetch the model again.") from error
 
 
-def _torch_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
+def torch_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
+    """A type of weights by its name; None for `auto` and None. Raises CheckpointError for any other."""
     if dtype is None or dtype == "auto":
         return None
     kind = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
@@ -179,40 +133,91 @@ def _load_network(
     device: torch.device,
     stored: Kind | None,
     quant: Kind | None,
+    progress: Progress | None,
 ) -> DiffusionGemma:
     with torch.device("meta"):
         network = DiffusionGemma(config)
     if device.type == "meta":
         return network.eval().requires_grad_(False)
-    expected = _expected(network, stored)
-    missing, unexpected = set(expected), []
-    for file_name, tensor in read_tensors(weight_files(folder)):
-        name = names.from_file(file_name)
-        if name is None:
-            continue
-        if name not in expected:
-            unexpected.append(file_name)
-            continue
-        wanted, types = expected[name]
-        if tensor.dtype not in types:
-            raise CheckpointError(f"{file_name} in {folder} has the type {tensor.dtype}, which is not supported.")
-        if (found := tuple(tensor.shape)) != wanted:
-            raise CheckpointError(f"{file_name} in {folder} has the shape {found}, but config.json asks for {wanted}.")
-        missing.discard(name)
+    if device.type == "cpu":
+        require_memory(network, folder, dtype, stored, quant)
+    for name, tensor in read_weights(folder, network, stored, progress):
         if stored is None and quant is not None and is_weight(name):
             place_quantised(network, name, tensor.to(device), quant)
         else:
             kept = is_scale(name) or is_quantised(tensor)
             place(network, name, tensor.to(device=device, dtype=None if kept else dtype))
-    if missing or unexpected:
-        lines = [f"missing: {_some(sorted(map(names.to_file, missing)))}"] if missing else []
-        lines += [f"unexpected: {_some(sorted(unexpected))}"] if unexpected else []
-        raise CheckpointError(f"The weights in {folder} do not fit its config.json; {'; '.join(lines)}.")
     for name, parameter in list(network.named_parameters()):
         # Files may hold single tensors in another type, which no product would take.
         if not is_scale(name) and not is_quantised(parameter) and parameter.dtype != network.dtype:
             place(network, name, parameter.detach().to(network.dtype))
     return network.eval().requires_grad_(False)
+
+
+def read_weights(
+    folder: Path, network: DiffusionGemma, stored: Kind | None, progress: Progress | None = None
+) -> Iterator[tuple[str, Tensor]]:
+    """(name, tensor) of every weight of a network without memory, and of the scales of quantised ones, as the files
+    hold them. Raises CheckpointError, at the latest behind the last one, for files that do not fit the network."""
+    files = weight_files(folder)
+    expected = _expected(network, stored)
+    missing, unexpected = set(expected), []
+    done, whole = 0, sum(file.stat().st_size for file in files)
+    for file_name, tensor in read_tensors(files):
+        name = names.from_file(file_name)
+        if name is not None and name not in expected:
+            unexpected.append(file_name)
+        elif name is not None:
+            wanted, types = expected[name]
+            if tensor.dtype not in types:
+                raise CheckpointError(f"{file_name} in {folder} has the type {tensor.dtype}, which is not supported.")
+            if (found := tuple(tensor.shape)) != wanted:
+                raise CheckpointError(
+                    f"{file_name} in {folder} has the shape {found}, but config.json asks for {wanted}."
+                )
+            missing.discard(name)
+            yield name, tensor
+        done += tensor.nbytes
+        if progress is not None:
+            progress(done, whole)
+    if missing or unexpected:
+        lines = [f"missing: {_some(sorted(map(names.to_file, missing)))}"] if missing else []
+        lines += [f"unexpected: {_some(sorted(unexpected))}"] if unexpected else []
+        raise CheckpointError(f"The weights in {folder} do not fit its config.json; {'; '.join(lines)}.")
+
+
+def require_memory(
+    network: DiffusionGemma, folder: Path, dtype: torch.dtype | None, stored: Kind | None, quant: Kind | None
+) -> None:
+    """Raises CheckpointError where a network without memory would take more of it than the machine has.
+
+    Weights that stay as the files hold them count for nothing: they are read page by page, when they are needed.
+    """
+    total = memory.total_bytes()
+    types = {names.from_file(name): kind for name, kind in stored_types(weight_files(folder)).items()}
+
+    def needed(quant: Kind | None) -> int:
+        count = 0
+        for name, parameter in network.named_parameters():
+            if is_weight(name) and (quant or stored):
+                if quant is not None and stored is None:
+                    values, scale = shapes(tuple(parameter.shape), quant)
+                    count += math.prod(values) + 4 * math.prod(scale)
+            elif dtype is not None and types.get(name) != dtype:
+                count += parameter.numel() * dtype.itemsize
+        return count
+
+    if (asked := needed(quant)) <= total:
+        return
+    smaller: dict[Kind, int] = {}
+    with suppress(UsageError):  # int4 is not for every size
+        smaller = {kind: bytes_ for kind in ("int8", "int4") if (bytes_ := needed(kind)) <= total}
+    advice = ", ".join(f"quant {kind} takes {count / 1e9:.1f}" for kind, count in smaller.items())
+    if not advice:
+        advice = "`dgemma quantize IN OUT --quant int4` writes a copy that is read from the disk as it is needed"
+    raise CheckpointError(
+        f"The weights in {folder} would take {asked / 1e9:.1f} GB of memory, and there are {total / 1e9:.1f}; {advice}."
+    )
 
 
 def _expected(

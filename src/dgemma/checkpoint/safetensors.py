@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -44,44 +44,74 @@ def weight_files(folder: Path) -> list[Path]:
 def read_tensors(files: Iterable[Path]) -> Iterator[tuple[str, Tensor]]:
     """(name, tensor) of every weight, read one after another; peak extra memory is the largest tensor."""
     for file in files:
-        try:
-            with safe_open(file, framework="pt") as reader:
-                for name in reader.keys():  # noqa: SIM118
-                    yield name, reader.get_tensor(name)
-        except (SafetensorError, OSError, ValueError) as error:
-            raise CheckpointError(f"{file} is damaged or truncated ({error}); fetch the model again.") from error
+        with _reading(file), safe_open(file, framework="pt") as reader:
+            for name in reader.keys():  # noqa: SIM118
+                yield name, reader.get_tensor(name)
 
 
-def write_tensors(tensors: Mapping[str, Tensor], folder: Path, max_shard_bytes: int) -> None:
-    """Writes one file, or shards and an index when the weights exceed `max_shard_bytes`."""
-    shards: list[dict[str, Tensor]] = [{}]
-    size = 0
-    for name, tensor in tensors.items():
-        if size and size + tensor.nbytes > max_shard_bytes:
-            shards.append({})
-            size = 0
-        shards[-1][name] = tensor
-        size += tensor.nbytes
-    if len(shards) == 1:
-        names = [SINGLE]
-    else:
-        names = [f"model-{i + 1:05d}-of-{len(shards):05d}.safetensors" for i in range(len(shards))]
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{file} is damaged or truncated ({error}); fetch the model again.") from error
+
+
+def stored_types(files: Iterable[Path]) -> dict[str, torch.dtype | None]:
+    """The type of every tensor, None for one of a kind that is not known; nothing but headers is read."""
+    found: dict[str, torch.dtype | None] = {}
+    for file in files:
+        with _reading(file), safe_open(file, framework="pt") as reader:
+            for name in reader.keys():  # noqa: SIM118
+                found[name] = _TYPES.get(reader.get_slice(name).get_dtype())
+    return found
+
+
+_TYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+
+
+def write_tensors(tensors: Iterable[tuple[str, Tensor]], folder: Path, max_shard_bytes: int) -> None:
+    """Writes one file, or shards and an index when the weights exceed `max_shard_bytes`.
+
+    Tensors are asked for one after another, and no more than one shard of them is held at a time.
+    """
     # No old file goes before every new one is whole: shards of two models under one index would load.
+    written: list[tuple[replacing, list[str]]] = []
+    total = 0
     with ExitStack() as stack:
-        for name, shard in zip(names, shards, strict=True):
-            temporary = stack.enter_context(replacing(folder / name))
-            save_file({key: value.contiguous() for key, value in shard.items()}, temporary, metadata={"format": "pt"})
-    if len(shards) > 1:
-        table = {key: name for name, shard in zip(names, shards, strict=True) for key in shard}
-        total = sum(tensor.nbytes for tensor in tensors.values())
+        for number, shard in enumerate(_shards(tensors, max_shard_bytes), 1):
+            file = replacing(folder / f"model-{number:05d}.safetensors")
+            save_file(shard, stack.enter_context(file), metadata={"format": "pt"})
+            written.append((file, list(shard)))
+            total += sum(tensor.nbytes for tensor in shard.values())
+        # How many there are is known only now.
+        count = len(written)
+        for number, (file, _) in enumerate(written, 1):
+            file.path = folder / (SINGLE if count == 1 else f"model-{number:05d}-of-{count:05d}.safetensors")
+    if count > 1:
+        table = {name: file.path.name for file, names in written for name in names}
         write_json({"metadata": {"total_size": total}, "weight_map": table}, folder / INDEX)
+    known = {file.path.name for file, _ in written} | ({INDEX} if count > 1 else set())
     for stale in folder.iterdir():
-        if _WEIGHTS.fullmatch(stale.name) and stale.name not in {*names, INDEX if len(shards) > 1 else SINGLE}:
+        if _WEIGHTS.fullmatch(stale.name) and stale.name not in known:
             stale.unlink()
 
 
+def _shards(tensors: Iterable[tuple[str, Tensor]], max_shard_bytes: int) -> Iterator[dict[str, Tensor]]:
+    shard: dict[str, Tensor] = {}
+    size = 0
+    for name, tensor in tensors:
+        if shard and size + tensor.nbytes > max_shard_bytes:
+            yield shard
+            shard, size = {}, 0
+        shard[name] = tensor.contiguous()
+        size += tensor.nbytes
+    yield shard
+
+
 class replacing:
-    """`with replacing(path) as temporary:` writes beside `path`, renames on success, else leaves it alone.
+    """`with replacing(path) as temporary:` writes beside `path`, renames on success, else leaves it alone; until then
+    `path` may be another of the same folder.
 
     The file keeps the permissions of the one that it replaces, or gets those of any new file, whatever its writer would
     give it (safetensors: owner only).
@@ -95,8 +125,8 @@ class replacing:
     def __enter__(self) -> Path:
         try:
             self.temporary.touch()
-            self.mode = (self.path if self.path.exists() else self.temporary).stat().st_mode & 0o777
-            self.temporary.chmod(self.mode)
+            self.mode = self.temporary.stat().st_mode & 0o777
+            self.temporary.chmod(self._mode())
         except OSError as error:
             raise self._cannot(error) from error
         return self.temporary
@@ -104,7 +134,7 @@ class replacing:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
             if error is None:
-                self.temporary.chmod(self.mode)
+                self.temporary.chmod(self._mode())
                 os.replace(self.temporary, self.path)
         except OSError as problem:
             error = problem
@@ -112,6 +142,9 @@ class replacing:
             self.temporary.unlink(missing_ok=True)
         if isinstance(error, OSError | SafetensorError):
             raise self._cannot(error) from error
+
+    def _mode(self) -> int:
+        return self.path.stat().st_mode & 0o777 if self.path.exists() else self.mode
 
     def _cannot(self, error: Exception) -> OutputError:
         reason = getattr(error, "strerror", None) or str(error)

@@ -12,6 +12,7 @@ from dgemma.api import LLM, load
 from dgemma.engine.request import Commit, Event, Finish, Stats
 from dgemma.errors import PromptError, UsageError
 from dgemma.tui.canvas import show
+from dgemma.tui.reading import reading
 
 
 def answer(
@@ -27,7 +28,8 @@ def answer(
 ) -> None:
     """Answers `text` and prints the answer; in a terminal the canvas is drawn while it settles."""
     refuse_stray_bytes(text, "The prompt")
-    llm = load(model, device=device, dtype=dtype, quant=quant)
+    with reading(model) as progress:
+        llm = load(model, device=device, dtype=dtype, quant=quant, progress=progress)
     prompt: str | Sequence[Mapping[str, Any]] = text if raw else [{"role": "user", "content": text}]
     stats = respond(llm, prompt, draw=not quiet and sys.stderr.isatty(), options=options)[1]
     if stats is None:

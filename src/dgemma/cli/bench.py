@@ -29,6 +29,7 @@ from dgemma.errors import UsageError
 from dgemma.evals.run import evaluate
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
+from dgemma.tui.reading import reading
 
 ANSWERED = ("extract", "fix", "edit", "sudoku4", "math")
 MODES = ("diffusion", "autoregressive", "auto")
@@ -72,7 +73,10 @@ def bench_and_print(options: BenchOptions) -> None:
     console = Console()
     llm = None
     if options.config is None:
-        llm = load(options.model, device=options.device, dtype=options.dtype, quant=options.quant)
+        with reading(options.model) as progress:
+            llm = load(
+                options.model, device=options.device, dtype=options.dtype, quant=options.quant, progress=progress
+            )
         network = plain = llm.network
         if options.quant is not None and options.transformers:
             plain = load(options.model, device=options.device, dtype=options.dtype).network

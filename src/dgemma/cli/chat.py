@@ -9,6 +9,7 @@ import typer
 from dgemma.api import load
 from dgemma.cli.answer import refuse_stray_bytes, respond, statistics_line
 from dgemma.errors import DgemmaError, PromptError, UsageError
+from dgemma.tui.reading import reading
 
 HELP = """\
 /?               this help
@@ -39,7 +40,8 @@ def chat_loop(
     terminal = sys.stdin.isatty()
     if terminal:
         _edit_lines()
-    llm = load(model, device=device, dtype=dtype, quant=quant)
+    with reading(model) as progress:
+        llm = load(model, device=device, dtype=dtype, quant=quant, progress=progress)
     if terminal:
         print(WELCOME, file=sys.stderr)
     conversation: list[dict[str, Any]] = []

@@ -10,10 +10,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from dgemma.checkpoint import EMBEDDED, find_model, open_model, save_model
+from dgemma.checkpoint import EMBEDDED, find_model, open_model, quantise_model
 from dgemma.checkpoint.safetensors import read_json
 from dgemma.errors import CheckpointError, UsageError
 from dgemma.quant import kind_from_hf
+from dgemma.tui.reading import reading
 
 
 def show(model: str, as_json: bool) -> None:
@@ -52,8 +53,8 @@ def quantize(model: str, out: Path, quant: str) -> None:
         raise UsageError(f"{out} is the model itself; give another folder.")
     if out.is_dir() and any(out.iterdir()) and not _holds_a_copy(out):
         raise UsageError(f"{out} holds other files; give a new folder, or one that holds an earlier copy.")
-    loaded = open_model(source, quant=quant)
-    save_model(loaded, out)
+    with reading(model) as progress:
+        quantise_model(source, out, quant, progress=progress)
     if (source / "tokenizer_config.json").is_file():
         shutil.copyfile(source / "tokenizer_config.json", out / "tokenizer_config.json")
     before, after = (sum(file.stat().st_size for file in folder.glob("*.safetensors")) for folder in (source, out))

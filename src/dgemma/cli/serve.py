@@ -6,19 +6,23 @@ from pathlib import Path
 from dgemma.api import LLM, PACE_FILE
 from dgemma.checkpoint import EMBEDDED, find_model, open_model
 from dgemma.config import EngineConfig
-from dgemma.engine.engine import resolve
+from dgemma.engine.engine import placed
 from dgemma.ops import native
 from dgemma.server.config import ServerConfig
 from dgemma.server.run import address, listen, serve
+from dgemma.tui.reading import reading
 
 
 def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, quant: str | None = None) -> None:
     """Serves `model` at the address of `server`, which is taken first: a port that is in use is told at once."""
-    engine = replace(resolve(engine), pace_file=str(PACE_FILE))
+    engine = replace(placed(engine), pace_file=str(PACE_FILE))
     listener = listen(server.host, server.port)
     with listener:
         native.prepare()
-        llm = LLM(open_model(find_model(model), dtype=engine.dtype, device=engine.device, quant=quant), engine)
+        folder = find_model(model)
+        with reading(model) as progress:
+            opened = open_model(folder, dtype=engine.dtype, device=engine.device, quant=quant, progress=progress)
+        llm = LLM(opened, engine)
         told = f"{server.model_name} at {address(listener)} (Ctrl-C stops)"
         serve(llm, server, listener, ready=lambda: print(told, flush=True))
 

@@ -11,7 +11,6 @@ is dropped, closed or cancelled is gone before its next turn. Knows nothing of t
 
 import atexit
 import itertools
-import os
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from queue import Empty, SimpleQueue
 
 import torch
 
+from dgemma import memory
 from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.engine.events import Events, Job
 from dgemma.engine.pace import Choice, Pace, choose, guess_profile, kept_pace, mean_embedding
@@ -40,17 +40,23 @@ TOKENS_PER_TURN = 4
 """Autoregressive tokens in one turn among others: a token alone costs far less than a pass over a canvas."""
 
 
-def resolve(config: EngineConfig) -> EngineConfig:
-    """Settles every `auto`: the first CUDA device if there is one; float32 on CPU, bfloat16 on CUDA; a quarter of the
-    device's memory for caches."""
+def resolve(config: EngineConfig, weight_bytes: int = 0) -> EngineConfig:
+    """Settles every `auto`: the first CUDA device if there is one; float32 on CPU, bfloat16 on CUDA; for caches a
+    quarter of the device's memory, but no more than half of what these weights leave of it."""
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     kind = _usable_kind(device)
     dtype = ("bfloat16" if kind == "cuda" else "float32") if config.dtype == "auto" else config.dtype
     budget = config.kv_budget_mb
     if budget is None:
-        whole = torch.cuda.mem_get_info(device)[1] if kind == "cuda" else _physical_bytes()
-        budget = whole / 4 / MEGABYTE
+        whole = torch.cuda.mem_get_info(device)[1] if kind == "cuda" else memory.total_bytes()
+        budget = min(whole / 4, max(whole - weight_bytes, 0) / 2) / MEGABYTE
     return replace(config, device=device, dtype=dtype, kv_budget_mb=budget)
+
+
+def placed(config: EngineConfig) -> EngineConfig:
+    """`config` with device and dtype settled; the caches' memory is left to the engine, which knows the weights."""
+    settled = resolve(config)
+    return replace(config, device=settled.device, dtype=settled.dtype)
 
 
 def _usable_kind(device: str) -> str:
@@ -69,10 +75,6 @@ def _usable_kind(device: str) -> str:
     return kind
 
 
-def _physical_bytes() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
 class Engine:
     """One network on one device. `submit` runs a request; closing its iterator stops it within one step.
 
@@ -88,7 +90,8 @@ class Engine:
     ) -> None:
         self.network, self.sampler = network, sampler
         self.profile = guess_profile(network.config.canvas_length) if profile is None else profile
-        self.config = resolve(replace(config, device=str(network.device)))
+        weights = sum(parameter.nbytes for parameter in network.parameters())
+        self.config = resolve(replace(config, device=str(network.device)), weights)
         self.max_context = min(config.max_context or 2**62, network.config.max_position_embeddings)
         self.budget_bytes = int((self.config.kv_budget_mb or 0) * MEGABYTE)
         self._scheduler = Scheduler(

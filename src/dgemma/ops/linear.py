@@ -10,7 +10,6 @@ sees the plain weights. Knows nothing of models.
 Shapes: I inputs, O outputs.
 """
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from operator import attrgetter
@@ -21,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dgemma.memory import free_bytes
 from dgemma.ops import cuda, native
 from dgemma.quant import FP8, dequantise, is_quantised
 
@@ -170,14 +170,7 @@ def _blocked_pays(values: Tensor) -> bool:
     if not torch.backends.mkldnn.is_available():
         return False
     # The layout is a copy: not where memory is short.
-    return _free_bytes() > 4 * values.nbytes + (1 << 30)
-
-
-def _free_bytes() -> int:
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return 1 << 62
+    return free_bytes() > 4 * values.nbytes + (1 << 30)
 
 
 _version = attrgetter("_version")

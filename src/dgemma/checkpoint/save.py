@@ -1,0 +1,111 @@
+"""Writing a model folder in the released layout: a model as it is, or a quantised copy of another folder.
+
+Files are replaced only when complete. A copy is made tensor by tensor, so its memory is that of one file.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dgemma.checkpoint import names
+from dgemma.checkpoint.load import OWN, PROFILE, LoadedModel, Progress, open_model, read_weights, torch_dtype
+from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight
+from dgemma.checkpoint.safetensors import (
+    read_json,
+    replacing,
+    stored_types,
+    to_json,
+    weight_files,
+    write_json,
+    write_tensors,
+)
+from dgemma.errors import CheckpointError, OutputError
+from dgemma.quant import Kind, check_kind, is_quantised, kind_from_hf, kind_to_hf, quantise
+
+
+def save_model(
+    model: LoadedModel, path: str | Path, dtype: torch.dtype | str | None = None, max_shard_bytes: int = 5 * 10**9
+) -> None:
+    """Writes a model folder that `open_model` and transformers load; files are replaced only when complete.
+
+    dtype: the type on disk; None keeps the network's. The image tower is not written (transformers then makes a fresh
+    one). Quantised weights are written as they are, which transformers does not read. What the folder held of another
+    model (shards, vocabulary, template, profile) goes. Raises OutputError when the folder cannot be written.
+    """
+    kind = torch_dtype(dtype) or model.network.dtype
+    tensors = (
+        (names.to_file(name), value if is_scale(name) or is_quantised(value) else value.to(kind))
+        for name, value in model.network.state_dict().items()
+    )
+    _write(model, tensors, Path(path), kind, max_shard_bytes)
+
+
+def quantise_model(
+    source: str | Path,
+    path: str | Path,
+    kind: str,
+    *,
+    max_shard_bytes: int = 10**9,
+    progress: Progress | None = None,
+) -> None:
+    """Writes a copy of the model folder `source` with `int8`, `int4` or `fp8` weights.
+
+    Never holds more than one file of it, so a model may be larger than memory. Raises what `open_model` raises, and
+    OutputError when the folder cannot be written.
+    """
+    source, quant = Path(source), check_kind(kind)
+    model = open_model(source, device="meta", quant=quant)
+    stored = kind_from_hf(read_json(source / "config.json"))
+    embedding = stored_types(weight_files(source)).get(names.to_file("embed_tokens.weight"))
+    if embedding is None:
+        raise CheckpointError(f"The weights in {source} have no embedding; fetch the model again.")
+    tensors = _quantised(read_weights(source, model.network, stored, progress), quant, stored, embedding)
+    _write(model, tensors, Path(path), embedding, max_shard_bytes)
+
+
+def _quantised(
+    weights: Iterator[tuple[str, Tensor]], quant: Kind, stored: Kind | None, dtype: torch.dtype
+) -> Iterator[tuple[str, Tensor]]:
+    for name, tensor in weights:
+        if stored is None and is_weight(name):
+            values, scale = quantise(tensor, quant)
+            yield names.to_file(name), values
+            yield names.to_file(name + SCALE), scale
+        else:
+            yield names.to_file(name), tensor if is_scale(name) or is_quantised(tensor) else tensor.to(dtype)
+
+
+def _write(
+    model: LoadedModel, tensors: Iterator[tuple[str, Tensor]], folder: Path, dtype: torch.dtype, max_shard_bytes: int
+) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+    write_tensors(tensors, folder, max_shard_bytes)
+    document = {**model.config.to_hf(), "dtype": str(dtype).removeprefix("torch.")}
+    if model.quant is not None:
+        document["quantization_config"] = kind_to_hf(model.quant)
+    own = {
+        "causal_check": model.sampler.causal_check,
+        "single_turn": model.single_turn,
+        "text_request": model.text_request,
+    }
+    if any(own.values()):
+        document[OWN] = {name: value for name, value in own.items() if value}
+    write_json(document, folder / "config.json")
+    write_json(model.sampler.to_hf(), folder / "generation_config.json")
+    profile, tokenizer = model.profile, model.tokenizer
+    _write_or_remove(folder / PROFILE, None if profile is None else to_json(profile.to_document()))
+    _write_or_remove(folder / "tokenizer.json", None if tokenizer is None else tokenizer.backend.to_str(pretty=True))
+    _write_or_remove(folder / "chat_template.jinja", model.chat_template)
+
+
+def _write_or_remove(path: Path, text: str | None) -> None:
+    if text is None:
+        path.unlink(missing_ok=True)
+        return
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
