@@ -10,7 +10,7 @@ UNKNOWN = 1 << 62
 
 def total_bytes() -> int:
     """All of it."""
-    return min(_pages("SC_PHYS_PAGES"), *map(_limit, _LIMITS))
+    return min((_pages("SC_PHYS_PAGES"), *map(_limit, _LIMITS)))
 
 
 def free_bytes() -> int:

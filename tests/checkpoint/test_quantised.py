@@ -4,10 +4,12 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import dgemma
+from dgemma import memory
 from dgemma.cache import KVCache
-from dgemma.checkpoint import LoadedModel, open_model, save_model
+from dgemma.checkpoint import LoadedModel, open_model, quantise_model, save_model
 from dgemma.checkpoint.names import from_file, to_file
 from dgemma.checkpoint.quantised import is_scale, is_weight, quantise_network
 from dgemma.config import LayerConfig, ModelConfig, SamplerConfig
@@ -126,3 +128,66 @@ def test_the_embedded_model_answers_from_int8():
     llm = dgemma.load("tiny", quant="int8")
     reply = llm.chat([{"role": "user", "content": "Solve this Sudoku:\n1030\n0402\n2043\n0320"}], max_new_tokens=64)
     assert reply.text == "1234\n3412\n2143\n4321"
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4", "fp8"])
+@pytest.mark.parametrize("max_shard_bytes", [10**9, 5000])
+def test_a_copy_made_tensor_by_tensor_is_what_loading_makes(tmp_path, kind, max_shard_bytes):
+    save(wide_network().bfloat16(), tmp_path / "float")
+    seen: list[tuple[int, int]] = []
+    quantise_model(
+        tmp_path / "float",
+        tmp_path / "copy",
+        kind,
+        max_shard_bytes=max_shard_bytes,
+        progress=lambda done, whole: seen.append((done, whole)),
+    )
+    copy, made = open_model(tmp_path / "copy"), open_model(tmp_path / "float", quant=kind)
+    assert copy.quant == kind and copy.network.dtype == torch.bfloat16
+    state, expected = copy.network.state_dict(), made.network.state_dict()
+    assert state.keys() == expected.keys() and all(torch.equal(state[name], expected[name]) for name in state)
+    assert (len(list((tmp_path / "copy").glob("*.safetensors"))) > 1) == (max_shard_bytes == 5000)
+    done, whole = zip(*seen, strict=True)
+    assert list(done) == sorted(done) and 0.9 * whole[0] < done[-1] <= whole[0]
+
+
+def test_a_copy_of_a_copy_is_the_same_and_of_another_kind_refused(tmp_path):
+    save(wide_network(), tmp_path / "float")
+    quantise_model(tmp_path / "float", tmp_path / "copy", "int4")
+    quantise_model(tmp_path / "copy", tmp_path / "again", "int4")
+    names = {file.name for file in (tmp_path / "copy").iterdir()}
+    assert names == {file.name for file in (tmp_path / "again").iterdir()}
+    assert all((tmp_path / "copy" / name).read_bytes() == (tmp_path / "again" / name).read_bytes() for name in names)
+    with pytest.raises(CheckpointError, match="cannot be made int8"):
+        quantise_model(tmp_path / "copy", tmp_path / "other", "int8")
+    with pytest.raises(UsageError, match="int3"):
+        quantise_model(tmp_path / "float", tmp_path / "other", "int3")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_copy_of_an_incomplete_folder_leaves_nothing_behind(tmp_path):
+    save(wide_network(), tmp_path / "float")
+    weights = load_file(tmp_path / "float" / "model.safetensors")
+    weights.pop("model.decoder.norm.weight")
+    save_file(weights, tmp_path / "float" / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"missing: model\.decoder\.norm\.weight"):
+        quantise_model(tmp_path / "float", tmp_path / "copy", "int8", max_shard_bytes=5000)
+    assert list((tmp_path / "copy").iterdir()) == []
+
+
+def test_weights_that_memory_cannot_hold_are_refused_with_what_fits(tmp_path, monkeypatch):
+    save(wide_network().bfloat16(), tmp_path / "float")
+    size = sum(parameter.numel() for parameter in wide_network().parameters())
+    monkeypatch.setattr(memory, "total_bytes", lambda: 3 * size)
+    with pytest.raises(CheckpointError, match=r"GB of memory, and there are .*; quant int8 takes .*, quant int4 takes"):
+        open_model(tmp_path / "float", dtype="float32")
+    # As the files hold them they are read page by page.
+    assert open_model(tmp_path / "float").network.dtype == torch.bfloat16
+    assert open_model(tmp_path / "float", dtype="float32", quant="int4").quant == "int4"
+    monkeypatch.setattr(memory, "total_bytes", lambda: size // 4)
+    with pytest.raises(CheckpointError, match="`dgemma quantize IN OUT --quant int4` writes a copy"):
+        open_model(tmp_path / "float", dtype="float32")
+    with pytest.raises(CheckpointError, match="`dgemma quantize"):
+        open_model(tmp_path / "float", quant="int8")
+    quantise_model(tmp_path / "float", tmp_path / "copy", "int8")
+    assert open_model(tmp_path / "copy").quant == "int8"

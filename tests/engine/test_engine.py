@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dgemma import memory
 from dgemma.config import EngineConfig
 from dgemma.decode.autoregressive import TokenSampler
 from dgemma.engine.engine import resolve
@@ -258,6 +259,10 @@ def test_counters_add_up():
 def test_the_budget_is_settled_as_a_share_of_the_memory():
     assert (resolve(EngineConfig(device="cpu")).kv_budget_mb or 0) > 100
     assert resolve(EngineConfig(device="cpu", kv_budget_mb=3)).kv_budget_mb == 3
+    whole = memory.total_bytes()
+    for weights, budget in ((0, whole / 4), (3 * whole // 4, whole / 8), (2 * whole, whole / 16)):
+        settled = resolve(EngineConfig(device="cpu"), weights)
+        assert settled.kv_budget_mb == pytest.approx(budget / (1 << 20), abs=1)
     for name in ("kv_budget_mb", "max_active", "max_waiting", "max_prefixes", "prefill_chunk"):
         with pytest.raises(ConfigError, match=name):
             EngineConfig(**{name: -1})

@@ -42,14 +42,14 @@ TOKENS_PER_TURN = 4
 
 def resolve(config: EngineConfig, weight_bytes: int = 0) -> EngineConfig:
     """Settles every `auto`: the first CUDA device if there is one; float32 on CPU, bfloat16 on CUDA; for caches a
-    quarter of the device's memory, but no more than half of what these weights leave of it."""
+    quarter of the device's memory, or half of what these weights leave of it, and at least a sixteenth."""
     device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
     kind = _usable_kind(device)
     dtype = ("bfloat16" if kind == "cuda" else "float32") if config.dtype == "auto" else config.dtype
     budget = config.kv_budget_mb
     if budget is None:
         whole = torch.cuda.mem_get_info(device)[1] if kind == "cuda" else memory.total_bytes()
-        budget = min(whole / 4, max(whole - weight_bytes, 0) / 2) / MEGABYTE
+        budget = max(whole / 16, min(whole / 4, (whole - weight_bytes) / 2)) / MEGABYTE
     return replace(config, device=device, dtype=dtype, kv_budget_mb=budget)
 
 
