@@ -93,8 +93,8 @@ def _unpack_int8(weight: Any, first: Any, outputs: Any, size: Any, room: Any) ->
     quads, turned = size // QUAD, 0
     if first + PANEL <= outputs:
         turned = quads // LANES * LANES
-        for quad in range(0, turned, LANES):
-            for half in range(2):
+        for half in range(2):
+            for quad in range(0, turned, LANES):
                 source = weight + (first + half * LANES) * size + QUAD * quad
                 turn_int8(source, size, room + 4 * (quad * PANEL + half * LANES))
     panel = words(room, quads * PANEL)
@@ -110,8 +110,8 @@ def _unpack_int4(weight: Any, first: Any, outputs: Any, size: Any, room: Any) ->
     count, turned = size // _PACKED, 0
     if first + PANEL <= outputs:
         turned = count // LANES * LANES
-        for word in range(0, turned, LANES):
-            for half in range(2):
+        for half in range(2):
+            for word in range(0, turned, LANES):
                 source = weight + (first + half * LANES) * (size // 2) + 4 * word
                 turn_int4(source, size // 2, room + 4 * (2 * word * PANEL + half * LANES))
     panel = words(room, 2 * count * PANEL)
