@@ -372,7 +372,7 @@ class EngineConfig:
     max_context   tokens that one request may hold; None: what the model was made for
     prefill_chunk tokens of a prompt that are encoded in one pass at most
     max_active    requests that run in turns; max_waiting more may be open, further ones are refused
-    kv_budget_mb  all key-value caches together; None: a quarter of the device's memory
+    kv_budget_mb  all key-value caches together; None: a quarter of the device's memory, less beside large weights
     max_prefixes  encoded prompts kept for later requests, within the same budget; 0: none
     pace_file     where the speeds that mode "auto" measures are kept between runs; None: measured in each process
 

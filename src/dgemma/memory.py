@@ -20,9 +20,10 @@ def free_bytes() -> int:
 
 def _pages(name: str) -> int:
     try:
-        return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
+        count = os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError, AttributeError):
         return UNKNOWN
+    return count if count > 0 else UNKNOWN
 
 
 def _limit(file: Path) -> int:

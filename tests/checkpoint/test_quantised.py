@@ -1,6 +1,7 @@
 """Quantised models: made while loading or in place, saved and opened again without a change."""
 
 import json
+import weakref
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from dgemma.cache import KVCache
 from dgemma.checkpoint import LoadedModel, open_model, quantise_model, save_model
 from dgemma.checkpoint.names import from_file, to_file
 from dgemma.checkpoint.quantised import is_scale, is_weight, quantise_network
+from dgemma.checkpoint.safetensors import write_tensors
 from dgemma.config import LayerConfig, ModelConfig, SamplerConfig
 from dgemma.errors import CheckpointError, UsageError
 from dgemma.model import DiffusionGemma
@@ -148,7 +150,7 @@ def test_a_copy_made_tensor_by_tensor_is_what_loading_makes(tmp_path, kind, max_
     assert state.keys() == expected.keys() and all(torch.equal(state[name], expected[name]) for name in state)
     assert (len(list((tmp_path / "copy").glob("*.safetensors"))) > 1) == (max_shard_bytes == 5000)
     done, whole = zip(*seen, strict=True)
-    assert list(done) == sorted(done) and 0.9 * whole[0] < done[-1] <= whole[0]
+    assert list(done) == sorted(done) and done[-1] == whole[0] and len(set(whole)) == 1
 
 
 def test_a_copy_of_a_copy_is_the_same_and_of_another_kind_refused(tmp_path):
@@ -191,3 +193,36 @@ def test_weights_that_memory_cannot_hold_are_refused_with_what_fits(tmp_path, mo
         open_model(tmp_path / "float", quant="int8")
     quantise_model(tmp_path / "float", tmp_path / "copy", "int8")
     assert open_model(tmp_path / "copy").quant == "int8"
+    monkeypatch.setattr(memory, "total_bytes", lambda: 1000)
+    with pytest.raises(CheckpointError, match="in the files' own type"):
+        open_model(tmp_path / "copy", dtype="float32")
+
+
+def test_int8_is_offered_where_int4_cannot_be(tmp_path, monkeypatch):
+    network = make_network()
+    assert network.config.moe_intermediate_size % 32
+    save(network.bfloat16(), tmp_path / "float")
+    size = sum(parameter.numel() for parameter in network.parameters())
+    monkeypatch.setattr(memory, "total_bytes", lambda: 3.9 * size)
+    with pytest.raises(CheckpointError, match=r"; quant int8 takes [\d.]+\.$"):
+        open_model(tmp_path / "float", dtype="float32")
+    monkeypatch.setattr(memory, "total_bytes", lambda: size // 4)
+    with pytest.raises(CheckpointError, match="--quant int8` writes a copy"):
+        open_model(tmp_path / "float", dtype="float32")
+
+
+def test_no_more_than_one_file_is_held(tmp_path):
+    alive: weakref.WeakSet = weakref.WeakSet()
+    most = 0
+
+    def tensors():
+        nonlocal most
+        for number in range(12):
+            tensor = torch.full((25,), float(number))
+            alive.add(tensor)
+            yield f"t{number}", tensor
+            del tensor
+            most = max(most, len(alive))
+
+    write_tensors(tensors(), tmp_path, max_shard_bytes=400)
+    assert most <= 5 and len(list(tmp_path.glob("*.safetensors"))) == 3

@@ -180,6 +180,8 @@ def read_weights(
         done += tensor.nbytes
         if progress is not None:
             progress(done, whole)
+    if progress is not None:
+        progress(whole, whole)  # with the files' headers
     if missing or unexpected:
         lines = [f"missing: {_some(sorted(map(names.to_file, missing)))}"] if missing else []
         lines += [f"unexpected: {_some(sorted(unexpected))}"] if unexpected else []
@@ -209,12 +211,18 @@ def require_memory(
 
     if (asked := needed(quant)) <= total:
         return
+    kinds: tuple[Kind, ...] = ("int8", "int4") if stored is None else ()
     smaller: dict[Kind, int] = {}
-    with suppress(UsageError):  # int4 is not for every size
-        smaller = {kind: bytes_ for kind in ("int8", "int4") if (bytes_ := needed(kind)) <= total}
-    advice = ", ".join(f"quant {kind} takes {count / 1e9:.1f}" for kind, count in smaller.items())
-    if not advice:
-        advice = "`dgemma quantize IN OUT --quant int4` writes a copy that is read from the disk as it is needed"
+    for kind in kinds:
+        with suppress(UsageError):  # int4 is not for every size
+            smaller[kind] = needed(kind)
+    fitting = {kind: count for kind, count in smaller.items() if count <= total}
+    advice = ", ".join(f"quant {kind} takes {count / 1e9:.1f}" for kind, count in fitting.items())
+    if not advice and stored is not None:
+        advice = "in the files' own type, which `dtype` can name, they are read from the disk as they are needed"
+    elif not advice:
+        least = min(smaller, key=smaller.__getitem__)
+        advice = f"`dgemma quantize IN OUT --quant {least}` writes a copy that is read from the disk as it is needed"
     raise CheckpointError(
         f"The weights in {folder} would take {asked / 1e9:.1f} GB of memory, and there are {total / 1e9:.1f}; {advice}."
     )

@@ -84,6 +84,8 @@ def write_tensors(tensors: Iterable[tuple[str, Tensor]], folder: Path, max_shard
             save_file(shard, stack.enter_context(file), metadata={"format": "pt"})
             written.append((file, list(shard)))
             total += sum(tensor.nbytes for tensor in shard.values())
+            # `enumerate` still holds it while the next one is filled.
+            shard.clear()
         # How many there are is known only now.
         count = len(written)
         for number, (file, _) in enumerate(written, 1):

@@ -58,9 +58,11 @@ def quantise_model(
     source, quant = Path(source), check_kind(kind)
     model = open_model(source, device="meta", quant=quant)
     stored = kind_from_hf(read_json(source / "config.json"))
-    embedding = stored_types(weight_files(source)).get(names.to_file("embed_tokens.weight"))
+    types, name = stored_types(weight_files(source)), names.to_file("embed_tokens.weight")
+    embedding = types.get(name)
     if embedding is None:
-        raise CheckpointError(f"The weights in {source} have no embedding; fetch the model again.")
+        problem = "a type that is not supported" if name in types else "not there"
+        raise CheckpointError(f"The embedding in {source} ({name}) is {problem}; fetch the model again.")
     tensors = _quantised(read_weights(source, model.network, stored, progress), quant, stored, embedding)
     _write(model, tensors, Path(path), embedding, max_shard_bytes)
 

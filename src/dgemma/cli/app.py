@@ -200,7 +200,7 @@ def serve(
     max_context: Annotated[int | None, typer.Option(help="Tokens of prompt and reply; by default the model's.")] = None,
     max_prompt_tokens: Annotated[int | None, typer.Option(help="Longer prompts are refused.")] = None,
     max_body_mb: Annotated[float, typer.Option(help="Larger requests are refused.")] = 4.0,
-    kv_budget_mb: Annotated[float | None, typer.Option(help="All caches; by default a quarter of the memory.")] = None,
+    kv_budget_mb: Annotated[float | None, typer.Option(help="All caches; by default, a quarter of memory.")] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
     quant: Quant = None,

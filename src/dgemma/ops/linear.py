@@ -98,7 +98,8 @@ def compiled_products(weights: Sequence[Tensor], scales: Sequence[Tensor | None]
         return weight.dtype in (torch.int8, torch.uint8) and _is_kept(scale)
 
     in_place = all(weight.device.type == "cpu" and weight.is_contiguous() for weight in weights)
-    known = in_place and all(is_known(*pair) for pair in zip(weights, scales, strict=True))
+    of_one_kind = all(weight.dtype == weights[0].dtype for weight in weights)
+    known = in_place and of_one_kind and all(is_known(*pair) for pair in zip(weights, scales, strict=True))
     return native.load("products") if known else None
 
 

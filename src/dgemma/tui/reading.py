@@ -18,16 +18,19 @@ def reading(title: str) -> Iterator[Callable[[int, int], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task, began = bar.add_task(title), time.monotonic()
+    task, began, drawn = bar.add_task(title), time.monotonic(), False
 
     def progress(done: int, whole: int) -> None:
+        nonlocal drawn
         bar.update(task, completed=done, total=whole)
-        if time.monotonic() - began > PATIENCE_S:
+        if not drawn and time.monotonic() - began > PATIENCE_S:
             bar.start()
+            drawn = True
 
     try:
         yield progress
     finally:
-        bar.stop()
+        if drawn:
+            bar.stop()

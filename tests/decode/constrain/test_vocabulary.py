@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tokenizers import decoders, models
 
 from dgemma.checkpoint import EMBEDDED
-from dgemma.decode.constrain import ConstraintCompiler, choice, description, json_schema, regex
+from dgemma.decode.constrain import ConstraintCompiler, choice, description, json_schema, regex, token_automaton
 from dgemma.decode.constrain.vocabulary import build_trie, token_bytes
 from dgemma.errors import CheckpointError, UsageError
 from dgemma.tokenizer import Tokenizer
@@ -82,6 +82,15 @@ def test_automata_are_made_once_and_the_oldest_forgotten(monkeypatch):
     compiler.compile(choice(["a", "b"]))
     compiler.compile(json_schema({"type": "null"}))
     assert compiler.compile(regex("a+")) is not first
+
+
+@pytest.mark.parametrize("limit", ["MAX_TRANSITIONS", "MAX_ENTRIES"])
+def test_an_automaton_that_is_too_much_is_refused(monkeypatch, limit):
+    compiler = ConstraintCompiler(byte_level(), vocab_size=1536, end_ids=(1, 5))
+    compiler.compile(regex("[0-9]{1,40}"))
+    monkeypatch.setattr(token_automaton, limit, 30)
+    with pytest.raises(UsageError, match="lower the longest lengths"):
+        compiler.compile(regex("[0-9]{1,41}"))
 
 
 def test_ids_outside_the_network_and_end_ids_write_no_text():

@@ -33,8 +33,13 @@ class Effects:
     each state, or DEAD."""
 
     first: int
-    effect_W: NDArray[np.int64]
+    effect_W: NDArray[np.int32]
     target_FB: NDArray[np.signedinteger]
+
+    def num_transitions(self) -> int:
+        """The different states that each state of the block leads to, summed."""
+        behind_FB = np.sort(self.target_FB, axis=0)
+        return int(np.count_nonzero(np.diff(behind_FB, axis=0)))
 
 
 def effects(automaton: ByteAutomaton, trie: Trie) -> Iterator[Effects]:
@@ -85,4 +90,7 @@ def _of_block(
         if len(rows) * (block + _ROW_OVERHEAD) > _MOST_ENTRIES and block > 1:
             return None
         effect_N[low + alive] = effect_of_step[steps]
-    return Effects(first=first, effect_W=effect_N[trie.node_W], target_FB=np.stack(rows))
+    # What only parts of tokens do is left out; NO_EFFECT stays the first.
+    used, effect_W = np.unique(np.append(effect_N[trie.node_W], NO_EFFECT), return_inverse=True)
+    target_FB = np.stack([rows[effect] for effect in used.tolist()])
+    return Effects(first=first, effect_W=effect_W[:-1].astype(np.int32), target_FB=target_FB)

@@ -7,7 +7,7 @@ taken once for each group. Knows nothing of canvases or probabilities.
 Shapes: S states with END, P transitions ascending by source, U token sets, M members of sets, G groups, V vocabulary.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -22,6 +22,8 @@ from dgemma.decode.constrain.vocabulary import Trie, spread
 from dgemma.errors import UsageError
 
 MAX_TRANSITIONS = 100_000
+MAX_ENTRIES = 1 << 28
+"""States behind states that may be kept while an automaton is built, each of two bytes: half a gigabyte."""
 FAR = np.iinfo(np.int32).max
 """The distance of a state from which no token leads to the end."""
 STATES_AT_ONCE = 64
@@ -90,18 +92,13 @@ def build(automaton: ByteAutomaton, trie: Trie, vocab_size: int, end_ids: Sequen
     Raises UsageError when there is no such text or the automaton has more than MAX_TRANSITIONS transitions.
     """
     num_states = len(automaton.accepting_S)
-    blocks = list(effects(automaton, trie))
+    blocks = _within_limits(effects(automaton, trie))
     kind_W, kinds = _alike(blocks, len(trie.ids_W))
     sets: dict[bytes, int] = {}
     transitions: list[tuple[int, int, int]] = []
     for block in blocks:
         for state, target, members in _steps(block, kinds):
             transitions.append((state, target, sets.setdefault(members.tobytes(), len(sets))))
-            if len(transitions) > MAX_TRANSITIONS:
-                raise UsageError(
-                    f"What the answer is held to needs more than {MAX_TRANSITIONS} transitions between tokens; lower "
-                    "the longest lengths and counts, or leave out what nests."
-                )
     # The tokens that end an answer are one kind more.
     ending = (*np.flatnonzero(automaton.accepting_S).tolist(), num_states)
     transitions += [(state, num_states, len(sets)) for state in ending]
@@ -110,6 +107,22 @@ def build(automaton: ByteAutomaton, trie: Trie, vocab_size: int, end_ids: Sequen
     kind_V[trie.ids_W] = kind_W
     kind_V[list(end_ids)] = len(kinds)
     return _arranged(np.array(transitions), num_states + 1, members, kind_V, tuple(end_ids))
+
+
+def _within_limits(blocks: Iterable[Effects]) -> list[Effects]:
+    """All blocks; raises UsageError at the first that is too much."""
+    found: list[Effects] = []
+    transitions = entries = 0
+    for block in blocks:
+        transitions += block.num_transitions()
+        entries += block.target_FB.size
+        if transitions > MAX_TRANSITIONS or entries > MAX_ENTRIES:
+            raise UsageError(
+                f"What the answer is held to needs more than {MAX_TRANSITIONS} transitions between tokens, or too much "
+                "memory to find them; lower the longest lengths and counts, or leave out what nests."
+            )
+        found.append(block)
+    return found
 
 
 def _alike(blocks: Sequence[Effects], num_tokens: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
