@@ -91,6 +91,8 @@ def _of_block(
             return None
         effect_N[low + alive] = effect_of_step[steps]
     # What only parts of tokens do is left out; NO_EFFECT stays the first.
-    used, effect_W = np.unique(np.append(effect_N[trie.node_W], NO_EFFECT), return_inverse=True)
-    target_FB = np.stack([rows[effect] for effect in used.tolist()])
-    return Effects(first=first, effect_W=effect_W[:-1].astype(np.int32), target_FB=target_FB)
+    used = np.zeros(len(rows), dtype=bool)
+    used[NO_EFFECT] = used[effect_N[trie.node_W]] = True
+    number = np.cumsum(used, dtype=np.int32) - 1
+    target_FB = np.stack([row for row, is_used in zip(rows, used.tolist(), strict=True) if is_used])
+    return Effects(first=first, effect_W=number[effect_N[trie.node_W]], target_FB=target_FB)
