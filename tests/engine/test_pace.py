@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import dgemma
 from dgemma import chat
 from dgemma.decode.check import DRAFT_LENGTH
+from dgemma.engine import pace
 from dgemma.engine.pace import ROWS, Pace, choose, guess_profile, kept_pace, mean_embedding, measure_pace
 from dgemma.errors import CheckpointError, ConfigError
 from dgemma.evals.run import examples
@@ -96,6 +97,13 @@ def test_measuring_stays_within_its_budget():
     whole, short = measure_pace(NETWORK, budget_s=600), measure_pace(NETWORK, budget_s=0)
     assert set(whole.step_ms) == set(ROWS) and set(short.step_ms) == {1}
     assert all(0 < ms < math.inf for ms in (*whole.step_ms.values(), whole.token_ms, short.token_ms))
+
+
+def test_a_model_whose_tokens_take_long_is_given_the_time_of_some(monkeypatch):
+    monkeypatch.setattr(pace, "_BUDGET_S", 0.0)
+    for tokens, measured in ((0, {1}), (10**6, set(ROWS))):
+        monkeypatch.setattr(pace, "_BUDGET_TOKENS", tokens)
+        assert set(measure_pace(NETWORK).step_ms) == measured
 
 
 def test_a_pace_is_measured_once_for_a_machine_and_a_model(tmp_path):

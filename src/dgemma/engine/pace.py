@@ -1,9 +1,9 @@
 """How fast this machine runs this model, and which mode and canvas length that speaks for.
 
-`measure_pace` times passes over 1 to 256 canvas positions and one autoregressive token, in well under a second;
-`kept_pace` remembers them in a file by machine and model. `choose` weighs them against what canvases of each length
-took on held-out requests (`DenoisingProfile`), on those like the one at hand where there were such; without a profile
-there is a guess. Knows nothing of requests in flight.
+`measure_pace` times passes over 1 to 256 canvas positions and one autoregressive token, in well under a second, or in
+the time of twenty tokens where these take long; `kept_pace` remembers them in a file by machine and model. `choose`
+weighs them against what canvases of each length took on held-out requests (`DenoisingProfile`), on those like the one
+at hand where there were such; without a profile there is a guess. Knows nothing of requests in flight.
 
 The cost of n tokens: n * t_token one after another; ceil(n / L) canvases of S(L) passes over E(L) L / S(L) positions
 and a commit each but the last. Where canvases are checked, a token costs its share of the drafts and checks measured.
@@ -36,7 +36,10 @@ from dgemma.profile import CanvasRecord, DenoisingProfile
 ROWS = (1, 8, 16, 32, 64, 128, 256)
 _CONTEXT = 64
 _BUDGET_S = 0.7
-_PASSES = 6
+_BUDGET_TOKENS = 20
+"""Of a model with billions of weights less would time two short canvases alone, whose passes touch few experts: a line
+through these makes a canvas of 256 two and a half times as slow as it is."""
+_PASSES = 7
 """Raised when passes become faster, so that what was measured before is measured anew."""
 _IN_A_ROW = ((10, 8), (50, 3))
 """Tokens that take less than so many milliseconds are timed so many in a row: the first of them finds weights in memory
@@ -137,8 +140,9 @@ def mean_embedding(network: DiffusionGemma, prompt: Sequence[int]) -> list[float
 
 
 @torch.inference_mode()
-def measure_pace(network: DiffusionGemma, budget_s: float = _BUDGET_S) -> Pace:
-    """Times passes from few positions to many, the fastest of a few each, and stops when `budget_s` is used up.
+def measure_pace(network: DiffusionGemma, budget_s: float | None = None) -> Pace:
+    """Times passes from few positions to many, the fastest of a few each, and stops when `budget_s` is used up; None
+    for 0.7 seconds or the time of 20 tokens, whichever is more.
 
     Never more than one pass beyond the budget; at least a token and the smallest step are measured.
     """
@@ -168,7 +172,9 @@ def measure_pace(network: DiffusionGemma, budget_s: float = _BUDGET_S) -> Pace:
     in_a_row = next((count for below, count in _IN_A_ROW if once < below), 1)
     step(2)
     start = time.perf_counter()
-    token_ms, step_ms = math.inf, dict.fromkeys(ROWS, math.inf)
+    token_ms, step_ms = token(), dict.fromkeys(ROWS, math.inf)
+    if budget_s is None:
+        budget_s = max(_BUDGET_S, _BUDGET_TOKENS * token_ms / 1000)
     for _ in range(3):
         token_ms = min(token_ms, *(token() for _ in range(in_a_row)))
         for rows in ROWS:
