@@ -22,8 +22,9 @@ from dgemma.config import EngineConfig, ModelConfig
 from dgemma.decode import constrain
 from dgemma.decode.autoregressive import TokenSampler
 from dgemma.decode.constrain import TokenAutomaton
-from dgemma.engine.engine import Engine, placed
+from dgemma.engine.engine import Engine
 from dgemma.engine.events import Events
+from dgemma.engine.placement import placed
 from dgemma.engine.request import (
     Commit,
     Draft,

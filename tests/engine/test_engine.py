@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dgemma import memory
 from dgemma.config import EngineConfig
 from dgemma.decode.autoregressive import TokenSampler
-from dgemma.engine.engine import resolve
+from dgemma.engine.placement import resolve
 from dgemma.engine.request import Commit, Draft, Finish
 from dgemma.errors import BusyError, CancelledError, ConfigError, PromptError, UsageError
 from tests.engine.requests import alone, content, finish, made_up_ids, make_engine, make_request, tokens

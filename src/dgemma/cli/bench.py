@@ -23,8 +23,8 @@ from dgemma.checkpoint import find_model
 from dgemma.checkpoint.load import PROFILE
 from dgemma.checkpoint.safetensors import write_json
 from dgemma.config import EngineConfig
-from dgemma.engine.engine import resolve
 from dgemma.engine.pace import Pace
+from dgemma.engine.placement import resolve
 from dgemma.errors import UsageError
 from dgemma.evals.run import evaluate
 from dgemma.model import DiffusionGemma

@@ -6,7 +6,7 @@ from pathlib import Path
 from dgemma.api import LLM, PACE_FILE
 from dgemma.checkpoint import EMBEDDED, find_model, open_model
 from dgemma.config import EngineConfig
-from dgemma.engine.engine import placed
+from dgemma.engine.placement import placed
 from dgemma.ops import native
 from dgemma.server.config import ServerConfig
 from dgemma.server.run import address, listen, serve

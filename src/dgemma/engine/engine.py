@@ -19,12 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-import torch
-
-from dgemma import memory
 from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.engine.events import Events, Job
 from dgemma.engine.pace import Choice, Pace, choose, guess_profile, kept_pace, mean_embedding
+from dgemma.engine.placement import MEGABYTE, resolve
 from dgemma.engine.prefixes import PrefixStore
 from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request, check_in_place, check_numbers
 from dgemma.engine.runner import Runner
@@ -34,45 +32,9 @@ from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
 from dgemma.model import DiffusionGemma
 from dgemma.profile import DenoisingProfile
 
-MEGABYTE = 1 << 20
 MAX_TOP_LOGPROBS = 64
 TOKENS_PER_TURN = 4
 """Autoregressive tokens in one turn among others: a token alone costs far less than a pass over a canvas."""
-
-
-def resolve(config: EngineConfig, weight_bytes: int = 0) -> EngineConfig:
-    """Settles every `auto`: the first CUDA device if there is one; float32 on CPU, bfloat16 on CUDA; for caches a
-    quarter of the device's memory, or half of what these weights leave of it, and at least a sixteenth."""
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
-    kind = _usable_kind(device)
-    dtype = ("bfloat16" if kind == "cuda" else "float32") if config.dtype == "auto" else config.dtype
-    budget = config.kv_budget_mb
-    if budget is None:
-        whole = torch.cuda.mem_get_info(device)[1] if kind == "cuda" else memory.total_bytes()
-        budget = max(whole / 16, min(whole / 4, (whole - weight_bytes) / 2)) / MEGABYTE
-    return replace(config, device=device, dtype=dtype, kv_budget_mb=budget)
-
-
-def placed(config: EngineConfig) -> EngineConfig:
-    """`config` with device and dtype settled; the caches' memory is left to the engine, which knows the weights."""
-    settled = resolve(config)
-    return replace(config, device=settled.device, dtype=settled.dtype)
-
-
-def _usable_kind(device: str) -> str:
-    """The kind of a device that is there. Raises UsageError for any other."""
-    try:
-        kind = torch.device(device).type
-    except RuntimeError:
-        raise UsageError(f"There is no device {device!r}; use 'cpu', 'cuda' or 'auto'.") from None
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UsageError("No CUDA device is available; use device='cpu'.")
-    try:
-        if kind != "cpu":
-            torch.zeros(1, device=device).tolist()
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise UsageError(f"The device {device!r} is not there or cannot be used; use device='cpu'.") from None
-    return kind
 
 
 class Engine:
