@@ -9,7 +9,7 @@ events of either as they happen. Nothing here prints.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import index
@@ -18,6 +18,7 @@ from typing import Any
 
 from dgemma import chat as chat_format
 from dgemma.checkpoint import LoadedModel, find_model, open_model
+from dgemma.checkpoint.load import Progress
 from dgemma.config import EngineConfig, ModelConfig
 from dgemma.decode import constrain
 from dgemma.decode.autoregressive import TokenSampler
@@ -82,7 +83,7 @@ def load(
     dtype: str = "auto",
     quant: str | None = None,
     max_context: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> "LLM":
     """Loads a model: `tiny`, a local folder, or a hub id (`owner/name`, fetched once, resumable).
 

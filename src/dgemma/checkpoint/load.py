@@ -27,6 +27,7 @@ from dgemma.tokenizer import Tokenizer
 from dgemma.values import table
 
 Progress = Callable[[int, int], None]
+"""Called with the bytes of weights that are read and with those of all."""
 
 PROFILE = "denoising.json"
 OWN = "dgemma"
@@ -140,7 +141,7 @@ def _load_network(
     if device.type == "meta":
         return network.eval().requires_grad_(False)
     if device.type == "cpu":
-        require_memory(network, folder, dtype, stored, quant)
+        _require_memory(network, folder, dtype, stored, quant)
     for name, tensor in read_weights(folder, network, stored, progress):
         if stored is None and quant is not None and is_weight(name):
             place_quantised(network, name, tensor.to(device), quant)
@@ -188,7 +189,7 @@ def read_weights(
         raise CheckpointError(f"The weights in {folder} do not fit its config.json; {'; '.join(lines)}.")
 
 
-def require_memory(
+def _require_memory(
     network: DiffusionGemma, folder: Path, dtype: torch.dtype | None, stored: Kind | None, quant: Kind | None
 ) -> None:
     """Raises CheckpointError where a network without memory would take more of it than the machine has.
