@@ -29,7 +29,7 @@ from dgemma.checkpoint.quantised import quantise_network
 from dgemma.config import ModelConfig, SamplerConfig
 from dgemma.decode import head
 from dgemma.decode.denoise import denoise
-from dgemma.decode.graphs import CanvasPass, RecordedPasses, recordable
+from dgemma.decode.graphs import Passes, RecordedPasses, recordable
 from dgemma.decode.vocabulary import summarise, summarise_in_blocks, uniforms_per_row
 from dgemma.model import DiffusionGemma
 from dgemma.ops import cuda
@@ -101,41 +101,54 @@ def _steps(network: DiffusionGemma, lengths: Sequence[int], contexts: Sequence[i
     """For each context one token, then for each canvas a pass of the network and a whole step, plain and recorded."""
     generator = torch.Generator(device=network.device).manual_seed(0)
     for context in contexts:
-        cache = KVCache(network.config, 1, context + 1, network.dtype, network.device, scratch_length=max(lengths))
-        yield {"context": context, **_attempt(partial(_tokens, network, cache, context, generator, runs))}
+        cache = KVCache(network.config, 1, context + 8, network.dtype, network.device, scratch_length=max(lengths))
+        ways: dict[str, Passes] = {"plain": network}
+        if recordable(network):
+            ways["recorded"] = RecordedPasses(network)
+        ids = head.random_ids(network.config.vocab_size, (1, context), generator, network.device)
+        yield {"context": context, **_attempt(partial(_prefill, network, cache, ids))}
+        for name, passes in ways.items():
+            yield {"context": context, "way": name, **_attempt(partial(_tokens, network, passes, cache, ids, runs))}
         for length in lengths:
             row: dict[str, Any] = {"context": context, "canvas": length}
-            ways: dict[str, CanvasPass] = {"plain": network.denoise}
-            if recordable(network):
-                ways["recorded"] = RecordedPasses(network)
-            for name, run in ways.items():
-                row[name] = _attempt(partial(_passes, network, run, cache, length, generator, runs))
+            for name, passes in ways.items():
+                row[name] = _attempt(partial(_passes, network, passes, cache, length, generator, runs))
             yield row
 
 
-def _tokens(
-    network: DiffusionGemma, cache: KVCache, context: int, generator: torch.Generator, runs: int
-) -> dict[str, float]:
-    """Fills the cache, then encodes and predicts one token behind it."""
-    ids = head.random_ids(network.config.vocab_size, (1, context), generator, network.device)
+def _prefill(network: DiffusionGemma, cache: KVCache, ids_BT: torch.Tensor) -> dict[str, float]:
+    """Fills the cache."""
 
     def prefill() -> None:
         cache.truncate(0)
-        for chunk in ids.split(CHUNK, dim=1):
+        for chunk in ids_BT.split(CHUNK, dim=1):
             network.encode(chunk, cache, keys_only=True)
 
+    return {"prefill_ms": _milliseconds(prefill, 1, network.device)}
+
+
+def _tokens(
+    network: DiffusionGemma, passes: Passes, cache: KVCache, ids_BT: torch.Tensor, runs: int
+) -> dict[str, float]:
+    """Encodes and predicts one token behind a filled cache, and encodes eight, as a check of a draft does."""
+    held = cache.snapshot()
+
     def token() -> None:
-        int(network.logits(network.encode(ids[:, :1], cache)[:, -1]).argmax())
-        cache.truncate(context)
+        int(network.logits(passes.encode(ids_BT[:, :1], cache)[:, -1]).argmax())
+        cache.truncate(held)
+
+    def eight() -> None:
+        passes.encode(ids_BT[:, :8], cache)
+        cache.truncate(held)
 
     return {
-        "prefill_ms": _milliseconds(prefill, 1, network.device),
         "token_ms": _milliseconds(token, runs, network.device),
+        "eight_tokens_ms": _milliseconds(eight, runs, network.device),
     }
 
 
 def _passes(
-    network: DiffusionGemma, run: CanvasPass, cache: KVCache, length: int, generator: torch.Generator, runs: int
+    network: DiffusionGemma, passes: Passes, cache: KVCache, length: int, generator: torch.Generator, runs: int
 ) -> dict[str, float]:
     canvas_BL = head.random_ids(network.config.vocab_size, (1, length), generator, network.device)
     soft_BLD = network.embed(canvas_BL)
@@ -144,15 +157,17 @@ def _passes(
     def step() -> float:
         # The second of three steps: the first has no self-conditioning, the last no need of it.
         sampler = SamplerConfig(max_denoising_steps=3)
-        steps = denoise(network, cache, sampler, generator, length, skip_settled=False, run=run)
+        steps = denoise(network, cache, sampler, [generator], length, skip_settled=False, passes=passes)
         next(steps)
         return _timed(lambda: next(steps), network.device)
 
     step()
     return {
-        "first_pass_ms": _timed(lambda: run(canvas_BL, cache, soft_BLD, None), network.device),
-        "pass_ms": _milliseconds(lambda: run(canvas_BL, cache, soft_BLD, None), runs, network.device),
-        "pass_over_an_eighth_ms": _milliseconds(lambda: run(canvas_BL, cache, soft_BLD, few), runs, network.device),
+        "first_pass_ms": _timed(lambda: passes.denoise(canvas_BL, cache, soft_BLD, None), network.device),
+        "pass_ms": _milliseconds(lambda: passes.denoise(canvas_BL, cache, soft_BLD, None), runs, network.device),
+        "pass_over_an_eighth_ms": _milliseconds(
+            lambda: passes.denoise(canvas_BL, cache, soft_BLD, few), runs, network.device
+        ),
         "step_ms": statistics.median(step() for _ in range(runs)),
     }
 

@@ -27,8 +27,9 @@ def test_the_measurement_of_the_26b_shape_is_rehearsed(tmp_path: Path) -> None:
     document = json.loads(out.read_text(encoding="utf-8"))
     assert "error" not in out.read_text(encoding="utf-8")
     assert [row["rows"] for row in document["heads"]] == [16, 8]
-    assert [row.get("canvas") for row in document["steps"]] == [None, 16, 8]
-    assert all(row["plain"]["step_ms"] > 0 for row in document["steps"][1:])
+    assert [row.get("canvas") for row in document["steps"]] == [None, None, 16, 8]
+    assert document["steps"][1]["token_ms"] > 0
+    assert all(row["plain"]["step_ms"] > 0 for row in document["steps"][2:])
     assert len(document["anatomy"]) == 2
     assert not document["recordable"] and document["layers"] == document["of_layers"]
 

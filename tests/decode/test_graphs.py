@@ -1,4 +1,6 @@
-"""Bucketed passes are the plain ones: whatever the cache holds, whichever rows are asked for."""
+"""Recorded passes are the plain ones: whatever the caches hold, whichever rows are asked for."""
+
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from dgemma.cache import KVCache
 from dgemma.config import LayerConfig, ModelConfig, SamplerConfig
 from dgemma.decode import graphs
 from dgemma.decode.denoise import denoise
-from dgemma.errors import UsageError
+from dgemma.errors import PromptError, UsageError
 from dgemma.model import DiffusionGemma
 
 LENGTH = 12
@@ -48,18 +50,24 @@ def filled_cache(lengths: list[int], network: DiffusionGemma = NETWORK) -> KVCac
     return cache
 
 
-def bucketed(canvas: torch.Tensor, cache: KVCache, soft: torch.Tensor | None, rows: torch.Tensor | None):
-    inputs = graphs.gather_inputs(NETWORK, canvas, cache, soft, rows)
-    bucket = graphs.context_bucket(cache.length, cache.max_length)
-    hidden = graphs.bucketed_pass(NETWORK, cache, inputs, LENGTH, bucket)
-    return hidden[:, : LENGTH if rows is None else len(rows)]
+def recorded(network: DiffusionGemma = NETWORK) -> graphs.RecordedPasses:
+    """As on a GPU, but that a recording is the pass itself, run anew on what its inputs then hold."""
+    return graphs.RecordedPasses(network, capture=lambda run: run)
 
 
-def test_context_buckets_are_powers_of_two_up_to_the_whole_cache():
-    assert [graphs.context_bucket(held, 5000) for held in (0, 1, 256, 257, 512, 4096, 4097, 5000)] == [
-        256, 256, 256, 512, 512, 4096, 5000, 5000,
+def signal(rows: int, seed: int = 2) -> torch.Tensor:
+    return torch.randn(rows, LENGTH, 32, generator=torch.Generator().manual_seed(seed))
+
+
+def is_close(found: torch.Tensor, expected: torch.Tensor) -> bool:
+    return found.shape == expected.shape and bool((found - expected).abs().max() <= 2e-5 * expected.abs().max())
+
+
+def test_buckets_are_powers_of_two():
+    assert [graphs.context_bucket(held) for held in (0, 1, 256, 257, 512, 4096, 4097)] == [
+        256, 256, 256, 512, 512, 4096, 8192,
     ]  # fmt: skip
-    assert graphs.context_bucket(3, 100) == 100
+    assert [graphs.token_bucket(count) for count in (1, 2, 8, 9, 64)] == [1, 8, 8, 16, 64]
 
 
 def test_row_buckets_are_powers_of_two_up_to_the_whole_canvas():
@@ -68,29 +76,112 @@ def test_row_buckets_are_powers_of_two_up_to_the_whole_canvas():
 
 @settings(max_examples=15)
 @given(st.lists(st.integers(1, 600), min_size=1, max_size=2), st.booleans(), st.sets(st.integers(0, LENGTH - 1)))
-def test_a_bucketed_pass_is_the_plain_pass(lengths, has_signal, chosen):
-    plain, recorded = filled_cache(lengths), filled_cache(lengths)
-    canvas = ids(len(lengths), LENGTH, seed=1)
-    soft = torch.randn(len(lengths), LENGTH, 32, generator=torch.Generator().manual_seed(2)) if has_signal else None
-    expected, found = NETWORK.denoise(canvas, plain, soft), bucketed(canvas, recorded, soft, None)
-    assert (found - expected).abs().max() <= 2e-5 * expected.abs().max()
+def test_a_recorded_canvas_is_the_plain_one(lengths, has_signal, chosen):
+    passes, plain, stored = recorded(), filled_cache(lengths), filled_cache(lengths)
+    canvas, soft = ids(len(lengths), LENGTH, seed=1), signal(len(lengths)) if has_signal else None
+    assert is_close(passes.denoise(canvas, stored, soft), NETWORK.denoise(canvas, plain, soft))
     if chosen:
         # The other rows' keys and values are those of the pass before, whichever way that went.
         rows, canvas = torch.tensor(sorted(chosen)), ids(len(lengths), LENGTH, seed=3)
         expected = NETWORK.denoise(canvas, plain, soft, rows)
-        for found in (bucketed(canvas, recorded, soft, rows), NETWORK.denoise(canvas, recorded, soft, rows)):
-            assert (found - expected).abs().max() <= 2e-5 * expected.abs().max()
-    assert recorded.lengths == plain.lengths == lengths
+        assert is_close(passes.denoise(canvas, stored, soft, rows), expected)
+        assert is_close(NETWORK.denoise(canvas, stored, soft, rows), expected)
+    assert stored.lengths == plain.lengths == lengths
 
 
-def test_a_canvas_by_bucketed_passes_is_the_same_canvas():
-    sampler = SamplerConfig(max_denoising_steps=6)
+@settings(max_examples=15)
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=2), st.lists(st.integers(1, 70), min_size=1, max_size=4))
+def test_recorded_tokens_are_the_plain_ones(lengths, counts):
+    passes, plain, stored = recorded(), filled_cache(lengths), filled_cache(lengths)
+    for number, count in enumerate(counts):
+        tokens = ids(len(lengths), count, seed=number)
+        assert is_close(passes.encode(tokens, stored), NETWORK.encode(tokens, plain))
+    assert stored.lengths == plain.lengths
+    # What they left in the cache is what later passes read.
+    canvas = ids(len(lengths), LENGTH, seed=9)
+    assert is_close(NETWORK.denoise(canvas, stored), NETWORK.denoise(canvas, plain))
+
+
+@settings(max_examples=10)
+@given(st.integers(1, 300), st.integers(1, 80))
+def test_tokens_and_the_canvas_behind_them(held, count):
+    tokens, canvas = ids(1, count, seed=1), ids(1, LENGTH, seed=2)
+    found = recorded().encode_and_denoise(tokens, canvas, filled_cache([held]))
+    expected = NETWORK.encode_and_denoise(tokens, canvas, filled_cache([held]))
+    assert all(is_close(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_two_requests_share_what_is_recorded():
+    """Their passes alternate, and each reads its own keys and values."""
+    passes, runs = recorded(), []
+    plain, stored = [filled_cache([40]), filled_cache([90])], [filled_cache([40]), filled_cache([90])]
+    for seed in range(3):
+        for own, theirs in zip(plain, stored, strict=True):
+            canvas, rows = ids(1, LENGTH, seed=seed), torch.tensor([1, 5, 6]) if seed else None
+            assert is_close(
+                passes.denoise(canvas, theirs, signal(1), rows), NETWORK.denoise(canvas, own, signal(1), rows)
+            )
+            runs.append(len(passes._recordings))
+    assert runs == [1, 1, 2, 2, 2, 2]
+
+
+def test_what_comes_back_is_not_overwritten():
+    passes, cache = recorded(), filled_cache([40])
+    first = passes.denoise(ids(1, LENGTH, seed=1), cache)
+    kept = first.clone()
+    passes.denoise(ids(1, LENGTH, seed=2), cache)
+    assert torch.equal(first, kept)
+
+
+@pytest.mark.parametrize("finished", [None, ids(1, 5)])
+def test_a_whole_canvas_by_recorded_passes_is_the_same_canvas(finished):
+    """Over few steps, since of what rounding changes each step makes some twenty times as much."""
+    sampler = SamplerConfig(max_denoising_steps=3)
     runs = []
-    for run in (None, lambda canvas, cache, soft, rows: bucketed(canvas, cache, soft, rows)):
-        generator = torch.Generator().manual_seed(5)
-        runs.append([s.argmax_BL for s in denoise(NETWORK, filled_cache([400]), sampler, generator, LENGTH, run=run)])
+    for passes in (None, recorded()):
+        generator = torch.Generator().manual_seed(0)
+        steps = denoise(NETWORK, filled_cache([400]), sampler, generator, LENGTH, passes=passes, commit_BT=finished)
+        runs.append([step.argmax_BL for step in steps])
     assert len(runs[0]) == len(runs[1])
     assert all(torch.equal(one, other) for one, other in zip(*runs, strict=True))
+
+
+def test_passes_too_large_to_record_are_plain(monkeypatch):
+    monkeypatch.setattr(graphs, "LARGEST_CONTEXT", 256)
+    passes, cache = recorded(), filled_cache([300])
+    passes.denoise(ids(1, LENGTH), cache)
+    passes.encode(ids(1, 1), cache)
+    assert not passes._recordings
+    canvas = ids(1, 300, seed=4)
+    cache = KVCache(NETWORK.config, max_length=20, scratch_length=300)
+    NETWORK.encode(ids(1, 9), cache)
+    assert is_close(passes.denoise(canvas, cache), NETWORK.denoise(canvas, cache))
+    assert not passes._recordings
+
+
+def test_where_nothing_can_be_recorded_passes_are_plain(caplog):
+    def refuse(run):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    passes, cache = graphs.RecordedPasses(NETWORK, capture=refuse), filled_cache([40])
+    canvas = ids(1, LENGTH)
+    for _ in range(2):
+        assert is_close(passes.denoise(canvas, cache), NETWORK.denoise(canvas, cache))
+    tokens = passes.encode(ids(1, 2), cache)
+    assert tokens.shape == (1, 2, 32) and cache.length == 42
+    assert [record.message for record in caplog.records] == [
+        "Passes are no longer recorded, so they take longer: CUDA out of memory."
+    ]
+
+
+def test_faults_are_told_as_by_plain_passes():
+    passes = recorded()
+    with pytest.raises(UsageError, match="2 canvases"):
+        passes.denoise(ids(2, LENGTH), filled_cache([4]))
+    with pytest.raises(PromptError, match="scratch"):
+        passes.denoise(ids(1, LENGTH + 1), filled_cache([4]))
+    with pytest.raises(PromptError, match="context"):
+        passes.encode(ids(1, 20), KVCache(NETWORK.config, max_length=10, scratch_length=LENGTH))
 
 
 def test_a_bucketed_pass_reads_nothing_back():
@@ -98,17 +189,19 @@ def test_a_bucketed_pass_reads_nothing_back():
     network = make_network(4).to("meta")
     cache = KVCache(network.config, max_length=700, device="meta", scratch_length=LENGTH)
     inputs = graphs.Inputs(
-        canvas_BR=torch.empty(1, 8, dtype=torch.long, device="meta"),
+        ids_BR=torch.empty(1, 8, dtype=torch.long, device="meta"),
         soft_BRD=torch.empty(1, 8, 32, device="meta"),
         rows_R=torch.empty(8, dtype=torch.long, device="meta"),
         held_B=torch.empty(1, dtype=torch.long, device="meta"),
     )
-    for bucket in (256, 700):
-        assert graphs.bucketed_pass(network, cache, inputs, LENGTH, bucket).shape == (1, 8, 32)
+    for bucket in (256, 512):
+        assert graphs.bucketed_denoise(network, cache, inputs, LENGTH, bucket).shape == (1, 8, 32)
+        assert graphs.bucketed_encode(network, cache, replace(inputs, soft_BRD=None), bucket).shape == (1, 8, 32)
 
 
 def test_only_a_gpu_records():
     assert not graphs.recordable(NETWORK)
+    assert graphs.passes_of(NETWORK) is NETWORK
     with pytest.raises(UsageError, match="CUDA"):
         graphs.RecordedPasses(NETWORK)
 
@@ -120,14 +213,25 @@ def test_recorded_passes_are_the_plain_ones_on_a_gpu(num_experts, dtype, cosine)
     network = make_network(num_experts, "cuda", dtype)
     if not graphs.recordable(network):
         pytest.skip("this GPU's grouped products read back to the host")
-    passes, cache = graphs.RecordedPasses(network), filled_cache([250], network)
-    canvas = ids(1, LENGTH, seed=1).cuda()
-    soft = torch.randn(1, LENGTH, 32, generator=torch.Generator().manual_seed(2)).to("cuda", dtype)
+    passes, cache = graphs.passes_of(network), filled_cache([250], network)
+    assert isinstance(passes, graphs.RecordedPasses)
+    canvas, soft = ids(1, LENGTH, seed=1).cuda(), signal(1).to("cuda", dtype)
     rows = torch.tensor([1, 4, 5], device="cuda")
+
+    def alike(found: torch.Tensor, expected: torch.Tensor) -> bool:
+        return bool(torch.cosine_similarity(found.float(), expected.float(), dim=-1).mean() > cosine)
+
     # Twice before the cache grows into the next bucket, and once behind it.
     for grown in (0, 3, 300):
         if grown:
             network.encode(ids(1, grown, seed=grown).cuda(), cache)
-        for signal, some in ((None, None), (soft, None), (soft, rows)):
-            expected, found = network.denoise(canvas, cache, signal, some), passes(canvas, cache, signal, some)
-            assert torch.cosine_similarity(found.float(), expected.float(), dim=-1).mean() > cosine
+        for fed_back, some in ((None, None), (soft, None), (soft, rows)):
+            expected = network.denoise(canvas, cache, fed_back, some)
+            assert alike(passes.denoise(canvas, cache, fed_back, some), expected)
+        for count in (1, 6, 1):
+            tokens, held = ids(1, count, seed=count).cuda(), cache.snapshot()
+            expected = network.encode(tokens, cache)
+            cache.truncate(held)
+            assert alike(passes.encode(tokens, cache), expected)
+            cache.truncate(held)
+    assert not passes._gave_up

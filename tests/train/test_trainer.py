@@ -134,9 +134,36 @@ def test_muon_equals_the_kept_library_on_one_matrix():
 
 def test_the_schedule_warms_up_stays_and_cools_down():
     recipe = OptimizerRecipe(warmup_steps=10, decay_steps=20)
-    factors = [learning_rate_factor(step, 100, recipe) for step in range(100)]
+    factors = [learning_rate_factor(step, step, 100, recipe) for step in range(100)]
     assert factors[0] == 0.1 and factors[9:81] == [1.0] * 72 and 0 < factors[-1] <= 0.05
     assert factors[80:] == sorted(factors[80:], reverse=True)
+
+
+def test_a_run_ends_with_its_minutes_and_its_rates_fall_by_the_clock(tmp_path, monkeypatch):
+    """A clock that a step moves on by a minute: of 100 planned steps in five minutes, five are taken."""
+    import dgemma.train.trainer as module
+
+    sample = module._sample
+    monkeypatch.setattr(module, "_sample", lambda recipe, texts: sample(recipe, texts, count=50))
+    recipe = replace(toy(steps=100), optimizer=OptimizerRecipe(warmup_steps=1, decay_steps=40))
+    recipe = replace(recipe, run=replace(recipe.run, minutes=5))
+    clock, rates = [0.0], []
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    take = module.Trainer._one_step
+
+    def one_step(self, batch):
+        taken = take(self, batch)
+        rates.append(self.optimizers[0].param_groups[0]["lr"] / recipe.optimizer.matrix_lr)
+        clock[0] += 60
+        return taken
+
+    monkeypatch.setattr(module.Trainer, "_one_step", one_step)
+    reports = []
+    assert train(recipe, None, tmp_path, reports.append) == tmp_path / "best"
+    assert rates == pytest.approx([1, 1, 1, 1, 0.5])
+    assert (reports[-1].step, reports[-1].seconds_left) == (5, 0)
+    assert reports[-1].held_out is not None
+    assert torch.load(tmp_path / "last.pt", weights_only=True)["seconds"] == 300
 
 
 def test_recipes_refuse_what_they_do_not_know(tmp_path):

@@ -5,13 +5,15 @@ Medians of alternating runs in one process, since machines drift. Knows nothing 
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
+from dgemma.bench.machine import synchronise
 from dgemma.cache import KVCache
 from dgemma.decode import head
+from dgemma.decode.graphs import passes_of
 from dgemma.model import DiffusionGemma
 
 
@@ -37,24 +39,24 @@ def measure(
     network.encode(head.random_ids(vocab_size, (1, context), generator, network.device), cache)
     canvases = {length: head.random_ids(vocab_size, (1, length), generator, network.device) for length in lengths}
 
+    passes = passes_of(network)
+
     def step(length: int) -> None:
-        head.read(network, network.denoise(canvases[length], cache), 0.8, [generator])
+        head.read(network, passes.denoise(canvases[length], cache), 0.8, [generator])
 
     def token() -> None:
-        network.logits(network.encode(canvases[lengths[0]][:, :1], cache)).argmax(-1)
+        network.logits(passes.encode(canvases[lengths[0]][:, :1], cache)).argmax(-1)
         cache.truncate(context)
 
     seconds: dict[int, list[float]] = {length: [] for length in (0, *lengths)}
     for run in range(runs + 1):
         for length in (0, *lengths):
-            taken = _seconds(token) if length == 0 else _seconds(step, length)
+            synchronise(network.device)
+            start = time.perf_counter()
+            token() if length == 0 else step(length)
+            synchronise(network.device)
+            taken = time.perf_counter() - start
             if run:
                 seconds[length].append(taken)
     medians = {length: 1000 * statistics.median(values) for length, values in seconds.items()}
     return StepTimes(context=context, denoise_ms={k: v for k, v in medians.items() if k}, token_ms=medians[0])
-
-
-def _seconds(action: Callable[..., None], *arguments: int) -> float:
-    start = time.perf_counter()
-    action(*arguments)
-    return time.perf_counter() - start

@@ -260,6 +260,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the run; a run that lies there is resumed.")] = Path("runs/tiny"),
     data: Annotated[Path | None, typer.Option(help="Folder of natural text; without it generators alone.")] = None,
     steps: Annotated[int | None, typer.Option(help="Instead of the recipe's number of steps.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="End by then; the rates fall by the clock.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's seed.")] = None,
     init: Annotated[str | None, typer.Option(help="Start from this model's weights: tiny, a folder, a hub id.")] = None,
     debug: Debug = False,
@@ -267,7 +268,7 @@ def train(
     """Trains a model by a recipe; resumable."""
     from dgemma.cli.training import train_and_print
 
-    train_and_print(recipe, out, data, steps, seed, init)
+    train_and_print(recipe, out, data, init, steps=steps, minutes=minutes, seed=seed)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 from dgemma.checkpoint import find_model
 from dgemma.errors import DataError
@@ -10,16 +11,14 @@ from dgemma.train.recipe import read_recipe
 from dgemma.train.trainer import Progress, train
 
 
-def train_and_print(
-    recipe: Path, out: Path, data: Path | None, steps: int | None, seed: int | None, init: str | None
-) -> None:
-    """Runs a recipe to its end."""
+def train_and_print(recipe: Path, out: Path, data: Path | None, init: str | None, **run: Any) -> None:
+    """Runs a recipe to its end; `run` replaces entries of its [run] table, where they are not None."""
     if data is not None and not data.is_dir():
         raise DataError(f"There is no data folder {data}; leave --data out to train on the generators alone.")
     start = None if init is None else find_model(init)
     if init is not None and (out / "last.pt").is_file():
         print(f"The run in {out} goes on from its own weights, not from {init}.", file=sys.stderr)
-    best = train(read_recipe(recipe, steps=steps, seed=seed), data, out, _print, start)
+    best = train(read_recipe(recipe, **run), data, out, _print, start)
     print(best)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dgemma.cache import KVCache
 from dgemma.decode.constrain import Walk
+from dgemma.decode.graphs import Passes
 from dgemma.errors import ConfigError
 from dgemma.model import DiffusionGemma
 
@@ -71,13 +72,16 @@ def autoregressive(
     forbidden_first: Sequence[int] = (),
     constraint: Walk | None = None,
     top_k: int = 0,
+    passes: Passes | None = None,
 ) -> Iterator[NextToken]:
     """Yields tokens without end; `last_hidden_D` is the hidden state of the last encoded token.
 
     A token is encoded when the next one is asked for, so the last one costs no pass. Works on a cache of one row.
     With a `constraint` only those ids come that keep the answer valid and let it end in time; the entropy is theirs.
     `top_k` likeliest ids are told with each. All numbers are the model's own, before the sampler's temperature.
+    `passes` encodes instead of the network's own method, such as `graphs.RecordedPasses`.
     """
+    passes = network if passes is None else passes
     hidden_D = last_hidden_D
     forbidden = list(forbidden_first)
     # The likeliest id and its entropy are all that greedy decoding asks for.
@@ -87,7 +91,7 @@ def autoregressive(
         reading = head.read(hidden_D[None], barred=[(0, token) for token in forbidden])
         forbidden, token = [], int(reading.likeliest_N)
         yield NextToken(token=token, entropy=float(reading.entropy_N))
-        hidden_D = network.encode(torch.tensor([[token]], device=network.device), cache)[0, -1]
+        hidden_D = passes.encode(torch.tensor([[token]], device=network.device), cache)[0, -1]
     while True:
         logits_V = network.logits(hidden_D)
         if forbidden:
@@ -106,4 +110,4 @@ def autoregressive(
         )
         if constraint is not None:
             constraint = constraint.after([token])
-        hidden_D = network.encode(torch.tensor([[token]], device=network.device), cache)[0, -1]
+        hidden_D = passes.encode(torch.tensor([[token]], device=network.device), cache)[0, -1]

@@ -20,6 +20,7 @@ from torch import Tensor
 from dgemma.cache import KVCache
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep
+from dgemma.decode.graphs import Passes
 from dgemma.model import DiffusionGemma
 
 DRAFT_LENGTH = 8
@@ -77,19 +78,21 @@ def check(
     constraint: Walk | None = None,
     good_enough: float | None = None,
     top_k: int = 0,
+    passes: Passes | None = None,
 ) -> Checked:
     """Encodes `draft`, of which the first `known` ids are certain, and keeps what the causal mode agrees with.
 
     `last_hidden_D` is the hidden state of the last token in the cache, from which the first id of the draft is judged;
     `forbidden_first` ids cannot be that, `forbidden` ones none. With a `constraint`, which stands where the known ids
     end, only ids that keep to it can be agreed with or written. `good_enough`, else GOOD_ENOUGH, is the share of the
-    best id's probability that an id needs.
+    best id's probability that an id needs. `passes` encodes instead of the network's own method.
     Afterwards the cache holds all that is kept but the last id. An agreed end token ends what is kept.
     """
+    passes = network if passes is None else passes
     before, judged = cache.length, draft[known:]
     states_TD = last_hidden_D[None]
     if draft:
-        hidden_TD = network.encode(torch.tensor([list(draft)], device=network.device), cache)[0]
+        hidden_TD = passes.encode(torch.tensor([list(draft)], device=network.device), cache)[0]
         # What follows a known id is judged from its hidden state.
         states_TD = hidden_TD[known - 1 :] if known else torch.cat((states_TD, hidden_TD))
     forbidden_first = () if known else forbidden_first

@@ -22,7 +22,7 @@ from dgemma.config import SamplerConfig
 from dgemma.decode import head
 from dgemma.decode.accept import EntropyBound
 from dgemma.decode.constrain import Walk
-from dgemma.decode.graphs import CanvasPass
+from dgemma.decode.graphs import Passes
 from dgemma.decode.schedule import LinearSchedule
 from dgemma.decode.stop import StableAndConfident
 from dgemma.errors import UsageError
@@ -80,7 +80,7 @@ def denoise(
     skip_settled: bool = True,
     end_ids: Sequence[int] = (),
     top_k: int = 0,
-    run: CanvasPass | None = None,
+    passes: Passes | None = None,
     commit_BT: Tensor | None = None,
 ) -> Iterator[DenoiseStep]:
     """Denoises the canvas behind the cache's tokens; yields every step, the last with all rows done or the limit met.
@@ -94,7 +94,7 @@ def denoise(
     skip_settled    False computes every position in every step
     end_ids         ids behind which a canvas does not count: the tail behind a settled one is skipped
     top_k           tells the log probabilities of so many likeliest ids at each position, as they were last computed
-    run             computes a pass instead of `network.denoise`, such as `graphs.RecordedPasses`
+    passes          computes a pass instead of the network's own methods, such as `graphs.RecordedPasses`
     commit_BT       clean ids that the first pass encodes as well: the canvas before this one
 
     But for `commit_BT` the cache is read, never advanced. A finished row of a batch keeps its state while others go on.
@@ -102,6 +102,7 @@ def denoise(
     """
     if constraint is not None and pinned_BL is not None:
         raise UsageError("Pinned tokens and a constraint do not go together.")
+    passes = network if passes is None else passes
     length = canvas_length or network.config.canvas_length
     shape, limit = (cache.batch_size, length), sampler.max_denoising_steps
     schedule = LinearSchedule(t_min=sampler.t_min, t_max=sampler.t_max, num_steps=limit)
@@ -111,11 +112,11 @@ def denoise(
     rows_R: Tensor | None = None
     for remaining in range(limit, 0, -1):
         if commit_BT is not None and remaining == limit:
-            committed_BTD, hidden_BRD = network.encode_and_denoise(commit_BT, state.canvas_BL, cache)
+            committed_BTD, hidden_BRD = passes.encode_and_denoise(commit_BT, state.canvas_BL, cache)
             last_hidden_BD = committed_BTD[:, -1]
         else:
             last_hidden_BD = None
-            hidden_BRD = (run or network.denoise)(state.canvas_BL, cache, state.soft_BLD, rows_R)
+            hidden_BRD = passes.denoise(state.canvas_BL, cache, state.soft_BLD, rows_R)
         reading = head.read(
             network,
             hidden_BRD,

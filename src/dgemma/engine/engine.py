@@ -20,6 +20,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from dgemma.config import EngineConfig, SamplerConfig
+from dgemma.decode.graphs import passes_of
 from dgemma.engine.events import Events, Job
 from dgemma.engine.pace import Choice, Pace, choose, guess_profile, kept_pace, mean_embedding
 from dgemma.engine.placement import MEGABYTE, resolve
@@ -59,6 +60,7 @@ class Engine:
         self._scheduler = Scheduler(
             max_active=config.max_active, max_waiting=config.max_waiting, budget_bytes=self.budget_bytes
         )
+        self._passes = passes_of(network)
         self._prefixes = PrefixStore(config.max_prefixes)
         self._jobs: dict[int, Job] = {}
         self._ids = itertools.count(1)
@@ -79,7 +81,7 @@ class Engine:
         """
         self._check(request)
         request = self._with_mode(request)
-        runner = Runner(self.network, self.sampler, request, self.config.prefill_chunk)
+        runner = Runner(self.network, self._passes, self.sampler, request, self.config.prefill_chunk)
         if runner.num_bytes > self.budget_bytes:
             raise PromptError(
                 f"The request needs a cache of {runner.num_bytes / MEGABYTE:.0f} MB and the budget for all is "
@@ -105,7 +107,7 @@ class Engine:
         with self._measuring:
             if self._pace is None:
                 file = self.config.pace_file
-                self._pace = kept_pace(self.network, None if file is None else Path(file))
+                self._pace = kept_pace(self.network, None if file is None else Path(file), self._passes)
         mean_D = mean_embedding(self.network, prompt) if prompt and self.profile.kinds else ()
         return choose(self.profile, self._pace, max_new_tokens, canvas_length, mean_D)
 

@@ -29,6 +29,7 @@ from dgemma.decode import head
 from dgemma.decode.autoregressive import TokenSampler, autoregressive
 from dgemma.decode.check import DRAFT_LENGTH
 from dgemma.decode.denoise import denoise
+from dgemma.decode.graphs import Passes
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
 from dgemma.profile import CanvasRecord, DenoisingProfile
@@ -39,7 +40,7 @@ _BUDGET_S = 0.7
 _BUDGET_TOKENS = 20
 """Of a model with billions of weights less would time two short canvases alone, whose passes touch few experts: a line
 through these makes a canvas of 256 two and a half times as slow as it is."""
-_PASSES = 7
+_PASSES = 8
 """Raised when passes become faster, so that what was measured before is measured anew."""
 _IN_A_ROW = ((10, 8), (50, 3))
 """Tokens that take less than so many milliseconds are timed so many in a row: the first of them finds weights in memory
@@ -140,11 +141,12 @@ def mean_embedding(network: DiffusionGemma, prompt: Sequence[int]) -> list[float
 
 
 @torch.inference_mode()
-def measure_pace(network: DiffusionGemma, budget_s: float | None = None) -> Pace:
+def measure_pace(network: DiffusionGemma, budget_s: float | None = None, passes: Passes | None = None) -> Pace:
     """Times passes from few positions to many, the fastest of a few each, and stops when `budget_s` is used up; None
     for 0.7 seconds or the time of 20 tokens, whichever is more.
 
-    Never more than one pass beyond the budget; at least a token and the smallest step are measured.
+    Never more than one pass beyond the budget; at least a token and the smallest step are measured. `passes` are timed
+    instead of the network's own.
     """
     generator = torch.Generator(device=network.device).manual_seed(0)
     config = network.config
@@ -157,14 +159,14 @@ def measure_pace(network: DiffusionGemma, budget_s: float | None = None) -> Pace
     sampler = SamplerConfig(max_denoising_steps=2)
 
     def token() -> float:
-        tokens = autoregressive(network, cache, last_hidden_D, TokenSampler(), generator)
+        tokens = autoregressive(network, cache, last_hidden_D, TokenSampler(), generator, passes=passes)
         next(tokens)
         took = _ms(lambda: next(tokens))
         cache.truncate(context)
         return took
 
     def step(rows: int) -> float:
-        steps = denoise(network, cache, sampler, [generator], rows)
+        steps = denoise(network, cache, sampler, [generator], rows, passes=passes)
         return _ms(lambda: next(steps))
 
     # The first passes lay the weights out and compile kernels.
@@ -185,7 +187,7 @@ def measure_pace(network: DiffusionGemma, budget_s: float | None = None) -> Pace
     return Pace(step_ms={rows: ms for rows, ms in step_ms.items() if ms < math.inf}, token_ms=token_ms)
 
 
-def kept_pace(network: DiffusionGemma, file: Path | None) -> Pace:
+def kept_pace(network: DiffusionGemma, file: Path | None, passes: Passes | None = None) -> Pace:
     """The pace that `file` holds for this machine and model, else measured and added to it.
 
     A file that cannot be read or written is gone without: it only saves a second.
@@ -194,7 +196,7 @@ def kept_pace(network: DiffusionGemma, file: Path | None) -> Pace:
     known = {} if file is None else _read(file)
     if key in known:
         return known[key]
-    pace = measure_pace(network)
+    pace = measure_pace(network, passes=passes)
     if file is not None:
         _write(file, {**known, key: pace})
     return pace

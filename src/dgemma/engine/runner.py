@@ -13,6 +13,7 @@ import torch
 
 from dgemma.cache import KVCache
 from dgemma.config import SamplerConfig
+from dgemma.decode.graphs import Passes
 from dgemma.engine.prefixes import Chunks, Prefix, Reuse, split_prompt
 from dgemma.engine.request import Event, Finish, Request
 from dgemma.engine.writing import Pieces, Writer
@@ -26,9 +27,11 @@ class Runner:
     made, what `Writer` raises.
     """
 
-    def __init__(self, network: DiffusionGemma, sampler: SamplerConfig, request: Request, prefill_chunk: int) -> None:
+    def __init__(
+        self, network: DiffusionGemma, passes: Passes, sampler: SamplerConfig, request: Request, prefill_chunk: int
+    ) -> None:
         self.network, self.request = network, request
-        self.writer = Writer(network, sampler, request)
+        self.writer = Writer(network, passes, sampler, request)
         turn_ends = () if request.reference else frozenset(request.turn_boundary_ids)
         self.chunks = split_prompt(request.prompt, prefill_chunk, turn_ends)
         self.cache: KVCache | None = None

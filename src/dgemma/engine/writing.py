@@ -16,6 +16,7 @@ from dgemma.decode.autoregressive import autoregressive
 from dgemma.decode.check import DRAFT_LENGTH, FIRST_LOOK, check, end_of, is_unsure
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep, denoise
+from dgemma.decode.graphs import Passes
 from dgemma.decode.head import Generators
 from dgemma.decode.infill import fill, fill_score, revise
 from dgemma.decode.lookup import COPY_LENGTH, PromptLookup
@@ -34,14 +35,17 @@ Pieces = Iterator[tuple[Event, ...]]
 
 
 class Writer:
-    """The sampler, the draws and the constraint of one request, and where its answer stands.
+    """The sampler, the draws and the constraint of one request, and where its answer stands. `passes` are the network's
+    own or recorded ones.
 
     Raises ConfigError for impossible sampling values, UsageError for a constraint that no answer of max_new_tokens can
     satisfy, when it is made.
     """
 
-    def __init__(self, network: DiffusionGemma, sampler: SamplerConfig, request: Request) -> None:
+    def __init__(self, network: DiffusionGemma, passes: Passes, sampler: SamplerConfig, request: Request) -> None:
         self.network, self.request = network, request
+        # The reference is to differ from transformers by as little rounding as can be.
+        self.passes = network if request.reference else passes
         self.length = canvas_length(request, network.config.canvas_length)
         if request.max_denoising_steps is not None:
             sampler = replace(sampler, max_denoising_steps=request.max_denoising_steps)
@@ -160,6 +164,7 @@ class Writer:
             skip_settled=self.request.skip_settled,
             end_ids=sorted(self.eos),
             top_k=self.top_k,
+            passes=self.passes,
             commit_BT=finished_BL,
         )
 
@@ -189,6 +194,7 @@ class Writer:
                 forbidden_first=self.forbidden_first if self.tally.new_tokens == 0 else (),
                 constraint=self.walk,
                 top_k=self.top_k,
+                passes=self.passes,
             )
             self.tally.passes += 1
             kept, reason = self.tally.cut(list(found.token_ids))
@@ -298,6 +304,7 @@ class Writer:
             self.forbidden_first,
             self.walk,
             self.top_k,
+            self.passes,
         )
         for found in tokens:
             self.tally.passes += 1

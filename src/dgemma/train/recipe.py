@@ -143,12 +143,15 @@ class OptimizerRecipe:
 class RunRecipe:
     """Length, precision and rhythm of the run.
 
+    `steps` is the plan; with `minutes` above 0 the run takes no longer than that: where its time is further gone than
+    its steps, the rates fall by the clock, so that they end at zero whenever it ends (and no two such runs are alike).
     `compile` needs a C compiler; precision `auto` measures bfloat16; `data_workers` processes make batches ahead (0:
     none), which pays where a step is faster than the making of its batch. `record` replays a step on a GPU instead of
     handing over its operations one by one (`train.step`); on a CPU it changes nothing.
     """
 
     steps: int = 4000
+    minutes: float = 0.0
     seed: int = 1
     device: Literal["cpu", "cuda"] = "cpu"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -164,6 +167,8 @@ class RunRecipe:
         for name in ("steps", "log_every", "evaluate_every", "held_out_rows"):
             if getattr(self, name) < 1:
                 raise DataError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.minutes < 0:
+            raise DataError(f"minutes must be at least 0 (0: no limit), not {self.minutes}.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -139,6 +139,8 @@ class Trainer:
         self.stream = BatchStream(recipe.data, tokenizer, texts, recipe.run.seed)
         self.held_out = BatchStream(recipe.data, tokenizer, held_out, recipe.run.seed, split="eval")
         self.step, self.best = 0, math.inf
+        self._started: float | None = None
+        self._seconds_before = 0.0
         self._restore()
 
     def start_from(self, network: DiffusionGemma, name: str | Path | None) -> None:
@@ -156,12 +158,13 @@ class Trainer:
 
     def run(self, report: Callable[[Progress], None]) -> Path:
         run = self.recipe.run
-        saved = logged = time.monotonic()
+        self._started = saved = logged = time.monotonic()
         tokens, window = 0, []
         for batch in self.stream.batches(self.step, run.steps, run.data_workers):
             slots, parts = self._one_step(batch)
             tokens, window = tokens + slots, [*window, parts]
-            evaluate = self.step % run.evaluate_every == 0 or self.step == run.steps
+            ended = self._place_in_plan() >= run.steps
+            evaluate = self.step % run.evaluate_every == 0 or ended
             log = self.step % run.log_every == 0 or evaluate
             if log and self.network.device.type == "cuda":
                 # Steps are handed over ahead of the time that they take.
@@ -170,17 +173,32 @@ class Trainer:
             if log:
                 speed = tokens / (now - logged)
                 left = (run.steps - self.step) * (now - logged) / len(window)
+                if run.minutes:
+                    left = max(0.0, min(left, 60 * run.minutes - self.seconds))
                 held_out = self.evaluate() if evaluate else None
                 progress = self._progress(window, speed, left, held_out)
                 self._log(progress)
                 report(progress)
                 tokens, window, logged = 0, [], time.monotonic()
-            if now - saved > 60 * run.save_every_minutes or self.step == run.steps:
+            if now - saved > 60 * run.save_every_minutes or ended:
                 self._save()
                 saved = time.monotonic()
+            if ended:
+                break
         if not (self.folder / "best").is_dir():
             raise DataError(f"{self.folder} has no best model: the held-out loss was never a number. Lower the rates.")
         return self.folder / "best"
+
+    @property
+    def seconds(self) -> float:
+        """What the run has taken, those of its earlier starts included."""
+        return self._seconds_before + (0.0 if self._started is None else time.monotonic() - self._started)
+
+    def _place_in_plan(self) -> int:
+        """The step that the schedule is at: this one, or where the time is further gone than the steps, a later one."""
+        run = self.recipe.run
+        by_clock = int(run.steps * self.seconds / (60 * run.minutes)) if run.minutes else 0
+        return max(self.step, by_clock)
 
     def evaluate(self) -> float:
         """Held-out loss: mean of the canvas and the encoder's answer loss over fixed batches with fixed noise."""
@@ -201,7 +219,7 @@ class Trainer:
 
     def _one_step(self, batch: PackedBatch) -> tuple[int, Losses]:
         run, recipe = self.recipe.run, self.recipe.optimizer
-        factor = learning_rate_factor(self.step, run.steps, recipe)
+        factor = learning_rate_factor(self.step, self._place_in_plan(), run.steps, recipe)
         set_learning_rates(self.optimizers, (recipe.matrix_lr * factor, recipe.lr * factor), self.recorded)
         generator = torch.Generator().manual_seed(run.seed * 1_000_003 + self.step)
         share = self.recipe.objective.causal_share
@@ -254,6 +272,7 @@ class Trainer:
     def _save(self) -> None:
         state = {
             "step": self.step,
+            "seconds": self.seconds,
             "seed": self.recipe.run.seed,
             "best": self.best,
             "network": self.network.state_dict(),
@@ -294,6 +313,7 @@ class Trainer:
             for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
                 load_optimizer(optimizer, saved)
             self.step, self.best = int(state["step"]), float(state["best"])
+            self._seconds_before = float(state.get("seconds", 0.0))
         except (RuntimeError, LookupError, TypeError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
             raise DataError(f"{path} does not belong to this recipe or is damaged; choose another folder.") from error
         seed = self.recipe.run.seed
