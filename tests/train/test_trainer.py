@@ -57,7 +57,7 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):
         nonlocal trainer
         trainer = self
         while self.step < 3:
-            self._one_step(self.stream.batch(self.step))
+            self._one_step(self._lessons(self.step))
         self._save()
         return self.folder
 
@@ -151,8 +151,8 @@ def test_a_run_ends_with_its_minutes_and_its_rates_fall_by_the_clock(tmp_path, m
     monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
     take = module.Trainer._one_step
 
-    def one_step(self, batch):
-        taken = take(self, batch)
+    def one_step(self, drawn):
+        taken = take(self, drawn)
         rates.append(self.optimizers[0].param_groups[0]["lr"] / recipe.optimizer.matrix_lr)
         clock[0] += 60
         return taken

@@ -5,9 +5,10 @@ between them. Knows nothing of the network.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from random import Random
+from typing import Any, TypeVar
 
 from torch.utils.data import DataLoader, Dataset
 
@@ -19,6 +20,8 @@ from dgemma.train.pairs import find_tasks
 from dgemma.train.recipe import DataRecipe
 
 _MOST_MISSES = 500
+
+Made = TypeVar("Made")
 
 
 class BatchStream:
@@ -42,11 +45,6 @@ class BatchStream:
         random = Random(f"{self.seed}/{self.split}/{number}")
         documents = self._rows(random, rows or self.recipe.batch_rows)
         return pack(documents, self.recipe.clean_length, self.recipe.canvas_slots, self.tokenizer.eos_id)
-
-    def batches(self, start: int, stop: int, workers: int = 0) -> Iterator[PackedBatch]:
-        """Batches `start` .. `stop`, in order; with `workers` they are made ahead in that many processes."""
-        loader = DataLoader(_Numbered(self), batch_size=None, sampler=range(start, stop), num_workers=workers)
-        return iter(loader)
 
     def document(self, example: Example, random: Random) -> Document:
         """An example as ids, with a canvas length drawn near its answer's length."""
@@ -112,11 +110,18 @@ class _Row:
         return self.documents
 
 
-class _Numbered(Dataset[PackedBatch]):
-    """The stream as the loader wants it: item i is batch i."""
+def made_ahead(make: Callable[[int], Made], start: int, stop: int, workers: int = 0) -> Iterator[Made]:
+    """`make(i)` for i from `start` to before `stop`, in order; with `workers` in so many processes of one thread each,
+    ahead of being asked for."""
+    loader = DataLoader(_Numbered(make), batch_size=None, sampler=range(start, stop), num_workers=workers)
+    return iter(loader)
 
-    def __init__(self, stream: BatchStream) -> None:
-        self.stream = stream
 
-    def __getitem__(self, index: int) -> PackedBatch:
-        return self.stream.batch(index)
+class _Numbered(Dataset[Any]):
+    """What is made as the loader wants it: item i is number i."""
+
+    def __init__(self, make: Callable[[int], Any]) -> None:
+        self.make = make
+
+    def __getitem__(self, index: int) -> Any:
+        return self.make(index)

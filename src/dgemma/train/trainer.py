@@ -25,19 +25,19 @@ import torch
 
 from dgemma.checkpoint import LoadedModel, open_model, save_model
 from dgemma.checkpoint.safetensors import replacing, write_json
+from dgemma.config import ModelConfig
 from dgemma.errors import DataError, OutputError
 from dgemma.evals.example import NO_TEXTS, Texts
 from dgemma.evals.tasks import story
 from dgemma.model import DiffusionGemma, RMSNorm, masked_pass
 from dgemma.ops import reference as ops
 from dgemma.tokenizer import Tokenizer
-from dgemma.train.blocks import PackedBatch
-from dgemma.train.data import BatchStream
+from dgemma.train.data import BatchStream, made_ahead
 from dgemma.train.growth import grow
-from dgemma.train.objective import Losses, draw, losses
+from dgemma.train.objective import Drawn, Losses, draw, losses
 from dgemma.train.optimizer import learning_rate_factor, load_optimizer, make_optimizers, set_learning_rates
 from dgemma.train.pairs import find_tasks
-from dgemma.train.recipe import Recipe
+from dgemma.train.recipe import ObjectiveRecipe, Recipe
 from dgemma.train.step import PlainStep, RecordedStep
 from dgemma.train.texts import load_texts
 from dgemma.train.tokenizer import tokenizer_config, train_tokenizer
@@ -112,6 +112,26 @@ def train(
     return trainer.run(report)
 
 
+@dataclass(frozen=True)
+class Lessons:
+    """`lessons(step)` -> what a step is taken on: its batch, and all that chance decides of it, by `seed`."""
+
+    stream: BatchStream
+    config: ModelConfig
+    objective: ObjectiveRecipe
+    seed: int
+    fixed: bool
+
+    def __call__(self, step: int) -> Drawn:
+        """On the CPU."""
+        batch = self.stream.batch(step)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        share = self.objective.causal_share
+        if share and float(torch.rand((), generator=generator)) < share:
+            batch = batch.without_canvases()
+        return draw(batch, self.config, self.objective, generator, fixed=self.fixed)
+
+
 class Trainer:
     """State of one run; `run` goes on to the recipe's last step."""
 
@@ -137,6 +157,7 @@ class Trainer:
         make_step = RecordedStep if self.recorded else PlainStep
         self.take_step = make_step(self.network, self.forward, self.optimizers, recipe, self._precision)
         self.stream = BatchStream(recipe.data, tokenizer, texts, recipe.run.seed)
+        self._lessons = Lessons(self.stream, config, recipe.objective, recipe.run.seed, self.recorded)
         self.held_out = BatchStream(recipe.data, tokenizer, held_out, recipe.run.seed, split="eval")
         self.step, self.best = 0, math.inf
         self._started: float | None = None
@@ -160,8 +181,9 @@ class Trainer:
         run = self.recipe.run
         self._started = saved = logged = time.monotonic()
         tokens, window = 0, []
-        for batch in self.stream.batches(self.step, run.steps, run.data_workers):
-            slots, parts = self._one_step(batch)
+        # Drawn where batches are made: the draws of a GPU's step take longer than its replay where processes compete.
+        for drawn in made_ahead(self._lessons, self.step, run.steps, run.data_workers):
+            slots, parts = self._one_step(drawn)
             tokens, window = tokens + slots, [*window, parts]
             ended = self._place_in_plan() >= run.steps
             evaluate = self.step % run.evaluate_every == 0 or ended
@@ -217,18 +239,13 @@ class Trainer:
             self._save_best()
         return total
 
-    def _one_step(self, batch: PackedBatch) -> tuple[int, Losses]:
+    def _one_step(self, drawn: Drawn) -> tuple[int, Losses]:
         run, recipe = self.recipe.run, self.recipe.optimizer
         factor = learning_rate_factor(self.step, self._place_in_plan(), run.steps, recipe)
         set_learning_rates(self.optimizers, (recipe.matrix_lr * factor, recipe.lr * factor), self.recorded)
-        generator = torch.Generator().manual_seed(run.seed * 1_000_003 + self.step)
-        share = self.recipe.objective.causal_share
-        if share and float(torch.rand((), generator=generator)) < share:
-            batch = batch.without_canvases()
-        drawn = draw(batch, self.network.config, self.recipe.objective, generator, fixed=self.recorded)
         parts = self.take_step(drawn)
         self.step += 1
-        return int((batch.owner_BN >= 0).sum()), parts
+        return int((drawn.batch.owner_BN >= 0).sum()), parts
 
     @contextmanager
     def _precision(self) -> Iterator[None]:
