@@ -46,6 +46,8 @@ class KVCache:
         ]
         self.values = [torch.zeros_like(keys) for keys in self.keys]
         self.lengths: list[int] = [0] * batch_size
+        self.version = 0
+        """Grows with whatever may have changed a slot, so that who keeps a copy knows whether it still is one."""
 
     @staticmethod
     def size_of(config: ModelConfig, max_length: int, scratch_length: int, dtype: torch.dtype) -> int:
@@ -100,6 +102,7 @@ class KVCache:
 
         `offsets` ([T], int64) places token i at offset `offsets[i]` of the tail instead of at i.
         """
+        self.version += 1
         keys, values = self.keys[layer], self.values[layer]
         count = key_BKTd.shape[2]
         if self.uniform and offsets is None:
@@ -114,6 +117,7 @@ class KVCache:
 
     def write_slots(self, layer: int, key_BKTd: Tensor, value_BKTd: Tensor, slots_BT: Tensor) -> None:
         """Places new keys and values in the slots given, without committing them; the lengths are not looked at."""
+        self.version += 1
         for row, slots_T in enumerate(slots_BT):
             self.keys[layer][row].index_copy_(1, slots_T, key_BKTd[row].to(self.keys[layer].dtype))
             self.values[layer][row].index_copy_(1, slots_T, value_BKTd[row].to(self.values[layer].dtype))
@@ -129,6 +133,7 @@ class KVCache:
 
     def commit(self, counts: Sequence[int]) -> None:
         """Declares the first `counts[b]` tokens behind row b committed."""
+        self.version += 1
         self.lengths = [length + count for length, count in zip(self.lengths, counts, strict=True)]
 
     def truncate(self, length: int | Sequence[int]) -> None:
@@ -161,6 +166,7 @@ class KVCache:
                 new[:, :, : self.length] = old[:, :, : self.length]
                 tensors[layer] = new
         self.max_length, self.scratch_length = max_length, scratch_length
+        self.version += 1
 
     def copy_prefix(self, other: "KVCache", length: int) -> None:
         """Becomes a copy of the first `length` tokens of every row of `other`, a cache of the same model.
@@ -169,6 +175,14 @@ class KVCache:
         """
         if length > min(other.lengths) or length > self.max_length or other.batch_size != self.batch_size:
             raise UsageError(f"{length} tokens of a cache cannot be copied from {other.lengths} to {self.max_length}.")
-        for mine, theirs in zip((*self.keys, *self.values), (*other.keys, *other.values), strict=True):
-            mine[:, :, :length] = theirs[:, :, :length]
+        self.copy_slots(other, 0, length)
         self.lengths = [length] * self.batch_size
+
+    def copy_slots(self, other: "KVCache", start: int, stop: int) -> None:
+        """Makes slots start .. stop of every row those of `other`, a cache of the same model and as many rows; commits
+        nothing. Both must have the slots."""
+        self.version += 1
+        mine, theirs = (
+            [tensor[:, :, start:stop] for tensor in (*cache.keys, *cache.values)] for cache in (self, other)
+        )
+        torch._foreach_copy_(mine, theirs)  # pyright: ignore[reportPrivateImportUsage]

@@ -1,7 +1,5 @@
 """Recorded passes are the plain ones: whatever the caches hold, whichever rows are asked for."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -67,7 +65,7 @@ def test_buckets_are_powers_of_two():
     assert [graphs.context_bucket(held) for held in (0, 1, 256, 257, 512, 4096, 4097)] == [
         256, 256, 256, 512, 512, 4096, 8192,
     ]  # fmt: skip
-    assert [graphs.token_bucket(count) for count in (1, 2, 8, 9, 64)] == [1, 8, 8, 16, 64]
+    assert [graphs.token_bucket(count) for count in (0, 1, 2, 8, 9, 64)] == [0, 1, 8, 8, 16, 64]
 
 
 def test_row_buckets_are_powers_of_two_up_to_the_whole_canvas():
@@ -111,18 +109,62 @@ def test_tokens_and_the_canvas_behind_them(held, count):
     assert all(is_close(one, other) for one, other in zip(found, expected, strict=True))
 
 
-def test_two_requests_share_what_is_recorded():
-    """Their passes alternate, and each reads its own keys and values."""
-    passes, runs = recorded(), []
-    plain, stored = [filled_cache([40]), filled_cache([90])], [filled_cache([40]), filled_cache([90])]
-    for seed in range(3):
-        for own, theirs in zip(plain, stored, strict=True):
-            canvas, rows = ids(1, LENGTH, seed=seed), torch.tensor([1, 5, 6]) if seed else None
+PIECES = st.tuples(
+    st.sampled_from(["encode", "denoise", "some rows", "both", "truncate", "by the network"]),
+    st.integers(0, 1),
+    st.integers(1, 60),
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(PIECES, min_size=2, max_size=12))
+def test_requests_share_what_is_recorded(pieces):
+    """Their pieces of work alternate, some done by the network itself, and each reads its own keys and values."""
+    passes, plain, stored = recorded(), [filled_cache([40]), filled_cache([230])], []
+    stored = [filled_cache([40]), filled_cache([230])]
+    for seed, (kind, number, count) in enumerate(pieces):
+        mine, theirs, tokens = plain[number], stored[number], ids(1, count, seed=seed)
+        canvas, rows = ids(1, LENGTH, seed=seed), torch.tensor([count % LENGTH])
+        if kind == "encode":
+            assert is_close(passes.encode(tokens, theirs), NETWORK.encode(tokens, mine))
+        elif kind == "by the network":
+            NETWORK.encode(tokens, mine), NETWORK.encode(tokens, theirs)
+            NETWORK.denoise(canvas, mine), NETWORK.denoise(canvas, theirs)
+        elif kind == "both":
+            found = passes.encode_and_denoise(tokens, canvas, theirs)
+            expected = NETWORK.encode_and_denoise(tokens, canvas, mine)
+            assert all(is_close(one, other) for one, other in zip(found, expected, strict=True))
+        elif kind == "truncate":
+            mine.truncate(mine.length - count // 2), theirs.truncate(theirs.length - count // 2)
+            NETWORK.denoise(canvas, mine), passes.denoise(canvas, theirs)
+        else:
+            if kind == "some rows":
+                # They read what a pass over all of them left.
+                NETWORK.denoise(canvas, mine), passes.denoise(canvas, theirs)
+            some = rows if kind == "some rows" else None
             assert is_close(
-                passes.denoise(canvas, theirs, signal(1), rows), NETWORK.denoise(canvas, own, signal(1), rows)
+                passes.denoise(canvas, theirs, signal(1), some), NETWORK.denoise(canvas, mine, signal(1), some)
             )
-            runs.append(len(passes._recordings))
-    assert runs == [1, 1, 2, 2, 2, 2]
+    assert [cache.lengths for cache in plain] == [cache.lengths for cache in stored]
+
+
+def test_what_a_request_has_staged_is_not_copied_again(monkeypatch):
+    copied = []
+    copy = KVCache.copy_slots
+
+    def copy_slots(self, other, start, stop):
+        copied.append((start, stop))
+        copy(self, other, start, stop)
+
+    passes, cache = recorded(), filled_cache([40])
+    monkeypatch.setattr(KVCache, "copy_slots", copy_slots)
+    for _ in range(2):
+        copied.clear()
+        passes.encode(ids(1, 3), cache)
+        passes.denoise(ids(1, LENGTH), cache)
+        passes.denoise(ids(1, LENGTH), cache, None, torch.tensor([2]))
+    # What was recorded in the first round; each pass of the second one copies back what it wrote.
+    assert copied == [(43, 46), (46, 46 + LENGTH), (46, 46 + LENGTH)]
 
 
 def test_what_comes_back_is_not_overwritten():
@@ -188,15 +230,14 @@ def test_a_bucketed_pass_reads_nothing_back():
     """Tensors on the meta device have no values, so whatever asked for one would fail, as it would while recording."""
     network = make_network(4).to("meta")
     cache = KVCache(network.config, max_length=700, device="meta", scratch_length=LENGTH)
-    inputs = graphs.Inputs(
-        ids_BR=torch.empty(1, 8, dtype=torch.long, device="meta"),
-        soft_BRD=torch.empty(1, 8, 32, device="meta"),
-        rows_R=torch.empty(8, dtype=torch.long, device="meta"),
-        held_B=torch.empty(1, dtype=torch.long, device="meta"),
-    )
-    for bucket in (256, 512):
-        assert graphs.bucketed_denoise(network, cache, inputs, LENGTH, bucket).shape == (1, 8, 32)
-        assert graphs.bucketed_encode(network, cache, replace(inputs, soft_BRD=None), bucket).shape == (1, 8, 32)
+    numbers = torch.empty(16, dtype=torch.long, device="meta")
+    for cached in (256, 512):
+        for clean, rows, soft in ((0, 16, torch.empty(1, 16, 32, device="meta")), (16, 0, None), (8, 8, None)):
+            bucket = graphs.Bucket(batch=1, cached=cached, clean=clean, length=LENGTH if rows else 0, rows=rows)
+            inputs = graphs.Inputs(
+                ids_BR=numbers[None], at_R=numbers, until_R=numbers, near_R=numbers, soft_BRD=soft, held_B=numbers[:1]
+            )
+            assert graphs.bucketed_pass(network, cache, bucket, inputs).shape == (1, 16, 32)
 
 
 def test_only_a_gpu_records():
@@ -233,5 +274,10 @@ def test_recorded_passes_are_the_plain_ones_on_a_gpu(num_experts, dtype, cosine)
             expected = network.encode(tokens, cache)
             cache.truncate(held)
             assert alike(passes.encode(tokens, cache), expected)
+            cache.truncate(held)
+            expected = network.encode_and_denoise(tokens, canvas, cache)
+            cache.truncate(held)
+            found = passes.encode_and_denoise(tokens, canvas, cache)
+            assert all(alike(one, other) for one, other in zip(found, expected, strict=True))
             cache.truncate(held)
     assert not passes._gave_up

@@ -2,9 +2,9 @@
 
 A recorded pass has fixed shapes and addresses. It therefore computes a bucket's worth of rows, the last one repeated,
 and reads a bucket's worth of cached slots, those behind the true end masked. It runs on a cache of its own, the stage:
-before each pass the request's keys and values are copied there, behind it what the pass wrote is copied back. That is
-a hundredth of the bytes that a pass reads, and any number of requests share the graphs. What differs between two
-replays (ids, signal, rows, how much is held) lies in tensors that are filled before each.
+a request's keys and values are copied there when its turn comes, and what a pass wrote is copied back. So any number of
+requests share the graphs. What differs between two replays (ids, signal, rows, how much is held) lies in tensors that
+are filled before each.
 
     slots of the stage   [ cached 0 .. held )[ canvas held .. held + L )[ masked .. bucket + L )
 
@@ -15,9 +15,10 @@ slots of a sliding window and what is computed, D hidden, H query heads, K key h
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Protocol
 
 import torch
@@ -67,8 +68,8 @@ def row_bucket(rows: int, length: int) -> int:
 
 
 def token_bucket(count: int) -> int:
-    """The number of clean tokens that a pass over `count` of them computes: one, or a power of two."""
-    return 1 if count == 1 else _power_of_two(count, SMALLEST_ROWS)
+    """The number of clean tokens that a pass over `count` of them computes: none, one, or a power of two."""
+    return count if count <= 1 else _power_of_two(count, SMALLEST_ROWS)
 
 
 def _power_of_two(count: int, smallest: int) -> int:
@@ -76,15 +77,37 @@ def _power_of_two(count: int, smallest: int) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """What passes share whose recording is one: `cached` slots are read, then those of `clean` tokens and of a canvas
+    of `length`, of whose positions `rows` are computed."""
+
+    batch: int
+    cached: int
+    clean: int
+    length: int
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """All that differs between two passes of one bucket: the `ids_BR` at the places `rows_R` behind the cache's tokens,
-    a canvas' self-conditioning signal (zeros at a first step; None for clean tokens), and how many tokens each row of
-    the cache holds."""
+    """All that differs between two passes of one bucket, R being its clean tokens and then its canvas rows.
+
+    ids_BR     the ids                          at_R     their places behind the cache's tokens
+    until_R    the last place that each sees    near_R   the place that its sliding window is counted back from
+    soft_BRD   the canvas rows' self-conditioning signal, zeros at a first step; None where tokens come before them
+    held_B     how many tokens each row of the cache holds
+    """
 
     ids_BR: Tensor
+    at_R: Tensor
+    until_R: Tensor
+    near_R: Tensor
     soft_BRD: Tensor | None
-    rows_R: Tensor
     held_B: Tensor
+
+    def clone(self) -> "Inputs":
+        """The same in tensors that nothing else holds."""
+        return replace(self, **{name: value.clone() for name, value in vars(self).items() if value is not None})
 
     def fill(self, other: "Inputs") -> None:
         """Takes over the values of inputs of the same shapes."""
@@ -93,53 +116,85 @@ class Inputs:
                 value.copy_(getattr(other, name))
 
 
-def bucketed_denoise(network: DiffusionGemma, cache: KVCache, inputs: Inputs, length: int, bucket: int) -> Tensor:
-    """`DiffusionGemma.denoise` on the rows of `inputs` out of a canvas of `length` -> hidden [B, R, D].
-
-    Nothing in it depends on the values of `inputs` but values on the device, as long as no row of the cache holds more
-    than `bucket` tokens; the cache's own lengths are not looked at.
-    """
-    window = network.config.sliding_window - 1
-    # A window that holds the whole bucket shuts nothing out.
-    slots_BW = None if bucket <= window else _window(inputs.held_B, window, length)
-    keys_S = torch.arange(bucket + length, device=network.device)
-    before_end_BS = keys_S < inputs.held_B[:, None] + length
-    in_window = before_end_BS if slots_BW is None else slots_BW >= 0
-    masks: dict[LayerType, Tensor] = {
-        "full_attention": before_end_BS[:, None, None],
-        "sliding_attention": in_window[:, None, None],
-    }
-    return _bucketed(network, cache, inputs, bucket + length, masks, slots_BW)
-
-
-def bucketed_encode(network: DiffusionGemma, cache: KVCache, inputs: Inputs, bucket: int) -> Tensor:
-    """`DiffusionGemma.encode` of the clean tokens of `inputs` -> hidden [B, T, D]; commits nothing.
-
-    Otherwise as `bucketed_denoise`. Rows at one place write one slot, so the last token may stand there several times.
-    """
-    window, count = network.config.sliding_window - 1, len(inputs.rows_R)
-    slots_BW = None if bucket + count <= window else _window(inputs.held_B, window, count)
-    keys_S = torch.arange(bucket + count, device=network.device)
-    at_BR = inputs.held_B[:, None] + inputs.rows_R
-    seen_BRS = keys_S <= at_BR[..., None]
-    in_window = seen_BRS
-    if slots_BW is not None:
-        near_BRW = (slots_BW[:, None] <= at_BR[..., None]) & (slots_BW[:, None] >= at_BR[..., None] - window)
-        in_window = near_BRW & (slots_BW[:, None] >= 0)
-    masks: dict[LayerType, Tensor] = {"full_attention": seen_BRS[:, None], "sliding_attention": in_window[:, None]}
-    return _bucketed(network, cache, inputs, bucket + count, masks, slots_BW)
-
-
-def _bucketed(
+def gather(
     network: DiffusionGemma,
     cache: KVCache,
-    inputs: Inputs,
-    num_keys: int,
-    masks: dict[LayerType, Tensor],
-    slots_BW: Tensor | None,
-) -> Tensor:
-    """Writes the slots of its rows and reads the first `num_keys`, on sliding layers `slots_BW` if given."""
-    slots_BR = inputs.held_B[:, None] + inputs.rows_R
+    tokens_BT: Tensor | None = None,
+    canvas_BL: Tensor | None = None,
+    soft_BLD: Tensor | None = None,
+    rows: Tensor | None = None,
+) -> tuple[Bucket, Inputs]:
+    """The bucket of a pass over clean tokens, over a canvas, or over both at a canvas' first step, and what it reads.
+
+    The last token and the last canvas row are repeated up to the bucket's size: they are computed, and written to their
+    slots, several times over.
+    """
+    device = network.device
+    none_B0 = torch.empty(cache.batch_size, 0, dtype=torch.long, device=device)
+    tokens_BT, canvas_BL = (none_B0 if ids is None else ids for ids in (tokens_BT, canvas_BL))
+    count, length = tokens_BT.shape[1], canvas_BL.shape[1]
+    num_rows = length if rows is None else len(rows)
+    bucket = Bucket(
+        batch=cache.batch_size,
+        cached=context_bucket(cache.length),
+        clean=token_bucket(count),
+        length=length,
+        rows=row_bucket(num_rows, length),
+    )
+    tokens_T, canvas_R, places = _places(bucket, count, device)
+    if rows is not None:
+        canvas_R = _up_to(bucket.rows, rows)
+        places = (torch.cat((tokens_T, count + canvas_R)), *places[1:])
+    soft_BRD = None
+    if soft_BLD is not None:
+        soft_BRD = soft_BLD[:, canvas_R].to(network.dtype)
+    elif not count:
+        soft_BRD = torch.zeros(
+            cache.batch_size, bucket.rows, network.config.hidden_size, dtype=network.dtype, device=device
+        )
+    return bucket, Inputs(
+        ids_BR=torch.cat((tokens_BT[:, tokens_T], canvas_BL[:, canvas_R]), dim=1),
+        at_R=places[0],
+        until_R=places[1],
+        near_R=places[2],
+        soft_BRD=soft_BRD,
+        held_B=torch.tensor(cache.lengths, device=device),
+    )
+
+
+@lru_cache(maxsize=256)
+def _places(bucket: Bucket, count: int, device: torch.device) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
+    """For `count` clean tokens and the first rows of a canvas: which tokens, which rows, and the places of `Inputs`."""
+    tokens_T = _up_to(bucket.clean, torch.arange(count, device=device))
+    rows_R = torch.arange(bucket.rows, device=device)
+    ends_R, starts_R = torch.full_like(rows_R, count + bucket.length - 1), torch.full_like(rows_R, count)
+    places = (torch.cat((tokens_T, other)) for other in (count + rows_R, ends_R, starts_R))
+    return tokens_T, rows_R, tuple(places)  # pyright: ignore[reportReturnType]
+
+
+def _up_to(count: int, numbers: Tensor) -> Tensor:
+    """`numbers`, the last of them repeated until there are `count`."""
+    return torch.cat((numbers, numbers[-1:].expand(count - len(numbers))))
+
+
+def bucketed_pass(network: DiffusionGemma, cache: KVCache, bucket: Bucket, inputs: Inputs) -> Tensor:
+    """The pass over the rows of `inputs` -> hidden [B, R, D]; writes their slots and commits nothing.
+
+    Nothing in it depends on the values of `inputs` but values on the device, as long as no row of the cache holds more
+    than `bucket.cached` tokens; the cache's own lengths are not looked at.
+    """
+    window, behind = network.config.sliding_window - 1, bucket.clean + bucket.length
+    num_keys, held_B1 = bucket.cached + behind, inputs.held_B[:, None]
+    slots_BR, until_BR1 = held_B1 + inputs.at_R, (held_B1 + inputs.until_R)[..., None]
+    masks: dict[LayerType, Tensor] = {}
+    masks["full_attention"] = (torch.arange(num_keys, device=network.device) <= until_BR1)[:, None]
+    masks["sliding_attention"], slots_BW = masks["full_attention"], None
+    # A window that holds all keys shuts nothing out.
+    if num_keys > window:
+        slots_BW = held_B1 - window + torch.arange(window + behind, device=network.device)
+        seen_BRW = slots_BW[:, None] <= until_BR1
+        seen_BRW &= slots_BW[:, None] >= (held_B1 + inputs.near_R - window).clamp(min=0)[..., None]
+        masks["sliding_attention"] = seen_BRW[:, None]
     layers = iter(range(len(network.config.layers)))
 
     def attention(query_BHTd: Tensor, key_BKTd: Tensor, value_BKTd: Tensor, mask: Tensor) -> Tensor:
@@ -153,16 +208,8 @@ def _bucketed(
         return reference.attention(query_BHTd, keys, values, mask)
 
     layer_pass = partial(masked_pass, attention=attention)
-    # A pass is over a canvas alone, whose clean tokens are in the cache, or over clean tokens alone.
-    none_BT = inputs.ids_BR[:, :0]
-    if inputs.soft_BRD is None:
-        return network(inputs.ids_BR, none_BT, None, slots_BR, masks, layer_pass)[0]
-    return network(none_BT, inputs.ids_BR, inputs.soft_BRD, slots_BR, masks, layer_pass)[1]
-
-
-def _window(held_B: Tensor, window: int, count: int) -> Tensor:
-    """The slots of the last `window` cached tokens and of what is computed -> [B, W]; below zero where fewer are."""
-    return held_B[:, None] - window + torch.arange(window + count, device=held_B.device)
+    tokens_BT, canvas_BR = inputs.ids_BR[:, : bucket.clean], inputs.ids_BR[:, bucket.clean :]
+    return torch.cat(network(tokens_BT, canvas_BR, inputs.soft_BRD, slots_BR, masks, layer_pass), dim=1)
 
 
 def recordable(network: DiffusionGemma) -> bool:
@@ -174,9 +221,6 @@ def recordable(network: DiffusionGemma) -> bool:
     return all(cuda.never_waits(weight) for one in many for weight in one.parameters())
 
 
-Pass = Callable[[KVCache], Tensor]
-"""A pass of one bucket on the cache given."""
-
 Capture = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
 """Takes a pass and returns what repeats it."""
 
@@ -184,7 +228,7 @@ Capture = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
 class RecordedPasses:
     """The passes of `DiffusionGemma`, recorded; what they return is not overwritten by later ones.
 
-    A bucket's first pass costs about three plain ones. Memory: a stage for each bucket of the context that was met, in
+    A bucket's first pass costs about three plain ones. Memory: a stage for each size of the context that was met, in
     all at most twice the keys and values of 8,192 tokens, and the graphs' buffers; where there is no room for more,
     passes run as they are. Raises UsageError for a network that is not `recordable`; `capture`, for tests, takes any.
     """
@@ -197,25 +241,23 @@ class RecordedPasses:
             )
         self.network = network
         self._capture = CudaCapture(network.device) if capture is None else capture
-        self._stages: dict[tuple[int, ...], KVCache] = {}
-        self._recordings: dict[tuple[int, ...], tuple[Inputs, Callable[[], Tensor]]] = {}
-        self._scratch = max(256, network.config.canvas_length)
+        self._stages: dict[tuple[int, int], _Stage] = {}
+        self._recordings: dict[Bucket, tuple[Inputs, Callable[[], Tensor]]] = {}
+        self._longest = max(256, network.config.canvas_length)
         self._gave_up = False
 
     @torch.inference_mode()
     def encode(self, tokens_BT: Tensor, cache: KVCache) -> Tensor:
         """As `DiffusionGemma.encode`."""
         batch, count = tokens_BT.shape
-        hidden_BTD = None
+        hidden_BRD = None
         if 0 < count <= MOST_TOKENS and self._takes(cache, batch):
             cache.require_room(count, scratch=False)
-            bucket, inputs = context_bucket(cache.length), gather_tokens(tokens_BT, cache)
-            run = partial(bucketed_encode, self.network, inputs=inputs, bucket=bucket)
-            hidden_BTD = self._replay((batch, bucket, len(inputs.rows_R)), inputs, run, cache, count, known=0)
-        if hidden_BTD is None:
+            hidden_BRD = self._replay(cache, *gather(self.network, cache, tokens_BT), written=count)
+        if hidden_BRD is None:
             return self.network.encode(tokens_BT, cache)
-        cache.commit([count] * batch)
-        return hidden_BTD[:, :count]
+        self._commit(cache, count)
+        return hidden_BRD[:, :count]
 
     @torch.inference_mode()
     def denoise(
@@ -224,73 +266,101 @@ class RecordedPasses:
         """As `DiffusionGemma.denoise`."""
         batch, length = canvas_BL.shape
         hidden_BRD = None
-        if 0 < length <= self._scratch and self._takes(cache, batch) and (rows is None or len(rows)):
+        if 0 < length <= self._longest and self._takes(cache, batch) and (rows is None or len(rows)):
             cache.require_room(length, scratch=True)
-            bucket, inputs = context_bucket(cache.length), gather_canvas(self.network, canvas_BL, cache, soft_BLD, rows)
-            run = partial(bucketed_denoise, self.network, inputs=inputs, length=length, bucket=bucket)
+            bucket, inputs = gather(self.network, cache, None, canvas_BL, soft_BLD, rows)
             # Positions that are not computed keep the keys and values that the request's cache has for them.
             known = 0 if rows is None else length
-            key = (batch, bucket, len(inputs.rows_R), length)
-            hidden_BRD = self._replay(key, inputs, run, cache, length, known)
+            hidden_BRD = self._replay(cache, bucket, inputs, written=length, known=known)
         if hidden_BRD is None:
             return self.network.denoise(canvas_BL, cache, soft_BLD, rows)
         return hidden_BRD if rows is None else hidden_BRD[:, : len(rows)]
 
     @torch.inference_mode()
     def encode_and_denoise(self, tokens_BT: Tensor, canvas_BL: Tensor, cache: KVCache) -> tuple[Tensor, Tensor]:
-        """As `DiffusionGemma.encode_and_denoise`; few tokens in a pass of their own, as both are replayed."""
-        if tokens_BT.shape[1] > MOST_TOKENS or not self._takes(cache, len(tokens_BT)):
+        """As `DiffusionGemma.encode_and_denoise`."""
+        (batch, count), length = tokens_BT.shape, canvas_BL.shape[1]
+        hidden_BRD = None
+        fits = 0 < count <= MOST_TOKENS and 0 < length <= self._longest
+        if fits and cache.uniform and batch == len(canvas_BL) and self._takes(cache, batch):
+            cache.require_room(count, scratch=False)
+            cache.require_room(length, scratch=True)
+            bucket, inputs = gather(self.network, cache, tokens_BT, canvas_BL)
+            hidden_BRD = self._replay(cache, bucket, inputs, written=count + length)
+        if hidden_BRD is None:
             return self.network.encode_and_denoise(tokens_BT, canvas_BL, cache)
-        return self.encode(tokens_BT, cache), self.denoise(canvas_BL, cache)
+        self._commit(cache, count)
+        return hidden_BRD[:, :count], hidden_BRD[:, -length:]
 
     def _takes(self, cache: KVCache, batch: int) -> bool:
         """Whether a pass behind what `cache` holds is recorded. Other faults are for the plain pass to tell."""
         return not self._gave_up and batch == cache.batch_size and cache.length <= LARGEST_CONTEXT
 
-    def _replay(
-        self, key: tuple[int, ...], inputs: Inputs, run: Pass, cache: KVCache, written: int, known: int
-    ) -> Tensor | None:
-        """The pass `run` of the bucket `key` with these inputs -> hidden [B, R, D], or None where it cannot be had.
+    def _replay(self, cache: KVCache, bucket: Bucket, inputs: Inputs, written: int, known: int = 0) -> Tensor | None:
+        """The pass of `bucket` with these inputs -> hidden [B, R, D], or None where it cannot be had.
 
         It reads what `cache` holds and the `known` slots behind that, and writes the `written` ones.
         """
-        batch, bucket, *_ = key
-        stage = self._stages.get((batch, bucket))
         try:
+            stage = self._stages.get((bucket.batch, bucket.cached))
             if stage is None:
-                stage = self._stages[batch, bucket] = self._make_stage(batch, bucket)
-            if key not in self._recordings:
-                self._recordings[key] = inputs, self._capture(partial(run, stage))
+                stage = self._stages[bucket.batch, bucket.cached] = self._make_stage(bucket)
+            if bucket not in self._recordings:
+                fixed = inputs.clone()
+                # What is recorded runs as well, on whatever the stage holds.
+                stage.owner = None
+                run = partial(bucketed_pass, self.network, stage.cache, bucket, fixed)
+                self._recordings[bucket] = fixed, self._capture(run)
         except RuntimeError as error:
             logging.getLogger(__name__).warning("Passes are no longer recorded, so they take longer: %s.", error)
             self._gave_up, self._recordings, self._stages = True, {}, {}
             return None
-        fixed, replay = self._recordings[key]
-        self._copy_in(cache, stage, known)
+        fixed, replay = self._recordings[bucket]
+        stage.take_from(cache, cache.length + known)
         fixed.fill(inputs)
         hidden_BRD = replay().clone()
-        for row, held in enumerate(cache.lengths):
-            _copy(stage, cache, row, [held] * len(cache.keys), held + written)
+        stage.give_back(cache, min(cache.lengths), cache.length + written)
         return hidden_BRD
 
-    def _make_stage(self, batch: int, bucket: int) -> KVCache:
-        network = self.network
-        return KVCache(network.config, batch, bucket, network.dtype, network.device, scratch_length=self._scratch)
+    def _make_stage(self, bucket: Bucket) -> "_Stage":
+        network, behind = self.network, MOST_TOKENS + self._longest
+        return _Stage(
+            KVCache(network.config, bucket.batch, bucket.cached, network.dtype, network.device, scratch_length=behind)
+        )
 
-    def _copy_in(self, cache: KVCache, stage: KVCache, known: int) -> None:
-        """Of sliding layers no more than their window."""
-        window = self.network.config.sliding_window - 1
-        kinds = [layer.layer_type for layer in self.network.config.layers]
-        for row, held in enumerate(cache.lengths):
-            starts = [0 if kind == "full_attention" else max(0, held - window) for kind in kinds]
-            _copy(cache, stage, row, starts, held + known)
+    def _commit(self, cache: KVCache, count: int) -> None:
+        before = cache.version
+        cache.commit([count] * cache.batch_size)
+        for stage in self._stages.values():
+            stage.follow(cache, before)
 
 
-def _copy(source: KVCache, target: KVCache, row: int, starts: Sequence[int], stop: int) -> None:
-    """The slots of a row from each layer's start on."""
-    for mine, theirs in ((target.keys, source.keys), (target.values, source.values)):
-        for layer, start in enumerate(starts):
-            mine[layer][row, :, start:stop] = theirs[layer][row, :, start:stop]
+class _Stage:
+    """The cache that recorded passes run on, and whose slots it is a copy of: the first `filled` of `owner`'s, as they
+    were at its `version`."""
+
+    def __init__(self, cache: KVCache) -> None:
+        self.cache = cache
+        self.owner: weakref.ref[KVCache] | None = None
+        self.version = self.filled = 0
+
+    def take_from(self, cache: KVCache, stop: int) -> None:
+        """Becomes a copy of the first `stop` slots, as far as it is none already."""
+        if self.owner is None or self.owner() is not cache or self.version != cache.version:
+            self.owner, self.version, self.filled = weakref.ref(cache), cache.version, 0
+        if stop > self.filled:
+            self.cache.copy_slots(cache, self.filled, stop)
+            self.filled = stop
+
+    def give_back(self, cache: KVCache, start: int, stop: int) -> None:
+        """Copies what a pass wrote; between what it wrote in one row and in another both are alike."""
+        cache.copy_slots(self.cache, start, stop)
+        self.version, self.filled = cache.version, max(self.filled, stop)
+
+    def follow(self, cache: KVCache, version: int) -> None:
+        """Knows that the slots are still those of `version`."""
+        if self.owner is not None and self.owner() is cache and self.version == version:
+            self.version = cache.version
 
 
 class CudaCapture:
@@ -321,36 +391,3 @@ class CudaCapture:
             return hidden_BRD
 
         return replay
-
-
-def gather_canvas(
-    network: DiffusionGemma, canvas_BL: Tensor, cache: KVCache, soft_BLD: Tensor | None, rows: Tensor | None
-) -> Inputs:
-    """What a bucketed pass over these rows of a canvas reads, in tensors of its own.
-
-    The last row is repeated up to the bucket's size: it is computed, and written to its slot, several times over.
-    """
-    batch, length = canvas_BL.shape
-    if rows is None:
-        rows = torch.arange(length, device=canvas_BL.device)
-    rows_R = _repeating_the_last(rows, row_bucket(len(rows), length))
-    if soft_BLD is None:
-        soft_BRD = torch.zeros(batch, len(rows_R), network.config.hidden_size, dtype=network.dtype, device=rows.device)
-    else:
-        soft_BRD = soft_BLD[:, rows_R].to(network.dtype)
-    return Inputs(ids_BR=canvas_BL[:, rows_R], soft_BRD=soft_BRD, rows_R=rows_R, held_B=_held(cache, rows.device))
-
-
-def gather_tokens(tokens_BT: Tensor, cache: KVCache) -> Inputs:
-    """What a bucketed pass over these clean tokens reads; the last is repeated as a canvas' last row is."""
-    count, device = tokens_BT.shape[1], tokens_BT.device
-    rows_R = _repeating_the_last(torch.arange(count, device=device), token_bucket(count))
-    return Inputs(ids_BR=tokens_BT[:, rows_R], soft_BRD=None, rows_R=rows_R, held_B=_held(cache, device))
-
-
-def _repeating_the_last(rows: Tensor, count: int) -> Tensor:
-    return torch.cat((rows, rows[-1:].expand(count - len(rows))))
-
-
-def _held(cache: KVCache, device: torch.device) -> Tensor:
-    return torch.tensor(cache.lengths, device=device)
