@@ -192,8 +192,8 @@ def test_copies_end_where_the_answer_must(tiny, canvas_length, most):
 
 def test_a_low_temperature_leaves_the_checks(tiny):
     """How sure a canvas is at first sight is judged at the model's own temperatures."""
-    text = "The topping is bluebell. Its packet was changed to March. Drin Vaskel was given as curator."
-    request = f"Extract topping, packet and curator as JSON: {text}"
+    text = "When we arrived to the station, the train have already left and we was very angry about it."
+    request = f"Fix the mistakes: {text}"
     cold, usual = (tiny.chat(request, temperature=temperature, max_new_tokens=48) for temperature in (0.0, 1.0))
     assert cold.stats.forward_passes > cold.stats.denoise_steps
     assert cold.text == usual.text

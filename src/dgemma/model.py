@@ -297,8 +297,7 @@ class DiffusionGemma(nn.Module):
         self.self_conditioning = SelfConditioning(config)
         self._frequencies: dict[tuple[LayerType, int, torch.device], Tensor] = {}
         self._scales: dict[torch.dtype, float] = {}
-        self._mean, self._head = Kept(), Kept()
-        self._layers_as_one, self._head_as_one = Kept(), Kept()
+        self._mean, self._head, self._layers_as_one, self._head_as_one = (Kept() for _ in range(4))
         self._weights: list[tuple[dict, str]] | None = None
         self.one_call = True
 
@@ -566,6 +565,7 @@ class DiffusionGemma(nn.Module):
         quick = is_quick(self.norm.weight) and is_quick(cache.keys[0]) and not self.norm.weight.requires_grad
         if not (self.one_call and quick and cache.batch_size == 1):
             return None
+        cache.version += 1  # the kernel writes its slots
         # Weights do not change while a cache holds what they made; looking at all of them takes a third of a token.
         known = self._layers_as_one.value
         if known is not None and cache.lengths[0] and known.has_met(cache.keys):

@@ -11,6 +11,7 @@ from dgemma import chat
 from dgemma.cache import KVCache
 from dgemma.config import SamplerConfig
 from dgemma.decode.denoise import SETTLED_NATS, DenoiseStep, denoise
+from dgemma.decode.head import HeadReading
 from dgemma.decode.stop import StableAndConfident
 from dgemma.evals.run import examples
 from dgemma.model import DiffusionGemma
@@ -138,3 +139,51 @@ def test_the_tail_behind_a_settled_end_is_not_computed(passes):
         if bool(steps[-1].done_B[0]) and passes[-1] is not None:
             assert passes[-1].tolist() == list(range(first + 1))
     assert shorter > 0
+
+
+def test_the_tail_is_left_out_from_the_first_certain_reading_of_the_end(passes):
+    left_out = at_once = 0
+    for seed in range(6):
+        end = int(run(seed)[-1].argmax_BL[0, 3])
+        passes.clear()
+        steps = run(seed, end_ids=(end,))
+        for number, (before, rows) in enumerate(zip(steps, passes[1:], strict=False)):
+            certain = ((before.argmax_BL[0] == end) & (before.entropy_BL[0] < SETTLED_NATS)).nonzero()
+            if len(certain) and int(certain[0]) < LENGTH - 1:
+                assert rows is not None and int(rows[-1]) <= int(certain[0])
+                left_out, at_once = left_out + 1, at_once + (number == 0)
+    assert left_out > at_once > 0
+
+
+def test_a_canvas_that_is_sure_is_read_whole_by_the_next_step(passes):
+    sure = 0
+    for seed in range(8):
+        passes.clear()
+        for step, rows in zip(run(seed), passes[1:], strict=False):
+            if float(step.entropy_BL.mean()) < COLD.confidence_threshold and step.computed < LENGTH:
+                assert rows is None
+                sure += 1
+    assert sure > 0
+
+
+def test_the_tail_that_is_left_out_does_not_keep_a_canvas_from_ending(monkeypatch):
+    """All up to the end token is certain at once, what follows would take one reading more."""
+    readings = torch.zeros(LENGTH)
+
+    def read(network, hidden_BRD, *arguments, **options):
+        rows_R = hidden_BRD[0, :, 0].long()
+        readings[rows_R] += 1
+        entropy_R = torch.where(rows_R <= 4, 1e-4, 2.0 / 100 ** readings[rows_R])
+        argmax_BR = torch.where(rows_R >= 4, 1, 7)[None]
+        return HeadReading(
+            argmax_BL=argmax_BR, sample_BL=argmax_BR, entropy_BL=entropy_R[None],
+            soft_BLD=torch.zeros(1, len(rows_R), NETWORK.config.hidden_size),
+        )  # fmt: skip
+
+    def places(self, canvas_BL, cache, soft_BLD=None, rows=None):
+        return (torch.arange(LENGTH) if rows is None else rows)[None, :, None].float()
+
+    monkeypatch.setattr("dgemma.decode.head.read", read)
+    monkeypatch.setattr(DiffusionGemma, "denoise", places)
+    steps = run(0, SamplerConfig(max_denoising_steps=48), end_ids=(1,))
+    assert [step.computed for step in steps] == [LENGTH, 5] and bool(steps[-1].done_B[0])

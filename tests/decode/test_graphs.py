@@ -1,14 +1,19 @@
 """Recorded passes are the plain ones: whatever the caches hold, whichever rows are asked for."""
 
+import threading
+import time
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgemma.cache import KVCache
-from dgemma.config import LayerConfig, ModelConfig, SamplerConfig
-from dgemma.decode import graphs
+from dgemma.config import EngineConfig, LayerConfig, ModelConfig, SamplerConfig
+from dgemma.decode import buckets, graphs
 from dgemma.decode.denoise import denoise
+from dgemma.engine.engine import Engine
+from dgemma.engine.request import Commit, Request
 from dgemma.errors import PromptError, UsageError
 from dgemma.model import DiffusionGemma
 
@@ -62,14 +67,14 @@ def is_close(found: torch.Tensor, expected: torch.Tensor) -> bool:
 
 
 def test_buckets_are_powers_of_two():
-    assert [graphs.context_bucket(held) for held in (0, 1, 256, 257, 512, 4096, 4097)] == [
+    assert [buckets.context_bucket(held) for held in (0, 1, 256, 257, 512, 4096, 4097)] == [
         256, 256, 256, 512, 512, 4096, 8192,
     ]  # fmt: skip
-    assert [graphs.token_bucket(count) for count in (0, 1, 2, 8, 9, 64)] == [0, 1, 8, 8, 16, 64]
+    assert [buckets.token_bucket(count) for count in (0, 1, 2, 8, 9, 64)] == [0, 1, 8, 8, 16, 64]
 
 
 def test_row_buckets_are_powers_of_two_up_to_the_whole_canvas():
-    assert [graphs.row_bucket(rows, 48) for rows in (1, 8, 9, 17, 33, 48)] == [8, 8, 16, 32, 48, 48]
+    assert [buckets.row_bucket(rows, 48) for rows in (1, 8, 9, 17, 33, 48)] == [8, 8, 16, 32, 48, 48]
 
 
 @settings(max_examples=15)
@@ -120,8 +125,8 @@ PIECES = st.tuples(
 @given(st.lists(PIECES, min_size=2, max_size=12))
 def test_requests_share_what_is_recorded(pieces):
     """Their pieces of work alternate, some done by the network itself, and each reads its own keys and values."""
-    passes, plain, stored = recorded(), [filled_cache([40]), filled_cache([230])], []
-    stored = [filled_cache([40]), filled_cache([230])]
+    passes = recorded()
+    plain, stored = ([filled_cache([40]), filled_cache([230])] for _ in range(2))
     for seed, (kind, number, count) in enumerate(pieces):
         mine, theirs, tokens = plain[number], stored[number], ids(1, count, seed=seed)
         canvas, rows = ids(1, LENGTH, seed=seed), torch.tensor([count % LENGTH])
@@ -203,7 +208,7 @@ def test_passes_too_large_to_record_are_plain(monkeypatch):
 
 def test_where_nothing_can_be_recorded_passes_are_plain(caplog):
     def refuse(run):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise RuntimeError("operation not permitted when stream is capturing")
 
     passes, cache = graphs.RecordedPasses(NETWORK, capture=refuse), filled_cache([40])
     canvas = ids(1, LENGTH)
@@ -212,8 +217,93 @@ def test_where_nothing_can_be_recorded_passes_are_plain(caplog):
     tokens = passes.encode(ids(1, 2), cache)
     assert tokens.shape == (1, 2, 32) and cache.length == 42
     assert [record.message for record in caplog.records] == [
-        "Passes are no longer recorded, so they take longer: CUDA out of memory."
+        "Passes are no longer recorded, so they take longer: operation not permitted when stream is capturing."
     ]
+
+
+def test_what_finds_no_room_is_plain_and_the_rest_stays_recorded():
+    tries = []
+
+    def capture(run):
+        tries.append(run)
+        if len(tries) == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return run
+
+    passes, cache, plain = graphs.RecordedPasses(NETWORK, capture=capture), filled_cache([40]), filled_cache([40])
+    canvas = ids(1, LENGTH)
+    passes.denoise(canvas, cache)
+    for _ in range(2):
+        assert is_close(passes.encode(ids(1, 1), cache), NETWORK.encode(ids(1, 1), plain))
+    assert is_close(passes.denoise(canvas, cache), NETWORK.denoise(canvas, cache))
+    assert len(tries) == 2 and len(passes._recordings) == 1
+
+
+def test_the_recording_used_the_longest_ago_goes_first(monkeypatch):
+    monkeypatch.setattr(graphs, "MOST_RECORDINGS", 2)
+    passes, cache = recorded(), filled_cache([40])
+    for count in (1, 8, 1, 16):
+        passes.encode(ids(1, count), cache)
+    assert [bucket.clean for bucket in passes._recordings] == [1, 16]
+
+
+def test_two_threads_share_what_is_recorded():
+    """Each on a cache of its own; the other's turn comes while a pass replays."""
+
+    def slowly(run):
+        def replay():
+            time.sleep(0.002)
+            return run()
+
+        return replay
+
+    passes = graphs.RecordedPasses(NETWORK, capture=slowly)
+    canvases = [ids(1, LENGTH, seed=seed) for seed in range(2)]
+    expected = [NETWORK.denoise(canvas, filled_cache([40 + 50 * n])) for n, canvas in enumerate(canvases)]
+    wrong = []
+
+    def work(number: int) -> None:
+        cache = filled_cache([40 + 50 * number])
+        wrong.extend(
+            turn for turn in range(30) if not is_close(passes.denoise(canvases[number], cache), expected[number])
+        )
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+@pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
+def test_the_engine_answers_alike_by_recorded_passes(mode, monkeypatch):
+    """Requests in turns, their caches taken from kept prefixes or resized in between."""
+
+    def answers() -> list[list[int]]:
+        config = EngineConfig(max_prefixes=2, prefill_chunk=16)
+        engine = Engine(NETWORK, SamplerConfig(max_denoising_steps=3), config)
+        requests = [
+            Request(
+                prompt=ids(1, 20 + 9 * (n % 3), seed=n % 2)[0].tolist(), max_new_tokens=14, mode=mode, seed=n,
+                eos_token_ids=(),
+            )
+            for n in range(6)
+        ]  # fmt: skip
+        streams = [engine.submit(request) for request in requests]
+        found: list[list[int]] = [[] for _ in streams]
+        for number, stream in enumerate(streams):
+            for event in stream:
+                if isinstance(event, Commit):
+                    found[number].extend(event.token_ids)
+        engine.close()
+        return found
+
+    expected = answers()
+    made = []
+    monkeypatch.setattr("dgemma.engine.engine.passes_of", lambda network: made.append(recorded(network)) or made[-1])
+    assert answers() == expected
+    assert made[0]._recordings and all(expected)
 
 
 def test_faults_are_told_as_by_plain_passes():
@@ -233,11 +323,11 @@ def test_a_bucketed_pass_reads_nothing_back():
     numbers = torch.empty(16, dtype=torch.long, device="meta")
     for cached in (256, 512):
         for clean, rows, soft in ((0, 16, torch.empty(1, 16, 32, device="meta")), (16, 0, None), (8, 8, None)):
-            bucket = graphs.Bucket(batch=1, cached=cached, clean=clean, length=LENGTH if rows else 0, rows=rows)
-            inputs = graphs.Inputs(
+            bucket = buckets.Bucket(batch=1, cached=cached, clean=clean, length=LENGTH if rows else 0, rows=rows)
+            inputs = buckets.Inputs(
                 ids_BR=numbers[None], at_R=numbers, until_R=numbers, near_R=numbers, soft_BRD=soft, held_B=numbers[:1]
             )
-            assert graphs.bucketed_pass(network, cache, bucket, inputs).shape == (1, 16, 32)
+            assert buckets.bucketed_pass(network, cache, bucket, inputs).shape == (1, 16, 32)
 
 
 def test_only_a_gpu_records():

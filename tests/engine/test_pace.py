@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 import dgemma
 from dgemma import chat
 from dgemma.decode.check import DRAFT_LENGTH
+from dgemma.decode.graphs import RecordedPasses
 from dgemma.engine import pace
 from dgemma.engine.pace import ROWS, Pace, choose, guess_profile, kept_pace, mean_embedding, measure_pace
 from dgemma.errors import CheckpointError, ConfigError
@@ -104,6 +106,15 @@ def test_a_model_whose_tokens_take_long_is_given_the_time_of_some(monkeypatch):
     for tokens, measured in ((0, {1}), (10**6, set(ROWS))):
         monkeypatch.setattr(pace, "_BUDGET_TOKENS", tokens)
         assert set(measure_pace(NETWORK).step_ms) == measured
+
+
+def test_recording_a_pass_is_no_part_of_its_pace():
+    def slowly(run):
+        time.sleep(0.2)
+        return run
+
+    found = measure_pace(NETWORK, budget_s=5.0, passes=RecordedPasses(NETWORK, capture=slowly))
+    assert set(found.step_ms) == set(ROWS) and max(found.step_ms.values()) < 200
 
 
 def test_a_pace_is_measured_once_for_a_machine_and_a_model(tmp_path):

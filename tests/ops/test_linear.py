@@ -56,6 +56,35 @@ def test_training_sees_the_plain_weights_and_copies_are_independent():
     assert copy.deepcopy(kept).get([trained.weight], lambda: "made anew") == "made anew"
 
 
+def test_one_row_reads_exact_weights_in_half_of_their_bytes(monkeypatch):
+    exact, others = draw(96, 64).bfloat16().float(), draw(96, 64, seed=1)
+    last = exact.clone()
+    last[-1, -1] += 2**-20
+    monkeypatch.setattr(linear, "_PART", 1000)
+    read = linear.for_one_row([exact, 2 * exact])
+    assert all(weight.dtype == torch.bfloat16 for weight in read)
+    assert torch.equal(read[0].float(), exact) and torch.equal(read[1].float(), 2 * exact)
+    # All of them or none, since one kernel reads them all.
+    for weights in ([others], [exact, others], [last], [exact.bfloat16()], [torch.full_like(exact, torch.nan)]):
+        assert all(one is other for one, other in zip(linear.for_one_row(weights), weights, strict=True))
+    monkeypatch.setattr(linear, "free_bytes", lambda: 1 << 30)
+    assert linear.for_one_row([exact])[0] is exact
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_one_row_of_large_weights_is_the_plain_product(exact):
+    large, hidden = layer(1024, 1024), draw(1, 1, 1024)
+    if exact:
+        large.weight.copy_(large.weight.bfloat16())
+    (found,), expected = linear.Stacked(large)(hidden), large(hidden)
+    assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
+    routed = cpu.RoutedExperts(
+        large.weight.view(8, 128, 1024)[:, :, :128].contiguous(),
+        large.weight.view(8, 128, 1024)[:, :, :64].contiguous(),
+    )
+    assert routed._one_row_reads[0].dtype == (torch.bfloat16 if exact else torch.float32)
+
+
 @pytest.mark.parametrize("kind", ["int8", "int4", "fp8"])
 def test_quantised_products_are_those_of_the_dequantised_weight(kind):
     values, scale = quantise(draw(96, 64), kind)

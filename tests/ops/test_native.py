@@ -120,13 +120,16 @@ def refuse(hidden: torch.Tensor) -> torch.Tensor:
     raise AssertionError("one row of float32 went the plain way")
 
 
-@given(st.integers(0, 40), st.integers(0, 70), st.integers(1, 300))
-def test_products_of_one_row(first: int, second: int, inputs: int) -> None:
-    """Any sizes, several weights side by side, float32 and int8."""
+FLOATS = st.sampled_from([torch.float32, torch.bfloat16])
+
+
+@given(FLOATS, st.integers(0, 40), st.integers(0, 70), st.integers(1, 300))
+def test_products_of_one_row(dtype: torch.dtype, first: int, second: int, inputs: int) -> None:
+    """Any sizes, several weights side by side."""
     compiled = native.load("products")
     assert compiled is not None
-    hidden, weights = normal(1, 1, inputs), [normal(first, inputs), normal(second, inputs)]
-    expected = torch.cat([hidden @ weight.T for weight in weights], dim=-1)
+    hidden, weights = normal(1, 1, inputs), [normal(first, inputs).to(dtype), normal(second, inputs).to(dtype)]
+    expected = torch.cat([hidden @ weight.float().T for weight in weights], dim=-1)
     torch.testing.assert_close(compiled.multiply(hidden, weights, [None, None]), expected, rtol=1e-4, atol=1e-4)
 
 
@@ -147,13 +150,15 @@ def test_products_of_one_row_with_quantised_weights(kind: Kind, first: int, seco
     [
         ("float32", (4, 2, 6, 5)),
         ("float32", (32, 8, 96, 64)),
+        ("bfloat16", (4, 2, 6, 5)),
+        ("bfloat16", (32, 8, 96, 64)),
         ("int8", (9, 9, 33, 17)),
         ("int8", (32, 8, 96, 64)),
         ("int4", (4, 2, 32, 64)),
         ("int4", (32, 8, 96, 64)),
     ],
 )
-def test_the_experts_of_one_row(kind: Kind | Literal["float32"], sizes: tuple[int, int, int, int]) -> None:
+def test_the_experts_of_one_row(kind: Kind | Literal["float32", "bfloat16"], sizes: tuple[int, int, int, int]) -> None:
     num_experts, top_k, size, width = sizes
     compiled = native.load("products")
     assert compiled is not None
@@ -162,7 +167,10 @@ def test_the_experts_of_one_row(kind: Kind | Literal["float32"], sizes: tuple[in
     ids = torch.randperm(num_experts, generator=torch.Generator().manual_seed(1))[None, :top_k]
     scales: list[torch.Tensor] = []
     plain = (gate_up, down)
-    if kind != "float32":
+    if kind == "bfloat16":
+        gate_up, down = gate_up.bfloat16(), down.bfloat16()
+        plain = (gate_up.float(), down.float())
+    elif kind != "float32":
         (gate_up, first), (down, second) = quantise(gate_up, kind), quantise(down, kind)
         scales, plain = [first, second], (dequantise(gate_up, first), dequantise(down, second))
     expected = reference.experts(hidden, weights, ids, *plain)

@@ -10,6 +10,9 @@ import torch
 
 from dgemma.checkpoint import open_model
 from dgemma.errors import DataError
+from dgemma.evals.example import NO_TEXTS
+from dgemma.tokenizer import Tokenizer
+from dgemma.train.data import BatchStream, prefetch
 from dgemma.train.optimizer import Muon, learning_rate_factor, orthogonalise
 from dgemma.train.recipe import (
     DataRecipe,
@@ -20,7 +23,8 @@ from dgemma.train.recipe import (
     RunRecipe,
     read_recipe,
 )
-from dgemma.train.trainer import train
+from dgemma.train.tokenizer import train_tokenizer
+from dgemma.train.trainer import DrawnBatches, train
 
 
 def toy(steps: int) -> Recipe:
@@ -57,7 +61,7 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):
         nonlocal trainer
         trainer = self
         while self.step < 3:
-            self._one_step(self._lessons(self.step))
+            self._one_step(self._batches(self.step))
         self._save()
         return self.folder
 
@@ -164,6 +168,25 @@ def test_a_run_ends_with_its_minutes_and_its_rates_fall_by_the_clock(tmp_path, m
     assert (reports[-1].step, reports[-1].seconds_left) == (5, 0)
     assert reports[-1].held_out is not None
     assert torch.load(tmp_path / "last.pt", weights_only=True)["seconds"] == 300
+    # Started again, it has no time left; with more of it, it goes on.
+    train(recipe, None, tmp_path, reports.append)
+    assert len(rates) == 5
+    train(replace(recipe, run=replace(recipe.run, minutes=7)), None, tmp_path, reports.append)
+    assert len(rates) == 7 and reports[-1].step == 7
+
+
+def test_batches_made_in_another_process_are_the_same():
+    def drawn(workers: int) -> list[torch.Tensor]:
+        tokenizer = Tokenizer(train_tokenizer(["1 2 3 4"], 300))
+        recipe = toy(3)
+        batches = DrawnBatches(
+            BatchStream(recipe.data, tokenizer, NO_TEXTS, 1), recipe.model.config(), recipe.objective, 1, fixed=True
+        )
+        return [tensor for batch in prefetch(batches, 1, 3, workers) for tensor in batch.tensors()]
+
+    alone, elsewhere = drawn(0), drawn(1)
+    assert len(alone) == len(elsewhere)
+    assert all(torch.equal(one, other) for one, other in zip(alone, elsewhere, strict=True))
 
 
 def test_recipes_refuse_what_they_do_not_know(tmp_path):

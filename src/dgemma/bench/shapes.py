@@ -66,7 +66,8 @@ SHAPES: dict[str, ModelConfig] = {
 
 
 def random_network(config: ModelConfig, dtype: torch.dtype, device: torch.device, seed: int = 0) -> DiffusionGemma:
-    """A network of that shape whose matrices are normal with the deviation 1 / sqrt(fan in)."""
+    """A network of that shape whose matrices are normal with the deviation 1 / sqrt(fan in), rounded to bfloat16 as
+    those of files are."""
     with torch.device("meta"):
         network = DiffusionGemma(config).to(dtype)
     network.to_empty(device=device)
@@ -75,6 +76,7 @@ def random_network(config: ModelConfig, dtype: torch.dtype, device: torch.device
         for name, parameter in network.named_parameters():
             if parameter.ndim >= 2:
                 parameter.normal_(0.0, parameter.shape[-1] ** -0.5, generator=generator)
+                parameter.copy_(parameter.bfloat16())
             else:
                 # After a norm the residual grows by what a layer adds; small additions keep thirty layers calm.
                 parameter.fill_(0.3 if name.endswith("post_feedforward_layernorm.weight") else 1.0)

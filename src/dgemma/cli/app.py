@@ -260,7 +260,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the run; a run that lies there is resumed.")] = Path("runs/tiny"),
     data: Annotated[Path | None, typer.Option(help="Folder of natural text; without it generators alone.")] = None,
     steps: Annotated[int | None, typer.Option(help="Instead of the recipe's number of steps.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="End by then; the rates fall by the clock.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Stop stepping after so long; rates fall in time.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's seed.")] = None,
     init: Annotated[str | None, typer.Option(help="Start from this model's weights: tiny, a folder, a hub id.")] = None,
     debug: Debug = False,

@@ -218,6 +218,9 @@ def _forms_table(length: int, forms: Sequence[FormCost]) -> Table:
 def _answers(console: Console, llm: LLM, n: int) -> list[dict[str, object]]:
     """Whole answers in each mode, `n` of each task: what a person gets, prompt included."""
     llm.engine.choose(1)  # the first choice measures the machine, which is no answer's cost
+    if llm.network.device.type == "cuda":
+        # Nor is the recording of passes.
+        list(evaluate(llm, ANSWERED, min(n, 2), seed=1, modes=MODES))
     scores = list(evaluate(llm, ANSWERED, n, modes=MODES))
     table = _table(
         f"Whole answers, {n} of each task, tokens/s",

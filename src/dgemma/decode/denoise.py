@@ -6,7 +6,8 @@ its last step, never the sampled canvas. Same draws from the same generator in t
 
 Positions that have settled are skipped: their keys, values and readings stay as they were, only the others are
 computed. No canvas ends on such a step: before it is done, a closing step over all positions must meet the same stop
-rule. What stands behind an end token that has settled is thrown away, so it is not computed any more, then neither.
+rule. What stands behind an end token that is read nearly without doubt will be thrown away, so it is not computed as
+long as that holds, by a closing step neither.
 
 Shapes: B rows, L canvas positions, R positions that a step computes.
 """
@@ -92,7 +93,7 @@ def denoise(
     constraint      where the answer stands in its automaton: no other paths have weight, and the best one is committed
     exact           transformers' loop: every position in every step, the whole vocabulary at once, the same draws
     skip_settled    False computes every position in every step
-    end_ids         ids behind which a canvas does not count: the tail behind a settled one is skipped
+    end_ids         ids behind which a canvas does not count: the tail behind a certain one is skipped
     top_k           tells the log probabilities of so many likeliest ids at each position, as they were last computed
     passes          computes a pass instead of the network's own methods, such as `graphs.RecordedPasses`
     commit_BT       clean ids that the first pass encodes as well: the canvas before this one
@@ -108,7 +109,10 @@ def denoise(
     schedule = LinearSchedule(t_min=sampler.t_min, t_max=sampler.t_max, num_steps=limit)
     noise_BL = head.random_ids(network.config.vocab_size, shape, generator, network.device)
     patience = None if constraint is None or exact else PATIENCE
-    state = _Canvas(noise_BL if canvas_BL is None else canvas_BL, pinned_BL, sampler, end_ids, patience)
+    skipping = skip_settled and not exact and constraint is None
+    # Where every position is computed, an end token is a token like any other.
+    ends = end_ids if skipping else ()
+    state = _Canvas(noise_BL if canvas_BL is None else canvas_BL, pinned_BL, sampler, ends, patience)
     rows_R: Tensor | None = None
     for remaining in range(limit, 0, -1):
         if commit_BT is not None and remaining == limit:
@@ -135,7 +139,7 @@ def denoise(
         yield step if last_hidden_BD is None else replace(step, last_hidden_BD=last_hidden_BD)
         if bool(step.done_B.all()):
             return
-        if skip_settled and not exact and constraint is None:
+        if skipping:
             # The last step of all is a closing one: it is what is committed.
             rows_R = state.rows_to_compute(close=remaining == 2)
 
@@ -159,7 +163,7 @@ class _Canvas:
         )
         self.history: list[Tensor] = []
         self.done_B = torch.zeros(len(canvas_BL), dtype=torch.bool, device=canvas_BL.device)
-        self.closing, self.nearly_done = True, False
+        self.closing, self.close_next = True, False
         self.end_ids = torch.tensor(list(end_ids), dtype=torch.long, device=canvas_BL.device)
         self.settled_BL = torch.zeros_like(canvas_BL, dtype=torch.bool)
         self.reading: head.HeadReading | None = None
@@ -180,8 +184,13 @@ class _Canvas:
         next_BL = torch.where(accepted_BL, reading.sample_BL, noise_BL)
         # What has settled is not drawn again.
         next_BL = torch.where(going_B1 & ~self.settled_BL, next_BL, self.canvas_BL)
-        met_B = self.done_B | self.stop.done(self.history, reading.argmax_BL, reading.entropy_BL * self.share_B1)
-        self.nearly_done = bool(met_B.all())
+        # What is thrown away, and perhaps not computed any more, has no say.
+        before_end_BL = torch.arange(reading.entropy_BL.shape[1], device=next_BL.device) < self._ends(reading)[:, None]
+        entropy_BL = reading.entropy_BL.where(before_end_BL, 0.0) * self.share_B1
+        met_B = self.done_B | self.stop.done(self.history, reading.argmax_BL, entropy_BL)
+        # Once a canvas is sure enough the next step will mostly be its last, so that one covers all that counts.
+        is_sure_B = met_B | (entropy_BL.mean(dim=-1) < self.stop.confidence)
+        self.close_next = bool((met_B if self.closing else is_sure_B).all())
         self.done_B = met_B if self.closing else self.done_B
         self.history = [*self.history, reading.argmax_BL][-self.stop.memory :]
         self.canvas_BL, self.soft_BLD, self.reading = next_BL, reading.soft_BLD, reading
@@ -201,24 +210,32 @@ class _Canvas:
     def rows_to_compute(self, close: bool) -> Tensor | None:
         """The positions that the next step must compute, ascending; None for all of them.
 
-        It is a closing step, over all that counts, when the stop rule is met, when nothing is left to compute, and when
-        `close` asks for one; only such a step may end a row.
+        It is a closing step, over all that counts, when the stop rule is met or the canvas sure enough for it, when
+        nothing or all is left to compute, and when `close` asks for one; only such a step may end a row.
         """
         length = self.canvas_BL.shape[1]
         counts_L = torch.arange(length, device=self.canvas_BL.device) < self._end()
         open_L = ~(self.settled_BL | self.done_B[:, None]).all(dim=0) & counts_L
-        self.closing = close or self.nearly_done or not bool(open_L.any()) or bool(open_L.all())
+        self.closing = close or self.close_next or not bool(open_L.any()) or bool((open_L == counts_L).all())
         rows_R = (counts_L if self.closing else open_L).nonzero().squeeze(1)
         return None if len(rows_R) == length else rows_R
 
     def _end(self) -> int:
-        """One past the first settled end token, the farthest of all rows; the canvas' length where there is none."""
-        length = self.canvas_BL.shape[1]
-        if self.reading is None or not len(self.end_ids):
-            return length
-        ends_BL = self.settled_BL & torch.isin(self.reading.argmax_BL, self.end_ids)
-        first_B = torch.where(ends_BL.any(-1), ends_BL.int().argmax(-1) + 1, length)
-        return int(torch.where(self.done_B, 0, first_B).max())
+        """One past the first end token that is certain, the farthest of the rows that are not done."""
+        assert self.reading is not None, "no step is taken yet"
+        return int(torch.where(self.done_B, 0, self._ends(self.reading)).max())
+
+    def _ends(self, reading: head.HeadReading) -> Tensor:
+        """One past the first end token of each row that is certain, the canvas' length where there is none -> [B].
+
+        Certain are not only settled ones: a second reading would be one of all that follows as well.
+        """
+        length = reading.argmax_BL.shape[1]
+        if not len(self.end_ids):
+            return torch.full_like(reading.argmax_BL[:, 0], length)
+        certain_BL = self.settled_BL | (reading.entropy_BL < SETTLED_NATS)
+        ends_BL = certain_BL & torch.isin(reading.argmax_BL, self.end_ids)
+        return torch.where(ends_BL.any(-1), ends_BL.int().argmax(-1) + 1, length)
 
     def _settle(self, before: head.HeadReading | None, now: head.HeadReading, accepted_BL: Tensor, rows_R) -> None:
         """A computed position settles when it read, as its own token, what it then held likeliest, for the second time

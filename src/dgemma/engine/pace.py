@@ -40,7 +40,7 @@ _BUDGET_S = 0.7
 _BUDGET_TOKENS = 20
 """Of a model with billions of weights less would time two short canvases alone, whose passes touch few experts: a line
 through these makes a canvas of 256 two and a half times as slow as it is."""
-_PASSES = 8
+_PASSES = 9
 """Raised when passes become faster, so that what was measured before is measured anew."""
 _IN_A_ROW = ((10, 8), (50, 3))
 """Tokens that take less than so many milliseconds are timed so many in a row: the first of them finds weights in memory
@@ -157,6 +157,8 @@ def measure_pace(network: DiffusionGemma, budget_s: float | None = None, passes:
     ids = head.random_ids(config.vocab_size, (1, max(ROWS)), generator, network.device)
     last_hidden_D = network.encode(ids[:, :context], cache)[0, -1]
     sampler = SamplerConfig(max_denoising_steps=2)
+    # The first pass of each length takes as long as several, and is no answer's cost.
+    recording = passes is not None and passes is not network
 
     def token() -> float:
         tokens = autoregressive(network, cache, last_hidden_D, TokenSampler(), generator, passes=passes)
@@ -180,6 +182,10 @@ def measure_pace(network: DiffusionGemma, budget_s: float | None = None, passes:
     for _ in range(3):
         token_ms = min(token_ms, *(token() for _ in range(in_a_row)))
         for rows in ROWS:
+            if recording and step_ms[rows] == math.inf and (rows == 1 or time.perf_counter() - start < budget_s):
+                before = time.perf_counter()
+                step(rows)
+                start += time.perf_counter() - before
             ahead = step_ms[rows] if step_ms[rows] < math.inf else 2 * min(step_ms.values(), default=0)
             if rows > 1 and time.perf_counter() - start + (0 if ahead == math.inf else ahead / 1000) > budget_s:
                 break

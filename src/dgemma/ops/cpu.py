@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dgemma.ops import reference
-from dgemma.ops.linear import Matrix, compiled_products, compiled_rows, matrix, needs_gradient
+from dgemma.ops.linear import Matrix, compiled_products, compiled_rows, for_one_row, matrix, needs_gradient
 from dgemma.quant import dequantise
 
 
@@ -68,6 +68,7 @@ class RoutedExperts:
         self._weights, self._scales = (gate_up_E2MD, down_EDM), [scale for scale in scales if scale is not None]
         self._compiled = compiled_products(self._weights, scales)
         self._compiled_rows = compiled_rows(self._weights, scales)
+        self._one_row_reads = self._weights if self._compiled is None else for_one_row(self._weights)
         if self._compiled_rows is None:
             self._gate_up, self._down = _pieces(gate_up_E2MD, scales[0]), _pieces(down_EDM, scales[1])
 
@@ -88,7 +89,7 @@ class RoutedExperts:
         if len(ids_Nk) > 1:
             return self._rows(hidden_ND, weights_Nk, ids_Nk, _gated if compiled is None else compiled.gated)
         if compiled is not None:
-            return compiled.experts(hidden_ND, weights_Nk, ids_Nk, *self._weights, self._scales)
+            return compiled.experts(hidden_ND, weights_Nk, ids_Nk, *self._one_row_reads, self._scales)
         return self._one_row(hidden_ND, weights_Nk, ids_Nk)
 
     def _one_row(self, hidden_1D: Tensor, weights_1k: Tensor, ids_1k: Tensor) -> Tensor:

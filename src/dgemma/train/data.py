@@ -110,7 +110,7 @@ class _Row:
         return self.documents
 
 
-def made_ahead(make: Callable[[int], Made], start: int, stop: int, workers: int = 0) -> Iterator[Made]:
+def prefetch(make: Callable[[int], Made], start: int, stop: int, workers: int = 0) -> Iterator[Made]:
     """`make(i)` for i from `start` to before `stop`, in order; with `workers` in so many processes of one thread each,
     ahead of being asked for."""
     loader = DataLoader(_Numbered(make), batch_size=None, sampler=range(start, stop), num_workers=workers)

@@ -110,11 +110,11 @@ def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> N
         group.update(own)
 
 
-def learning_rate_factor(step: int, place: int, steps: int, recipe: OptimizerRecipe) -> float:
+def learning_rate_factor(step: int, schedule_step: int, steps: int, recipe: OptimizerRecipe) -> float:
     """Linear warm-up, plateau, linear decay to zero over the last `decay_steps` of `steps`.
 
-    The decay goes by `place`, which is `step` or, in a run that its time will end, a later one.
+    The decay goes by `schedule_step`, which is `step` or, in a run that its time will end, a later one.
     """
     warm = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
-    cool = min(1.0, (steps - place) / max(1, recipe.decay_steps))
+    cool = min(1.0, (steps - schedule_step) / max(1, recipe.decay_steps))
     return max(0.0, min(warm, cool))

@@ -143,8 +143,10 @@ class OptimizerRecipe:
 class RunRecipe:
     """Length, precision and rhythm of the run.
 
-    `steps` is the plan; with `minutes` above 0 the run takes no longer than that: where its time is further gone than
-    its steps, the rates fall by the clock, so that they end at zero whenever it ends (and no two such runs are alike).
+    `steps` is the schedule; with `minutes` above 0 it is followed by steps or by time, whichever is further gone, so
+    that the rates end at zero when the time does (and no two such runs are alike). What counts is the time of the steps
+    of all starts together; loading before them and the last evaluation come on top.
+
     `compile` needs a C compiler; precision `auto` measures bfloat16; `data_workers` processes make batches ahead (0:
     none), which pays where a step is faster than the making of its batch. `record` replays a step on a GPU instead of
     handing over its operations one by one (`train.step`); on a CPU it changes nothing.

@@ -32,7 +32,7 @@ from dgemma.evals.tasks import story
 from dgemma.model import DiffusionGemma, RMSNorm, masked_pass
 from dgemma.ops import reference as ops
 from dgemma.tokenizer import Tokenizer
-from dgemma.train.data import BatchStream, made_ahead
+from dgemma.train.data import BatchStream, prefetch
 from dgemma.train.growth import grow
 from dgemma.train.objective import Drawn, Losses, draw, losses
 from dgemma.train.optimizer import learning_rate_factor, load_optimizer, make_optimizers, set_learning_rates
@@ -113,8 +113,8 @@ def train(
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """`lessons(step)` -> what a step is taken on: its batch, and all that chance decides of it, by `seed`."""
+class DrawnBatches:
+    """`batches(step)` -> what a step is taken on: its batch, and all that chance decides of it, by `seed`."""
 
     stream: BatchStream
     config: ModelConfig
@@ -157,7 +157,7 @@ class Trainer:
         make_step = RecordedStep if self.recorded else PlainStep
         self.take_step = make_step(self.network, self.forward, self.optimizers, recipe, self._precision)
         self.stream = BatchStream(recipe.data, tokenizer, texts, recipe.run.seed)
-        self._lessons = Lessons(self.stream, config, recipe.objective, recipe.run.seed, self.recorded)
+        self._batches = DrawnBatches(self.stream, config, recipe.objective, recipe.run.seed, self.recorded)
         self.held_out = BatchStream(recipe.data, tokenizer, held_out, recipe.run.seed, split="eval")
         self.step, self.best = 0, math.inf
         self._started: float | None = None
@@ -181,11 +181,13 @@ class Trainer:
         run = self.recipe.run
         self._started = saved = logged = time.monotonic()
         tokens, window = 0, []
+        # A run whose time is used up has no step left either.
+        stop = self.step if self._schedule_step() >= run.steps else run.steps
         # Drawn where batches are made: the draws of a GPU's step take longer than its replay where processes compete.
-        for drawn in made_ahead(self._lessons, self.step, run.steps, run.data_workers):
+        for drawn in prefetch(self._batches, self.step, stop, run.data_workers):
             slots, parts = self._one_step(drawn)
             tokens, window = tokens + slots, [*window, parts]
-            ended = self._place_in_plan() >= run.steps
+            ended = self._schedule_step() >= run.steps
             evaluate = self.step % run.evaluate_every == 0 or ended
             log = self.step % run.log_every == 0 or evaluate
             if log and self.network.device.type == "cuda":
@@ -216,7 +218,7 @@ class Trainer:
         """What the run has taken, those of its earlier starts included."""
         return self._seconds_before + (0.0 if self._started is None else time.monotonic() - self._started)
 
-    def _place_in_plan(self) -> int:
+    def _schedule_step(self) -> int:
         """The step that the schedule is at: this one, or where the time is further gone than the steps, a later one."""
         run = self.recipe.run
         by_clock = int(run.steps * self.seconds / (60 * run.minutes)) if run.minutes else 0
@@ -241,7 +243,7 @@ class Trainer:
 
     def _one_step(self, drawn: Drawn) -> tuple[int, Losses]:
         run, recipe = self.recipe.run, self.recipe.optimizer
-        factor = learning_rate_factor(self.step, self._place_in_plan(), run.steps, recipe)
+        factor = learning_rate_factor(self.step, self._schedule_step(), run.steps, recipe)
         set_learning_rates(self.optimizers, (recipe.matrix_lr * factor, recipe.lr * factor), self.recorded)
         parts = self.take_step(drawn)
         self.step += 1

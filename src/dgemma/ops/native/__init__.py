@@ -34,7 +34,8 @@ _NEEDED: dict[Name, tuple[str, ...]] = {
     "layers_quantised": ("layers_quantised", "head"),
     "paths": ("paths",),
     "products": (
-        *("product", "product_int8", "product_int4", "experts", "experts_int8", "experts_int4"),
+        *("product", "product_bfloat16", "product_int8", "product_int4"),
+        *("experts", "experts_bfloat16", "experts_int8", "experts_int4"),
         *("dequantise_int4", "gated"),
     ),
     "quantised": ("quantise_rows", "product_rows", "experts_rows"),

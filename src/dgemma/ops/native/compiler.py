@@ -89,10 +89,23 @@ def _from_bits(_context: Any, _exponent: Any) -> tuple[Any, Callable]:
     return types.float32(types.int32), generate
 
 
+def _from_bfloat16(_context: Any, _half: Any) -> tuple[Any, Callable]:
+    """The float32 of a bfloat16, given by its bits (uint16): they are the upper half of its own."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word = llvmlite.ir.IntType(32)
+        upper = builder.shl(builder.zext(arguments[0], word), llvmlite.ir.Constant(word, 16))
+        return builder.bitcast(upper, llvmlite.ir.FloatType())
+
+    return types.float32(types.uint16), generate
+
+
 float_pointer, integer_pointer = _pointer_to(types.float32), _pointer_to(types.int64)
 byte_pointer, nibble_pointer = _pointer_to(types.int8), _pointer_to(types.uint8)
 double_pointer, word_pointer = _pointer_to(types.float64), _pointer_to(types.int32)
+half_pointer = _pointer_to(types.uint16)
 power_of_two: Any = intrinsic(_from_bits)
+from_bfloat16: Any = intrinsic(_from_bfloat16)
 array_at: Any = numba.carray  # pyright: ignore[reportPrivateImportUsage]
 
 

@@ -17,6 +17,8 @@ from dgemma.ops.native.compiler import (
     byte_pointer,
     dot_of_nibbles,
     float_pointer,
+    from_bfloat16,
+    half_pointer,
     inlined,
     integer_pointer,
     largest_at,
@@ -254,6 +256,14 @@ def _row(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
 
 
 @inlined
+def _row_bfloat16(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
+    own, weight, total = floats(values, size), array_at(half_pointer(weights + 2 * row * size), size), _ZERO
+    for at in range(size):
+        total += own[at] * from_bfloat16(weight[at])
+    return total
+
+
+@inlined
 def _row_int8(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
     own, weight, total = floats(values, size), bytes_at(weights + row * size, size), _ZERO
     for at in range(size):
@@ -308,6 +318,11 @@ def product(arguments: Any) -> None:
     _product(arguments, _row)
 
 
+def product_bfloat16(arguments: Any) -> None:
+    """`_product` in float32 with a bfloat16 weight."""
+    _product(arguments, _row_bfloat16)
+
+
 def product_int8(arguments: Any) -> None:
     """`_product` with an int8 weight."""
     _product(arguments, _row_int8)
@@ -321,6 +336,11 @@ def product_int4(arguments: Any) -> None:
 def experts(arguments: Any) -> None:
     """`_experts` in float32."""
     _experts(arguments, _row, False)
+
+
+def experts_bfloat16(arguments: Any) -> None:
+    """`_experts` in float32 with bfloat16 weights."""
+    _experts(arguments, _row_bfloat16, False)
 
 
 def experts_int8(arguments: Any) -> None:
@@ -361,6 +381,7 @@ def gated(arguments: Any) -> None:
 
 
 KERNELS = (
-    *(read_slab, product, product_int8, product_int4, experts, experts_int8, experts_int4),
-    *(dequantise_int4, gated),
+    *(read_slab, dequantise_int4, gated),
+    *(product, product_bfloat16, product_int8, product_int4),
+    *(experts, experts_bfloat16, experts_int8, experts_int4),
 )

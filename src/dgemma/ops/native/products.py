@@ -13,20 +13,20 @@ from torch import Tensor
 from dgemma.ops.native.machine import run
 from dgemma.quant import GROUP
 
-_PRODUCT = {torch.float32: "product", torch.int8: "product_int8", torch.uint8: "product_int4"}
-_EXPERTS = {torch.float32: "experts", torch.int8: "experts_int8", torch.uint8: "experts_int4"}
+_KINDS = {torch.float32: "", torch.bfloat16: "_bfloat16", torch.int8: "_int8", torch.uint8: "_int4"}
 
 
 def multiply(hidden: Tensor, weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> Tensor:
     """One row [.., I] times several weights [O, I] -> [.., sum of O], their outputs side by side.
 
-    Weights are contiguous, float32, or int8 or int4 with their scales (`dgemma.quant`); hidden states are float32.
+    Weights are contiguous, float32 or bfloat16, or int8 or int4 with their scales (`dgemma.quant`); hidden states are
+    float32, and so are the products.
     """
     *leading, size = hidden.shape
     out = hidden.new_empty(*leading, sum(len(weight) for weight in weights))
     row, address = _in_order(hidden, weights[0]), out.data_ptr()
     for weight, scale in zip(weights, scales, strict=True):
-        run(_PRODUCT[weight.dtype], row, weight, 0 if scale is None else scale, address, len(weight), size)
+        run("product" + _KINDS[weight.dtype], row, weight, 0 if scale is None else scale, address, len(weight), size)
         address += len(weight) * out.element_size()
     return out
 
@@ -39,7 +39,7 @@ def experts(
     down_EDM: Tensor,
     scales: Sequence[Tensor | int] = (),
 ) -> Tensor:
-    """`reference.experts` of one row -> [1, D]; weights may be int8 or int4, with `scales` of both."""
+    """`reference.experts` of one row -> [1, D]; weights may be bfloat16, or int8 or int4 with `scales` of both."""
     size, top_k = hidden_1D.shape[1], ids_1k.shape[1]
     width = gate_up_E2MD.shape[1] // 2
     weights_1k, ids_1k = weights_1k.float().contiguous(), ids_1k.contiguous()
@@ -48,7 +48,7 @@ def experts(
     weights = (gate_up_E2MD, gate_up_scale, down_EDM, down_scale)
     sizes = (top_k, size, width)
     run(
-        _EXPERTS[gate_up_E2MD.dtype],
+        "experts" + _KINDS[gate_up_E2MD.dtype],
         _in_order(hidden_1D, gate_up_E2MD),
         weights_1k,
         ids_1k,
