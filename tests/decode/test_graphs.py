@@ -116,7 +116,7 @@ def test_tokens_and_the_canvas_behind_them(held, count):
 
 PIECES = st.tuples(
     st.sampled_from(["encode", "denoise", "some rows", "both", "truncate", "by the network"]),
-    st.integers(0, 1),
+    st.integers(0, 2),
     st.integers(1, 60),
 )
 
@@ -126,10 +126,12 @@ PIECES = st.tuples(
 def test_requests_share_what_is_recorded(pieces):
     """Their pieces of work alternate, some done by the network itself, and each reads its own keys and values."""
     passes = recorded()
-    plain, stored = ([filled_cache([40]), filled_cache([230])] for _ in range(2))
+    plain, stored = ([filled_cache([40]), filled_cache([230]), filled_cache([90, 17])] for _ in range(2))
     for seed, (kind, number, count) in enumerate(pieces):
-        mine, theirs, tokens = plain[number], stored[number], ids(1, count, seed=seed)
-        canvas, rows = ids(1, LENGTH, seed=seed), torch.tensor([count % LENGTH])
+        mine, theirs, batch = plain[number], stored[number], plain[number].batch_size
+        tokens, canvas, soft = ids(batch, count, seed=seed), ids(batch, LENGTH, seed=seed), signal(batch)
+        if kind == "both" and not mine.uniform:
+            continue
         if kind == "encode":
             assert is_close(passes.encode(tokens, theirs), NETWORK.encode(tokens, mine))
         elif kind == "by the network":
@@ -140,16 +142,15 @@ def test_requests_share_what_is_recorded(pieces):
             expected = NETWORK.encode_and_denoise(tokens, canvas, mine)
             assert all(is_close(one, other) for one, other in zip(found, expected, strict=True))
         elif kind == "truncate":
-            mine.truncate(mine.length - count // 2), theirs.truncate(theirs.length - count // 2)
+            kept = [max(1, held - count // 2) for held in mine.lengths]
+            mine.truncate(kept), theirs.truncate(kept)
             NETWORK.denoise(canvas, mine), passes.denoise(canvas, theirs)
         else:
             if kind == "some rows":
                 # They read what a pass over all of them left.
                 NETWORK.denoise(canvas, mine), passes.denoise(canvas, theirs)
-            some = rows if kind == "some rows" else None
-            assert is_close(
-                passes.denoise(canvas, theirs, signal(1), some), NETWORK.denoise(canvas, mine, signal(1), some)
-            )
+            some = torch.tensor([count % LENGTH]) if kind == "some rows" else None
+            assert is_close(passes.denoise(canvas, theirs, soft, some), NETWORK.denoise(canvas, mine, soft, some))
     assert [cache.lengths for cache in plain] == [cache.lengths for cache in stored]
 
 
