@@ -560,10 +560,10 @@ class DiffusionGemma(nn.Module):
         return self.norm(hidden)
 
     def _as_one_call(self, cache: KVCache) -> Any:
-        """The layers as one compiled kernel (`ops.native.layers.Layers`), for one row of a small network on a CPU, its
-        hidden states float32; else None."""
+        """The layers as one kernel (`ops.native.layers.Layers`), for one float32 row of a small network on a CPU."""
         quick = is_quick(self.norm.weight) and is_quick(cache.keys[0]) and not self.norm.weight.requires_grad
-        if not (self.one_call and quick and cache.batch_size == 1):
+        few = self.config.num_experts <= Experts.dense_up_to
+        if not (self.one_call and few and quick and cache.batch_size == 1):
             return None
         cache.version += 1  # the kernel writes its slots
         # Weights do not change while a cache holds what they made; looking at all of them takes a third of a token.
@@ -581,7 +581,7 @@ class DiffusionGemma(nn.Module):
 
     def _lay_out_layers(self) -> Any:
         weights = [own[name] for own, name in self._weights or ()]
-        if self.config.num_experts > Experts.dense_up_to or sum(map(Tensor.numel, weights)) > ONE_CALL_UP_TO:
+        if sum(map(Tensor.numel, weights)) > ONE_CALL_UP_TO:
             return None
         compiled = native.load("layers_quantised" if self._has_quantised_layers() else "layers")
         by_name = [{**dict(layer.named_parameters()), **dict(layer.named_buffers())} for layer in self._layers()]
