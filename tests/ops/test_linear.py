@@ -85,6 +85,23 @@ def test_one_row_of_large_weights_is_the_plain_product(exact):
     assert routed._one_row_reads[0].dtype == (torch.bfloat16 if exact else torch.float32)
 
 
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_small_weights_do_not_wait_for_kernels(kind, monkeypatch):
+    """On a fresh machine a small quantised model answers at once, by plain PyTorch."""
+
+    def load(name, at_once=False):
+        assert not at_once and name != "products", "compiled while somebody waits"
+
+    monkeypatch.setattr(linear.native, "is_ready", lambda name: False)
+    monkeypatch.setattr(linear.native, "load", load)
+    values, scale = quantise(draw(4, 128, 256), kind)
+    hidden = draw(3, 256)
+    assert linear.matrix(values[0], scale[0])(hidden).shape == (3, 128)
+    down, down_scale = quantise(draw(4, 256, 64), kind)
+    routed = cpu.RoutedExperts(values, down, (scale, down_scale))
+    assert routed(hidden, torch.ones(3, 2), torch.tensor([[0, 1]] * 3)).shape == (3, 256)
+
+
 @pytest.mark.parametrize("kind", ["int8", "int4", "fp8"])
 def test_quantised_products_are_those_of_the_dequantised_weight(kind):
     values, scale = quantise(draw(96, 64), kind)

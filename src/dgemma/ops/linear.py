@@ -120,7 +120,9 @@ def compiled_products(weights: Sequence[Tensor], scales: Sequence[Tensor | None]
     in_place = all(weight.device.type == "cpu" and weight.is_contiguous() for weight in weights)
     of_one_kind = all(weight.dtype == weights[0].dtype for weight in weights)
     known = in_place and of_one_kind and all(is_known(*pair) for pair in zip(weights, scales, strict=True))
-    return native.load("products") if known else None
+    # Small ones are not waited for.
+    large = sum(weight.numel() for weight in weights) >= _COMPILED_FROM
+    return native.load("products") if known and (large or native.is_ready("products")) else None
 
 
 def compiled_rows(weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> ModuleType | None:
