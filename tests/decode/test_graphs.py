@@ -183,11 +183,10 @@ def test_what_comes_back_is_not_overwritten():
 
 @pytest.mark.parametrize("finished", [None, ids(1, 5)])
 def test_a_whole_canvas_by_recorded_passes_is_the_same_canvas(finished):
-    """Over few steps, since of what rounding changes each step makes some twenty times as much."""
-    sampler = SamplerConfig(max_denoising_steps=3)
+    sampler = SamplerConfig(max_denoising_steps=6)
     runs = []
     for passes in (None, recorded()):
-        generator = torch.Generator().manual_seed(0)
+        generator = torch.Generator().manual_seed(5)
         steps = denoise(NETWORK, filled_cache([400]), sampler, generator, LENGTH, passes=passes, commit_BT=finished)
         runs.append([step.argmax_BL for step in steps])
     assert len(runs[0]) == len(runs[1])

@@ -277,7 +277,7 @@ def bench(
     config: Annotated[
         str | None,
         typer.Option(
-            help="Random weights of this shape instead: scaled-32k, scaled-262k, 26b-layer, 26b-layer-262k, 26b."
+            help="Random bfloat16 values of this shape: scaled-32k, scaled-262k, 26b-layer, 26b-layer-262k, 26b."
         ),
     ] = None,
     quant: Quant = None,
