@@ -26,14 +26,12 @@ from dgemma.errors import UsageError
 from dgemma.ops import cpu, cuda, native
 from dgemma.ops import reference as ops
 from dgemma.ops.linear import Kept, Matrix, Stacked, gains_by_int8, laid_out, matrix, scale_of, with_one_row
+from dgemma.ops.one_call import DENSE_EXPERTS, LayerShape, lay_out_layers
 from dgemma.quant import is_quantised, quantise
 
 HEAD_BLOCK = 8192
 """Vocabulary entries in one product of the head; readers that take as many at a time cause no copies. With 2,048 an
 int8 product takes 1.04 times as long for 256 rows, 1.4 times for 8, as it looks at the rows anew for each."""
-
-ONE_CALL_UP_TO = 1 << 25
-"""Weights of all layers, up to which they are run as one compiled kernel: beyond, products take most of the time."""
 
 SMALL_VOCABULARY = 1 << 12
 """Entries up to which a row's whole distribution is made at once where a CPU has compiled kernels; of larger ones they
@@ -169,25 +167,23 @@ class Experts(nn.Module):
     on CUDA in grouped products. On a CPU each expert's weights are laid out for their products at the first pass.
     """
 
-    dense_up_to = 8
-
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         size, width = config.hidden_size, config.moe_intermediate_size
         self.gate_up_proj = nn.Parameter(torch.zeros(config.num_experts, 2 * width, size))
         self.down_proj = nn.Parameter(torch.zeros(config.num_experts, size, width))
-        self._kept = Kept()
+        self._routed, self._dense = Kept(), Kept()
 
     def forward(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor) -> Tensor:
         weights = (self.gate_up_proj, self.down_proj)
         quantised = is_quantised(self.gate_up_proj)
-        few = len(self.gate_up_proj) <= self.dense_up_to and not quantised
+        few = len(self.gate_up_proj) <= DENSE_EXPERTS and not quantised
         if quantised and cuda.never_waits(self.gate_up_proj):
             return cuda.experts(hidden_ND, weights_Nk, ids_Nk, *weights, scales=self._scales())
         if not few and laid_out(self.gate_up_proj):
-            return self._kept.get([*weights, *self._scales()], self._lay_out)(hidden_ND, weights_Nk, ids_Nk)
+            return self._routed.get([*weights, *self._scales()], self._lay_out)(hidden_ND, weights_Nk, ids_Nk)
         if few and laid_out(self.gate_up_proj):
-            gate_up, down = self._kept.get(weights, self._lay_out_as_one)
+            gate_up, down = self._dense.get(weights, self._lay_out_as_one)
             return cpu.experts_dense(hidden_ND, weights_Nk, ids_Nk, gate_up, down, len(self.gate_up_proj))
         grouped = hidden_ND.is_cuda and not self.gate_up_proj.requires_grad
         run = ops.experts_dense if few else cuda.experts if grouped else ops.experts
@@ -200,6 +196,10 @@ class Experts(nn.Module):
 
     def _lay_out(self) -> cpu.RoutedExperts:
         return cpu.RoutedExperts(self.gate_up_proj, self.down_proj, self._scales() or (None, None))
+
+    def panels(self) -> Sequence[Any] | None:
+        """Both weights laid out for compiled kernels; None where they cannot be."""
+        return self._routed.get((self.gate_up_proj, self.down_proj), self._lay_out).panels
 
     def _lay_out_as_one(self) -> tuple[Matrix, Matrix]:
         gate_up, down = self.gate_up_proj.flatten(0, 1), self.down_proj.transpose(0, 1).flatten(1).contiguous()
@@ -237,6 +237,16 @@ class Layer(nn.Module):
         routed = self.experts(for_experts.flatten(0, 1), *self.router(for_router.flatten(0, 1))).view_as(residual)
         both = add_normed(dense, routed, self.post_feedforward_layernorm_2)
         return add_normed(residual, both, self.post_feedforward_layernorm) * scalar
+
+    def panels(self) -> dict[str, Any] | None:
+        """All products laid out for compiled kernels, by the names of these; None where they cannot be."""
+        attention, mlp = self.self_attn, self.mlp
+        stacks = {"qkv": attention._inward, "o": attention._outward}
+        stacks |= {"dense_inward": mlp._inward, "dense_down": mlp._outward}
+        found = {name: stacked.panels() for name, stacked in stacks.items()}
+        if None in found.values() or (experts := self.experts.panels()) is None:
+            return None
+        return found | dict(zip(("routed_inward", "routed_down"), experts, strict=True))
 
 
 def masked_pass(
@@ -376,7 +386,7 @@ class DiffusionGemma(nn.Module):
         if not (self.one_call and quick and len(weight_VD) <= SMALL_VOCABULARY):
             return None
         quantised = self.has_int8_head()
-        if (compiled := native.load("layers_quantised" if quantised else "layers")) is None:
+        if (compiled := native.load("head")) is None:
             return None
         if quantised and not compiled.takes_int8(weight_VD):
             return None
@@ -560,10 +570,10 @@ class DiffusionGemma(nn.Module):
         return self.norm(hidden)
 
     def _as_one_call(self, cache: KVCache) -> Any:
-        """The layers as one kernel (`ops.native.layers.Layers`), for one float32 row of a small network on a CPU."""
+        """The layers as one kernel (`ops.native.layers`), for one float32 text on a CPU."""
         quick = is_quick(self.norm.weight) and is_quick(cache.keys[0]) and not self.norm.weight.requires_grad
-        few = self.config.num_experts <= Experts.dense_up_to
-        if not (self.one_call and few and quick and cache.batch_size == 1):
+        routed_bytes = self.config.num_experts > DENSE_EXPERTS and self._has_quantised_layers()
+        if not (self.one_call and quick and cache.batch_size == 1) or routed_bytes:
             return None
         cache.version += 1  # the kernel writes its slots
         # Weights do not change while a cache holds what they made; looking at all of them takes a third of a token.
@@ -580,17 +590,10 @@ class DiffusionGemma(nn.Module):
         return self._layers_as_one.get([own[name] for own, name in self._weights], self._lay_out_layers)
 
     def _lay_out_layers(self) -> Any:
-        weights = [own[name] for own, name in self._weights or ()]
-        if sum(map(Tensor.numel, weights)) > ONE_CALL_UP_TO:
-            return None
-        compiled = native.load("layers_quantised" if self._has_quantised_layers() else "layers")
-        by_name = [{**dict(layer.named_parameters()), **dict(layer.named_buffers())} for layer in self._layers()]
-        if compiled is None or not compiled.takes(by_name):
-            return None
         kinds = {(sizes.layer_type, sizes.head_dim) for sizes in self.config.layers}
         tables = {kind: partial(self._rotary_tables, *kind) for kind in kinds}
         shapes = [
-            compiled.LayerShape(
+            LayerShape(
                 num_heads=self.config.num_attention_heads,
                 num_key_heads=sizes.num_key_value_heads,
                 head_dim=sizes.head_dim,
@@ -599,7 +602,10 @@ class DiffusionGemma(nn.Module):
             )
             for sizes in self.config.layers
         ]
-        return compiled.Layers(by_name, shapes, self.norm.weight, self.config.top_k_experts, self.config.rms_norm_eps)
+        layers = self._layers()
+        by_name = [{**dict(layer.named_parameters()), **dict(layer.named_buffers())} for layer in layers]
+        rest = (self.norm.weight, self.config.top_k_experts, self.config.rms_norm_eps)
+        return lay_out_layers(by_name, shapes, *rest, lambda: [layer.panels() for layer in layers])
 
     def _rotary_tables(self, kind: LayerType, head_dim: int, num_positions: int) -> tuple[Tensor, Tensor]:
         angles = torch.arange(num_positions)[:, None].float() * self._rotary_frequencies(kind, head_dim)
@@ -621,7 +627,7 @@ class DiffusionGemma(nn.Module):
         if self.has_int8_head():
             quantised = [quantise(rows, "int8") for rows in blocks]
             return [with_one_row(matrix(*pair), [pair[0]], [pair[1]]) for pair in quantised]
-        return [with_one_row(matrix(rows), [rows], [None]) for rows in blocks]
+        return [matrix(rows) for rows in blocks]
 
     def _layers(self) -> list[Layer]:
         return [layer for layer in self.layers if isinstance(layer, Layer)]

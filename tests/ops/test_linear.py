@@ -56,35 +56,6 @@ def test_training_sees_the_plain_weights_and_copies_are_independent():
     assert copy.deepcopy(kept).get([trained.weight], lambda: "made anew") == "made anew"
 
 
-def test_one_row_reads_exact_weights_in_half_of_their_bytes(monkeypatch):
-    exact, others = draw(96, 64).bfloat16().float(), draw(96, 64, seed=1)
-    last = exact.clone()
-    last[-1, -1] += 2**-20
-    monkeypatch.setattr(linear, "_PART", 1000)
-    read = linear.for_one_row([exact, 2 * exact])
-    assert all(weight.dtype == torch.bfloat16 for weight in read)
-    assert torch.equal(read[0].float(), exact) and torch.equal(read[1].float(), 2 * exact)
-    # All of them or none, since one kernel reads them all.
-    for weights in ([others], [exact, others], [last], [exact.bfloat16()], [torch.full_like(exact, torch.nan)]):
-        assert all(one is other for one, other in zip(linear.for_one_row(weights), weights, strict=True))
-    monkeypatch.setattr(linear, "free_bytes", lambda: 1 << 30)
-    assert linear.for_one_row([exact])[0] is exact
-
-
-@pytest.mark.parametrize("exact", [True, False])
-def test_one_row_of_large_weights_is_the_plain_product(exact):
-    large, hidden = layer(1024, 1024), draw(1, 1, 1024)
-    if exact:
-        large.weight.copy_(large.weight.bfloat16())
-    (found,), expected = linear.Stacked(large)(hidden), large(hidden)
-    assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
-    routed = cpu.RoutedExperts(
-        large.weight.view(8, 128, 1024)[:, :, :128].contiguous(),
-        large.weight.view(8, 128, 1024)[:, :, :64].contiguous(),
-    )
-    assert routed._one_row_reads[0].dtype == (torch.bfloat16 if exact else torch.float32)
-
-
 @pytest.mark.parametrize("kind", ["int8", "int4"])
 def test_small_weights_do_not_wait_for_kernels(kind, monkeypatch):
     """On a fresh machine a small quantised model answers at once, by plain PyTorch."""
@@ -92,8 +63,12 @@ def test_small_weights_do_not_wait_for_kernels(kind, monkeypatch):
     def load(name, at_once=False):
         assert not at_once and name != "products", "compiled while somebody waits"
 
+    def load_for(name, entries):
+        assert entries < linear.native.WAITED_FOR_FROM, "compiled while somebody waits"
+
     monkeypatch.setattr(linear.native, "is_ready", lambda name: False)
     monkeypatch.setattr(linear.native, "load", load)
+    monkeypatch.setattr(linear.native, "load_for", load_for)
     values, scale = quantise(draw(4, 128, 256), kind)
     hidden = draw(3, 256)
     assert linear.matrix(values[0], scale[0])(hidden).shape == (3, 128)
@@ -118,7 +93,9 @@ def test_gathered_experts_equal_the_loop_over_experts(seed, top_k, count, rows, 
     weights, chosen = scores.topk(top_k)
     gate_up, down = draw(count, 12, 16, seed=2), draw(count, 16, 6, seed=3)
     expected = ops.experts(hidden, weights, chosen, gate_up, down)
-    experts = cpu.RoutedExperts(gate_up, down)
-    if not compiled:
-        experts._compiled = None
+    with pytest.MonkeyPatch.context() as patched:
+        if not compiled:
+            patched.setattr(cpu, "panels", lambda weights: None)
+        experts = cpu.RoutedExperts(gate_up, down)
+    assert (experts.panels is None) != compiled
     assert (experts(hidden, weights, chosen) - expected).abs().max() <= 2e-5 * expected.abs().max()

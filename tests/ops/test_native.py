@@ -2,7 +2,6 @@
 
 import math
 import sys
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from dgemma.decode import head
 from dgemma.decode.vocabulary import BLOCK, Summary, summarise, summarise_in_blocks, uniforms_per_row
 from dgemma.model import HEAD_BLOCK, DiffusionGemma
-from dgemma.ops import native, reference
+from dgemma.ops import linear, native, reference
 from dgemma.ops.linear import Matrix, matrix, with_one_row
 from dgemma.quant import GROUP, Kind, dequantise, quantise
 from tests.decode.test_head import make_network, states
@@ -120,17 +119,44 @@ def refuse(hidden: torch.Tensor) -> torch.Tensor:
     raise AssertionError("one row of float32 went the plain way")
 
 
-FLOATS = st.sampled_from([torch.float32, torch.bfloat16])
+@given(st.booleans(), st.integers(0, 40), st.integers(0, 70), st.integers(1, 300), st.integers(0, 70))
+def test_products_with_panels(exact: bool, first: int, second: int, inputs: int, rows: int) -> None:
+    """Any sizes, several weights side by side; a row's product is the same whatever stands beside it."""
+    from dgemma.ops.native import panels
+
+    hidden, weights = normal(2, rows, inputs), [normal(first, inputs), normal(second, inputs)]
+    weights = [weight.bfloat16().float() for weight in weights] if exact else weights
+    laid_out = panels.lay_out(*weights)
+    assert laid_out.halves == (exact or first + second == 0)
+    expected = torch.cat([hidden @ weight.T for weight in weights], dim=-1)
+    found = laid_out.multiply(hidden)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    if rows:
+        assert torch.equal(laid_out.multiply(hidden[1, -1]), found[1, -1])
 
 
-@given(FLOATS, st.integers(0, 40), st.integers(0, 70), st.integers(1, 300))
-def test_products_of_one_row(dtype: torch.dtype, first: int, second: int, inputs: int) -> None:
-    """Any sizes, several weights side by side."""
-    compiled = native.load("products")
-    assert compiled is not None
-    hidden, weights = normal(1, 1, inputs), [normal(first, inputs).to(dtype), normal(second, inputs).to(dtype)]
-    expected = torch.cat([hidden @ weight.float().T for weight in weights], dim=-1)
-    torch.testing.assert_close(compiled.multiply(hidden, weights, [None, None]), expected, rtol=1e-4, atol=1e-4)
+@pytest.mark.parametrize("sizes", [(4, 6, 5), (3, 33, 96), (2, 64, 17)])
+def test_panels_of_experts(sizes: tuple[int, int, int]) -> None:
+    from dgemma.ops.native import panels
+
+    weight, hidden = normal(*sizes), normal(9, sizes[2])
+    laid_out = panels.lay_out(weight)
+    for expert in range(sizes[0]):
+        found = laid_out.of_expert(expert).multiply(hidden)
+        torch.testing.assert_close(found, hidden @ weight[expert].T, rtol=1e-4, atol=1e-4)
+
+
+def test_what_bfloat16_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dgemma.ops.native import panels
+
+    exact, last = normal(96, 64).bfloat16().float(), normal(96, 64).bfloat16().float()
+    last[-1, -1] += 2**-20
+    monkeypatch.setattr(panels, "_PART", 1000)
+    assert panels.are_halves(exact) and panels.are_halves(exact.T) and not panels.are_halves(last)
+    assert not panels.are_halves(torch.full_like(exact, torch.nan))
+    assert panels.lay_out(exact, 2 * exact).halves and not panels.lay_out(exact, last).halves
+    large = normal(2048, 1024)
+    assert torch.equal(panels.lay_out(large).multiply(torch.eye(1024)[:3]), large.T[:3]), "in large pages"
 
 
 @given(st.sampled_from(["int8", "int4"]), st.integers(1, 40), st.integers(1, 70), st.integers(1, 9))
@@ -148,31 +174,21 @@ def test_products_of_one_row_with_quantised_weights(kind: Kind, first: int, seco
 @pytest.mark.parametrize(
     ("kind", "sizes"),
     [
-        ("float32", (4, 2, 6, 5)),
-        ("float32", (32, 8, 96, 64)),
-        ("bfloat16", (4, 2, 6, 5)),
-        ("bfloat16", (32, 8, 96, 64)),
         ("int8", (9, 9, 33, 17)),
         ("int8", (32, 8, 96, 64)),
         ("int4", (4, 2, 32, 64)),
         ("int4", (32, 8, 96, 64)),
     ],
 )
-def test_the_experts_of_one_row(kind: Kind | Literal["float32", "bfloat16"], sizes: tuple[int, int, int, int]) -> None:
+def test_the_experts_of_one_row(kind: Kind, sizes: tuple[int, int, int, int]) -> None:
     num_experts, top_k, size, width = sizes
     compiled = native.load("products")
     assert compiled is not None
     gate_up, down = normal(num_experts, 2 * width, size), normal(num_experts, size, width)
     hidden, weights = normal(1, size), normal(1, top_k).softmax(-1)
     ids = torch.randperm(num_experts, generator=torch.Generator().manual_seed(1))[None, :top_k]
-    scales: list[torch.Tensor] = []
-    plain = (gate_up, down)
-    if kind == "bfloat16":
-        gate_up, down = gate_up.bfloat16(), down.bfloat16()
-        plain = (gate_up.float(), down.float())
-    elif kind != "float32":
-        (gate_up, first), (down, second) = quantise(gate_up, kind), quantise(down, kind)
-        scales, plain = [first, second], (dequantise(gate_up, first), dequantise(down, second))
+    (gate_up, first), (down, second) = quantise(gate_up, kind), quantise(down, kind)
+    scales, plain = [first, second], (dequantise(gate_up, first), dequantise(down, second))
     expected = reference.experts(hidden, weights, ids, *plain)
     found = compiled.experts(hidden, weights, ids, gate_up, down, scales)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
@@ -180,7 +196,7 @@ def test_the_experts_of_one_row(kind: Kind | Literal["float32", "bfloat16"], siz
 
 @given(st.integers(1, 40), st.integers(1, 70))
 def test_gated_rows(rows: int, width: int) -> None:
-    compiled, both = native.load("products"), 4 * normal(rows, 2 * width)
+    compiled, both = native.load("panels", at_once=True), 4 * normal(rows, 2 * width)
     assert compiled is not None
     gate, up = both.chunk(2, dim=-1)
     expected = torch.nn.functional.gelu(gate, approximate="tanh") * up
@@ -189,20 +205,36 @@ def test_gated_rows(rows: int, width: int) -> None:
 
 def test_large_weights_take_one_row_compiled() -> None:
     """One row alone, of a type and size that pay; all else goes the plain way."""
-    large, small, hidden = normal(600, 1000), normal(4, 1000), normal(1, 1, 1000)
-    product = with_one_row(refuse, [large, small], [None, None])
-    torch.testing.assert_close(product(hidden), hidden @ torch.cat((large, small)).T, rtol=1e-4, atol=1e-4)
+    hidden = normal(1, 1, 1000)
+    (large, scale), (small, small_scale) = quantise(normal(600, 1000), "int8"), quantise(normal(4, 1000), "int8")
+    product = with_one_row(refuse, [large, small], [scale, small_scale])
+    stood_for = torch.cat((dequantise(large, scale), dequantise(small, small_scale)))
+    torch.testing.assert_close(product(hidden), hidden @ stood_for.T, rtol=1e-4, atol=1e-4)
     with pytest.raises(AssertionError):
         product(normal(1, 2, 1000))
     with pytest.raises(AssertionError):
         product(hidden.bfloat16())
-    plain: Matrix = matrix(small)
-    assert with_one_row(plain, [small], [None]) is plain
-    assert with_one_row(plain, [large.bfloat16()], [None]) is plain
-    assert with_one_row(plain, [large.T], [None]) is plain
-    values, scale = quantise(large, "int8")
-    assert with_one_row(plain, [values], [scale]) is not plain
-    assert with_one_row(plain, [values], [scale.bfloat16()]) is plain
+    plain: Matrix = matrix(small, small_scale)
+    assert with_one_row(plain, [small], [small_scale]) is plain
+    assert with_one_row(plain, [large.T], [scale]) is plain
+    assert with_one_row(plain, [large], [scale.bfloat16()]) is plain
+    assert with_one_row(plain, [large], [scale]) is not plain
+
+
+def test_float_weights_that_are_laid_out_and_those_that_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight, hidden = normal(600, 1000), normal(3, 1000)
+    expected = hidden @ weight.T
+    torch.testing.assert_close(matrix(weight)(hidden), expected, rtol=1e-4, atol=1e-4)
+    asked = hidden.clone().requires_grad_()
+    matrix(weight)(asked).sum().backward()
+    torch.testing.assert_close(asked.grad, weight.sum(0).expand(3, -1), rtol=1e-4, atol=1e-3)
+    assert matrix(weight)(hidden.bfloat16()).dtype == torch.bfloat16
+    assert linear.panels([weight.double()]) is None and linear.panels([weight.requires_grad_()]) is None
+    weight.requires_grad_(False)
+    assert linear.panels([weight]) is not None
+    monkeypatch.setattr(linear, "free_bytes", lambda: 1 << 30)
+    assert linear.panels([weight]) is None, "a copy would not fit"
+    torch.testing.assert_close(matrix(weight)(hidden), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_int4_weights_whose_scales_are_of_another_type() -> None:

@@ -25,7 +25,7 @@ from dgemma.decode import head
 from dgemma.decode.autoregressive import TokenSampler, autoregressive
 from dgemma.decode.check import Checked, check
 from dgemma.model import DiffusionGemma
-from dgemma.ops import linear, native
+from dgemma.ops import linear, native, one_call
 from dgemma.quant import Kind, dequantise, quantise
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="torch brings another OpenMP there")
@@ -99,13 +99,14 @@ KINDS = st.tuples(st.sampled_from(["sliding_attention", "full_attention"]), st.s
 @settings(max_examples=25)
 @given(
     st.lists(KINDS.flatmap(lambda kind: st.sampled_from([(*kind, 1), (*kind, 2), (*kind, 4)])), min_size=1, max_size=3),
-    st.integers(1, 8),
+    st.integers(1, 12),
     st.sampled_from([1, 17, 36, 64]),
     st.integers(1, 40),
     st.integers(1, 21),
     st.data(),
 )
 def test_one_call_equals_the_modules(kinds, num_experts, hidden_size, prompt, canvas, data) -> None:
+    """Few experts and many."""
     top_k = data.draw(st.integers(1, num_experts))
     rows = sorted(data.draw(st.sets(st.integers(0, canvas - 1), min_size=1)))
     network = make_network(tuple(kinds), num_experts, top_k, hidden_size)
@@ -143,9 +144,38 @@ def test_weights_kept_in_half_the_memory_give_the_same_bits(monkeypatch: pytest.
     network.layers[0].get_submodule("mlp.up_proj").get_parameter("weight")[0, 0] += 2**-12
     computed(network)
     assert not network._layers_as_one.value.halves and network._head_as_one.value.halves
-    monkeypatch.setattr(layers, "are_halves", lambda weight: False)
+    for module in (layers, native.load("head")):
+        monkeypatch.setattr(module, "are_halves", lambda weight: False)
     assert all(torch.equal(one, two) for one, two in zip(found, computed(twin), strict=True))
     assert not twin._layers_as_one.value.halves and not twin._head_as_one.value.halves
+
+
+def test_experts_kept_in_half_the_memory_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each product for itself; a panel of them is made float32 for many rows."""
+    from dgemma.ops.native import panels
+
+    network = make_network(num_experts=12)
+    for parameter in network.parameters():
+        parameter.copy_(parameter.bfloat16())
+    network.layers[1].get_submodule("experts").get_parameter("down_proj")[0, 0, 0] = 0.1
+    twin = copy.deepcopy(network)
+    found = passes(network, 50, 40, [3, 4])
+    halves = [{name: one.halves for name, one in laid.items()} for laid in network._layers_as_one.value._laid_out]
+    assert [name for own in halves for name, half in own.items() if not half] == ["routed_down"]
+    monkeypatch.setattr(panels, "are_halves", lambda weight: False)
+    assert all(torch.equal(one, two) for one, two in zip(found, passes(twin, 50, 40, [3, 4]), strict=True))
+    assert not any(one.halves for laid in twin._layers_as_one.value._laid_out for one in laid.values())
+
+
+def test_few_large_experts_are_routed_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Running all of them on every row pays in small networks alone."""
+    network = make_network()
+    expected = passes(network, 30, 12, [3, 4])
+    monkeypatch.setattr(one_call, "DENSE_UP_TO", 1000)
+    twin = make_network()
+    for one, other in zip(passes(twin, 30, 12, [3, 4]), expected, strict=True):
+        assert_close(one, other)
+    assert type(network._layers_as_one.value) is not type(twin._layers_as_one.value)
 
 
 WIDE = (("sliding_attention", 32, 2), ("full_attention", 64, 1))
@@ -173,7 +203,7 @@ def known_kinds() -> list[Kind]:
 
 
 MAKERS = st.one_of(
-    st.sampled_from([make_network, partial(make_network, WIDE)]),
+    st.sampled_from([make_network, partial(make_network, WIDE), partial(make_network, num_experts=12, top_k=3)]),
     st.deferred(lambda: st.sampled_from([partial(make_quantised, kind) for kind in known_kinds()] or [make_network])),
 )
 
@@ -253,7 +283,12 @@ def test_what_quantised_layers_take(monkeypatch: pytest.MonkeyPatch) -> None:
     """Words of four inputs, experts of whole groups, one kind of weights."""
     layers = native.load("layers_quantised", at_once=True)
     assert layers is not None
-    monkeypatch.setattr(layers, "DOTS", "vnni")
+
+    def dots(kind: str) -> None:
+        for module in (layers, native.load("head")):
+            monkeypatch.setattr(module, "DOTS", kind)
+
+    dots("vnni")
 
     def taken(network: DiffusionGemma) -> bool:
         return layers.takes([{**dict(one.named_parameters()), **dict(one.named_buffers())} for one in network.layers])
@@ -270,9 +305,9 @@ def test_what_quantised_layers_take(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not taken(mixed)
     # Scales that were moved to another type.
     assert not taken(make_quantised("int8").bfloat16())
-    monkeypatch.setattr(layers, "DOTS", "short")
+    dots("short")
     assert taken(make_quantised("int4")) and not taken(make_quantised("int8"))
-    monkeypatch.setattr(layers, "DOTS", "")
+    dots("")
     assert taken(make_network()) and not taken(make_quantised("int4"))
 
 
@@ -373,7 +408,10 @@ def test_what_goes_through_the_modules() -> None:
         assert network._as_one_call(cache) is not None
         assert network._as_one_call(KVCache(network.config, batch_size=2, max_length=20)) is None
         assert network._as_one_call(KVCache(network.config, max_length=20, dtype=torch.bfloat16)) is None
-        assert make_network(num_experts=9)._as_one_call(cache) is None
+        many = make_network(num_experts=9)
+        quantise_network(make_whole := make_network(WIDE, 9, hidden_size=64, width=96, expert_width=32), "int8")
+        assert many._as_one_call(cache) is not None
+        assert make_whole._as_one_call(KVCache(make_whole.config, max_length=20)) is None
         trained = make_network().requires_grad_(True)
         assert trained._as_one_call(cache) is None and trained.head_as_one() is None
         half = make_network().bfloat16()
@@ -496,7 +534,7 @@ def test_a_small_model_does_not_wait_for_its_kernels(started: list[list[str]], e
     assert len(ends) == 1
     ends[0]()
     ends[0]()
-    assert started == [[sys.executable, "-m", "dgemma.ops.native", "--nice", "head", "layers"]]
+    assert started == [[sys.executable, "-m", "dgemma.ops.native", "--nice", "layers"]]
 
 
 def test_there_may_be_no_place_for_kernels(
@@ -522,7 +560,8 @@ def test_a_large_model_waits_for_its_kernels(started: list[list[str]], caplog: p
     assert "Compiling kernels" in caplog.text
     native.prepare()
     first, second = started[1:]
-    assert first[3:] == ["layers"] and {"head", "paths", "product_rows"} < set(second[3:])
+    assert "layers_routed" in first[3:] and "layers" in second[3:], "two that take long"
+    assert {"head", "paths", "product_rows", "read_slab"} < {*first[3:], *second[3:]}
 
 
 def test_kernels_that_are_not_sound_are_gone_without(started: list[list[str]], tmp_path: Path) -> None:

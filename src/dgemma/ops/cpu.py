@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgemma.ops import reference
-from dgemma.ops.linear import Matrix, compiled_products, compiled_rows, for_one_row, matrix, needs_gradient
+from dgemma.ops import native, reference
+from dgemma.ops.linear import Matrix, by_panels, compiled_products, compiled_rows, matrix, needs_gradient, panels
 from dgemma.quant import dequantise
 
 
@@ -66,10 +67,17 @@ class RoutedExperts:
 
     def __init__(self, gate_up_E2MD: Tensor, down_EDM: Tensor, scales: Sequence[Tensor | None] = (None, None)) -> None:
         self._weights, self._scales = (gate_up_E2MD, down_EDM), [scale for scale in scales if scale is not None]
-        self._compiled = compiled_products(self._weights, scales)
-        self._compiled_rows = compiled_rows(self._weights, scales)
-        self._one_row_reads = self._weights if self._compiled is None else for_one_row(self._weights)
-        if self._compiled_rows is None:
+        self._compiled = compiled_products(self._weights, self._scales) if self._scales else None
+        self._compiled_rows = compiled_rows(self._weights, self._scales) if self._scales else None
+        self.panels = None if self._scales else _panels_of(gate_up_E2MD, down_EDM)
+        kernels = None if self.panels is None else native.load("panels", at_once=True)
+        self._gated: Matrix = _gated if kernels is None else kernels.gated
+        if self.panels is not None:
+            self._gate_up, self._down = (
+                [by_panels(laid_out.of_expert(number), [weight]) for number, weight in enumerate(weights)]
+                for laid_out, weights in zip(self.panels, self._weights, strict=True)
+            )
+        elif self._compiled_rows is None:
             self._gate_up, self._down = _pieces(gate_up_E2MD, scales[0]), _pieces(down_EDM, scales[1])
 
     def __call__(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor) -> Tensor:
@@ -87,9 +95,10 @@ class RoutedExperts:
                 hidden_ND.dtype
             )
         if len(ids_Nk) > 1:
-            return self._rows(hidden_ND, weights_Nk, ids_Nk, _gated if compiled is None else compiled.gated)
+            plain = hidden_ND.dtype != torch.float32 or needs_gradient(hidden_ND)
+            return self._rows(hidden_ND, weights_Nk, ids_Nk, _gated if plain else self._gated)
         if compiled is not None:
-            return compiled.experts(hidden_ND, weights_Nk, ids_Nk, *self._one_row_reads, self._scales)
+            return compiled.experts(hidden_ND, weights_Nk, ids_Nk, *self._weights, self._scales)
         return self._one_row(hidden_ND, weights_Nk, ids_Nk)
 
     def _one_row(self, hidden_1D: Tensor, weights_1k: Tensor, ids_1k: Tensor) -> Tensor:
@@ -127,6 +136,11 @@ def experts_dense(
     gate_up_N = gate_up(hidden_ND).unflatten(-1, (num_experts, 2, -1))
     inner_NEM = F.gelu(gate_up_N[:, :, 0], approximate="tanh").mul_(gate_up_N[:, :, 1]).mul_(spread_NE[:, :, None])
     return down(inner_NEM.flatten(1))
+
+
+def _panels_of(gate_up_E2MD: Tensor, down_EDM: Tensor) -> tuple[Any, Any] | None:
+    found = panels([gate_up_E2MD]), panels([down_EDM])
+    return None if any(laid_out is None for laid_out in found) else found
 
 
 def _pieces(weight: Tensor, scale: Tensor | None) -> list[Matrix]:

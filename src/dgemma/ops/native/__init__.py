@@ -1,14 +1,14 @@
 """Kernels compiled for this very processor, where torch has no operator or a slow one.
 
-    kernels.py, layer_kernels.py, path_kernels.py, quantised_kernels.py   the kernels: Python functions over addresses
-    panel_kernels.py               what those of small networks share: products, and where threads wait for each other
+    kernels.py, .._kernels.py      the kernels: Python functions over addresses
     quantised_tiles.py             the processor's products of bytes
     compiler.py, __main__.py       numba makes machine code of them, once, in a process of its own
     machine.py                     loads it and runs it on torch's own threads
     vocabulary.py                  what a denoise step needs of a large vocabulary, a slab of products at a time
-    products.py                    one row times a weight, and the routed experts of one row
+    panels.py                      float weights laid out as tiles read them, and rows times these
+    products.py                    one row times an int8 or int4 weight, and the routed experts of one row
     quantised.py                   many rows times int8 and int4 weights, and the routed experts of many rows
-    layers.py                      all layers of a small network, and all of a small vocabulary, in a call each
+    layers.py, head.py             all layers of a network, and all of a small vocabulary, in a call each
     paths.py                       all paths of a constrained canvas in one call
 
 Their results are those of the plain ways, which stay: they are the oracle of the tests, and run where numba or OpenMP's
@@ -27,23 +27,26 @@ from importlib import import_module
 from types import ModuleType
 from typing import Literal
 
-Name = Literal["vocabulary", "products", "quantised", "layers", "layers_quantised", "paths"]
+Name = Literal[
+    "vocabulary", "panels", "products", "quantised", "head", "layers", "layers_quantised", "layers_routed", "paths"
+]
 
 _NEEDED: dict[Name, tuple[str, ...]] = {
-    "layers": ("layers", "head"),
-    "layers_quantised": ("layers_quantised", "head"),
+    "layers_routed": ("layers_routed", "product_panels"),
+    "layers_quantised": ("layers_quantised",),
+    "layers": ("layers",),
+    "head": ("head",),
+    "panels": ("product_panels", "gated"),
     "paths": ("paths",),
-    "products": (
-        *("product", "product_bfloat16", "product_int8", "product_int4"),
-        *("experts", "experts_bfloat16", "experts_int8", "experts_int4"),
-        *("dequantise_int4", "gated"),
-    ),
+    "products": ("product_int8", "product_int4", "experts_int8", "experts_int4", "dequantise_int4"),
     "quantised": ("quantise_rows", "product_rows", "experts_rows"),
     "vocabulary": ("read_slab",),
 }
-_MODULES: dict[Name, str] = {"layers_quantised": "layers"}
+_MODULES: dict[Name, str] = {"layers_quantised": "layers", "layers_routed": "layers"}
 """Where that is not their name."""
-_FOR_LATER = ("layers", "layers_quantised", "paths", "quantised")
+WAITED_FOR_FROM = 1 << 19
+"""Entries of a weight, from which on its product is worth the wait: models of smaller ones answer at once."""
+_FOR_LATER = ("head", "layers", "layers_quantised", "layers_routed", "panels", "paths", "quantised")
 """What small models need, and does not wait for."""
 _TRIED_FOR_S = 600
 """How long another process may be at it before this one tries for itself."""
@@ -79,6 +82,11 @@ def load(name: Name, at_once: bool = False) -> ModuleType | None:
         return None
 
 
+def load_for(name: Name, entries: int) -> ModuleType | None:
+    """`load` for weights of so many entries: large ones wait for their kernels."""
+    return load(name, at_once=entries >= WAITED_FOR_FROM or is_ready(name))
+
+
 def is_ready(name: Name) -> bool:
     """Whether the kernels of that module are compiled; asks for nothing to be."""
     if os.environ.get("DGEMMA_KERNELS") == "off":
@@ -108,8 +116,8 @@ def _missing(kernels: Sequence[str]) -> list[str]:
 def _compile(kernels: Sequence[str]) -> None:
     logging.getLogger(__name__).warning("Compiling kernels for this processor, once ...")
     silent = subprocess.DEVNULL
-    # The first one named takes about as long as all others: two cores share the work.
-    parts = [part for part in (kernels[:1], kernels[1:]) if part]
+    # Two cores share the work.
+    parts = [part for part in (kernels[::2], kernels[1::2]) if part]
     commands = [[sys.executable, "-m", __name__, *part] for part in parts]
     started = [subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent) for command in commands]
     try:

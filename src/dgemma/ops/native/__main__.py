@@ -9,11 +9,19 @@ import sys
 # Calls into Intel's short vector library would need it again where a kernel is loaded.
 os.environ["NUMBA_DISABLE_INTEL_SVML"] = "1"
 
-from dgemma.ops.native import kernels, layer_kernels, path_kernels, quantised_kernels
+from dgemma.ops.native import (
+    head_kernels,
+    kernels,
+    layer_kernels,
+    panel_kernels,
+    path_kernels,
+    quantised_kernels,
+    routed_kernels,
+)
 from dgemma.ops.native.compiler import compiled
 from dgemma.ops.native.machine import file_of, keep
 
-_MODULES = (layer_kernels, path_kernels, kernels, quantised_kernels)
+_MODULES = (layer_kernels, routed_kernels, head_kernels, path_kernels, kernels, panel_kernels, quantised_kernels)
 _KERNELS = {function.__name__: function for module in _MODULES for function in module.KERNELS}
 
 

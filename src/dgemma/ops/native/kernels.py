@@ -17,8 +17,6 @@ from dgemma.ops.native.compiler import (
     byte_pointer,
     dot_of_nibbles,
     float_pointer,
-    from_bfloat16,
-    half_pointer,
     inlined,
     integer_pointer,
     largest_at,
@@ -248,22 +246,6 @@ def gated_by(gate: Any, up: Any) -> Any:
 
 # One row of a weight times float32 values, for each kind of weight: three addresses, which row, and the inputs' number.
 @inlined
-def _row(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
-    own, weight, total = floats(values, size), floats(weights + 4 * row * size, size), _ZERO
-    for at in range(size):
-        total += own[at] * weight[at]
-    return total
-
-
-@inlined
-def _row_bfloat16(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
-    own, weight, total = floats(values, size), array_at(half_pointer(weights + 2 * row * size), size), _ZERO
-    for at in range(size):
-        total += own[at] * from_bfloat16(weight[at])
-    return total
-
-
-@inlined
 def _row_int8(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
     own, weight, total = floats(values, size), bytes_at(weights + row * size, size), _ZERO
     for at in range(size):
@@ -280,7 +262,7 @@ def _row_int4(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> An
 
 @inlined
 def _product(arguments: Any, row_of: Any) -> None:
-    """out_O = weight_OI @ hidden_I: hidden_I, weight_OI, its scale (0 for none), out_O, then O, I."""
+    """out_O = weight_OI @ hidden_I: hidden_I, weight_OI, its scale, out_O, then O, I."""
     given = array_at(arguments, 6)
     outputs, size = given[4], given[5]
     out = floats(given[3], outputs)
@@ -313,16 +295,6 @@ def _experts(arguments: Any, row_of: Any, nibbles: Any) -> None:
         out[at] = total
 
 
-def product(arguments: Any) -> None:
-    """`_product` in float32."""
-    _product(arguments, _row)
-
-
-def product_bfloat16(arguments: Any) -> None:
-    """`_product` in float32 with a bfloat16 weight."""
-    _product(arguments, _row_bfloat16)
-
-
 def product_int8(arguments: Any) -> None:
     """`_product` with an int8 weight."""
     _product(arguments, _row_int8)
@@ -331,16 +303,6 @@ def product_int8(arguments: Any) -> None:
 def product_int4(arguments: Any) -> None:
     """`_product` with an int4 weight; of each group the even inputs of hidden_I stand before the odd ones."""
     _product(arguments, _row_int4)
-
-
-def experts(arguments: Any) -> None:
-    """`_experts` in float32."""
-    _experts(arguments, _row, False)
-
-
-def experts_bfloat16(arguments: Any) -> None:
-    """`_experts` in float32 with bfloat16 weights."""
-    _experts(arguments, _row_bfloat16, False)
 
 
 def experts_int8(arguments: Any) -> None:
@@ -382,6 +344,5 @@ def gated(arguments: Any) -> None:
 
 KERNELS = (
     *(read_slab, dequantise_int4, gated),
-    *(product, product_bfloat16, product_int8, product_int4),
-    *(experts, experts_bfloat16, experts_int8, experts_int4),
+    *(product_int8, product_int4, experts_int8, experts_int4),
 )

@@ -60,8 +60,8 @@ DOTS = _dots()
 """How products of bytes are added: "vnni" four at once, "short" two at once in int16, "" not at all."""
 # What machine code depends on.
 _SOURCES = (
-    *("kernels", "panel_kernels", "layer_kernels", "path_kernels", "quantised_kernels", "quantised_tiles"),
-    *("compiler", "sizes", "machine"),
+    *("kernels", "panel_kernels", "attention_kernels", "layer_kernels", "routed_kernels", "head_kernels"),
+    *("path_kernels", "quantised_kernels", "quantised_tiles", "compiler", "sizes", "machine"),
 )
 
 

@@ -1,4 +1,4 @@
-"""What the kernels of small networks share: products with panels by all threads, and where threads wait for each other.
+"""Products with panels by all threads, and where threads wait for each other.
 
 Shapes: P outputs of a panel, I inputs.
 """
@@ -10,18 +10,24 @@ import numpy as np
 from dgemma.ops.native.compiler import (
     TILES,
     TILES_OF_HALVES,
+    array_at,
     arrive,
     arrived,
     called,
+    from_bfloat16,
+    half_pointer,
     in_order,
     thread_count,
+    thread_number,
     yield_processor,
 )
-from dgemma.ops.native.kernels import share
+from dgemma.ops.native.kernels import floats, share
 from dgemma.ops.native.machine import PANEL, TILE_ROWS
 
 # Turns of waiting, some microseconds, after which a thread lets others have its processor.
 _PATIENCE = 4000
+# Rows from which on a panel of bfloat16 is made float32 before they meet it.
+_UNPACKED_FROM = 32
 
 
 @called
@@ -74,20 +80,54 @@ product, _product_of_halves = by_rows(TILES), by_rows(TILES_OF_HALVES)
 
 
 @called
+def _unpack(halves: Any, size: Any, out: Any) -> None:
+    """bfloat16 numbers as float32 ones; addresses."""
+    source, target = array_at(half_pointer(halves), size), floats(out, size)
+    for at in range(size):
+        target[at] = from_bfloat16(source[at])
+
+
+@called
 def multiply(
-    hidden: Any, step: Any, rows: Any, panels: Any, halves: Any, size: Any, outputs: Any, out: Any, out_step: Any
+    hidden: Any,
+    step: Any,
+    rows: Any,
+    panels: Any,
+    halves: Any,
+    size: Any,
+    outputs: Any,
+    out: Any,
+    out_step: Any,
+    room: Any,
 ) -> None:
-    """out = hidden @ weight for this thread's panels; steps are bytes from one row to the next."""
-    first, last = share((outputs + PANEL - 1) // PANEL)
-    input_step = (2 if halves else 4) * PANEL
+    """out = hidden @ weight for this thread's panels; steps are bytes from one row to the next, and out has room for
+    whole panels. With `room`, this thread's for a panel of float32, many rows meet bfloat16 made float32 once."""
+    first, last = share((outputs + PANEL - 1) // PANEL if rows else 0)
+    panel_step = (2 if halves else 4) * PANEL * size
+    unpacks = halves and room and rows >= _UNPACKED_FROM
     # Tiles of nearly the same size: one of a single row would wait for its sums.
     tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
     for number in range(first, last):
-        panel, target, source = panels + input_step * size * number, out + 4 * PANEL * number, hidden
+        panel, target, source = panels + panel_step * number, out + 4 * PANEL * number, hidden
+        if unpacks:
+            _unpack(panel, PANEL * size, room)
+            panel = room
         for tile in range(tiles):
             count = (rows - tile + tiles - 1) // tiles
-            if halves:
-                _product_of_halves(count, source, step, panel, input_step, size, target, out_step)
+            if halves and not unpacks:
+                _product_of_halves(count, source, step, panel, 2 * PANEL, size, target, out_step)
             else:
-                product(count, source, step, panel, input_step, size, target, out_step)
+                product(count, source, step, panel, 4 * PANEL, size, target, out_step)
             source, target = source + count * step, target + count * out_step
+
+
+def product_panels(arguments: Any) -> None:
+    """out_NO = hidden_NI @ weight, which is laid out in panels: hidden and its bytes from row to row, N, the panels,
+    whether they are bfloat16, I, O, out and its bytes from row to row, with room for whole panels; room for each thread
+    (or 0) and the bytes of one."""
+    given = array_at(arguments, 11)
+    room = given[9] + given[10] * thread_number() if given[9] else 0
+    multiply(given[0], given[1], given[2], given[3], given[4], given[5], given[6], given[7], given[8], room)
+
+
+KERNELS = (product_panels,)

@@ -1,22 +1,91 @@
 """Weights laid out once in the order in which tiles read them: `PANEL` outputs side by side, panel after panel.
 
-Shapes: I inputs, O outputs, P outputs of a panel, E experts, M expert width, D hidden.
+Shapes: I inputs, O outputs, n panels of P outputs, E experts, M expert width, D hidden.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgemma.ops.native.machine import PANEL
+from dgemma import memory
+from dgemma.ops.native.machine import PANEL, run
 from dgemma.ops.native.sizes import QUAD
 from dgemma.quant import GROUP
+
+# Entries that are compared with their bfloat16 at once.
+_PART = 1 << 20
+# Bytes of a weight that lies in large pages; the processor keeps the addresses of few small ones.
+_IN_LARGE_PAGES_FROM = 1 << 22
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panels:
+    """A float weight [O, I], or one for each expert, as tiles read it: values_EnIP [.., panels, I, P], bfloat16 where
+    that holds it exactly, as it does the weights of most files: few rows wait for memory."""
+
+    values_EnIP: Tensor
+    outputs: int
+
+    @property
+    def halves(self) -> bool:
+        """Whether they are bfloat16."""
+        return self.values_EnIP.dtype == torch.bfloat16
+
+    @property
+    def inputs(self) -> int:
+        """I."""
+        return self.values_EnIP.shape[-2]
+
+    def of_expert(self, expert: int) -> "Panels":
+        """Those of one expert."""
+        return Panels(values_EnIP=self.values_EnIP[expert], outputs=self.outputs)
+
+    def multiply(self, hidden: Tensor) -> Tensor:
+        """float32 rows [.., I] times the weight -> [.., O]; what a row gives depends on nothing but the row."""
+        *leading, size = hidden.shape
+        rows, width = hidden.numel() // size if size else 0, padded(self.outputs)
+        hidden, out_NW = hidden.contiguous(), hidden.new_empty(rows, width)
+        room, room_step = unpacking_room(size if self.halves and rows > 1 else 0)
+        given = (hidden, 4 * size, rows, self.values_EnIP, int(self.halves), size, self.outputs, out_NW, 4 * width)
+        run("product_panels", *given, room, room_step)
+        return out_NW[:, : self.outputs].reshape(*leading, self.outputs)
+
+
+def unpacking_room(size: int) -> tuple[Tensor | int, int]:
+    """Where each thread makes a panel of `size` inputs float32 (0 for none), and the bytes of one thread's."""
+    step = 4 * PANEL * size
+    return (torch.empty(step * torch.get_num_threads(), dtype=torch.uint8) if size else 0), step
 
 
 def are_halves(weight: Tensor) -> bool:
     """Whether bfloat16 holds a float32 weight exactly."""
-    return torch.equal(weight.bfloat16().float(), weight)
+    # A part at a time, of which the first mostly tells that it does not.
+    return all(torch.equal(part.bfloat16().float(), part) for part in weight.detach().flatten().split(_PART))
+
+
+def lay_out(*weights: Tensor) -> Panels:
+    """float32 weights [O, I] of one input, one below the other, or one weight [E, O, I] for each expert."""
+    halves = all(map(are_halves, weights))
+    joined = weights[0] if len(weights) == 1 else torch.cat(weights)
+    joined = joined.detach()
+    *experts, outputs, size = joined.shape
+    if missing := padded(outputs) - outputs:
+        joined = F.pad(joined, (0, 0, 0, missing))
+    shape = (*experts, padded(outputs) // PANEL, size, PANEL)
+    values_EnIP = _empty(shape, torch.bfloat16 if halves else torch.float32)
+    values_EnIP.copy_(joined.unflatten(-2, (-1, PANEL)).transpose(-1, -2))
+    return Panels(values_EnIP=values_EnIP, outputs=outputs)
+
+
+def _empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    count = math.prod(shape)
+    if count * dtype.itemsize < _IN_LARGE_PAGES_FROM or (room := memory.in_large_pages(count * dtype.itemsize)) is None:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(room, dtype=dtype, count=count).view(shape)
 
 
 def panels(*weights_OI: Tensor, halves: bool) -> Tensor:
@@ -58,3 +127,11 @@ def side_by_side(down_EDM: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
 def padded(outputs: int) -> int:
     """So many outputs in whole panels."""
     return -(-outputs // PANEL) * PANEL
+
+
+def gated(gate_up_N2M: Tensor) -> Tensor:
+    """gelu(gate) * up of float32 rows that hold both side by side -> [N, M]."""
+    rows, width = len(gate_up_N2M), gate_up_N2M.shape[1] // 2
+    out_NM = gate_up_N2M.new_empty(rows, width)
+    run("gated", gate_up_N2M.contiguous(), out_NM, rows, width)
+    return out_NM

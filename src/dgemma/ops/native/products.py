@@ -1,8 +1,8 @@
-"""Products of one row, and what the routed experts of many rows take beside their products.
+"""Products of one row with int8 and int4 weights.
 
 One row's speed is memory's: weights are read where they lie, once, by all threads.
 
-Shapes: I inputs, O outputs; D hidden, E experts, M expert width, k experts of a row, N rows.
+Shapes: I inputs, O outputs; D hidden, E experts, M expert width, k experts of a row.
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from torch import Tensor
 from dgemma.ops.native.machine import run
 from dgemma.quant import GROUP
 
-_KINDS = {torch.float32: "", torch.bfloat16: "_bfloat16", torch.int8: "_int8", torch.uint8: "_int4"}
+_KINDS = {torch.int8: "_int8", torch.uint8: "_int4"}
 
 
-def multiply(hidden: Tensor, weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> Tensor:
+def multiply(hidden: Tensor, weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Tensor:
     """One row [.., I] times several weights [O, I] -> [.., sum of O], their outputs side by side.
 
-    Weights are contiguous, float32 or bfloat16, or int8 or int4 with their scales (`dgemma.quant`); hidden states are
-    float32, and so are the products.
+    Weights are contiguous, all of one kind, with their scales (`dgemma.quant`); hidden states are float32, and so are
+    the products.
     """
     *leading, size = hidden.shape
     # `len` of a tensor takes five times as long as its shape.
@@ -28,7 +28,7 @@ def multiply(hidden: Tensor, weights: Sequence[Tensor], scales: Sequence[Tensor 
     out = hidden.new_empty(*leading, sum(outputs))
     row, address = _in_order(hidden, weights[0]), out.data_ptr()
     for weight, scale, count in zip(weights, scales, outputs, strict=True):
-        run("product" + _KINDS[weight.dtype], row, weight, 0 if scale is None else scale, address, count, size)
+        run("product" + _KINDS[weight.dtype], row, weight, scale, address, count, size)
         address += 4 * count
     return out
 
@@ -39,14 +39,14 @@ def experts(
     ids_1k: Tensor,
     gate_up_E2MD: Tensor,
     down_EDM: Tensor,
-    scales: Sequence[Tensor | int] = (),
+    scales: Sequence[Tensor],
 ) -> Tensor:
-    """`reference.experts` of one row -> [1, D]; weights may be bfloat16, or int8 or int4 with `scales` of both."""
+    """`reference.experts` of one row -> [1, D]; the weights int8 or int4 with `scales` of both."""
     size, top_k = hidden_1D.shape[1], ids_1k.shape[1]
     width = gate_up_E2MD.shape[1] // 2
     weights_1k, ids_1k = weights_1k.float().contiguous(), ids_1k.contiguous()
     out_1D, inner_kM = torch.empty_like(hidden_1D), hidden_1D.new_empty(top_k, width)
-    gate_up_scale, down_scale = scales or (0, 0)
+    gate_up_scale, down_scale = scales
     weights = (gate_up_E2MD, gate_up_scale, down_EDM, down_scale)
     sizes = (top_k, size, width)
     run(
@@ -67,14 +67,6 @@ def _in_order(hidden: Tensor, weight: Tensor) -> Tensor:
     if weight.dtype != torch.uint8:
         return hidden.contiguous()
     return hidden.reshape(-1, GROUP // 2, 2).transpose(1, 2).contiguous()
-
-
-def gated(gate_up_N2M: Tensor) -> Tensor:
-    """gelu(gate) * up of float32 rows that hold both side by side -> [N, M]."""
-    rows, width = len(gate_up_N2M), gate_up_N2M.shape[1] // 2
-    out_NM = gate_up_N2M.new_empty(rows, width)
-    run("gated", gate_up_N2M.contiguous(), out_NM, rows, width)
-    return out_NM
 
 
 def dequantise_int4(values: Tensor, scale: Tensor) -> Tensor:

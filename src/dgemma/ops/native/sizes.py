@@ -1,5 +1,7 @@
 """What kernels and their callers agree on."""
 
+from typing import NamedTuple
+
 CHUNK = 256
 """Entries of a vocabulary that are read, capped and summed before the next: they stay in the nearest cache."""
 IMPOSSIBLE = -1e30
@@ -11,27 +13,124 @@ def candidates(top_k: int) -> int:
     return 2 * top_k + CHUNK + 1
 
 
-LAYER = (
-    *("qkv", "o", "dense_inward", "dense_down", "routed_inward", "routed_down", "router"),
-    *("input_norm", "query_norm", "key_norm", "attention_norm", "before_dense_norm", "before_routed_norm"),
-    *("dense_norm", "routed_norm", "feedforward_norm", "per_expert_scale", "encoder_scalar", "decoder_scalar"),
-    *("cos", "sin", "keys", "values", "head_step"),
-    *("heads", "key_heads", "head_dim", "has_values", "window"),
-)
-"""One layer's entries in the table of layers, in this order: addresses, then sizes. Weights are panels."""
+class _Layer(NamedTuple):
+    # Products, which are panels, and the router's weight.
+    qkv: int
+    o: int
+    dense_inward: int
+    dense_down: int
+    routed_inward: int
+    routed_down: int
+    router: int
+    # Norms and scalars.
+    input_norm: int
+    query_norm: int
+    key_norm: int
+    attention_norm: int
+    before_dense_norm: int
+    before_routed_norm: int
+    dense_norm: int
+    routed_norm: int
+    feedforward_norm: int
+    per_expert_scale: int
+    encoder_scalar: int
+    decoder_scalar: int
+    # Rotary tables, and the cache with the numbers from one key head to the next.
+    cos: int
+    sin: int
+    keys: int
+    values: int
+    head_step: int
+    # Sizes.
+    heads: int
+    key_heads: int
+    head_dim: int
+    has_values: int
+    window: int
+    # With many experts, whether the panels of a product are bfloat16.
+    qkv_halves: int
+    o_halves: int
+    dense_inward_halves: int
+    dense_down_halves: int
+    routed_inward_halves: int
+    routed_down_halves: int
 
-PASS = (
-    *("hidden", "normed", "final_norm", "positions", "table", "eps"),
-    *("joined", "attended", "added", "inner", "routed", "scores", "meeting"),
-    *("joined_step", "attended_step", "added_step", "inner_step", "score_step"),
-    *("rows", "size", "clean", "start", "end", "depth", "keys_only", "halves"),
-    *("width", "experts", "expert_width", "top_k", "routed_at"),
-    *("kept", "sums", "scales", "routed_kept", "routed_sums", "routed_scales"),
-    *("nibbles", "quantised", "turned"),
-)
-"""What a pass over all layers is given, in this order: addresses, bytes from one row to the next, sizes; where rows are
-quantised, room for those that attention and the dense MLP read and for those that the experts read; whether weights are
-int4, whether they are quantised at all, and room for a layer's keys."""
+
+LAYER = _Layer(*range(len(_Layer._fields)))
+"""The place of each of a layer's entries, addresses and sizes, in the table of layers."""
+
+
+class _Pass(NamedTuple):
+    # Rows, and what is known of them.
+    hidden: int
+    normed: int
+    final_norm: int
+    positions: int
+    table: int
+    eps: int
+    # Room for N rows each; for each thread's scores, and for a layer's keys; a zero to meet at.
+    joined: int
+    attended: int
+    added: int
+    inner: int
+    routed: int
+    scores: int
+    turned: int
+    meeting: int
+    # Bytes from one row to the next.
+    joined_step: int
+    attended_step: int
+    added_step: int
+    inner_step: int
+    score_step: int
+    # Sizes.
+    rows: int
+    size: int
+    clean: int
+    start: int
+    end: int
+    depth: int
+    keys_only: int
+    width: int
+    experts: int
+    expert_width: int
+    top_k: int
+    # With few experts: whether all panels are bfloat16, and where what the experts make begins in a row of `inner`.
+    halves: int
+    routed_at: int
+    # Room for rows as int8, those that attention and the dense MLP read and those that the experts read; whether
+    # weights are int4, and whether they are quantised at all.
+    kept: int
+    sums: int
+    scales: int
+    routed_kept: int
+    routed_sums: int
+    routed_scales: int
+    nibbles: int
+    quantised: int
+    # With many experts: rows as the router reads them, its logits, the experts that it chose for each row, their
+    # weights, where a row's pairs are, whose a pair is, how many pairs an expert has and where the next of them goes.
+    units: int
+    logits: int
+    chosen: int
+    shares: int
+    back: int
+    pair_rows: int
+    counts: int
+    following: int
+    logits_step: int
+    # Rows, what is between the two products, and answers, of each pair of a row and one of its experts.
+    gathered: int
+    pair_inner: int
+    answers: int
+    pair_inner_step: int
+    # Room for a panel of each thread, and the bytes of one.
+    unpacked: int
+    unpacked_step: int
+
+
+PASS = _Pass(*range(len(_Pass._fields)))
+"""The place of each thing that a pass over all layers is given."""
 
 QUAD = 4
 """Inputs whose products with bytes are added at once."""

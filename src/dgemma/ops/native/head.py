@@ -1,0 +1,105 @@
+"""All of a small vocabulary in one call: what a step needs of its logits.
+
+Shapes: N rows, D hidden, V vocabulary.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dgemma.ops.native.machine import DOTS, refuse_outside, run
+from dgemma.ops.native.panels import are_halves, padded, panels, quantised_panels
+from dgemma.ops.native.sizes import QUAD
+from dgemma.quant import quantise
+
+
+def takes_int8(weight: Tensor) -> bool:
+    """Whether rows can be multiplied with this weight [.., O, I] as int8."""
+    return DOTS == "vnni" and weight.shape[-1] % QUAD == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadReading:
+    """Of N distributions over the whole vocabulary.
+
+    likeliest_N, sample_N   ids                      maximum_N, log_sum_N   of the logits, and of exp(logit - maximum)
+    entropy_N               nats                     soft_ND                the expected embedding, if it was asked for
+    logits_NV               soft-capped and scaled; used up where the expected embedding was asked for
+    """
+
+    likeliest_N: Tensor
+    sample_N: Tensor
+    maximum_N: Tensor
+    log_sum_N: Tensor
+    entropy_N: Tensor
+    logits_NV: Tensor
+    soft_ND: Tensor | None
+
+
+class Head:
+    """The tied head of a small vocabulary, laid out; the embedding [V, D] is copied twice. If `quantised`, logits are
+    products with an int8 copy; the expected embedding is that of the embedding itself."""
+
+    def __init__(self, embedding_VD: Tensor, cap: float, embed_scale: float, quantised: bool = False) -> None:
+        self.vocab_size, self.size = embedding_VD.shape
+        self.halves, self.quantised = are_halves(embedding_VD), quantised
+        self.back = panels(embedding_VD.T, halves=self.halves)
+        if quantised:
+            values_VD, scale_V = quantise(embedding_VD, "int8")
+            self.embedding = quantised_panels([values_VD], [scale_V])
+        else:
+            self.embedding = panels(embedding_VD, halves=self.halves)
+        self.cap, self.embed_scale = cap, embed_scale
+
+    def read(
+        self,
+        hidden_ND: Tensor,
+        temperature: float = 1.0,
+        uniforms_N: Tensor | None = None,
+        barred: Sequence[tuple[int, int]] = (),
+        soft: bool = False,
+    ) -> HeadReading:
+        """Reads every row of `hidden_ND`, float32; `barred` are (row or -1 for all, id) pairs without probability.
+
+        `uniforms_N` in [0, 1) decide the samples, which mean nothing without them. Raises IndexError for a pair outside
+        the rows and the vocabulary: the kernel would write there.
+        """
+        rows, width, soft_width = len(hidden_ND), padded(self.vocab_size), padded(self.size)
+        hidden_ND, pairs = hidden_ND.contiguous(), np.array(barred, dtype=np.int64)
+        refuse_outside(barred, rows, self.vocab_size)
+        meeting = np.zeros(1, dtype=np.int64)
+        uniforms = np.zeros(rows, dtype=np.float32) if uniforms_N is None else uniforms_N.float().contiguous().numpy()
+        settings = np.array([2 / self.cap, self.cap / temperature, self.embed_scale], dtype=np.float32)
+        logits_NW, summary_N4 = hidden_ND.new_empty(rows, width), hidden_ND.new_empty(rows, 4)
+        ids_N2, soft_NX = torch.empty(rows, 2, dtype=torch.long), hidden_ND.new_empty(rows if soft else 0, soft_width)
+        values_ND = torch.empty(rows, self.size if self.quantised else 0, dtype=torch.int8)
+        sums_N, scales_N = torch.empty(rows, dtype=torch.int32), torch.empty(rows)
+        run(
+            "head",
+            *(hidden_ND, self.embedding, self.back, pairs.ctypes.data, settings.ctypes.data, uniforms.ctypes.data),
+            *(logits_NW, summary_N4, ids_N2, soft_NX),
+            *(
+                rows,
+                self.size,
+                self.vocab_size,
+                len(pairs),
+                width,
+                soft_width,
+                int(soft),
+                int(self.halves),
+                meeting.ctypes.data,
+            ),
+            *(int(self.quantised), values_ND, sums_N, scales_N),
+        )
+        return HeadReading(
+            likeliest_N=ids_N2[:, 0],
+            sample_N=ids_N2[:, 1],
+            maximum_N=summary_N4[:, 0],
+            log_sum_N=summary_N4[:, 1],
+            entropy_N=summary_N4[:, 2],
+            logits_NV=logits_NW[:, : self.vocab_size],
+            soft_ND=soft_NX[:, : self.size] if soft else None,
+        )
