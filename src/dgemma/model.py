@@ -386,9 +386,7 @@ class DiffusionGemma(nn.Module):
         if not (self.one_call and quick and len(weight_VD) <= SMALL_VOCABULARY):
             return None
         quantised = self.has_int8_head()
-        if (compiled := native.load("head")) is None:
-            return None
-        if quantised and not compiled.takes_int8(weight_VD):
+        if (compiled := native.load("head")) is None or (quantised and not compiled.takes_int8(weight_VD)):
             return None
         cap, scale = self.config.final_logit_softcapping, self._embed_scale()
         return self._head_as_one.get((weight_VD,), lambda: compiled.Head(weight_VD.detach(), cap, scale, quantised))
@@ -572,8 +570,7 @@ class DiffusionGemma(nn.Module):
     def _as_one_call(self, cache: KVCache) -> Any:
         """The layers as one kernel (`ops.native.layers`), for one float32 text on a CPU."""
         quick = is_quick(self.norm.weight) and is_quick(cache.keys[0]) and not self.norm.weight.requires_grad
-        routed_bytes = self.config.num_experts > DENSE_EXPERTS and self._has_quantised_layers()
-        if not (self.one_call and quick and cache.batch_size == 1) or routed_bytes:
+        if not (self.one_call and quick and cache.batch_size == 1):
             return None
         cache.version += 1  # the kernel writes its slots
         # Weights do not change while a cache holds what they made; looking at all of them takes a third of a token.
@@ -585,8 +582,7 @@ class DiffusionGemma(nn.Module):
             modules = [*self.layers.modules(), self.norm]
             # The buffers are the scales of quantised weights.
             owners = [own for one in modules for own in (one._parameters, one._buffers)]
-            named = [(own, name) for own in owners for name in own]
-            self._weights = [(own, name) for own, name in named if own[name] is not None]
+            self._weights = [(own, name) for own in owners for name in own if own[name] is not None]
         return self._layers_as_one.get([own[name] for own, name in self._weights], self._lay_out_layers)
 
     def _lay_out_layers(self) -> Any:
@@ -610,9 +606,6 @@ class DiffusionGemma(nn.Module):
     def _rotary_tables(self, kind: LayerType, head_dim: int, num_positions: int) -> tuple[Tensor, Tensor]:
         angles = torch.arange(num_positions)[:, None].float() * self._rotary_frequencies(kind, head_dim)
         return ops.rotary_tables(angles, torch.float32)
-
-    def _has_quantised_layers(self) -> bool:
-        return is_quantised(self._layers()[0].self_attn.q_proj.weight)
 
     def has_int8_head(self) -> bool:
         """Whether logits are products with an int8 copy of the embedding."""

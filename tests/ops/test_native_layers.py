@@ -25,7 +25,7 @@ from dgemma.decode import head
 from dgemma.decode.autoregressive import TokenSampler, autoregressive
 from dgemma.decode.check import Checked, check
 from dgemma.model import DiffusionGemma
-from dgemma.ops import linear, native, one_call
+from dgemma.ops import cpu, linear, native, one_call
 from dgemma.quant import Kind, dequantise, quantise
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="torch brings another OpenMP there")
@@ -182,9 +182,12 @@ WIDE = (("sliding_attention", 32, 2), ("full_attention", 64, 1))
 """Heads whose size is a multiple of a panel: many rows look at many keys in tiles."""
 
 
-def make_quantised(kind: Kind, seed: int = 0) -> DiffusionGemma:
+NARROW = (("sliding_attention", 8, 2), ("full_attention", 16, 1))
+
+
+def make_quantised(kind: Kind, seed: int = 0, num_experts: int = 4, kinds=WIDE) -> DiffusionGemma:
     """Every product of whole groups."""
-    network = make_network(WIDE, hidden_size=64, seed=seed, width=96, expert_width=32)
+    network = make_network(kinds, num_experts, hidden_size=64, seed=seed, width=96, expert_width=32)
     quantise_network(network, kind)
     return network
 
@@ -193,9 +196,9 @@ KINDS_OF_WEIGHTS: tuple[Kind, ...] = ("int8", "int4")
 
 
 def known_kinds() -> list[Kind]:
-    """Those whose layers this machine runs in one call."""
-    layers, kinds = native.load("layers_quantised", at_once=True), KINDS_OF_WEIGHTS
-    if layers is None:
+    """Those whose layers this machine runs in one call, few experts or many."""
+    kinds, both = KINDS_OF_WEIGHTS, ("layers_quantised", "layers_routed_quantised")
+    if any(native.load(name, at_once=True) is None for name in both):
         return []
     networks = {kind: make_quantised(kind) for kind in kinds}
     with torch.inference_mode():
@@ -205,6 +208,11 @@ def known_kinds() -> list[Kind]:
 MAKERS = st.one_of(
     st.sampled_from([make_network, partial(make_network, WIDE), partial(make_network, num_experts=12, top_k=3)]),
     st.deferred(lambda: st.sampled_from([partial(make_quantised, kind) for kind in known_kinds()] or [make_network])),
+    st.deferred(
+        lambda: st.sampled_from(
+            [partial(make_quantised, kind, num_experts=12, kinds=NARROW) for kind in known_kinds()] or [make_network]
+        )
+    ),
 )
 
 
@@ -229,26 +237,31 @@ def test_a_token_is_the_same_to_the_last_bit_in_any_company(
         assert torch.equal(canvas, network.denoise(ids(9, 1), whole))
 
 
+@pytest.mark.parametrize("num_experts", [4, 12])
 @pytest.mark.parametrize("kind", ["int8", "int4"])
 @torch.inference_mode()
-def test_quantised_layers_in_one_call_are_those_of_rounded_rows(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The float network of the same weights, whose rows are rounded to int8 before each product, the experts' inner
-    rows all together."""
+def test_quantised_layers_in_one_call_are_those_of_rounded_rows(
+    kind: Kind, num_experts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The float network of the same weights, whose rows are rounded to int8 before each product, the inner rows of few
+    experts all together."""
     if kind not in known_kinds():
         pytest.skip("this processor has no such instruction")
-    network, plain = make_quantised(kind), make_network(WIDE, hidden_size=64, width=96, expert_width=32)
+    network = make_quantised(kind, num_experts=num_experts)
+    plain = make_network(WIDE, num_experts, hidden_size=64, width=96, expert_width=32)
     state = network.state_dict()
     for name, parameter in plain.named_parameters():
         if is_weight(name):
             parameter.copy_(dequantise(state[name], state[f"{name}_scale"]))
     exact = encoded(plain, ids(70))
 
-    def rounding(values: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    def rounding(values: torch.Tensor, _scale: None = None) -> Callable[[torch.Tensor], torch.Tensor]:
         return lambda hidden: dequantise(*quantise(hidden, "int8")) @ values.T
 
-    for module in (linear, model):
+    for module in (linear, model, cpu):
         monkeypatch.setattr(module, "matrix", rounding)
-        monkeypatch.setattr(module, "with_one_row", lambda many, weights, scales: many)
+    monkeypatch.setattr(cpu, "panels", lambda weights: None)
+    plain = copy.deepcopy(plain)  # with nothing laid out
     with plain.by_operations():
         expected = encoded(plain, ids(70))
     found = encoded(network, ids(70))
@@ -256,6 +269,11 @@ def test_quantised_layers_in_one_call_are_those_of_rounded_rows(kind: Kind, monk
     # A number between two steps may be rounded to either; without rounding the difference is a hundred times as large.
     near, far = (found - expected).norm() / expected.norm(), (found - exact).norm() / exact.norm()
     assert near < 0.2 * far and far < 0.2
+    # One row for itself, as several.
+    cache, other = (KVCache(network.config, max_length=120) for _ in range(2))
+    encoded(network, ids(70), cache)
+    encoded(network, ids(69), other)
+    assert_close(encoded(network, ids(70)[:, 69:], other), found[:, 69:], 0.02)
 
 
 @torch.inference_mode()
@@ -285,13 +303,19 @@ def test_what_quantised_layers_take(monkeypatch: pytest.MonkeyPatch) -> None:
     assert layers is not None
 
     def dots(kind: str) -> None:
-        for module in (layers, native.load("head")):
+        for module in (layers, native.load("head"), native.load("quantised", at_once=True)):
             monkeypatch.setattr(module, "DOTS", kind)
 
     dots("vnni")
 
+    def by_name(network: DiffusionGemma) -> list[dict[str, torch.Tensor]]:
+        return [{**dict(one.named_parameters()), **dict(one.named_buffers())} for one in network.layers]
+
     def taken(network: DiffusionGemma) -> bool:
-        return layers.takes([{**dict(one.named_parameters()), **dict(one.named_buffers())} for one in network.layers])
+        return layers.takes(by_name(network))
+
+    def routed(network: DiffusionGemma) -> bool:
+        return layers.takes_routed(by_name(network))
 
     assert taken(make_network()) and taken(make_quantised("int8")) and taken(make_quantised("int4"))
     for sizes in ({"width": 98}, {"expert_width": 36}, {"hidden_size": 62}):
@@ -305,10 +329,14 @@ def test_what_quantised_layers_take(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not taken(mixed)
     # Scales that were moved to another type.
     assert not taken(make_quantised("int8").bfloat16())
+    assert routed(make_network()) and routed(make_quantised("int8")) and routed(make_quantised("int4"))
+    assert not routed(mixed) and not routed(make_quantised("int4").bfloat16())
     dots("short")
     assert taken(make_quantised("int4")) and not taken(make_quantised("int8"))
+    assert routed(make_quantised("int4")) and not routed(make_quantised("int8"))
     dots("")
     assert taken(make_network()) and not taken(make_quantised("int4"))
+    assert routed(make_network()) and not routed(make_quantised("int4"))
 
 
 def test_two_threads_in_one_network() -> None:
@@ -408,10 +436,7 @@ def test_what_goes_through_the_modules() -> None:
         assert network._as_one_call(cache) is not None
         assert network._as_one_call(KVCache(network.config, batch_size=2, max_length=20)) is None
         assert network._as_one_call(KVCache(network.config, max_length=20, dtype=torch.bfloat16)) is None
-        many = make_network(num_experts=9)
-        quantise_network(make_whole := make_network(WIDE, 9, hidden_size=64, width=96, expert_width=32), "int8")
-        assert many._as_one_call(cache) is not None
-        assert make_whole._as_one_call(KVCache(make_whole.config, max_length=20)) is None
+        assert make_network(num_experts=9)._as_one_call(cache) is not None
         trained = make_network().requires_grad_(True)
         assert trained._as_one_call(cache) is None and trained.head_as_one() is None
         half = make_network().bfloat16()
@@ -560,8 +585,8 @@ def test_a_large_model_waits_for_its_kernels(started: list[list[str]], caplog: p
     assert "Compiling kernels" in caplog.text
     native.prepare()
     first, second = started[1:]
-    assert "layers_routed" in first[3:] and "layers" in second[3:], "two that take long"
-    assert {"head", "paths", "product_rows", "read_slab"} < {*first[3:], *second[3:]}
+    assert "layers_routed_quantised" in first[3:] and "layers_quantised" in second[3:], "two that take long"
+    assert {"head", "layers", "layers_routed", "paths", "product_rows", "read_slab"} < {*first[3:], *second[3:]}
 
 
 def test_kernels_that_are_not_sound_are_gone_without(started: list[list[str]], tmp_path: Path) -> None:

@@ -59,8 +59,10 @@ def lay_out_layers(
         if compiled is None or not compiled.takes(weights):
             return None
         return compiled.Layers(weights, shapes, final_norm_D, top_k, eps)
-    compiled = None if quantised else native.load_for("layers_routed", max(counts))
+    compiled = native.load_for("layers_routed_quantised" if quantised else "layers_routed", max(counts))
     if compiled is None or not compiled.takes_routed(weights):
         return None
-    laid_out = panels()
-    return None if None in laid_out else compiled.RoutedLayers(weights, laid_out, shapes, final_norm_D, top_k, eps)
+    laid_out = None if quantised else panels()
+    if laid_out is not None and None in laid_out:
+        return None
+    return compiled.RoutedLayers(weights, laid_out, shapes, final_norm_D, top_k, eps)

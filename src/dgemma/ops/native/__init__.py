@@ -28,13 +28,23 @@ from types import ModuleType
 from typing import Literal
 
 Name = Literal[
-    "vocabulary", "panels", "products", "quantised", "head", "layers", "layers_quantised", "layers_routed", "paths"
+    "vocabulary",
+    "panels",
+    "products",
+    "quantised",
+    "head",
+    "layers",
+    "layers_quantised",
+    "layers_routed",
+    "layers_routed_quantised",
+    "paths",
 ]
 
 _NEEDED: dict[Name, tuple[str, ...]] = {
-    "layers_routed": ("layers_routed", "product_panels"),
+    "layers_routed_quantised": ("layers_routed_quantised",),
     "layers_quantised": ("layers_quantised",),
     "layers": ("layers",),
+    "layers_routed": ("layers_routed", "product_panels"),
     "head": ("head",),
     "panels": ("product_panels", "gated"),
     "paths": ("paths",),
@@ -42,11 +52,11 @@ _NEEDED: dict[Name, tuple[str, ...]] = {
     "quantised": ("quantise_rows", "product_rows", "experts_rows"),
     "vocabulary": ("read_slab",),
 }
-_MODULES: dict[Name, str] = {"layers_quantised": "layers", "layers_routed": "layers"}
+_MODULES: dict[Name, str] = dict.fromkeys(("layers_quantised", "layers_routed", "layers_routed_quantised"), "layers")
 """Where that is not their name."""
 WAITED_FOR_FROM = 1 << 19
 """Entries of a weight, from which on its product is worth the wait: models of smaller ones answer at once."""
-_FOR_LATER = ("head", "layers", "layers_quantised", "layers_routed", "panels", "paths", "quantised")
+_FOR_LATER = ("head", "layers", *_MODULES, "panels", "paths", "quantised")
 """What small models need, and does not wait for."""
 _TRIED_FOR_S = 600
 """How long another process may be at it before this one tries for itself."""

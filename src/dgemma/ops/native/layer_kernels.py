@@ -53,7 +53,7 @@ def _route(weights: Any, scale: Any, experts: Any, top_k: Any) -> None:
 
 
 @inlined
-def _quantise(given: Any, row: Any, source: Any, size: Any) -> None:
+def quantise(given: Any, row: Any, source: Any, size: Any) -> None:
     """A row that attention or the dense MLP reads."""
     group = GROUP if given[PASS.nibbles] else size
     values, sums = given[PASS.kept] + row * size, given[PASS.sums] + 4 * row * (size // group)
@@ -61,20 +61,20 @@ def _quantise(given: Any, row: Any, source: Any, size: Any) -> None:
 
 
 @inlined
-def _quantise_for_experts(given: Any, row: Any, source: Any, size: Any, group: Any) -> None:
+def quantise_for_experts(given: Any, row: Any, source: Any, size: Any, group: Any) -> None:
     """A row that the experts read, beside the one for the dense MLP."""
     values, sums = given[PASS.routed_kept] + row * size, given[PASS.routed_sums] + 4 * row * (size // group)
     quantise_row(source, values, given[PASS.routed_scales] + 4 * row, sums, size, group, given[PASS.nibbles])
 
 
 @called
-def _quantise_attended(arguments: Any, place: Any) -> None:
+def quantise_attended(arguments: Any, place: Any) -> None:
     """What the heads found, once all of a row have."""
     given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
     size = own[LAYER.heads] * own[LAYER.head_dim]
     first, last = share(given[PASS.rows])
     for row in range(first, last):
-        _quantise(given, row, given[PASS.joined] + row * given[PASS.joined_step], size)
+        quantise(given, row, given[PASS.joined] + row * given[PASS.joined_step], size)
 
 
 @called
@@ -87,7 +87,7 @@ def norm_first(arguments: Any, place: Any) -> None:
         normed = floats(given[PASS.normed] + 4 * row * size, size)
         norm_into(normed, hidden, floats(own[LAYER.input_norm], size), size, floats(given[PASS.eps], 1)[0])
         if given[PASS.quantised]:
-            _quantise(given, row, given[PASS.normed] + 4 * row * size, size)
+            quantise(given, row, given[PASS.normed] + 4 * row * size, size)
 
 
 @called
@@ -120,9 +120,9 @@ def _add_attended(arguments: Any, place: Any) -> None:
             unit = routed[at]
             dense[at], routed[at] = unit * for_dense[at], unit * for_routed[at]
         if given[PASS.quantised]:
-            _quantise(given, row, given[PASS.normed] + 4 * row * size, size)
+            quantise(given, row, given[PASS.normed] + 4 * row * size, size)
             group = GROUP if given[PASS.nibbles] else size
-            _quantise_for_experts(given, row, given[PASS.routed] + row * given[PASS.added_step], size, group)
+            quantise_for_experts(given, row, given[PASS.routed] + row * given[PASS.added_step], size, group)
 
 
 @called
@@ -143,9 +143,9 @@ def _gate(arguments: Any) -> None:
             for at in range(expert_width):
                 gate[at] = gated_by(gate[at], up[at]) * weights[expert]
         if given[PASS.quantised]:
-            _quantise(given, row, inner, width)
+            quantise(given, row, inner, width)
             # An int8 scale is an expert's own, so that the row of all has scales by group.
-            _quantise_for_experts(given, row, inner + 4 * given[PASS.routed_at], experts * expert_width, GROUP)
+            quantise_for_experts(given, row, inner + 4 * given[PASS.routed_at], experts * expert_width, GROUP)
 
 
 @called
@@ -170,7 +170,7 @@ def add_fed_forward(arguments: Any, place: Any, following: Any) -> None:
             hidden[at] = (hidden[at] + dense[at] * scale * weight[at]) * scalar
         norm_into(normed, hidden, floats(following, size), size, eps)
         if given[PASS.quantised]:
-            _quantise(given, row, given[PASS.normed] + 4 * row * size, size)
+            quantise(given, row, given[PASS.normed] + 4 * row * size, size)
 
 
 @called
@@ -244,7 +244,7 @@ def _pass_with(multiply_rows: Any) -> Any:
                 look(arguments, place)
             meet(meeting)
             if given[PASS.quantised]:
-                _quantise_attended(arguments, place)
+                quantise_attended(arguments, place)
                 meet(meeting)
             looked = own[LAYER.heads] * own[LAYER.head_dim]
             multiply_rows(arguments, 0, joined, joined_step, own[LAYER.o], looked, size, added, added_step, nibbles)

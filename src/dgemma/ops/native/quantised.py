@@ -113,8 +113,13 @@ def _quantised(hidden_NI: Tensor, weight: Tensor) -> _Rows:
     return found
 
 
-def _room(size: int) -> tuple[Tensor, int]:
-    """Where each thread puts a panel of so many inputs, its scales and a part of what comes out; a thread's bytes."""
+def row_room(size: int) -> int:
+    """Bytes of the room in which a thread puts a panel of so many inputs, its scales and a part of what comes out."""
     step = PANEL * size + 4 * PANEL * (-(-size // GROUP) + PART_ROWS)
-    step = -(-step // 64) * 64
+    return -(-step // 64) * 64
+
+
+def _room(size: int) -> tuple[Tensor, int]:
+    """Room for each thread, and the bytes of one's."""
+    step = row_room(size)
     return torch.empty(step * torch.get_num_threads() + 64, dtype=torch.uint8), step

@@ -21,11 +21,19 @@ from dgemma.ops.native.attention_kernels import (
     turn_keys,
 )
 from dgemma.ops.native.compiler import array_at, called, inlined, thread_number
-from dgemma.ops.native.kernels import exp, floats, gated_by, integers, share
-from dgemma.ops.native.layer_kernels import add_fed_forward, norm_first
+from dgemma.ops.native.kernels import bytes_at, exp, floats, gated_by, integers, share
+from dgemma.ops.native.layer_kernels import (
+    add_fed_forward,
+    norm_first,
+    quantise,
+    quantise_attended,
+    quantise_for_experts,
+)
 from dgemma.ops.native.machine import PANEL
 from dgemma.ops.native.panel_kernels import meet, multiply
+from dgemma.ops.native.quantised_kernels import multiply_quantised, quantise_row, words
 from dgemma.ops.native.sizes import LAYER, PASS
+from dgemma.quant import GROUP
 
 _ZERO = np.float32(0.0)
 
@@ -37,8 +45,9 @@ def _room(given: Any) -> Any:
 
 
 @inlined
-def _panels_bytes(outputs: Any, size: Any, halves: Any) -> Any:
-    return (outputs + PANEL - 1) // PANEL * PANEL * size * (2 if halves else 4)
+def _group(given: Any, size: Any) -> Any:
+    """Inputs that have a sum, and of int4 weights a scale, of their own."""
+    return GROUP if given[PASS.nibbles] else size
 
 
 @called
@@ -62,6 +71,11 @@ def _add_attended(arguments: Any, place: Any) -> None:
         for at in range(size):
             one = hidden[at] * scale
             unit[at], dense[at], routed[at] = one, one * for_dense[at], one * for_routed[at]
+        if given[PASS.quantised]:
+            quantise(given, row, given[PASS.normed] + 4 * row * size, size)
+            quantise_for_experts(
+                given, row, given[PASS.routed] + row * given[PASS.added_step], size, _group(given, size)
+            )
 
 
 @called
@@ -101,6 +115,8 @@ def _gate_dense(arguments: Any) -> None:
         gate, up = floats(inner, width), floats(inner + 4 * width, width)
         for at in range(width):
             gate[at] = gated_by(gate[at], up[at])
+        if given[PASS.quantised]:
+            quantise(given, row, inner, width)
 
 
 @called
@@ -131,28 +147,25 @@ def _gather(arguments: Any) -> None:
     """Each pair's row."""
     given = array_at(arguments, PASS_LENGTH)
     size, pairs = given[PASS.size], given[PASS.rows] * given[PASS.top_k]
-    rows = integers(given[PASS.pair_rows], pairs)
+    rows, groups = integers(given[PASS.pair_rows], pairs), size // _group(given, size)
     first, last = share(pairs)
     for pair in range(first, last):
-        source = floats(given[PASS.routed] + rows[pair] * given[PASS.added_step], size)
-        target = floats(given[PASS.gathered] + 4 * pair * size, size)
-        for at in range(size):
-            target[at] = source[at]
-
-
-@called
-def _multiply_by_expert(
-    arguments: Any, source: Any, step: Any, panels: Any, halves: Any, size: Any, outputs: Any, out: Any, out_step: Any
-) -> None:
-    """Each expert's pairs times its weight; addresses of the first pair's row and of the first expert's panels."""
-    given = array_at(arguments, PASS_LENGTH)
-    counts = integers(given[PASS.counts], given[PASS.experts])
-    panels_step = _panels_bytes(outputs, size, halves)
-    room = _room(given)
-    for expert in range(given[PASS.experts]):
-        count = counts[expert]
-        multiply(source, step, count, panels + expert * panels_step, halves, size, outputs, out, out_step, room)
-        source, out = source + count * step, out + count * out_step
+        row = rows[pair]
+        if given[PASS.quantised]:
+            kept = bytes_at(given[PASS.routed_kept] + row * size, size)
+            pair_kept = bytes_at(given[PASS.pair_kept] + pair * size, size)
+            for at in range(size):
+                pair_kept[at] = kept[at]
+            sums = words(given[PASS.routed_sums] + 4 * row * groups, groups)
+            pair_sums = words(given[PASS.pair_sums] + 4 * pair * groups, groups)
+            for at in range(groups):
+                pair_sums[at] = sums[at]
+            floats(given[PASS.pair_scales] + 4 * pair, 1)[0] = floats(given[PASS.routed_scales] + 4 * row, 1)[0]
+        else:
+            source = floats(given[PASS.routed] + row * given[PASS.added_step], size)
+            target = floats(given[PASS.gathered] + 4 * pair * size, size)
+            for at in range(size):
+                target[at] = source[at]
 
 
 @called
@@ -166,6 +179,11 @@ def _gate_pairs(arguments: Any) -> None:
         gate, up = floats(inner, width), floats(inner + 4 * width, width)
         for at in range(width):
             gate[at] = gated_by(gate[at], up[at])
+        if given[PASS.quantised]:
+            group = _group(given, width)
+            values, sums = given[PASS.pair_kept] + pair * width, given[PASS.pair_sums] + 4 * pair * (width // group)
+            scale = given[PASS.pair_scales] + 4 * pair
+            quantise_row(inner, values, scale, sums, width, group, given[PASS.nibbles])
 
 
 @called
@@ -198,79 +216,185 @@ def _look_around(arguments: Any, place: Any) -> None:
         look(arguments, place)
 
 
+# Products of rows with a weight, and of each expert's pairs with its weight: where rows begin and the bytes from one to
+# the next (0 where all pairs are of one row), the weight, its scale (or whether its panels are bfloat16), I, O, where
+# outputs begin and their bytes from row to row.
 @called
-def _feed_forward(arguments: Any, place: Any) -> None:
-    """The dense MLP beside the routed experts, from the rows as both read them to their answers."""
-    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    size = given[PASS.size]
-    width = given[PASS.width]
-    rows = given[PASS.rows]
-    meeting = given[PASS.meeting]
-    room = _room(given)
-    expert_width, added_step, inner_step = given[PASS.expert_width], given[PASS.added_step], given[PASS.inner_step]
-    pair_inner, pair_step = given[PASS.pair_inner], given[PASS.pair_inner_step]
-    inward, halves = own[LAYER.dense_inward], own[LAYER.dense_inward_halves]
-    multiply(given[PASS.normed], 4 * size, rows, inward, halves, size, 2 * width, given[PASS.inner], inner_step, room)
-    experts, logits_step = given[PASS.experts], given[PASS.logits_step]
-    multiply(given[PASS.units], 4 * size, rows, own[LAYER.router], 0, size, experts, given[PASS.logits], logits_step, 0)
-    meet(meeting)
-    _choose(arguments, place)
-    _gate_dense(arguments)
-    meet(meeting)
-    _arrange(arguments)
-    down, halves = own[LAYER.dense_down], own[LAYER.dense_down_halves]
-    multiply(given[PASS.inner], inner_step, rows, down, halves, width, size, given[PASS.added], added_step, room)
-    meet(meeting)
-    # All pairs of a single row read that row.
-    source, step = given[PASS.routed], 0
-    if rows > 1:
-        _gather(arguments)
-        source, step = given[PASS.gathered], 4 * size
+def _multiply_floats(
+    arguments: Any, source: Any, step: Any, panels: Any, halves: Any, size: Any, outputs: Any, out: Any, out_step: Any
+) -> None:
+    given = array_at(arguments, PASS_LENGTH)
+    multiply(source, step, given[PASS.rows], panels, halves, size, outputs, out, out_step, _room(given))
+
+
+@called
+def _multiply_floats_by_expert(
+    arguments: Any, source: Any, step: Any, panels: Any, halves: Any, size: Any, outputs: Any, out: Any, out_step: Any
+) -> None:
+    given = array_at(arguments, PASS_LENGTH)
+    counts, room = integers(given[PASS.counts], given[PASS.experts]), _room(given)
+    panels_step = (outputs + PANEL - 1) // PANEL * PANEL * size * (2 if halves else 4)
+    for expert in range(given[PASS.experts]):
+        count = counts[expert]
+        multiply(source, step, count, panels + expert * panels_step, halves, size, outputs, out, out_step, room)
+        source, out = source + count * step, out + count * out_step
+
+
+@called
+def _multiply_quantised(
+    arguments: Any, _source: Any, _step: Any, weight: Any, scale: Any, size: Any, outputs: Any, out: Any, out_step: Any
+) -> None:
+    given = array_at(arguments, PASS_LENGTH)
+    values, sums, scales = given[PASS.kept], given[PASS.sums], given[PASS.scales]
+    nibbles, room = given[PASS.nibbles], _room(given)
+    multiply_quantised(
+        values, sums, scales, given[PASS.rows], weight, scale, outputs, size, nibbles, out, out_step, room
+    )
+
+
+@called
+def _multiply_quantised_by_expert(
+    arguments: Any, _source: Any, step: Any, weight: Any, scale: Any, size: Any, outputs: Any, out: Any, out_step: Any
+) -> None:
+    given = array_at(arguments, PASS_LENGTH)
+    counts, nibbles, room = integers(given[PASS.counts], given[PASS.experts]), given[PASS.nibbles], _room(given)
+    weight_step, groups = outputs * size // (1 + nibbles), size // _group(given, size)
+    scale_step = 4 * outputs * (groups if nibbles else 1)
+    values, sums, scales = given[PASS.pair_kept], given[PASS.pair_sums], given[PASS.pair_scales]
+    values_step, sums_step, scales_step = size, 4 * groups, 4
+    if step == 0:
+        values, sums, scales = given[PASS.routed_kept], given[PASS.routed_sums], given[PASS.routed_scales]
+        values_step, sums_step, scales_step = 0, 0, 0
+    for expert in range(given[PASS.experts]):
+        count = counts[expert]
+        own_weight, own_scale = weight + expert * weight_step, scale + expert * scale_step
+        multiply_quantised(
+            values, sums, scales, count, own_weight, own_scale, outputs, size, nibbles, out, out_step, room
+        )
+        values, sums, scales = values + count * values_step, sums + count * sums_step, scales + count * scales_step
+        out += count * out_step
+
+
+def _pass_with(multiply_rows: Any, multiply_by_expert: Any) -> Any:
+    """All layers. Of either kind of products one kernel alone is made: each takes some ten seconds to compile."""
+
+    @called
+    def project(arguments: Any, place: Any) -> None:
+        given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
+        size, step, out = given[PASS.size], given[PASS.joined_step], given[PASS.joined]
+        queries, keys = own[LAYER.heads] * own[LAYER.head_dim], own[LAYER.key_heads] * own[LAYER.head_dim]
+        values = own[LAYER.has_values] * keys
+        source, source_step, weight, scale = given[PASS.normed], 4 * size, own[LAYER.qkv], own[LAYER.qkv_scale]
+        first = queries if given[PASS.quantised] else queries + keys + values
+        multiply_rows(arguments, source, source_step, weight, scale, size, first, out, step)
+        if given[PASS.quantised]:
+            out, weight, scale = out + 4 * queries, own[LAYER.k], own[LAYER.k_scale]
+            multiply_rows(arguments, source, source_step, weight, scale, size, keys, out, step)
+            out, weight, scale = out + 4 * keys, own[LAYER.v], own[LAYER.v_scale]
+            multiply_rows(arguments, source, source_step, weight, scale, size, values, out, step)
+
+    @called
+    def gate_and_up(arguments: Any, place: Any) -> None:
+        given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
+        size, width, step, out = given[PASS.size], given[PASS.width], given[PASS.inner_step], given[PASS.inner]
+        source, weight, scale = given[PASS.normed], own[LAYER.dense_inward], own[LAYER.dense_inward_scale]
+        first = width if given[PASS.quantised] else 2 * width
+        multiply_rows(arguments, source, 4 * size, weight, scale, size, first, out, step)
+        if given[PASS.quantised]:
+            out, weight, scale = out + 4 * width, own[LAYER.up], own[LAYER.up_scale]
+            multiply_rows(arguments, source, 4 * size, weight, scale, size, width, out, step)
+
+    @called
+    def answer(arguments: Any, place: Any) -> None:
+        """What the experts say, from the rows as they read them and the choices of experts."""
+        given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
+        size, width, meeting = given[PASS.size], given[PASS.expert_width], given[PASS.meeting]
+        inner, step = given[PASS.pair_inner], given[PASS.pair_inner_step]
+        # All pairs of a single row read that row.
+        source, source_step = given[PASS.routed], 0
+        if given[PASS.rows] > 1:
+            _gather(arguments)
+            source, source_step = given[PASS.gathered], 4 * size
+            meet(meeting)
+        weight, scale = own[LAYER.routed_inward], own[LAYER.routed_inward_scale]
+        multiply_by_expert(arguments, source, source_step, weight, scale, size, 2 * width, inner, step)
         meet(meeting)
-    inward, halves = own[LAYER.routed_inward], own[LAYER.routed_inward_halves]
-    _multiply_by_expert(arguments, source, step, inward, halves, size, 2 * expert_width, pair_inner, pair_step)
-    meet(meeting)
-    _gate_pairs(arguments)
-    meet(meeting)
-    down, halves, answers = own[LAYER.routed_down], own[LAYER.routed_down_halves], given[PASS.answers]
-    _multiply_by_expert(arguments, pair_inner, pair_step, down, halves, expert_width, size, answers, added_step)
-    meet(meeting)
+        _gate_pairs(arguments)
+        meet(meeting)
+        weight, scale, out = own[LAYER.routed_down], own[LAYER.routed_down_scale], given[PASS.answers]
+        multiply_by_expert(arguments, inner, step, weight, scale, width, size, out, given[PASS.added_step])
+
+    @called
+    def feed_forward(arguments: Any, place: Any) -> None:
+        """The dense MLP beside the routed experts, from the rows as both read them to their answers."""
+        given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
+        size, rows, experts, meeting = given[PASS.size], given[PASS.rows], given[PASS.experts], given[PASS.meeting]
+        gate_and_up(arguments, place)
+        units, logits = given[PASS.units], given[PASS.logits]
+        multiply(units, 4 * size, rows, own[LAYER.router], 0, size, experts, logits, given[PASS.logits_step], 0)
+        meet(meeting)
+        _choose(arguments, place)
+        _gate_dense(arguments)
+        meet(meeting)
+        _arrange(arguments)
+        inner, step, width = given[PASS.inner], given[PASS.inner_step], given[PASS.width]
+        weight, scale, out = own[LAYER.dense_down], own[LAYER.dense_down_scale], given[PASS.added]
+        multiply_rows(arguments, inner, step, weight, scale, width, size, out, given[PASS.added_step])
+        meet(meeting)
+        answer(arguments, place)
+        meet(meeting)
+
+    @called
+    def run(arguments: Any) -> None:
+        given = array_at(arguments, PASS_LENGTH)
+        size, depth, meeting = given[PASS.size], given[PASS.depth], given[PASS.meeting]
+        joined, joined_step, added_step = given[PASS.joined], given[PASS.joined_step], given[PASS.added_step]
+        norm_first(arguments, given[PASS.table])
+        meet(meeting)
+        for layer in range(depth):
+            place = given[PASS.table] + 8 * LAYER_LENGTH * layer
+            own = integers(place, 2 * LAYER_LENGTH)
+            project(arguments, place)
+            meet(meeting)
+            rotate_heads(arguments, place)
+            meet(meeting)
+            if given[PASS.keys_only] and layer == depth - 1:
+                return
+            _look_around(arguments, place)
+            meet(meeting)
+            if given[PASS.quantised]:
+                quantise_attended(arguments, place)
+                meet(meeting)
+            looked, weight, scale = own[LAYER.heads] * own[LAYER.head_dim], own[LAYER.o], own[LAYER.o_scale]
+            out = given[PASS.added]
+            multiply_rows(arguments, joined, joined_step, weight, scale, looked, size, out, added_step)
+            meet(meeting)
+            _add_attended(arguments, place)
+            meet(meeting)
+            feed_forward(arguments, place)
+            _sum_answers(arguments)
+            following = own[LAYER_LENGTH + LAYER.input_norm] if layer + 1 < depth else given[PASS.final_norm]
+            add_fed_forward(arguments, place, following)
+            meet(meeting)
+
+    return run
+
+
+_run_floats = _pass_with(_multiply_floats, _multiply_floats_by_expert)
+_run_quantised = _pass_with(_multiply_quantised, _multiply_quantised_by_expert)
 
 
 def layers_routed(arguments: Any) -> None:
     """`layer_kernels.layers` of a network with many experts: given what `sizes.PASS` names, of which a pass over few
     experts has no need as well. The router's weight is panels too, each layer says for itself which of its panels are
     bfloat16, and an expert's panels follow those of the one before."""
-    given = array_at(arguments, PASS_LENGTH)
-    size, depth, rows, meeting = given[PASS.size], given[PASS.depth], given[PASS.rows], given[PASS.meeting]
-    joined, joined_step, added_step = given[PASS.joined], given[PASS.joined_step], given[PASS.added_step]
-    room = _room(given)
-    norm_first(arguments, given[PASS.table])
-    meet(meeting)
-    for layer in range(depth):
-        place = given[PASS.table] + 8 * LAYER_LENGTH * layer
-        own = integers(place, 2 * LAYER_LENGTH)
-        looked = own[LAYER.heads] * own[LAYER.head_dim]
-        projected = looked + (1 + own[LAYER.has_values]) * own[LAYER.key_heads] * own[LAYER.head_dim]
-        qkv, halves = own[LAYER.qkv], own[LAYER.qkv_halves]
-        multiply(given[PASS.normed], 4 * size, rows, qkv, halves, size, projected, joined, joined_step, room)
-        meet(meeting)
-        rotate_heads(arguments, place)
-        meet(meeting)
-        if given[PASS.keys_only] and layer == depth - 1:
-            return
-        _look_around(arguments, place)
-        meet(meeting)
-        outward, halves = own[LAYER.o], own[LAYER.o_halves]
-        multiply(joined, joined_step, rows, outward, halves, looked, size, given[PASS.added], added_step, room)
-        meet(meeting)
-        _add_attended(arguments, place)
-        meet(meeting)
-        _feed_forward(arguments, place)
-        _sum_answers(arguments)
-        following = own[LAYER_LENGTH + LAYER.input_norm] if layer + 1 < depth else given[PASS.final_norm]
-        add_fed_forward(arguments, place, following)
-        meet(meeting)
+    _run_floats(arguments)
 
 
-KERNELS = (layers_routed,)
+def layers_routed_quantised(arguments: Any) -> None:
+    """`layers_routed` with int8 weights, or int4 ones of `nibbles`, which are read where they lie: rows become int8
+    before each product."""
+    _run_quantised(arguments)
+
+
+KERNELS = (layers_routed, layers_routed_quantised)

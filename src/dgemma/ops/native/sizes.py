@@ -47,13 +47,20 @@ class _Layer(NamedTuple):
     head_dim: int
     has_values: int
     window: int
-    # With many experts, whether the panels of a product are bfloat16.
-    qkv_halves: int
-    o_halves: int
-    dense_inward_halves: int
-    dense_down_halves: int
-    routed_inward_halves: int
-    routed_down_halves: int
+    # With many experts, the addresses of the scales of quantised weights; of panels, whether they are bfloat16.
+    qkv_scale: int
+    o_scale: int
+    dense_inward_scale: int
+    dense_down_scale: int
+    routed_inward_scale: int
+    routed_down_scale: int
+    # Quantised weights are not laid out: keys and values stand beside queries, and what goes up beside its gate.
+    k: int
+    v: int
+    up: int
+    k_scale: int
+    v_scale: int
+    up_scale: int
 
 
 LAYER = _Layer(*range(len(_Layer._fields)))
@@ -119,11 +126,14 @@ class _Pass(NamedTuple):
     counts: int
     following: int
     logits_step: int
-    # Rows, what is between the two products, and answers, of each pair of a row and one of its experts.
+    # Rows, what is between the two products, and answers, of each pair of a row and one of its experts; as int8 too.
     gathered: int
     pair_inner: int
     answers: int
     pair_inner_step: int
+    pair_kept: int
+    pair_sums: int
+    pair_scales: int
     # Room for a panel of each thread, and the bytes of one.
     unpacked: int
     unpacked_step: int
