@@ -58,6 +58,8 @@ def _dots() -> str:
 
 DOTS = _dots()
 """How products of bytes are added: "vnni" four at once, "short" two at once in int16, "" not at all."""
+LARGEST_FOR_INT8 = 64 if DOTS == "short" else 127
+"""The largest number that a row may hold before int8 weights: two of its products with bytes must fit int16."""
 # What machine code depends on.
 _SOURCES = (
     *("kernels", "panel_kernels", "attention_kernels", "layer_kernels", "routed_kernels", "head_kernels"),

@@ -1,8 +1,8 @@
 """Products of rows with int8 and int4 weights in integer arithmetic, and all routed experts of many rows.
 
 Rows become int8 with a scale each, so that a row's result depends on nothing but the row; sums are exact, and what is
-lost is the rounding of the rows to 255 values. Weights are read where they lie: there is no copy of them in
-another order. `quant.quantise` and a product in float are the oracle.
+lost is the rounding of the rows to 255 values (to 129 before int8 weights where the processor has no VNNI). Weights are
+read where they lie: there is no copy of them in another order. `quant.quantise` and a product in float are the oracle.
 
 Shapes: N rows, I inputs, O outputs, G groups of inputs; D hidden, E experts, M expert width, k experts of a row,
 P = N * k pairs of a row and one of its experts.
@@ -29,13 +29,9 @@ class _Rows:
 
 
 def multiplies(weight: Tensor) -> bool:
-    """Whether this machine multiplies rows with such a weight [.., O, I] (of int4 [.., O, I / 2]) faster so.
-
-    Without VNNI, sums of bytes times bytes do not fit what they are added in; those of int4 weights do.
-    """
-    if weight.dtype == torch.int8:
-        return DOTS == "vnni" and weight.shape[-1] % QUAD == 0
-    return weight.dtype == torch.uint8 and bool(DOTS)
+    """Whether this machine multiplies rows with such a weight [.., O, I] (of int4 [.., O, I / 2]) faster so."""
+    whole = weight.dtype == torch.int8 and weight.shape[-1] % QUAD == 0
+    return bool(DOTS) and (whole or weight.dtype == torch.uint8)
 
 
 def multiply(hidden: Tensor, weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Tensor:

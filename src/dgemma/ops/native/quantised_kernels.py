@@ -25,13 +25,13 @@ from dgemma.ops.native.compiler import (
     word_pointer,
 )
 from dgemma.ops.native.kernels import bytes_at, floats, gated_by, integers, share
-from dgemma.ops.native.machine import LANES, PANEL
+from dgemma.ops.native.machine import LANES, LARGEST_FOR_INT8, PANEL
 from dgemma.ops.native.panel_kernels import by_rows, meet
 from dgemma.ops.native.quantised_tiles import TILES, TILES_OF_GROUPS, turn_int4, turn_int8
 from dgemma.ops.native.sizes import PART_ROWS, QUAD, ROUTED_ROWS
 from dgemma.quant import GROUP
 
-_LARGEST = np.float32(127.0)
+_LARGEST = 127
 _ZERO = np.float32(0.0)
 _LOW, _SIGNS = np.int32(0x0F0F0F0F), np.int32(-0x7F7F7F80)
 _PACKED = 8  # int4 inputs of a word
@@ -55,7 +55,7 @@ def quantise_row(source: Any, target: Any, scale: Any, sums: Any, size: Any, gro
     """A float32 row -> int8 and its scale, and the sums of its groups times -128; for weights of `nibbles` times -8,
     and the even inputs of eight before the odd ones, as these have them. All addresses."""
     own, out, found = floats(source, size), bytes_at(target, size), words(sums, size // group)
-    step = largest_magnitude_at(source, size) / _LARGEST
+    step = largest_magnitude_at(source, size) / np.float32(_LARGEST if nibbles else LARGEST_FOR_INT8)
     floats(scale, 1)[0] = step
     back = np.float32(1.0) / step if step > _ZERO else _ZERO
     for number in range(size // group):

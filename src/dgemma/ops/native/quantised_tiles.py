@@ -1,7 +1,8 @@
 """Products of quantised rows with a panel of quantised weights, in the processor's own integer products.
 
     x86 with VNNI (AVX-512 or AVX)   four products of a byte with a signed one, added to an int32, in one instruction
-    x86 with AVX2 or AVX-512 alone   the same in int16, which holds all that a group of int4 weights can come to
+    x86 with AVX2 or AVX-512 alone   two of them added in int16, which holds all that a group of int4 weights can come
+                                     to, and of int8 weights one pair, where rows have no more than seven bits
 
 What a tile reads of a panel: `QUAD` inputs of each of `PANEL` outputs side by side, one byte each, without a sign.
 Rows are signed. Shapes: P outputs of a panel, I inputs, G groups of them.
@@ -34,15 +35,19 @@ def _call(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
 
 
 class _Sums:
-    """Sums of products, one for each lane, to which quads are added: in int32 with VNNI, else in int16, which holds no
-    more than one group of int4 weights (16 products a lane of at most 127 times 15)."""
+    """Sums of products, one for each lane, to which quads are added: in int32 with VNNI. Else pairs are added in int16:
+    `narrow` sums stay there, which hold no more than one group of int4 weights (16 products a lane of at most 127 times
+    15), the others are int32 as well."""
 
-    def __init__(self, builder: Any, start: Any) -> None:
-        self.builder, self.start = builder, start
-        self.place = cgutils.alloca_once_value(builder, start if DOTS == "vnni" else ir.Constant(_SHORTS, None))
+    def __init__(self, builder: Any, start: Any, narrow: bool) -> None:
+        self.builder, self.start, self.narrow = builder, start, narrow and DOTS != "vnni"
+        self.place = cgutils.alloca_once_value(builder, self._first())
+
+    def _first(self) -> Any:
+        return ir.Constant(_SHORTS, None) if self.narrow else self.start
 
     def begin(self) -> None:
-        self.builder.store(self.start if DOTS == "vnni" else ir.Constant(_SHORTS, None), self.place)
+        self.builder.store(self._first(), self.place)
 
     def add(self, weights: Any, row: Any) -> None:
         builder, so_far = self.builder, self.builder.load(self.place)
@@ -50,16 +55,17 @@ class _Sums:
             found = _call(builder, f"llvm.x86.avx512.vpdpbusd.{_BITS}", _SUMS, so_far, weights, row)
         else:
             name = "llvm.x86.avx512.pmaddubs.w.512" if LANES == 16 else "llvm.x86.avx2.pmadd.ub.sw"
-            found = builder.add(so_far, _call(builder, name, _SHORTS, weights, row))
+            pairs = _call(builder, name, _SHORTS, weights, row)
+            found = builder.add(so_far, pairs if self.narrow else self._widened(pairs))
         builder.store(found, self.place)
 
     def total(self) -> Any:
         found = self.builder.load(self.place)
-        if DOTS == "vnni":
-            return found
+        return self.builder.add(self._widened(found), self.start) if self.narrow else found
+
+    def _widened(self, pairs: Any) -> Any:
         name = "llvm.x86.avx512.pmaddw.d.512" if LANES == 16 else "llvm.x86.avx2.pmadd.wd"
-        pairs = _call(self.builder, name, _SUMS, found, ir.Constant(_SHORTS, [1] * 2 * LANES))
-        return self.builder.add(pairs, self.start)
+        return _call(self.builder, name, _SUMS, pairs, ir.Constant(_SHORTS, [1] * 2 * LANES))
 
 
 def _spread(builder: Any, value: Any) -> Any:
@@ -69,7 +75,7 @@ def _spread(builder: Any, value: Any) -> Any:
 
 
 def _tile_of(rows: int, grouped: bool) -> Any:
-    """out_RP = hidden_RI @ panel_IP for `rows` rows.
+    """out_RP = hidden_RI @ panel_IP for `rows` rows; without VNNI those of groups are for int4 weights alone.
 
     Addresses, each followed by the bytes between two of its rows where it has rows: quantised rows, their sums of each
     group times what the weights are above zero, negated (int32), their scales (float32); the panel, its scales
@@ -117,7 +123,7 @@ def _tile_of(rows: int, grouped: bool) -> Any:
                 starts = [
                     _spread(builder, load(at(first_sum[row], loop.index, number(4)), _LANE)) for row in range(rows)
                 ]
-                parts = [[_Sums(builder, starts[row]) for _ in halves] for row in range(rows)]
+                parts = [[_Sums(builder, starts[row], narrow=True) for _ in halves] for row in range(rows)]
                 for row in range(rows):
                     for half in halves:
                         parts[row][half].begin()
@@ -134,7 +140,7 @@ def _tile_of(rows: int, grouped: bool) -> Any:
             totals = [[builder.load(found[row][half]) for half in halves] for row in range(rows)]
         else:
             starts = [_spread(builder, load(first_sum[row], _LANE)) for row in range(rows)]
-            parts = [[_Sums(builder, starts[row]) for _ in halves] for row in range(rows)]
+            parts = [[_Sums(builder, starts[row], narrow=False) for _ in halves] for row in range(rows)]
             with cgutils.for_range(builder, count) as loop:
                 add_quad(loop.index, parts)
             scale = scales_of(number(0))
