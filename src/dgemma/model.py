@@ -416,7 +416,7 @@ class DiffusionGemma(nn.Module):
             raise UsageError(f"lengths must lie between 0 and the {count} tokens given, not {counts}.")
         cache.require_room(count, scratch=False, counts=counts)
         held = cache.length
-        if lengths is None and (layers := self._as_one_call(cache)):
+        if lengths is None and (layers := self.as_one_call(cache)):
             slots, hidden_TD = range(held, held + count), self.embed(tokens_BT)[0]
             hidden_TD = layers.run(hidden_TD, slots, count, held, held, cache.keys, cache.values, keys_only)
             cache.commit(counts)
@@ -454,7 +454,7 @@ class DiffusionGemma(nn.Module):
         if rows is not None:
             canvas_BL = canvas_BL[:, rows]
             soft_BLD = None if soft_BLD is None else soft_BLD[:, rows]
-        if layers := self._as_one_call(cache):
+        if layers := self.as_one_call(cache):
             start = cache.length
             slots = range(start, start + length) if rows is None else (start + rows).tolist()
             hidden_RD = self.self_conditioning(self.embed(canvas_BL), soft_BLD)[0]
@@ -485,7 +485,7 @@ class DiffusionGemma(nn.Module):
         cache.require_room(count, scratch=False)
         cache.require_room(length, scratch=True)
         hidden = torch.cat((self.embed(tokens_BT), self.self_conditioning(self.embed(canvas_BL), None)), dim=1)
-        if layers := self._as_one_call(cache):
+        if layers := self.as_one_call(cache):
             start, end = held + count, held + count + length
             hidden = layers.run(hidden[0], range(held, end), count, start, end, cache.keys, cache.values)[None]
             cache.commit([count])
@@ -567,7 +567,7 @@ class DiffusionGemma(nn.Module):
             hidden = run(index, hidden, tables[key], scalars[index].to(hidden.dtype))
         return self.norm(hidden)
 
-    def _as_one_call(self, cache: KVCache) -> Any:
+    def as_one_call(self, cache: KVCache) -> Any:
         """The layers as one kernel (`ops.native.layers`), for one float32 text on a CPU."""
         quick = is_quick(self.norm.weight) and is_quick(cache.keys[0]) and not self.norm.weight.requires_grad
         if not (self.one_call and quick and cache.batch_size == 1):

@@ -203,7 +203,7 @@ def known_kinds(num_experts: int = 4) -> list[Kind]:
         return []
     networks = {kind: make_quantised(kind, num_experts=num_experts) for kind in kinds}
     with torch.inference_mode():
-        return [kind for kind, one in networks.items() if one._as_one_call(KVCache(one.config, max_length=9))]
+        return [kind for kind, one in networks.items() if one.as_one_call(KVCache(one.config, max_length=9))]
 
 
 MAKERS = st.one_of(
@@ -440,22 +440,22 @@ def test_a_resized_cache_is_read_where_it_lies() -> None:
 def test_what_goes_through_the_modules() -> None:
     network = make_network()
     cache = KVCache(network.config, max_length=20)
-    assert network._as_one_call(cache) is None, "gradients may be asked for"
+    assert network.as_one_call(cache) is None, "gradients may be asked for"
     with torch.no_grad():
-        assert network._as_one_call(cache) is not None
-        assert network._as_one_call(KVCache(network.config, batch_size=2, max_length=20)) is None
-        assert network._as_one_call(KVCache(network.config, max_length=20, dtype=torch.bfloat16)) is None
-        assert make_network(num_experts=9)._as_one_call(cache) is not None
+        assert network.as_one_call(cache) is not None
+        assert network.as_one_call(KVCache(network.config, batch_size=2, max_length=20)) is None
+        assert network.as_one_call(KVCache(network.config, max_length=20, dtype=torch.bfloat16)) is None
+        assert make_network(num_experts=9).as_one_call(cache) is not None
         trained = make_network().requires_grad_(True)
-        assert trained._as_one_call(cache) is None and trained.head_as_one() is None
+        assert trained.as_one_call(cache) is None and trained.head_as_one() is None
         half = make_network().bfloat16()
-        assert half._as_one_call(KVCache(network.config, max_length=20)) is None and half.head_as_one() is None
+        assert half.as_one_call(KVCache(network.config, max_length=20)) is None and half.head_as_one() is None
         small = make_network(hidden_size=32)
         mlp = small.layers[0].get_submodule("mlp.gate_proj")
         values, scale = quantise(mlp.get_parameter("weight"), "int8")
         mlp.register_parameter("weight", torch.nn.Parameter(values, requires_grad=False))
         mlp.register_buffer("weight_scale", scale)
-        assert small._as_one_call(KVCache(small.config, max_length=20)) is None
+        assert small.as_one_call(KVCache(small.config, max_length=20)) is None
 
 
 @given(st.integers(1, 20), st.floats(0.01, 3.0), st.sets(st.integers(0, VOCABULARY - 1), max_size=4))
@@ -562,7 +562,7 @@ def test_a_small_model_does_not_wait_for_its_kernels(started: list[list[str]], e
     assert native.load("layers") is None and not native.is_ready("layers")
     network = make_network()
     with torch.inference_mode():
-        assert network._as_one_call(KVCache(network.config, max_length=20)) is None
+        assert network.as_one_call(KVCache(network.config, max_length=20)) is None
     assert started == [] and len(ends) == 1
     native.load("layers")
     assert len(ends) == 1
@@ -613,3 +613,20 @@ def test_kernels_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, started: l
     assert native.load("layers") is None and native.load("products") is None and not native.is_ready("layers")
     native.prepare()
     assert started == []
+
+
+@pytest.mark.parametrize("num_experts", [4, 12])
+def test_the_clock_of_a_pass(num_experts: int) -> None:
+    network = make_network(num_experts=num_experts)
+    cache = KVCache(network.config, max_length=120)
+    with torch.inference_mode():
+        layers = network.as_one_call(cache)
+        if not layers.counts_cycles:
+            pytest.skip("this processor keeps its count of cycles")
+        with layers.timed() as shares:
+            timed = network.encode(ids(90), cache)
+        assert set(shares) == {"attention", "dense", "experts", "rest"}
+        assert min(shares.values()) > 0 and sum(shares.values()) == pytest.approx(1)
+        before = dict(shares)
+        cache.truncate(0)
+        assert torch.equal(network.encode(ids(90), cache), timed) and shares == before

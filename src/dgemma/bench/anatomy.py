@@ -1,6 +1,7 @@
 """Where one denoise step's time goes: attention, experts, dense MLP, head, soft embedding, sampler.
 
-The network's parts are timed by hooks around its modules, the rest by what they are called through: the head is
+The network's parts are timed by hooks around its modules, or by the clock of the one call that does their work
+(`ops.native.layers`), the rest by what they are called through: the head is
 reading the vocabulary less the expected embedding, the sampler is a whole step less network and reading. Beside each
 part stands the work that it has to do by its formula. Knows nothing of how results are shown.
 
@@ -57,15 +58,7 @@ class Anatomy:
 
 @torch.inference_mode()
 def dissect(network: DiffusionGemma, canvas_length: int = 256, context: int = 64, runs: int = 5) -> Anatomy:
-    """Takes a step apart; medians of `runs` steps after one unmeasured.
-
-    What a small network does in one call (`ops.native.layers`) is done by its modules here, and takes longer.
-    """
-    with network.by_operations():
-        return _dissect(network, canvas_length, context, runs)
-
-
-def _dissect(network: DiffusionGemma, canvas_length: int, context: int, runs: int) -> Anatomy:
+    """Takes a step apart; medians of `runs` steps after one unmeasured."""
     device, config = network.device, network.config
     generator = torch.Generator(device=device).manual_seed(0)
     cache = KVCache(config, max_length=context + 1, dtype=network.dtype, device=device, scratch_length=canvas_length)
@@ -74,8 +67,11 @@ def _dissect(network: DiffusionGemma, canvas_length: int, context: int, runs: in
     soft_BLD = network.embed(canvas_BL)
     rounds: list[dict[str, float]] = []
     for _ in range(runs + 1):
-        with _clocks(network) as times:
+        with _clocks(network) as times, _shares(network, cache) as shares:
             hidden_BLD, denoise_ms = _timed(lambda: network.denoise(canvas_BL, cache, soft_BLD), device)
+        in_layers = denoise_ms - sum(times.values()) if shares else 0.0
+        for name, share in shares.items():
+            times[name] += share * in_layers
         reading, read_ms = _timed(lambda hidden=hidden_BLD: head.read(network, hidden, 0.8, [generator]), device)
         _, soft_ms = _timed(lambda hidden=hidden_BLD: _soften(network, hidden), device)
         steps = denoise(
@@ -111,6 +107,20 @@ def _soften(network: DiffusionGemma, hidden_BLD: torch.Tensor) -> torch.Tensor:
     kept = min(head.SOFT_TOP_K, vocab_size)
     ids_NK = torch.arange(count * kept, device=hidden_BLD.device).view(count, kept) * 7919 % vocab_size
     return network.expect_top(torch.full((count, kept), 1 / kept, device=hidden_BLD.device), ids_NK)
+
+
+@contextmanager
+def _shares(network: DiffusionGemma, cache: KVCache) -> Iterator[dict[str, float]]:
+    """The shares of what layers in one call take; none where modules do the work, or no cycles can be counted."""
+    layers = network.as_one_call(cache)
+    if layers is None or not layers.counts_cycles:
+        with network.by_operations():
+            yield {}
+        return
+    shares: dict[str, float] = {}
+    with layers.timed() as found:
+        yield shares
+    shares |= {"attention": found["attention"], "experts": found["experts"], "dense MLP": found["dense"]}
 
 
 @contextmanager

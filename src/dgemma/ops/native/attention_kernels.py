@@ -1,4 +1,4 @@
-"""Attention of a network that is run in one call, from the rows as it reads them to what its heads found.
+"""What is the same in all networks that are run in one call: norms, attention, and a clock.
 
 Shapes: N rows, H query heads, K key heads, d head dim.
 """
@@ -7,14 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from dgemma.ops.native.compiler import array_at, called, inlined, largest_at, thread_number, turn_floats
+from dgemma.ops.native.compiler import array_at, called, cycles, inlined, largest_at, thread_number, turn_floats
 from dgemma.ops.native.kernels import IMPOSSIBLE, exp, floats, integers, share
 from dgemma.ops.native.machine import LANES, PANEL, TILE_ROWS
 from dgemma.ops.native.panel_kernels import product
-from dgemma.ops.native.sizes import LAYER, PASS
+from dgemma.ops.native.sizes import CLOCK, LAYER, PASS
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
-LAYER_LENGTH, PASS_LENGTH = len(LAYER), len(PASS)
+LAYER_LENGTH, PASS_LENGTH, _CLOCK_LENGTH = len(LAYER), len(PASS), len(CLOCK)
+
+
+@called
+def mark(arguments: Any, part: Any) -> None:
+    """Counts the cycles since the last mark as this part's, for who wants to know."""
+    given = array_at(arguments, PASS_LENGTH)
+    if given[PASS.clock] and thread_number() == 0:
+        clock, now = integers(given[PASS.clock], _CLOCK_LENGTH), cycles()
+        clock[part] += now - clock[CLOCK.last]
+        clock[CLOCK.last] = now
 
 
 @inlined

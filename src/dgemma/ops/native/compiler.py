@@ -130,6 +130,17 @@ def _arrived(_context: Any, _counter: Any) -> tuple[Any, Callable]:
     return types.int64(types.int64), generate
 
 
+def _cycles(_context: Any) -> tuple[Any, Callable]:
+    """The processor's count of cycles."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+        kind = llvmlite.ir.FunctionType(llvmlite.ir.IntType(64), [])
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.readcyclecounter"), [])
+
+    return types.int64(), generate
+
+
+cycles: Any = intrinsic(_cycles)
 arrive: Any = intrinsic(_arrive)
 arrived: Any = intrinsic(_arrived)
 

@@ -16,6 +16,7 @@ from dgemma.ops.native.attention_kernels import (
     inverse_length,
     look,
     look_by_tiles,
+    mark,
     norm_into,
     rotate_heads,
     turn_keys,
@@ -25,7 +26,7 @@ from dgemma.ops.native.kernels import IMPOSSIBLE, exp, floats, gated_by, integer
 from dgemma.ops.native.machine import PANEL
 from dgemma.ops.native.panel_kernels import meet, multiply
 from dgemma.ops.native.quantised_kernels import multiply_panels, quantise_row
-from dgemma.ops.native.sizes import LAYER, PASS
+from dgemma.ops.native.sizes import CLOCK, LAYER, PASS
 from dgemma.quant import GROUP
 
 _ZERO = np.float32(0.0)
@@ -224,8 +225,10 @@ def _pass_with(multiply_rows: Any) -> Any:
         inner, routed = given[PASS.inner], given[PASS.routed]
         joined_step, added_step, inner_step = given[PASS.joined_step], given[PASS.added_step], given[PASS.inner_step]
         routed_inner, routed_width = inner + 4 * given[PASS.routed_at], given[PASS.experts] * given[PASS.expert_width]
+        mark(arguments, CLOCK.last)
         norm_first(arguments, given[PASS.table])
         meet(meeting)
+        mark(arguments, CLOCK.rest)
         for layer in range(depth):
             place = given[PASS.table] + 8 * LAYER_LENGTH * layer
             own = integers(place, 2 * LAYER_LENGTH)
@@ -249,25 +252,31 @@ def _pass_with(multiply_rows: Any) -> Any:
             looked = own[LAYER.heads] * own[LAYER.head_dim]
             multiply_rows(arguments, 0, joined, joined_step, own[LAYER.o], looked, size, added, added_step, nibbles)
             meet(meeting)
+            mark(arguments, CLOCK.attention)
             _add_attended(arguments, place)
             meet(meeting)
+            mark(arguments, CLOCK.rest)
             inward = own[LAYER.dense_inward]
             multiply_rows(arguments, 0, normed, 4 * size, inward, size, 2 * width, inner, inner_step, nibbles)
+            mark(arguments, CLOCK.dense)
             inward, outputs = own[LAYER.routed_inward], 2 * routed_width
             multiply_rows(arguments, 1, routed, added_step, inward, size, outputs, routed_inner, inner_step, nibbles)
             meet(meeting)
             _gate(arguments)
             meet(meeting)
-            multiply_rows(
-                arguments, 0, inner, inner_step, own[LAYER.dense_down], width, size, added, added_step, nibbles
-            )
+            mark(arguments, CLOCK.experts)
+            down = own[LAYER.dense_down]
+            multiply_rows(arguments, 0, inner, inner_step, down, width, size, added, added_step, nibbles)
+            mark(arguments, CLOCK.dense)
             # The experts' scales go by group, whatever the weights are.
             down = own[LAYER.routed_down]
             multiply_rows(arguments, 1, routed_inner, inner_step, down, routed_width, size, routed, added_step, 1)
             meet(meeting)
+            mark(arguments, CLOCK.experts)
             following = own[LAYER_LENGTH + LAYER.input_norm] if layer + 1 < depth else given[PASS.final_norm]
             add_fed_forward(arguments, place, following)
             meet(meeting)
+            mark(arguments, CLOCK.rest)
 
     return run
 

@@ -12,9 +12,11 @@ Shapes: N rows, D hidden, K key heads, d head dim, S slots, I inputs, O outputs,
 row, M their width.
 """
 
+import platform
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +27,7 @@ from dgemma.ops.native.head import takes_int8
 from dgemma.ops.native.machine import DOTS, PANEL, TILE_ROWS, run
 from dgemma.ops.native.panels import Panels, are_halves, padded, panels, quantised_panels, side_by_side
 from dgemma.ops.native.quantised import multiplies, row_room
-from dgemma.ops.native.sizes import LAYER, PASS
+from dgemma.ops.native.sizes import CLOCK, LAYER, PASS
 from dgemma.ops.one_call import LayerShape
 from dgemma.quant import GROUP, is_quantised
 
@@ -73,6 +75,8 @@ class _OneCall(ABC):
     names of `sizes.PASS`, `_settled` what is the same in every pass."""
 
     kernel: str
+    counts_cycles = platform.machine() in ("x86_64", "AMD64")
+    """Whether `timed` works: other processors keep their counts from programs."""
 
     def __init__(
         self,
@@ -106,6 +110,22 @@ class _OneCall(ABC):
             **{"expert_width": self.expert_width, "top_k": top_k},
         }
         self._turns_single_rows = True
+        self._clock: np.ndarray | None = None
+
+    @contextmanager
+    def timed(self) -> Iterator[dict[str, float]]:
+        """While it is open, nothing else may run these layers; filled when it ends: the shares that attention, the
+        dense MLP, the experts with their router, and the rest have in the cycles of all passes, together 1."""
+        shares: dict[str, float] = {}
+        self._clock = clock = np.zeros(len(CLOCK), dtype=np.int64)
+        try:
+            yield shares
+        finally:
+            self._clock = None
+            clock[CLOCK.last] = 0
+            for name, place in CLOCK._asdict().items():
+                if place != CLOCK.last:
+                    shares[name] = float(clock[place] / max(1, clock.sum()))
 
     def run(
         self,
@@ -147,6 +167,7 @@ class _OneCall(ABC):
             **self._settled,
             **addresses,
             **{"hidden": hidden, "normed": normed, "score_step": 4 * scores},
+            **{"clock": 0 if self._clock is None else self._clock.ctypes.data},
             **{"meeting": meeting.ctypes.data, "positions": places.ctypes.data, "table": table.ctypes.data},
             **{"rows": rows, "clean": clean, "start": start, "end": end, "keys_only": int(keys_only)},
         }

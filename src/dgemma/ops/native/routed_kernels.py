@@ -17,6 +17,7 @@ from dgemma.ops.native.attention_kernels import (
     inverse_length,
     look,
     look_by_tiles,
+    mark,
     rotate_heads,
     turn_keys,
 )
@@ -32,7 +33,7 @@ from dgemma.ops.native.layer_kernels import (
 from dgemma.ops.native.machine import PANEL
 from dgemma.ops.native.panel_kernels import meet, multiply
 from dgemma.ops.native.quantised_kernels import multiply_quantised, quantise_row, words
-from dgemma.ops.native.sizes import LAYER, PASS
+from dgemma.ops.native.sizes import CLOCK, LAYER, PASS
 from dgemma.quant import GROUP
 
 _ZERO = np.float32(0.0)
@@ -331,9 +332,11 @@ def _pass_with(multiply_rows: Any, multiply_by_expert: Any) -> Any:
         size, rows, experts, meeting = given[PASS.size], given[PASS.rows], given[PASS.experts], given[PASS.meeting]
         gate_and_up(arguments, place)
         units, logits = given[PASS.units], given[PASS.logits]
+        mark(arguments, CLOCK.dense)
         multiply(units, 4 * size, rows, own[LAYER.router], 0, size, experts, logits, given[PASS.logits_step], 0)
         meet(meeting)
         _choose(arguments, place)
+        mark(arguments, CLOCK.experts)
         _gate_dense(arguments)
         meet(meeting)
         _arrange(arguments)
@@ -341,16 +344,20 @@ def _pass_with(multiply_rows: Any, multiply_by_expert: Any) -> Any:
         weight, scale, out = own[LAYER.dense_down], own[LAYER.dense_down_scale], given[PASS.added]
         multiply_rows(arguments, inner, step, weight, scale, width, size, out, given[PASS.added_step])
         meet(meeting)
+        mark(arguments, CLOCK.dense)
         answer(arguments, place)
         meet(meeting)
+        mark(arguments, CLOCK.experts)
 
     @called
     def run(arguments: Any) -> None:
         given = array_at(arguments, PASS_LENGTH)
         size, depth, meeting = given[PASS.size], given[PASS.depth], given[PASS.meeting]
         joined, joined_step, added_step = given[PASS.joined], given[PASS.joined_step], given[PASS.added_step]
+        mark(arguments, CLOCK.last)
         norm_first(arguments, given[PASS.table])
         meet(meeting)
+        mark(arguments, CLOCK.rest)
         for layer in range(depth):
             place = given[PASS.table] + 8 * LAYER_LENGTH * layer
             own = integers(place, 2 * LAYER_LENGTH)
@@ -369,13 +376,16 @@ def _pass_with(multiply_rows: Any, multiply_by_expert: Any) -> Any:
             out = given[PASS.added]
             multiply_rows(arguments, joined, joined_step, weight, scale, looked, size, out, added_step)
             meet(meeting)
+            mark(arguments, CLOCK.attention)
             _add_attended(arguments, place)
             meet(meeting)
+            mark(arguments, CLOCK.rest)
             feed_forward(arguments, place)
             _sum_answers(arguments)
             following = own[LAYER_LENGTH + LAYER.input_norm] if layer + 1 < depth else given[PASS.final_norm]
             add_fed_forward(arguments, place, following)
             meet(meeting)
+            mark(arguments, CLOCK.rest)
 
     return run
 

@@ -67,6 +67,18 @@ LAYER = _Layer(*range(len(_Layer._fields)))
 """The place of each of a layer's entries, addresses and sizes, in the table of layers."""
 
 
+class _Clock(NamedTuple):
+    last: int
+    attention: int
+    dense: int
+    experts: int
+    rest: int
+
+
+CLOCK = _Clock(*range(len(_Clock._fields)))
+"""Where the cycles of each part of a pass are counted, and when the last part ended."""
+
+
 class _Pass(NamedTuple):
     # Rows, and what is known of them.
     hidden: int
@@ -137,6 +149,8 @@ class _Pass(NamedTuple):
     # Room for a panel of each thread, and the bytes of one.
     unpacked: int
     unpacked_step: int
+    # Cycles by part (`CLOCK`), or 0.
+    clock: int
 
 
 PASS = _Pass(*range(len(_Pass._fields)))
