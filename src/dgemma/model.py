@@ -26,7 +26,7 @@ from dgemma.errors import UsageError
 from dgemma.ops import cpu, cuda, native
 from dgemma.ops import reference as ops
 from dgemma.ops.linear import Kept, Matrix, Stacked, gains_by_int8, laid_out, matrix, scale_of, with_one_row
-from dgemma.ops.one_call import DENSE_EXPERTS, LayerShape, lay_out_layers
+from dgemma.ops.one_call import LayerShape, lay_out_layers, runs_all
 from dgemma.quant import is_quantised, quantise
 
 HEAD_BLOCK = 8192
@@ -177,7 +177,7 @@ class Experts(nn.Module):
     def forward(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor) -> Tensor:
         weights = (self.gate_up_proj, self.down_proj)
         quantised = is_quantised(self.gate_up_proj)
-        few = len(self.gate_up_proj) <= DENSE_EXPERTS and not quantised
+        few = runs_all(self.gate_up_proj)
         if quantised and cuda.never_waits(self.gate_up_proj):
             return cuda.experts(hidden_ND, weights_Nk, ids_Nk, *weights, scales=self._scales())
         if not few and laid_out(self.gate_up_proj):
@@ -243,10 +243,11 @@ class Layer(nn.Module):
         attention, mlp = self.self_attn, self.mlp
         stacks = {"qkv": attention._inward, "o": attention._outward}
         stacks |= {"dense_inward": mlp._inward, "dense_down": mlp._outward}
-        found = {name: stacked.panels() for name, stacked in stacks.items()}
-        if None in found.values() or (experts := self.experts.panels()) is None:
+        if (experts := self.experts.panels()) is None:
             return None
-        return found | dict(zip(("routed_inward", "routed_down"), experts, strict=True))
+        found = dict(zip(("routed_inward", "routed_down"), experts, strict=True))
+        found |= {name: stacked.panels() for name, stacked in stacks.items()}
+        return None if None in found.values() else found
 
 
 def masked_pass(
@@ -380,7 +381,7 @@ class DiffusionGemma(nn.Module):
         return products
 
     def head_as_one(self) -> Any:
-        """The whole vocabulary as one compiled kernel (`ops.native.layers.Head`), a small one on a CPU; else None."""
+        """The whole vocabulary as one compiled kernel (`ops.native.head.Head`), a small one on a CPU; else None."""
         weight_VD = self.embed_tokens.weight
         quick = is_quick(weight_VD) and laid_out(weight_VD)
         if not (self.one_call and quick and len(weight_VD) <= SMALL_VOCABULARY):
@@ -601,7 +602,7 @@ class DiffusionGemma(nn.Module):
         layers = self._layers()
         by_name = [{**dict(layer.named_parameters()), **dict(layer.named_buffers())} for layer in layers]
         rest = (self.norm.weight, self.config.top_k_experts, self.config.rms_norm_eps)
-        return lay_out_layers(by_name, shapes, *rest, lambda: [layer.panels() for layer in layers])
+        return lay_out_layers(by_name, shapes, *rest, [layer.panels for layer in layers])
 
     def _rotary_tables(self, kind: LayerType, head_dim: int, num_positions: int) -> tuple[Tensor, Tensor]:
         angles = torch.arange(num_positions)[:, None].float() * self._rotary_frequencies(kind, head_dim)

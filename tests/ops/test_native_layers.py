@@ -171,11 +171,39 @@ def test_few_large_experts_are_routed_to(monkeypatch: pytest.MonkeyPatch) -> Non
     """Running all of them on every row pays in small networks alone."""
     network = make_network()
     expected = passes(network, 30, 12, [3, 4])
-    monkeypatch.setattr(one_call, "DENSE_UP_TO", 1000)
+    monkeypatch.setattr(one_call, "_DENSE_UP_TO", 1000)
     twin = make_network()
     for one, other in zip(passes(twin, 30, 12, [3, 4]), expected, strict=True):
         assert_close(one, other)
     assert type(network._layers_as_one.value) is not type(twin._layers_as_one.value)
+    with twin.by_operations():
+        passes(twin, 30, 12, [3, 4])
+    experts = twin.layers[0].get_submodule("experts")
+    assert experts._routed.value is not None and experts._dense.value is None, "one layout for both ways"
+
+
+@pytest.mark.parametrize("broken", [torch.nan, torch.inf])
+@pytest.mark.parametrize("num_experts", [4, 12])
+def test_what_is_no_number_in_a_router_is_not_lost(num_experts: int, broken: float) -> None:
+    network = make_network(num_experts=num_experts)
+    network.layers[0].get_submodule("router.proj").get_parameter("weight")[3] = broken
+    found = encoded(network, ids(20))
+    with network.by_operations():
+        expected = encoded(network, ids(20))
+    assert torch.equal(found.isfinite(), expected.isfinite()) and not found.isfinite().all()
+
+
+def test_nothing_is_compiled_or_laid_out_for_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, asked = make_network(num_experts=12), []
+    monkeypatch.setattr(linear, "_has_room", lambda num_bytes: asked.append(num_bytes))
+    monkeypatch.setattr(one_call.native, "load_for", lambda name, entries: pytest.fail(f"{name} was asked for"))
+    with torch.inference_mode():
+        assert network.as_one_call(KVCache(network.config, max_length=9)) is None
+    assert len(asked) <= 2 * 12 + 2, "one layer's experts, and no further"
+    small = make_network(WIDE, 12, hidden_size=64, width=96, expert_width=32)
+    quantise_network(small, "fp8")
+    with torch.inference_mode():
+        assert small.as_one_call(KVCache(small.config, max_length=9)) is None
 
 
 WIDE = (("sliding_attention", 32, 2), ("full_attention", 64, 1))

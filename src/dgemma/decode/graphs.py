@@ -23,8 +23,7 @@ from dgemma.decode.buckets import Bucket, Inputs, bucketed_pass, gather
 from dgemma.errors import UsageError
 from dgemma.model import DiffusionGemma, Experts
 from dgemma.ops import cuda
-from dgemma.ops.one_call import DENSE_EXPERTS
-from dgemma.quant import is_quantised
+from dgemma.ops.one_call import runs_all
 
 LARGEST_CONTEXT = 8192
 """Behind more tokens passes run as they are: they last longer than Python does, and stages would be large."""
@@ -61,7 +60,7 @@ def recordable(network: DiffusionGemma) -> bool:
     if network.device.type != "cuda":
         return False
     experts = [module for module in network.modules() if isinstance(module, Experts)]
-    many = [one for one in experts if len(one.gate_up_proj) > DENSE_EXPERTS or is_quantised(one.gate_up_proj)]
+    many = [one for one in experts if not runs_all(one.gate_up_proj)]
     return all(cuda.never_waits(weight) for one in many for weight in one.parameters())
 
 

@@ -1,6 +1,6 @@
-"""Which networks have all their layers run in one compiled call, and by which kernel.
+"""Which networks have all their layers run in one compiled call, and by which kernel; which experts are all run.
 
-Shapes: d head dim, D hidden.
+Shapes: d head dim, D hidden, E experts, M their width.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,13 +10,11 @@ from typing import Any
 from torch import Tensor
 
 from dgemma.ops import native
+from dgemma.ops.linear import compiled_rows
 from dgemma.quant import is_quantised
 
-DENSE_EXPERTS = 8
-"""So many experts are all run on every row, instead of each on the rows routed to it: fewer calls or waits."""
-
-DENSE_UP_TO = 1 << 25
-"""Weights of all layers up to which that pays in one call."""
+_DENSE_EXPERTS = 8
+_DENSE_UP_TO = 1 << 21
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,28 +39,42 @@ class LayerShape:
         return self.num_key_heads * self.head_dim
 
 
+def runs_all(gate_up_E2MD: Tensor) -> bool:
+    """Whether all of a layer's experts are run on every row, instead of each on the rows routed to it: few and small
+    float ones, as that takes fewer calls."""
+    few = len(gate_up_E2MD) <= _DENSE_EXPERTS and gate_up_E2MD.numel() <= _DENSE_UP_TO
+    return few and not is_quantised(gate_up_E2MD)
+
+
 def lay_out_layers(
     weights: Sequence[Mapping[str, Tensor]],
     shapes: Sequence[LayerShape],
     final_norm_D: Tensor,
     top_k: int,
     eps: float,
-    panels: Callable[[], Sequence[Mapping[str, Any] | None]],
+    panels: Sequence[Callable[[], Mapping[str, Any] | None]],
 ) -> Any:
     """`ops.native.layers.Layers` or `RoutedLayers` of weights by the names of `model.Layer`; None where there are no
-    kernels for them. `panels` gives those of each layer's products, by the names of `ops.native.sizes.LAYER`."""
-    counts = [tensor.numel() for own in weights for tensor in own.values()]
-    experts = weights[0]["experts.gate_up_proj"]
-    quantised = is_quantised(weights[0]["self_attn.q_proj.weight"])
-    if len(experts) <= DENSE_EXPERTS and sum(counts) <= DENSE_UP_TO:
-        compiled = native.load("layers_quantised" if quantised else "layers")
-        if compiled is None or not compiled.takes(weights):
+    kernels for them. `panels` make those of each layer's products, by the names of `ops.native.sizes.LAYER`."""
+    experts, scale = weights[0]["experts.gate_up_proj"], weights[0].get("experts.gate_up_proj_scale")
+    small = len(experts) <= _DENSE_EXPERTS and experts.numel() <= _DENSE_UP_TO
+    if small:
+        compiled = native.load("layers" if scale is None else "layers_quantised")
+        known = compiled is not None and compiled.takes(weights)
+        return compiled.Layers(weights, shapes, final_norm_D, top_k, eps) if compiled is not None and known else None
+    # What is refused in the end should have nothing compiled or laid out for it.
+    laid_out: list[Mapping[str, Any]] | None = None
+    if scale is not None:
+        if compiled_rows([experts], [scale]) is None:
             return None
-        return compiled.Layers(weights, shapes, final_norm_D, top_k, eps)
-    compiled = native.load_for("layers_routed_quantised" if quantised else "layers_routed", max(counts))
+    else:
+        laid_out = []
+        for make in panels:
+            if (found := make()) is None:
+                return None
+            laid_out.append(found)
+    entries = max(tensor.numel() for own in weights for tensor in own.values())
+    compiled = native.load_for("layers_routed" if scale is None else "layers_routed_quantised", entries)
     if compiled is None or not compiled.takes_routed(weights):
-        return None
-    laid_out = None if quantised else panels()
-    if laid_out is not None and None in laid_out:
         return None
     return compiled.RoutedLayers(weights, laid_out, shapes, final_norm_D, top_k, eps)

@@ -193,7 +193,7 @@ def _weigh_keys(scores: Any, begin: Any, stop: Any, count: Any) -> Any:
 
 @called
 def look_by_tiles(arguments: Any, place: Any) -> None:
-    """Attention of each head, a tile of rows at a time, over keys that `_turn_keys` has turned."""
+    """Attention of each head, a tile of rows at a time, over keys that `turn_keys` has turned."""
     given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
     heads, size, rows = own[LAYER.heads], own[LAYER.head_dim], given[PASS.rows]
     step, scores = given[PASS.score_step], given[PASS.scores] + given[PASS.score_step] * TILE_ROWS * thread_number()

@@ -35,10 +35,12 @@ _ZERO = np.float32(0.0)
 @inlined
 def _route(weights: Any, scale: Any, experts: Any, top_k: Any) -> None:
     """Makes weights of the experts' logits: the softmax over the k best, times the expert's scale; zero for others."""
-    best = IMPOSSIBLE
+    best, total = IMPOSSIBLE, _ZERO
     for expert in range(experts):
         best = max(best, weights[expert])
-    total = _ZERO
+        # What is no number is never the largest, and must not be lost for that.
+        if not weights[expert] < np.float32(np.inf):
+            total = np.float32(np.nan)
     # Logits come to be at most zero, so that what is above is the weight of one that was chosen.
     for expert in range(experts):
         weights[expert] = min(_ZERO, weights[expert] - best)

@@ -115,7 +115,10 @@ class _OneCall(ABC):
     @contextmanager
     def timed(self) -> Iterator[dict[str, float]]:
         """While it is open, nothing else may run these layers; filled when it ends: the shares that attention, the
-        dense MLP, the experts with their router, and the rest have in the cycles of all passes, together 1."""
+        dense MLP, the experts with their router, and the rest have in the cycles of all passes, together 1. Raises
+        RuntimeError where `counts_cycles` is False."""
+        if not self.counts_cycles:
+            raise RuntimeError("this processor keeps its count of cycles from programs")
         shares: dict[str, float] = {}
         self._clock = clock = np.zeros(len(CLOCK), dtype=np.int64)
         try:
@@ -161,7 +164,8 @@ class _OneCall(ABC):
             widths["turned"] = padded(reach) * max(shape.keys for shape in self._shapes)
         room, addresses = self._room(widths)
         # `hidden` is used up, and its own memory is the caller's.
-        hidden, normed = (hidden_ND.new_empty(rows * self.size + 2 * _APART)[_APART:-_APART] for _ in range(2))
+        numbers = rows * self.size + 2 * _APART
+        hidden, normed = (torch.empty(numbers, dtype=torch.float32)[_APART:-_APART] for _ in range(2))
         hidden.copy_(hidden_ND.flatten())
         known = {
             **self._settled,
@@ -172,7 +176,8 @@ class _OneCall(ABC):
             **{"rows": rows, "clean": clean, "start": start, "end": end, "keys_only": int(keys_only)},
         }
         run(self.kernel, *(known.get(name, 0) for name in PASS._fields))
-        self._spare[:] = [room]
+        if room.nbytes <= _SPARE_UP_TO:
+            self._spare[:] = [room]
         return normed.view(rows, self.size)
 
     def has_met(self, keys: Sequence[Tensor]) -> bool:
@@ -187,6 +192,10 @@ class _OneCall(ABC):
     def _more_room(self, rows: int, threads: int) -> dict[str, int]:
         """Numbers that do not go by rows."""
         return {}
+
+    def _router(self, weight_ED: Tensor) -> Tensor:
+        """The router's weight as the kernel reads it."""
+        return weight_ED
 
     def _lay_out(self, weights: Sequence[Mapping[str, Tensor]]) -> None:
         pairs = enumerate(zip(weights, self._shapes, strict=True))
@@ -214,7 +223,7 @@ class _OneCall(ABC):
         has_values = "self_attn.v_proj.weight" in weights
         inward = [f"self_attn.{name}_proj.weight" for name in ("qkv" if has_values else "qk")]
         known: dict[str, Tensor | int] = {
-            "router": weights["router.proj.weight"] * weights["router.scale"] * self.size**-0.5,
+            "router": self._router(weights["router.proj.weight"] * weights["router.scale"] * self.size**-0.5),
             **self._products(number, weights, inward),
             "before_dense_norm": norm("pre_feedforward_layernorm"),
             "before_routed_norm": norm("pre_feedforward_layernorm_2"),
@@ -239,11 +248,14 @@ class _OneCall(ABC):
 
     def _bind(self, keys: Sequence[Tensor], values: Sequence[Tensor]) -> np.ndarray:
         """The columns of the table that tell where keys and values lie."""
-        if not self.has_met(keys):
+        found = self._met.get(id(keys[0]))
+        if found is None or found[0]() is not keys[0]:
             self._met = {place: known for place, known in list(self._met.items()) if known[0]() is not None}
             rows = [(key.data_ptr(), value.data_ptr(), key.stride(1)) for key, value in zip(keys, values, strict=True)]
-            self._met[id(keys[0])] = weakref.ref(keys[0]), np.array(rows, dtype=np.int64)
-        return self._met[id(keys[0])][1]
+            columns = np.array(rows, dtype=np.int64)
+            self._met[id(keys[0])] = weakref.ref(keys[0]), columns
+            return columns
+        return found[1]
 
     def _rotated(self, num_positions: int) -> "_Rotary":
         """The rotary tables of so many positions, one pair for layers that share them."""
@@ -326,8 +338,8 @@ class Layers(_OneCall):
 
 class RoutedLayers(_OneCall):
     """Layers of a network with many experts: weights by the names of `model.Layer`, of a kind that `takes_routed` says
-    yes to; of float ones also the panels of each layer's products, by the names of `sizes.LAYER`. Nothing but the
-    router's weight is copied."""
+    yes to; of float ones also the panels of each layer's products, by the names of `sizes.LAYER`. What is contiguous
+    is read where it lies, all but the router's weight."""
 
     def __init__(
         self,
@@ -355,6 +367,9 @@ class RoutedLayers(_OneCall):
         self._settled |= {"quantised": int(self.quantised), "nibbles": int(self._nibbles), "unpacked_step": room_step}
         self._lay_out(weights)
 
+    def _router(self, weight_ED: Tensor) -> Tensor:
+        return panels(weight_ED, halves=False)
+
     def _widths_of_bytes(self, name: str, width: int, rows: int = 1) -> dict[str, int]:
         """Numbers of so many rows as int8, with their sums and their scale."""
         sums = width // GROUP if self._nibbles else 1
@@ -369,8 +384,7 @@ class RoutedLayers(_OneCall):
         return room | {"unpacked": threads * int(self._settled["unpacked_step"]) // 4}
 
     def _products(self, layer: int, weights: Mapping[str, Tensor], inward: Sequence[str]) -> dict[str, Tensor | int]:
-        router = weights["router.proj.weight"] * weights["router.scale"] * self.size**-0.5
-        known: dict[str, Tensor | int] = {"router": panels(router, halves=False)}
+        known: dict[str, Tensor | int] = {}
         if self._laid_out is not None:
             for name, product in self._laid_out[layer].items():
                 known |= {name: product.values_EnIP, f"{name}_scale": int(product.halves)}
@@ -387,6 +401,8 @@ class RoutedLayers(_OneCall):
 # Numbers between what is written in a pass and anything else. Where arrays lie closer than a round of vectors compiled
 # loops take one number at a time, which rounds otherwise: a result would depend on where memory was free.
 _APART = 64
+_SPARE_UP_TO = 1 << 26
+"""Bytes of a room that is kept for the next call."""
 _LINE = 16
 """Numbers of a line of the processor's cache, at whose beginning arrays lie."""
 _ROTARY_COLUMNS = slice(LAYER.cos, LAYER.sin + 1)

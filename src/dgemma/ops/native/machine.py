@@ -63,7 +63,7 @@ LARGEST_FOR_INT8 = 64 if DOTS == "short" else 127
 # What machine code depends on.
 _SOURCES = (
     *("kernels", "panel_kernels", "attention_kernels", "layer_kernels", "routed_kernels", "head_kernels"),
-    *("path_kernels", "quantised_kernels", "quantised_tiles", "compiler", "sizes", "machine"),
+    *("pair_kernels", "path_kernels", "quantised_kernels", "quantised_tiles", "compiler", "sizes", "machine"),
 )
 
 

@@ -24,8 +24,9 @@ from dgemma.ops.native.compiler import (
     thread_number,
     word_pointer,
 )
-from dgemma.ops.native.kernels import bytes_at, floats, gated_by, integers, share
+from dgemma.ops.native.kernels import bytes_at, floats, integers, share
 from dgemma.ops.native.machine import LANES, LARGEST_FOR_INT8, PANEL
+from dgemma.ops.native.pair_kernels import gate_pairs, sum_answers
 from dgemma.ops.native.panel_kernels import by_rows, meet
 from dgemma.ops.native.quantised_tiles import TILES, TILES_OF_GROUPS, turn_int4, turn_int8
 from dgemma.ops.native.sizes import PART_ROWS, QUAD, ROUTED_ROWS
@@ -247,80 +248,74 @@ def product_rows(arguments: Any) -> None:
     )
 
 
-@inlined
-def _gather(given: Any, size: Any, groups: Any) -> None:
+@called
+def gather_quantised(
+    pairs: Any,
+    rows_of_pairs: Any,
+    values: Any,
+    sums: Any,
+    scales: Any,
+    pair_values: Any,
+    pair_sums: Any,
+    pair_scales: Any,
+    size: Any,
+    groups: Any,
+) -> None:
     """Each pair's row, its sums and its scale."""
-    pairs = given[_ROWS] * given[_TOP_K]
-    rows = integers(given[_ROWS_OF_PAIRS], pairs)
+    rows = integers(rows_of_pairs, pairs)
     first, last = share(pairs)
     for pair in range(first, last):
         row = rows[pair]
-        source, target = bytes_at(given[_VALUES] + row * size, size), bytes_at(given[_PAIR_VALUES] + pair * size, size)
+        source, target = bytes_at(values + row * size, size), bytes_at(pair_values + pair * size, size)
         for at in range(size):
             target[at] = source[at]
-        sums = words(given[_SUMS] + 4 * row * groups, groups)
-        own_sums = words(given[_PAIR_SUMS] + 4 * pair * groups, groups)
+        own, out = words(sums + 4 * row * groups, groups), words(pair_sums + 4 * pair * groups, groups)
         for at in range(groups):
-            own_sums[at] = sums[at]
-        floats(given[_PAIR_SCALE] + 4 * pair, 1)[0] = floats(given[_SCALE] + 4 * row, 1)[0]
+            out[at] = own[at]
+        floats(pair_scales + 4 * pair, 1)[0] = floats(scales + 4 * row, 1)[0]
 
 
-@inlined
-def _gate_pairs(given: Any, width: Any, groups: Any) -> None:
-    """gelu(gate) * up of each pair, quantised; its scale takes the place of its row's."""
-    first, last = share(given[_ROWS] * given[_TOP_K])
-    for pair in range(first, last):
-        inner = given[_INNER] + 8 * pair * width
-        gate, up = floats(inner, width), floats(inner + 4 * width, width)
-        for at in range(width):
-            gate[at] = gated_by(gate[at], up[at])
-        target, sums = given[_INNER_VALUES] + pair * width, given[_INNER_SUMS] + 4 * pair * groups
-        quantise_row(inner, target, given[_PAIR_SCALE] + 4 * pair, sums, width, width // groups, given[_GROUPED])
-
-
-@inlined
-def _sum_answers(given: Any, size: Any) -> None:
-    """Each row's answers by its experts, times their weights."""
-    top_k = given[_TOP_K]
-    first, last = share(given[_ROWS])
-    for row in range(first, last):
-        out, weights = floats(given[_OUT] + 4 * row * size, size), floats(given[_WEIGHTS] + 4 * row * top_k, top_k)
-        places = integers(given[_BACK] + 8 * row * top_k, top_k)
-        for at in range(size):
-            out[at] = _ZERO
-        for slot in range(top_k):
-            weight, answer = weights[slot], floats(given[_ANSWERS] + 4 * places[slot] * size, size)
-            for at in range(size):
-                out[at] += weight * answer[at]
-
-
-@inlined
-def _multiply_by_expert(
-    given: Any, values: Any, sums: Any, weight: Any, scale: Any, outputs: Any, size: Any, out: Any
+@called
+def quantise_pairs(
+    pairs: Any, source: Any, step: Any, values: Any, sums: Any, scales: Any, size: Any, group: Any, nibbles: Any
 ) -> None:
-    """Each expert's pairs times its weight; addresses of the first pair's and the first expert's."""
-    grouped, pair = given[_GROUPED], 0
-    groups, weight_bytes = size // GROUP if grouped else 1, outputs * size // (1 + grouped)
-    counts, room = integers(given[_COUNTS], given[_EXPERTS]), given[_ROOM] + given[_ROOM_STEP] * thread_number()
-    for expert in range(given[_EXPERTS]):
-        own_values, own_sums, row_scales = values + pair * size, sums + 4 * pair * groups, given[_PAIR_SCALE] + 4 * pair
-        own_weight, own_scale = weight + expert * weight_bytes, scale + 4 * expert * outputs * groups
-        target = out + 4 * pair * outputs
+    """`quantise_row` of what each pair has come to."""
+    first, last = share(pairs)
+    for pair in range(first, last):
+        own_values, own_sums = values + pair * size, sums + 4 * pair * (size // group)
+        quantise_row(source + pair * step, own_values, scales + 4 * pair, own_sums, size, group, nibbles)
+
+
+@called
+def multiply_by_expert(
+    counts: Any,
+    experts: Any,
+    values: Any,
+    sums: Any,
+    scales: Any,
+    one_row: Any,
+    weight: Any,
+    weight_scale: Any,
+    outputs: Any,
+    size: Any,
+    grouped: Any,
+    out: Any,
+    out_step: Any,
+    room: Any,
+) -> None:
+    """Each expert's pairs times its weight, addresses of the first pair's row and of the first expert's weight; with
+    `one_row` all pairs are of that row."""
+    found, groups = integers(counts, experts), size // GROUP if grouped else 1
+    weight_step, scale_step = outputs * size // (1 + grouped), 4 * outputs * groups
+    for expert in range(experts):
+        count = found[expert]
+        own_weight, own_scale = weight + expert * weight_step, weight_scale + expert * scale_step
         multiply_quantised(
-            own_values,
-            own_sums,
-            row_scales,
-            counts[expert],
-            own_weight,
-            own_scale,
-            outputs,
-            size,
-            grouped,
-            target,
-            4 * outputs,
-            room,
+            values, sums, scales, count, own_weight, own_scale, outputs, size, grouped, out, out_step, room
         )
-        pair += counts[expert]
+        if not one_row:
+            values, sums, scales = values + count * size, sums + 4 * count * groups, scales + 4 * count
+        out += count * out_step
 
 
 def experts_rows(arguments: Any) -> None:
@@ -335,35 +330,28 @@ def experts_rows(arguments: Any) -> None:
     room for each thread, the bytes of one, a zero (int64) to meet at; N, k, D, M, E, whether weights are int4
     """
     given = array_at(arguments, _ROUTED_LENGTH)
-    size, width = given[_SIZE], given[_WIDTH]
-    groups, inner_groups = (size // GROUP, width // GROUP) if given[_GROUPED] else (1, 1)
-    _gather(given, size, groups)
-    meet(given[_MEETING])
-    _multiply_by_expert(
-        given,
-        given[_PAIR_VALUES],
-        given[_PAIR_SUMS],
-        given[_GATE_UP],
-        given[_GATE_UP_SCALE],
-        2 * width,
-        size,
-        given[_INNER],
+    size, width, top_k, meeting = given[_SIZE], given[_WIDTH], given[_TOP_K], given[_MEETING]
+    grouped, experts, pairs, counts = given[_GROUPED], given[_EXPERTS], given[_ROWS] * top_k, given[_COUNTS]
+    group = GROUP if grouped else size
+    rows, room = given[_ROWS_OF_PAIRS], given[_ROOM] + given[_ROOM_STEP] * thread_number()
+    values, sums, scale = given[_PAIR_VALUES], given[_PAIR_SUMS], given[_PAIR_SCALE]
+    gather_quantised(pairs, rows, given[_VALUES], given[_SUMS], given[_SCALE], values, sums, scale, size, size // group)
+    meet(meeting)
+    weight, own_scale, inner = given[_GATE_UP], given[_GATE_UP_SCALE], given[_INNER]
+    multiply_by_expert(
+        counts, experts, values, sums, scale, 0, weight, own_scale, 2 * width, size, grouped, inner, 8 * width, room
     )
-    meet(given[_MEETING])
-    _gate_pairs(given, width, inner_groups)
-    meet(given[_MEETING])
-    _multiply_by_expert(
-        given,
-        given[_INNER_VALUES],
-        given[_INNER_SUMS],
-        given[_DOWN],
-        given[_DOWN_SCALE],
-        size,
-        width,
-        given[_ANSWERS],
+    meet(meeting)
+    values, sums = given[_INNER_VALUES], given[_INNER_SUMS]
+    gate_pairs(pairs, inner, 8 * width, width)
+    quantise_pairs(pairs, inner, 8 * width, values, sums, scale, width, GROUP if grouped else width, grouped)
+    meet(meeting)
+    weight, own_scale, answers = given[_DOWN], given[_DOWN_SCALE], given[_ANSWERS]
+    multiply_by_expert(
+        counts, experts, values, sums, scale, 0, weight, own_scale, size, width, grouped, answers, 4 * size, room
     )
-    meet(given[_MEETING])
-    _sum_answers(given, size)
+    meet(meeting)
+    sum_answers(given[_ROWS], top_k, given[_BACK], given[_WEIGHTS], answers, 4 * size, given[_OUT], 4 * size, size)
 
 
 KERNELS = (quantise_rows, product_rows, experts_rows)

@@ -1,7 +1,7 @@
 """The kernel of networks with many experts: all layers over some rows in one call, each expert on its rows.
 
-As in `layer_kernels` all threads run the same phases, and a row's result depends on nothing but the row and what it
-sees; a single row looks at keys where they lie, several at keys that are turned for all of them.
+As in `layer_kernels` all threads run the same phases. A row's result depends on nothing but the row, what it sees and
+whether it is alone: a single row looks at keys where they lie, several at keys that are turned for all of them.
 
 Shapes: N rows, D hidden, I width of the dense MLP, E experts, M their width, k experts of a row, P = N k pairs of a row
 and one of its experts, in the order of the experts.
@@ -22,7 +22,7 @@ from dgemma.ops.native.attention_kernels import (
     turn_keys,
 )
 from dgemma.ops.native.compiler import array_at, called, inlined, thread_number
-from dgemma.ops.native.kernels import bytes_at, exp, floats, gated_by, integers, share
+from dgemma.ops.native.kernels import exp, floats, gated_by, integers, share
 from dgemma.ops.native.layer_kernels import (
     add_fed_forward,
     norm_first,
@@ -31,8 +31,14 @@ from dgemma.ops.native.layer_kernels import (
     quantise_for_experts,
 )
 from dgemma.ops.native.machine import PANEL
+from dgemma.ops.native.pair_kernels import gate_pairs, gather_floats, sum_answers
 from dgemma.ops.native.panel_kernels import meet, multiply
-from dgemma.ops.native.quantised_kernels import multiply_quantised, quantise_row, words
+from dgemma.ops.native.quantised_kernels import (
+    gather_quantised,
+    multiply_by_expert,
+    multiply_quantised,
+    quantise_pairs,
+)
 from dgemma.ops.native.sizes import CLOCK, LAYER, PASS
 from dgemma.quant import GROUP
 
@@ -91,6 +97,10 @@ def _choose(arguments: Any, place: Any) -> None:
         ids = integers(given[PASS.chosen] + 8 * row * top_k, top_k)
         weights = floats(given[PASS.shares] + 4 * row * top_k, top_k)
         best, total = _ZERO, _ZERO
+        for expert in range(experts):
+            # What is no number is never the largest, and must not be lost for that.
+            if not logits[expert] < np.float32(np.inf):
+                total = np.float32(np.nan)
         for slot in range(top_k):
             chosen, most = 0, -np.float32(np.inf)
             for expert in range(experts):
@@ -141,68 +151,6 @@ def _arrange(arguments: Any) -> None:
             pair = following[chosen[at]]
             following[chosen[at]] = pair + 1
             back[at], rows[pair] = pair, at // top_k
-
-
-@called
-def _gather(arguments: Any) -> None:
-    """Each pair's row."""
-    given = array_at(arguments, PASS_LENGTH)
-    size, pairs = given[PASS.size], given[PASS.rows] * given[PASS.top_k]
-    rows, groups = integers(given[PASS.pair_rows], pairs), size // _group(given, size)
-    first, last = share(pairs)
-    for pair in range(first, last):
-        row = rows[pair]
-        if given[PASS.quantised]:
-            kept = bytes_at(given[PASS.routed_kept] + row * size, size)
-            pair_kept = bytes_at(given[PASS.pair_kept] + pair * size, size)
-            for at in range(size):
-                pair_kept[at] = kept[at]
-            sums = words(given[PASS.routed_sums] + 4 * row * groups, groups)
-            pair_sums = words(given[PASS.pair_sums] + 4 * pair * groups, groups)
-            for at in range(groups):
-                pair_sums[at] = sums[at]
-            floats(given[PASS.pair_scales] + 4 * pair, 1)[0] = floats(given[PASS.routed_scales] + 4 * row, 1)[0]
-        else:
-            source = floats(given[PASS.routed] + row * given[PASS.added_step], size)
-            target = floats(given[PASS.gathered] + 4 * pair * size, size)
-            for at in range(size):
-                target[at] = source[at]
-
-
-@called
-def _gate_pairs(arguments: Any) -> None:
-    """gelu(gate) * up of each pair."""
-    given = array_at(arguments, PASS_LENGTH)
-    width = given[PASS.expert_width]
-    first, last = share(given[PASS.rows] * given[PASS.top_k])
-    for pair in range(first, last):
-        inner = given[PASS.pair_inner] + pair * given[PASS.pair_inner_step]
-        gate, up = floats(inner, width), floats(inner + 4 * width, width)
-        for at in range(width):
-            gate[at] = gated_by(gate[at], up[at])
-        if given[PASS.quantised]:
-            group = _group(given, width)
-            values, sums = given[PASS.pair_kept] + pair * width, given[PASS.pair_sums] + 4 * pair * (width // group)
-            scale = given[PASS.pair_scales] + 4 * pair
-            quantise_row(inner, values, scale, sums, width, group, given[PASS.nibbles])
-
-
-@called
-def _sum_answers(arguments: Any) -> None:
-    """Each row's answers by its experts, times their weights."""
-    given = array_at(arguments, PASS_LENGTH)
-    size, top_k = given[PASS.size], given[PASS.top_k]
-    first, last = share(given[PASS.rows])
-    for row in range(first, last):
-        out = floats(given[PASS.routed] + row * given[PASS.added_step], size)
-        weights = floats(given[PASS.shares] + 4 * row * top_k, top_k)
-        places = integers(given[PASS.back] + 8 * row * top_k, top_k)
-        for at in range(size):
-            out[at] = _ZERO
-        for slot in range(top_k):
-            weight, answer = weights[slot], floats(given[PASS.answers] + places[slot] * given[PASS.added_step], size)
-            for at in range(size):
-                out[at] += weight * answer[at]
 
 
 @called
@@ -258,22 +206,14 @@ def _multiply_quantised_by_expert(
     arguments: Any, _source: Any, step: Any, weight: Any, scale: Any, size: Any, outputs: Any, out: Any, out_step: Any
 ) -> None:
     given = array_at(arguments, PASS_LENGTH)
-    counts, nibbles, room = integers(given[PASS.counts], given[PASS.experts]), given[PASS.nibbles], _room(given)
-    weight_step, groups = outputs * size // (1 + nibbles), size // _group(given, size)
-    scale_step = 4 * outputs * (groups if nibbles else 1)
     values, sums, scales = given[PASS.pair_kept], given[PASS.pair_sums], given[PASS.pair_scales]
-    values_step, sums_step, scales_step = size, 4 * groups, 4
     if step == 0:
         values, sums, scales = given[PASS.routed_kept], given[PASS.routed_sums], given[PASS.routed_scales]
-        values_step, sums_step, scales_step = 0, 0, 0
-    for expert in range(given[PASS.experts]):
-        count = counts[expert]
-        own_weight, own_scale = weight + expert * weight_step, scale + expert * scale_step
-        multiply_quantised(
-            values, sums, scales, count, own_weight, own_scale, outputs, size, nibbles, out, out_step, room
-        )
-        values, sums, scales = values + count * values_step, sums + count * sums_step, scales + count * scales_step
-        out += count * out_step
+    counts, experts, nibbles, room = given[PASS.counts], given[PASS.experts], given[PASS.nibbles], _room(given)
+    multiply_by_expert(
+        *(counts, experts, values, sums, scales, step == 0, weight, scale),
+        *(outputs, size, nibbles, out, out_step, room),
+    )
 
 
 def _pass_with(multiply_rows: Any, multiply_by_expert: Any) -> Any:
@@ -310,17 +250,26 @@ def _pass_with(multiply_rows: Any, multiply_by_expert: Any) -> Any:
         """What the experts say, from the rows as they read them and the choices of experts."""
         given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
         size, width, meeting = given[PASS.size], given[PASS.expert_width], given[PASS.meeting]
-        inner, step = given[PASS.pair_inner], given[PASS.pair_inner_step]
+        inner, step, pairs = given[PASS.pair_inner], given[PASS.pair_inner_step], given[PASS.rows] * given[PASS.top_k]
+        values, sums, scales = given[PASS.pair_kept], given[PASS.pair_sums], given[PASS.pair_scales]
         # All pairs of a single row read that row.
         source, source_step = given[PASS.routed], 0
         if given[PASS.rows] > 1:
-            _gather(arguments)
+            rows, groups = given[PASS.pair_rows], size // _group(given, size)
+            if given[PASS.quantised]:
+                kept, own_sums, own_scales = given[PASS.routed_kept], given[PASS.routed_sums], given[PASS.routed_scales]
+                gather_quantised(pairs, rows, kept, own_sums, own_scales, values, sums, scales, size, groups)
+            else:
+                gather_floats(pairs, rows, source, given[PASS.added_step], given[PASS.gathered], size)
             source, source_step = given[PASS.gathered], 4 * size
             meet(meeting)
         weight, scale = own[LAYER.routed_inward], own[LAYER.routed_inward_scale]
         multiply_by_expert(arguments, source, source_step, weight, scale, size, 2 * width, inner, step)
         meet(meeting)
-        _gate_pairs(arguments)
+        gate_pairs(pairs, inner, step, width)
+        if given[PASS.quantised]:
+            group, nibbles = _group(given, width), given[PASS.nibbles]
+            quantise_pairs(pairs, inner, step, values, sums, scales, width, group, nibbles)
         meet(meeting)
         weight, scale, out = own[LAYER.routed_down], own[LAYER.routed_down_scale], given[PASS.answers]
         multiply_by_expert(arguments, inner, step, weight, scale, width, size, out, given[PASS.added_step])
@@ -381,7 +330,9 @@ def _pass_with(multiply_rows: Any, multiply_by_expert: Any) -> Any:
             meet(meeting)
             mark(arguments, CLOCK.rest)
             feed_forward(arguments, place)
-            _sum_answers(arguments)
+            back, shares, routed = given[PASS.back], given[PASS.shares], given[PASS.routed]
+            answers, rows, top_k = given[PASS.answers], given[PASS.rows], given[PASS.top_k]
+            sum_answers(rows, top_k, back, shares, answers, added_step, routed, added_step, size)
             following = own[LAYER_LENGTH + LAYER.input_norm] if layer + 1 < depth else given[PASS.final_norm]
             add_fed_forward(arguments, place, following)
             meet(meeting)

@@ -14,7 +14,7 @@ def candidates(top_k: int) -> int:
 
 
 class _Layer(NamedTuple):
-    # Products, which are panels, and the router's weight.
+    # Products, which are panels, or with many experts quantised weights where they lie; the router's weight.
     qkv: int
     o: int
     dense_inward: int
