@@ -101,7 +101,9 @@ def load(
         )
     )
     folder = find_model(name)
-    model = open_model(folder, dtype=config.dtype, device=config.device, quant=quant, progress=progress)
+    model = open_model(
+        folder, dtype=config.dtype, device=config.device, quant=quant, progress=progress, keep_halves=True
+    )
     return LLM(model, config)
 
 

@@ -176,12 +176,11 @@ class Experts(nn.Module):
 
     def forward(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor) -> Tensor:
         weights = (self.gate_up_proj, self.down_proj)
-        quantised = is_quantised(self.gate_up_proj)
         few = runs_all(self.gate_up_proj)
-        if quantised and cuda.never_waits(self.gate_up_proj):
+        if is_quantised(self.gate_up_proj) and cuda.never_waits(self.gate_up_proj):
             return cuda.experts(hidden_ND, weights_Nk, ids_Nk, *weights, scales=self._scales())
         if not few and laid_out(self.gate_up_proj):
-            return self._routed.get([*weights, *self._scales()], self._lay_out)(hidden_ND, weights_Nk, ids_Nk)
+            return self._laid_out(hidden_ND.dtype)(hidden_ND, weights_Nk, ids_Nk)
         if few and laid_out(self.gate_up_proj):
             gate_up, down = self._dense.get(weights, self._lay_out_as_one)
             return cpu.experts_dense(hidden_ND, weights_Nk, ids_Nk, gate_up, down, len(self.gate_up_proj))
@@ -194,12 +193,14 @@ class Experts(nn.Module):
         found = (scale_of(self, name) for name in ("gate_up_proj", "down_proj"))
         return [scale for scale in found if scale is not None]
 
-    def _lay_out(self) -> cpu.RoutedExperts:
-        return cpu.RoutedExperts(self.gate_up_proj, self.down_proj, self._scales() or (None, None))
+    def _laid_out(self, dtype: torch.dtype) -> cpu.RoutedExperts:
+        weights, scales = (self.gate_up_proj, self.down_proj), self._scales()
+        make = partial(cpu.RoutedExperts, *weights, scales or (None, None), dtype=dtype)
+        return self._routed.get([*weights, *scales], make)
 
     def panels(self) -> Sequence[Any] | None:
         """Both weights laid out for compiled kernels; None where they cannot be."""
-        return self._routed.get((self.gate_up_proj, self.down_proj), self._lay_out).panels
+        return self._laid_out(torch.float32).panels
 
     def _lay_out_as_one(self) -> tuple[Matrix, Matrix]:
         gate_up, down = self.gate_up_proj.flatten(0, 1), self.down_proj.transpose(0, 1).flatten(1).contiguous()
@@ -240,9 +241,8 @@ class Layer(nn.Module):
 
     def panels(self) -> dict[str, Any] | None:
         """All products laid out for compiled kernels, by the names of these; None where they cannot be."""
-        attention, mlp = self.self_attn, self.mlp
-        stacks = {"qkv": attention._inward, "o": attention._outward}
-        stacks |= {"dense_inward": mlp._inward, "dense_down": mlp._outward}
+        stacks = {"qkv": self.self_attn._inward, "o": self.self_attn._outward}
+        stacks |= {"dense_inward": self.mlp._inward, "dense_down": self.mlp._outward}
         if (experts := self.experts.panels()) is None:
             return None
         found = dict(zip(("routed_inward", "routed_down"), experts, strict=True))
@@ -389,8 +389,8 @@ class DiffusionGemma(nn.Module):
         quantised = self.has_int8_head()
         if (compiled := native.load("head")) is None or (quantised and not compiled.takes_int8(weight_VD)):
             return None
-        cap, scale = self.config.final_logit_softcapping, self._embed_scale()
-        return self._head_as_one.get((weight_VD,), lambda: compiled.Head(weight_VD.detach(), cap, scale, quantised))
+        make = partial(compiled.Head, weight_VD.detach(), self.config.final_logit_softcapping, self._embed_scale())
+        return self._head_as_one.get((weight_VD,), partial(make, quantised))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states [..., D] -> float32 logits [..., V], `c * tanh(x / c)` with c the soft cap."""

@@ -1,6 +1,7 @@
 """Quantised models: made while loading or in place, saved and opened again without a change."""
 
 import json
+import sys
 import weakref
 
 import pytest
@@ -17,6 +18,7 @@ from dgemma.checkpoint.safetensors import write_tensors
 from dgemma.config import LayerConfig, ModelConfig, SamplerConfig
 from dgemma.errors import CheckpointError, UsageError
 from dgemma.model import DiffusionGemma
+from dgemma.ops import linear, one_call
 from dgemma.quant import dequantise, quantise
 from tests.test_model import make_network
 
@@ -196,6 +198,39 @@ def test_weights_that_memory_cannot_hold_are_refused_with_what_fits(tmp_path, mo
     monkeypatch.setattr(memory, "total_bytes", lambda: 1000)
     with pytest.raises(CheckpointError, match="in the files' own type"):
         open_model(tmp_path / "copy", dtype="float32")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are for Linux")
+def test_matrices_stay_in_bfloat16_where_kernels_read_them_so(tmp_path, monkeypatch):
+    save(wide_network().bfloat16(), tmp_path)
+    plain = open_model(tmp_path, dtype="float32").network
+    kept = open_model(tmp_path, dtype="float32", keep_halves=True).network
+    assert kept.dtype == torch.float32
+    for name, parameter in kept.named_parameters():
+        assert parameter.dtype == (torch.bfloat16 if is_weight(name) else torch.float32), name
+    assert torch.equal(logits(kept), logits(plain))
+    ids = torch.arange(12).view(2, 6)
+    for way in ("a batch", "an operation at a time", "short of memory"):
+        if way == "short of memory":
+            monkeypatch.setattr(linear, "_has_room", lambda num_bytes: False)
+            kept = open_model(tmp_path, dtype="float32", keep_halves=True).network
+        with kept.by_operations(), plain.by_operations():
+            rows = 2 if way == "a batch" else 1
+            found, expected = (
+                one.encode(ids[:rows], KVCache(one.config, batch_size=rows, max_length=9)) for one in (kept, plain)
+            )
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    size = sum(parameter.numel() for parameter in plain.parameters())
+    with monkeypatch.context() as small:
+        small.setattr(memory, "total_bytes", lambda: 3 * size)
+        assert open_model(tmp_path, dtype="float32", keep_halves=True).network.dtype == torch.float32
+    matrix = dgemma.load(tmp_path).network.get_parameter("layers.0.mlp.up_proj.weight")
+    assert matrix.dtype == torch.bfloat16
+    # Not in small networks, whose layers are laid out in another way, and not without kernels.
+    assert {one.dtype for one in dgemma.load("tiny").network.parameters()} == {torch.float32}
+    monkeypatch.setattr(one_call.native, "load_for", lambda name, entries: None)
+    made = open_model(tmp_path, dtype="float32", keep_halves=True).network
+    assert {parameter.dtype for parameter in made.parameters()} == {torch.float32}
 
 
 def test_int8_is_offered_where_int4_cannot_be(tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ from dgemma.checkpoint.safetensors import FLOATS, read_json, read_tensors, store
 from dgemma.config import ModelConfig, SamplerConfig
 from dgemma.errors import CheckpointError, ConfigError, ModelNotFoundError, UsageError
 from dgemma.model import DiffusionGemma
+from dgemma.ops.one_call import multiplies_halves
 from dgemma.profile import DenoisingProfile
 from dgemma.quant import DTYPES, Kind, check_kind, is_quantised, kind_from_hf, shapes
 from dgemma.tokenizer import Tokenizer
@@ -60,6 +61,7 @@ def open_model(
     quant: str | None = None,
     *,
     progress: Progress | None = None,
+    keep_halves: bool = False,
 ) -> LoadedModel:
     """Opens a model folder.
 
@@ -68,6 +70,8 @@ def open_model(
     device: where the weights go; "meta" reads none and needs no weight files: sizes alone.
     quant: `int8`, `int4` or `fp8` quantises the matrices while they are read; a folder that holds them so needs none.
     progress: called with the bytes of weights that are read and with those of all.
+    keep_halves: on a CPU whose kernels multiply so, the large matrices of a float32 network stay in bfloat16 where the
+    files hold them so: the results are the same in half of the memory, but such a network cannot be trained.
     Raises ModelNotFoundError for a path that is no folder, CheckpointError for anything incomplete, damaged, of
     another architecture or too large for the machine's memory, ConfigError for numbers that cannot work.
     """
@@ -87,7 +91,8 @@ def open_model(
     sampler = SamplerConfig.from_hf(read_json(generation)) if generation.is_file() else SamplerConfig()
     own = table(document, OWN)
     sampler = replace(sampler, causal_check=own.get("causal_check", False))
-    network = _load_network(folder, config, torch_dtype(dtype), torch.device(device), stored, kind, progress)
+    reading = _Reading(dtype=torch_dtype(dtype), device=torch.device(device), stored=stored, quant=kind)
+    network = _load_network(folder, config, replace(reading, keep_halves=keep_halves), progress)
     tokenizer_file, template_file = folder / "tokenizer.json", folder / "chat_template.jinja"
     profile_file = folder / PROFILE
     return LoadedModel(
@@ -127,32 +132,48 @@ def torch_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
     return kind
 
 
-def _load_network(
-    folder: Path,
-    config: ModelConfig,
-    dtype: torch.dtype | None,
-    device: torch.device,
-    stored: Kind | None,
-    quant: Kind | None,
-    progress: Progress | None,
-) -> DiffusionGemma:
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """What weights become: `stored` is the kind of quantised ones that the files hold, `quant` that of the network."""
+
+    dtype: torch.dtype | None
+    device: torch.device
+    stored: Kind | None
+    quant: Kind | None
+    keep_halves: bool = False
+
+    def stays(self, name: str, dtype: torch.dtype | None) -> bool:
+        """Whether a tensor that the files hold in that type stays in it."""
+        halves = self.keep_halves and dtype == torch.bfloat16 and is_weight(name)
+        return self.dtype is None or dtype == self.dtype or halves
+
+
+def _load_network(folder: Path, config: ModelConfig, reading: _Reading, progress: Progress | None) -> DiffusionGemma:
     with torch.device("meta"):
         network = DiffusionGemma(config)
-    if device.type == "meta":
+    if reading.device.type == "meta":
         return network.eval().requires_grad_(False)
-    if device.type == "cpu":
-        _require_memory(network, folder, dtype, stored, quant)
-    for name, tensor in read_weights(folder, network, stored, progress):
-        if stored is None and quant is not None and is_weight(name):
-            place_quantised(network, name, tensor.to(device), quant)
+    on_cpu = reading.device.type == "cpu"
+    if reading.keep_halves and not (on_cpu and reading.dtype == torch.float32 and _multiplies_halves(network)):
+        reading = replace(reading, keep_halves=False)
+    if on_cpu:
+        _require_memory(network, folder, reading)
+    for name, tensor in read_weights(folder, network, reading.stored, progress):
+        if reading.stored is None and reading.quant is not None and is_weight(name):
+            place_quantised(network, name, tensor.to(reading.device), reading.quant)
         else:
-            kept = is_scale(name) or is_quantised(tensor)
-            place(network, name, tensor.to(device=device, dtype=None if kept else dtype))
+            kept = is_scale(name) or is_quantised(tensor) or reading.stays(name, tensor.dtype)
+            place(network, name, tensor.to(device=reading.device, dtype=None if kept else reading.dtype))
     for name, parameter in list(network.named_parameters()):
         # Files may hold single tensors in another type, which no product would take.
-        if not is_scale(name) and not is_quantised(parameter) and parameter.dtype != network.dtype:
+        kept = is_scale(name) or is_quantised(parameter) or (reading.keep_halves and is_weight(name))
+        if not kept and parameter.dtype != network.dtype:
             place(network, name, parameter.detach().to(network.dtype))
     return network.eval().requires_grad_(False)
+
+
+def _multiplies_halves(network: DiffusionGemma) -> bool:
+    return multiplies_halves(network.get_parameter("layers.0.experts.gate_up_proj"))
 
 
 def read_weights(
@@ -189,14 +210,13 @@ def read_weights(
         raise CheckpointError(f"The weights in {folder} do not fit its config.json; {'; '.join(lines)}.")
 
 
-def _require_memory(
-    network: DiffusionGemma, folder: Path, dtype: torch.dtype | None, stored: Kind | None, quant: Kind | None
-) -> None:
+def _require_memory(network: DiffusionGemma, folder: Path, reading: _Reading) -> None:
     """Raises CheckpointError where a network without memory would take more of it than the machine has.
 
-    Weights that stay as the files hold them count for nothing: they are read page by page, when they are needed.
+    Weights that stay as the files hold them count for nothing: they are read page by page, when they are needed. What
+    stays in bfloat16 is copied once for its kernels.
     """
-    total = memory.total_bytes()
+    total, stored = memory.total_bytes(), reading.stored
     types = {names.from_file(name): kind for name, kind in stored_types(weight_files(folder)).items()}
 
     def needed(quant: Kind | None) -> int:
@@ -206,11 +226,12 @@ def _require_memory(
                 if quant is not None and stored is None:
                     values, scale = shapes(tuple(parameter.shape), quant)
                     count += math.prod(values) + 4 * math.prod(scale)
-            elif dtype is not None and types.get(name) != dtype:
-                count += parameter.numel() * dtype.itemsize
+            elif reading.dtype is not None and types.get(name) != reading.dtype:
+                halves = reading.stays(name, types.get(name))
+                count += parameter.numel() * (2 if halves else reading.dtype.itemsize)
         return count
 
-    if (asked := needed(quant)) <= total:
+    if (asked := needed(reading.quant)) <= total:
         return
     kinds: tuple[Kind, ...] = ("int8", "int4") if stored is None else ()
     smaller: dict[Kind, int] = {}

@@ -21,7 +21,8 @@ def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, q
         native.prepare()
         folder = find_model(model)
         with reading(model) as progress:
-            opened = open_model(folder, dtype=engine.dtype, device=engine.device, quant=quant, progress=progress)
+            settings = {"dtype": engine.dtype, "device": engine.device, "quant": quant}
+            opened = open_model(folder, **settings, progress=progress, keep_halves=True)
         llm = LLM(opened, engine)
         told = f"{server.model_name} at {address(listener)} (Ctrl-C stops)"
         serve(llm, server, listener, ready=lambda: print(told, flush=True))

@@ -63,13 +63,21 @@ class RoutedExperts:
     """Routed experts, their weights laid out: called with (hidden [N, D], weights [N, k], expert ids [N, k]) -> [N, D].
 
     gate_up_E2MD, down_EDM   float or quantised weights, gate first; `scales` are those of quantised ones
+    dtype                    of the rows, which are not always of the weights' type
     """
 
-    def __init__(self, gate_up_E2MD: Tensor, down_EDM: Tensor, scales: Sequence[Tensor | None] = (None, None)) -> None:
+    def __init__(
+        self,
+        gate_up_E2MD: Tensor,
+        down_EDM: Tensor,
+        scales: Sequence[Tensor | None] = (None, None),
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         self._weights, self._scales = (gate_up_E2MD, down_EDM), [scale for scale in scales if scale is not None]
         self._compiled = compiled_products(self._weights, self._scales) if self._scales else None
         self._compiled_rows = compiled_rows(self._weights, self._scales) if self._scales else None
-        self.panels = None if self._scales else _panels_of(gate_up_E2MD, down_EDM)
+        by_kernels = not self._scales and dtype == torch.float32
+        self.panels = _panels_of(gate_up_E2MD, down_EDM) if by_kernels else None
         kernels = None if self.panels is None else native.load("panels", at_once=True)
         self._gated: Matrix = _gated if kernels is None else kernels.gated
         if self.panels is not None:

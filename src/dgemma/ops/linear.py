@@ -44,6 +44,7 @@ _COMPILED_FROM = native.WAITED_FOR_FROM
 _INTEGER_FROM = 1 << 15
 # The rows that the blocked layout is chosen for; measured equally good for fewer.
 _ROWS_HINT = 256
+_LAID_OUT = (torch.float32, torch.bfloat16)
 _FBGEMM = "fbgemm" in torch.backends.quantized.supported_engines or "x86" in torch.backends.quantized.supported_engines
 
 
@@ -75,16 +76,16 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
             return blocked_linear(hidden, blocked, None, "none", [], "")
 
         return product
-    return lambda hidden: F.linear(hidden, values)
+    return lambda hidden: F.linear(hidden, values.to(hidden.dtype))
 
 
 def panels(weights: Sequence[Tensor]) -> Any:
     """`ops.native.panels.Panels` of weights [O, I] of one input, one below the other, or of one [E, O, I] for each
-    expert; None where there are no kernels for them or the memory is short."""
-    if any(one.device.type != "cpu" or one.dtype != torch.float32 or one.requires_grad for one in weights):
+    expert, float32 or bfloat16; None where there are no kernels for them or the memory is short."""
+    if any(one.device.type != "cpu" or one.dtype not in _LAID_OUT or one.requires_grad for one in weights):
         return None
     entries = sum(weight.numel() for weight in weights)
-    if not _has_room(4 * entries):
+    if not _has_room(sum(weight.nbytes for weight in weights)):
         return None
     compiled = native.load_for("panels", entries)
     return None if compiled is None else compiled.lay_out(*weights)
@@ -245,8 +246,8 @@ class Stacked:
     def __call__(self, hidden: Tensor) -> tuple[Tensor, ...]:
         weights = [layer.weight for layer in self.layers]
         if not laid_out(weights[0]):
-            return tuple(F.linear(hidden, weight) for weight in weights)
-        product = self._product()
+            return tuple(F.linear(hidden, weight.to(hidden.dtype)) for weight in weights)
+        product = self._product(hidden.dtype)
         if len(weights) == 1:
             return (product(hidden),)
         return product(hidden).split([weight.shape[0] for weight in weights], dim=-1)
@@ -256,26 +257,27 @@ class Stacked:
         weights = [layer.weight for layer in self.layers]
         if not laid_out(weights[0]):
             return torch.cat(self(hidden), dim=-1)
-        return self._product()(hidden)
+        return self._product(hidden.dtype)(hidden)
 
     def panels(self) -> Any:
         """The weights laid out for compiled kernels, one below the other; None where they cannot be."""
         weights = [layer.weight for layer in self.layers]
         return self._panels.get(weights, lambda: panels(weights))
 
-    def _product(self) -> Matrix:
-        return self._kept.get(self._all(), self._make)
+    def _product(self, dtype: torch.dtype) -> Matrix:
+        return self._kept.get(self._all(), lambda: self._make(dtype))
 
     def _all(self) -> list[Tensor]:
         """The weights, and behind them the scales of quantised ones."""
         scales = [scale_of(layer, "weight") for layer in self.layers]
         return [layer.weight for layer in self.layers] + [scale for scale in scales if scale is not None]
 
-    def _make(self) -> Matrix:
+    def _make(self, dtype: torch.dtype) -> Matrix:
+        """For rows of that type."""
         values = [layer.weight for layer in self.layers]
         scales = self._all()[len(values) :]
         if not scales:
-            large = sum(weight.numel() for weight in values) >= _PANELS_FROM
+            large = sum(weight.numel() for weight in values) >= _PANELS_FROM and dtype == torch.float32
             if large and (laid_out := self.panels()) is not None:
                 return by_panels(laid_out, values)
             return matrix(values[0] if len(values) == 1 else torch.cat(values))

@@ -46,6 +46,12 @@ def runs_all(gate_up_E2MD: Tensor) -> bool:
     return few and not is_quantised(gate_up_E2MD)
 
 
+def multiplies_halves(gate_up_E2MD: Tensor) -> bool:
+    """Whether a float32 network with such experts may have its matrices in bfloat16 here: where they are laid out for
+    kernels that read them so, but for small networks, whose layers are laid out in another way."""
+    return not runs_all(gate_up_E2MD) and native.load_for("panels", gate_up_E2MD.numel()) is not None
+
+
 def lay_out_layers(
     weights: Sequence[Mapping[str, Tensor]],
     shapes: Sequence[LayerShape],

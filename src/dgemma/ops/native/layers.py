@@ -47,12 +47,13 @@ def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
 
 
 def takes_routed(weights: Sequence[Mapping[str, Tensor]]) -> bool:
-    """Whether `RoutedLayers` takes weights of this kind: float32, or all int8 or all int4 where this processor
-    multiplies those."""
+    """Whether `RoutedLayers` takes weights of this kind: float32 or bfloat16, or all int8 or all int4 where this
+    processor multiplies those."""
     products = [own[name] for own in weights for name in _PRODUCTS if name in own]
-    if len({product.dtype for product in products}) > 1 or not _are_plain(weights):
+    kinds = {product.dtype for product in products}
+    if not _are_plain(weights):
         return False
-    return products[0].dtype == torch.float32 or all(map(multiplies, products))
+    return kinds <= {torch.float32, torch.bfloat16} or (len(kinds) == 1 and all(map(multiplies, products)))
 
 
 def _are_plain(weights: Sequence[Mapping[str, Tensor]]) -> bool:

@@ -62,13 +62,15 @@ def unpacking_room(size: int) -> tuple[Tensor | int, int]:
 
 
 def are_halves(weight: Tensor) -> bool:
-    """Whether bfloat16 holds a float32 weight exactly."""
+    """Whether bfloat16 holds a float weight exactly."""
+    if weight.dtype == torch.bfloat16:
+        return True
     # A part at a time, of which the first mostly tells that it does not.
     return all(torch.equal(part.bfloat16().float(), part) for part in weight.detach().flatten().split(_PART))
 
 
 def lay_out(*weights: Tensor) -> Panels:
-    """float32 weights [O, I] of one input, one below the other, or one weight [E, O, I] for each expert."""
+    """float32 or bfloat16 weights [O, I] of one input, one below the other, or one weight [E, O, I] for each expert."""
     halves = all(map(are_halves, weights))
     joined = weights[0] if len(weights) == 1 else torch.cat(weights)
     joined = joined.detach()
