@@ -10,8 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from dgemma.ops import native
-from dgemma.ops.linear import compiled_rows
-from dgemma.quant import is_quantised
+from dgemma.quant import FP8, is_quantised
 
 _DENSE_EXPERTS = 8
 _DENSE_UP_TO = 1 << 21
@@ -71,7 +70,8 @@ def lay_out_layers(
     # What is refused in the end should have nothing compiled or laid out for it.
     laid_out: list[Mapping[str, Any]] | None = None
     if scale is not None:
-        if compiled_rows([experts], [scale]) is None:
+        rows = None if experts.dtype == FP8 else native.load_for("quantised", experts.numel())
+        if rows is None or not rows.multiplies(experts):
             return None
     else:
         laid_out = []
