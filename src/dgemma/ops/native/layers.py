@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from dgemma.ops.native.head import takes_int8
-from dgemma.ops.native.machine import DOTS, PANEL, TILE_ROWS, run
+from dgemma.ops.native.machine import DOTS, PANEL, TILE_ROWS, run_with
 from dgemma.ops.native.panels import Panels, are_halves, padded, panels, quantised_panels, side_by_side
 from dgemma.ops.native.quantised import multiplies, row_room
 from dgemma.ops.native.sizes import CLOCK, LAYER, PASS
@@ -71,6 +71,16 @@ class _Rotary:
     columns: np.ndarray
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """What a pass over so many rows is given: all that is known beforehand, which of it is the distance in bytes from
+    the beginning of the room, and the numbers that the room must hold."""
+
+    given: np.ndarray
+    in_room: np.ndarray
+    needed: int
+
+
 class _OneCall(ABC):
     """What both kinds of layers have: norms and attention. `_widths` are the numbers that a row needs room for, by the
     names of `sizes.PASS`, `_settled` what is the same in every pass."""
@@ -91,6 +101,7 @@ class _OneCall(ABC):
         self._shapes, self._rotary = list(shapes), _Rotary(num_positions=0, tables=(), columns=np.zeros((0, 0)))
         self._met: dict[int, tuple[weakref.ref[Tensor], np.ndarray]] = {}
         self._spare: list[np.ndarray] = []
+        self._plans: dict[tuple[int, int, int], _Plan] = {}
         first = weights[0]
         self.size, self.top_k = len(final_norm_D), top_k
         self.width = len(first["mlp.gate_proj.weight"])
@@ -102,7 +113,7 @@ class _OneCall(ABC):
         self._widths = {
             "joined": max(padded(shape.queries + 2 * shape.keys) for shape in shapes),
             "attended": max(shape.queries for shape in shapes),
-            **{"added": added, "routed": added},
+            **{"hidden": self.size, "added": added, "routed": added},
         }
         self._settled: dict[str, Tensor | int] = {
             **{"final_norm": self.final_norm_D, "eps": self.eps_1},
@@ -154,29 +165,27 @@ class _OneCall(ABC):
         rotary = self._rotary
         if reach > rotary.num_positions:
             self._rotary = rotary = self._rotated(reach + max(256, reach // 8))
+        key = (rows, padded(reach), torch.get_num_threads())
+        if (plan := self._plans.get(key)) is None:
+            plan = self._plans[key] = self._planned(*key)
         # Of its own for each call: another thread may be in the kernel.
-        table, places, meeting = self.table.copy(), np.array(positions, dtype=np.int64), np.zeros(1, dtype=np.int64)
+        table, given, room = self.table.copy(), plan.given.copy(), self._room(plan.needed)
         table[:, _CACHE], table[:, _ROTARY_COLUMNS] = self._bind(keys, values), rotary.columns
-        # Scores come in whole panels; behind them is a number for each row of a tile.
-        scores, threads = padded(reach) + PANEL, torch.get_num_threads()
-        widths = {name: rows * width for name, width in self._widths.items()}
-        widths |= {"scores": threads * TILE_ROWS * scores} | self._more_room(rows, threads)
-        if rows > 1 or self._turns_single_rows:
-            widths["turned"] = padded(reach) * max(shape.keys for shape in self._shapes)
-        room, addresses = self._room(widths)
-        # `hidden` is used up, and its own memory is the caller's.
-        numbers = rows * self.size + 2 * _APART
-        hidden, normed = (torch.empty(numbers, dtype=torch.float32)[_APART:-_APART] for _ in range(2))
-        hidden.copy_(hidden_ND.flatten())
-        known = {
-            **self._settled,
-            **addresses,
-            **{"hidden": hidden, "normed": normed, "score_step": 4 * scores},
-            **{"clock": 0 if self._clock is None else self._clock.ctypes.data},
-            **{"meeting": meeting.ctypes.data, "positions": places.ctypes.data, "table": table.ctypes.data},
-            **{"rows": rows, "clean": clean, "start": start, "end": end, "keys_only": int(keys_only)},
-        }
-        run(self.kernel, *(known.get(name, 0) for name in PASS._fields))
+        # A zero to meet at, apart from what is read; the positions.
+        numbers = np.array([*_NOTHING, *positions], dtype=np.int64)
+        normed = torch.empty(rows * self.size + 2 * _APART, dtype=torch.float32)[_APART:-_APART]
+        begin = room.ctypes.data
+        # The rows are used up, and their own memory is the caller's.
+        first = (given[PASS.hidden] + -begin % _LINE_BYTES) // 4
+        room[first : first + rows * self.size] = hidden_ND.reshape(-1).numpy()
+        given[plan.in_room] += begin + -begin % _LINE_BYTES
+        given[PASS.normed], given[PASS.table] = normed.data_ptr(), table.ctypes.data
+        given[PASS.meeting] = numbers.ctypes.data
+        given[PASS.positions] = given[PASS.meeting] + 8 * len(_NOTHING)
+        given[PASS.clean], given[PASS.start], given[PASS.end], given[PASS.keys_only] = clean, start, end, keys_only
+        if (clock := self._clock) is not None:
+            given[PASS.clock] = clock.ctypes.data
+        run_with(self.kernel, given.ctypes.data)
         if room.nbytes <= _SPARE_UP_TO:
             self._spare[:] = [room]
         return normed.view(rows, self.size)
@@ -202,20 +211,31 @@ class _OneCall(ABC):
         pairs = enumerate(zip(weights, self._shapes, strict=True))
         self.table = np.array([self._fields(number, *pair) for number, pair in pairs], dtype=np.int64)
 
-    def _room(self, widths: Mapping[str, int]) -> tuple[np.ndarray, dict[str, int]]:
-        """Memory for so many numbers of each kind, and where each lies; what the last call used, if it is enough."""
-        needed = sum(_in_lines(width) + _APART for width in widths.values()) + _APART + _LINE
+    def _planned(self, rows: int, reach: int, threads: int) -> _Plan:
+        """For rows that see no farther than `reach`."""
+        # Scores come in whole panels; behind them is a number for each row of a tile.
+        scores = reach + PANEL
+        widths = {name: rows * width for name, width in self._widths.items()}
+        widths |= {"scores": threads * TILE_ROWS * scores} | self._more_room(rows, threads)
+        if rows > 1 or self._turns_single_rows:
+            widths["turned"] = reach * max(shape.keys for shape in self._shapes)
+        known, free = {**self._settled, "rows": rows, "score_step": 4 * scores}, _APART
+        for name, width in widths.items():
+            known[name], free = 4 * free, free + -(-width // _LINE) * _LINE + _APART
+        given = np.zeros(len(PASS), dtype=np.int64)
+        for name, one in known.items():
+            given[getattr(PASS, name)] = one.data_ptr() if isinstance(one, Tensor) else one
+        if len(self._plans) >= _PLANS:
+            self._plans.clear()
+        return _Plan(given=given, in_room=np.array([getattr(PASS, name) for name in widths]), needed=free + _LINE)
+
+    def _room(self, needed: int) -> np.ndarray:
+        """Memory for so many numbers: what the last call used, if it is enough and no other call uses it."""
         try:
             room = self._spare.pop()
         except IndexError:
             room = np.empty(0, dtype=np.float32)
-        if len(room) < needed:
-            room = np.empty(needed, dtype=np.float32)
-        addresses, free = {}, room.ctypes.data + 4 * _APART
-        free += -free % (4 * _LINE)
-        for name, width in widths.items():
-            addresses[name], free = free, free + 4 * (_in_lines(width) + _APART)
-        return room, addresses
+        return room if len(room) >= needed else np.empty(needed, dtype=np.float32)
 
     def _fields(self, number: int, weights: Mapping[str, Tensor], shape: LayerShape) -> list[int]:
         def norm(name: str) -> Tensor:
@@ -404,14 +424,13 @@ class RoutedLayers(_OneCall):
 _APART = 64
 _SPARE_UP_TO = 1 << 26
 """Bytes of a room that is kept for the next call."""
-_LINE = 16
-"""Numbers of a line of the processor's cache, at whose beginning arrays lie."""
+_LINE, _LINE_BYTES = 16, 64
+"""Numbers and bytes of a line of the processor's cache, at whose beginning arrays lie."""
+_NOTHING = (0,) * 8
+_PLANS = 256
+"""Passes of which it is kept what they are given."""
 _ROTARY_COLUMNS = slice(LAYER.cos, LAYER.sin + 1)
 _CACHE = slice(LAYER.keys, LAYER.head_step + 1)
-
-
-def _in_lines(width: int) -> int:
-    return -(-width // _LINE) * _LINE
 
 
 _PRODUCTS = (

@@ -76,6 +76,11 @@ def run(kernel: str, *arguments: Tensor | int) -> None:
     _run_team(address_of(kernel), (ctypes.c_int64 * len(given))(*given), torch.get_num_threads(), 0)
 
 
+def run_with(kernel: str, arguments: int) -> None:
+    """`run` with the address of arguments that are int64 numbers already."""
+    _run_team(address_of(kernel), arguments, torch.get_num_threads(), 0)
+
+
 def refuse_outside(pairs: Sequence[tuple[int, int]], rows: int, entries: int) -> None:
     """Raises IndexError unless all (row or -1 for all, entry) pairs lie within: a kernel would write elsewhere."""
     for row, entry in pairs:
