@@ -27,6 +27,7 @@ from dgemma.decode.check import Checked, check
 from dgemma.model import DiffusionGemma
 from dgemma.ops import cpu, linear, native, one_call
 from dgemma.quant import Kind, dequantise, quantise
+from tests.ops.test_native_quantised import rounded
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="torch brings another OpenMP there")
 
@@ -278,9 +279,7 @@ def test_quantised_layers_in_one_call_are_those_of_rounded_rows(
     experts all together."""
     if kind not in known_kinds(num_experts):
         pytest.skip("this processor has no such instruction")
-    from dgemma.ops.native.machine import LARGEST_FOR_INT8
-
-    network, largest = make_quantised(kind, num_experts=num_experts), LARGEST_FOR_INT8 if kind == "int8" else 127
+    network = make_quantised(kind, num_experts=num_experts)
     plain = make_network(WIDE, num_experts, hidden_size=64, width=96, expert_width=32)
     state = network.state_dict()
     for name, parameter in plain.named_parameters():
@@ -289,11 +288,7 @@ def test_quantised_layers_in_one_call_are_those_of_rounded_rows(
     exact = encoded(plain, ids(70))
 
     def rounding(values: torch.Tensor, _scale: None = None) -> Callable[[torch.Tensor], torch.Tensor]:
-        def product(hidden: torch.Tensor) -> torch.Tensor:
-            step = hidden.abs().amax(-1, keepdim=True) / largest
-            return (hidden / step).round() * step @ values.T
-
-        return product
+        return lambda hidden: rounded(hidden, kind) @ values.T
 
     for module in (linear, model, cpu):
         monkeypatch.setattr(module, "matrix", rounding)
@@ -320,7 +315,7 @@ def test_an_int8_head_in_one_call_reads_what_its_products_say() -> None:
     network = make_quantised("int8")
     hidden = torch.randn(1, 19, 64, generator=torch.Generator().manual_seed(3))
     # On the grid of int8 rows, so that neither way has anything to round.
-    hidden = dequantise(*quantise(hidden, "int8"))
+    hidden = rounded(hidden, "int8")
     compiled = network.head_as_one()
     assert compiled is not None and compiled.quantised
     weight = dequantise(*quantise(network.embed_tokens.weight, "int8"))
@@ -369,10 +364,10 @@ def test_what_quantised_layers_take(monkeypatch: pytest.MonkeyPatch) -> None:
     assert routed(make_network()) and routed(make_quantised("int8")) and routed(make_quantised("int4"))
     assert not routed(mixed) and not routed(make_quantised("int4").bfloat16())
     dots("short")
-    assert taken(make_quantised("int4")) and not taken(make_quantised("int8"))
+    assert taken(make_quantised("int4")) and taken(make_quantised("int8"))
     assert routed(make_quantised("int4")) and routed(make_quantised("int8"))
     dots("")
-    assert taken(make_network()) and not taken(make_quantised("int4"))
+    assert taken(make_network()) and not taken(make_quantised("int4")) and not taken(make_quantised("int8"))
     assert routed(make_network()) and not routed(make_quantised("int4")) and not routed(make_quantised("int8"))
 
 

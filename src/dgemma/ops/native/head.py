@@ -18,7 +18,7 @@ from dgemma.quant import quantise
 
 def takes_int8(weight: Tensor) -> bool:
     """Whether rows can be multiplied with this weight [.., O, I] as int8."""
-    return DOTS == "vnni" and weight.shape[-1] % QUAD == 0
+    return bool(DOTS) and weight.shape[-1] % QUAD == 0
 
 
 @dataclass(frozen=True, kw_only=True)

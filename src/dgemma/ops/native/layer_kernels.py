@@ -26,7 +26,7 @@ from dgemma.ops.native.kernels import IMPOSSIBLE, exp, floats, gated_by, integer
 from dgemma.ops.native.machine import PANEL
 from dgemma.ops.native.panel_kernels import meet, multiply
 from dgemma.ops.native.quantised_kernels import multiply_panels, quantise_row
-from dgemma.ops.native.sizes import CLOCK, LAYER, PASS
+from dgemma.ops.native.sizes import BYTES_BY_GROUP, CLOCK, LAYER, PASS
 from dgemma.quant import GROUP
 
 _ZERO = np.float32(0.0)
@@ -271,8 +271,8 @@ def _pass_with(multiply_rows: Any) -> Any:
             multiply_rows(arguments, 0, inner, inner_step, down, width, size, added, added_step, nibbles)
             mark(arguments, CLOCK.dense)
             # The experts' scales go by group, whatever the weights are.
-            down = own[LAYER.routed_down]
-            multiply_rows(arguments, 1, routed_inner, inner_step, down, routed_width, size, routed, added_step, 1)
+            down, grouped = own[LAYER.routed_down], 1 if nibbles else BYTES_BY_GROUP
+            multiply_rows(arguments, 1, routed_inner, inner_step, down, routed_width, size, routed, added_step, grouped)
             meet(meeting)
             mark(arguments, CLOCK.experts)
             following = own[LAYER_LENGTH + LAYER.input_norm] if layer + 1 < depth else given[PASS.final_norm]

@@ -6,8 +6,8 @@ on nothing but the row.
 Large weights are read where they lie, a panel of outputs at a time: its bytes are put in the order in which tiles read
 them into a room that stays in cache, and meet all rows there. Those of small networks are laid out so once
 (`panels.py`). `nibbles` tells of int4 weights, `grouped` of scales for each group of inputs, as int4 weights have them
-and the experts of a small int8 network. A byte of a panel is what the weight is above the least of its kind, -8 or
--128; what that adds to a product is taken off by the sum of the row's numbers.
+and (`BYTES_BY_GROUP`) the experts of a small int8 network. A byte of a panel is what the weight is above the least of
+its kind, -8 or -128; what that adds to a product is taken off by the sum of the row's numbers.
 
 Shapes: N rows, O outputs, I inputs, G groups of them, P outputs of a panel.
 """
@@ -28,8 +28,8 @@ from dgemma.ops.native.kernels import bytes_at, floats, integers, share
 from dgemma.ops.native.machine import LANES, LARGEST_FOR_INT8, PANEL
 from dgemma.ops.native.pair_kernels import gate_pairs, sum_answers
 from dgemma.ops.native.panel_kernels import by_rows, meet
-from dgemma.ops.native.quantised_tiles import TILES, TILES_OF_GROUPS, turn_int4, turn_int8
-from dgemma.ops.native.sizes import PART_ROWS, QUAD, ROUTED_ROWS
+from dgemma.ops.native.quantised_tiles import TILES, TILES_OF_BYTES, TILES_OF_GROUPS, turn_int4, turn_int8
+from dgemma.ops.native.sizes import BYTES_BY_GROUP, PART_ROWS, QUAD, ROUTED_ROWS
 from dgemma.quant import GROUP
 
 _LARGEST = 127
@@ -134,6 +134,7 @@ def _unpack_scales(scale: Any, first: Any, outputs: Any, groups: Any, room: Any)
 
 
 _tile, _tile_of_groups = by_rows(TILES), by_rows(TILES_OF_GROUPS)
+_tile_of_bytes = _tile_of_groups if TILES_OF_BYTES is TILES_OF_GROUPS else by_rows(TILES_OF_BYTES)
 _MOST_ROWS, _MOST_OF_GROUPS = len(TILES), len(TILES_OF_GROUPS)
 
 
@@ -166,7 +167,11 @@ def _multiply_panel(
         count = (rows - tile + tiles - 1) // tiles
         source, own_sums, row_scale = hidden + row * size, sums + 4 * row * groups, row_scales + 4 * row
         target = out + row * out_step
-        if grouped:
+        if grouped == BYTES_BY_GROUP:
+            _tile_of_bytes(
+                count, source, size, own_sums, 4 * groups, row_scale, panel, scales, groups, target, out_step
+            )
+        elif grouped:
             _tile_of_groups(
                 count, source, size, own_sums, 4 * groups, row_scale, panel, scales, groups, target, out_step
             )

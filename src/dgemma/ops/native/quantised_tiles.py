@@ -74,8 +74,8 @@ def _spread(builder: Any, value: Any) -> Any:
     return builder.shuffle_vector(builder.insert_element(empty, value, ir.Constant(_LANE, 0)), empty, places)
 
 
-def _tile_of(rows: int, grouped: bool) -> Any:
-    """out_RP = hidden_RI @ panel_IP for `rows` rows; without VNNI those of groups are for int4 weights alone.
+def _tile_of(rows: int, grouped: bool, narrow: bool = False) -> Any:
+    """out_RP = hidden_RI @ panel_IP for `rows` rows; with `narrow` sums for int4 weights alone.
 
     Addresses, each followed by the bytes between two of its rows where it has rows: quantised rows, their sums of each
     group times what the weights are above zero, negated (int32), their scales (float32); the panel, its scales
@@ -123,7 +123,7 @@ def _tile_of(rows: int, grouped: bool) -> Any:
                 starts = [
                     _spread(builder, load(at(first_sum[row], loop.index, number(4)), _LANE)) for row in range(rows)
                 ]
-                parts = [[_Sums(builder, starts[row], narrow=True) for _ in halves] for row in range(rows)]
+                parts = [[_Sums(builder, starts[row], narrow) for _ in halves] for row in range(rows)]
                 for row in range(rows):
                     for half in halves:
                         parts[row][half].begin()
@@ -216,7 +216,11 @@ def _turned(nibbles: bool) -> Any:
 turn_int8, turn_int4 = _turned(nibbles=False), _turned(nibbles=True)
 
 _MOST = {True: 6, False: 8} if LANES == 16 else {True: 3, False: 4}
-TILES, TILES_OF_GROUPS = (
-    tuple(_tile_of(rows, grouped) for rows in range(1, _MOST[grouped] + 1)) for grouped in (False, True)
-)
+TILES = tuple(_tile_of(rows, grouped=False) for rows in range(1, _MOST[False] + 1))
 """Products of 1 row and more; the sums of more than the last knows would not stay in registers."""
+TILES_OF_GROUPS = tuple(_tile_of(rows, grouped=True, narrow=True) for rows in range(1, _MOST[True] + 1))
+"""The same with a scale for each group of int4 weights."""
+TILES_OF_BYTES = tuple(_tile_of(rows, grouped=True) for rows in range(1, _MOST[True] + 1))
+"""The same of int8 weights."""
+if DOTS == "vnni":
+    TILES_OF_BYTES = TILES_OF_GROUPS

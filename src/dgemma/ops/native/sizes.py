@@ -156,6 +156,8 @@ class _Pass(NamedTuple):
 PASS = _Pass(*range(len(_Pass._fields)))
 """The place of each thing that a pass over all layers is given."""
 
+BYTES_BY_GROUP = 2
+"""What tells that int8 weights have a scale for each group of inputs; 1 tells it of int4 ones."""
 QUAD = 4
 """Inputs whose products with bytes are added at once."""
 PART_ROWS = 8
