@@ -5,7 +5,7 @@ from dgemma import memory
 
 def test_the_least_of_what_is_built_in_and_what_is_allowed_counts(tmp_path, monkeypatch):
     built_in = memory.total_bytes()
-    assert 1 << 28 < built_in < memory.UNKNOWN and 0 < memory.free_bytes() <= memory.UNKNOWN
+    assert 1 << 28 < built_in < memory.UNKNOWN and 0 < memory.available_bytes() <= built_in
     limit, unlimited = tmp_path / "memory.max", tmp_path / "unlimited"
     limit.write_text("104857600\n")
     unlimited.write_text("max\n")
@@ -15,7 +15,24 @@ def test_the_least_of_what_is_built_in_and_what_is_allowed_counts(tmp_path, monk
     assert memory.total_bytes() == 100 << 20
 
 
-def test_a_system_that_does_not_tell_is_taken_to_have_enough(monkeypatch):
+def test_a_system_that_does_not_tell_is_taken_to_have_enough(monkeypatch, tmp_path):
     monkeypatch.delattr(memory.os, "sysconf")
     monkeypatch.setattr(memory, "_LIMITS", ())
-    assert memory.free_bytes() == memory.total_bytes() == memory.UNKNOWN
+    monkeypatch.setattr(memory, "_STATE", tmp_path / "not there")
+    assert memory.available_bytes() == memory.total_bytes() == memory.UNKNOWN
+
+
+def test_memory_that_files_were_read_into_can_be_had(monkeypatch, tmp_path):
+    (tmp_path / "meminfo").write_text(
+        "MemTotal:       24660532 kB\nMemFree:          512 kB\nMemAvailable:       2048 kB\n"
+    )
+    monkeypatch.setattr(memory, "_STATE", tmp_path / "meminfo")
+    assert memory.available_bytes() == 2 << 20
+
+
+def test_large_pages():
+    for size in (1, 5_000_000):
+        room = memory.in_large_pages(size)
+        if room is not None:
+            room[0] = room[size - 1] = 7
+            assert len(room) == size and room[size - 1] == 7

@@ -3,9 +3,11 @@
 import ctypes
 import mmap
 import os
+import re
 from pathlib import Path
 
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_STATE, _AVAILABLE = Path("/proc/meminfo"), re.compile(r"^MemAvailable:\s+(\d+) kB$", re.MULTILINE)
 _LARGE_PAGE = 1 << 21
 UNKNOWN = 1 << 62
 """What is taken for the memory of a system that does not tell."""
@@ -16,9 +18,13 @@ def total_bytes() -> int:
     return min((_pages("SC_PHYS_PAGES"), *map(_limit, _LIMITS)))
 
 
-def free_bytes() -> int:
-    """What nothing is kept in right now, not even files that were read."""
-    return _pages("SC_AVPHYS_PAGES")
+def available_bytes() -> int:
+    """What could be had now: what is free, and what files were read into, which the system gives up for it."""
+    try:
+        told = _AVAILABLE.search(_STATE.read_text(encoding="ascii"))
+    except OSError:
+        told = None
+    return _pages("SC_AVPHYS_PAGES") if told is None else 1024 * int(told[1])
 
 
 def in_large_pages(num_bytes: int) -> memoryview | None:

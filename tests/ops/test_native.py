@@ -232,7 +232,7 @@ def test_float_weights_that_are_laid_out_and_those_that_are_not(monkeypatch: pyt
     assert linear.panels([weight.double()]) is None and linear.panels([weight.requires_grad_()]) is None
     weight.requires_grad_(False)
     assert linear.panels([weight]) is not None
-    monkeypatch.setattr(linear, "free_bytes", lambda: 1 << 30)
+    monkeypatch.setattr(linear, "available_bytes", lambda: 1 << 30)
     assert linear.panels([weight]) is None, "a copy would not fit"
     torch.testing.assert_close(matrix(weight)(hidden), expected, rtol=1e-4, atol=1e-4)
 

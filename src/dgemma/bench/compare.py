@@ -56,12 +56,13 @@ def available() -> bool:
 
 
 def build_theirs(network: DiffusionGemma) -> Any:
-    """transformers' model over the very tensors of `network`, its experts run eagerly."""
+    """transformers' model over the very tensors of `network`, all of one type, its experts run eagerly."""
     import transformers
 
     config = transformers.DiffusionGemmaConfig(**network.config.to_hf())
     model = transformers.DiffusionGemmaForBlockDiffusion(config)
-    state = {names.to_file(name): value for name, value in network.state_dict().items()}
+    # Matrices may lie in bfloat16 beside float32 hidden states, which theirs cannot multiply.
+    state = {names.to_file(name): value.to(network.dtype) for name, value in network.state_dict().items()}
     unexpected = model.load_state_dict(state, strict=False, assign=True).unexpected_keys
     assert not unexpected, unexpected
     model.tie_weights()

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dgemma.memory import free_bytes
+from dgemma.memory import available_bytes
 from dgemma.ops import cuda, native
 from dgemma.quant import FP8, dequantise, is_quantised
 
@@ -201,7 +201,7 @@ def _blocked_pays(values: Tensor) -> bool:
 
 
 def _has_room(num_bytes: int) -> bool:
-    return free_bytes() > 4 * num_bytes + (1 << 30)
+    return available_bytes() > 2 * num_bytes + (1 << 30)
 
 
 _version = attrgetter("_version")

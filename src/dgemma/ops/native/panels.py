@@ -35,11 +35,6 @@ class Panels:
         """Whether they are bfloat16."""
         return self.values_EnIP.dtype == torch.bfloat16
 
-    @property
-    def inputs(self) -> int:
-        """I."""
-        return self.values_EnIP.shape[-2]
-
     def of_expert(self, expert: int) -> "Panels":
         """Those of one expert."""
         return Panels(values_EnIP=self.values_EnIP[expert], outputs=self.outputs)
@@ -49,13 +44,13 @@ class Panels:
         *leading, size = hidden.shape
         rows, width = hidden.numel() // size if size else 0, padded(self.outputs)
         hidden, out_NW = hidden.contiguous(), hidden.new_empty(rows, width)
-        room, room_step = unpacking_room(size if self.halves and rows > 1 else 0)
+        room, room_step = _unpacking_room(size if self.halves and rows > 1 else 0)
         given = (hidden, 4 * size, rows, self.values_EnIP, int(self.halves), size, self.outputs, out_NW, 4 * width)
         run("product_panels", *given, room, room_step)
         return out_NW[:, : self.outputs].reshape(*leading, self.outputs)
 
 
-def unpacking_room(size: int) -> tuple[Tensor | int, int]:
+def _unpacking_room(size: int) -> tuple[Tensor | int, int]:
     """Where each thread makes a panel of `size` inputs float32 (0 for none), and the bytes of one thread's."""
     step = 4 * PANEL * size
     return (torch.empty(step * torch.get_num_threads(), dtype=torch.uint8) if size else 0), step
