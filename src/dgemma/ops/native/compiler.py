@@ -130,6 +130,28 @@ def _arrived(_context: Any, _counter: Any) -> tuple[Any, Callable]:
     return types.int64(types.int64), generate
 
 
+def bring(builder: Any, address: Any) -> None:
+    """Has the processor bring what lies at an address into its second cache, to be read."""
+    lane, pointer = llvmlite.ir.IntType(32), llvmlite.ir.IntType(8).as_pointer()
+    kind = llvmlite.ir.FunctionType(llvmlite.ir.VoidType(), [pointer, *[lane] * 3])
+    how = [llvmlite.ir.Constant(lane, value) for value in (0, 2, 1)]  # to be read, into the second cache, as data
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(function, [builder.inttoptr(address, pointer), *how])
+
+
+def _ask_for(_context: Any, _address: Any) -> tuple[Any, Callable]:
+    """`bring` what lies at an address."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        bring(builder, arguments[0])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+ask_for: Any = intrinsic(_ask_for)
+
+
 def _cycles(_context: Any) -> tuple[Any, Callable]:
     """The processor's count of cycles."""
 

@@ -13,6 +13,7 @@ from dgemma.ops.native.compiler import (
     array_at,
     arrive,
     arrived,
+    ask_for,
     called,
     from_bfloat16,
     half_pointer,
@@ -118,6 +119,10 @@ def multiply(
                 _product_of_halves(count, source, step, panel, 2 * PANEL, size, target, out_step)
             else:
                 product(count, source, step, panel, 4 * PANEL, size, target, out_step)
+            if unpacks:
+                # A part of the next panel, which is then there when its turn comes.
+                for offset in range(panel_step * tile // tiles, panel_step * (tile + 1) // tiles, 64):
+                    ask_for(panels + panel_step * (number + 1) + offset)
             source, target = source + count * step, target + count * out_step
 
 

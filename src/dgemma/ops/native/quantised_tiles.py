@@ -15,7 +15,7 @@ import llvmlite.ir as ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from dgemma.ops.native.compiler import zipped
+from dgemma.ops.native.compiler import bring, zipped
 from dgemma.ops.native.machine import DOTS, LANES, PANEL
 from dgemma.ops.native.sizes import QUAD
 from dgemma.quant import GROUP
@@ -24,9 +24,6 @@ _WORD, _LANE, _SINGLE = ir.IntType(64), ir.IntType(32), ir.FloatType()
 _BYTES, _SHORTS = ir.VectorType(ir.IntType(8), 4 * LANES), ir.VectorType(ir.IntType(16), 2 * LANES)
 _SUMS, _SINGLES = ir.VectorType(_LANE, LANES), ir.VectorType(_SINGLE, LANES)
 _BITS = 32 * LANES
-_POINTER = ir.IntType(8).as_pointer()
-_PREFETCH = ir.FunctionType(ir.VoidType(), [_POINTER, *[_LANE] * 3])
-_TO_L2 = [ir.Constant(_LANE, value) for value in (0, 2, 1)]  # to be read, into the second cache, as data
 
 
 def _call(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
@@ -185,10 +182,7 @@ def _turned(nibbles: bool) -> Any:
         def load(row: int) -> Any:
             address = builder.add(source, builder.mul(step, ir.Constant(_WORD, row)))
             # The same place of the next panel, which is then on its way while tiles read this one.
-            ahead = builder.inttoptr(builder.add(address, builder.mul(step, ir.Constant(_WORD, PANEL))), _POINTER)
-            builder.call(
-                cgutils.get_or_insert_function(builder.module, _PREFETCH, "llvm.prefetch.p0"), [ahead, *_TO_L2]
-            )
+            bring(builder, builder.add(address, builder.mul(step, ir.Constant(_WORD, PANEL))))
             return builder.load(builder.inttoptr(address, _SUMS.as_pointer()), align=1)
 
         def store(value: Any, quad: int) -> None:
