@@ -41,8 +41,11 @@ class LayerShape:
 def runs_all(gate_up_E2MD: Tensor) -> bool:
     """Whether all of a layer's experts are run on every row, instead of each on the rows routed to it: few and small
     float ones, as that takes fewer calls."""
-    few = len(gate_up_E2MD) <= _DENSE_EXPERTS and gate_up_E2MD.numel() <= _DENSE_UP_TO
-    return few and not is_quantised(gate_up_E2MD)
+    return _are_few(gate_up_E2MD) and not is_quantised(gate_up_E2MD)
+
+
+def _are_few(gate_up_E2MD: Tensor) -> bool:
+    return len(gate_up_E2MD) <= _DENSE_EXPERTS and gate_up_E2MD.numel() <= _DENSE_UP_TO
 
 
 def multiplies_halves(gate_up_E2MD: Tensor) -> bool:
@@ -59,14 +62,14 @@ def lay_out_layers(
     eps: float,
     panels: Sequence[Callable[[], Mapping[str, Any] | None]],
 ) -> Any:
-    """`ops.native.layers.Layers` or `RoutedLayers` of weights by the names of `model.Layer`; None where there are no
+    """`Layers` or `RoutedLayers` of `ops.native`, of weights by the names of `model.Layer`; None where there are no
     kernels for them. `panels` make those of each layer's products, by the names of `ops.native.sizes.LAYER`."""
     experts, scale = weights[0]["experts.gate_up_proj"], weights[0].get("experts.gate_up_proj_scale")
-    small = len(experts) <= _DENSE_EXPERTS and experts.numel() <= _DENSE_UP_TO
-    if small:
+    if _are_few(experts):
         compiled = native.load("layers" if scale is None else "layers_quantised")
-        known = compiled is not None and compiled.takes(weights)
-        return compiled.Layers(weights, shapes, final_norm_D, top_k, eps) if compiled is not None and known else None
+        if compiled is None or not compiled.takes(weights):
+            return None
+        return compiled.Layers(weights, shapes, final_norm_D, top_k, eps)
     # What is refused in the end should have nothing compiled or laid out for it.
     laid_out: list[Mapping[str, Any]] | None = None
     if scale is not None:
@@ -81,6 +84,6 @@ def lay_out_layers(
             laid_out.append(found)
     entries = max(tensor.numel() for own in weights for tensor in own.values())
     compiled = native.load_for("layers_routed" if scale is None else "layers_routed_quantised", entries)
-    if compiled is None or not compiled.takes_routed(weights):
+    if compiled is None or not compiled.takes(weights):
         return None
     return compiled.RoutedLayers(weights, laid_out, shapes, final_norm_D, top_k, eps)

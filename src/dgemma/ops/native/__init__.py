@@ -8,7 +8,7 @@
     panels.py                      float weights laid out as tiles read them, and rows times these
     products.py                    one row times an int8 or int4 weight, and the routed experts of one row
     quantised.py                   many rows times int8 and int4 weights, and the routed experts of many rows
-    layers.py, head.py             all layers of a network, and all of a small vocabulary, in a call each
+    layers.py, routed.py, head.py  all layers of a network, and all of a small vocabulary, in a call each
     paths.py                       all paths of a constrained canvas in one call
 
 Their results are those of the plain ways, which stay: they are the oracle of the tests, and run where numba or OpenMP's
@@ -52,7 +52,11 @@ _NEEDED: dict[Name, tuple[str, ...]] = {
     "quantised": ("quantise_rows", "product_rows", "experts_rows"),
     "vocabulary": ("read_slab",),
 }
-_MODULES: dict[Name, str] = dict.fromkeys(("layers_quantised", "layers_routed", "layers_routed_quantised"), "layers")
+_MODULES: dict[Name, str] = {
+    "layers_quantised": "layers",
+    "layers_routed": "routed",
+    "layers_routed_quantised": "routed",
+}
 """Where that is not their name."""
 WAITED_FOR_FROM = 1 << 19
 """Entries of a weight, from which on its product is worth the wait: models of smaller ones answer at once."""

@@ -5,8 +5,8 @@ it is one kernel, which reads each weight once for all rows. float32 weights tha
 most files, are read so: memory is what a token waits for.
 
 `Layers` are those of a small network: all experts are run on every row (`reference.experts_dense`), and weights may be
-quantised; with int8 and int4 weights rows become int8 before each product (`quantised.py`). `RoutedLayers` are those of
-one with many experts, each run on the rows routed to it.
+quantised; with int8 and int4 weights rows become int8 before each product (`quantised.py`). `routed.py` has those of a
+network with many experts.
 
 Shapes: N rows, D hidden, K key heads, d head dim, S slots, I inputs, O outputs, P outputs of a panel, k experts of a
 row, M their width.
@@ -25,8 +25,7 @@ from torch import Tensor
 
 from dgemma.ops.native.head import takes_int8
 from dgemma.ops.native.machine import DOTS, PANEL, TILE_ROWS, run_with
-from dgemma.ops.native.panels import Panels, are_halves, padded, panels, quantised_panels, side_by_side
-from dgemma.ops.native.quantised import multiplies, row_room
+from dgemma.ops.native.panels import are_halves, padded, panels, quantised_panels, side_by_side
 from dgemma.ops.native.sizes import CLOCK, LAYER, PASS
 from dgemma.ops.one_call import LayerShape
 from dgemma.quant import GROUP, is_quantised
@@ -35,9 +34,9 @@ from dgemma.quant import GROUP, is_quantised
 def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
     """Whether `Layers` takes weights of this kind: float32, or all int8 or all int4 where this processor multiplies
     those, in inputs that are whole words and experts of whole groups."""
-    products = [own[name] for own in weights for name in _PRODUCTS if name in own]
+    products = [own[name] for own in weights for name in PRODUCTS if name in own]
     kinds = {product.dtype for product in products}
-    if len(kinds) > 1 or not _are_plain(weights):
+    if len(kinds) > 1 or not are_plain(weights):
         return False
     if kinds == {torch.int8}:
         return all(map(takes_int8, products)) and weights[0]["experts.down_proj"].shape[-1] % GROUP == 0
@@ -46,19 +45,9 @@ def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
     return kinds == {torch.float32} and not any(product.requires_grad for product in products)
 
 
-def takes_routed(weights: Sequence[Mapping[str, Tensor]]) -> bool:
-    """Whether `RoutedLayers` takes weights of this kind: float32 or bfloat16, or all int8 or all int4 where this
-    processor multiplies those."""
-    products = [own[name] for own in weights for name in _PRODUCTS if name in own]
-    kinds = {product.dtype for product in products}
-    if not _are_plain(weights):
-        return False
-    return kinds <= {torch.float32, torch.bfloat16} or (len(kinds) == 1 and all(map(multiplies, products)))
-
-
-def _are_plain(weights: Sequence[Mapping[str, Tensor]]) -> bool:
+def are_plain(weights: Sequence[Mapping[str, Tensor]]) -> bool:
     """Whether all that is no product is float32 and not trained."""
-    others = [tensor for own in weights for name, tensor in own.items() if name not in _PRODUCTS]
+    others = [tensor for own in weights for name, tensor in own.items() if name not in PRODUCTS]
     return not any(tensor.dtype != torch.float32 or tensor.requires_grad for tensor in others)
 
 
@@ -81,7 +70,7 @@ class _Plan:
     needed: int
 
 
-class _OneCall(ABC):
+class OneCall(ABC):
     """What both kinds of layers have: norms and attention. `_widths` are the numbers that a row needs room for, by the
     names of `sizes.PASS`, `_settled` what is the same in every pass."""
 
@@ -291,7 +280,7 @@ class _OneCall(ABC):
         return self._kept[-1]
 
 
-class Layers(_OneCall):
+class Layers(OneCall):
     """Layers of a small network laid out for `run`: weights by the names of `model.Layer`, of a kind that `takes` says
     yes to, with the scales of quantised ones. They are copied, but for norms and scalars."""
 
@@ -308,7 +297,7 @@ class Layers(_OneCall):
         self.quantised, self.nibbles = is_quantised(experts), experts.dtype == torch.uint8
         self.kernel = "layers_quantised" if self.quantised else "layers"
         self.halves = not self.quantised and all(
-            are_halves(own[name]) for own in weights for name in _PRODUCTS if name in own
+            are_halves(own[name]) for own in weights for name in PRODUCTS if name in own
         )
         routed_at = padded(2 * self.width)
         inner = routed_at + padded(2 * self.num_experts * self.expert_width) + self.num_experts
@@ -357,68 +346,6 @@ class Layers(_OneCall):
         }
 
 
-class RoutedLayers(_OneCall):
-    """Layers of a network with many experts: weights by the names of `model.Layer`, of a kind that `takes_routed` says
-    yes to; of float ones also the panels of each layer's products, by the names of `sizes.LAYER`. What is contiguous
-    is read where it lies, all but the router's weight."""
-
-    def __init__(
-        self,
-        weights: Sequence[Mapping[str, Tensor]],
-        laid_out: Sequence[Mapping[str, Panels]] | None,
-        shapes: Sequence[LayerShape],
-        final_norm_D: Tensor,
-        top_k: int,
-        eps: float,
-    ) -> None:
-        super().__init__(weights, shapes, final_norm_D, top_k, eps)
-        self._laid_out, self._turns_single_rows, self.quantised = laid_out, False, laid_out is None
-        self.kernel = "layers_routed_quantised" if self.quantised else "layers_routed"
-        self._nibbles = weights[0]["experts.gate_up_proj"].dtype == torch.uint8
-        inner, logits = padded(2 * self.width), padded(self.num_experts)
-        pair_inner = padded(2 * self.expert_width)
-        self._widths |= {"inner": inner, "units": self.size, "logits": logits, "shares": top_k}
-        self._widths |= {name: 2 * top_k for name in ("chosen", "back", "pair_rows")}  # int64
-        self._widths |= {"pair_inner": top_k * pair_inner, "answers": top_k * padded(self.size)}
-        widest = max(self.size, self.width, self.expert_width, *(shape.queries for shape in shapes))
-        if self.quantised:
-            self._widths |= self._widths_of_bytes("", widest) | self._widths_of_bytes("routed_", self.size)
-        room_step = row_room(widest) if self.quantised else 4 * PANEL * widest
-        self._settled |= {"inner_step": 4 * inner, "logits_step": 4 * logits, "pair_inner_step": 4 * pair_inner}
-        self._settled |= {"quantised": int(self.quantised), "nibbles": int(self._nibbles), "unpacked_step": room_step}
-        self._lay_out(weights)
-
-    def _router(self, weight_ED: Tensor) -> Tensor:
-        return panels(weight_ED, halves=False)
-
-    def _widths_of_bytes(self, name: str, width: int, rows: int = 1) -> dict[str, int]:
-        """Numbers of so many rows as int8, with their sums and their scale."""
-        sums = width // GROUP if self._nibbles else 1
-        return {f"{name}kept": rows * -(-width // 4), f"{name}sums": rows * sums, f"{name}scales": rows}
-
-    def _more_room(self, rows: int, threads: int) -> dict[str, int]:
-        room = {"counts": 2 * self.num_experts, "following": 2 * self.num_experts}
-        if self.quantised:
-            room |= self._widths_of_bytes("pair_", max(self.size, self.expert_width), rows * self.top_k)
-        elif rows > 1:
-            room |= {"gathered": rows * self.top_k * self.size}
-        return room | {"unpacked": threads * int(self._settled["unpacked_step"]) // 4}
-
-    def _products(self, layer: int, weights: Mapping[str, Tensor], inward: Sequence[str]) -> dict[str, Tensor | int]:
-        known: dict[str, Tensor | int] = {}
-        if self._laid_out is not None:
-            for name, product in self._laid_out[layer].items():
-                known |= {name: product.values_EnIP, f"{name}_scale": int(product.halves)}
-            return known
-        names = dict(zip(("qkv", "k", "v"), inward, strict=False))
-        names |= {"o": "self_attn.o_proj.weight", "dense_inward": "mlp.gate_proj.weight", "up": "mlp.up_proj.weight"}
-        names |= {"dense_down": "mlp.down_proj.weight"}
-        names |= {"routed_inward": "experts.gate_up_proj", "routed_down": "experts.down_proj"}
-        for name, own in names.items():
-            known |= {name: weights[own], f"{name}_scale": weights[f"{own}_scale"]}
-        return known
-
-
 # Numbers between what is written in a pass and anything else. Where arrays lie closer than a round of vectors compiled
 # loops take one number at a time, which rounds otherwise: a result would depend on where memory was free.
 _APART = 64
@@ -433,7 +360,7 @@ _ROTARY_COLUMNS = slice(LAYER.cos, LAYER.sin + 1)
 _CACHE = slice(LAYER.keys, LAYER.head_step + 1)
 
 
-_PRODUCTS = (
+PRODUCTS = (
     *(f"self_attn.{name}_proj.weight" for name in "qkvo"),
     *(f"mlp.{name}_proj.weight" for name in ("gate", "up", "down")),
     *("experts.gate_up_proj", "experts.down_proj"),
