@@ -331,6 +331,11 @@ class DiffusionGemma(nn.Module):
         finally:
             self.one_call = before
 
+    def retry_one_call(self) -> None:
+        """Has the next pass ask again for compiled calls, where there were none."""
+        self._layers_as_one.retry()
+        self._head_as_one.retry()
+
     def embed(self, tokens: Tensor) -> Tensor:
         """Token ids [...] -> embeddings [..., D], times sqrt(D) rounded to the weights' type."""
         return self.embed_tokens(tokens) * self._embed_scale()

@@ -1,15 +1,11 @@
 """A small network in one call against the same network an operation at a time."""
 
-import atexit
 import copy
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -548,95 +544,6 @@ def test_greedy_tokens_agree() -> None:
             expected = written()
     assert [token for token, _ in found] == [token for token, _ in expected]
     assert [entropy for _, entropy in found] == pytest.approx([entropy for _, entropy in expected], abs=1e-4)
-
-
-@pytest.fixture
-def ends() -> list[Callable[[], None]]:
-    """What is to be done when the process ends."""
-    return []
-
-
-@pytest.fixture
-def started(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ends: list[Callable[[], None]]
-) -> Iterator[list[list[str]]]:
-    """What is started where no kernel has been compiled yet."""
-    from dgemma.ops.native import machine
-
-    commands: list[list[str]] = []
-
-    def start(command: list[str], **_) -> SimpleNamespace:
-        commands.append(command)
-        return SimpleNamespace(wait=lambda timeout=None: 0, kill=lambda: None)
-
-    monkeypatch.setenv("DGEMMA_KERNELS", str(tmp_path))
-    monkeypatch.setattr(subprocess, "Popen", start)
-    monkeypatch.setattr(native, "_asked_for", set())
-    monkeypatch.setattr(atexit, "register", ends.append)
-    kept = (native.load, machine._folder, machine.address_of, machine._engine_of)
-    for function in kept:
-        function.cache_clear()
-    yield commands
-    for function in kept:
-        function.cache_clear()
-
-
-def test_a_small_model_does_not_wait_for_its_kernels(started: list[list[str]], ends: list[Callable[[], None]]) -> None:
-    """They are compiled when its process has ended, by one process alone."""
-    assert native.load("layers") is None and not native.is_ready("layers")
-    network = make_network()
-    with torch.inference_mode():
-        assert network.as_one_call(KVCache(network.config, max_length=20)) is None
-    assert started == [] and len(ends) == 1
-    native.load("layers")
-    assert len(ends) == 1
-    ends[0]()
-    ends[0]()
-    assert started == [[sys.executable, "-m", "dgemma.ops.native", "--nice", "layers"]]
-
-
-def test_there_may_be_no_place_for_kernels(
-    started: list[list[str]], ends: list[Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("DGEMMA_KERNELS", str(tmp_path / "file"))
-    assert native.load("layers") is None
-    ends[0]()
-    assert started == []
-
-
-def test_the_embedded_model_answers_before_there_are_kernels(started: list[list[str]]) -> None:
-    llm = dgemma.load("tiny")
-    request = [{"role": "user", "content": "Fix the mistakes: They was late."}]
-    assert llm.chat(request, seed=7).text and llm.chat(request, mode="autoregressive").text
-    assert started == []
-
-
-def test_a_large_model_waits_for_its_kernels(started: list[list[str]], caplog: pytest.LogCaptureFixture) -> None:
-    assert native.load("vocabulary") is None, "nothing came of it, so plain PyTorch stands in"
-    assert started == [[sys.executable, "-m", "dgemma.ops.native", "read_slab"]]
-    assert "Compiling kernels" in caplog.text
-    native.prepare()
-    first, second = started[1:]
-    assert "layers_routed_quantised" in first[3:] and "layers_quantised" in second[3:], "two that take long"
-    assert {"head", "layers", "layers_routed", "paths", "product_rows", "read_slab"} < {*first[3:], *second[3:]}
-
-
-def test_kernels_that_are_not_sound_are_gone_without(started: list[list[str]], tmp_path: Path) -> None:
-    from dgemma.ops.native import machine
-
-    for kernel in ("layers", "head"):
-        machine.file_of(kernel).parent.mkdir(exist_ok=True)
-        machine.file_of(kernel).write_bytes(b"no object file, but longer than the digest of one is")
-    assert native.is_ready("layers") and native.load("layers") is None
-    assert started == [] and not native.is_ready("layers"), "the next process has them compiled"
-
-
-def test_kernels_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, started: list[list[str]]) -> None:
-    monkeypatch.setenv("DGEMMA_KERNELS", "off")
-    assert native.load("layers") is None and native.load("products") is None and not native.is_ready("layers")
-    native.prepare()
-    assert started == []
 
 
 @pytest.mark.parametrize("num_experts", [4, 12])

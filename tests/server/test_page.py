@@ -184,7 +184,7 @@ def test_text_stands_out_from_its_ground(scheme: str) -> None:
 
 
 def test_a_question_is_drafted_then_answered_and_can_be_stepped_through(visit: Visit) -> None:
-    # A whole answer may come within one animation frame, which then shows the answer alone: every draft is painted here.
+    # A whole answer may come within one animation frame, which then shows it alone: here every draft is painted.
     visit.run("""() => {
         window.requestAnimationFrame = (paint) => paint(performance.now());
         window.seen = [];

@@ -18,12 +18,13 @@ def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, q
     engine = replace(placed(engine), pace_file=str(PACE_FILE))
     listener = listen(server.host, server.port)
     with listener:
-        native.prepare()
         folder = find_model(model)
         with reading(model) as progress:
             settings = {"dtype": engine.dtype, "device": engine.device, "quant": quant}
             opened = open_model(folder, **settings, progress=progress, keep_halves=True)
         llm = LLM(opened, engine)
+        if max(weight.numel() for weight in opened.network.parameters()) >= native.WAITED_FOR_FROM:
+            native.prepare()  # The first request would wait for it otherwise; one to a small model does not.
         told = f"{server.model_name} at {address(listener)} (Ctrl-C stops)"
         serve(llm, server, listener, ready=lambda: print(told, flush=True))
 

@@ -31,11 +31,14 @@ from dgemma.engine.scheduler import Scheduler
 from dgemma.engine.writing import positions_behind_prompt
 from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
 from dgemma.model import DiffusionGemma
+from dgemma.ops import native
 from dgemma.profile import DenoisingProfile
 
 MAX_TOP_LOGPROBS = 64
 TOKENS_PER_TURN = 4
 """Autoregressive tokens in one turn among others: a token alone costs far less than a pass over a canvas."""
+SHORT_LIVED_S = 3.0
+"""Processes that are over sooner have no compiler beside their answers: it makes the first ones much slower."""
 
 
 class Engine:
@@ -67,6 +70,7 @@ class Engine:
         self._counts: Counter[str] = Counter()
         self._lock, self._measuring = threading.Lock(), threading.Lock()
         self._pace: Pace | None = None
+        self._arrivals = native.arrivals()
         self._abandoned: deque[Job] = deque()
         self._driven = self._closed = False
         self._in_hand: Job | None = None
@@ -300,6 +304,7 @@ class Engine:
         error: Exception | None = None
         try:
             if job.runner.cache is None:
+                self._look_for_kernels()
                 job.runner.open(job.reuse)
                 job.reuse = None
             events = job.runner.advance(num_tokens)
@@ -327,6 +332,12 @@ class Engine:
         self._counts["prompt_tokens"] += len(job.runner.request.prompt)
         return job
 
+    def _look_for_kernels(self) -> None:
+        # A server's clients leave it pauses, in which they are compiled; one of them would have to wait otherwise.
+        if (arrivals := native.arrivals(wait=self._thread is None)) != self._arrivals:
+            self._arrivals, self._pace = arrivals, None
+            self.network.retry_one_call()
+
     def _after_turn(self, job: Job, events: tuple[Event, ...], error: Exception | None) -> None:
         finished = bool(events) and isinstance(events[-1], Finish)
         try:
@@ -337,6 +348,8 @@ class Engine:
         except (MemoryError, RuntimeError):
             job.kept = None  # No memory for the copy: the answer is whole, its prompt is not kept.
         finally:
+            if finished:
+                native.compile_wanted(SHORT_LIVED_S)
             with self._state():
                 self._in_hand = None
                 self._counts["turns"] += 1

@@ -229,6 +229,11 @@ class Kept:
             self.value, self._key = make(), key
         return self.value
 
+    def retry(self) -> None:
+        """Has the next `get` try anew what came to None."""
+        if self.value is None:
+            self._key = ()
+
     def __deepcopy__(self, memo: dict) -> "Kept":
         return Kept()
 

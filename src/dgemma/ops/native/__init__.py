@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -64,19 +65,26 @@ _FOR_LATER = ("head", "layers", *_MODULES, "panels", "paths", "quantised")
 """What small models need, and does not wait for."""
 _TRIED_FOR_S = 600
 """How long another process may be at it before this one tries for itself."""
+_WORTH_CPU_S = 30
+"""What a process may spend without the kernels of a small model before it waits for them: about what making them costs,
+so that at worst it takes twice as long as it would have with them."""
 _asked_for: set[str] = set()
 """The kernels that this process went without."""
 _started: list[subprocess.Popen] = []
+"""Who makes them; kept, since a process must be waited for."""
+_asked_at_s = _begun_at_cpu_s = 0.0
+_arrivals = 0
 
 
 @cache
 def load(name: Name, at_once: bool = False) -> ModuleType | None:
-    """The module of that name; None where its kernels cannot be run, for the rest of this process.
+    """The module of that name; None where its kernels cannot be run, or are not there yet (`arrivals`).
 
     What large models need is compiled at once (some ten seconds, the first time on a processor), since they
-    take longer to load than that. What small ones need is compiled when this process ends, for later ones: they answer
-    at once, and not beside a compiler that takes a core from them. `at_once` compiles that too.
+    take longer to load than that. Small ones answer at once without, and what they need is compiled beside later
+    answers (`compile_wanted`), or when the process ends. `at_once` compiles that too.
     """
+    global _asked_at_s
     if os.environ.get("DGEMMA_KERNELS") == "off":
         return None
     try:
@@ -84,7 +92,8 @@ def load(name: Name, at_once: bool = False) -> ModuleType | None:
         if missing := _missing(_NEEDED[name]):
             if name in _FOR_LATER and not at_once:
                 if not _asked_for:
-                    atexit.register(_compile_for_later)
+                    _asked_at_s = time.monotonic()
+                    atexit.register(compile_wanted)
                 _asked_for.update(missing)
                 return None
             _compile(missing)
@@ -102,8 +111,8 @@ def load_for(name: Name, entries: int) -> ModuleType | None:
 
 
 def is_ready(name: Name) -> bool:
-    """Whether the kernels of that module are compiled; asks for nothing to be."""
-    if os.environ.get("DGEMMA_KERNELS") == "off":
+    """Whether this process can have that module, or has it; asks for nothing to be compiled."""
+    if os.environ.get("DGEMMA_KERNELS") == "off" or not _asked_for.isdisjoint(_NEEDED[name]):
         return False
     try:
         return not _missing(_NEEDED[name])
@@ -122,18 +131,53 @@ def prepare() -> None:
         logging.getLogger(__name__).info("The kernels were not compiled: %s", error)
 
 
+def compile_wanted(after_s: float = 0.0) -> None:
+    """Starts to compile what this process went without, on what the processor has to spare, also when this process has
+    ended; not what is being compiled already, and nothing where there is no place to keep it, or where the process has
+    gone without for less than `after_s`."""
+    global _begun_at_cpu_s
+    if not _asked_for or time.monotonic() - _asked_at_s < after_s:
+        return
+    if wanted := [kernel for kernel in _still_missing() if _claim(kernel)]:
+        with suppress(OSError):  # no memory for another process, say
+            _started.extend(_compilers(wanted, "--nice"))
+        _begun_at_cpu_s = time.process_time()
+
+
+def arrivals(wait: bool = False) -> int:
+    """How many times what this process went without has come to be compiled, all of it: `load` gives it from then on.
+
+    With `wait`, a process that has spent as much without it as compiling takes waits for the compilers it has started.
+    """
+    global _arrivals
+    if not _asked_for:
+        return _arrivals
+    _started[:] = [one for one in _started if one.poll() is None]
+    if _started and wait and time.process_time() - _begun_at_cpu_s > _WORTH_CPU_S and _still_missing():
+        _tell()
+        with suppress(subprocess.TimeoutExpired):
+            for one in _started:
+                one.wait(timeout=_TRIED_FOR_S)
+    if not _still_missing():
+        _asked_for.clear()
+        atexit.unregister(compile_wanted)
+        load.cache_clear()
+        _arrivals += 1
+    return _arrivals
+
+
+def _still_missing() -> list[str]:
+    return _missing(sorted(_asked_for.copy()))
+
+
 def _missing(kernels: Sequence[str]) -> list[str]:
     machine = import_module(f"{__name__}.machine")
     return [kernel for kernel in kernels if not machine.file_of(kernel).exists()]
 
 
 def _compile(kernels: Sequence[str]) -> None:
-    logging.getLogger(__name__).warning("Compiling kernels for this processor, once ...")
-    silent = subprocess.DEVNULL
-    # Two cores share the work.
-    parts = [part for part in (kernels[::2], kernels[1::2]) if part]
-    commands = [[sys.executable, "-m", __name__, *part] for part in parts]
-    started = [subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent) for command in commands]
+    _tell()
+    started = _compilers(kernels)
     try:
         ended = [one.wait(timeout=_TRIED_FOR_S) for one in started]
     finally:
@@ -144,15 +188,19 @@ def _compile(kernels: Sequence[str]) -> None:
         raise RuntimeError(f"compiling {', '.join(kernels)} failed")
 
 
-def _compile_for_later() -> None:
-    """Starts a process that compiles what this one went without and outlives it; not what another has just been started
-    for, and nothing where there is no place to keep it."""
-    wanted = [kernel for kernel in _missing(sorted(_asked_for)) if _claim(kernel)]
-    _asked_for.clear()
-    if not wanted:
-        return
-    command, silent = [sys.executable, "-m", __name__, "--nice", *wanted], subprocess.DEVNULL
-    _started.append(subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent, start_new_session=True))
+def _tell() -> None:
+    logging.getLogger(__name__).warning("Compiling kernels for this processor, once ...")
+
+
+def _compilers(kernels: Sequence[str], *options: str) -> list[subprocess.Popen]:
+    """Processes that compile them: two, since two cores share the work. Groups of their own, as Ctrl-C is not meant for
+    them, but no session: a kernel that groups processes by sessions would give them as much as all others have."""
+    parts = [part for part in (kernels[::2], kernels[1::2]) if part]
+    commands = [[sys.executable, "-m", __name__, *options, *part] for part in parts]
+    silent = subprocess.DEVNULL
+    return [
+        subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent, process_group=0) for command in commands
+    ]
 
 
 def _claim(kernel: str) -> bool:

@@ -1,9 +1,10 @@
 """Compiles kernels for this processor: those named, or all (`python -m dgemma.ops.native layers head`).
 
-With --nice it leaves the processor to all others.
+With --nice it leaves the processor to all others, and goes on when the terminal is closed.
 """
 
 import os
+import signal
 import sys
 
 # Calls into Intel's short vector library would need it again where a kernel is loaded.
@@ -28,6 +29,7 @@ _KERNELS = {function.__name__: function for module in _MODULES for function in m
 if __name__ == "__main__":
     if "--nice" in sys.argv:
         os.nice(19)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for name in [one for one in sys.argv[1:] if one != "--nice"] or _KERNELS:
         if not file_of(name).exists():
             keep(name, compiled(_KERNELS[name]))
