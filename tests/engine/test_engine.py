@@ -51,6 +51,16 @@ def test_a_request_says_the_same_alone_and_among_others(requests, max_active, or
     assert engine.snapshot().active == engine.snapshot().waiting == 0
 
 
+def test_a_warm_engine_says_the_same_and_has_its_weights_laid_out(monkeypatch: pytest.MonkeyPatch):
+    engine, laid_out = make_engine(), []
+    engine.warm_up()
+    lay_out = engine.network._lay_out_layers
+    monkeypatch.setattr(engine.network, "_lay_out_layers", lambda: laid_out.append("again") or lay_out())
+    request = make_request(max_new_tokens=5)
+    assert content(list(engine.submit(request))) == alone(request)
+    assert laid_out == [] and engine.snapshot().finished == 1
+
+
 def test_a_short_request_ends_before_a_long_one_that_came_first():
     engine = make_engine()
     long = engine.submit(make_request(max_new_tokens=80))

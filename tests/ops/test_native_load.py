@@ -17,6 +17,7 @@ import dgemma
 from dgemma.cache import KVCache
 from dgemma.engine import engine
 from dgemma.ops import native
+from dgemma.ops.native import compiling
 from tests.ops.test_native_layers import make_network
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="torch brings another OpenMP there")
@@ -36,22 +37,22 @@ def ends() -> list[Callable[[], None]]:
 def started(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ends: list[Callable[[], None]]
 ) -> Iterator[list[list[str]]]:
-    """What is started where no kernel has been compiled yet."""
+    """What is started where no kernel has been compiled yet; nothing comes of it."""
     from dgemma.ops.native import machine
 
     commands: list[list[str]] = []
 
     def start(command: list[str], **_) -> SimpleNamespace:
         commands.append(command)
-        return SimpleNamespace(wait=lambda timeout=None: 0, kill=lambda: None, poll=lambda: None)
+        return SimpleNamespace(wait=lambda: 0, kill=lambda: None, poll=lambda: 0)
 
     monkeypatch.setenv("DGEMMA_KERNELS", str(tmp_path))
     monkeypatch.setattr(subprocess, "Popen", start)
     monkeypatch.setattr(native, "_asked_for", set())
-    monkeypatch.setattr(native, "_started", [])
+    monkeypatch.setattr(compiling, "_makers", {})
     monkeypatch.setattr(atexit, "register", ends.append)
     monkeypatch.setattr(atexit, "unregister", lambda one: ends.remove(one) if one in ends else None)
-    kept = (native.load, machine._folder, machine.address_of, machine._engine_of)
+    kept = (native.load, compiling.tell, machine._folder, machine.address_of, machine._engine_of)
     for function in kept:
         function.cache_clear()
     yield commands
@@ -153,9 +154,10 @@ def test_who_has_spent_long_without_kernels_waits_for_them(
         llm.engine.start()
     try:
         llm.chat(REQUEST, seed=7)
-        waited: list[float | None] = []
-        for one in native._started:
-            one.wait = lambda timeout=None: waited.append(timeout) or compiled()  # pyright: ignore
+        waited: list[float] = []
+        monkeypatch.setattr(compiling, "is_at_work", lambda: True)
+        monkeypatch.setattr(compiling, "_is_at_work", lambda kernel: True)
+        monkeypatch.setattr(time, "sleep", lambda seconds: waited.append(seconds) or compiled())
         llm.chat(REQUEST, seed=7)
         assert waited == [] and caplog.text == ""
         spent = time.process_time() + native._WORTH_CPU_S
@@ -173,8 +175,33 @@ def test_a_large_model_waits_for_its_kernels(started: list[list[str]], caplog: p
     assert "Compiling kernels" in caplog.text
     native.prepare()
     first, second = started[1:]
-    assert "layers_routed_quantised" in first[3:] and "layers_quantised" in second[3:], "two that take long"
+    assert sum(name.startswith("layers") for name in first) == 2, "of four that take long"
     assert {"head", "layers", "layers_routed", "paths", "product_rows", "read_slab"} < {*first[3:], *second[3:]}
+
+
+def test_what_several_modules_need_is_compiled_at_the_same_time(
+    started: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    native.begin("layers_routed", "panels", "vocabulary")
+    assert [command[3:] for command in started] == [["layers_routed"], ["product_panels", "gated", "read_slab"]]
+    running = {kernel: SimpleNamespace(poll=lambda: None) for command in started for kernel in command[3:]}
+    monkeypatch.setattr(compiling, "_makers", running)
+    native.begin("panels")
+    assert len(started) == 2, "who is at it already"
+
+
+def test_an_interrupted_wait_leaves_nobody_at_work(started: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+    maker = SimpleNamespace(poll=lambda: None, kill=lambda: ended.append("killed"), wait=lambda: ended.append("ended"))
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compiling, "_makers", {"read_slab": maker})
+    monkeypatch.setattr(time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        native.load("vocabulary")
+    assert ended == ["killed", "ended"] and started == []
 
 
 def test_kernels_that_are_not_sound_are_gone_without(started: list[list[str]], tmp_path: Path) -> None:

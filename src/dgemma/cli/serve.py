@@ -7,7 +7,6 @@ from dgemma.api import LLM, PACE_FILE
 from dgemma.checkpoint import EMBEDDED, find_model, open_model
 from dgemma.config import EngineConfig
 from dgemma.engine.placement import placed
-from dgemma.ops import native
 from dgemma.server.config import ServerConfig
 from dgemma.server.run import address, listen, serve
 from dgemma.tui.reading import reading
@@ -23,8 +22,7 @@ def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, q
             settings = {"dtype": engine.dtype, "device": engine.device, "quant": quant}
             opened = open_model(folder, **settings, progress=progress, keep_halves=True)
         llm = LLM(opened, engine)
-        if max(weight.numel() for weight in opened.network.parameters()) >= native.WAITED_FOR_FROM:
-            native.prepare()  # The first request would wait for it otherwise; one to a small model does not.
+        llm.engine.warm_up()
         told = f"{server.model_name} at {address(listener)} (Ctrl-C stops)"
         serve(llm, server, listener, ready=lambda: print(told, flush=True))
 

@@ -22,7 +22,7 @@ from queue import Empty, SimpleQueue
 from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.decode.graphs import passes_of
 from dgemma.engine.events import Events, Job
-from dgemma.engine.pace import Choice, Pace, choose, guess_profile, kept_pace, mean_embedding
+from dgemma.engine.pace import Choice, Pace, choose, first_passes, guess_profile, kept_pace, mean_embedding
 from dgemma.engine.placement import MEGABYTE, resolve
 from dgemma.engine.prefixes import PrefixStore
 from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request, check_in_place, check_numbers
@@ -114,6 +114,10 @@ class Engine:
                 self._pace = kept_pace(self.network, None if file is None else Path(file), self._passes)
         mean_D = mean_embedding(self.network, prompt) if prompt and self.profile.kinds else ()
         return choose(self.profile, self._pace, max_new_tokens, canvas_length, mean_D)
+
+    def warm_up(self) -> None:
+        """Does what the first request would have to wait for; before any is there."""
+        first_passes(self.network)
 
     def cancel(self, request_id: int) -> bool:
         """Ends a request; its consumer gets CancelledError instead of a further event. False when it is not open."""

@@ -141,6 +141,17 @@ def mean_embedding(network: DiffusionGemma, prompt: Sequence[int]) -> list[float
 
 
 @torch.inference_mode()
+def first_passes(network: DiffusionGemma) -> None:
+    """A token and a denoise step: weights are laid out and kernels compiled, which a first request would wait for."""
+    cache = KVCache(network.config, max_length=1, dtype=network.dtype, device=network.device, scratch_length=1)
+    generator = torch.Generator(device=network.device).manual_seed(0)
+    ids = head.random_ids(network.config.vocab_size, (1, 1), generator, network.device)
+    last_hidden_D = network.encode(ids, cache)[0, -1]
+    next(autoregressive(network, cache, last_hidden_D, TokenSampler(), generator))
+    next(denoise(network, cache, SamplerConfig(max_denoising_steps=1), [generator], 1))
+
+
+@torch.inference_mode()
 def measure_pace(network: DiffusionGemma, budget_s: float | None = None, passes: Passes | None = None) -> Pace:
     """Times passes from few positions to many, the fastest of a few each, and stops when `budget_s` is used up; None
     for 0.7 seconds or the time of 20 tokens, whichever is more.

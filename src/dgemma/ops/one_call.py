@@ -70,7 +70,11 @@ def lay_out_layers(
         if compiled is None or not compiled.takes(weights):
             return None
         return compiled.Layers(weights, shapes, final_norm_D, top_k, eps)
-    # What is refused in the end should have nothing compiled or laid out for it.
+    entries = max(tensor.numel() for own in weights for tensor in own.values())
+    name = "layers_routed" if scale is None else "layers_routed_quantised"
+    if entries >= native.WAITED_FOR_FROM and experts.dtype != FP8:
+        native.begin(name, *(("panels",) if scale is None else ("quantised", "products")), "vocabulary")
+    # What is refused in the end should have nothing laid out for it.
     laid_out: list[Mapping[str, Any]] | None = None
     if scale is not None:
         rows = None if experts.dtype == FP8 else native.load_for("quantised", experts.numel())
@@ -82,8 +86,7 @@ def lay_out_layers(
             if (found := make()) is None:
                 return None
             laid_out.append(found)
-    entries = max(tensor.numel() for own in weights for tensor in own.values())
-    compiled = native.load_for("layers_routed" if scale is None else "layers_routed_quantised", entries)
+    compiled = native.load_for(name, entries)
     if compiled is None or not compiled.takes(weights):
         return None
     return compiled.RoutedLayers(weights, laid_out, shapes, final_norm_D, top_k, eps)
