@@ -331,10 +331,10 @@ class DiffusionGemma(nn.Module):
         finally:
             self.one_call = before
 
-    def retry_one_call(self) -> None:
-        """Has the next pass ask again for compiled calls, where there were none."""
-        self._layers_as_one.retry()
-        self._head_as_one.retry()
+    @property
+    def compiled_calls(self) -> tuple[bool, bool]:
+        """Whether the layers and the vocabulary of the last pass were one compiled call each."""
+        return self._layers_as_one.value is not None, self._head_as_one.value is not None
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Token ids [...] -> embeddings [..., D], times sqrt(D) rounded to the weights' type."""

@@ -102,12 +102,12 @@ def test_without_a_compiler_plain_pytorch_reads(monkeypatch: pytest.MonkeyPatch)
 
     expected = both(make_network(BLOCK + 1), 3, 20)[1]
     monkeypatch.setattr(native, "import_module", missing)
-    native.load.cache_clear()
+    native._load.cache_clear()
     try:
         assert native.load("vocabulary") is None and native.load("products") is None
         found = both(make_network(BLOCK + 1), 3, 20)[0]
     finally:
-        native.load.cache_clear()
+        native._load.cache_clear()
     assert torch.equal(found.top_logprobs_NK, expected.top_logprobs_NK)
 
 

@@ -69,8 +69,7 @@ class Engine:
         self._ids = itertools.count(1)
         self._counts: Counter[str] = Counter()
         self._lock, self._measuring = threading.Lock(), threading.Lock()
-        self._pace: Pace | None = None
-        self._arrivals = native.arrivals()
+        self._pace: tuple[int, Pace] | None = None
         self._abandoned: deque[Job] = deque()
         self._driven = self._closed = False
         self._in_hand: Job | None = None
@@ -109,11 +108,14 @@ class Engine:
         """What mode "auto" takes for an answer of at most `max_new_tokens` to a prompt of its kind; the first call may
         measure the machine."""
         with self._measuring:
-            if self._pace is None:
+            # Passes become several times as fast when kernels arrive.
+            arrivals = native.look_for_arrivals()
+            if self._pace is None or self._pace[0] != arrivals:
                 file = self.config.pace_file
-                self._pace = kept_pace(self.network, None if file is None else Path(file), self._passes)
+                self._pace = arrivals, kept_pace(self.network, None if file is None else Path(file), self._passes)
+            pace = self._pace[1]
         mean_D = mean_embedding(self.network, prompt) if prompt and self.profile.kinds else ()
-        return choose(self.profile, self._pace, max_new_tokens, canvas_length, mean_D)
+        return choose(self.profile, pace, max_new_tokens, canvas_length, mean_D)
 
     def warm_up(self) -> None:
         """Does what the first request would have to wait for; before any is there."""
@@ -308,7 +310,8 @@ class Engine:
         error: Exception | None = None
         try:
             if job.runner.cache is None:
-                self._look_for_kernels()
+                # A server's clients leave it pauses; one of them would have to wait otherwise.
+                native.look_for_arrivals(wait=self._thread is None)
                 job.runner.open(job.reuse)
                 job.reuse = None
             events = job.runner.advance(num_tokens)
@@ -320,6 +323,8 @@ class Engine:
             raise
         finally:
             self._after_turn(job, events, error)
+        if events and isinstance(events[-1], Finish):
+            native.compile_wanted(SHORT_LIVED_S)
         return True
 
     def _admit(self) -> Job | None:
@@ -336,12 +341,6 @@ class Engine:
         self._counts["prompt_tokens"] += len(job.runner.request.prompt)
         return job
 
-    def _look_for_kernels(self) -> None:
-        # A server's clients leave it pauses, in which they are compiled; one of them would have to wait otherwise.
-        if (arrivals := native.arrivals(wait=self._thread is None)) != self._arrivals:
-            self._arrivals, self._pace = arrivals, None
-            self.network.retry_one_call()
-
     def _after_turn(self, job: Job, events: tuple[Event, ...], error: Exception | None) -> None:
         finished = bool(events) and isinstance(events[-1], Finish)
         try:
@@ -352,8 +351,6 @@ class Engine:
         except (MemoryError, RuntimeError):
             job.kept = None  # No memory for the copy: the answer is whole, its prompt is not kept.
         finally:
-            if finished:
-                native.compile_wanted(SHORT_LIVED_S)
             with self._state():
                 self._in_hand = None
                 self._counts["turns"] += 1

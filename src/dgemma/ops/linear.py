@@ -208,7 +208,8 @@ _version = attrgetter("_version")
 
 
 class Kept:
-    """A value made from weights, kept until one of them is replaced, moved or written to. Copies start empty.
+    """A value made from weights, kept until one of them is replaced, moved or written to. Copies start empty. What
+    was made without kernels, for want of them, is made anew when some have arrived.
 
     What is written through `weight.data` leaves no trace and is not seen. `value` is what was kept last, looked up
     without asking whether it still holds.
@@ -216,6 +217,7 @@ class Kept:
 
     def __init__(self) -> None:
         self._key: tuple[int, ...] = ()
+        self._until: int | None = None
         self.value: Any = None
 
     def get(self, weights: Sequence[Tensor], make: Callable[[], Any]) -> Any:
@@ -225,14 +227,11 @@ class Kept:
         except RuntimeError:  # tensors made in inference mode do not count
             versions = tuple(0 if weight.is_inference() else weight._version for weight in weights)
         key = (*map(id, weights), *map(Tensor.data_ptr, weights), *versions)
-        if key != self._key:
+        if key != self._key or self._until not in (None, native.arrivals):
+            arrivals, refusals = native.arrivals, native.refusals
             self.value, self._key = make(), key
+            self._until = None if native.refusals == refusals else arrivals
         return self.value
-
-    def retry(self) -> None:
-        """Has the next `get` try anew what came to None."""
-        if self.value is None:
-            self._key = ()
 
     def __deepcopy__(self, memo: dict) -> "Kept":
         return Kept()

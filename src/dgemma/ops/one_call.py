@@ -5,6 +5,7 @@ Shapes: d head dim, D hidden, E experts, M their width.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from torch import Tensor
@@ -71,22 +72,24 @@ def lay_out_layers(
             return None
         return compiled.Layers(weights, shapes, final_norm_D, top_k, eps)
     entries = max(tensor.numel() for own in weights for tensor in own.values())
-    name = "layers_routed" if scale is None else "layers_routed_quantised"
-    if entries >= native.WAITED_FOR_FROM and experts.dtype != FP8:
-        native.begin(name, *(("panels",) if scale is None else ("quantised", "products")), "vocabulary")
-    # What is refused in the end should have nothing laid out for it.
-    laid_out: list[Mapping[str, Any]] | None = None
+    name, products = ("layers_routed", "panels") if scale is None else ("layers_routed_quantised", "quantised")
+    if experts.dtype == FP8:
+        return None
+    if entries >= native.WAITED_FOR_FROM:
+        native.begin(name, products, *(() if scale is None else ("products",)), "vocabulary", "paths")
+    # What is refused in the end should have nothing compiled or laid out for it, but for large weights, which wait.
+    refusals = native.refusals
+    laid_out = None
     if scale is not None:
-        rows = None if experts.dtype == FP8 else native.load_for("quantised", experts.numel())
-        if rows is None or not rows.multiplies(experts):
-            return None
+        rows = native.load_for(products, entries)
+        known = rows is not None and rows.multiplies(experts)
     else:
-        laid_out = []
-        for make in panels:
-            if (found := make()) is None:
-                return None
-            laid_out.append(found)
+        laid_out = list(takewhile(lambda found: found is not None, (make() for make in panels)))
+        known = len(laid_out) == len(panels)
+    if not known and native.refusals == refusals:
+        return None
+    # Without kernels for its products it asks for these too, so that all are there at the same time.
     compiled = native.load_for(name, entries)
-    if compiled is None or not compiled.takes(weights):
+    if not known or compiled is None or not compiled.takes(weights):
         return None
     return compiled.RoutedLayers(weights, laid_out, shapes, final_norm_D, top_k, eps)

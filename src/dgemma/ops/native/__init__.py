@@ -64,23 +64,37 @@ WAITED_FOR_FROM = 1 << 19
 """Entries of a weight, from which on its product is worth the wait: models of smaller ones answer at once."""
 _FOR_LATER = ("head", "layers", *_MODULES, "panels", "paths", "quantised")
 """What small models need, and does not wait for."""
-_WORTH_CPU_S = 30
-"""What a process may spend without the kernels of a small model before it waits for them: about what making them costs,
-so that at worst it takes twice as long as it would have with them."""
+_WORTH_S = 15.0
+"""What a process may spend without the kernels of a small model, by the clock and of the processor's time, before it
+waits for them: about what making them takes."""
+_WAITED_FOR_S = 40.0
+"""How long it then waits, once: its compilers have the processor to themselves, unless others take it from them."""
 _asked_for: set[str] = set()
-"""The kernels that this process went without."""
-_asked_at_s = _begun_at_cpu_s = 0.0
-_arrivals = 0
+"""The kernels that this process goes without."""
+_asked_at_s = 0.0
+_begun_at_s: tuple[float, float] | None = None
+"""By the clock and of the processor's time; None while nobody is to be waited for."""
+arrivals = 0
+"""How many times kernels that this process went without were found to be there."""
+refusals = 0
+"""How many times `load` had nothing to give."""
 
 
-@cache
 def load(name: Name, at_once: bool = False) -> ModuleType | None:
-    """The module of that name; None where its kernels cannot be run, or are not there yet (`arrivals`).
+    """The module of that name; None where its kernels cannot be run, or are not there yet (`look_for_arrivals`).
 
     What large models need is compiled at once (some ten seconds, the first time on a processor), since they
     take longer to load than that. Small ones answer at once without, and what they need is compiled beside later
     answers (`compile_wanted`), or when the process ends. `at_once` compiles that too.
     """
+    global refusals
+    module = _load(name, at_once)
+    refusals += module is None
+    return module
+
+
+@cache
+def _load(name: Name, at_once: bool) -> ModuleType | None:
     global _asked_at_s
     if os.environ.get("DGEMMA_KERNELS") == "off":
         return None
@@ -91,7 +105,7 @@ def load(name: Name, at_once: bool = False) -> ModuleType | None:
                 if not _asked_for:
                     _asked_at_s = time.monotonic()
                     atexit.register(compile_wanted)
-                _asked_for.update(missing)
+                _asked_for.update(set(missing) - set(compiling.failed(missing)))
                 return None
             compiling.finish(missing)
         for kernel in _NEEDED[name]:
@@ -131,35 +145,40 @@ def prepare() -> None:
 
 
 def compile_wanted(after_s: float = 0.0) -> None:
-    """Starts to compile what this process went without, on what the processor has to spare, if it has gone without for
+    """Starts to compile what this process goes without, on what the processor has to spare, if it has done so for
     `after_s`."""
-    global _begun_at_cpu_s
+    global _begun_at_s
     if _asked_for and time.monotonic() - _asked_at_s >= after_s:
-        if not compiling.is_at_work():
-            _begun_at_cpu_s = time.process_time()
         with _going_without():
+            before = compiling.is_at_work()
             compiling.begin_quietly(sorted(_asked_for.copy()))
+            if not before and compiling.is_at_work():
+                _begun_at_s = (time.monotonic(), time.process_time())
 
 
-def arrivals(wait: bool = False) -> int:
-    """How many times what this process went without has come to be compiled, all of it: `load` gives it from then on.
+def look_for_arrivals(wait: bool = False) -> int:
+    """Whether all that this process goes without has come to be compiled: then `load` gives it from now on, and what
+    was made without it is made anew (`ops.linear.Kept`) -> `arrivals`.
 
     With `wait`, a process that has spent as much without it as compiling takes waits for the compilers it has started.
     """
-    global _arrivals
+    global arrivals, _begun_at_s
     if not _asked_for:
-        return _arrivals
-    wanted = sorted(_asked_for.copy())
+        return arrivals
     with _going_without():
-        if wait and compiling.is_at_work() and time.process_time() - _begun_at_cpu_s > _WORTH_CPU_S:
-            compiling.tell()
-            compiling.finish(wanted)
-        if not compiling.missing(wanted):
-            _asked_for.clear()
-            atexit.unregister(compile_wanted)
-            load.cache_clear()
-            _arrivals += 1
-    return _arrivals
+        wanted = sorted(_asked_for.copy())
+        if wait and _begun_at_s is not None and compiling.is_at_work():
+            clock, processor = _begun_at_s
+            if min(time.monotonic() - clock, time.process_time() - processor) > _WORTH_S:
+                _begun_at_s = None
+                compiling.tell()
+                compiling.wait_for(wanted, _WAITED_FOR_S)
+        in_vain = compiling.failed(wanted)
+        if set(compiling.missing(wanted)) <= set(in_vain):
+            _asked_for.difference_update(wanted)
+            _load.cache_clear()
+            arrivals += 1
+    return arrivals
 
 
 def _kernels_of(names: Iterable[Name]) -> list[str]:

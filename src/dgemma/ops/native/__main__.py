@@ -1,11 +1,11 @@
 """Compiles kernels for this processor: those named, or all (`python -m dgemma.ops.native layers head`).
 
-With --nice it leaves the processor to all others, and goes on when the terminal is closed.
+One that cannot be compiled is told, with status 1, when the others are done.
 """
 
 import os
-import signal
 import sys
+import traceback
 
 # Calls into Intel's short vector library would need it again where a kernel is loaded.
 os.environ["NUMBA_DISABLE_INTEL_SVML"] = "1"
@@ -26,10 +26,17 @@ _MODULES = (layer_kernels, routed_kernels, head_kernels, path_kernels, kernels, 
 _KERNELS = {function.__name__: function for module in _MODULES for function in module.KERNELS}
 
 
-if __name__ == "__main__":
-    if "--nice" in sys.argv:
-        os.nice(19)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    for name in [one for one in sys.argv[1:] if one != "--nice"] or _KERNELS:
+def _main(names: list[str]) -> int:
+    status = 0
+    for name in names or _KERNELS:
         if not file_of(name).exists():
-            keep(name, compiled(_KERNELS[name]))
+            try:
+                keep(name, compiled(_KERNELS[name]))
+            except Exception:
+                traceback.print_exc()
+                status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))

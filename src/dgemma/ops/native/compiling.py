@@ -1,14 +1,19 @@
 """Processes that compile kernels: two at a time, since two cores share the work, in which numba is loaded.
 
-Knows which kernels are there and who makes the others; not what they are for.
+Knows which kernels are there and who makes the others; not what they are for. A kernel that could not be made is not
+tried again by the same process.
 """
 
+import atexit
 import logging
+import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
@@ -17,8 +22,20 @@ TRIED_FOR_S = 600
 _SECONDS = {"layers": 18, "head": 6, "paths": 6, "product_rows": 5, "experts_rows": 5}
 """What the longest take, by the beginning of their names; others take two."""
 _LOOK_EVERY_S = 0.02
-_makers: dict[str, subprocess.Popen] = {}
-"""Who makes a kernel, or has made it, started by this process."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Maker:
+    process: subprocess.Popen
+    quiet: bool
+
+    @property
+    def at_work(self) -> bool:
+        return self.process.poll() is None
+
+
+_makers: dict[str, _Maker] = {}
+"""Who makes a kernel, or has tried to: started by this process."""
 
 
 def missing(kernels: Iterable[str]) -> list[str]:
@@ -27,44 +44,51 @@ def missing(kernels: Iterable[str]) -> list[str]:
     return [kernel for kernel in kernels if not machine.file_of(kernel).exists()]
 
 
+def failed(kernels: Iterable[str]) -> list[str]:
+    """Those that this process has had made in vain."""
+    return [one for one in missing(kernels) if one in _makers and not _makers[one].at_work and missing([one])]
+
+
 def begin(kernels: Sequence[str]) -> None:
     """Has missing kernels made, beside whatever goes on. Raises OSError where no process can be started."""
-    if wanted := [kernel for kernel in missing(kernels) if not _is_at_work(kernel)]:
+    if wanted := [kernel for kernel in missing(kernels) if kernel not in _makers]:
         tell()
-        _start(wanted)
+        # What is waited for is of no use to anybody behind this process' end.
+        atexit.register(_end_the_loud)
+        _start(wanted, quiet=False)
 
 
 def begin_quietly(kernels: Sequence[str]) -> None:
     """`begin`, on what the processor has to spare, beyond the end of this process too; not what another process has
     just begun, and nothing where there is no place to keep it."""
-    if wanted := [kernel for kernel in missing(kernels) if not _is_at_work(kernel) and _claim(kernel)]:
+    if wanted := [kernel for kernel in missing(kernels) if kernel not in _makers and _claim(kernel)]:
         with suppress(OSError):  # no memory for another process, say
-            _start(wanted, "--nice")
+            _start(wanted, quiet=True)
 
 
 def finish(kernels: Sequence[str]) -> None:
     """Waits for kernels, having those made that nobody is at. Raises RuntimeError when one does not come to be, OSError
     as `begin` does."""
-    begin(kernels)
-    deadline = time.monotonic() + TRIED_FOR_S
     try:
-        while left := missing(kernels):
-            given_up = time.monotonic() > deadline or not any(map(_is_at_work, left))
-            # It may have been the last thing that its maker did.
-            if given_up and (left := missing(left)):
-                raise RuntimeError(f"compiling {', '.join(left)} failed")
-            time.sleep(_LOOK_EVERY_S)
+        begin(kernels)
+        wait_for(kernels, TRIED_FOR_S)
     except BaseException:
-        for kernel in kernels:
-            if kernel in _makers:
-                _makers[kernel].kill()
-                _makers[kernel].wait()
+        _end_the_loud()
         raise
+    if left := missing(kernels):
+        raise RuntimeError(f"compiling {', '.join(left)} failed")
+
+
+def wait_for(kernels: Sequence[str], seconds: float) -> None:
+    """Waits until all are there, or nobody of this process' is at those that are not, or so long."""
+    deadline = time.monotonic() + seconds
+    while (left := missing(kernels)) and any(map(_is_at_work, left)) and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY_S)
 
 
 def is_at_work() -> bool:
     """Whether any that this process has started is not done."""
-    return any(map(_is_at_work, _makers))
+    return any(maker.at_work for maker in tuple(_makers.values()))
 
 
 @cache
@@ -74,17 +98,33 @@ def tell() -> None:
 
 
 def _is_at_work(kernel: str) -> bool:
-    return kernel in _makers and _makers[kernel].poll() is None
+    return kernel in _makers and _makers[kernel].at_work
 
 
-def _start(kernels: Sequence[str], *options: str) -> None:
-    # Groups of their own, as Ctrl-C is not meant for them, but no session: an operating system that groups processes by
-    # sessions gives one as much of the processor as any other, whatever the priority.
+def _start(kernels: Sequence[str], quiet: bool) -> None:
+    if not sys.executable:
+        raise OSError("there is no Python to start")
     silent = subprocess.DEVNULL
     for part in _parts(kernels):
-        command = [sys.executable, "-m", "dgemma.ops.native", *options, *part]
-        maker = subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent, process_group=0)
-        _makers.update(dict.fromkeys(part, maker))
+        # Groups of their own, as Ctrl-C is not meant for them, but no session: Linux shares the processor out among
+        # sessions first, whatever the priorities within.
+        command = [sys.executable, "-m", "dgemma.ops.native", *part]
+        process = subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent, process_group=0)
+        _makers.update(dict.fromkeys(part, _Maker(process=process, quiet=quiet)))
+        if quiet:
+            os.setpriority(os.PRIO_PROCESS, process.pid, 19)
+        # Somebody must wait for a process that has ended; not at this one's own end, where no thread can be started.
+        with suppress(RuntimeError):
+            threading.Thread(target=process.wait, daemon=True).start()
+
+
+def _end_the_loud() -> None:
+    loud = [(kernel, maker) for kernel, maker in tuple(_makers.items()) if not maker.quiet and maker.at_work]
+    for kernel, maker in loud:
+        maker.process.kill()
+        maker.process.wait()
+        # Ended by us, it has not failed.
+        del _makers[kernel]
 
 
 def _parts(kernels: Sequence[str]) -> list[list[str]]:
