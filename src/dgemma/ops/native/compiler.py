@@ -22,6 +22,9 @@ thread_count = types.ExternalFunction("omp_get_num_threads", types.int32())
 wait_for_all = types.ExternalFunction("GOMP_barrier", types.void())
 yield_processor = types.ExternalFunction("sched_yield", types.int32())
 
+_AHEAD = 96 * 64
+"""How far ahead of a tile weights are asked for, in bytes: most panels lie one behind the other."""
+
 # What sums may be reordered for, and no more: infinities and nan keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
@@ -264,6 +267,8 @@ def _tile_of(rows: int, halves: bool) -> Any:
                 here = builder.add(panel, builder.mul(loop.index, panel_step))
                 offsets = [ir.Constant(word, number_bytes * LANES * half) for half in range(2)]
                 weights = [weights_at(builder.add(here, offset)) for offset in offsets]
+                if halves and rows > 1:  # One row, and float32, wait for their weights whatever they ask for.
+                    bring(builder, builder.add(here, ir.Constant(word, _AHEAD)))
                 for row in range(rows):
                     address = builder.add(first[row], builder.mul(loop.index, ir.Constant(word, 4)))
                     value = builder.load(builder.inttoptr(address, number.as_pointer()))
