@@ -14,6 +14,7 @@ from rich.table import Table
 from dgemma.api import LLM, load
 from dgemma.bench import compare, plot
 from dgemma.bench.anatomy import Anatomy, dissect
+from dgemma.bench.answers import MODES, measure_answers
 from dgemma.bench.canvas import CanvasBench, measure_canvases
 from dgemma.bench.forms import FormCost, measure_forms
 from dgemma.bench.machine import Ceilings, measure_ceilings
@@ -26,13 +27,9 @@ from dgemma.config import EngineConfig
 from dgemma.engine.pace import Pace
 from dgemma.engine.placement import resolve
 from dgemma.errors import UsageError
-from dgemma.evals.run import evaluate
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
 from dgemma.tui.reading import reading
-
-ANSWERED = ("extract", "fix", "edit", "sudoku4", "math")
-MODES = ("diffusion", "autoregressive", "auto")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +110,7 @@ def bench_and_print(options: BenchOptions) -> None:
         console.print(_forms_table(network.config.canvas_length, forms))
         document["forms"] = [{**asdict(form), "share": form.share} for form in forms]
         if options.answers:
-            document["answers"] = _answers(console, llm, options.answers)
+            document |= _answers(console, llm, options.answers)
         if options.canvases:
             canvases = _canvases(console, llm, times, options)
             document["canvases"] = asdict(canvases)
@@ -215,29 +212,22 @@ def _forms_table(length: int, forms: Sequence[FormCost]) -> Table:
     return table
 
 
-def _answers(console: Console, llm: LLM, n: int) -> list[dict[str, object]]:
+def _answers(console: Console, llm: LLM, n: int) -> dict[str, object]:
     """Whole answers in each mode, `n` of each task: what a person gets, prompt included."""
-    llm.engine.choose(1)  # the first choice measures the machine, which is no answer's cost
-    if llm.network.device.type == "cuda":
-        # Nor is the recording of passes.
-        list(evaluate(llm, ANSWERED, min(n, 2), seed=1, modes=MODES))
-    scores = list(evaluate(llm, ANSWERED, n, modes=MODES))
-    table = _table(
-        f"Whole answers, {n} of each task, tokens/s",
-        "task",
-        ("diffusion", "autoregressive", "auto", "diffusion x", "auto x better"),
-    )
-    for task in ANSWERED:
-        speeds = {score.mode: score.tokens_per_second for score in scores if score.task == task}
-        better = max(speeds["diffusion"], speeds["autoregressive"])
-        table.add_row(
-            task,
-            *(f"{speeds[mode]:.0f}" for mode in MODES),
-            f"{speeds['diffusion'] / speeds['autoregressive']:.2f}",
-            f"{speeds['auto'] / better:.2f}",
-        )
+    scores, speeds = measure_answers(llm, n)
+    columns = (*MODES, "ratio", "at most", "auto")
+    table = _table(f"Whole answers, {n} of each task, tokens/s", "task", columns)
+    for one in speeds:
+        ratios = (one.speed_up, one.speed_up_at_most, one.auto_by_better)
+        table.add_row(one.task, *(f"{one.by_mode[mode]:.0f}" for mode in MODES), *(f"{ratio:.2f}" for ratio in ratios))
     console.print(table)
-    return [asdict(score) for score in scores]
+    console.print(
+        "Ratio: diffusion by autoregressive; at most, were every token right in one pass, the one that encodes the\n"
+        "prompt. The last column: auto by the better of the two.\n",
+        style="dim",
+    )
+    ceilings = {one.task: one.in_one_pass for one in speeds}
+    return {"answers": [asdict(score) for score in scores], "answers_in_one_pass": ceilings}
 
 
 def _canvases(console: Console, llm: LLM, times: StepTimes, options: BenchOptions) -> CanvasBench:
