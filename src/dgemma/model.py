@@ -388,14 +388,10 @@ class DiffusionGemma(nn.Module):
     def head_as_one(self) -> Any:
         """The whole vocabulary as one compiled kernel (`ops.native.head.Head`), a small one on a CPU; else None."""
         weight_VD = self.embed_tokens.weight
-        quick = is_quick(weight_VD) and laid_out(weight_VD)
-        if not (self.one_call and quick and len(weight_VD) <= SMALL_VOCABULARY):
+        if not self.one_call or weight_VD.requires_grad or torch.is_grad_enabled():
             return None
-        quantised = self.has_int8_head()
-        if (compiled := native.load("head")) is None or (quantised and not compiled.takes_int8(weight_VD)):
-            return None
-        make = partial(compiled.Head, weight_VD.detach(), self.config.final_logit_softcapping, self._embed_scale())
-        return self._head_as_one.get((weight_VD,), partial(make, quantised))
+        # What the layers' weights are decides whether the head is int8.
+        return self._head_as_one.get((weight_VD, self._first_weight()), self._lay_out_head_as_one)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states [..., D] -> float32 logits [..., V], `c * tanh(x / c)` with c the soft cap."""
@@ -613,9 +609,21 @@ class DiffusionGemma(nn.Module):
         angles = torch.arange(num_positions)[:, None].float() * self._rotary_frequencies(kind, head_dim)
         return ops.rotary_tables(angles, torch.float32)
 
+    def _lay_out_head_as_one(self) -> Any:
+        weight_VD, quantised = self.embed_tokens.weight, self.has_int8_head()
+        if not is_quick(weight_VD) or len(weight_VD) > SMALL_VOCABULARY:
+            return None
+        if (compiled := native.load("head")) is None or (quantised and not compiled.takes_int8(weight_VD)):
+            return None
+        cap = self.config.final_logit_softcapping
+        return compiled.Head(weight_VD.detach(), cap, self._embed_scale(), quantised)
+
+    def _first_weight(self) -> Tensor:
+        return self._layers()[0].self_attn.q_proj.weight
+
     def has_int8_head(self) -> bool:
         """Whether logits are products with an int8 copy of the embedding."""
-        inner = self._layers()[0].self_attn.q_proj.weight
+        inner = self._first_weight()
         quantised = inner.dtype == torch.int8 or (
             inner.dtype == torch.uint8 and gains_by_int8(self.embed_tokens.weight)
         )

@@ -234,7 +234,7 @@ class _Canvas:
         if not len(self.end_ids):
             return torch.full_like(reading.argmax_BL[:, 0], length)
         certain_BL = self.settled_BL | (reading.entropy_BL < SETTLED_NATS)
-        ends_BL = certain_BL & torch.isin(reading.argmax_BL, self.end_ids)
+        ends_BL = certain_BL & (reading.argmax_BL[..., None] == self.end_ids).any(-1)
         return torch.where(ends_BL.any(-1), ends_BL.int().argmax(-1) + 1, length)
 
     def _settle(self, before: head.HeadReading | None, now: head.HeadReading, accepted_BL: Tensor, rows_R) -> None:

@@ -17,7 +17,7 @@ import platform
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +27,7 @@ from dgemma.cache import KVCache
 from dgemma.config import SamplerConfig
 from dgemma.decode import head
 from dgemma.decode.autoregressive import TokenSampler, autoregressive
-from dgemma.decode.check import DRAFT_LENGTH, check
+from dgemma.decode.check import DRAFT_LENGTH
 from dgemma.decode.denoise import denoise
 from dgemma.decode.graphs import Passes
 from dgemma.model import DiffusionGemma
@@ -39,6 +39,9 @@ _BUDGET_S = 0.7
 _BUDGET_TOKENS = 20
 """Of a model with billions of weights less would time two short canvases alone, whose passes touch few experts: a line
 through these makes a canvas of 256 two and a half times as slow as it is."""
+_ROUNDS = (3, 12)
+"""At least and at most, as far as the time goes: of three alone the ratio of both modes came out by up to 15 % higher
+or lower from one process to the next, of twelve by 3 % (docs/log.md)."""
 _PASSES = 10
 """Raised when passes become faster, so that what was measured before is measured anew."""
 _IN_A_ROW = ((10, 8), (50, 3))
@@ -54,12 +57,10 @@ requests, of which that is two or three."""
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """Milliseconds: a denoise step (network, head, sample) by canvas positions, one autoregressive token, and the check
-    of a draft (about a step over as many positions where it was not measured)."""
+    """Milliseconds: a denoise step (network, head, sample) by canvas positions, and one autoregressive token."""
 
     step_ms: Mapping[int, float]
     token_ms: float
-    check_ms: float | None = None
 
     def step(self, rows: float) -> float:
         """A step over so many positions: between two measured numbers along the line through both, beyond them along
@@ -128,8 +129,8 @@ def choose(
 def _diffusion_ms(record: CanvasRecord, pace: Pace, tokens: float) -> float:
     denoising = record.steps * pace.step(record.length * record.equivalents / record.steps)
     if record.checks:
-        check_ms = pace.step(min(DRAFT_LENGTH, record.length)) if pace.check_ms is None else pace.check_ms
-        return tokens / record.tokens * (denoising + record.checks * check_ms)
+        checking = record.checks * pace.step(min(DRAFT_LENGTH, record.length))
+        return tokens / record.tokens * (denoising + checking)
     canvases = math.ceil(tokens / record.length)
     return canvases * denoising + (canvases - 1) * pace.step(record.length)
 
@@ -154,7 +155,7 @@ def first_passes(network: DiffusionGemma) -> None:
 
 @torch.inference_mode()
 def measure_pace(network: DiffusionGemma, budget_s: float | None = None, passes: Passes | None = None) -> Pace:
-    """Times passes from few positions to many, the fastest of a few each, and stops when `budget_s` is used up; None
+    """Times passes from few positions to many, the fastest of some each, and stops when `budget_s` is used up; None
     for 0.7 seconds or the time of 20 tokens, whichever is more.
 
     Never more than one pass beyond the budget; at least a token and the smallest step are measured. `passes` are timed
@@ -163,9 +164,9 @@ def measure_pace(network: DiffusionGemma, budget_s: float | None = None, passes:
     generator = torch.Generator(device=network.device).manual_seed(0)
     config = network.config
     context = min(_CONTEXT, config.max_position_embeddings - 1)
-    drafted = min(DRAFT_LENGTH, config.max_position_embeddings - context)
-    room = {"max_length": context + drafted, "scratch_length": max(ROWS)}
-    cache = KVCache(config, **room, dtype=network.dtype, device=network.device)
+    cache = KVCache(
+        config, max_length=context + 1, dtype=network.dtype, device=network.device, scratch_length=max(ROWS)
+    )
     ids = head.random_ids(config.vocab_size, (1, max(ROWS)), generator, network.device)
     last_hidden_D = network.encode(ids[:, :context], cache)[0, -1]
     sampler = SamplerConfig(max_denoising_steps=2)
@@ -183,21 +184,17 @@ def measure_pace(network: DiffusionGemma, budget_s: float | None = None, passes:
         steps = denoise(network, cache, sampler, [generator], rows, passes=passes)
         return _ms(lambda: next(steps))
 
-    def checked() -> float:
-        draft = ids[0, :drafted].tolist()
-        took = _ms(lambda: check(network, cache, draft, last_hidden_D, passes=passes))
-        cache.truncate(context)
-        return took
-
     # The first passes lay the weights out and compile kernels.
     once = token()
     in_a_row = next((count for below, count in _IN_A_ROW if once < below), 1)
     step(2)
     start = time.perf_counter()
-    token_ms, check_ms, step_ms = token(), math.inf, dict.fromkeys(ROWS, math.inf)
+    token_ms, step_ms = token(), dict.fromkeys(ROWS, math.inf)
     if budget_s is None:
         budget_s = max(_BUDGET_S, _BUDGET_TOKENS * token_ms / 1000)
-    for _ in range(3):
+    for number in range(_ROUNDS[1]):
+        if number >= _ROUNDS[0] and time.perf_counter() - start > budget_s:
+            break
         token_ms = min(token_ms, *(token() for _ in range(in_a_row)))
         for rows in ROWS:
             if recording and step_ms[rows] == math.inf and (rows == 1 or time.perf_counter() - start < budget_s):
@@ -208,11 +205,7 @@ def measure_pace(network: DiffusionGemma, budget_s: float | None = None, passes:
             if rows > 1 and time.perf_counter() - start + (0 if ahead == math.inf else ahead / 1000) > budget_s:
                 break
             step_ms[rows] = min(step_ms[rows], step(rows))
-            if rows == DRAFT_LENGTH:
-                # Checked where it is stepped, so that both have the same minutes of the machine.
-                check_ms = min(check_ms, checked())
-    known = {rows: ms for rows, ms in step_ms.items() if ms < math.inf}
-    return Pace(step_ms=known, token_ms=token_ms, check_ms=check_ms if check_ms < math.inf else None)
+    return Pace(step_ms={rows: ms for rows, ms in step_ms.items() if ms < math.inf}, token_ms=token_ms)
 
 
 def kept_pace(network: DiffusionGemma, file: Path | None, passes: Passes | None = None) -> Pace:
@@ -239,7 +232,6 @@ def _read(file: Path) -> dict[str, Pace]:
             key: Pace(
                 step_ms={int(rows): float(ms) for rows, ms in entry["step_ms"].items()},
                 token_ms=float(entry["token_ms"]),
-                check_ms=None if entry["check_ms"] is None else float(entry["check_ms"]),
             )
             for key, entry in document.items()
             if entry["step_ms"]
@@ -249,7 +241,7 @@ def _read(file: Path) -> dict[str, Pace]:
 
 
 def _write(file: Path, paces: Mapping[str, Pace]) -> None:
-    document = {key: asdict(pace) for key, pace in paces.items()}
+    document = {key: {"step_ms": dict(pace.step_ms), "token_ms": pace.token_ms} for key, pace in paces.items()}
     temporary = file.with_suffix(f".{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
