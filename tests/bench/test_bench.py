@@ -5,7 +5,7 @@ import torch
 
 from dgemma import chat
 from dgemma.api import load
-from dgemma.bench import plot
+from dgemma.bench import answers, plot
 from dgemma.bench.anatomy import dissect
 from dgemma.bench.canvas import measure_canvases
 from dgemma.bench.compare import compare
@@ -99,6 +99,28 @@ def test_every_form_is_timed_with_and_without_it():
     assert [cost.name for cost in costs] == list(FORMS)
     assert all(cost.states > 1 and cost.free_ms > 0 and cost.held_ms > 0 and 0 <= cost.share < 1 for cost in costs)
     assert measure_forms(llm.network, llm.tokenizer, (), canvas_length=16, runs=1) == ()
+
+
+def test_whole_answers_stand_beside_those_of_one_pass(monkeypatch):
+    llm, passes, plain = load("tiny"), [], answers.denoise
+
+    def counted(network, cache, sampler, draws, length, **options):
+        passes.append((cache.length, options["commit_BT"].shape[1], length))
+        return plain(network, cache, sampler, draws, length, **options)
+
+    monkeypatch.setattr(answers, "denoise", counted)
+    scores, speeds = answers.measure_answers(llm, 2)
+    assert [(score.task, score.mode) for score in scores] == [
+        (task, mode) for task in answers.TASKS for mode in answers.MODES
+    ]
+    for place, speed in enumerate(speeds):
+        own = {score.mode: score for score in scores if score.task == speed.task}
+        assert speed.by_mode == {mode: score.tokens_per_second for mode, score in own.items()}
+        assert speed.speed_up_at_most * speed.by_mode["autoregressive"] == pytest.approx(speed.in_one_pass)
+        prompts = [[{"role": "user", "content": one.prompt}] for one in examples(speed.task, 2, seed=0)]
+        encoded = [len(chat.render(one, llm.tokenizer, template=llm.model.chat_template)) for one in prompts]
+        tokens = round(own["autoregressive"].tokens)
+        assert passes[6 * place : 6 * place + 6] == [(0, count, tokens) for count in encoded for _ in range(3)]
 
 
 def test_canvases_are_answered_and_drawn(tmp_path):

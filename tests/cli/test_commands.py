@@ -130,12 +130,13 @@ def test_eval_prints_one_document():
 
 
 def test_bench_ends_with_a_document():
-    done = dgemma("bench", "--runs", "1", "--context", "8", "--canvas-length", "32", "--answers", "0")
+    done = dgemma("bench", "--runs", "1", "--context", "8", "--canvas-length", "32", "--answers", "1")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout.strip().splitlines()[-1])
     assert document["token_ms"] > 0 and set(document["denoise_ms"]) >= {"8", "256"}
     assert {part["name"] for part in document["anatomy"]["parts"]} >= {"attention", "head", "sampler"}
     assert document["comparison"]["their_step_ms"] > 0
+    assert document["answers_in_one_pass"].keys() == {score["task"] for score in document["answers"]}
 
 
 def test_chat_answers_each_line_and_leaves_at_the_end_of_input():
