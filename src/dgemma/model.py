@@ -333,7 +333,7 @@ class DiffusionGemma(nn.Module):
 
     @property
     def compiled_calls(self) -> tuple[bool, bool]:
-        """Whether the layers and the vocabulary of the last pass were one compiled call each."""
+        """Whether the layers and the vocabulary were last laid out for one compiled call each."""
         return self._layers_as_one.value is not None, self._head_as_one.value is not None
 
     def embed(self, tokens: Tensor) -> Tensor:
@@ -368,7 +368,7 @@ class DiffusionGemma(nn.Module):
         start, stop, _ = slice(start, stop).indices(len(weight_VD))
         if not (self.has_int8_head() or (laid_out(weight_VD) and weight_VD.dtype == torch.float32)):
             return F.linear(hidden, weight_VD[start:stop]).float()
-        blocks = self._head.get((weight_VD,), self._lay_out_head)
+        blocks = self._head.get((weight_VD, self._first_weight()), self._lay_out_head)
         first, last = start // HEAD_BLOCK, (stop - 1) // HEAD_BLOCK
 
         def part(number: int) -> Tensor:

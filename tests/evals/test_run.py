@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import jsonschema
 import pytest
 
+import dgemma
 from dgemma.engine.request import Stats
 from dgemma.evals.run import evaluate, examples
 from dgemma.evals.tasks import TASKS
@@ -19,6 +20,7 @@ class Oracle:
         self.answers = {example.prompt: example.answer for example in examples(task, n, seed=4)}
         self.asked: list[tuple[str, str]] = []
         self.forms: list[dict] = []
+        self.engine = SimpleNamespace(forget_prefixes=lambda: None)
 
     def chat(self, messages, *, mode, **options):
         prompt = messages[0]["content"]
@@ -47,6 +49,13 @@ def test_modes_take_turns_at_different_examples(n):
         (3.0, 2.0, 2.0)
     }
     assert len(seen) == 3 * n
+
+
+def test_no_answer_finds_a_part_of_its_prompt_encoded():
+    llm = dgemma.load("tiny")
+    list(evaluate(llm, ["extract"], 2, modes=("diffusion", "autoregressive")))
+    seen = llm.engine.snapshot()
+    assert seen.finished == 4 and seen.prompt_tokens > 0 and seen.reused_tokens == 0
 
 
 @pytest.mark.parametrize("task", ["extract", "extract_plain", "sudoku4", "sudoku9", "math"])

@@ -54,6 +54,9 @@ def test_training_sees_the_plain_weights_and_copies_are_independent():
     kept = linear.Kept()
     kept.get([trained.weight], lambda: "made")
     assert copy.deepcopy(kept).get([trained.weight], lambda: "made anew") == "made anew"
+    assert kept.get([trained.weight], lambda: "made anew") == "made"
+    trained.requires_grad_(True)
+    assert kept.get([trained.weight], lambda: "made anew") == "made anew"
 
 
 @pytest.mark.parametrize("kind", ["int8", "int4"])

@@ -190,6 +190,30 @@ def test_what_is_no_number_in_a_router_is_not_lost(num_experts: int, broken: flo
     assert torch.equal(found.isfinite(), expected.isfinite()) and not found.isfinite().all()
 
 
+@pytest.mark.parametrize("num_experts", [4, 12])
+def test_weights_that_are_trained_no_more_are_laid_out(num_experts: int) -> None:
+    network = make_network(num_experts=num_experts)
+    expert = network.layers[1].get_submodule("experts").get_parameter("down_proj").requires_grad_(True)
+    before = encoded(network, ids(9))
+    assert network.compiled_calls[0] is False
+    expert.requires_grad_(False)
+    assert_close(encoded(network, ids(9)), before)
+    assert network.compiled_calls[0] is True
+
+
+def test_a_network_that_is_quantised_in_use_is_quantised_all_through() -> None:
+    network = make_network(WIDE, hidden_size=64, width=96, expert_width=32)
+    hidden = torch.randn(3, 64, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        floats = network.products(hidden), network.head_as_one().read(hidden).logits_NV
+        quantise_network(network, "int8")
+        twin = copy.deepcopy(network)
+        found = network.products(hidden), network.head_as_one().read(hidden).logits_NV
+        expected = twin.products(hidden), twin.head_as_one().read(hidden).logits_NV
+    assert all(torch.equal(one, two) for one, two in zip(found, expected, strict=True))
+    assert not any(torch.equal(one, two) for one, two in zip(found, floats, strict=True))
+
+
 def test_nothing_is_compiled_or_laid_out_for_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     network, asked = make_network(num_experts=12), []
     monkeypatch.setattr(linear, "_has_room", lambda num_bytes: asked.append(num_bytes))

@@ -121,6 +121,11 @@ class Engine:
         """Does what the first request would have to wait for; before any is there."""
         first_passes(self.network)
 
+    def forget_prefixes(self) -> None:
+        """Has later requests encode their prompts whole, for those who measure."""
+        with self._state():
+            self._prefixes.evict(0)
+
     def cancel(self, request_id: int) -> bool:
         """Ends a request; its consumer gets CancelledError instead of a further event. False when it is not open."""
         with self._state():

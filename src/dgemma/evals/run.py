@@ -80,11 +80,12 @@ def evaluate(
     for task, items in drawn.items():
         ways = [(mode, form) for mode in modes for form in ((False, True) if held and TASKS[task].form else (False,))]
         replies: dict[tuple[str, bool], list[tuple[bool, Stats]]] = {way: [] for way in ways}
-        # The ways take turns, so that all have the same minutes of the machine, and each is at another example, so
-        # that none finds its prompt encoded by the one before.
+        # The ways take turns, so that all have the same minutes of the machine, each at another example, and none finds
+        # a part of its prompt encoded by one before.
         for turn in range(n):
             for place, (mode, to_form) in enumerate(ways):
                 number = (turn + place * n // len(ways)) % n
+                llm.engine.forget_prefixes()
                 reply = _answer(llm, task, items[number], number, mode, canvas_length, to_form)
                 correct = TASKS[task].is_correct(items[number], reply.text)
                 watch(Attempt(example=items[number], mode=mode, reply=reply.text, correct=correct, held=to_form))

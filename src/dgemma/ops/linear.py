@@ -204,12 +204,12 @@ def _has_room(num_bytes: int) -> bool:
     return available_bytes() > 2 * num_bytes + (1 << 30)
 
 
-_version = attrgetter("_version")
+_version, _trained = attrgetter("_version"), attrgetter("requires_grad")
 
 
 class Kept:
-    """A value made from weights, kept until one of them is replaced, moved or written to. Copies start empty. What
-    was made without kernels, for want of them, is made anew when some have arrived.
+    """A value made from weights, kept until one of them is replaced, moved, written to or begins or ends to be
+    trained. Copies start empty. What was made without kernels, for want of them, is made anew when some have arrived.
 
     What is written through `weight.data` leaves no trace and is not seen. `value` is what was kept last, looked up
     without asking whether it still holds.
@@ -226,7 +226,7 @@ class Kept:
             versions = tuple(map(_version, weights))
         except RuntimeError:  # tensors made in inference mode do not count
             versions = tuple(0 if weight.is_inference() else weight._version for weight in weights)
-        key = (*map(id, weights), *map(Tensor.data_ptr, weights), *versions)
+        key = (*map(id, weights), *map(Tensor.data_ptr, weights), *map(_trained, weights), *versions)
         if key != self._key or self._until not in (None, native.arrivals):
             arrivals, refusals = native.arrivals, native.refusals
             self.value, self._key = make(), key

@@ -46,7 +46,8 @@ def missing(kernels: Iterable[str]) -> list[str]:
 
 def failed(kernels: Iterable[str]) -> list[str]:
     """Those that this process has had made in vain."""
-    return [one for one in missing(kernels) if one in _makers and not _makers[one].at_work and missing([one])]
+    tried = [one for one in missing(kernels) if (maker := _makers.get(one)) is not None and not maker.at_work]
+    return missing(tried)
 
 
 def begin(kernels: Sequence[str]) -> None:
@@ -71,6 +72,8 @@ def finish(kernels: Sequence[str]) -> None:
     as `begin` does."""
     try:
         begin(kernels)
+        if any(map(_is_at_work, missing(kernels))):
+            tell()
         wait_for(kernels, TRIED_FOR_S)
     except BaseException:
         _end_the_loud()
@@ -98,7 +101,8 @@ def tell() -> None:
 
 
 def _is_at_work(kernel: str) -> bool:
-    return kernel in _makers and _makers[kernel].at_work
+    maker = _makers.get(kernel)
+    return maker is not None and maker.at_work
 
 
 def _start(kernels: Sequence[str], quiet: bool) -> None:
@@ -124,7 +128,7 @@ def _end_the_loud() -> None:
         maker.process.kill()
         maker.process.wait()
         # Ended by us, it has not failed.
-        del _makers[kernel]
+        _makers.pop(kernel, None)
 
 
 def _parts(kernels: Sequence[str]) -> list[list[str]]:
