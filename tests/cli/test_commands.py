@@ -204,11 +204,21 @@ def test_pieces_are_the_text(text, longest):
     assert "".join(_sentences(text)) == text == "".join(_parts(text))
 
 
-def test_a_full_disk_is_one_sentence():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_one_sentence(unbuffered):
+    """What is written at the very end is written before it is too late to tell."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "dgemma", "show", "--json"]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False)
     assert done.returncode == 1 and done.stderr == "dgemma: No space left on device.\n"
+
+
+def test_a_reader_that_has_seen_enough_hears_of_no_error():
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    command = f"{sys.executable} -m dgemma show --json | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, check=False)
+    assert done.stderr == "" and done.returncode == 0
 
 
 def test_an_output_that_cannot_hold_the_answer_is_told():

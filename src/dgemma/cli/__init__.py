@@ -15,7 +15,11 @@ def main() -> None:
 
     debug = "--debug" in sys.argv
     try:
-        app()
+        try:
+            app()
+        finally:
+            # On the way out it would be too late to tell what went wrong.
+            sys.stdout.flush()
     except DgemmaError as error:
         if debug:
             raise
@@ -24,8 +28,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+        os._exit(1)
     except UnicodeEncodeError as error:
         if debug:
             raise
