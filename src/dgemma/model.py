@@ -21,12 +21,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dgemma.cache import KVCache
-from dgemma.config import LayerConfig, LayerType, ModelConfig, RotaryConfig
+from dgemma.config import LayerConfig, LayerType, ModelConfig
 from dgemma.errors import UsageError
-from dgemma.ops import cpu, cuda, native
+from dgemma.ops import cpu, cuda
 from dgemma.ops import reference as ops
 from dgemma.ops.linear import Kept, Matrix, Stacked, gains_by_int8, laid_out, matrix, scale_of, with_one_row
-from dgemma.ops.one_call import LayerShape, lay_out_layers, runs_all
+from dgemma.ops.one_call import LayerShape, lay_out_head, lay_out_layers, runs_all
 from dgemma.quant import is_quantised, quantise
 
 HEAD_BLOCK = 8192
@@ -282,15 +282,6 @@ class SelfConditioning(nn.Module):
         return normed(embedded_BLD, self.eps, None)[0]
 
 
-def rotary_frequencies(rotary: RotaryConfig, head_dim: int) -> Tensor:
-    """Inverse frequencies [d/2], float32. Proportional: those of the whole head, the upper part held still at zero."""
-    turning = int(rotary.partial_rotary_factor * head_dim // 2)
-    exponents = torch.arange(0, 2 * turning, 2, dtype=torch.float32) / head_dim
-    frequencies = torch.zeros(head_dim // 2)
-    frequencies[:turning] = 1.0 / rotary.rope_theta**exponents
-    return frequencies / rotary.factor
-
-
 class DiffusionGemma(nn.Module):
     """The network: embedding, layers, final norm, tied soft-capped head, self-conditioning.
 
@@ -388,7 +379,8 @@ class DiffusionGemma(nn.Module):
     def head_as_one(self) -> Any:
         """The whole vocabulary as one compiled kernel (`ops.native.head.Head`), a small one on a CPU; else None."""
         weight_VD = self.embed_tokens.weight
-        if not self.one_call or weight_VD.requires_grad or torch.is_grad_enabled():
+        quick = is_quick(weight_VD) and not weight_VD.requires_grad
+        if not (self.one_call and quick and len(weight_VD) <= SMALL_VOCABULARY):
             return None
         # What the layers' weights are decides whether the head is int8.
         return self._head_as_one.get((weight_VD, self._first_weight()), self._lay_out_head_as_one)
@@ -610,13 +602,8 @@ class DiffusionGemma(nn.Module):
         return ops.rotary_tables(angles, torch.float32)
 
     def _lay_out_head_as_one(self) -> Any:
-        weight_VD, quantised = self.embed_tokens.weight, self.has_int8_head()
-        if not is_quick(weight_VD) or len(weight_VD) > SMALL_VOCABULARY:
-            return None
-        if (compiled := native.load("head")) is None or (quantised and not compiled.takes_int8(weight_VD)):
-            return None
-        cap = self.config.final_logit_softcapping
-        return compiled.Head(weight_VD.detach(), cap, self._embed_scale(), quantised)
+        weight_VD, cap = self.embed_tokens.weight.detach(), self.config.final_logit_softcapping
+        return lay_out_head(weight_VD, cap, self._embed_scale(), self.has_int8_head())
 
     def _first_weight(self) -> Tensor:
         return self._layers()[0].self_attn.q_proj.weight
@@ -624,10 +611,8 @@ class DiffusionGemma(nn.Module):
     def has_int8_head(self) -> bool:
         """Whether logits are products with an int8 copy of the embedding."""
         inner = self._first_weight()
-        quantised = inner.dtype == torch.int8 or (
-            inner.dtype == torch.uint8 and gains_by_int8(self.embed_tokens.weight)
-        )
-        return quantised and inner.device.type == "cpu"
+        gains = inner.dtype == torch.uint8 and gains_by_int8(self.embed_tokens.weight)
+        return (inner.dtype == torch.int8 or gains) and inner.device.type == "cpu"
 
     def _lay_out_head(self) -> list[Matrix]:
         blocks = self.embed_tokens.weight.split(HEAD_BLOCK)
@@ -654,7 +639,9 @@ class DiffusionGemma(nn.Module):
     def _rotary_frequencies(self, kind: LayerType, head_dim: int) -> Tensor:
         key = (kind, head_dim, self.device)
         if key not in self._frequencies:
-            self._frequencies[key] = rotary_frequencies(self.config.rotary(kind), head_dim).to(self.device)
+            rotary = self.config.rotary(kind)
+            numbers = (rotary.rope_theta, rotary.partial_rotary_factor, rotary.factor)
+            self._frequencies[key] = ops.rotary_frequencies(head_dim, *numbers).to(self.device)
         return self._frequencies[key]
 
     def _positions(self, cache: KVCache, count: int) -> Tensor:

@@ -1,4 +1,5 @@
-"""Which networks have all their layers run in one compiled call, and by which kernel; which experts are all run.
+"""Which networks have all their layers or their vocabulary run in one compiled call, and by which kernel; which experts
+are all run.
 
 Shapes: d head dim, D hidden, E experts, M their width.
 """
@@ -93,3 +94,11 @@ def lay_out_layers(
     if not known or compiled is None or not compiled.takes(weights):
         return None
     return compiled.RoutedLayers(weights, laid_out, shapes, final_norm_D, top_k, eps)
+
+
+def lay_out_head(weight_VD: Tensor, cap: float, embed_scale: float, quantised: bool) -> Any:
+    """`ops.native.head.Head` of a small vocabulary's embedding; None where there are no kernels for it."""
+    compiled = native.load("head")
+    if compiled is None or (quantised and not compiled.takes_int8(weight_VD)):
+        return None
+    return compiled.Head(weight_VD, cap, embed_scale, quantised)

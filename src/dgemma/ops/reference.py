@@ -32,6 +32,16 @@ def rotate(heads_BHTd: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return heads_BHTd * cos + heads_BHTd.roll(heads_BHTd.shape[-1] // 2, -1) * sin
 
 
+def rotary_frequencies(head_dim: int, theta: float, share: float, factor: float) -> Tensor:
+    """Inverse frequencies [d/2], float32. Proportional: those of the whole head, of which the upper part beyond `share`
+    is held still at zero."""
+    turning = int(share * head_dim // 2)
+    exponents = torch.arange(0, 2 * turning, 2, dtype=torch.float32) / head_dim
+    frequencies = torch.zeros(head_dim // 2)
+    frequencies[:turning] = 1.0 / theta**exponents
+    return frequencies / factor
+
+
 def rotary_tables(angles: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """(cos, sin) of the angles [.., d/2] for both halves [.., d], the sine of the first half negated."""
     cos, sin = angles.cos(), angles.sin()

@@ -83,8 +83,8 @@ refusals = 0
 def load(name: Name, at_once: bool = False) -> ModuleType | None:
     """The module of that name; None where its kernels cannot be run, or are not there yet (`look_for_arrivals`).
 
-    What large models need is compiled at once (some ten seconds, the first time on a processor), since they
-    take longer to load than that. Small ones answer at once without, and what they need is compiled beside later
+    What large models need is compiled at once (up to half a minute, the first time on a processor): what they gain by
+    it is more. Small ones answer at once without, and what they need is compiled beside later
     answers (`compile_wanted`), or when the process ends. `at_once` compiles that too.
     """
     global refusals
