@@ -251,7 +251,7 @@ def test_what_newcomers_are_shown_is_answered_right(tiny, request_, answer, seed
     ("ask", "words"),
     [
         (lambda llm: llm.chat(5), "list of messages"),
-        (lambda llm: llm.edit("a", strength="x"), "strength between 0 and 1"),
+        (lambda llm: llm.edit("a", strength="x"), "strength must lie between 0 and 1"),
         (lambda llm: llm.submit([{"role": "user", "content": "x"}], token_ids=[2, 3]), "not both"),
         (lambda llm: llm.infill("word " * 3960, " day" * 100, length=128), "exceed the context"),
     ],

@@ -61,6 +61,11 @@ class KVCache:
         return sum(tensor.nbytes for tensor in (*self.keys, *self.values))
 
     @property
+    def num_slots(self) -> int:
+        """The places of a row, those of the scratch included."""
+        return self.max_length + self.scratch_length
+
+    @property
     def batch_size(self) -> int:
         """The number of rows."""
         return len(self.lengths)

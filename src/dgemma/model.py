@@ -138,6 +138,10 @@ class GatedMLP(nn.Module):
         gate, up = self._inward(hidden)
         return self._outward(F.gelu(gate, approximate="tanh") * up)[0]
 
+    def panels(self) -> dict[str, Any]:
+        """Both products laid out for compiled kernels, by the names of these; None for one that cannot be."""
+        return {"dense_inward": self._inward.panels(), "dense_down": self._outward.panels()}
+
 
 class Router(nn.Module):
     """Chooses `top_k_experts` for each token, of which it reads the norm without weight, and weighs them."""
@@ -239,15 +243,11 @@ class Layer(nn.Module):
         both = add_normed(dense, routed, self.post_feedforward_layernorm_2)
         return add_normed(residual, both, self.post_feedforward_layernorm) * scalar
 
-    def panels(self) -> dict[str, Any] | None:
-        """All products laid out for compiled kernels, by the names of these; None where they cannot be."""
-        stacks = {"qkv": self.self_attn._inward, "o": self.self_attn._outward}
-        stacks |= {"dense_inward": self.mlp._inward, "dense_down": self.mlp._outward}
-        if (experts := self.experts.panels()) is None:
-            return None
-        found = dict(zip(("routed_inward", "routed_down"), experts, strict=True))
-        found |= {name: stacked.panels() for name, stacked in stacks.items()}
-        return None if None in found.values() else found
+    def panels(self) -> dict[str, Any]:
+        """All products laid out for compiled kernels, by the names of these; None for one that cannot be."""
+        inward, down = self.experts.panels() or (None, None)
+        found = {"qkv": self.self_attn._inward.panels(), "o": self.self_attn._outward.panels(), **self.mlp.panels()}
+        return found | {"routed_inward": inward, "routed_down": down}
 
 
 def masked_pass(
@@ -409,24 +409,7 @@ class DiffusionGemma(nn.Module):
         if not all(0 <= length <= count for length in counts):
             raise UsageError(f"lengths must lie between 0 and the {count} tokens given, not {counts}.")
         cache.require_room(count, scratch=False, counts=counts)
-        held = cache.length
-        if lengths is None and (layers := self.as_one_call(cache)):
-            slots, hidden_TD = range(held, held + count), self.embed(tokens_BT)[0]
-            hidden_TD = layers.run(hidden_TD, slots, count, held, held, cache.keys, cache.values, keys_only)
-            cache.commit(counts)
-            return hidden_TD[None]
-        positions = self._positions(cache, count)
-        masks = {kind: self._causal_mask(cache, count, kind) for kind in self._kinds()}
-
-        def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            cache.write(index, key, value)
-            kind = self.config.layers[index].layer_type
-            start = self._first_key(kind, cache)
-            return ops.attention(query, *cache.read(index, start, held + count), masks[kind])
-
-        scalars = [layer.encoder_scalar for layer in self._layers()]
-        remember = cache.write if keys_only else None
-        hidden_BTD = self._run(self.embed(tokens_BT), positions, scalars, attend, remember)
+        hidden_BTD = self._cached_pass(tokens_BT, cache, count, 0, keys_only=keys_only)
         cache.commit(counts)
         return hidden_BTD
 
@@ -448,23 +431,7 @@ class DiffusionGemma(nn.Module):
         if rows is not None:
             canvas_BL = canvas_BL[:, rows]
             soft_BLD = None if soft_BLD is None else soft_BLD[:, rows]
-        if layers := self.as_one_call(cache):
-            start = cache.length
-            slots = range(start, start + length) if rows is None else (start + rows).tolist()
-            hidden_RD = self.self_conditioning(self.embed(canvas_BL), soft_BLD)[0]
-            return layers.run(hidden_RD, slots, 0, start, start + length, cache.keys, cache.values)[None]
-        positions = self._positions(cache, length)
-        positions = positions if rows is None else positions[:, rows]
-        masks = {kind: self._canvas_mask(cache, length, kind) for kind in self._kinds()}
-
-        def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            cache.write(index, key, value, rows)
-            kind = self.config.layers[index].layer_type
-            start = self._first_key(kind, cache)
-            return ops.attention(query, *cache.read(index, start, cache.length + length), masks[kind])
-
-        scalars = [layer.decoder_scalar for layer in self._layers()]
-        return self._run(self.self_conditioning(self.embed(canvas_BL), soft_BLD), positions, scalars, attend)
+        return self._cached_pass(canvas_BL, cache, 0, length, soft_BLD, rows)
 
     def encode_and_denoise(self, tokens_BT: Tensor, canvas_BL: Tensor, cache: KVCache) -> tuple[Tensor, Tensor]:
         """`encode` of clean tokens and the first `denoise` of the canvas behind them, in one pass -> (hidden [B, T, D],
@@ -473,28 +440,12 @@ class DiffusionGemma(nn.Module):
         What costs the same for few rows as for many is paid once: a finished canvas is committed with the first step of
         the next one. All rows of the cache must hold the same number of tokens. Raises PromptError as `encode` does.
         """
-        count, length, held = tokens_BT.shape[1], canvas_BL.shape[1], cache.length
+        count, length = tokens_BT.shape[1], canvas_BL.shape[1]
         if not cache.uniform or not len(tokens_BT) == len(canvas_BL) == cache.batch_size:
             raise UsageError("Encoding and denoising in one pass needs rows of one length, one for each of the cache.")
         cache.require_room(count, scratch=False)
         cache.require_room(length, scratch=True)
-        hidden = torch.cat((self.embed(tokens_BT), self.self_conditioning(self.embed(canvas_BL), None)), dim=1)
-        if layers := self.as_one_call(cache):
-            start, end = held + count, held + count + length
-            hidden = layers.run(hidden[0], range(held, end), count, start, end, cache.keys, cache.values)[None]
-            cache.commit([count])
-            return hidden[:, :count], hidden[:, count:]
-        is_clean = torch.arange(count + length, device=self.device)[None, :, None] < count
-        masks = {kind: self._joint_mask(held, count, length, kind) for kind in self._kinds()}
-
-        def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            cache.write(index, key, value)
-            kind = self.config.layers[index].layer_type
-            start = self._first_key(kind, cache)
-            return ops.attention(query, *cache.read(index, start, held + count + length), masks[kind])
-
-        scalars = [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in self._layers()]
-        hidden = self._run(hidden, self._positions(cache, count + length), scalars, attend)
+        hidden = self._cached_pass(torch.cat((tokens_BT, canvas_BL), dim=1), cache, count, length)
         cache.commit([count] * cache.batch_size)
         return hidden[:, :count], hidden[:, count:]
 
@@ -513,19 +464,60 @@ class DiffusionGemma(nn.Module):
         True where a row may look. `train.blocks` draws the masks of packed examples. `layer_pass` is called as
         `masked_pass` is, once for each layer in their order.
         """
-        count = tokens_BT.shape[1]
-        layers = self._layers()
-        hidden, scalars = self.embed(tokens_BT), [layer.encoder_scalar for layer in layers]
+        count, layers = tokens_BT.shape[1], self._layers()
+        hidden, scalars = self.embed(tokens_BT), self._scalars(count, canvas_BL.shape[1])
         if canvas_BL.shape[1]:
             hidden = torch.cat((hidden, self.self_conditioning(self.embed(canvas_BL), soft_BLD)), dim=1)
-            is_clean = torch.arange(hidden.shape[1], device=hidden.device)[None, :, None] < count
-            scalars = [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in layers]
 
         def run(index: int, hidden: Tensor, rotary: tuple[Tensor, Tensor], scalar: Tensor) -> Tensor:
             return layer_pass(layers[index], hidden, rotary, masks[self.config.layers[index].layer_type], scalar)
 
         hidden = self._run_layers(hidden, positions, scalars, run)
         return hidden[:, :count], hidden[:, count:]
+
+    def _cached_pass(
+        self,
+        ids_BN: Tensor,
+        cache: KVCache,
+        clean: int,
+        length: int,
+        soft_BRD: Tensor | None = None,
+        rows: Tensor | None = None,
+        keys_only: bool = False,
+    ) -> Tensor:
+        """One pass over `clean` tokens, then a canvas of `length` or `rows` of it, behind what the cache holds: writes
+        their slots and commits nothing -> hidden [B, N, D]."""
+        held, embedded = cache.length, self.embed(ids_BN)
+        start, end = held + clean, held + clean + length
+        if layers := self.as_one_call(cache):
+            slots = range(held, end) if rows is None else (start + rows).tolist()
+            soft_RD = None if soft_BRD is None else soft_BRD[0]
+            return layers.run(embedded[0], slots, clean, start, end, cache.keys, cache.values, keys_only, soft_RD)[None]
+        positions = self._positions(cache, clean + length)
+        positions = positions if rows is None else positions[:, rows]
+        masks = {kind: self._mask(cache, clean, length, kind) for kind in self._kinds()}
+
+        def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            cache.write(index, key, value, rows)
+            kind = self.config.layers[index].layer_type
+            return ops.attention(query, *cache.read(index, self._first_key(kind, cache), end), masks[kind])
+
+        hidden, scalars = self._conditioned(embedded, clean, soft_BRD), self._scalars(clean, length)
+        return self._run(hidden, positions, scalars, attend, cache.write if keys_only else None)
+
+    def _conditioned(self, embedded: Tensor, clean: int, soft_BLD: Tensor | None) -> Tensor:
+        """Embeddings of `clean` tokens and of canvas rows behind them, these self-conditioned."""
+        if clean == embedded.shape[1]:
+            return embedded
+        canvas = self.self_conditioning(embedded[:, clean:], soft_BLD)
+        return torch.cat((embedded[:, :clean], canvas), dim=1) if clean else canvas
+
+    def _scalars(self, clean: int, canvas: int) -> list[Tensor]:
+        """Each layer's, for so many clean tokens and canvas rows."""
+        if not canvas or not clean:
+            return [layer.decoder_scalar if canvas else layer.encoder_scalar for layer in self._layers()]
+        is_clean = torch.arange(clean + canvas, device=self.device)[None, :, None] < clean
+        return [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in self._layers()]
 
     def _run(
         self,
@@ -571,13 +563,15 @@ class DiffusionGemma(nn.Module):
         known = self._layers_as_one.value
         if known is not None and cache.lengths[0] and known.has_met(cache.keys):
             return known
+        return self._layers_as_one.get(self.weights(), self._lay_out_layers)
+
+    def weights(self) -> list[Tensor]:
+        """All as they are now, the scales of quantised ones among them."""
         if self._weights is None:
             # Which tensors these are may change, but not whose and how many.
-            modules = [*self.layers.modules(), self.norm]
-            # The buffers are the scales of quantised weights.
-            owners = [own for one in modules for own in (one._parameters, one._buffers)]
+            owners = [own for module in self.modules() for own in (module._parameters, module._buffers)]
             self._weights = [(own, name) for own in owners for name in own if own[name] is not None]
-        return self._layers_as_one.get([own[name] for own, name in self._weights], self._lay_out_layers)
+        return [own[name] for own, name in self._weights]
 
     def _lay_out_layers(self) -> Any:
         kinds = {(sizes.layer_type, sizes.head_dim) for sizes in self.config.layers}
@@ -592,10 +586,10 @@ class DiffusionGemma(nn.Module):
             )
             for sizes in self.config.layers
         ]
-        layers = self._layers()
-        by_name = [{**dict(layer.named_parameters()), **dict(layer.named_buffers())} for layer in layers]
+        *by_name, conditioning = (one.state_dict(keep_vars=True) for one in (*self._layers(), self.self_conditioning))
         rest = (self.norm.weight, self.config.top_k_experts, self.config.rms_norm_eps)
-        return lay_out_layers(by_name, shapes, *rest, [layer.panels for layer in layers])
+        panels = [*(layer.panels for layer in self._layers()), self.self_conditioning.mlp.panels]
+        return lay_out_layers(by_name, shapes, conditioning, *rest, panels)
 
     def _rotary_tables(self, kind: LayerType, head_dim: int, num_positions: int) -> tuple[Tensor, Tensor]:
         angles = torch.arange(num_positions)[:, None].float() * self._rotary_frequencies(kind, head_dim)
@@ -653,6 +647,12 @@ class DiffusionGemma(nn.Module):
         if kind == "full_attention":
             return 0
         return max(0, min(cache.lengths) - (self.config.sliding_window - 1))
+
+    def _mask(self, cache: KVCache, clean: int, length: int, kind: LayerType) -> Tensor | None:
+        """Who may look at whom in a pass over `clean` tokens, a canvas of `length`, or both; None for all at all."""
+        if not length:
+            return self._causal_mask(cache, clean, kind)
+        return self._joint_mask(cache.length, clean, length, kind) if clean else self._canvas_mask(cache, length, kind)
 
     def _causal_mask(self, cache: KVCache, count: int, kind: LayerType) -> Tensor | None:
         """Query at position p sees keys p - window < k <= p (sliding) or k <= p (full) -> [B or 1, 1, T, S] or None."""

@@ -135,3 +135,18 @@ def test_a_download_that_breaks_off_is_told(monkeypatch):
     with pytest.raises(ModelNotFoundError, match=r"owner/name .*goes on where this stopped"):
         find_model("owner/name")
     assert find_model("tiny") == Path(EMBEDDED["tiny"])
+
+
+def test_a_write_that_fails_leaves_the_model_that_was_there(tmp_path, monkeypatch):
+    save_model(MODEL, tmp_path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    other = make_network()
+    other.norm.weight.data.fill_(0.5)
+
+    def full(path, *_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OutputError, match="No space left"):
+        save_model(replace(MODEL, network=other), tmp_path, max_shard_bytes=40_000)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

@@ -14,7 +14,7 @@ from dgemma.cache import KVCache
 from dgemma.checkpoint import LoadedModel, open_model, quantise_model, save_model
 from dgemma.checkpoint.names import from_file, to_file
 from dgemma.checkpoint.quantised import is_scale, is_weight, quantise_network
-from dgemma.checkpoint.safetensors import write_tensors
+from dgemma.checkpoint.safetensors import write_folder
 from dgemma.config import LayerConfig, ModelConfig, SamplerConfig
 from dgemma.errors import CheckpointError, UsageError
 from dgemma.model import DiffusionGemma
@@ -259,5 +259,5 @@ def test_no_more_than_one_file_is_held(tmp_path):
             del tensor
             most = max(most, len(alive))
 
-    write_tensors(tensors(), tmp_path, max_shard_bytes=400)
+    write_folder(tensors(), {}, tmp_path, max_shard_bytes=400)
     assert most <= 5 and len(list(tmp_path.glob("*.safetensors"))) == 3

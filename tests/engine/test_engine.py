@@ -276,3 +276,27 @@ def test_the_budget_is_settled_as_a_share_of_the_memory():
     for name in ("kv_budget_mb", "max_active", "max_waiting", "max_prefixes", "prefill_chunk"):
         with pytest.raises(ConfigError, match=name):
             EngineConfig(**{name: -1})
+
+
+@pytest.mark.parametrize("fails_at", [6, 7, 8])
+def test_what_was_written_before_a_failure_is_told(fails_at, monkeypatch):
+    """Among others, where one turn is of several tokens."""
+    engine = make_engine()
+    failing = engine.submit(make_request(max_new_tokens=32, mode="autoregressive"))
+    other = engine.submit(make_request(made_up_ids(4), max_new_tokens=32, mode="autoregressive"))
+    next(failing), next(other)
+    cache, passes, encode = failing._job.runner.cache, 0, engine.network.encode
+
+    def breaks(ids, into, *rest, **named):
+        nonlocal passes
+        passes += into is cache
+        if into is cache and passes == fails_at:
+            raise RuntimeError("the device is gone")
+        return encode(ids, into, *rest, **named)
+
+    monkeypatch.setattr(engine.network, "encode", breaks)
+    told = []
+    with pytest.raises(RuntimeError, match="gone"):
+        told.extend(failing)
+    # Three were written before passes were counted, the first of them read; each pass but the last led to one.
+    assert len(tokens(told)) == 2 + fails_at

@@ -1,13 +1,17 @@
 """A kept prefix saves work and changes nothing: every float of every event is what it would be without."""
 
+import copy
 import gc
+import time
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dgemma
 from tests.engine.requests import TURN_END, alone, content, finish, made_up_ids, make_engine, make_request, tokens
+from tests.test_model import NETWORK
 
 
 def turn(length: int, seed: int) -> tuple[int, ...]:
@@ -139,3 +143,42 @@ def test_a_tight_budget_gives_the_prefix_away_instead_of_encoding_anew():
         engine.submit(make_request(document[:80] + made_up_ids(80, 5), max_new_tokens=8, max_denoising_steps=3))
     )
     assert branch.stats.reused_tokens == 80 and engine.snapshot().prefixes == 1
+
+
+@pytest.mark.parametrize("own_thread", [False, True])
+@pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
+def test_what_is_broken_off_keeps_its_prompt_alone(own_thread, mode):
+    """Not the room that its answer would have taken."""
+    engine, prompt = make_engine(prefill_chunk=16), made_up_ids(40, 3)
+    if own_thread:
+        engine.start()
+    list(engine.submit(make_request(prompt, max_new_tokens=900, mode=mode)))
+    finished = engine.snapshot()
+    engine.forget_prefixes()
+    stream = engine.submit(make_request(prompt, max_new_tokens=900, mode=mode))
+    for _ in range(4):
+        next(stream)
+    stream.close()
+    if own_thread:
+        deadline = time.monotonic() + 20
+        while engine.snapshot().kv_bytes > finished.kv_bytes and time.monotonic() < deadline:
+            time.sleep(0.01)
+    else:
+        list(engine.submit(make_request(made_up_ids(3), max_new_tokens=2)))
+    assert engine.snapshot().kv_bytes <= 1.1 * finished.kv_bytes
+    again = list(engine.submit(make_request(prompt, max_new_tokens=9, mode=mode)))
+    assert finish(again).stats.reused_tokens == 32
+    assert content(again) == alone(make_request(prompt, max_new_tokens=9, mode=mode))
+    engine.close()
+
+
+def test_weights_that_change_make_what_is_kept_worthless():
+    network = copy.deepcopy(NETWORK)
+    engine, request = make_engine(network), make_request(made_up_ids(40, 3), max_new_tokens=6)
+    assert finish(engine.submit(request)).stats.reused_tokens == 0
+    assert finish(engine.submit(request)).stats.reused_tokens > 0
+    with torch.inference_mode():
+        network.layers[0].self_attn.k_proj.weight.mul_(-1.0)  # pyright: ignore[reportAttributeAccessIssue,reportCallIssue]
+    changed = list(engine.submit(request))
+    assert finish(changed).stats.reused_tokens == 0
+    assert content(changed) == content(make_engine(network).submit(request))

@@ -59,6 +59,17 @@ def test_training_sees_the_plain_weights_and_copies_are_independent():
     assert kept.get([trained.weight], lambda: "made anew") == "made anew"
 
 
+def test_a_weight_with_the_name_and_place_of_one_that_is_gone_is_another():
+    """As identity and address of what is freed are given out again."""
+    kept, made = linear.Kept(), []
+    for number in range(3):
+        weight = nn.Parameter(torch.full((7,), float(number)), requires_grad=False)
+        made.append(kept.get([weight], lambda weight=weight: float(weight[0])))
+        identity, address = id(weight), weight.data_ptr()
+        del weight
+    assert made == [0.0, 1.0, 2.0] and identity and address
+
+
 @pytest.mark.parametrize("kind", ["int8", "int4"])
 def test_small_weights_do_not_wait_for_kernels(kind, monkeypatch):
     """On a fresh machine a small quantised model answers at once, by plain PyTorch."""

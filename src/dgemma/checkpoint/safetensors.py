@@ -70,12 +70,15 @@ def stored_types(files: Iterable[Path]) -> dict[str, torch.dtype | None]:
 _TYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 
 
-def write_tensors(tensors: Iterable[tuple[str, Tensor]], folder: Path, max_shard_bytes: int) -> None:
-    """Writes one file, or shards and an index when the weights exceed `max_shard_bytes`.
+def write_folder(
+    tensors: Iterable[tuple[str, Tensor]], texts: Mapping[str, str | None], folder: Path, max_shard_bytes: int
+) -> None:
+    """Writes one file, or shards and an index when the weights exceed `max_shard_bytes`, and beside them `texts` by the
+    names of their files; a file without a text goes, as weights of another model do.
 
     Tensors are asked for one after another, and no more than one shard of them is held at a time.
     """
-    # No old file goes before every new one is whole: shards of two models under one index would load.
+    # No old file goes before every new one is whole: what is left of two models would load as one, or as none.
     written: list[tuple[replacing, list[str]]] = []
     total = 0
     with ExitStack() as stack:
@@ -90,12 +93,15 @@ def write_tensors(tensors: Iterable[tuple[str, Tensor]], folder: Path, max_shard
         count = len(written)
         for number, (file, _) in enumerate(written, 1):
             file.path = folder / (SINGLE if count == 1 else f"model-{number:05d}-of-{count:05d}.safetensors")
-    if count > 1:
-        table = {name: file.path.name for file, names in written for name in names}
-        write_json({"metadata": {"total_size": total}, "weight_map": table}, folder / INDEX)
-    known = {file.path.name for file, _ in written} | ({INDEX} if count > 1 else set())
+        known = {name: text for name, text in texts.items() if text is not None}
+        if count > 1:
+            table = {name: file.path.name for file, names in written for name in names}
+            known[INDEX] = to_json({"metadata": {"total_size": total}, "weight_map": table})
+        for name, text in known.items():
+            stack.enter_context(replacing(folder / name)).write_text(text, encoding="utf-8")
+    known |= {file.path.name: "" for file, _ in written}
     for stale in folder.iterdir():
-        if _WEIGHTS.fullmatch(stale.name) and stale.name not in known:
+        if (_WEIGHTS.fullmatch(stale.name) or stale.name in texts) and stale.name not in known:
             stale.unlink()
 
 

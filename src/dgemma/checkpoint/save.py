@@ -12,15 +12,7 @@ from torch import Tensor
 from dgemma.checkpoint import names
 from dgemma.checkpoint.load import OWN, PROFILE, LoadedModel, Progress, open_model, read_weights, torch_dtype
 from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight
-from dgemma.checkpoint.safetensors import (
-    read_json,
-    replacing,
-    stored_types,
-    to_json,
-    weight_files,
-    write_json,
-    write_tensors,
-)
+from dgemma.checkpoint.safetensors import read_json, stored_types, to_json, weight_files, write_folder
 from dgemma.errors import CheckpointError, OutputError
 from dgemma.quant import Kind, check_kind, is_quantised, kind_from_hf, kind_to_hf, quantise
 
@@ -28,7 +20,7 @@ from dgemma.quant import Kind, check_kind, is_quantised, kind_from_hf, kind_to_h
 def save_model(
     model: LoadedModel, path: str | Path, dtype: torch.dtype | str | None = None, max_shard_bytes: int = 5 * 10**9
 ) -> None:
-    """Writes a model folder that `open_model` and transformers load; files are replaced only when complete.
+    """Writes a model folder that `open_model` and transformers load; what was there is replaced when all is written.
 
     dtype: the type on disk; None keeps the network's. The image tower is not written (transformers then makes a fresh
     one). Quantised weights are written as they are, which transformers does not read. What the folder held of another
@@ -86,7 +78,6 @@ def _write(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
-    write_tensors(tensors, folder, max_shard_bytes)
     document = {**model.config.to_hf(), "dtype": str(dtype).removeprefix("torch.")}
     if model.quant is not None:
         document["quantization_config"] = kind_to_hf(model.quant)
@@ -97,17 +88,12 @@ def _write(
     }
     if any(own.values()):
         document[OWN] = {name: value for name, value in own.items() if value}
-    write_json(document, folder / "config.json")
-    write_json(model.sampler.to_hf(), folder / "generation_config.json")
     profile, tokenizer = model.profile, model.tokenizer
-    _write_or_remove(folder / PROFILE, None if profile is None else to_json(profile.to_document()))
-    _write_or_remove(folder / "tokenizer.json", None if tokenizer is None else tokenizer.backend.to_str(pretty=True))
-    _write_or_remove(folder / "chat_template.jinja", model.chat_template)
-
-
-def _write_or_remove(path: Path, text: str | None) -> None:
-    if text is None:
-        path.unlink(missing_ok=True)
-        return
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    texts = {
+        "config.json": to_json(document),
+        "generation_config.json": to_json(model.sampler.to_hf()),
+        PROFILE: None if profile is None else to_json(profile.to_document()),
+        "tokenizer.json": None if tokenizer is None else tokenizer.backend.to_str(pretty=True),
+        "chat_template.jinja": model.chat_template,
+    }
+    write_folder(tensors, texts, folder, max_shard_bytes)

@@ -1,7 +1,7 @@
 """The temperature of each denoise step."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import torch
 
@@ -14,7 +14,7 @@ class LinearSchedule:
     t_max: float
     num_steps: int
 
-    @cache  # noqa: B019 (schedules are few; these tensors take as long as a small pass' head)
+    @lru_cache(maxsize=1024)  # noqa: B019 (these tensors take as long as a small pass' head)
     def temperature(self, remaining: int) -> float:
         """The temperature with `remaining` steps to go (N .. 1), rounded as float32 arithmetic rounds it."""
         share = torch.tensor(remaining, dtype=torch.int32) / self.num_steps

@@ -1,12 +1,12 @@
 """The engine: many requests on one network, in turns; requests go in, events come out.
 
-Who waits for an event drives: the first consumer to ask for one takes the wheel and gives each active request its turn
-(one pass), its own among them, until an event of its own is there; then the next one who waits takes over. So one
-consumer alone runs in its own thread with nothing in between, any number of them share the device without a thread of
-ours, and nothing runs when nobody asks. `start` gives the wheel to one thread for good, for servers.
+Who waits for an event drives: the first consumer to ask for one gives each active request its turn (one pass), its own
+among them, until an event of its own is there; then the next one who waits takes over. So one consumer alone runs in
+its own thread with nothing in between, any number of them share the device without a thread of ours, and nothing runs
+when nobody asks. `start` has one thread drive for good, for servers.
 
-One lock guards the bookkeeping and is never held during a pass; only who has the wheel touches tensors. A request that
-is dropped, closed or cancelled is gone before its next turn. Knows nothing of text.
+One lock guards the bookkeeping and is never held during a pass; only who has the wheel, for a turn or to measure,
+touches tensors. A request that is dropped, closed or cancelled is gone before its next turn. Knows nothing of text.
 """
 
 import atexit
@@ -19,22 +19,25 @@ from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+import torch
+
 from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.decode.graphs import passes_of
+from dgemma.engine.checks import check
 from dgemma.engine.events import Events, Job
 from dgemma.engine.pace import Choice, Pace, choose, first_passes, guess_profile, kept_pace, mean_embedding
 from dgemma.engine.placement import MEGABYTE, resolve
 from dgemma.engine.prefixes import PrefixStore
-from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request, check_in_place, check_numbers
+from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request
 from dgemma.engine.runner import Runner
 from dgemma.engine.scheduler import Scheduler
-from dgemma.engine.writing import positions_behind_prompt
+from dgemma.engine.wheel import Wheel
 from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
+from dgemma.ops.linear import Kept
 from dgemma.profile import DenoisingProfile
 
-MAX_TOP_LOGPROBS = 64
 TOKENS_PER_TURN = 4
 """Autoregressive tokens in one turn among others: a token alone costs far less than a pass over a canvas."""
 SHORT_LIVED_S = 3.0
@@ -65,14 +68,16 @@ class Engine:
         )
         self._passes = passes_of(network)
         self._prefixes = PrefixStore(config.max_prefixes)
+        self._weights, self._encoder = Kept(), None
         self._jobs: dict[int, Job] = {}
         self._ids = itertools.count(1)
         self._counts: Counter[str] = Counter()
-        self._lock, self._measuring = threading.Lock(), threading.Lock()
+        self._lock, self._measuring, self._wheel = threading.Lock(), threading.Lock(), Wheel()
         self._pace: tuple[int, Pace] | None = None
         self._abandoned: deque[Job] = deque()
         self._driven = self._closed = False
         self._in_hand: Job | None = None
+        self._loose = False
         self._thread: threading.Thread | None = None
         self._call: SimpleQueue[None] = SimpleQueue()
 
@@ -82,7 +87,7 @@ class Engine:
         Raises PromptError for an empty prompt or one that leaves no room for an answer, UsageError for impossible
         request values, BusyError when as many requests are open as the limits allow.
         """
-        self._check(request)
+        check(request, self.network.config, self.max_context)
         request = self._with_mode(request)
         runner = Runner(self.network, self._passes, self.sampler, request, self.config.prefill_chunk)
         if runner.num_bytes > self.budget_bytes:
@@ -112,14 +117,16 @@ class Engine:
             arrivals = native.look_for_arrivals()
             if self._pace is None or self._pace[0] != arrivals:
                 file = self.config.pace_file
-                self._pace = arrivals, kept_pace(self.network, None if file is None else Path(file), self._passes)
+                with self._wheel:
+                    self._pace = arrivals, kept_pace(self.network, None if file is None else Path(file), self._passes)
             pace = self._pace[1]
         mean_D = mean_embedding(self.network, prompt) if prompt and self.profile.kinds else ()
         return choose(self.profile, pace, max_new_tokens, canvas_length, mean_D)
 
     def warm_up(self) -> None:
         """Does what the first request would have to wait for; before any is there."""
-        first_passes(self.network)
+        with self._wheel:
+            first_passes(self.network)
 
     def forget_prefixes(self) -> None:
         """Has later requests encode their prompts whole, for those who measure."""
@@ -213,33 +220,6 @@ class Engine:
         choice = self.choose(request.max_new_tokens, request.canvas_length, request.prompt)
         return replace(request, mode=choice.mode, canvas_length=choice.canvas_length)
 
-    def _check(self, request: Request) -> None:
-        check_numbers(request)
-        if not request.prompt:
-            raise PromptError("The prompt is empty; give at least one token.")
-        if not all(0 <= token < self.network.config.vocab_size for token in request.prompt):
-            raise PromptError(f"The prompt has ids outside the vocabulary 0..{self.network.config.vocab_size - 1}.")
-        if request.max_new_tokens < 1:
-            raise UsageError(f"max_new_tokens must be at least 1, not {request.max_new_tokens}.")
-        if request.canvas_length is not None and request.canvas_length < 1:
-            raise UsageError(f"canvas_length must be at least 1, not {request.canvas_length}.")
-        longest = max(self.max_context, self.network.config.canvas_length)
-        if request.canvas_length is not None and request.canvas_length > longest:
-            raise UsageError(f"canvas_length must be at most {longest} here, not {request.canvas_length}.")
-        if request.mode not in ("diffusion", "autoregressive", "auto"):
-            raise UsageError(f"mode {request.mode!r} is not one of diffusion, autoregressive, auto.")
-        if request.top_logprobs is not None and not 0 <= request.top_logprobs <= MAX_TOP_LOGPROBS:
-            raise UsageError(f"logprobs must lie between 0 and {MAX_TOP_LOGPROBS}, not {request.top_logprobs}.")
-        check_in_place(request, self.network.config.vocab_size)
-        if request.constraint is not None and len(request.constraint.group_V) != self.network.config.vocab_size:
-            raise UsageError("The constraint was made for another vocabulary; make it with this model's tokenizer.")
-        new = positions_behind_prompt(request)
-        if len(request.prompt) + new > self.max_context:
-            raise PromptError(
-                f"The prompt of {len(request.prompt)} tokens and {new} new ones exceed the "
-                f"context of {self.max_context}; shorten the prompt or ask for fewer tokens."
-            )
-
     @contextmanager
     def _state(self) -> Iterator[None]:
         """The bookkeeping, for one thread at a time; leaves it with nobody waiting for a wheel that is free."""
@@ -310,16 +290,17 @@ class Engine:
             self._in_hand = job
             num_tokens = 1 if self._scheduler.num_active == 1 else TOKENS_PER_TURN
         if job is None:
-            return False
+            return self._tighten()
         events: tuple[Event, ...] = ()
         error: Exception | None = None
         try:
-            if job.runner.cache is None:
-                # A server's clients leave it pauses; one of them would have to wait otherwise.
-                native.look_for_arrivals(wait=self._thread is None)
-                job.runner.open(job.reuse)
-                job.reuse = None
-            events = job.runner.advance(num_tokens)
+            with self._wheel:
+                if job.runner.cache is None:
+                    # Without a thread of our own nobody else waits, so this request may wait for kernels.
+                    native.look_for_arrivals(wait=self._thread is None)
+                    job.runner.open(job.reuse)
+                    job.reuse = None
+                events = job.runner.advance(num_tokens)
         except Exception as problem:
             error = problem
         except BaseException:
@@ -330,7 +311,25 @@ class Engine:
             self._after_turn(job, events, error)
         if events and isinstance(events[-1], Finish):
             native.compile_wanted(SHORT_LIVED_S)
+        self._tighten()
         return True
+
+    def _tighten(self) -> bool:
+        """Gives back what a request that was broken off had reserved for its answer; False when there is none such.
+        Only who drives calls it."""
+        if not self._loose:
+            return False
+        with self._state():
+            prefix = self._prefixes.loose()
+            self._loose = prefix is not None
+        if prefix is not None:
+            try:
+                with self._wheel, torch.inference_mode():
+                    prefix.cache.resize(prefix.cache.length, 0)
+            except (MemoryError, RuntimeError):  # no memory for the copy
+                with self._state():
+                    self._prefixes.drop(prefix)
+        return prefix is not None
 
     def _admit(self) -> Job | None:
         """Makes the first in line active if there is room, evicting kept prefixes for it."""
@@ -340,6 +339,10 @@ class Engine:
         self._scheduler.admit(candidate)
         job = self._jobs[candidate]
         room = self.budget_bytes - self._scheduler.active_bytes
+        if (encoder := self._weights.get(self.network.weights(), object)) is not self._encoder:
+            # Somebody has changed them: what is kept is not what they would make of it.
+            self._prefixes.evict(0)
+            self._encoder = encoder
         job.reuse = self._prefixes.claim(job.runner.shareable_chunks, room)
         reused = 0 if job.reuse is None else sum(map(len, job.runner.chunks[: job.reuse.num_chunks]))
         self._counts["reused_tokens"] += reused
@@ -377,8 +380,10 @@ class Engine:
         self._counts[how] += 1
         if how == "finished":
             self._scheduler.note(job.runner.seconds)
-        if error is not None:
-            job.fail(error)
+        if how == "failed":
+            job.post(error)
+        elif error is not None:
+            job.break_off(error)
         if job is not self._in_hand:
             self._release(job)
         else:
@@ -390,3 +395,6 @@ class Engine:
         self._scheduler.leave(job.id)
         if kept is not None and not self._closed:
             self._prefixes.add(kept)
+            self._loose = self._loose or kept.cache.num_slots > kept.cache.length
+            if self._loose and self._thread is not None:
+                self._call.put(None)

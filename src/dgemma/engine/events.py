@@ -34,7 +34,7 @@ class Job:
             self.waiting = False
             self.outbox.put(item)
 
-    def fail(self, error: Exception) -> None:
+    def break_off(self, error: Exception) -> None:
         """Hands an error to the consumer, in place of what it has not read yet."""
         # Its consumer may read at the same time: what was there a moment ago need not be.
         with suppress(Empty):

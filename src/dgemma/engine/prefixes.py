@@ -99,6 +99,14 @@ class PrefixStore:
         self.evict(room)
         return Reuse(cache=best.cache, num_chunks=num_chunks, taken=taken or best not in self._prefixes)
 
+    def loose(self) -> Prefix | None:
+        """One whose cache has room that it does not use: what its answer would have taken."""
+        return next((kept for kept in self._prefixes if kept.cache.num_slots > kept.cache.length), None)
+
+    def drop(self, prefix: Prefix) -> None:
+        """Forgets one, if it is kept."""
+        self._prefixes = [kept for kept in self._prefixes if kept is not prefix]
+
     def evict(self, room: int) -> None:
         """Forgets the prefixes unused for longest until the others take at most `room` bytes."""
         while self._prefixes and self.num_bytes > room:

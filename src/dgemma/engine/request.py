@@ -1,16 +1,16 @@
 """What goes into the engine and what comes out: Request, the three events, Stats, EngineSnapshot. Ids only, no text."""
 
-import math
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 from typing import Literal
 
 from dgemma.decode.autoregressive import TokenSampler
 from dgemma.decode.constrain import TokenAutomaton
-from dgemma.errors import ConfigError, PromptError, UsageError
 
 Mode = Literal["diffusion", "autoregressive", "auto"]
 FinishReason = Literal["stop", "length", "tool_calls"]
+
+SUFFIX_SHOWN = 64
+"""Tokens of a suffix that a canvas shows behind its gap."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +77,19 @@ class Request:
     constraint: TokenAutomaton | None = None
     open_end: bool = False
     top_logprobs: int | None = None
+
+    def longest_canvas(self, usual: int) -> int:
+        """The positions of the longest canvas that is denoised, the model's `usual` ones where it does not say: what
+        the scratch of its cache must hold."""
+        if isinstance(self.in_place, Infill):
+            return max(self.in_place.gap_lengths) + min(SUFFIX_SHOWN, len(self.in_place.suffix))
+        length = self.canvas_length or usual
+        return length if self.in_place is None else min(length, len(self.in_place.text))
+
+    @property
+    def positions_behind_prompt(self) -> int:
+        """What it may take of the context besides its prompt: new tokens, or a gap and what is shown behind it."""
+        return self.longest_canvas(0) if isinstance(self.in_place, Infill) else self.max_new_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,50 +211,3 @@ class EngineSnapshot:
     kv_bytes: int
     kv_budget_bytes: int
     prefixes: int
-
-
-MOST_STEPS = 1_000_000
-"""A limit far above any use, below which the schedule's arithmetic holds."""
-
-
-def check_numbers(request: Request) -> None:
-    """Raises UsageError for what must be a whole number and is none, ConfigError for an impossible temperature."""
-    numbers = {"max_new_tokens": request.max_new_tokens, "seed": request.seed}
-    optional = {
-        "canvas_length": request.canvas_length,
-        "max_denoising_steps": request.max_denoising_steps,
-        "logprobs": request.top_logprobs,
-    }
-    for name, value in (numbers | {name: value for name, value in optional.items() if value is not None}).items():
-        if not isinstance(value, Integral):
-            raise UsageError(f"{name} is a whole number, not {value!r}.")
-    if (request.max_denoising_steps or 0) > MOST_STEPS:
-        raise UsageError(f"max_denoising_steps must be at most {MOST_STEPS}, not {request.max_denoising_steps}.")
-    if not (isinstance(request.temperature, Real) and 0 <= request.temperature < math.inf):
-        raise ConfigError(f"temperature is a number of at least 0, not {request.temperature!r}.")
-    if not -(2**63) <= request.seed < 2**63:
-        raise UsageError(f"seed must lie between -2^63 and 2^63 - 1, not {request.seed}.")
-
-
-def check_in_place(request: Request, vocab_size: int) -> None:
-    """Raises UsageError or PromptError for a gap or a revision that cannot be."""
-    in_place = request.in_place
-    if in_place is None:
-        return
-    if request.constraint is not None:
-        raise UsageError("schema, regex and choices hold an answer, not a gap or a revised text; leave them out.")
-    if request.top_logprobs is not None:
-        raise UsageError("logprobs tell of an answer, not of a gap or a revised text; leave them out.")
-    if request.mode == "autoregressive" or request.reference:
-        raise UsageError("Filling a gap and revising a text work by diffusion; leave out mode and reference.")
-    given = in_place.suffix if isinstance(in_place, Infill) else in_place.text
-    if not all(0 <= token < vocab_size for token in given):
-        raise PromptError(f"The given text has ids outside the vocabulary 0..{vocab_size - 1}.")
-    if isinstance(in_place, Infill):
-        lengths = in_place.gap_lengths
-        if not lengths or not all(1 <= length <= request.max_new_tokens for length in lengths):
-            raise UsageError(f"Gap lengths must lie between 1 and the {request.max_new_tokens} new tokens allowed.")
-    elif not given or not (isinstance(in_place.strength, Real) and 0 <= in_place.strength <= 1):
-        raise UsageError("A revision needs a text and a strength between 0 and 1.")
-    elif request.max_new_tokens < len(given):
-        raise UsageError(f"A text of {len(given)} tokens cannot be revised within {request.max_new_tokens} tokens.")

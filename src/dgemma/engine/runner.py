@@ -36,6 +36,7 @@ class Runner:
         self.chunks = split_prompt(request.prompt, prefill_chunk, turn_ends)
         self.cache: KVCache | None = None
         self._pieces: Pieces = iter(())
+        self._problem: Exception | None = None
 
     @property
     def max_length(self) -> int:
@@ -85,13 +86,24 @@ class Runner:
 
     @torch.inference_mode()
     def advance(self, num_tokens: int = 1) -> tuple[Event, ...]:
-        """Does the next piece of work and tells what came of it, a Finish last; `num_tokens` in autoregressive mode."""
+        """Does the next piece of work and tells what came of it, a Finish last; `num_tokens` in autoregressive mode.
+
+        Raises what goes wrong in it, at the next call if something had been written by then.
+        """
         events: list[Event] = []
+        if self._problem is not None:
+            raise self._problem
         # The reference is to differ from transformers by as little rounding as can be.
         with self.network.by_operations() if self.request.reference else nullcontext():
             for _ in range(num_tokens if self.request.mode == "autoregressive" else 1):
-                events += next(self._pieces)
-                if events and isinstance(events[-1], Finish):
+                try:
+                    events += next(self._pieces)
+                except Exception as problem:
+                    if not events:
+                        raise
+                    # What was written before it is told first.
+                    self._problem = problem
+                if self._problem is not None or (events and isinstance(events[-1], Finish)):
                     break
         return tuple(events)
 

@@ -3,11 +3,10 @@
 Knows nothing of how ids come about.
 """
 
-import resource
-import sys
 import time
 from collections.abc import Collection
 
+from dgemma import memory
 from dgemma.decode.denoise import DenoiseStep
 from dgemma.decode.lookup import LONGEST
 from dgemma.engine.request import Commit, Draft, Finish, FinishReason, Request, Stats, TokenLogprobs
@@ -95,14 +94,8 @@ class Tally:
             forward_passes=passes,
             first_text_ms=1000 * ((self.first_text or self.submitted) - self.submitted),
             wall_seconds=time.perf_counter() - self.submitted,
-            peak_memory_mb=_peak_memory_mb(),
+            peak_memory_mb=memory.peak_mb(),
             queued_ms=1000 * (self.opened - self.submitted),
             reused_tokens=self.reused_tokens,
             canvas_equivalents=self.equivalents,
         )
-
-
-def _peak_memory_mb() -> float:
-    """The process' peak resident memory."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20) if sys.platform == "darwin" else peak / (1 << 10)

@@ -21,13 +21,12 @@ from dgemma.decode.head import Generators
 from dgemma.decode.infill import fill, fill_score, revise
 from dgemma.decode.lookup import COPY_LENGTH, PromptLookup
 from dgemma.decode.rewrite import rewrite
-from dgemma.engine.request import Draft, Event, FinishReason, Infill, Request, Revision
+from dgemma.engine.request import SUFFIX_SHOWN, Draft, Event, FinishReason, Infill, Request, Revision
 from dgemma.engine.tally import Tally
 from dgemma.model import DiffusionGemma
 
-# How much of a suffix a canvas shows behind its gap, and how much of that must follow well for a filling to be chosen.
-SUFFIX_SHOWN = 64
 SUFFIX_SCORED = 16
+"""Tokens of a suffix that must follow well for a filling to be chosen."""
 NO_LIMIT = 1 << 40
 """Tokens that a constrained answer may take to its end when it need not come there."""
 
@@ -46,7 +45,7 @@ class Writer:
         self.network, self.request = network, request
         # The reference is to differ from transformers by as little rounding as can be.
         self.passes = network if request.reference else passes
-        self.length = canvas_length(request, network.config.canvas_length)
+        self.length = request.longest_canvas(network.config.canvas_length)
         if request.max_denoising_steps is not None:
             sampler = replace(sampler, max_denoising_steps=request.max_denoising_steps)
         # How sure a canvas is at first sight is told at the model's own temperatures.
@@ -311,20 +310,6 @@ class Writer:
             kept, reason = self.tally.cut([found.token])
             logprobs = () if found.logprob is None else (self.tally.token_logprobs(found.logprob, found.top),)
             yield (self.tally.commit(kept, (found.entropy,), logprobs), *self.tally.finish(reason))
-
-
-def canvas_length(request: Request, usual: int) -> int:
-    """The longest canvas that the request denoises: what the scratch of its cache must hold."""
-    in_place = request.in_place
-    if isinstance(in_place, Infill):
-        return max(in_place.gap_lengths) + min(SUFFIX_SHOWN, len(in_place.suffix))
-    length = request.canvas_length or usual
-    return length if in_place is None else min(length, len(in_place.text))
-
-
-def positions_behind_prompt(request: Request) -> int:
-    """What a request may take of the context besides its prompt: new tokens, or a gap and what is shown behind it."""
-    return canvas_length(request, 0) if isinstance(request.in_place, Infill) else request.max_new_tokens
 
 
 def _read(last_hidden_D: torch.Tensor | None) -> torch.Tensor:

@@ -11,6 +11,7 @@ Shapes: I inputs, O outputs.
 """
 
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from types import ModuleType
@@ -217,6 +218,9 @@ class Kept:
 
     def __init__(self) -> None:
         self._key: tuple[int, ...] = ()
+        # Another weight may come to have the id and the address of one that is gone.
+        self._gone: list[weakref.ref] = []
+        self._alive: list[weakref.ref] = []
         self._until: int | None = None
         self.value: Any = None
 
@@ -227,9 +231,10 @@ class Kept:
         except RuntimeError:  # tensors made in inference mode do not count
             versions = tuple(0 if weight.is_inference() else weight._version for weight in weights)
         key = (*map(id, weights), *map(Tensor.data_ptr, weights), *map(_trained, weights), *versions)
-        if key != self._key or self._until not in (None, native.arrivals):
+        if self._gone or key != self._key or self._until not in (None, native.arrivals):
             arrivals, refusals = native.arrivals, native.refusals
-            self.value, self._key = make(), key
+            self.value, self._key, self._gone = make(), key, []
+            self._alive = [weakref.ref(weight, self._gone.append) for weight in weights]
             self._until = None if native.refusals == refusals else arrivals
         return self.value
 

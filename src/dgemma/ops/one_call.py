@@ -59,20 +59,23 @@ def multiplies_halves(gate_up_E2MD: Tensor) -> bool:
 def lay_out_layers(
     weights: Sequence[Mapping[str, Tensor]],
     shapes: Sequence[LayerShape],
+    conditioning: Mapping[str, Tensor],
     final_norm_D: Tensor,
     top_k: int,
     eps: float,
-    panels: Sequence[Callable[[], Mapping[str, Any] | None]],
+    panels: Sequence[Callable[[], Mapping[str, Any]]],
 ) -> Any:
-    """`Layers` or `RoutedLayers` of `ops.native`, of weights by the names of `model.Layer`; None where there are no
-    kernels for them. `panels` make those of each layer's products, by the names of `ops.native.sizes.LAYER`."""
+    """`Layers` or `RoutedLayers` of `ops.native`, of weights by the names of `model.Layer` and `SelfConditioning`; None
+    where there are no kernels for them. `panels` make those of each layer's products, and of self-conditioning's behind
+    them, by the names of `ops.native.sizes.LAYER`."""
+    all_weights, rest = (*weights, conditioning), (shapes, conditioning, final_norm_D, top_k, eps)
     experts, scale = weights[0]["experts.gate_up_proj"], weights[0].get("experts.gate_up_proj_scale")
     if _are_few(experts):
         compiled = native.load("layers" if scale is None else "layers_quantised")
-        if compiled is None or not compiled.takes(weights):
+        if compiled is None or not compiled.takes(all_weights):
             return None
-        return compiled.Layers(weights, shapes, final_norm_D, top_k, eps)
-    entries = max(tensor.numel() for own in weights for tensor in own.values())
+        return compiled.Layers(weights, *rest)
+    entries = max(tensor.numel() for own in all_weights for tensor in own.values())
     name, products = ("layers_routed", "panels") if scale is None else ("layers_routed_quantised", "quantised")
     if experts.dtype == FP8:
         return None
@@ -85,15 +88,15 @@ def lay_out_layers(
         rows = native.load_for(products, entries)
         known = rows is not None and rows.multiplies(experts)
     else:
-        laid_out = list(takewhile(lambda found: found is not None, (make() for make in panels)))
+        laid_out = list(takewhile(lambda found: None not in found.values(), (make() for make in panels)))
         known = len(laid_out) == len(panels)
     if not known and native.refusals == refusals:
         return None
     # Without kernels for its products it asks for these too, so that all are there at the same time.
     compiled = native.load_for(name, entries)
-    if not known or compiled is None or not compiled.takes(weights):
+    if not known or compiled is None or not compiled.takes(all_weights):
         return None
-    return compiled.RoutedLayers(weights, laid_out, shapes, final_norm_D, top_k, eps)
+    return compiled.RoutedLayers(weights, laid_out, *rest)
 
 
 def lay_out_head(weight_VD: Tensor, cap: float, embed_scale: float, quantised: bool) -> Any:

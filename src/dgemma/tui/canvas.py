@@ -78,11 +78,13 @@ def show(
     Ctrl-C ends the answer early; what is committed by then is returned with Finish None.
     """
     view = CanvasView(decode, end_ids)
-    events = iter(list(events)) if frame_seconds else events
+    made: list[Event] = []
     finish: Finish | None = None
     with Live(console=console, refresh_per_second=30, transient=True) as live:
         try:
-            for event in events:
+            if frame_seconds:
+                made.extend(events)
+            for event in made if frame_seconds else events:
                 view.take(event)
                 finish = event if isinstance(event, Finish) else finish
                 # What is taller than the terminal could not be taken back, and would hide the end.
@@ -92,4 +94,7 @@ def show(
                     time.sleep(frame_seconds)
         except KeyboardInterrupt:
             finish = None
+            if not view.committed and view.draft is None:
+                for event in made:
+                    view.take(event)
     return view.committed, finish

@@ -81,14 +81,40 @@ def quantise_attended(arguments: Any, place: Any) -> None:
 
 
 @called
-def norm_first(arguments: Any, place: Any) -> None:
+def norm_soft(arguments: Any, place: Any) -> None:
+    """What was expected of canvas rows, as self-conditioning's MLP reads it."""
     given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    size = given[PASS.size]
+    size, eps = given[PASS.size], floats(given[PASS.eps], 1)[0]
+    first, last = share(given[PASS.rows])
+    for row in range(first, last):
+        soft, normed = (
+            floats(given[PASS.soft] + 4 * row * size, size),
+            floats(given[PASS.normed] + 4 * row * size, size),
+        )
+        norm_into(normed, soft, floats(own[LAYER.input_norm], size), size, eps)
+        if given[PASS.quantised]:
+            quantise(given, row, given[PASS.normed] + 4 * row * size, size)
+
+
+@called
+def norm_first(arguments: Any, place: Any) -> None:
+    """Adds to canvas rows what self-conditioning found, if it was asked, norms them, and norms all rows for the first
+    layer."""
+    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
+    size, eps = given[PASS.size], floats(given[PASS.eps], 1)[0]
     first, last = share(given[PASS.rows])
     for row in range(first, last):
         hidden = floats(given[PASS.hidden] + 4 * row * size, size)
         normed = floats(given[PASS.normed] + 4 * row * size, size)
-        norm_into(normed, hidden, floats(own[LAYER.input_norm], size), size, floats(given[PASS.eps], 1)[0])
+        if row >= given[PASS.clean]:
+            if given[PASS.soft]:
+                added = floats(given[PASS.added] + row * given[PASS.added_step], size)
+                for at in range(size):
+                    hidden[at] += added[at]
+            scale = inverse_length(hidden, size, eps)
+            for at in range(size):
+                hidden[at] *= scale
+        norm_into(normed, hidden, floats(own[LAYER.input_norm], size), size, eps)
         if given[PASS.quantised]:
             quantise(given, row, given[PASS.normed] + 4 * row * size, size)
 
@@ -129,16 +155,28 @@ def _add_attended(arguments: Any, place: Any) -> None:
 
 
 @called
-def _gate(arguments: Any) -> None:
-    """gelu(gate) * up of the dense MLP and of the experts, these times their weights."""
+def gate_dense(arguments: Any) -> None:
+    """gelu(gate) * up of the dense MLP."""
     given = array_at(arguments, PASS_LENGTH)
-    width, experts, expert_width = given[PASS.width], given[PASS.experts], given[PASS.expert_width]
+    width = given[PASS.width]
     first, last = share(given[PASS.rows])
     for row in range(first, last):
         inner = given[PASS.inner] + row * given[PASS.inner_step]
         gate, up = floats(inner, width), floats(inner + 4 * width, width)
         for at in range(width):
             gate[at] = gated_by(gate[at], up[at])
+        if given[PASS.quantised]:
+            quantise(given, row, inner, width)
+
+
+@called
+def _gate_experts(arguments: Any) -> None:
+    """gelu(gate) * up of the experts, times their weights."""
+    given = array_at(arguments, PASS_LENGTH)
+    experts, expert_width = given[PASS.experts], given[PASS.expert_width]
+    first, last = share(given[PASS.rows])
+    for row in range(first, last):
+        inner = given[PASS.inner] + row * given[PASS.inner_step]
         weights = floats(inner + given[PASS.inner_step] - 4 * experts, experts)
         for expert in range(experts):
             place = inner + 4 * (given[PASS.routed_at] + expert * expert_width)
@@ -146,7 +184,6 @@ def _gate(arguments: Any) -> None:
             for at in range(expert_width):
                 gate[at] = gated_by(gate[at], up[at]) * weights[expert]
         if given[PASS.quantised]:
-            quantise(given, row, inner, width)
             # An int8 scale is an expert's own, so that the row of all has scales by group.
             quantise_for_experts(given, row, inner + 4 * given[PASS.routed_at], experts * expert_width, GROUP)
 
@@ -219,6 +256,29 @@ def _pass_with(multiply_rows: Any) -> Any:
     """All layers. Of either kind of products one kernel alone is made: each takes some ten seconds to compile."""
 
     @called
+    def condition(arguments: Any) -> None:
+        """What self-conditioning makes of what was expected -> `added`."""
+        given = array_at(arguments, PASS_LENGTH)
+        place = given[PASS.table] + 8 * LAYER_LENGTH * given[PASS.depth]
+        own, size, width, meeting = (
+            integers(place, LAYER_LENGTH),
+            given[PASS.size],
+            given[PASS.width],
+            given[PASS.meeting],
+        )
+        inner, step, nibbles = given[PASS.inner], given[PASS.inner_step], given[PASS.nibbles]
+        norm_soft(arguments, place)
+        meet(meeting)
+        inward = own[LAYER.dense_inward]
+        multiply_rows(arguments, 0, given[PASS.normed], 4 * size, inward, size, 2 * width, inner, step, nibbles)
+        meet(meeting)
+        gate_dense(arguments)
+        meet(meeting)
+        down, added, added_step = own[LAYER.dense_down], given[PASS.added], given[PASS.added_step]
+        multiply_rows(arguments, 0, inner, step, down, width, size, added, added_step, nibbles)
+        meet(meeting)
+
+    @called
     def run(arguments: Any) -> None:
         given = array_at(arguments, PASS_LENGTH)
         size, depth, width, meeting = given[PASS.size], given[PASS.depth], given[PASS.width], given[PASS.meeting]
@@ -228,6 +288,9 @@ def _pass_with(multiply_rows: Any) -> Any:
         joined_step, added_step, inner_step = given[PASS.joined_step], given[PASS.added_step], given[PASS.inner_step]
         routed_inner, routed_width = inner + 4 * given[PASS.routed_at], given[PASS.experts] * given[PASS.expert_width]
         mark(arguments, CLOCK.last)
+        if given[PASS.soft]:
+            condition(arguments)
+        mark(arguments, CLOCK.dense)
         norm_first(arguments, given[PASS.table])
         meet(meeting)
         mark(arguments, CLOCK.rest)
@@ -264,7 +327,8 @@ def _pass_with(multiply_rows: Any) -> Any:
             inward, outputs = own[LAYER.routed_inward], 2 * routed_width
             multiply_rows(arguments, 1, routed, added_step, inward, size, outputs, routed_inner, inner_step, nibbles)
             meet(meeting)
-            _gate(arguments)
+            gate_dense(arguments)
+            _gate_experts(arguments)
             meet(meeting)
             mark(arguments, CLOCK.experts)
             down = own[LAYER.dense_down]
@@ -289,13 +353,15 @@ _run_floats, _run_quantised = _pass_with(_multiply_floats), _pass_with(_multiply
 def layers(arguments: Any) -> None:
     """All layers over the rows of `hidden`, which is used up; what is left in `normed` is the next norm of it.
 
-    Given what `sizes.PASS` names: hidden_ND, normed_ND, the final norm's weight, positions_N (int64: a row's place in
-    the text and its slot in the cache), table (int64: `sizes.LAYER` of each layer), eps (float32), then room for N rows
-    of joined, attended, added, inner and routed and for each thread's scores (a row's for each of a tile, and TILE_ROWS
-    numbers more), a zero (int64) to meet at, and the bytes from one row to the next; `turned`, room for a layer's keys.
+    Given what `sizes.PASS` names: hidden_ND, soft_ND or 0, normed_ND, the final norm's weight, positions_N (int64: a
+    row's place in the text and its slot in the cache), table (int64: `sizes.LAYER` of each layer), eps (float32), then
+    room for N rows of joined, attended, added, inner and routed and for each thread's scores (a row's for each of a
+    tile, and TILE_ROWS numbers more), a zero (int64) to meet at, and the bytes from one row to the next; `turned`, room
+    for a layer's keys.
 
     The first `clean` rows are clean tokens and see what stands before them and themselves; the others are a canvas from
-    `start` to `end` and see all before its end, on layers with a window what a token at its start would see. With
+    `start` to `end` and see all before its end, on layers with a window what a token at its start would see. These
+    come as embeddings and are self-conditioned by `soft`, which is for passes over a canvas alone, and normed. With
     `keys_only` the last layer ends with its keys and values. A row of inner is the dense MLP's gate and up, from
     `routed_at` on the experts', and at its end their weights. `halves`: panels are bfloat16.
     """

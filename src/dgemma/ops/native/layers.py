@@ -82,6 +82,7 @@ class OneCall(ABC):
         self,
         weights: Sequence[Mapping[str, Tensor]],
         shapes: Sequence[LayerShape],
+        conditioning: Mapping[str, Tensor],
         final_norm_D: Tensor,
         top_k: int,
         eps: float,
@@ -141,10 +142,12 @@ class OneCall(ABC):
         keys: Sequence[Tensor],
         values: Sequence[Tensor],
         keys_only: bool = False,
+        soft_ND: Tensor | None = None,
     ) -> Tensor:
-        """All layers and the final norm of `hidden_ND`, float32 -> [N, D].
+        """Self-conditioning, all layers and the final norm of the embeddings `hidden_ND`, float32 -> [N, D].
 
-        The first `clean` rows are clean tokens, the others a canvas from position `start` to `end`. Keys and values of
+        The first `clean` rows are clean tokens, the others a canvas from position `start` to `end`, which may come with
+        the expectation `soft_ND` where all rows are of it. Keys and values of
         each layer are [1, K, S, d], a position's in the slot of its number. With `keys_only` the last layer ends with
         them, and what comes back means nothing.
         """
@@ -159,7 +162,7 @@ class OneCall(ABC):
             plan = self._plans[key] = self._planned(*key)
         # Of its own for each call: another thread may be in the kernel.
         table, given, room = self.table.copy(), plan.given.copy(), self._room(plan.needed)
-        table[:, _CACHE], table[:, _ROTARY_COLUMNS] = self._bind(keys, values), rotary.columns
+        table[:-1, _CACHE], table[:-1, _ROTARY_COLUMNS] = self._bind(keys, values), rotary.columns
         # A zero to meet at, apart from what is read; the positions.
         numbers = np.array([*_NOTHING, *positions], dtype=np.int64)
         normed = torch.empty(rows * self.size + 2 * _APART, dtype=torch.float32)[_APART:-_APART]
@@ -169,6 +172,9 @@ class OneCall(ABC):
         room[first : first + rows * self.size] = hidden_ND.reshape(-1).numpy()
         given[plan.in_room] += begin + -begin % _LINE_BYTES
         given[PASS.normed], given[PASS.table] = normed.data_ptr(), table.ctypes.data
+        if soft_ND is not None:
+            soft_ND = soft_ND.float().contiguous()
+            given[PASS.soft] = soft_ND.data_ptr()
         given[PASS.meeting] = numbers.ctypes.data
         given[PASS.positions] = given[PASS.meeting] + 8 * len(_NOTHING)
         given[PASS.clean], given[PASS.start], given[PASS.end], given[PASS.keys_only] = clean, start, end, keys_only
@@ -188,6 +194,10 @@ class OneCall(ABC):
     def _products(self, layer: int, weights: Mapping[str, Tensor], inward: Sequence[str]) -> dict[str, Tensor | int]:
         """Panels of a layer's products, and what else `sizes.LAYER` names of them."""
 
+    @abstractmethod
+    def _dense(self, layer: int, weights: Mapping[str, Tensor]) -> dict[str, Tensor | int]:
+        """The same of a dense MLP's; self-conditioning stands behind the last layer."""
+
     def _more_room(self, rows: int, threads: int) -> dict[str, int]:
         """Numbers that do not go by rows."""
         return {}
@@ -196,9 +206,11 @@ class OneCall(ABC):
         """The router's weight as the kernel reads it."""
         return weight_ED
 
-    def _lay_out(self, weights: Sequence[Mapping[str, Tensor]]) -> None:
+    def _lay_out(self, weights: Sequence[Mapping[str, Tensor]], conditioning: Mapping[str, Tensor]) -> None:
         pairs = enumerate(zip(weights, self._shapes, strict=True))
-        self.table = np.array([self._fields(number, *pair) for number, pair in pairs], dtype=np.int64)
+        rows = [self._entries(number, *pair) for number, pair in pairs]
+        rows.append({"input_norm": conditioning["pre_norm.weight"], **self._dense(len(rows), conditioning)})
+        self.table = np.array([[self._number(row.get(name, 0)) for name in LAYER._fields] for row in rows])
 
     def _planned(self, rows: int, reach: int, threads: int) -> _Plan:
         """For rows that see no farther than `reach`."""
@@ -226,15 +238,16 @@ class OneCall(ABC):
             room = np.empty(0, dtype=np.float32)
         return room if len(room) >= needed else np.empty(needed, dtype=np.float32)
 
-    def _fields(self, number: int, weights: Mapping[str, Tensor], shape: LayerShape) -> list[int]:
+    def _entries(self, number: int, weights: Mapping[str, Tensor], shape: LayerShape) -> dict[str, Tensor | int]:
         def norm(name: str) -> Tensor:
             return weights[f"{name}.weight"]
 
         has_values = "self_attn.v_proj.weight" in weights
         inward = [f"self_attn.{name}_proj.weight" for name in ("qkv" if has_values else "qk")]
-        known: dict[str, Tensor | int] = {
+        return {
             "router": self._router(weights["router.proj.weight"] * weights["router.scale"] * self.size**-0.5),
             **self._products(number, weights, inward),
+            **self._dense(number, weights),
             "before_dense_norm": norm("pre_feedforward_layernorm"),
             "before_routed_norm": norm("pre_feedforward_layernorm_2"),
             "input_norm": norm("input_layernorm"),
@@ -253,8 +266,10 @@ class OneCall(ABC):
             "has_values": int(has_values),
             "window": shape.window,
         }
-        numbers = {name: self._keep(one).data_ptr() if isinstance(one, Tensor) else one for name, one in known.items()}
-        return [numbers.get(name, 0) for name in LAYER._fields]
+
+    def _number(self, entry: Tensor | int) -> int:
+        """An address of what is kept, or the number itself."""
+        return self._keep(entry).data_ptr() if isinstance(entry, Tensor) else entry
 
     def _bind(self, keys: Sequence[Tensor], values: Sequence[Tensor]) -> np.ndarray:
         """The columns of the table that tell where keys and values lie."""
@@ -288,16 +303,17 @@ class Layers(OneCall):
         self,
         weights: Sequence[Mapping[str, Tensor]],
         shapes: Sequence[LayerShape],
+        conditioning: Mapping[str, Tensor],
         final_norm_D: Tensor,
         top_k: int,
         eps: float,
     ) -> None:
-        super().__init__(weights, shapes, final_norm_D, top_k, eps)
+        super().__init__(weights, shapes, conditioning, final_norm_D, top_k, eps)
         experts = weights[0]["experts.gate_up_proj"]
         self.quantised, self.nibbles = is_quantised(experts), experts.dtype == torch.uint8
         self.kernel = "layers_quantised" if self.quantised else "layers"
         self.halves = not self.quantised and all(
-            are_halves(own[name]) for own in weights for name in PRODUCTS if name in own
+            are_halves(own[name]) for own in (*weights, conditioning) for name in PRODUCTS if name in own
         )
         routed_at = padded(2 * self.width)
         inner = routed_at + padded(2 * self.num_experts * self.expert_width) + self.num_experts
@@ -310,26 +326,34 @@ class Layers(OneCall):
             self._widths |= {f"{name}{kind}": size * self.quantised for kind, size in sizes.items()}
         self._settled |= {"inner_step": 4 * inner, "routed_at": routed_at, "halves": int(self.halves)}
         self._settled |= {"nibbles": int(self.nibbles), "quantised": int(self.quantised)}
-        self._lay_out(weights)
+        self._lay_out(weights, conditioning)
 
     def _products(self, layer: int, weights: Mapping[str, Tensor], inward: Sequence[str]) -> dict[str, Tensor | int]:
         if self.quantised:
             return self._quantised_products(weights, inward)
         gate_and_up = weights["experts.gate_up_proj"].unflatten(1, (2, -1)).transpose(0, 1)
-        found = {
-            "qkv": [weights[name] for name in inward],
-            "o": [weights["self_attn.o_proj.weight"]],
-            "dense_inward": [weights["mlp.gate_proj.weight"], weights["mlp.up_proj.weight"]],
-            "dense_down": [weights["mlp.down_proj.weight"]],
-            "routed_inward": [gate_and_up.flatten(0, 2)],
-            "routed_down": [weights["experts.down_proj"].transpose(0, 1).flatten(1)],
+        down = weights["experts.down_proj"].transpose(0, 1).flatten(1)
+        return {
+            "qkv": self._stacked(weights, *inward),
+            "o": self._stacked(weights, "self_attn.o_proj.weight"),
+            "routed_inward": panels(gate_and_up.flatten(0, 2), halves=self.halves),
+            "routed_down": panels(down, halves=self.halves),
         }
-        return {name: panels(*parts, halves=self.halves) for name, parts in found.items()}
+
+    def _dense(self, layer: int, weights: Mapping[str, Tensor]) -> dict[str, Tensor | int]:
+        return {
+            "dense_inward": self._stacked(weights, "mlp.gate_proj.weight", "mlp.up_proj.weight"),
+            "dense_down": self._stacked(weights, "mlp.down_proj.weight"),
+        }
+
+    def _stacked(self, weights: Mapping[str, Tensor], *names: str) -> Tensor:
+        """Panels of weights of one input, one below the other."""
+        values = [weights[name] for name in names]
+        if not self.quantised:
+            return panels(*values, halves=self.halves)
+        return quantised_panels(values, [weights[f"{name}_scale"] for name in names])
 
     def _quantised_products(self, weights: Mapping[str, Tensor], inward: Sequence[str]) -> dict[str, Tensor | int]:
-        def both(*names: str) -> Tensor:
-            return quantised_panels([weights[name] for name in names], [weights[f"{name}_scale"] for name in names])
-
         # Gates of all experts, then what goes up in them.
         gate_and_up, scale = (
             weights[name].unflatten(1, (2, -1)).transpose(0, 1).flatten(0, 2)
@@ -337,10 +361,8 @@ class Layers(OneCall):
         )
         down, down_scale = side_by_side(weights["experts.down_proj"], weights["experts.down_proj_scale"])
         return {
-            "qkv": both(*inward),
-            "o": both("self_attn.o_proj.weight"),
-            "dense_inward": both("mlp.gate_proj.weight", "mlp.up_proj.weight"),
-            "dense_down": both("mlp.down_proj.weight"),
+            "qkv": self._stacked(weights, *inward),
+            "o": self._stacked(weights, "self_attn.o_proj.weight"),
             "routed_inward": quantised_panels([gate_and_up], [scale]),
             "routed_down": quantised_panels([down], [down_scale]),
         }

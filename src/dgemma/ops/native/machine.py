@@ -21,6 +21,8 @@ import llvmlite.binding
 import torch
 from torch import Tensor
 
+from dgemma.quant import GROUP
+
 _OPENMP = ("GOMP_parallel", "GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads")
 if sys.platform == "win32":
     raise ImportError("torch brings another OpenMP on Windows")
@@ -126,7 +128,7 @@ def target_machine() -> llvmlite.binding.TargetMachine:
 def _folder() -> Path:
     chosen = os.environ.get("DGEMMA_KERNELS") or os.path.expanduser("~/.cache/dgemma/kernels")
     sources = [Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in _SOURCES]
-    told = [_PROCESSOR, _FEATURES, *(version(name) for name in ("numba", "llvmlite"))]
+    told = [_PROCESSOR, _FEATURES, str(GROUP), *(version(name) for name in ("numba", "llvmlite"))]
     digest = sha256("\0".join([*told, *sources]).encode())
     return Path(chosen) / digest.hexdigest()[:16]
 

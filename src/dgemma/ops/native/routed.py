@@ -30,19 +30,20 @@ def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
 
 class RoutedLayers(OneCall):
     """Layers of a network with many experts: weights by the names of `model.Layer`, of a kind that `takes` says
-    yes to; of float ones also the panels of each layer's products, by the names of `sizes.LAYER`. What is contiguous
-    is read where it lies, all but the router's weight."""
+    yes to; of float ones also the panels of each layer's products, and of self-conditioning's behind these, by the
+    names of `sizes.LAYER`. What is contiguous is read where it lies, all but the router's weight."""
 
     def __init__(
         self,
         weights: Sequence[Mapping[str, Tensor]],
         laid_out: Sequence[Mapping[str, Panels]] | None,
         shapes: Sequence[LayerShape],
+        conditioning: Mapping[str, Tensor],
         final_norm_D: Tensor,
         top_k: int,
         eps: float,
     ) -> None:
-        super().__init__(weights, shapes, final_norm_D, top_k, eps)
+        super().__init__(weights, shapes, conditioning, final_norm_D, top_k, eps)
         self._laid_out, self._turns_single_rows, self.quantised = laid_out, False, laid_out is None
         self.kernel = "layers_routed_quantised" if self.quantised else "layers_routed"
         self._nibbles = weights[0]["experts.gate_up_proj"].dtype == torch.uint8
@@ -57,7 +58,7 @@ class RoutedLayers(OneCall):
         room_step = row_room(widest) if self.quantised else 4 * PANEL * widest
         self._settled |= {"inner_step": 4 * inner, "logits_step": 4 * logits, "pair_inner_step": 4 * pair_inner}
         self._settled |= {"quantised": int(self.quantised), "nibbles": int(self._nibbles), "unpacked_step": room_step}
-        self._lay_out(weights)
+        self._lay_out(weights, conditioning)
 
     def _router(self, weight_ED: Tensor) -> Tensor:
         return panels(weight_ED, halves=False)
@@ -76,15 +77,21 @@ class RoutedLayers(OneCall):
         return room | {"unpacked": threads * int(self._settled["unpacked_step"]) // 4}
 
     def _products(self, layer: int, weights: Mapping[str, Tensor], inward: Sequence[str]) -> dict[str, Tensor | int]:
-        known: dict[str, Tensor | int] = {}
-        if self._laid_out is not None:
-            for name, product in self._laid_out[layer].items():
-                known |= {name: product.values_EnIP, f"{name}_scale": int(product.halves)}
-            return known
-        names = dict(zip(("qkv", "k", "v"), inward, strict=False))
-        names |= {"o": "self_attn.o_proj.weight", "dense_inward": "mlp.gate_proj.weight", "up": "mlp.up_proj.weight"}
-        names |= {"dense_down": "mlp.down_proj.weight"}
+        names = dict(zip(("qkv", "k", "v"), inward, strict=False)) | {"o": "self_attn.o_proj.weight"}
         names |= {"routed_inward": "experts.gate_up_proj", "routed_down": "experts.down_proj"}
+        return self._found(layer, weights, names)
+
+    def _dense(self, layer: int, weights: Mapping[str, Tensor]) -> dict[str, Tensor | int]:
+        names = {"dense_inward": "mlp.gate_proj.weight", "up": "mlp.up_proj.weight"}
+        return self._found(layer, weights, names | {"dense_down": "mlp.down_proj.weight"})
+
+    def _found(self, layer: int, weights: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor | int]:
+        """What each of the `names` of `sizes.LAYER` stands for: panels, or the quantised weight that it names."""
+        known: dict[str, Tensor | int] = {}
         for name, own in names.items():
-            known |= {name: weights[own], f"{name}_scale": weights[f"{own}_scale"]}
+            if self._laid_out is None:
+                known |= {name: weights[own], f"{name}_scale": weights[f"{own}_scale"]}
+            elif name in self._laid_out[layer]:
+                product = self._laid_out[layer][name]
+                known |= {name: product.values_EnIP, f"{name}_scale": int(product.halves)}
         return known

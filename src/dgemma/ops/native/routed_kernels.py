@@ -22,10 +22,12 @@ from dgemma.ops.native.attention_kernels import (
     turn_keys,
 )
 from dgemma.ops.native.compiler import array_at, called, inlined, thread_number
-from dgemma.ops.native.kernels import exp, floats, gated_by, integers, share
+from dgemma.ops.native.kernels import exp, floats, integers, share
 from dgemma.ops.native.layer_kernels import (
     add_fed_forward,
+    gate_dense,
     norm_first,
+    norm_soft,
     quantise,
     quantise_attended,
     quantise_for_experts,
@@ -113,21 +115,6 @@ def _choose(arguments: Any, place: Any) -> None:
             logits[chosen] = -np.float32(np.inf)
         for slot in range(top_k):
             weights[slot] = weights[slot] / total * scale[ids[slot]]
-
-
-@called
-def _gate_dense(arguments: Any) -> None:
-    """gelu(gate) * up of the dense MLP."""
-    given = array_at(arguments, PASS_LENGTH)
-    width = given[PASS.width]
-    first, last = share(given[PASS.rows])
-    for row in range(first, last):
-        inner = given[PASS.inner] + row * given[PASS.inner_step]
-        gate, up = floats(inner, width), floats(inner + 4 * width, width)
-        for at in range(width):
-            gate[at] = gated_by(gate[at], up[at])
-        if given[PASS.quantised]:
-            quantise(given, row, inner, width)
 
 
 @called
@@ -246,6 +233,27 @@ def _pass_with(multiply_rows: Any, multiply_by_expert: Any) -> Any:
             multiply_rows(arguments, source, 4 * size, weight, scale, size, width, out, step)
 
     @called
+    def bring_down(arguments: Any, place: Any) -> None:
+        given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
+        inner, step, width, size = given[PASS.inner], given[PASS.inner_step], given[PASS.width], given[PASS.size]
+        weight, scale, out = own[LAYER.dense_down], own[LAYER.dense_down_scale], given[PASS.added]
+        multiply_rows(arguments, inner, step, weight, scale, width, size, out, given[PASS.added_step])
+
+    @called
+    def condition(arguments: Any) -> None:
+        """What self-conditioning makes of what was expected -> `added`."""
+        given = array_at(arguments, PASS_LENGTH)
+        place, meeting = given[PASS.table] + 8 * LAYER_LENGTH * given[PASS.depth], given[PASS.meeting]
+        norm_soft(arguments, place)
+        meet(meeting)
+        gate_and_up(arguments, place)
+        meet(meeting)
+        gate_dense(arguments)
+        meet(meeting)
+        bring_down(arguments, place)
+        meet(meeting)
+
+    @called
     def answer(arguments: Any, place: Any) -> None:
         """What the experts say, from the rows as they read them and the choices of experts."""
         given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
@@ -286,12 +294,10 @@ def _pass_with(multiply_rows: Any, multiply_by_expert: Any) -> Any:
         meet(meeting)
         _choose(arguments, place)
         mark(arguments, CLOCK.experts)
-        _gate_dense(arguments)
+        gate_dense(arguments)
         meet(meeting)
         _arrange(arguments)
-        inner, step, width = given[PASS.inner], given[PASS.inner_step], given[PASS.width]
-        weight, scale, out = own[LAYER.dense_down], own[LAYER.dense_down_scale], given[PASS.added]
-        multiply_rows(arguments, inner, step, weight, scale, width, size, out, given[PASS.added_step])
+        bring_down(arguments, place)
         meet(meeting)
         mark(arguments, CLOCK.dense)
         answer(arguments, place)
@@ -304,6 +310,9 @@ def _pass_with(multiply_rows: Any, multiply_by_expert: Any) -> Any:
         size, depth, meeting = given[PASS.size], given[PASS.depth], given[PASS.meeting]
         joined, joined_step, added_step = given[PASS.joined], given[PASS.joined_step], given[PASS.added_step]
         mark(arguments, CLOCK.last)
+        if given[PASS.soft]:
+            condition(arguments)
+        mark(arguments, CLOCK.dense)
         norm_first(arguments, given[PASS.table])
         meet(meeting)
         mark(arguments, CLOCK.rest)

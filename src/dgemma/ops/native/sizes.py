@@ -64,7 +64,8 @@ class _Layer(NamedTuple):
 
 
 LAYER = _Layer(*range(len(_Layer._fields)))
-"""The place of each of a layer's entries, addresses and sizes, in the table of layers."""
+"""The place of each of a layer's entries, addresses and sizes, in the table of layers. A last row of it is
+self-conditioning's: its norm, which is an input norm, and its dense MLP."""
 
 
 class _Clock(NamedTuple):
@@ -82,6 +83,7 @@ CLOCK = _Clock(*range(len(_Clock._fields)))
 class _Pass(NamedTuple):
     # Rows, and what is known of them.
     hidden: int
+    soft: int
     normed: int
     final_norm: int
     positions: int

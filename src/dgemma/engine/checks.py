@@ -1,0 +1,89 @@
+"""What a request must be to be run: every number possible, and what it asks for within the model's context.
+
+Raises, in one sentence; changes nothing.
+"""
+
+import math
+from numbers import Integral, Real
+
+from dgemma.config import ModelConfig
+from dgemma.engine.request import Infill, Request
+from dgemma.errors import ConfigError, PromptError, UsageError
+
+MOST_STEPS = 1_000_000
+"""A limit far above any use, below which the schedule's arithmetic holds."""
+MAX_TOP_LOGPROBS = 64
+
+
+def check(request: Request, config: ModelConfig, max_context: int) -> None:
+    """Raises PromptError for a prompt that is empty, has ids outside the vocabulary or leaves no room for what is asked
+    for, UsageError and ConfigError for request values that cannot be."""
+    _check_numbers(request)
+    if not request.prompt:
+        raise PromptError("The prompt is empty; give at least one token.")
+    if not all(0 <= token < config.vocab_size for token in request.prompt):
+        raise PromptError(f"The prompt has ids outside the vocabulary 0..{config.vocab_size - 1}.")
+    if request.mode not in ("diffusion", "autoregressive", "auto"):
+        raise UsageError(f"mode {request.mode!r} is not one of diffusion, autoregressive, auto.")
+    longest = max(max_context, config.canvas_length)
+    if request.canvas_length is not None and request.canvas_length > longest:
+        raise UsageError(f"canvas_length must be at most {longest} here, not {request.canvas_length}.")
+    _check_in_place(request, config.vocab_size)
+    if request.constraint is not None and len(request.constraint.group_V) != config.vocab_size:
+        raise UsageError("The constraint was made for another vocabulary; make it with this model's tokenizer.")
+    new = request.positions_behind_prompt
+    if len(request.prompt) + new > max_context:
+        raise PromptError(
+            f"The prompt of {len(request.prompt)} tokens and {new} new ones exceed the "
+            f"context of {max_context}; shorten the prompt or ask for fewer tokens."
+        )
+
+
+def _check_numbers(request: Request) -> None:
+    numbers = {"max_new_tokens": request.max_new_tokens, "seed": request.seed}
+    optional = {
+        "canvas_length": request.canvas_length,
+        "max_denoising_steps": request.max_denoising_steps,
+        "logprobs": request.top_logprobs,
+    }
+    for name, value in (numbers | {name: value for name, value in optional.items() if value is not None}).items():
+        if not isinstance(value, Integral):
+            raise UsageError(f"{name} is a whole number, not {value!r}.")
+    for name in ("max_new_tokens", "canvas_length"):
+        value = getattr(request, name)
+        if value is not None and value < 1:
+            raise UsageError(f"{name} must be at least 1, not {value}.")
+    if (request.max_denoising_steps or 0) > MOST_STEPS:
+        raise UsageError(f"max_denoising_steps must be at most {MOST_STEPS}, not {request.max_denoising_steps}.")
+    if request.top_logprobs is not None and not 0 <= request.top_logprobs <= MAX_TOP_LOGPROBS:
+        raise UsageError(f"logprobs must lie between 0 and {MAX_TOP_LOGPROBS}, not {request.top_logprobs}.")
+    if not (isinstance(request.temperature, Real) and 0 <= request.temperature < math.inf):
+        raise ConfigError(f"temperature is a number of at least 0, not {request.temperature!r}.")
+    if not -(2**63) <= request.seed < 2**63:
+        raise UsageError(f"seed must lie between -2^63 and 2^63 - 1, not {request.seed}.")
+
+
+def _check_in_place(request: Request, vocab_size: int) -> None:
+    """Refuses a gap or a revision that cannot be."""
+    in_place = request.in_place
+    if in_place is None:
+        return
+    if request.constraint is not None:
+        raise UsageError("schema, regex and choices hold an answer, not a gap or a revised text; leave them out.")
+    if request.top_logprobs is not None:
+        raise UsageError("logprobs tell of an answer, not of a gap or a revised text; leave them out.")
+    if request.mode == "autoregressive" or request.reference:
+        raise UsageError("Filling a gap and revising a text work by diffusion; leave out mode and reference.")
+    given = in_place.suffix if isinstance(in_place, Infill) else in_place.text
+    if not all(0 <= token < vocab_size for token in given):
+        raise PromptError(f"The given text has ids outside the vocabulary 0..{vocab_size - 1}.")
+    if isinstance(in_place, Infill):
+        lengths = in_place.gap_lengths
+        if not lengths or not all(1 <= length <= request.max_new_tokens for length in lengths):
+            raise UsageError(f"Gap lengths must lie between 1 and the {request.max_new_tokens} new tokens allowed.")
+    elif not given:
+        raise UsageError("The text to go over is empty; give at least one word.")
+    elif not (isinstance(in_place.strength, Real) and 0 <= in_place.strength <= 1):
+        raise UsageError(f"strength must lie between 0 and 1, not {in_place.strength!r}.")
+    elif request.max_new_tokens < len(given):
+        raise UsageError(f"A text of {len(given)} tokens cannot be revised within {request.max_new_tokens} tokens.")
