@@ -4,8 +4,10 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
@@ -14,6 +16,7 @@ from dgemma.cli.serve import public_name, serve_and_announce
 from dgemma.config import EngineConfig
 from dgemma.errors import ModelNotFoundError, UsageError
 from dgemma.server import ServerConfig
+from dgemma.server.run import SHUTDOWN_S
 
 
 def test_it_says_where_it_is_answers_and_ends(tmp_path):
@@ -61,3 +64,34 @@ def test_a_folder_is_known_by_its_last_part_alone(tmp_path):
     folder.mkdir()
     assert public_name(str(folder)) == "my-model"
     assert public_name("tiny") == "tiny" and public_name("google/diffusiongemma-26B-A4B-it").startswith("google/")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("waits_for", ["a body", "a form"])
+def test_it_ends_at_once_and_tells_whoever_waits(how, waits_for, tmp_path):
+    command = [sys.executable, "-m", "dgemma", "serve", "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    try:
+        assert server.stdout is not None
+        port = int(server.stdout.readline().partition(":")[2].partition(":")[2].split()[0])
+        body = b"{"
+        if waits_for == "a form":
+            # Some seconds of work, and then too large.
+            hard = {"guided_json": {"type": "string", "pattern": "(a|b)*a(a|b){18}$"}}
+            body = json.dumps({"model": "tiny", "messages": [{"role": "user", "content": "x"}], **hard}).encode()
+        head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        length = len(body) if waits_for == "a form" else 100
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode() + body)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30) as reply:
+                assert reply.status == 200
+            time.sleep(0.5)
+            begun = time.monotonic()
+            server.send_signal(how)
+            connection.settimeout(30)
+            reply = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+    finally:
+        rest, told = server.communicate(timeout=60)
+    assert (rest, told) == ("", "") and time.monotonic() - begun < 5 * SHUTDOWN_S
+    assert reply.startswith("HTTP/1.1 503") and "shutting down" in reply and "server_error" in reply
+    assert server.returncode == (130 if how == signal.SIGINT else -signal.SIGTERM)

@@ -108,7 +108,9 @@ def test_tools_and_thinking_are_asked_for(create):
         ({"output_config": {"effort": "low"}}, "output_config.effort"),
         ({"service_tier": "standard"}, "service_tier"),
         ({"messages": [*QUESTION, {"role": "assistant", "content": "It"}]}, "messages"),
-        ({"messages": [{"role": "system", "content": "x"}]}, "messages.0.role"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.role"),
+        ({"messages": [{"role": "system", "content": [{"type": "thinking", "thinking": "x"}]}]}, "messages.0.content"),
+        ({"extra_body": {"thread": {"type": "create"}}}, "thread"),
         ({"messages": [{"role": "user", "content": [{"type": "image"}]}]}, "messages.0.content.0"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"extra_body": {"top_p": 0.5}}, "top_p"),
@@ -141,3 +143,42 @@ def test_tokens_are_counted_as_the_reply_counts_them(create, server):
     assert counted.input_tokens == create().usage.input_tokens
     with pytest.raises(anthropic.NotFoundError):
         server.anthropic().messages.count_tokens(model="other", messages=QUESTION)
+
+
+def test_a_message_of_the_system_may_come_late(create):
+    late = create(messages=[*QUESTION, {"role": "system", "content": "Be brief."}], max_tokens=1)
+    assert late.usage.input_tokens > create(max_tokens=1).usage.input_tokens
+
+
+def test_a_history_that_ends_with_a_reply_can_be_counted(server):
+    client = server.anthropic()
+    answered = [*QUESTION, {"role": "assistant", "content": "1234"}]
+    count = client.messages.count_tokens(model="tiny", messages=answered)
+    assert count.input_tokens > client.messages.count_tokens(model="tiny", messages=QUESTION).input_tokens
+
+
+def test_the_clients_tool_runner_goes_on_without_a_thread(server):
+    """It asks for one of itself, and leaves that out when it is told that there is none."""
+    heard = []
+
+    @anthropic.beta_tool
+    def forecast(city: str) -> str:
+        """The weather.
+
+        Args:
+            city: where
+        """
+        heard.append(city)
+        return "rain"
+
+    runner = server.anthropic().beta.messages.tool_runner(
+        model="tiny",
+        max_tokens=48,
+        tools=[forecast],
+        max_iterations=2,
+        messages=[{"role": "user", "content": "What is the weather in Oslo?"}],
+        tool_choice={"type": "any"},
+        extra_body={**FAST, "seed": 7},
+    )
+    messages = list(runner)
+    assert len(messages) == 2 and heard and all(message.content for message in messages)

@@ -2,6 +2,8 @@
 
 import json
 import re
+import threading
+import time
 
 import anthropic
 import jsonschema
@@ -9,6 +11,9 @@ import openai
 import pydantic
 import pytest
 
+from dgemma.decode.constrain import description
+from dgemma.errors import UsageError
+from dgemma.server.generation import FORMING_THREADS
 from tests.server.serving import FAST, QUESTION
 
 SCHEMA = {
@@ -176,3 +181,50 @@ def test_other_endpoints_refuse_as_well(server):
         server.openai().completions.create(model="tiny", prompt="a", suffix="b", extra_body={"guided_regex": "a"})
     with pytest.raises(openai.BadRequestError, match="a group is not closed"):
         server.openai().responses.create(model="tiny", input="hi", extra_body={"guided_regex": "(a"})
+
+
+def test_a_form_that_takes_long_to_compile_holds_up_nobody_else(server, monkeypatch):
+    """Not even as many of them as are compiled at a time."""
+    client, may_end, told = server.openai(), threading.Event(), []
+
+    def slowly(constraint):
+        assert may_end.wait(30)
+        raise UsageError("The form is too large.")
+
+    monkeypatch.setattr(description, "byte_automaton", slowly)
+
+    def ask(number: int) -> None:
+        with pytest.raises(openai.BadRequestError) as caught:
+            client.chat.completions.create(**{**CHAT, "extra_body": {**FAST, "guided_regex": f"a{number}"}})
+        told.append(caught.value.message)
+
+    others = [threading.Thread(target=ask, args=(number,)) for number in range(FORMING_THREADS)]
+    for other in others:
+        other.start()
+    try:
+        assert client.chat.completions.create(**CHAT).choices[0].message.content and told == []
+    finally:
+        may_end.set()
+        for other in others:
+            other.join()
+    assert len(told) == len(others) and all("too large" in sentence for sentence in told)
+
+
+def test_who_leaves_while_a_form_is_compiled_leaves_no_reply_behind(server, monkeypatch):
+    engine, begun = server.llm.engine, threading.Event()
+    submit = server.llm.submit
+
+    def slowly(*given, **named):
+        begun.set()
+        time.sleep(0.5)
+        return submit(*given, **named)
+
+    monkeypatch.setattr(server.llm, "submit", slowly)
+    with pytest.raises(openai.APITimeoutError):
+        server.openai().with_options(timeout=0.3).chat.completions.create(**{**CHAT, "max_tokens": 3000})
+    assert begun.wait(10)
+    deadline = time.monotonic() + 20
+    cancelled = engine.snapshot().cancelled
+    while engine.snapshot().cancelled == cancelled and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert engine.snapshot().active == engine.snapshot().waiting == 0

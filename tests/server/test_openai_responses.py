@@ -120,3 +120,9 @@ def test_a_place_inside_a_field_is_named(respond, fields, param):
     with pytest.raises(openai.BadRequestError) as caught:
         respond(**fields)
     assert caught.value.param == param and param in caught.value.body["message"]
+
+
+def test_tokens_are_counted_as_the_reply_counts_them(respond, server):
+    count = server.openai().responses.input_tokens.count(model="tiny", input=QUESTION[0]["content"])
+    assert count.object == "response.input_tokens"
+    assert count.input_tokens == respond().usage.input_tokens

@@ -26,6 +26,10 @@ from dgemma.server.fields import (
 from dgemma.server.forms import FormFields, ToolUse
 from dgemma.server.generation import Job
 
+NO_THREADS = "is not supported: this server keeps no conversations; send the whole one, without it"
+THREAD_UNSUPPORTED = "thread_unsupported_request"
+"""What Anthropic's clients know this refusal by; those that add the field of themselves then leave it out."""
+
 
 class TextBlock(Strict):
     """A piece of text. Caching is this server's own business, so `cache_control` changes nothing."""
@@ -92,16 +96,16 @@ Block = Annotated[
 class Message(Strict):
     """A message of the conversation."""
 
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant", "system"]
     content: Annotated[list[Block], BeforeValidator(parts), Field(min_length=1)]
 
     @field_validator("content")
     @classmethod
     def _of_the_role(cls, blocks: list[Any], info: ValidationInfo) -> list[Any]:
-        wrong = (ToolResultBlock,) if info.data.get("role") == "assistant" else (ThinkingBlock, ToolUseBlock)
+        right = {"user": (TextBlock, ToolResultBlock), "assistant": (TextBlock, ThinkingBlock, ToolUseBlock)}
         for block in blocks:
-            if isinstance(block, wrong):
-                raise unsupported(f"holds a block of type '{block.type}', which the other role sends")
+            if not isinstance(block, right.get(str(info.data.get("role")), TextBlock)):
+                raise unsupported(f"holds a block of type '{block.type}', which another role sends")
         return blocks
 
     def rendered(self) -> list[dict[str, Any]]:
@@ -109,6 +113,8 @@ class Message(Strict):
         text = "\n".join(block.text for block in self.content if isinstance(block, TextBlock))
         if self.role == "assistant":
             return [self._reply(text)]
+        if self.role == "system":
+            return [{"role": "system", "content": text}]
         results = [_result(block) for block in self.content if isinstance(block, ToolResultBlock)]
         return [*results, {"role": "user", "content": text}] if text or not results else results
 
@@ -205,11 +211,12 @@ class MessagesFields(FormFields):
     service_tier: Annotated[None, only("auto", "standard_only")] = None
     output_config: OutputConfig | None = None
     container: Annotated[None, only()] = None
+    thread: Annotated[None, only(False, why=NO_THREADS, kind=THREAD_UNSUPPORTED)] = None
 
     @field_validator("messages")
     @classmethod
     def _answerable(cls, messages: list[Message]) -> list[Message]:
-        if messages[-1].role != "user":
+        if messages[-1].role == "assistant":
             raise unsupported("ends with a message of the assistant; a reply cannot be begun for it, end with the user")
         return messages
 
@@ -252,6 +259,11 @@ class MessagesFields(FormFields):
 
 
 class CountFields(MessagesFields):
-    """The body of a request for the number of tokens that a prompt has."""
+    """The body of a request for the number of tokens that a prompt has; that may be one that is not to be answered."""
 
     max_tokens: Annotated[int, Field(ge=1, le=MAX_INTEGER)] = 1
+
+    @field_validator("messages")
+    @classmethod
+    def _answerable(cls, messages: list[Message]) -> list[Message]:
+        return messages

@@ -19,7 +19,7 @@ from dgemma.server import (
     page,
 )
 from dgemma.server.config import ServerConfig
-from dgemma.server.gate import Gate
+from dgemma.server.gate import Gate, Unanswered
 from dgemma.server.generation import Service
 from dgemma.server.metrics import Metrics
 
@@ -28,6 +28,7 @@ ENDPOINTS = frozenset(
         "/v1/chat/completions",
         "/v1/completions",
         "/v1/responses",
+        "/v1/responses/input_tokens",
         "/v1/messages",
         "/v1/messages/count_tokens",
         "/v1/edit",
@@ -60,9 +61,9 @@ def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.service = service
+    app.state.service, app.state.unanswered = service, Unanswered()
     errors.install(app)
-    app.add_middleware(Gate, config=config, metrics=metrics, endpoints=ENDPOINTS)
+    app.add_middleware(Gate, config=config, metrics=metrics, endpoints=ENDPOINTS, unanswered=app.state.unanswered)
 
     @app.head("/health", include_in_schema=False)
     @app.get("/health")

@@ -29,11 +29,14 @@ ANTHROPIC_TYPES = {
     500: "api_error",
     503: "overloaded_error",
 }
+ANTHROPIC_CODES = ("thread_unsupported_request",)
+"""Codes that Anthropic's clients act on."""
 SENTENCES = {
     404: "There is nothing at this address; docs/server.md lists what there is.",
     405: "This address does not take that method; docs/server.md lists what there is.",
     413: "The body is larger than this server takes.",
 }
+STOPPING = "The server is shutting down; try again later."
 UNFORESEEN = "The server failed on this request; its log says why."
 LONGEST_NAME = 100
 LONGEST_SENTENCE = 600
@@ -63,7 +66,7 @@ def refusal(error: Exception) -> ApiError:
     if isinstance(error, PromptError | UsageError | ConfigError):
         return ApiError(400, _shortened(str(error)))
     if isinstance(error, CancelledError):
-        return ApiError(503, "The server is shutting down; try again later.")
+        return ApiError(503, STOPPING)
     logger.error("a request failed", exc_info=error)
     return ApiError(500, UNFORESEEN)
 
@@ -77,7 +80,8 @@ def openai_error(error: ApiError) -> dict[str, Any]:
 def anthropic_error(error: ApiError) -> dict[str, Any]:
     """The body that Anthropic's clients read."""
     kind = ANTHROPIC_TYPES.get(error.status, "invalid_request_error")
-    return {"type": "error", "error": {"type": kind, "message": error.message}}
+    details = {"details": {"error_code": error.code}} if error.code in ANTHROPIC_CODES else {}
+    return {"type": "error", "error": {"type": kind, "message": error.message, **details}}
 
 
 def error_response(path: str, error: ApiError) -> JSONResponse:
@@ -158,7 +162,7 @@ def _sentence(name: str, error: Mapping[str, Any]) -> str:
         return f"{name} is not a field that this server knows; leave it out."
     if kind == "missing":
         return f"{name} is missing."
-    if kind == "unsupported":
+    if kind == "unsupported" or "told" in error.get("ctx", {}):
         return f"{name} {told}."
     return f"{name}: {told[:1].lower()}{told[1:]}."
 

@@ -8,7 +8,7 @@ import json
 import math
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, LiteralString, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -20,18 +20,18 @@ MAX_STOPS = 16
 SEED_BITS = 31
 
 
-def unsupported(told: str) -> PydanticCustomError:
-    """An error whose sentence is the field's name and `told`."""
-    return PydanticCustomError("unsupported", "{told}", {"told": told})
+def unsupported(told: str, kind: str = "unsupported") -> PydanticCustomError:
+    """An error whose sentence is the field's name and `told`; programs know it by its kind."""
+    return PydanticCustomError(cast(LiteralString, kind), "{told}", {"told": told})
 
 
-def only(*values: Any, why: str = "is not supported; leave it out") -> BeforeValidator:
+def only(*values: Any, why: str = "is not supported; leave it out", kind: str = "unsupported") -> BeforeValidator:
     """Lets null and `values` pass, all of which change nothing, and refuses the rest by name."""
 
     def check(value: Any) -> Any:
         if value is None or any(type(value) is type(known) and value == known for known in values):
             return None
-        raise unsupported(why)
+        raise unsupported(why, kind)
 
     return BeforeValidator(check)
 

@@ -6,24 +6,48 @@ this machine alone answers to this machine's own names only. Counts each answer.
 
 import hmac
 
+import anyio
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dgemma.server import page
 from dgemma.server.config import ServerConfig, is_loopback
-from dgemma.server.errors import SENTENCES, ApiError, error_response
+from dgemma.server.errors import SENTENCES, STOPPING, ApiError, error_response
 from dgemma.server.metrics import Metrics
 
 OPEN_PATHS = page.PATHS | {"/health"}
 """What may be asked without a key."""
 
 
+class Unanswered:
+    """The requests that have no answer yet: a body that still arrives, a form that is compiled."""
+
+    def __init__(self) -> None:
+        self.scopes: set[anyio.CancelScope] = set()
+        self.stopped = False
+
+    def stop(self) -> None:
+        """Has all of them, and whatever comes, told that the server stops."""
+        self.stopped = True
+        for scope in self.scopes:
+            scope.cancel()
+
+
 class Gate:
     """ASGI middleware around the whole app."""
 
-    def __init__(self, app: ASGIApp, *, config: ServerConfig, metrics: Metrics, endpoints: frozenset[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        config: ServerConfig,
+        metrics: Metrics,
+        endpoints: frozenset[str],
+        unanswered: Unanswered,
+    ) -> None:
         self._app, self._config, self._metrics, self._endpoints = app, config, metrics, endpoints
+        self._unanswered = unanswered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -33,14 +57,22 @@ class Gate:
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._unanswered.scopes.discard(waiting)
                 # Only known addresses become labels; anything else could fill the memory with made-up ones.
                 self._metrics.answered(path if path in self._endpoints else "other", message["status"])
             await send(message)
 
         refused = self._refusal(path, Headers(scope=scope))
-        if refused is None:
-            await self._app(scope, self._measured(receive), counted)
-        else:
+        with anyio.CancelScope() as waiting:
+            if refused is None:
+                self._unanswered.scopes.add(waiting)
+                try:
+                    await self._app(scope, self._measured(receive), counted)
+                finally:
+                    self._unanswered.scopes.discard(waiting)
+        if waiting.cancelled_caught:
+            refused = ApiError(503, STOPPING)
+        if refused is not None:
             await error_response(path, refused)(scope, receive, counted)
 
     def _measured(self, receive: Receive) -> Receive:
@@ -58,7 +90,8 @@ class Gate:
         return measured
 
     def _refusal(self, path: str, headers: Headers) -> ApiError | None:
-        return self._stranger(path, headers) or self._too_large(headers)
+        stopping = ApiError(503, STOPPING) if self._unanswered.stopped else None
+        return self._stranger(path, headers) or stopping or self._too_large(headers)
 
     def _too_large(self, headers: Headers) -> ApiError | None:
         length = headers.get("content-length", "0")

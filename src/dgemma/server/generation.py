@@ -4,9 +4,10 @@ Promises that the loop is never blocked, that a job which is left stops the engi
 seed gives the same reply. Knows neither OpenAI nor Anthropic: jobs come in, pieces go out.
 """
 
+import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import anyio
@@ -19,6 +20,7 @@ from dgemma.decode.constrain import token_bytes
 from dgemma.engine.events import Events
 from dgemma.engine.request import Commit, Draft, FinishReason, Stats
 from dgemma.errors import CheckpointError, PromptError, UsageError
+from dgemma.server.aside import aside
 from dgemma.server.config import ServerConfig
 from dgemma.server.logprobs import TextToken, TextTokens
 from dgemma.server.metrics import Metrics
@@ -30,6 +32,8 @@ T = TypeVar("T")
 
 RENDERING_THREADS = 2
 """Prompts that are turned into ids at the same time; the rest of the machine is for the model."""
+FORMING_THREADS = 2
+"""Requests whose form becomes an automaton at the same time, which may take seconds: no others wait for these."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +63,11 @@ class Job:
     drafts: bool = False
     single_call: bool = False
     edit: "Edit | None" = None
+
+    @property
+    def has_form(self) -> bool:
+        """Whether replies are held to something that must first be compiled."""
+        return not self.options.keys().isdisjoint(("schema", "regex", "choices", "tools"))
 
     @property
     def plain(self) -> bool:
@@ -132,6 +141,7 @@ class Service:
         metrics.watch(llm.engine)
         self._open: set[_Reply] = set()
         self._rendering = anyio.CapacityLimiter(RENDERING_THREADS)
+        self._forming = anyio.CapacityLimiter(FORMING_THREADS)
         # Every open request may have a thread that waits for its next event; the engine limits how many there are.
         self._waiting = anyio.CapacityLimiter(max(1, self.places))
 
@@ -161,10 +171,7 @@ class Service:
 
     async def count_tokens(self, job: Job) -> int:
         """The tokens of a job's prompts, whether or not they would be taken. Raises PromptError and UsageError."""
-        rendered = [
-            await anyio.to_thread.run_sync(self._rendered, job, prompt, limiter=self._rendering)
-            for prompt in job.prompts
-        ]
+        rendered = [await aside(partial(self._rendered, job, prompt), self._rendering) for prompt in job.prompts]
         return sum(map(len, rendered))
 
     async def pieces(self, job: Job) -> AsyncGenerator[Piece]:
@@ -173,10 +180,12 @@ class Service:
         Whoever stops iterating closes this generator, which stops the engine. Raises PromptError, UsageError and
         BusyError before `Started`.
         """
-        prompts = await anyio.to_thread.run_sync(self._prompts, job, limiter=self._rendering)
+        prompts = await aside(partial(self._prompts, job), self._rendering)
         replies: list[_Reply] = []
+        left = threading.Event()
         try:
-            await anyio.to_thread.run_sync(self._enter, job, prompts, replies, limiter=self._rendering)
+            limiter = self._forming if job.has_form else self._rendering
+            await aside(partial(self._enter, job, prompts, replies, left), limiter)
             self._open.update(replies)
             yield Started(prompt_tokens=sum(map(len, prompts)))
             for reply in replies:
@@ -187,6 +196,7 @@ class Service:
                 reply.close()
                 self.metrics.replied(reply.usage)
         finally:
+            left.set()
             self._open.difference_update(replies)
             for reply in replies:
                 reply.close()
@@ -197,14 +207,18 @@ class Service:
         # A thread that waits in the engine is woken by `close`; until then nobody needs to wait for it.
         return await anyio.to_thread.run_sync(read, limiter=self._waiting, abandon_on_cancel=True)
 
-    def _enter(self, job: Job, prompts: Sequence[list[int]], replies: "list[_Reply]") -> None:
-        """Begins every reply of a job. A schema that is new may take seconds here to become an automaton."""
+    def _enter(self, job: Job, prompts: Sequence[list[int]], replies: "list[_Reply]", left: threading.Event) -> None:
+        """Begins every reply of a job, until it is `left`. A schema that is new may take seconds here to become an
+        automaton."""
         # All of them take their places first, so that none can be refused when others were answered already.
         for index in range(len(prompts) * job.choices):
             which, choice = divmod(index, job.choices)
             # The seeds of the choices follow each other, behind the greatest one from the smallest on.
             seed = (job.seed + choice + 2**63) % 2**64 - 2**63
             replies.append(_Reply(self, job, index, prompts[which], seed))
+            if left.is_set():
+                replies[-1].close()
+                return
 
     def _prompts(self, job: Job) -> list[list[int]]:
         return [self._prompt_ids(job, prompt) for prompt in job.prompts]

@@ -1,4 +1,4 @@
-"""POST /v1/responses, as OpenAI's clients use it, without storage.
+"""POST /v1/responses and /v1/responses/input_tokens, as OpenAI's clients use it, without storage.
 
 One builder makes the events of a stream and, from the same pieces, the response that the last event carries; a request
 without `stream` gets that response alone.
@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from dgemma.chat import ToolCall
-from dgemma.server.endpoint import answer
+from dgemma.server.endpoint import answer, check_model
 from dgemma.server.errors import ApiError
 from dgemma.server.generation import Ended, Grown, Piece, Service, Started
 from dgemma.server.logprobs import Shapes, TextToken
@@ -26,13 +26,18 @@ from dgemma.server.usage import Usage
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoint, for an app to include."""
+    """The endpoints, for an app to include."""
     routes = APIRouter()
 
     @routes.post("/v1/responses")
     async def responses(request: Request, fields: ResponseFields) -> Response:
         writer = _ResponseWriter(service, fields)
         return await answer(service, request, fields.model, fields.job(), stream=bool(fields.stream), writer=writer)
+
+    @routes.post("/v1/responses/input_tokens")
+    async def input_tokens(fields: ResponseFields) -> dict[str, str | int]:
+        check_model(service, fields.model)
+        return {"object": "response.input_tokens", "input_tokens": await service.count_tokens(fields.job())}
 
     return routes
 

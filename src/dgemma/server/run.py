@@ -67,8 +67,9 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends open replies, so that nobody is left without a word, then stops."""
+        """Ends open replies and refuses what has no answer yet, so that nobody is left without a word, then stops."""
         self._app.state.service.stop()
+        self._app.state.unanswered.stop()
         await super().shutdown(sockets)
 
 

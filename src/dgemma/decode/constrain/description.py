@@ -134,20 +134,37 @@ class ConstraintCompiler:
         self._tokenizer, self._vocab_size, self._end_ids = tokenizer, vocab_size, known
         self._kept: OrderedDict[Constraint, TokenAutomaton] = OrderedDict()
         self._lock = threading.Lock()
+        self._making: dict[Constraint, threading.Lock] = {}
 
     def compile(self, constraint: Constraint) -> TokenAutomaton:
         """The automaton of a constraint. Raises UsageError when it is too large or nothing can satisfy it."""
         missing = [name for name in MARKS if not self._tokenizer.has_special(name)]
         if constraint.kind == "tool_calls" and missing:
             raise UsageError(f"This model's vocabulary has no token {missing[0]}, so it cannot be held to tool calls.")
+        if (kept := self._look_up(constraint)) is not None:
+            return kept
+        # Who asks for the same waits for it; who asks for another one does not.
         with self._lock:
-            if constraint not in self._kept:
-                automaton = byte_automaton(constraint)
-                self._kept[constraint] = build(automaton, self._trie, self._vocab_size, self._end_ids)
-                while len(self._kept) > MAX_KEPT:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(constraint)
-            return self._kept[constraint]
+            making = self._making.setdefault(constraint, threading.Lock())
+        with making:
+            if (kept := self._look_up(constraint)) is not None:
+                return kept
+            try:
+                made = build(byte_automaton(constraint), self._trie, self._vocab_size, self._end_ids)
+                with self._lock:
+                    self._kept[constraint] = made
+                    while len(self._kept) > MAX_KEPT:
+                        self._kept.popitem(last=False)
+                return made
+            finally:
+                with self._lock:
+                    self._making.pop(constraint, None)
+
+    def _look_up(self, constraint: Constraint) -> TokenAutomaton | None:
+        with self._lock:
+            if constraint in self._kept:
+                self._kept.move_to_end(constraint)
+            return self._kept.get(constraint)
 
     @cached_property
     def _trie(self) -> Trie:
