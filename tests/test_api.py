@@ -1,15 +1,27 @@
 """The public calls, on the embedded model and on made-up folders."""
 
+import copy
 import math
+import pickle
+from typing import Any
 
 import pytest
+import torch
 
 import dgemma
 from dgemma.checkpoint import LoadedModel, save_model
 from dgemma.config import SamplerConfig
 from dgemma.decode import check
 from dgemma.engine.request import Commit, Draft, Finish
-from dgemma.errors import CheckpointError, DgemmaError, ModelNotFoundError, OutputError, PromptError, UsageError
+from dgemma.errors import (
+    CheckpointError,
+    DgemmaError,
+    ModelNotFoundError,
+    NotFiniteError,
+    OutputError,
+    PromptError,
+    UsageError,
+)
 from tests.test_model import CONFIG, make_network
 
 
@@ -254,6 +266,17 @@ def test_what_newcomers_are_shown_is_answered_right(tiny, request_, answer, seed
         (lambda llm: llm.edit("a", strength="x"), "strength must lie between 0 and 1"),
         (lambda llm: llm.submit([{"role": "user", "content": "x"}], token_ids=[2, 3]), "not both"),
         (lambda llm: llm.infill("word " * 3960, " day" * 100, length=128), "exceed the context"),
+        (lambda llm: llm.chat("x", prompt=(2, 3)), "no option 'prompt'"),
+        (lambda llm: llm.infill("x", "y", prompt=1), "no option 'prompt'"),
+        (lambda llm: llm.edit("x", prompt=1), "no option 'prompt'"),
+        (lambda llm: llm.edit("x", instruction=5), "instruction is a text"),
+        (lambda llm: llm.edit(""), "is empty"),
+        (copy.deepcopy, "load it again"),
+        (pickle.dumps, "load it again"),
+        (lambda _: dgemma.load(device=None), "no device None"),  # pyright: ignore[reportArgumentType]
+        (lambda _: dgemma.load(dtype="foo"), "foo"),
+        (lambda llm: save_model(llm, "x"), "llm.model"),
+        (lambda llm: save_model(llm.model, ""), "No folder"),
     ],
 )
 def test_what_cannot_be_asked_for_is_told_in_a_sentence(tiny, ask, words):
@@ -266,3 +289,29 @@ def test_neither_gaps_nor_edits_take_tools(tiny, options):
     for call in (lambda: tiny.infill("a", "b", **options), lambda: tiny.edit("She go home.", **options)):
         with pytest.raises(UsageError, match=f"leave out {next(iter(options))}"):
             call()
+
+
+def test_a_type_may_be_torchs_own():
+    assert dgemma.load(dtype=torch.float32).network.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    "mode", ["diffusion", "autoregressive", "auto", "reference", "unchecked", "held", "infill", "int8"]
+)
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_no_numbers_are_told_and_answer_nothing(mode, value):
+    llm = dgemma.load("tiny", quant="int8" if mode == "int8" else None)
+    network, other = llm.network, llm.network.layers[1]
+    weight = other.pre_feedforward_layernorm.weight if mode == "int8" else other.mlp.up_proj.weight  # pyright: ignore[reportAttributeAccessIssue]
+    weight.view(-1)[0] = value  # pyright: ignore[reportIndexIssue,reportCallIssue]
+    assert network.layers is not None
+    options: dict[str, Any] = {"max_new_tokens": 8, "seed": 1}
+    with pytest.raises(NotFiniteError, match="not finite"):
+        if mode == "infill":
+            llm.infill("The cat", " mat.", length=2)
+        elif mode == "held":
+            llm.generate("Once upon", choices=["a time", "another"], **options)
+        elif mode in ("reference", "unchecked"):
+            llm.generate("Once", **options, **({"reference": True} if mode == "reference" else {"causal_check": False}))
+        else:
+            llm.generate("Once upon a time", mode="diffusion" if mode == "int8" else mode, **options)

@@ -1,5 +1,7 @@
 """The cache keeps what was committed: denoising, refusals and truncation leave the rest alone."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -138,3 +140,38 @@ def test_a_cache_is_neither_cut_below_its_tokens_nor_copied_beyond_them():
     with pytest.raises(UsageError):
         KVCache(CONFIG, max_length=40).copy_prefix(cache, 21)
     assert cache.lengths == [20] and small.lengths == [0]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"batch_size": 0},
+        {"batch_size": 1.5},
+        {"max_length": "a"},
+        {"max_length": 2**50},
+        {"scratch_length": -5},
+        {"dtype": "floot32"},
+        {"dtype": torch.int8},
+        {"device": "foo"},
+    ],
+)
+def test_a_cache_that_cannot_be_is_told(values):
+    with pytest.raises(UsageError, match=r"^A cache .*[^:]$"):
+        KVCache(CONFIG, **values)
+    assert KVCache(CONFIG, max_length=4, dtype="bfloat16").keys[0].dtype == torch.bfloat16
+
+
+def test_truncating_takes_a_length_for_each_row():
+    cache = KVCache(CONFIG, batch_size=2, max_length=4)
+    for lengths in ([0], [0, 0, 0]):
+        with pytest.raises(UsageError, match="2 rows"):
+            cache.truncate(lengths)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_no_tokens_are_encoded_to_none(rows):
+    cache = KVCache(CONFIG, batch_size=rows, max_length=20)
+    for by_operations in (False, True):
+        with NETWORK.by_operations() if by_operations else nullcontext(), torch.inference_mode():
+            assert NETWORK.encode(torch.zeros(rows, 0, dtype=torch.long), cache).shape == (rows, 0, CONFIG.hidden_size)
+    assert cache.lengths == [0] * rows

@@ -61,6 +61,8 @@ def test_other_documents_are_refused(document):
     {"use_bidirectional_attention": "all"},
     {"layer_types": ["full_attention"]}, {"layer_types": ["linear_attention"] * 4}, {"top_k_experts": 5},
     {"rope_parameters": {"full_attention": {"rope_type": "yarn", "rope_theta": 1e4}}},
+    {"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 1e-300}}},
+    {"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": float("inf")}}},
 ])  # fmt: skip
 def test_what_no_release_has_is_refused(change):
     document = CONFIG.to_hf()

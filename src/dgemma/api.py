@@ -16,6 +16,8 @@ from operator import index
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dgemma import chat as chat_format
 from dgemma.checkpoint import LoadedModel, find_model, open_model
 from dgemma.checkpoint.load import Progress
@@ -80,7 +82,7 @@ def load(
     name: str | Path = "tiny",
     *,
     device: str = "auto",
-    dtype: str = "auto",
+    dtype: torch.dtype | str = "auto",
     quant: str | None = None,
     max_context: int | None = None,
     progress: Progress | None = None,
@@ -95,7 +97,7 @@ def load(
     config = placed(
         EngineConfig(
             device=device,
-            dtype=dtype,  # pyright: ignore[reportArgumentType]
+            dtype=str(dtype).removeprefix("torch."),  # pyright: ignore[reportArgumentType]
             max_context=max_context,
             pace_file=str(PACE_FILE),
         )
@@ -113,6 +115,9 @@ class LLM:
     def __init__(self, model: LoadedModel, config: EngineConfig) -> None:
         self.model = model
         self.engine = Engine(model.network, model.sampler, config, model.profile)
+
+    def __reduce__(self) -> Any:
+        raise UsageError("A loaded model cannot be copied or pickled; load it again where it is needed.")
 
     @property
     def network(self) -> DiffusionGemma:
@@ -134,7 +139,8 @@ class LLM:
 
         Options: max_new_tokens, seed (default 0), mode ("diffusion", "autoregressive", "auto"), canvas_length,
         max_denoising_steps, temperature (diffusion: scales the schedule, default 1; autoregressive: default 0,
-        greedy), top_k, top_p (autoregressive only), skip_settled (default True; False computes every position of a
+        greedy), top_k, top_p (autoregressive only; what is said of canvases is of diffusion alone, and the mode can be
+        changed beside it), skip_settled (default True; False computes every position of a
         canvas in every step), causal_check (default True; False leaves every canvas to diffusion, even where the
         model's own settings, as the embedded model's do, let the causal mode check those that start unsure), reference
         (transformers' loop, draw for draw).
@@ -157,8 +163,7 @@ class LLM:
         """
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
-        request = self._request(**self._chat_ids(messages, {"schema": schema, **options}))
-        return self._finish(self.engine.submit(request))
+        return self._finish(self.engine.submit(self._answer(messages, {"schema": schema, **options})))
 
     def stream(self, prompt: str | Messages, *, drafts: bool = False, **options: Any) -> Iterator[Event]:
         """Events as they happen: Commit and Finish, and with `drafts` a Draft after every denoise step.
@@ -179,7 +184,7 @@ class LLM:
             return self.engine.submit(self._continuation(prompt, token_ids, options))
         if token_ids is not None:
             raise UsageError("Give messages or token_ids, not both.")
-        return self.engine.submit(self._request(**self._chat_ids(prompt, options)))
+        return self.engine.submit(self._answer(prompt, options))
 
     def infill(
         self,
@@ -256,6 +261,8 @@ class LLM:
         for name in _OF_DIFFUSION:
             if instruction is not None and options.get(name) is not None:
                 raise UsageError(f"With an instruction the causal mode goes over the text; leave out {name}.")
+        if not isinstance(instruction, str | None):
+            raise UsageError(f"instruction is a text, not {instruction!r}.")
         tokenizer = self._needed_tokenizer()
         ids = self._encode(text)
         special = tuple(tokenizer.special_ids.values())
@@ -263,7 +270,7 @@ class LLM:
         if instruction is None:
             prompt, most = self.text_ids(""), max(1, len(ids))
         else:
-            prompt = self._chat_ids([{"role": "user", "content": f"{instruction}: {text}"}], {})["prompt"]
+            prompt = self._chat_ids([{"role": "user", "content": f"{instruction}: {text}"}])
             most = 2 * len(ids) + REWRITING_ROOM
         request = self._request(prompt, max_new_tokens=most, **options)
         return self.engine.submit(replace(request, in_place=revision))
@@ -283,7 +290,7 @@ class LLM:
         request = self.model.text_request if instruction is None else instruction
         if not request:
             return self._encode(text, add_bos=True)
-        return (*self._chat_ids([{"role": "user", "content": request}], {})["prompt"], *self._encode(text))
+        return (*self._chat_ids([{"role": "user", "content": request}]), *self._encode(text))
 
     def _continuation(self, prompt: str | None, token_ids: Sequence[int] | None, options: Mapping[str, Any]) -> Request:
         request = self._request(self._prompt_ids(prompt, token_ids), **options)
@@ -307,16 +314,19 @@ class LLM:
             raise PromptError(f"A text is needed here, not {type(text).__name__}; conversations go to chat().")
         return tuple(self._needed_tokenizer().encode(text, add_bos=add_bos))
 
-    def _chat_ids(self, messages: Messages, options: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, messages: Messages, options: dict[str, Any]) -> Request:
         tools, thinking = options.get("tools"), options.pop("thinking", False)
         if thinking and options.get("tool_choice", "auto") != "auto":
             raise UsageError("An answer that must be a tool call has no room for thinking; leave one of them out.")
         if (tools or thinking) and any(options.get(name) is not None for name in ("schema", "regex", "choices")):
             raise UsageError("An answer held to schema, regex or choices has no room for thinking or tool calls.")
-        ids = chat_format.render(
-            messages, self._needed_tokenizer(), template=self.model.chat_template, tools=tools, thinking=thinking
-        )
-        return {"prompt": tuple(ids), **options}
+        return self._request(self._chat_ids(messages, tools, thinking), **options)
+
+    def _chat_ids(
+        self, messages: Messages, tools: Sequence[Mapping[str, Any]] | None = None, thinking: bool = False
+    ) -> tuple[int, ...]:
+        tokenizer, template = self._needed_tokenizer(), self.model.chat_template
+        return tuple(chat_format.render(messages, tokenizer, template=template, tools=tools, thinking=thinking))
 
     def _needed_tokenizer(self) -> Tokenizer:
         if self.tokenizer is None:
@@ -326,6 +336,7 @@ class LLM:
     def _request(
         self,
         prompt: tuple[int, ...],
+        /,
         *,
         max_new_tokens: int | None = None,
         seed: int = 0,

@@ -10,6 +10,7 @@ Shapes: B batch, K key heads, S slots, T new tokens, d head dim.
 """
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -31,20 +32,32 @@ class KVCache:
         config: ModelConfig,
         batch_size: int = 1,
         max_length: int = 1024,
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype | str = torch.float32,
         device: torch.device | str = "cpu",
         scratch_length: int | None = None,
     ) -> None:
-        if batch_size < 1 or max_length < 1:
-            raise UsageError(f"A cache needs batch_size and max_length of at least 1, not {batch_size}, {max_length}.")
-        self.max_length = max_length
-        self.scratch_length = max(256, config.canvas_length) if scratch_length is None else scratch_length
+        """Raises UsageError for sizes, a type or a device that cannot be."""
+        scratch_length = max(256, config.canvas_length) if scratch_length is None else scratch_length
+        wanted = {"batch_size": batch_size, "max_length": max_length, "scratch_length": scratch_length}
+        for name, value in wanted.items():
+            least = 0 if name == "scratch_length" else 1
+            if not isinstance(value, Integral) or value < least:
+                raise UsageError(f"A cache needs a whole {name} of at least {least}, not {value!r}.")
+        self.max_length, self.scratch_length = max_length, scratch_length
         slots = max_length + self.scratch_length
-        self.keys = [
-            torch.zeros(batch_size, layer.num_key_value_heads, slots, layer.head_dim, dtype=dtype, device=device)
-            for layer in config.layers
-        ]
-        self.values = [torch.zeros_like(keys) for keys in self.keys]
+        kind = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+        if not isinstance(kind, torch.dtype) or not kind.is_floating_point:
+            raise UsageError(f"A cache holds float32, bfloat16 or float16 numbers, not {dtype!r}.")
+        try:
+            self.keys = [
+                torch.zeros(batch_size, layer.num_key_value_heads, slots, layer.head_dim, dtype=kind, device=device)
+                for layer in config.layers
+            ]
+            self.values = [torch.zeros_like(keys) for keys in self.keys]
+        except (RuntimeError, TypeError) as error:
+            raise UsageError(
+                f"A cache of {batch_size} x {slots} tokens cannot be made on {device!r}: {str(error).splitlines()[0]}"
+            ) from error
         self.lengths: list[int] = [0] * batch_size
         self.version = 0
         """Grows with whatever may have changed a slot, so that who keeps a copy knows whether it still is one."""
@@ -147,6 +160,8 @@ class KVCache:
         Raises UsageError for a length that is negative or longer than what is held.
         """
         wanted = [length] * self.batch_size if isinstance(length, int) else list(length)
+        if len(wanted) != self.batch_size:
+            raise UsageError(f"A cache of {self.batch_size} rows cannot be truncated to {len(wanted)} lengths.")
         for row, (new, held) in enumerate(zip(wanted, self.lengths, strict=True)):
             if not 0 <= new <= held:
                 raise UsageError(f"Row {row} of the cache holds {held} tokens and cannot be truncated to {new}.")

@@ -36,6 +36,9 @@ class RotaryConfig:
     def __post_init__(self) -> None:
         require(self.rope_type in ("default", "proportional"), f"rope_type {self.rope_type!r} is not supported.")
         require(self.rope_theta > 0 and self.factor > 0, "rope_theta and its factor must be positive.")
+        # Of others frequencies or angles would not be finite.
+        sane = all(1e-30 <= number < float("inf") for number in (self.rope_theta, self.factor))
+        require(sane, f"rope_theta {self.rope_theta:g} and its factor {self.factor:g} are beyond what float32 holds.")
         require(0 < self.partial_rotary_factor <= 1, "partial_rotary_factor must lie in (0, 1].")
         require(
             self.rope_type == "proportional" or (self.partial_rotary_factor == 1.0 and self.factor == 1.0),

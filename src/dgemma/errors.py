@@ -17,6 +17,10 @@ class CheckpointError(DgemmaError):
     """A model folder or file that is missing, damaged, incomplete or of another architecture."""
 
 
+class NotFiniteError(CheckpointError):
+    """A model whose numbers are no numbers any more: damaged weights, or some beyond its type's range."""
+
+
 class ModelNotFoundError(CheckpointError):
     """No model goes by that name."""
 

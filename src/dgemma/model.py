@@ -98,25 +98,25 @@ class Attention(nn.Module):
         self._norms = Kept()
 
     def forward(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor], attend: Callable[..., Tensor]) -> Tensor:
-        batch, length, _ = hidden_BTD.shape
         attended_BHTd = attend(*self.project(hidden_BTD, rotary))
-        return self._outward(attended_BHTd.transpose(1, 2).reshape(batch, length, -1))[0]
+        return self._outward(attended_BHTd.transpose(1, 2).flatten(2))[0]
 
     def project(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Normed and rotated query [B, H, T, d] and key, normed value [B, K, T, d]."""
-        batch, length, _ = hidden_BTD.shape
-        shape = (batch, length, -1, self.head_dim)
         if is_quick(hidden_BTD) and laid_out(self.q_proj.weight):
             norms_nd = self._norms.get((self.q_norm.weight, self.k_norm.weight), self._lay_out_norms)
-            unit_BTnd, turned = cpu.heads(self._inward.joined(hidden_BTD).view(shape), norms_nd, *rotary, self.eps)
+            unit_BTnd, turned = cpu.heads(self._heads(self._inward.joined(hidden_BTD)), norms_nd, *rotary, self.eps)
             first_value = self.num_heads if self.v_proj is None else len(norms_nd)
             value_BTKd = unit_BTnd[:, :, first_value : first_value + self.num_key_heads]
             return turned[:, : self.num_heads], turned[:, self.num_heads :], value_BTKd.transpose(1, 2)
-        query, key, *values = (part.view(shape) for part in self._inward(hidden_BTD))
+        query, key, *values = map(self._heads, self._inward(hidden_BTD))
         value = values[0] if values else key
         query_BHTd = ops.rotate(self.q_norm(query).transpose(1, 2), *rotary)
         key_BKTd = ops.rotate(self.k_norm(key).transpose(1, 2), *rotary)
         return query_BHTd, key_BKTd, normed(value, self.eps, None)[0].transpose(1, 2)
+
+    def _heads(self, joined_BTn: Tensor) -> Tensor:
+        return joined_BTn.view(*joined_BTn.shape[:2], joined_BTn.shape[2] // self.head_dim, self.head_dim)
 
     def _lay_out_norms(self) -> Tensor:
         query_norms, key_norms = self.q_norm.weight.expand(self.num_heads, -1), self.k_norm.weight

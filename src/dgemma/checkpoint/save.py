@@ -13,7 +13,7 @@ from dgemma.checkpoint import names
 from dgemma.checkpoint.load import OWN, PROFILE, LoadedModel, Progress, open_model, read_weights, torch_dtype
 from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight
 from dgemma.checkpoint.safetensors import read_json, stored_types, to_json, weight_files, write_folder
-from dgemma.errors import CheckpointError, OutputError
+from dgemma.errors import CheckpointError, OutputError, UsageError
 from dgemma.quant import Kind, check_kind, is_quantised, kind_from_hf, kind_to_hf, quantise
 
 
@@ -26,12 +26,14 @@ def save_model(
     one). Quantised weights are written as they are, which transformers does not read. What the folder held of another
     model (shards, vocabulary, template, profile) goes. Raises OutputError when the folder cannot be written.
     """
+    if not isinstance(model, LoadedModel):
+        raise UsageError(f"save_model takes what open_model gives, as `llm.model` is, not {type(model).__name__}.")
     kind = torch_dtype(dtype) or model.network.dtype
     tensors = (
         (names.to_file(name), value if is_scale(name) or is_quantised(value) else value.to(kind))
         for name, value in model.network.state_dict().items()
     )
-    _write(model, tensors, Path(path), kind, max_shard_bytes)
+    _write(model, tensors, path, kind, max_shard_bytes)
 
 
 def quantise_model(
@@ -56,7 +58,7 @@ def quantise_model(
         problem = "a type that is not supported" if name in types else "not there"
         raise CheckpointError(f"The embedding in {source} ({name}) is {problem}; fetch the model again.")
     tensors = _quantised(read_weights(source, model.network, stored, progress), quant, stored, embedding)
-    _write(model, tensors, Path(path), embedding, max_shard_bytes)
+    _write(model, tensors, path, embedding, max_shard_bytes)
 
 
 def _quantised(
@@ -72,8 +74,15 @@ def _quantised(
 
 
 def _write(
-    model: LoadedModel, tensors: Iterator[tuple[str, Tensor]], folder: Path, dtype: torch.dtype, max_shard_bytes: int
+    model: LoadedModel,
+    tensors: Iterator[tuple[str, Tensor]],
+    path: str | Path,
+    dtype: torch.dtype,
+    max_shard_bytes: int,
 ) -> None:
+    if not str(path):
+        raise OutputError("No folder to write to is named; give one.")
+    folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

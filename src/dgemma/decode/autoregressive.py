@@ -13,6 +13,7 @@ from torch import Tensor
 from dgemma.cache import KVCache
 from dgemma.decode.constrain import Walk
 from dgemma.decode.graphs import Passes
+from dgemma.decode.head import refuse_nan
 from dgemma.errors import ConfigError
 from dgemma.model import DiffusionGemma
 
@@ -79,7 +80,7 @@ def autoregressive(
     A token is encoded when the next one is asked for, so the last one costs no pass. Works on a cache of one row.
     With a `constraint` only those ids come that keep the answer valid and let it end in time; the entropy is theirs.
     `top_k` likeliest ids are told with each. All numbers are the model's own, before the sampler's temperature.
-    `passes` encodes instead of the network's own method, such as `graphs.RecordedPasses`.
+    `passes` encodes instead of the network's own method, such as `graphs.RecordedPasses`. Raises NotFiniteError.
     """
     passes = network if passes is None else passes
     hidden_D = last_hidden_D
@@ -89,8 +90,9 @@ def autoregressive(
     plain = greedy and constraint is None and not top_k
     while plain and (head := network.head_as_one()) is not None:
         reading = head.read(hidden_D[None], barred=[(0, token) for token in forbidden])
-        forbidden, token = [], int(reading.likeliest_N)
-        yield NextToken(token=token, entropy=float(reading.entropy_N))
+        forbidden, token, entropy = [], int(reading.likeliest_N), float(reading.entropy_N)
+        refuse_nan(entropy)
+        yield NextToken(token=token, entropy=entropy)
         hidden_D = passes.encode(torch.tensor([[token]], device=network.device), cache)[0, -1]
     while True:
         logits_V = network.logits(hidden_D)
@@ -100,11 +102,13 @@ def autoregressive(
         if constraint is not None:
             logits_V = constraint.restrict(logits_V)
         log_probabilities = logits_V.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
+        entropy = float(-(log_probabilities.exp() * log_probabilities).sum())
+        refuse_nan(entropy)
         token = sampler.sample(logits_V, generator)
         top = log_probabilities.topk(min(top_k, len(log_probabilities))) if top_k else None
         yield NextToken(
             token=token,
-            entropy=float(-(log_probabilities.exp() * log_probabilities).sum()),
+            entropy=entropy,
             logprob=float(log_probabilities[token]) if top_k else None,
             top=() if top is None else tuple(zip(top.indices.tolist(), top.values.tolist(), strict=True)),
         )

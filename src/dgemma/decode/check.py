@@ -21,6 +21,7 @@ from dgemma.cache import KVCache
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep
 from dgemma.decode.graphs import Passes
+from dgemma.decode.head import refuse_nan
 from dgemma.model import DiffusionGemma
 
 DRAFT_LENGTH = 8
@@ -108,6 +109,7 @@ def check(
         if forbidden:
             logits_TV[:, list(forbidden)] = -torch.inf
         opinion = _opinion(logits_TV, judged, constraint, margin)
+    refuse_nan(sum(opinion.entropies))
     agreed = 0
     while agreed < end_of(judged, end_ids) and opinion.agrees[agreed]:
         agreed += 1

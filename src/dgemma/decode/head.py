@@ -8,6 +8,7 @@ constraint (`read_held`) the distributions are those over all valid paths.
 Shapes: B rows, L canvas positions, V vocabulary, D hidden.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from dgemma.decode.constrain import Walk
 from dgemma.decode.vocabulary import summarise, uniforms_per_row
-from dgemma.errors import UsageError
+from dgemma.errors import NotFiniteError, UsageError
 from dgemma.model import SMALL_VOCABULARY, DiffusionGemma
 from dgemma.ops import native
 from dgemma.ops.native.sizes import IMPOSSIBLE
@@ -66,8 +67,10 @@ def read(
 
     `forbidden_first` ids get no probability at position 0, `forbidden` ids none anywhere, in the sample, the entropy
     and the expected embedding alike. `exact` and few entries in all (`takes_dense`) take the dense way, a `constraint`
-    its own (`read_held`), everything else the streamed one.
+    its own (`read_held`), everything else the streamed one. Raises NotFiniteError for hidden states that are not
+    numbers.
     """
+    refuse_nan(float(hidden_BLD.sum(dtype=torch.float32)))
     if constraint is not None:
         return read_held(network, hidden_BLD, temperature, generator, constraint, top_k, forbidden_first, forbidden)
     dense = exact or takes_dense(network, hidden_BLD[..., 0].numel())
@@ -76,6 +79,16 @@ def read(
         return _read_as_one(compiled, hidden_BLD, temperature, generator, forbidden_first, forbidden)
     way = read_dense if dense else read_streamed
     return way(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden)
+
+
+def refuse_nan(total: float) -> None:
+    """Raises NotFiniteError for a sum of hidden states or entropies that is not a number: neither are the logits then,
+    and any id would do."""
+    if not math.isfinite(total):
+        raise NotFiniteError(
+            "The model computed numbers that are not finite; its weights are damaged, so fetch the model again, or "
+            "beyond the range of its type, so load it with dtype='float32'."
+        )
 
 
 def takes_dense(network: DiffusionGemma, positions: int) -> bool:

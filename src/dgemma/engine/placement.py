@@ -34,7 +34,7 @@ def _usable_kind(device: str) -> str:
     """The kind of a device that is there. Raises UsageError for any other."""
     try:
         kind = torch.device(device).type
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise UsageError(f"There is no device {device!r}; use 'cpu', 'cuda' or 'auto'.") from None
     if kind == "cuda" and not torch.cuda.is_available():
         raise UsageError("No CUDA device is available; use device='cpu'.")

@@ -60,7 +60,9 @@ def head(arguments: Any) -> None:
         ids[0] = likeliest
         ids[1] = draw(logits, 0, vocabulary, maximum, np.float64(uniforms[row]) * np.float64(total))
         summary[0], summary[1] = maximum, np.log(total)
-        summary[2] = max(_ZERO, np.log(total) - moment / total)
+        # Logits that are not numbers are larger than nothing and have no weight.
+        known = total > _ZERO and maximum > IMPOSSIBLE
+        summary[2] = max(_ZERO, np.log(total) - moment / total) if known else np.float32(np.nan)
         if soft:
             scale = settings[2] / total
             for at in range(vocabulary):
