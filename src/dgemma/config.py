@@ -379,7 +379,7 @@ class EngineConfig:
     max_prefixes  encoded prompts kept for later requests, within the same budget; 0: none
     pace_file     where the speeds that mode "auto" measures are kept between runs; None: measured in each process
 
-    `auto` and None are settled by `dgemma.engine.placement`; float32 on CPU and bfloat16 on CUDA.
+    device, dtype and kv_budget_mb are settled by `dgemma.engine.placement`: float32 on CPU and bfloat16 on CUDA.
     """
 
     device: str = "auto"

@@ -490,6 +490,7 @@ class DiffusionGemma(nn.Module):
         held, embedded = cache.length, self.embed(ids_BN)
         start, end = held + clean, held + clean + length
         if layers := self.as_one_call(cache):
+            cache.version += 1  # the kernel writes its slots
             slots = range(held, end) if rows is None else (start + rows).tolist()
             soft_RD = None if soft_BRD is None else soft_BRD[0]
             return layers.run(embedded[0], slots, clean, start, end, cache.keys, cache.values, keys_only, soft_RD)[None]
@@ -558,7 +559,6 @@ class DiffusionGemma(nn.Module):
         quick = is_quick(self.norm.weight) and is_quick(cache.keys[0]) and not self.norm.weight.requires_grad
         if not (self.one_call and quick and cache.batch_size == 1):
             return None
-        cache.version += 1  # the kernel writes its slots
         # Weights do not change while a cache holds what they made; looking at all of them takes a third of a token.
         known = self._layers_as_one.value
         if known is not None and cache.lengths[0] and known.has_met(cache.keys):

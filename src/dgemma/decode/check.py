@@ -144,7 +144,7 @@ class _Opinion:
 
 
 def _opinion_in_one(reading: Any, draft: Sequence[int], margin: float) -> _Opinion:
-    """From a compiled reading of the head (`ops.native.head.HeadReading`)."""
+    """From a compiled reading of the head (`ops.native.head.VocabularyReading`)."""
     count = len(draft)
     agrees_T = _good_enough(reading.logits_NV[:count], draft, margin, reading.maximum_N[:count])
     return _Opinion(best=reading.likeliest_N.tolist(), entropies=reading.entropy_N.tolist(), agrees=agrees_T.tolist())

@@ -228,7 +228,7 @@ class _Canvas:
     def _ends(self, reading: head.HeadReading) -> Tensor:
         """One past the first end token of each row that is certain, the canvas' length where there is none -> [B].
 
-        Certain are not only settled ones: a second reading would be one of all that follows as well.
+        One reading without doubt is enough: to have a second one, the whole tail would be computed again.
         """
         length = reading.argmax_BL.shape[1]
         if not len(self.end_ids):
@@ -238,8 +238,8 @@ class _Canvas:
         return torch.where(ends_BL.any(-1), ends_BL.int().argmax(-1) + 1, length)
 
     def _settle(self, before: head.HeadReading | None, now: head.HeadReading, accepted_BL: Tensor, rows_R) -> None:
-        """A computed position settles when it read, as its own token, what it then held likeliest, for the second time
-        and nearly without doubt; a skipped one stays settled. Neither without being accepted."""
+        """A computed position settles when its own token and its last two argmaxes are the same, its entropy is below
+        SETTLED_NATS and it is accepted; a skipped one stays settled while it is accepted."""
         if before is None:
             return
         still_BL = (now.argmax_BL == before.argmax_BL) & (now.argmax_BL == self.canvas_BL)

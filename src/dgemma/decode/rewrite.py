@@ -13,7 +13,7 @@ from dgemma.cache import KVCache
 from dgemma.decode.check import Checked, check
 from dgemma.model import DiffusionGemma
 
-DRAFT_LENGTH = 32
+TEXT_LENGTH = 32
 """Positions of the given text that a pass reads: most of them stay, unlike those of a denoiser's draft."""
 REACH = 12
 """How far from where it broke off, in tokens, the given text may be taken up again."""
@@ -43,7 +43,7 @@ def rewrite(
     known: list[int] = []
     place = 0
     while True:
-        part = text[place : place + max(0, min(DRAFT_LENGTH, most - len(written)))]
+        part = text[place : place + max(0, min(TEXT_LENGTH, most - len(written)))]
         ends = place + len(part) >= len(text) and bool(end_ids)
         found = check(
             network,

@@ -37,8 +37,8 @@ ROWS = (1, 8, 16, 32, 64, 128, 256)
 _CONTEXT = 64
 _BUDGET_S = 0.7
 _BUDGET_TOKENS = 20
-"""Of a model with billions of weights less would time two short canvases alone, whose passes touch few experts: a line
-through these makes a canvas of 256 two and a half times as slow as it is."""
+"""With less, a model of billions of weights is timed at two short canvases alone, whose passes touch few experts: a
+line through them puts a canvas of 256 at two and a half times its cost."""
 _ROUNDS = (3, 12)
 """At least and at most, as far as the time goes: of three alone the ratio of both modes came out by up to 15 % higher
 or lower from one process to the next, of twelve by 3 % (docs/log.md)."""
@@ -48,8 +48,8 @@ _IN_A_ROW = ((10, 8), (50, 3))
 """Tokens that take less than so many milliseconds are timed so many in a row: the first of them finds weights in memory
 that the next ones find in cache."""
 _CLEARLY = 0.9
-"""What diffusion may take of the other's time to be chosen by a mean over requests of many kinds: some of them take it
-half as long again, where one token at a time takes the same for all."""
+"""The share of one token at a time's cost that diffusion may take at most where it is chosen by a mean over requests of
+many kinds: some of them take it half as long again."""
 _AS_ACCURATE = 0.1
 """Canvas lengths whose accuracy is this much below the best one's are not chosen. Profiles rest on a few dozen
 requests, of which that is two or three."""

@@ -48,8 +48,8 @@ class Writer:
         self.length = request.longest_canvas(network.config.canvas_length)
         if request.max_denoising_steps is not None:
             sampler = replace(sampler, max_denoising_steps=request.max_denoising_steps)
-        # How sure a canvas is at first sight is told at the model's own temperatures.
-        self.looking = sampler
+        # The first look is taken at the model's own temperatures, not the request's.
+        self.first_look_sampler = sampler
         if request.temperature != 1.0:
             factor = max(request.temperature, 1e-3)
             sampler = replace(sampler, t_min=sampler.t_min * factor, t_max=sampler.t_max * factor)
@@ -68,7 +68,7 @@ class Writer:
             budget = NO_LIMIT if request.open_end else request.max_new_tokens
             self.walk = Walk(automaton=request.constraint, remaining=budget)
             self.eos = frozenset(request.constraint.end_ids)
-        # The head tells of a token's own log probability together with the best ones.
+        # The head tells a token's own log probability only along with some of the best.
         self.top_k = 0 if request.top_logprobs is None else max(1, request.top_logprobs)
         # A first canvas that begins with an end token would be an empty answer.
         # A vocabulary of nothing but end tokens has no other answer.
@@ -112,7 +112,7 @@ class Writer:
             if not self.checks:
                 steps = self._canvas(cache, self.length, finished_BL)
             else:
-                steps = self._canvas(cache, self._first_look(), finished_BL, self.looking)
+                steps = self._canvas(cache, self._first_look(), finished_BL, self.first_look_sampler)
             step = self._step(steps)
             if self.checks:
                 if is_unsure(step, self.eos):
@@ -122,7 +122,7 @@ class Writer:
                 if length < self.length and self.eos.isdisjoint(step.argmax_BL[0].tolist()):
                     # The answer goes on behind what was looked at: the canvas must be longer.
                     length = self.length
-                if length != step.argmax_BL.shape[1] or self.sampler is not self.looking:
+                if length != step.argmax_BL.shape[1] or self.sampler is not self.first_look_sampler:
                     yield (self.tally.draft(step),)
                     steps = self._canvas(cache, length, None)
                     step = self._step(steps)

@@ -1,4 +1,5 @@
-"""One function per operation of the network; every backend file has the same names and signatures.
+"""The network's operations.
 
-`reference` is plain PyTorch, runs everywhere and is the oracle of the tests.
+`reference` has all of them in plain PyTorch, runs everywhere and is the oracle of the tests; `cpu` and `cuda` have
+faster ones for some, with weights laid out for them, `native` has compiled kernels. `model.py` and `linear` choose.
 """

@@ -3,7 +3,7 @@
 A `Matrix` is one weight, float or quantised, ready for products. On a CPU float32 weights are laid out in the panels
 that compiled kernels read (where there are none, in oneDNN's blocked format), int8 and int4 weights are multiplied as
 they are by compiled kernels (int8 by FBGEMM where these cannot), with a kernel of its own for one row of large ones;
-GPUs that can multiply fp8 weights as they are. Elsewhere, and where small, weights stay as they are, and quantised ones
+fp8 weights as they are by GPUs that can. Elsewhere, and where small, weights stay as they are, and quantised ones
 are made float for each product. `Stacked` makes one matrix of several that read the same input. While gradients are
 asked for nothing is laid out, so training sees the plain weights. Knows nothing of models.
 

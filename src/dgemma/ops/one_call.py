@@ -81,7 +81,7 @@ def lay_out_layers(
         return None
     if entries >= native.WAITED_FOR_FROM:
         native.begin(name, products, *(() if scale is None else ("products",)), "vocabulary", "paths")
-    # What is refused in the end should have nothing compiled or laid out for it, but for large weights, which wait.
+    # What would be refused is found out first: nothing is compiled or laid out for it, unless large weights have begun.
     refusals = native.refusals
     laid_out = None
     if scale is not None:
@@ -92,7 +92,7 @@ def lay_out_layers(
         known = len(laid_out) == len(panels)
     if not known and native.refusals == refusals:
         return None
-    # Without kernels for its products it asks for these too, so that all are there at the same time.
+    # Asked for even without kernels for the products, so that both arrive together.
     compiled = native.load_for(name, entries)
     if not known or compiled is None or not compiled.takes(all_weights):
         return None

@@ -59,18 +59,18 @@ _MODULES: dict[Name, str] = {
     "layers_routed": "routed",
     "layers_routed_quantised": "routed",
 }
-"""Where that is not their name."""
+"""The module that has them, where it goes by another name."""
 WAITED_FOR_FROM = 1 << 19
 """Entries of a weight, from which on its product is worth the wait: models of smaller ones answer at once."""
 _FOR_LATER = ("head", "layers", *_MODULES, "panels", "paths", "quantised")
-"""What small models need, and does not wait for."""
+"""What small models do not wait for."""
 _WORTH_S = 15.0
 """What a process may spend without the kernels of a small model, by the clock and of the processor's time, before it
 waits for them: about what making them takes."""
 _WAITED_FOR_S = 40.0
 """How long it then waits, once: its compilers have the processor to themselves, unless others take it from them."""
 _asked_for: set[str] = set()
-"""The kernels that this process goes without."""
+"""Kernels that were asked for, were missing, and were done without."""
 _asked_at_s = 0.0
 _begun_at_s: tuple[float, float] | None = None
 """By the clock and of the processor's time; None while nobody is to be waited for."""
@@ -157,8 +157,8 @@ def compile_wanted(after_s: float = 0.0) -> None:
 
 
 def look_for_arrivals(wait: bool = False) -> int:
-    """Whether all that this process goes without has come to be compiled: then `load` gives it from now on, and what
-    was made without it is made anew (`ops.linear.Kept`) -> `arrivals`.
+    """If all that this process goes without is compiled by now, lets `load` give it from now on -> `arrivals`, by which
+    `ops.linear.Kept` knows to make anew what was made without.
 
     With `wait`, a process that has spent as much without it as compiling takes waits for the compilers it has started.
     """

@@ -18,7 +18,7 @@ from functools import cache
 from importlib import import_module
 
 TRIED_FOR_S = 600
-"""How long others may be at a kernel before this process tries for itself, or goes without."""
+"""How long a kernel is waited for, and how long another process may be at one before this one begins it quietly too."""
 _SECONDS = {"layers": 18, "head": 6, "paths": 6, "product_rows": 5, "experts_rows": 5}
 """What the longest take, by the beginning of their names; others take two."""
 _LOOK_EVERY_S = 0.02
@@ -45,7 +45,7 @@ def missing(kernels: Iterable[str]) -> list[str]:
 
 
 def failed(kernels: Iterable[str]) -> list[str]:
-    """Those that this process has had made in vain."""
+    """Those that this process tried to have made and could not."""
     tried = [one for one in missing(kernels) if (maker := _makers.get(one)) is not None and not maker.at_work]
     return missing(tried)
 
@@ -68,8 +68,8 @@ def begin_quietly(kernels: Sequence[str]) -> None:
 
 
 def finish(kernels: Sequence[str]) -> None:
-    """Waits for kernels, having those made that nobody is at. Raises RuntimeError when one does not come to be, OSError
-    as `begin` does."""
+    """Has what is missing made, unless this process is at it already, and waits. Raises RuntimeError when one does not
+    come to be, OSError as `begin` does."""
     try:
         begin(kernels)
         if any(map(_is_at_work, missing(kernels))):

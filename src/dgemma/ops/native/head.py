@@ -22,7 +22,7 @@ def takes_int8(weight: Tensor) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeadReading:
+class VocabularyReading:
     """Of N distributions over the whole vocabulary.
 
     likeliest_N, sample_N   ids                      maximum_N, log_sum_N   of the logits, and of exp(logit - maximum)
@@ -61,7 +61,7 @@ class Head:
         uniforms_N: Tensor | None = None,
         barred: Sequence[tuple[int, int]] = (),
         soft: bool = False,
-    ) -> HeadReading:
+    ) -> VocabularyReading:
         """Reads every row of `hidden_ND`, float32; `barred` are (row or -1 for all, id) pairs without probability.
 
         `uniforms_N` in [0, 1) decide the samples, which mean nothing without them. Raises IndexError for a pair outside
@@ -94,7 +94,7 @@ class Head:
             ),
             *(int(self.quantised), values_ND, sums_N, scales_N),
         )
-        return HeadReading(
+        return VocabularyReading(
             likeliest_N=ids_N2[:, 0],
             sample_N=ids_N2[:, 1],
             maximum_N=summary_N4[:, 0],

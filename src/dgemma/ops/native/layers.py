@@ -62,8 +62,8 @@ class _Rotary:
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """What a pass over so many rows is given: all that is known beforehand, which of it is the distance in bytes from
-    the beginning of the room, and the numbers that the room must hold."""
+    """A pass over so many rows. `given`: its arguments, as far as they are known beforehand; `in_room`: those of them
+    that are offsets into the room, in bytes; `needed`: the room's size, in numbers."""
 
     given: np.ndarray
     in_room: np.ndarray
