@@ -166,6 +166,8 @@ class _Canvas:
         self.closing, self.close_next = True, False
         self.end_ids = torch.tensor(list(end_ids), dtype=torch.long, device=canvas_BL.device)
         self.settled_BL = torch.zeros_like(canvas_BL, dtype=torch.bool)
+        self.places_L = torch.arange(canvas_BL.shape[1], device=canvas_BL.device)
+        self.ends_B = torch.full_like(self.done_B, canvas_BL.shape[1], dtype=torch.long)
         self.reading: head.HeadReading | None = None
         # The stop rule asks for the mean over the positions that are free: pinned ones would only dilute it.
         self.share_B1: Tensor | float = 1.0
@@ -185,8 +187,9 @@ class _Canvas:
         # What has settled is not drawn again.
         next_BL = torch.where(going_B1 & ~self.settled_BL, next_BL, self.canvas_BL)
         # What is thrown away, and perhaps not computed any more, has no say.
-        before_end_BL = torch.arange(reading.entropy_BL.shape[1], device=next_BL.device) < self._ends(reading)[:, None]
-        entropy_BL = reading.entropy_BL.where(before_end_BL, 0.0) * self.share_B1
+        if len(self.end_ids):
+            self.ends_B = self._ends(reading)
+        entropy_BL = reading.entropy_BL.where(self.places_L < self.ends_B[:, None], 0.0) * self.share_B1
         met_B = self.done_B | self.stop.done(self.history, reading.argmax_BL, entropy_BL)
         # Once a canvas is sure enough the next step will mostly be its last, so that one covers all that counts.
         is_sure_B = met_B | (entropy_BL.mean(dim=-1) < self.stop.confidence)
@@ -213,29 +216,21 @@ class _Canvas:
         It is a closing step, over all that counts, when the stop rule is met or the canvas sure enough for it, when
         nothing or all is left to compute, and when `close` asks for one; only such a step may end a row.
         """
-        length = self.canvas_BL.shape[1]
-        counts_L = torch.arange(length, device=self.canvas_BL.device) < self._end()
+        # One past the first end token that is certain, the farthest of the rows that are not done.
+        counts_L = self.places_L < torch.where(self.done_B, 0, self.ends_B).max()
         open_L = ~(self.settled_BL | self.done_B[:, None]).all(dim=0) & counts_L
         self.closing = close or self.close_next or not bool(open_L.any()) or bool((open_L == counts_L).all())
         rows_R = (counts_L if self.closing else open_L).nonzero().squeeze(1)
-        return None if len(rows_R) == length else rows_R
-
-    def _end(self) -> int:
-        """One past the first end token that is certain, the farthest of the rows that are not done."""
-        assert self.reading is not None, "no step is taken yet"
-        return int(torch.where(self.done_B, 0, self._ends(self.reading)).max())
+        return None if len(rows_R) == len(self.places_L) else rows_R
 
     def _ends(self, reading: head.HeadReading) -> Tensor:
         """One past the first end token of each row that is certain, the canvas' length where there is none -> [B].
 
         One reading without doubt is enough: to have a second one, the whole tail would be computed again.
         """
-        length = reading.argmax_BL.shape[1]
-        if not len(self.end_ids):
-            return torch.full_like(reading.argmax_BL[:, 0], length)
         certain_BL = self.settled_BL | (reading.entropy_BL < SETTLED_NATS)
         ends_BL = certain_BL & (reading.argmax_BL[..., None] == self.end_ids).any(-1)
-        return torch.where(ends_BL.any(-1), ends_BL.int().argmax(-1) + 1, length)
+        return torch.where(ends_BL.any(-1), ends_BL.int().argmax(-1) + 1, len(self.places_L))
 
     def _settle(self, before: head.HeadReading | None, now: head.HeadReading, accepted_BL: Tensor, rows_R) -> None:
         """A computed position settles when its own token and its last two argmaxes are the same, its entropy is below
@@ -245,8 +240,7 @@ class _Canvas:
         still_BL = (now.argmax_BL == before.argmax_BL) & (now.argmax_BL == self.canvas_BL)
         settled_BL = still_BL & (now.entropy_BL < SETTLED_NATS)
         if rows_R is not None:
-            computed_L = torch.zeros_like(self.settled_BL[0]).index_fill_(0, rows_R, True)
-            settled_BL = torch.where(computed_L, settled_BL, self.settled_BL)
+            settled_BL = self.settled_BL.index_copy(1, rows_R, settled_BL[:, rows_R])
         self.settled_BL = settled_BL & accepted_BL
 
 

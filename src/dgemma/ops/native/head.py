@@ -25,18 +25,43 @@ def takes_int8(weight: Tensor) -> bool:
 class VocabularyReading:
     """Of N distributions over the whole vocabulary.
 
-    likeliest_N, sample_N   ids                      maximum_N, log_sum_N   of the logits, and of exp(logit - maximum)
-    entropy_N               nats                     soft_ND                the expected embedding, if it was asked for
-    logits_NV               soft-capped and scaled; used up where the expected embedding was asked for
+    ids_N2      the likeliest id and the sample
+    summary_N4  of the logits the maximum, the log of the sum of exp(logit - maximum), and the entropy in nats, which is
+                not a number where the logits are none
+    logits_NV   soft-capped and scaled; used up where the expected embedding was asked for
+    soft_ND     the expected embedding, if it was asked for
     """
 
-    likeliest_N: Tensor
-    sample_N: Tensor
-    maximum_N: Tensor
-    log_sum_N: Tensor
-    entropy_N: Tensor
+    ids_N2: Tensor
+    summary_N4: Tensor
     logits_NV: Tensor
     soft_ND: Tensor | None
+
+    # Views, made when somebody looks: each takes as long as the kernel takes for some rows.
+    @property
+    def likeliest_N(self) -> Tensor:
+        """The likeliest ids."""
+        return self.ids_N2[:, 0]
+
+    @property
+    def sample_N(self) -> Tensor:
+        """The ids that were drawn."""
+        return self.ids_N2[:, 1]
+
+    @property
+    def maximum_N(self) -> Tensor:
+        """The largest logits."""
+        return self.summary_N4[:, 0]
+
+    @property
+    def log_sum_N(self) -> Tensor:
+        """The logs of the sums of exp(logit - maximum)."""
+        return self.summary_N4[:, 1]
+
+    @property
+    def entropy_N(self) -> Tensor:
+        """Nats."""
+        return self.summary_N4[:, 2]
 
 
 class Head:
@@ -70,36 +95,23 @@ class Head:
         rows, width, soft_width = len(hidden_ND), padded(self.vocab_size), padded(self.size)
         hidden_ND, pairs = hidden_ND.contiguous(), np.array(barred, dtype=np.int64)
         refuse_outside(barred, rows, self.vocab_size)
-        meeting = np.zeros(1, dtype=np.int64)
         uniforms = np.zeros(rows, dtype=np.float32) if uniforms_N is None else uniforms_N.float().contiguous().numpy()
         settings = np.array([2 / self.cap, self.cap / temperature, self.embed_scale], dtype=np.float32)
-        logits_NW, summary_N4 = hidden_ND.new_empty(rows, width), hidden_ND.new_empty(rows, 4)
-        ids_N2, soft_NX = torch.empty(rows, 2, dtype=torch.long), hidden_ND.new_empty(rows if soft else 0, soft_width)
-        values_ND = torch.empty(rows, self.size if self.quantised else 0, dtype=torch.int8)
-        sums_N, scales_N = torch.empty(rows, dtype=torch.int32), torch.empty(rows)
+        logits_NW, summary_N4 = torch.empty(rows, width), torch.empty(rows, 4)
+        ids_N2, soft_NX = torch.empty(rows, 2, dtype=torch.long), torch.empty(rows, soft_width) if soft else None
+        # A zero to meet at, and room for rows as int8 with their sums and scales.
+        meeting, kept = np.zeros(1, dtype=np.int64), np.empty(rows * (self.size + 8) * self.quantised, dtype=np.int8)
+        values, sums = kept.ctypes.data, kept.ctypes.data + rows * self.size
         run(
             "head",
             *(hidden_ND, self.embedding, self.back, pairs.ctypes.data, settings.ctypes.data, uniforms.ctypes.data),
-            *(logits_NW, summary_N4, ids_N2, soft_NX),
-            *(
-                rows,
-                self.size,
-                self.vocab_size,
-                len(pairs),
-                width,
-                soft_width,
-                int(soft),
-                int(self.halves),
-                meeting.ctypes.data,
-            ),
-            *(int(self.quantised), values_ND, sums_N, scales_N),
+            *(logits_NW, summary_N4, ids_N2, 0 if soft_NX is None else soft_NX),
+            *(rows, self.size, self.vocab_size, len(pairs), width, soft_width, int(soft), int(self.halves)),
+            *(meeting.ctypes.data, int(self.quantised), values, sums, sums + 4 * rows),
         )
         return VocabularyReading(
-            likeliest_N=ids_N2[:, 0],
-            sample_N=ids_N2[:, 1],
-            maximum_N=summary_N4[:, 0],
-            log_sum_N=summary_N4[:, 1],
-            entropy_N=summary_N4[:, 2],
+            ids_N2=ids_N2,
+            summary_N4=summary_N4,
             logits_NV=logits_NW[:, : self.vocab_size],
-            soft_ND=soft_NX[:, : self.size] if soft else None,
+            soft_ND=None if soft_NX is None else soft_NX[:, : self.size],
         )
