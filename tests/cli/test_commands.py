@@ -166,6 +166,22 @@ def test_a_file_is_written_back_where_it_is(tmp_path, capsys):
     assert "+the cat" in capsys.readouterr().out
 
 
+def test_a_byte_order_mark_stays_where_it_is_and_is_not_read(tmp_path):
+    read = []
+
+    class Mending:
+        def edit(self, text, **options):
+            read.append(text)
+            return SimpleNamespace(text=text.replace("teh", "the").replace("\ufeff", ""), finish_reason="stop")
+
+    file = tmp_path / "bom.txt"
+    for instruction in ("Fix", None):
+        file.write_bytes(b"\xef\xbb\xbfteh cat\r\n")
+        edit_file(file, load=Mending, instruction=instruction, strength=0.5, write=True, diff=False, seed=0)
+        assert file.read_bytes() == b"\xef\xbb\xbfthe cat\r\n"
+    assert [text.strip() for text in read] == ["teh cat", "teh cat"]
+
+
 class Rambling:
     """Mends one word, comes to no end about another, and leaves the rest."""
 

@@ -16,6 +16,7 @@ from dgemma.errors import PromptError, UsageError
 # each line is asked for alone, and a longer one sentence by sentence.
 PART_CHARACTERS = 1000
 LINE_CHARACTERS = 240
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def fill_gap(
@@ -59,10 +60,7 @@ def edit_file(
     if piped and write:
         raise UsageError("Standard input cannot be written back; leave out --write.")
     text = _read(file, piped)
-    llm = load()
-    parts = _parts(text) if instruction is None else _sentences(text)
-    revised_parts = [_revised(llm, part, instruction, strength, seed) for part in parts]
-    revised = "".join(part if done is None else done for part, done in zip(parts, revised_parts, strict=True))
+    revised, unended = _gone_over(load(), text, instruction, strength, seed)
     if write and revised != text:
         # Behind a link stands the file that is meant.
         with replacing(file.resolve()) as temporary:
@@ -77,9 +75,19 @@ def edit_file(
     kept = sum(block.size for block in matcher.get_matching_blocks())
     changed = max(len(old_words), len(new_words)) - kept
     print(f"{changed} of {len(old_words)} words changed", file=sys.stderr)
-    if unended := revised_parts.count(None):
+    if unended:
         pieces = "A piece was" if unended == 1 else f"{unended} pieces were"
         print(f"{pieces} left as before: the model found no end to the answer.", file=sys.stderr)
+
+
+def _gone_over(llm: LLM, text: str, instruction: str | None, strength: float, seed: int) -> tuple[str, int]:
+    """(the revised text, how many pieces stayed as they were because their answers came to no end)."""
+    body = text.removeprefix(BYTE_ORDER_MARK)
+    parts = _parts(body) if instruction is None else _sentences(body)
+    revised_parts = [_revised(llm, part, instruction, strength, seed) for part in parts]
+    revised = "".join(part if done is None else done for part, done in zip(parts, revised_parts, strict=True))
+    # The mark is no letter of the first word, and stays.
+    return text[: len(text) - len(body)] + revised, revised_parts.count(None)
 
 
 def _read(file: Path, piped: bool) -> str:
