@@ -24,7 +24,7 @@ from dgemma.train.recipe import (
     read_recipe,
 )
 from dgemma.train.tokenizer import train_tokenizer
-from dgemma.train.trainer import DrawnBatches, train
+from dgemma.train.trainer import DrawnBatches, Stopped, train
 
 
 def toy(steps: int) -> Recipe:
@@ -75,6 +75,22 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):
         assert torch.equal(value, parts["network"][name]), name
     model = open_model(best)
     assert model.tokenizer is not None and model.network.dtype == torch.bfloat16
+
+
+def test_a_run_that_is_told_to_stop_loses_nothing(tmp_path, monkeypatch):
+    import dgemma.train.trainer as module
+
+    sample = module._sample
+    monkeypatch.setattr(module, "_sample", lambda recipe, texts: sample(recipe, texts, count=50))
+    train(toy(6), None, tmp_path / "whole", lambda progress: None)
+    answers = iter([False, False, False, True])
+    with pytest.raises(Stopped) as stopped:
+        train(toy(6), None, tmp_path / "parts", lambda progress: None, stop=lambda: next(answers))
+    assert stopped.value.step == 3
+    train(toy(6), None, tmp_path / "parts", lambda progress: None)
+    whole, parts = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("whole", "parts"))
+    assert parts["step"] == 6 and parts["best"] == whole["best"]
+    assert all(torch.equal(value, parts["network"][name]) for name, value in whole["network"].items())
 
 
 def test_some_batches_may_leave_their_canvases_out(tmp_path, monkeypatch):

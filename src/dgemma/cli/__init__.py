@@ -1,6 +1,7 @@
 """The `dgemma` command: answers on stdout, everything else on stderr, one sentence per error.
 
-Exit codes: 0 done, 1 something failed, 2 the command made no sense, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 something failed, 2 the command made no sense, 130 stopped by Ctrl-C (143
+by SIGTERM, where that ends it in order).
 """
 
 import os
