@@ -41,6 +41,8 @@ class _Stop:
     def __init__(self) -> None:
         self.signal: int | None = None
         self._asked = False
+        # The processes that make batches take the signal as well, and need say nothing.
+        self._process = os.getpid()
         # What a background process ignores stays ignored.
         self._before = {
             number: handler
@@ -64,9 +66,10 @@ class _Stop:
     def _take(self, number: int, frame: Any) -> None:
         if self._asked and self.signal is None:
             self.signal = number
-            # A print might interrupt another one.
-            with suppress(OSError):
-                os.write(2, b"Stopping after this step; a second time stops at once.\n")
+            if os.getpid() == self._process:
+                # A print might interrupt another one.
+                with suppress(OSError):
+                    os.write(2, b"Stopping after this step; a second time stops at once.\n")
         else:
             signal.signal(number, self._before[number])
             signal.raise_signal(number)
