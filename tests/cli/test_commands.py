@@ -237,6 +237,25 @@ def test_a_reader_that_has_seen_enough_hears_of_no_error():
     assert done.stderr == "" and done.returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        ("show --json >&-", 0, ""),
+        ("run -n 1 hi >&-", 0, "tokens/s"),
+        ("run <&-", 2, "Give a request"),
+        ("edit - <&-", 0, "0 of 0 words changed"),
+        ("chat <&-", 0, ""),
+        ("<&-", 0, ""),
+        ("run nothing -m nosuch 2>&-", 1, ""),
+    ],
+)
+def test_a_closed_stream_is_an_empty_one(command, code, told):
+    whole = f"{sys.executable} -m dgemma {command}"
+    done = subprocess.run(["bash", "-c", whole], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "") and told in done.stderr and "Traceback" not in done.stderr
+    assert bool(done.stderr) == bool(told)
+
+
 def test_an_output_that_cannot_hold_the_answer_is_told():
     command = [sys.executable, "-m", "dgemma", "edit", "-", "--strength", "0"]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
