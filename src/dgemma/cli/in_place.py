@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dgemma.api import LLM
 from dgemma.checkpoint.safetensors import replacing
-from dgemma.cli.answer import statistics_line
+from dgemma.cli.answer import refuse_stray_bytes, statistics_line
 from dgemma.errors import PromptError, UsageError
 
 # Without an instruction lines are revised together up to so many characters, with their neighbours to read; with one
@@ -31,6 +31,8 @@ def fill_gap(
     seed: int,
 ) -> None:
     """Prints `text` with its one gap filled by the model that `load` gives."""
+    refuse_stray_bytes(text, "The text")
+    refuse_stray_bytes(instruction or "", "The instruction")
     # A longer run of the mark's letters holds it more than once.
     if not mark or sum(text.startswith(mark, at) for at in range(len(text))) != 1:
         raise UsageError(f"The text must hold the mark {mark!r} exactly once, where the gap is.")
@@ -56,6 +58,7 @@ def edit_file(
     seed: int,
 ) -> None:
     """Prints the revised text or its diff, or writes the file; a diff is printed whether or not it is written."""
+    refuse_stray_bytes(instruction or "", "The instruction")
     piped = str(file) == "-"
     if piped and write:
         raise UsageError("Standard input cannot be written back; leave out --write.")
