@@ -40,7 +40,11 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["run", "-m", "nosuch", "hi"], 1, "no model 'nosuch'"),
         (["run", "--mode", "guess", "hi"], 2, "mode 'guess'"),
         (["run", "-n", "0", "hi"], 2, "max_new_tokens"),
-        (["run", "--steps", "0", "hi"], 1, "max_denoising_steps"),
+        (["run", "--steps", "0", "hi"], 2, "max_denoising_steps"),
+        (["run", "--temperature", "-1", "hi"], 2, "temperature"),
+        (["run", "--dtype", "foo", "hi"], 2, "dtype 'foo'"),
+        (["infill", "--dtype", "foo", "a ___ b"], 2, "dtype 'foo'"),
+        (["run", "-m", "nosuch", "--mode", "guess", "hi"], 2, "mode 'guess'"),
         (["eval", "nosuch"], 2, "no task 'nosuch'"),
         (["eval", "-n", "0"], 2, "at least 1"),
         (["train", "nosuch.toml"], 1, "nosuch.toml"),
@@ -53,6 +57,7 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["edit", "nosuch.txt"], 1, "nosuch.txt"),
         (["edit", "-", "--write"], 2, "Standard input"),
         (["bench", "--config", "nosuch"], 2, "no shape 'nosuch'"),
+        (["bench", "--config", "26b-layer", "-m", "foo"], 2, "--config 26b-layer has random weights and --model foo"),
         (["bench", "--runs", "0"], 2, "runs must be at least 1"),
         (["bench", "--config", "scaled-32k", "--canvas"], 2, "random weights never settle"),
         (["bench", "--save"], 2, "--canvas"),
@@ -62,20 +67,61 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["bench", "--context", "5000"], 2, "context must be at most"),
         (["chat", "--mode", "guess"], 2, "mode 'guess'"),
         (["run", "--canvas", "100000", "hi"], 2, "canvas_length must be at most"),
+        (["serve", "--max-context", "0"], 2, "max_context"),
+        (["serve", "--kv-budget-mb", "-1"], 2, "kv_budget_mb"),
+        (["serve", "--name", ""], 2, "name"),
+        (["serve", "--dtype", "foo"], 2, "dtype 'foo'"),
+        (["train", "recipe.toml", "--steps", "0"], 2, "steps must be at least 1"),
+        (["train", "recipe.toml", "--minutes", "-1"], 2, "minutes must be at least 0"),
+        (["train", "broken.toml", "--steps", "1"], 1, "log_every must be at least 1"),
         (["quantize", "tiny", "."], 2, "holds other files"),
         (["run", "-m", "", "hi"], 2, "name is empty"),
         (["run", "--steps", "3000000000", "hi"], 2, "at most 1000000"),
-        (["run", "--mode", "autoregressive", "--temperature", "1e39", "hi"], 1, "from 0 to 1e+06"),
+        (["run", "--mode", "autoregressive", "--temperature", "1e39", "hi"], 2, "from 0 to 1e+06"),
         (["run", "--schema", "deep.json", "hi"], 2, "nested too deeply"),
         (["infill", "four ____ here"], 2, "exactly once"),
     ],
 )
 def test_errors_are_one_sentence_and_an_exit_code(arguments, code, words, tmp_path):
     (tmp_path / "other.txt").touch()
+    (tmp_path / "recipe.toml").touch()
+    (tmp_path / "broken.toml").write_text("[run]\nlog_every = 0")
     (tmp_path / "deep.json").write_text("[" * 200_000)
     done = dgemma(*arguments, folder=tmp_path, stdin="hi" if arguments[0] == "chat" else "")
     assert done.returncode == code
     assert words in done.stderr and "Traceback" not in done.stderr and not done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (["--mode", "foo"], "mode 'foo'"),
+        (["-n", "0"], "max_new_tokens must be at least 1"),
+        (["--seed", "99999999999999999999999"], "seed must lie between"),
+    ],
+)
+def test_chat_looks_at_its_options_before_a_model_is_loaded(option, words):
+    """A model that is not there is not looked for."""
+    done = dgemma("chat", "-m", "nosuch", *option)
+    assert done.returncode == 2 and words in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["run", b"caf\xe9"], b"The prompt"),
+        (["run", "--choice", b"caf\xe9", "hi"], b"A choice"),
+        (["run", "--regex", b"caf\xe9", "hi"], b"The regular expression"),
+        (["infill", b"caf\xe9 ___ b"], b"The text"),
+        (["infill", "-i", b"caf\xe9", "a ___ b"], b"The instruction"),
+        (["edit", "-i", b"caf\xe9", "-"], b"The instruction"),
+    ],
+)
+def test_an_argument_that_is_no_text_is_told(arguments, what):
+    command = [sys.executable, "-m", "dgemma", *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"dgemma: " + what + b" is not UTF-8 text (byte 3); convert it first.\n"
 
 
 def test_debug_shows_the_traceback():

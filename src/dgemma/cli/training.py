@@ -11,8 +11,8 @@ from typing import Any
 import typer
 
 from dgemma.checkpoint import find_model
-from dgemma.errors import DataError
-from dgemma.train.recipe import read_recipe
+from dgemma.errors import DataError, UsageError
+from dgemma.train.recipe import Recipe, read_recipe
 from dgemma.train.trainer import Progress, Stopped, train
 
 
@@ -20,16 +20,26 @@ def train_and_print(recipe: Path, out: Path, data: Path | None, init: str | None
     """Runs a recipe to its end; `run` replaces entries of its [run] table, where they are not None."""
     if data is not None and not data.is_dir():
         raise DataError(f"There is no data folder {data}; leave --data out to train on the generators alone.")
+    chosen = _read(recipe, run)
     start = None if init is None else find_model(init)
     if init is not None and (out / "last.pt").is_file():
         print(f"The run in {out} goes on from its own weights, not from {init}.", file=sys.stderr)
     with _Stop() as stop:
         try:
-            best = train(read_recipe(recipe, **run), data, out, _print, start, stop)
+            best = train(chosen, data, out, _print, start, stop)
         except Stopped as stopped:
             print(f"Stopped at step {stopped.step} and saved; the same command goes on.", file=sys.stderr)
             raise typer.Exit(128 + (stop.signal or 0)) from None
     print(best)
+
+
+def _read(recipe: Path, run: dict[str, Any]) -> Recipe:
+    """The recipe with what the options say instead of it. Raises UsageError where that is what cannot be."""
+    try:
+        return read_recipe(recipe, **run)
+    except DataError as error:
+        read_recipe(recipe)
+        raise UsageError(str(error)) from error
 
 
 class _Stop:
