@@ -158,7 +158,10 @@ class Trainer:
         self.recipe, self.tokenizer, self.folder, self.stop = recipe, tokenizer, folder, stop
         config = recipe.model.config()
         if tokenizer.vocab_size > config.vocab_size:
-            raise DataError(f"The tokenizer in {folder} has more entries than the recipe's vocab_size.")
+            raise DataError(
+                f"The tokenizer has {tokenizer.vocab_size} entries and the recipe's vocab_size is {config.vocab_size}; "
+                f"set vocab_size = {tokenizer.vocab_size} in [model]."
+            )
         device = find_device(recipe.run.device)
         self.network = DiffusionGemma(config)
         initialise(self.network, recipe.run.seed)
