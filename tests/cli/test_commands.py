@@ -5,14 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgemma.cli.in_place import _cut, _lines, _parts, _sentences, edit_file
+from dgemma.cli.in_place import _around_gap, _cut, _lines, _parts, _sentences, edit_file
+from dgemma.cli.measure import _print_scores
 from dgemma.engine.request import Commit
+from dgemma.evals.run import Score
+from dgemma.tui import counting
 from dgemma.tui.canvas import CanvasView
 
 
@@ -79,7 +83,10 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["run", "--steps", "3000000000", "hi"], 2, "at most 1000000"),
         (["run", "--mode", "autoregressive", "--temperature", "1e39", "hi"], 2, "from 0 to 1e+06"),
         (["run", "--schema", "deep.json", "hi"], 2, "nested too deeply"),
-        (["infill", "four ____ here"], 2, "exactly once"),
+        (["infill", "two ___ gaps ____ here"], 2, "exactly once"),
+        (["infill", "--mark", "##", "three ### here"], 2, "exactly once"),
+        (["pull", "."], 2, "no hub id"),
+        (["pull", "nosuch"], 2, "'nosuch' is no hub id; give owner/name"),
     ],
 )
 def test_errors_are_one_sentence_and_an_exit_code(arguments, code, words, tmp_path):
@@ -167,6 +174,22 @@ def test_infill_keeps_both_sides():
     assert done.stdout.startswith("The cat ") and done.stdout.endswith(" on the mat.\n")
 
 
+def test_a_longer_run_of_underscores_is_one_gap():
+    assert [_around_gap(text, "___") for text in ("a ___ b", "a _____ b")] == [("a ", " b")] * 2
+    assert _around_gap("a ## b", "##") == ("a ", " b")
+
+
+@pytest.mark.parametrize(("columns", "told"), [(80, "E a ┃"), (40, "E a canvas ")])
+def test_scores_are_whole_on_a_narrow_terminal(capsys, monkeypatch, columns, told):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    numbers = dict(steps_per_canvas=5, equivalents_per_canvas=1, tokens_per_forward=3.9, tokens_per_second=12345)
+    score = Score(task="fix", mode="diffusion", n=2, accuracy=1.0, tokens=1, passes=17, canvases=1, **numbers)
+    _print_scores([score])
+    out = capsys.readouterr().out
+    assert told in out and "…" not in out and max(map(len, out.splitlines())) <= columns
+    assert all(number in out for number in ("100.0%", "5.0", "1.0", "17.0", "3.9", "12345"))
+
+
 def test_eval_prints_one_document():
     done = dgemma("eval", "sudoku4", "-n", "2", "--held", "--json")
     scores = json.loads(done.stdout)["scores"]
@@ -188,6 +211,47 @@ def test_bench_ends_with_a_document():
 def test_chat_answers_each_line_and_leaves_at_the_end_of_input():
     done = dgemma("chat", "-n", "8", stdin="/mode autoregressive\nhello\n/nosuch\n/bye\n")
     assert done.returncode == 0 and "no command" in done.stderr and "autoregressive" in done.stderr
+
+
+def test_chat_tells_what_its_commands_did():
+    done = dgemma("chat", stdin="/mode auto\n/stats\n/stats\n/new\n")
+    assert done.stderr.splitlines() == ["mode: auto", "statistics off", "statistics on", "conversation forgotten"]
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def on_terminal(arguments: list[str], typed: bytes) -> bytes:
+    """What a command writes to a terminal, on which `typed` comes in once it says `>>> `."""
+    controller, terminal = os.openpty()
+    command = [sys.executable, "-m", "dgemma", *arguments]
+    environment = {**os.environ, "TERM": "dumb"}
+    running = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
+    os.close(terminal)
+    seen = b""
+    with suppress(OSError):  # How a terminal ends whose last user has left.
+        while more := os.read(controller, 1024):
+            seen += more
+            if typed and b">>> " in seen:
+                os.write(controller, typed)
+                typed = b""
+    os.close(controller)
+    assert running.wait(timeout=60) == 0
+    return seen
+
+
+def test_ctrl_d_leaves_a_line_of_its_own_to_the_shell():
+    assert on_terminal(["chat"], b"\x04").endswith(b"\r\n")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_edit_shows_how_far_it_is_on_a_terminal_alone(tmp_path, capsys, monkeypatch, terminal):
+    monkeypatch.setattr(counting, "PATIENCE_S", 0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    file = tmp_path / "long.txt"
+    file.write_text("teh cat\n\n" * 1200)
+    edit_file(file, load=Rambling, instruction="Fix", strength=0.5, write=True, diff=False, seed=0)
+    told = capsys.readouterr().err
+    assert ("edit: 1,200 of 1,200 sentences" in told) == terminal and "1200 of 2400 words changed" in told
 
 
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "utf-8:surrogateescape"])
@@ -264,6 +328,12 @@ def test_pieces_are_the_text(text, longest):
     assert "".join(_cut(text, longest)) == text == "".join(_lines(text))
     assert all(len(piece) <= longest for piece in _cut(text, longest))
     assert "".join(_sentences(text)) == text == "".join(_parts(text))
+
+
+def test_standard_input_that_is_no_text_is_told_by_its_name():
+    command = [sys.executable, "-m", "dgemma", "edit", "-"]
+    done = subprocess.run(command, input=b"caf\xe9", capture_output=True, check=False)
+    assert done.stderr == b"dgemma: Standard input is not UTF-8 text (byte 3); convert it first.\n"
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
