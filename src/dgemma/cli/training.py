@@ -54,7 +54,7 @@ class _Stop:
         # The processes that make batches take the signal as well, and need say nothing.
         self._process = os.getpid()
         # What a background process ignores stays ignored.
-        self._before = {
+        self._before: dict[int, Any] = {
             number: handler
             for number in (signal.SIGINT, signal.SIGTERM)
             if (handler := signal.getsignal(number)) is not signal.SIG_IGN
