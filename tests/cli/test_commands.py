@@ -5,14 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgemma.cli.in_place import _cut, _lines, _parts, _sentences, edit_file
+from dgemma.cli.in_place import _around_gap, _cut, _lines, _parts, _sentences, edit_file
+from dgemma.cli.measure import _print_scores
 from dgemma.engine.request import Commit
+from dgemma.evals.run import Score
+from dgemma.tui import counting
 from dgemma.tui.canvas import CanvasView
 
 
@@ -40,7 +44,11 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["run", "-m", "nosuch", "hi"], 1, "no model 'nosuch'"),
         (["run", "--mode", "guess", "hi"], 2, "mode 'guess'"),
         (["run", "-n", "0", "hi"], 2, "max_new_tokens"),
-        (["run", "--steps", "0", "hi"], 1, "max_denoising_steps"),
+        (["run", "--steps", "0", "hi"], 2, "max_denoising_steps"),
+        (["run", "--temperature", "-1", "hi"], 2, "temperature"),
+        (["run", "--dtype", "foo", "hi"], 2, "dtype 'foo'"),
+        (["infill", "--dtype", "foo", "a ___ b"], 2, "dtype 'foo'"),
+        (["run", "-m", "nosuch", "--mode", "guess", "hi"], 2, "mode 'guess'"),
         (["eval", "nosuch"], 2, "no task 'nosuch'"),
         (["eval", "-n", "0"], 2, "at least 1"),
         (["train", "nosuch.toml"], 1, "nosuch.toml"),
@@ -53,6 +61,7 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["edit", "nosuch.txt"], 1, "nosuch.txt"),
         (["edit", "-", "--write"], 2, "Standard input"),
         (["bench", "--config", "nosuch"], 2, "no shape 'nosuch'"),
+        (["bench", "--config", "26b-layer", "-m", "foo"], 2, "--config 26b-layer has random weights and --model foo"),
         (["bench", "--runs", "0"], 2, "runs must be at least 1"),
         (["bench", "--config", "scaled-32k", "--canvas"], 2, "random weights never settle"),
         (["bench", "--save"], 2, "--canvas"),
@@ -62,20 +71,64 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["bench", "--context", "5000"], 2, "context must be at most"),
         (["chat", "--mode", "guess"], 2, "mode 'guess'"),
         (["run", "--canvas", "100000", "hi"], 2, "canvas_length must be at most"),
+        (["serve", "--max-context", "0"], 2, "max_context"),
+        (["serve", "--kv-budget-mb", "-1"], 2, "kv_budget_mb"),
+        (["serve", "--name", ""], 2, "name"),
+        (["serve", "--dtype", "foo"], 2, "dtype 'foo'"),
+        (["train", "recipe.toml", "--steps", "0"], 2, "steps must be at least 1"),
+        (["train", "recipe.toml", "--minutes", "-1"], 2, "minutes must be at least 0"),
+        (["train", "broken.toml", "--steps", "1"], 1, "log_every must be at least 1"),
         (["quantize", "tiny", "."], 2, "holds other files"),
         (["run", "-m", "", "hi"], 2, "name is empty"),
         (["run", "--steps", "3000000000", "hi"], 2, "at most 1000000"),
-        (["run", "--mode", "autoregressive", "--temperature", "1e39", "hi"], 1, "from 0 to 1e+06"),
+        (["run", "--mode", "autoregressive", "--temperature", "1e39", "hi"], 2, "from 0 to 1e+06"),
         (["run", "--schema", "deep.json", "hi"], 2, "nested too deeply"),
-        (["infill", "four ____ here"], 2, "exactly once"),
+        (["infill", "two ___ gaps ____ here"], 2, "exactly once"),
+        (["infill", "--mark", "##", "three ### here"], 2, "exactly once"),
+        (["pull", "."], 2, "no hub id"),
+        (["pull", "nosuch"], 2, "'nosuch' is no hub id; give owner/name"),
     ],
 )
 def test_errors_are_one_sentence_and_an_exit_code(arguments, code, words, tmp_path):
     (tmp_path / "other.txt").touch()
+    (tmp_path / "recipe.toml").touch()
+    (tmp_path / "broken.toml").write_text("[run]\nlog_every = 0")
     (tmp_path / "deep.json").write_text("[" * 200_000)
     done = dgemma(*arguments, folder=tmp_path, stdin="hi" if arguments[0] == "chat" else "")
     assert done.returncode == code
     assert words in done.stderr and "Traceback" not in done.stderr and not done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (["--mode", "foo"], "mode 'foo'"),
+        (["-n", "0"], "max_new_tokens must be at least 1"),
+        (["--seed", "99999999999999999999999"], "seed must lie between"),
+    ],
+)
+def test_chat_looks_at_its_options_before_a_model_is_loaded(option, words):
+    """A model that is not there is not looked for."""
+    done = dgemma("chat", "-m", "nosuch", *option)
+    assert done.returncode == 2 and words in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["run", b"caf\xe9"], b"The prompt"),
+        (["run", "--choice", b"caf\xe9", "hi"], b"A choice"),
+        (["run", "--regex", b"caf\xe9", "hi"], b"The regular expression"),
+        (["infill", b"caf\xe9 ___ b"], b"The text"),
+        (["infill", "-i", b"caf\xe9", "a ___ b"], b"The instruction"),
+        (["edit", "-i", b"caf\xe9", "-"], b"The instruction"),
+    ],
+)
+def test_an_argument_that_is_no_text_is_told(arguments, what):
+    command = [sys.executable, "-m", "dgemma", *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"dgemma: " + what + b" is not UTF-8 text (byte 3); convert it first.\n"
 
 
 def test_debug_shows_the_traceback():
@@ -121,6 +174,22 @@ def test_infill_keeps_both_sides():
     assert done.stdout.startswith("The cat ") and done.stdout.endswith(" on the mat.\n")
 
 
+def test_a_longer_run_of_underscores_is_one_gap():
+    assert [_around_gap(text, "___") for text in ("a ___ b", "a _____ b")] == [("a ", " b")] * 2
+    assert _around_gap("a ## b", "##") == ("a ", " b")
+
+
+@pytest.mark.parametrize(("columns", "told"), [(80, "E a ┃"), (40, "E a canvas ")])
+def test_scores_are_whole_on_a_narrow_terminal(capsys, monkeypatch, columns, told):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    numbers = dict(steps_per_canvas=5, equivalents_per_canvas=1, tokens_per_forward=3.9, tokens_per_second=12345)
+    score = Score(task="fix", mode="diffusion", n=2, accuracy=1.0, tokens=1, passes=17, canvases=1, **numbers)
+    _print_scores([score])
+    out = capsys.readouterr().out
+    assert told in out and "…" not in out and max(map(len, out.splitlines())) <= columns
+    assert all(number in out for number in ("100.0%", "5.0", "1.0", "17.0", "3.9", "12345"))
+
+
 def test_eval_prints_one_document():
     done = dgemma("eval", "sudoku4", "-n", "2", "--held", "--json")
     scores = json.loads(done.stdout)["scores"]
@@ -144,6 +213,47 @@ def test_chat_answers_each_line_and_leaves_at_the_end_of_input():
     assert done.returncode == 0 and "no command" in done.stderr and "autoregressive" in done.stderr
 
 
+def test_chat_tells_what_its_commands_did():
+    done = dgemma("chat", stdin="/mode auto\n/stats\n/stats\n/new\n")
+    assert done.stderr.splitlines() == ["mode: auto", "statistics off", "statistics on", "conversation forgotten"]
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def on_terminal(arguments: list[str], typed: bytes) -> bytes:
+    """What a command writes to a terminal, on which `typed` comes in once it says `>>> `."""
+    controller, terminal = os.openpty()
+    command = [sys.executable, "-m", "dgemma", *arguments]
+    environment = {**os.environ, "TERM": "dumb"}
+    running = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
+    os.close(terminal)
+    seen = b""
+    with suppress(OSError):  # How a terminal ends whose last user has left.
+        while more := os.read(controller, 1024):
+            seen += more
+            if typed and b">>> " in seen:
+                os.write(controller, typed)
+                typed = b""
+    os.close(controller)
+    assert running.wait(timeout=60) == 0
+    return seen
+
+
+def test_ctrl_d_leaves_a_line_of_its_own_to_the_shell():
+    assert on_terminal(["chat"], b"\x04").endswith(b"\r\n")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_edit_shows_how_far_it_is_on_a_terminal_alone(tmp_path, capsys, monkeypatch, terminal):
+    monkeypatch.setattr(counting, "PATIENCE_S", 0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    file = tmp_path / "long.txt"
+    file.write_text("teh cat\n\n" * 1200)
+    edit_file(file, load=Rambling, instruction="Fix", strength=0.5, write=True, diff=False, seed=0)
+    told = capsys.readouterr().err
+    assert ("edit: 1,200 of 1,200 sentences" in told) == terminal and "1200 of 2400 words changed" in told
+
+
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "utf-8:surrogateescape"])
 def test_input_that_is_no_text_is_told(encoding):
     command = [sys.executable, "-m", "dgemma", "run", "x"]
@@ -164,6 +274,22 @@ def test_a_file_is_written_back_where_it_is(tmp_path, capsys):
     edit_file(link, load=Mending, instruction="Fix", strength=0.5, write=True, diff=True, seed=0)
     assert link.is_symlink() and file.read_text() == "the cat\n" and file.stat().st_mode & 0o777 == 0o600
     assert "+the cat" in capsys.readouterr().out
+
+
+def test_a_byte_order_mark_stays_where_it_is_and_is_not_read(tmp_path):
+    read = []
+
+    class Mending:
+        def edit(self, text, **options):
+            read.append(text)
+            return SimpleNamespace(text=text.replace("teh", "the").replace("\ufeff", ""), finish_reason="stop")
+
+    file = tmp_path / "bom.txt"
+    for instruction in ("Fix", None):
+        file.write_bytes(b"\xef\xbb\xbfteh cat\r\n")
+        edit_file(file, load=Mending, instruction=instruction, strength=0.5, write=True, diff=False, seed=0)
+        assert file.read_bytes() == b"\xef\xbb\xbfthe cat\r\n"
+    assert [text.strip() for text in read] == ["teh cat", "teh cat"]
 
 
 class Rambling:
@@ -204,6 +330,12 @@ def test_pieces_are_the_text(text, longest):
     assert "".join(_sentences(text)) == text == "".join(_parts(text))
 
 
+def test_standard_input_that_is_no_text_is_told_by_its_name():
+    command = [sys.executable, "-m", "dgemma", "edit", "-"]
+    done = subprocess.run(command, input=b"caf\xe9", capture_output=True, check=False)
+    assert done.stderr == b"dgemma: Standard input is not UTF-8 text (byte 3); convert it first.\n"
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_full_disk_is_one_sentence(unbuffered):
     """What is written at the very end is written before it is too late to tell."""
@@ -219,6 +351,25 @@ def test_a_reader_that_has_seen_enough_hears_of_no_error():
     command = f"{sys.executable} -m dgemma show --json | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, check=False)
     assert done.stderr == "" and done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        ("show --json >&-", 0, ""),
+        ("run -n 1 hi >&-", 0, "tokens/s"),
+        ("run <&-", 2, "Give a request"),
+        ("edit - <&-", 0, "0 of 0 words changed"),
+        ("chat <&-", 0, ""),
+        ("<&-", 0, ""),
+        ("run nothing -m nosuch 2>&-", 1, ""),
+    ],
+)
+def test_a_closed_stream_is_an_empty_one(command, code, told):
+    whole = f"{sys.executable} -m dgemma {command}"
+    done = subprocess.run(["bash", "-c", whole], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "") and told in done.stderr and "Traceback" not in done.stderr
+    assert bool(done.stderr) == bool(told)
 
 
 def test_an_output_that_cannot_hold_the_answer_is_told():

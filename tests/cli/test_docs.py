@@ -6,8 +6,11 @@ from pathlib import Path
 import typer
 from typer.cli import get_docs_for_click
 
+from dgemma.checkpoint import find_model
 from dgemma.cli.app import app
 from dgemma.cli.demo import JOBS
+from dgemma.train.recipe import read_recipe
+from dgemma.train.trainer import train
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -36,6 +39,16 @@ def test_the_commands_of_the_readme_exist():
 def test_the_readme_shows_the_demo_that_is_run():
     for title, prompt in JOBS:
         assert f"{title}\n> {prompt}\n" in README
+
+
+def test_the_recipe_for_examples_of_ones_own_trains_the_embedded_model(tmp_path):
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    examples, recipe = re.search(r"```json\n(.*?)```.*?```toml\n(.*?)```", page, flags=re.DOTALL).groups()
+    (tmp_path / "tickets.jsonl").write_text(examples, encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(recipe, encoding="utf-8")
+    chosen = read_recipe(tmp_path / "mine.toml", steps=1, held_out_rows=1)
+    best = train(chosen, None, tmp_path / "run", lambda progress: None, find_model("tiny"))
+    assert best == tmp_path / "run" / "best" and best.is_dir()
 
 
 def test_the_python_of_the_readme_runs():

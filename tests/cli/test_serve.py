@@ -42,7 +42,7 @@ def test_it_says_where_it_is_answers_and_ends(tmp_path):
 def test_what_cannot_be_served_is_told_in_one_sentence(tmp_path):
     command = [sys.executable, "-m", "dgemma", "serve", "--host", "0.0.0.0"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert (done.returncode, done.stdout) == (1, "") and "set an API key" in done.stderr
+    assert (done.returncode, done.stdout) == (2, "") and "set an API key" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

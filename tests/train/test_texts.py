@@ -128,7 +128,7 @@ def test_is_sentence(text: str, clean: bool) -> None:
 def test_missing_empty_and_broken(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no folder"):
         texts.load_texts(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="None of the known"):
+    with pytest.raises(DataError, match="No training text in"):
         texts.load_texts(tmp_path)
     (tmp_path / "gsm8k_train.jsonl").write_text("{not json\n")
     with pytest.raises(DataError, match=r"gsm8k_train\.jsonl is not in the form expected"):

@@ -15,6 +15,7 @@ from dgemma.tokenizer import Tokenizer
 from dgemma.train.data import BatchStream, prefetch
 from dgemma.train.optimizer import Muon, learning_rate_factor, orthogonalise
 from dgemma.train.recipe import (
+    LARGEST_SEED,
     DataRecipe,
     ModelRecipe,
     ObjectiveRecipe,
@@ -24,7 +25,7 @@ from dgemma.train.recipe import (
     read_recipe,
 )
 from dgemma.train.tokenizer import train_tokenizer
-from dgemma.train.trainer import DrawnBatches, train
+from dgemma.train.trainer import DrawnBatches, Stopped, train
 
 
 def toy(steps: int) -> Recipe:
@@ -77,6 +78,22 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):
     assert model.tokenizer is not None and model.network.dtype == torch.bfloat16
 
 
+def test_a_run_that_is_told_to_stop_loses_nothing(tmp_path, monkeypatch):
+    import dgemma.train.trainer as module
+
+    sample = module._sample
+    monkeypatch.setattr(module, "_sample", lambda recipe, texts: sample(recipe, texts, count=50))
+    train(toy(6), None, tmp_path / "whole", lambda progress: None)
+    answers = iter([False, False, False, True])
+    with pytest.raises(Stopped) as stopped:
+        train(toy(6), None, tmp_path / "parts", lambda progress: None, stop=lambda: next(answers))
+    assert stopped.value.step == 3
+    train(toy(6), None, tmp_path / "parts", lambda progress: None)
+    whole, parts = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("whole", "parts"))
+    assert parts["step"] == 6 and parts["best"] == whole["best"]
+    assert all(torch.equal(value, parts["network"][name]) for name, value in whole["network"].items())
+
+
 def test_some_batches_may_leave_their_canvases_out(tmp_path, monkeypatch):
     import dgemma.train.trainer as module
 
@@ -107,7 +124,7 @@ def test_a_run_starts_from_a_model_of_the_same_sizes(tmp_path, monkeypatch):
         assert torch.equal(seen[0][name], value), name
     vocabularies = [(tmp_path / part / "tokenizer.json").read_text() for part in ("first", "second")]
     assert vocabularies[0] == vocabularies[1]
-    with pytest.raises(DataError, match=r"vocab_size|sizes"):
+    with pytest.raises(DataError, match="has 1536 entries and the recipe's vocab_size is 300; set vocab_size = 1536"):
         train(toy(2), None, tmp_path / "third", lambda progress: None, init=Path(module.__file__).parents[1] / "tiny")
 
 
@@ -199,6 +216,10 @@ def test_recipes_refuse_what_they_do_not_know(tmp_path):
         read_recipe(path)
     path.write_text("[run]\nsteps = 3\n")
     assert read_recipe(path, steps=9).run.steps == 9
+    with pytest.raises(DataError, match=r"seed must lie between .*, not 99999999999999999999"):
+        read_recipe(path, seed=99999999999999999999)
+    with pytest.raises(DataError, match="steps must be between 1 and 9007199254740992"):
+        read_recipe(path, steps=99999999999999999999)
 
 
 def test_a_missing_compiler_is_told(tmp_path, monkeypatch):
@@ -227,6 +248,44 @@ def test_typos_in_a_recipe_are_told(tmp_path, line, problem):
     file.write_text(line)
     with pytest.raises(DataError, match=problem):
         read_recipe(file).model.config()
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("[run]\nseed = 99999999999999999999", "seed = 99999999999999999999"),
+        ("[run]\nseed = 9000000000000", "seed must lie between -8796093022208 and 8796093022208, not 9000000000000"),
+        ("[run]\ndata_workers = -1", "data_workers must be at least 0, not -1"),
+        ("[run]\nsave_every_minutes = -1", "save_every_minutes must be at least 0, not -1"),
+        ("[run]\nsteps = 100000000000000000000", "steps = 100000000000000000000"),
+        ("[optimizer]\nlr = -1", "lr must be at least 0, not -1"),
+        ("[optimizer]\nmatrix_lr = -0.1", "matrix_lr must be at least 0"),
+        (f"[optimizer]\nlr = 1{400 * '0'}", "lr = 1000"),
+        ("[optimizer]\nwarmup_steps = -10", "warmup_steps must be at least 0, not -10"),
+        ("[optimizer]\nmomentum = 1.5", "momentum must be between 0 and 1, not 1.5"),
+        ("[optimizer]\nbetas = [0.9]", "betas = .0.9."),
+        ("[optimizer]\nbetas = [0.9, 1.0]", "betas must be two numbers"),
+        ("[optimizer]\nclip = 0", "clip must be a number above 0, not 0"),
+        ("[objective]\nself_conditioning = -1", "self_conditioning must be between 0 and 1, not -1"),
+        ("[objective]\nrollout = 5", "rollout must be between 0 and 1, not 5"),
+        ("[objective]\nfull_noise = 2.0", "full_noise must be between 0 and 1, not 2.0"),
+        ("[objective]\ntemperature = [0.4, 0.2]", "temperature must be a range"),
+        ("[objective]\ntemperature = [0.4, 0.5, 0.6]", "temperature = "),
+        ("[objective]\nprompt_weight = -0.5", "prompt_weight must be at least 0"),
+        ("[model]\nmax_position_embeddings = 0", "max_position_embeddings must be at least 1"),
+    ],
+)
+def test_numbers_that_no_run_can_have_are_told(tmp_path, line, problem):
+    file = tmp_path / "recipe.toml"
+    file.write_text(line)
+    with pytest.raises(DataError, match=problem):
+        read_recipe(file)
+
+
+def test_the_largest_seed_is_one_that_torch_takes():
+    batches = toy(1)
+    recipe = replace(batches, run=replace(batches.run, seed=LARGEST_SEED))
+    torch.Generator().manual_seed(recipe.run.seed * 1_000_003 + 10**9)
 
 
 @pytest.mark.parametrize("state", [{"network": {}}, [1], torch.zeros(2), {"step": "x"}])

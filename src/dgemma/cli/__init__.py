@@ -1,6 +1,7 @@
 """The `dgemma` command: answers on stdout, everything else on stderr, one sentence per error.
 
-Exit codes: 0 done, 1 something failed, 2 the command made no sense, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 something failed, 2 the command made no sense, 130 stopped by Ctrl-C (143
+by SIGTERM, where that ends it in order).
 """
 
 import os
@@ -13,6 +14,7 @@ def main() -> None:
     """Runs the command line; a DgemmaError becomes one line on stderr unless `--debug` is given."""
     from dgemma.cli.app import app
 
+    _open_streams()
     debug = "--debug" in sys.argv
     try:
         try:
@@ -41,3 +43,11 @@ def main() -> None:
         print(f"dgemma: {error.strerror or error}.", file=sys.stderr)
         # What could not be written is not tried again on the way out.
         os._exit(1)
+
+
+def _open_streams() -> None:
+    """A stream that the caller closed is empty to read and takes what is written, as /dev/null does."""
+    # In this order each gets its own number, which the next file to be opened would have got instead.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from dgemma.api import LLM, load
+from dgemma.cli.options import given_by_options
 from dgemma.engine.request import Commit, Event, Finish, Stats
 from dgemma.errors import PromptError, UsageError
 from dgemma.tui.canvas import show
@@ -73,7 +74,8 @@ def respond(
     llm: LLM, prompt: str | Sequence[Mapping[str, Any]], *, draw: bool, options: Mapping[str, Any], pace: float = 0.0
 ) -> tuple[str, Stats | None]:
     """Prints one answer to stdout -> (text, statistics; None when it was stopped by Ctrl-C)."""
-    events = llm.stream(prompt, drafts=draw, **options)
+    with given_by_options():
+        events = llm.stream(prompt, drafts=draw, **options)
     end_ids = frozenset(llm.model.sampler.eos_token_ids or llm.config.eos_token_ids)
     if draw:
         ids, finish = show(events, Console(stderr=True), llm.decode, end_ids, pace)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dgemma.cli.options import checked_dtype, checked_mode, checked_seed, checked_tokens, given_by_options
 from dgemma.errors import UsageError
 
 app = typer.Typer(
@@ -18,12 +19,14 @@ app = typer.Typer(
 )
 
 Model = Annotated[str, typer.Option("--model", "-m", help="tiny, a model folder, or a hub id owner/name.")]
-Mode = Annotated[str, typer.Option(help="diffusion, autoregressive or auto.")]
-Tokens = Annotated[int | None, typer.Option("--max-new-tokens", "-n", help="At most so many new tokens.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same answer.")]
+Mode = Annotated[str, typer.Option(callback=checked_mode, help="diffusion, autoregressive or auto.")]
+Tokens = Annotated[
+    int | None, typer.Option("--max-new-tokens", "-n", callback=checked_tokens, help="At most so many new tokens.")
+]
+Seed = Annotated[int, typer.Option(callback=checked_seed, help="The same seed gives the same answer.")]
 Canvas = Annotated[int | None, typer.Option("--canvas", help="Tokens per canvas; by default the model's own.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
+Dtype = Annotated[str, typer.Option(callback=checked_dtype, help="auto, float32, bfloat16 or float16.")]
 Temperature = Annotated[float | None, typer.Option(help="Scales the schedule; autoregressive: 0 is greedy.")]
 Quant = Annotated[str | None, typer.Option(help="int8, int4 or fp8 weights in memory; by default those of the files.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -59,8 +62,10 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Answers one request and leaves."""
-    from dgemma.cli.answer import answer, read_piped, read_schema
+    from dgemma.cli.answer import answer, read_piped, read_schema, refuse_stray_bytes
 
+    refuse_stray_bytes(regex or "", "The regular expression")
+    refuse_stray_bytes("\n".join(choice or []), "A choice")
     piped = "" if sys.stdin is None or sys.stdin.isatty() else read_piped()
     text = "\n\n".join(part for part in (" ".join(prompt or []), piped.strip()) if part)
     if not text:
@@ -93,7 +98,7 @@ def chat(
 @app.command()
 def infill(
     text: Annotated[str, typer.Argument(help="The text, with the gap marked: 'Once upon a ___ there was a king.'")],
-    mark: Annotated[str, typer.Option(help="What marks the gap.")] = "___",
+    mark: Annotated[str, typer.Option(help="What marks the gap; of underscores a longer run does, too.")] = "___",
     length: Annotated[int | None, typer.Option(help="Tokens of the gap; by default several are tried.")] = None,
     max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", "-n", min=1, help="The longest gap to try.")] = 32,
     only: Annotated[bool, typer.Option("--only", help="Print what fills the gap and nothing else.")] = False,
@@ -209,19 +214,19 @@ def serve(
     """Serves a model over HTTP, as OpenAI's and Anthropic's clients expect it; see docs/server.md."""
     from dgemma.cli.serve import public_name, serve_and_announce
     from dgemma.config import EngineConfig
-    from dgemma.errors import UsageError
     from dgemma.server.config import ServerConfig
 
     if not 0 < max_body_mb < float("inf"):
         raise UsageError(f"--max-body-mb must be a positive number, not {max_body_mb}.")
-    server = ServerConfig(
-        host=host, port=port, api_key=api_key, model_name=public_name(model) if name is None else name,
-        max_body_bytes=int(max_body_mb * (1 << 20)), max_prompt_tokens=max_prompt_tokens,
-    )  # fmt: skip
-    engine = EngineConfig(
-        device=device, dtype=dtype,  # pyright: ignore[reportArgumentType]
-        max_context=max_context, max_active=max_concurrent, max_waiting=max_waiting, kv_budget_mb=kv_budget_mb,
-    )  # fmt: skip
+    with given_by_options():
+        server = ServerConfig(
+            host=host, port=port, api_key=api_key, model_name=public_name(model) if name is None else name,
+            max_body_bytes=int(max_body_mb * (1 << 20)), max_prompt_tokens=max_prompt_tokens,
+        )  # fmt: skip
+        engine = EngineConfig(
+            device=device, dtype=dtype,  # pyright: ignore[reportArgumentType]
+            max_context=max_context, max_active=max_concurrent, max_waiting=max_waiting, kv_budget_mb=kv_budget_mb,
+        )  # fmt: skip
     serve_and_announce(model, engine, server, quant)
 
 
@@ -273,6 +278,7 @@ def train(
 
 @app.command()
 def bench(
+    command: typer.Context,
     model: Model = "tiny",
     config: Annotated[
         str | None,
@@ -300,6 +306,9 @@ def bench(
     """Measures this machine with a model: passes, a step's parts, whole answers; the last line is one JSON document."""
     from dgemma.cli.bench import BenchOptions, bench_and_print
 
+    named = command.get_parameter_source("model")
+    if config is not None and named is not None and named.name == "COMMANDLINE":
+        raise UsageError(f"--config {config} has random weights and --model {model} its own; give one of them.")
     bench_and_print(
         BenchOptions(
             model=model, config=config, quant=quant, canvas_length=canvas_length, context=context, runs=runs,

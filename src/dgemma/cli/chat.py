@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import typer
+from rich.console import Console
 
 from dgemma.api import load
 from dgemma.cli.answer import refuse_stray_bytes, respond, statistics_line
@@ -96,6 +97,9 @@ def _read(terminal: bool) -> str | None:
         except UnicodeDecodeError as error:
             raise PromptError(f"Standard input is not UTF-8 text (byte {error.start}); convert it first.") from error
         except EOFError:
+            if terminal:
+                # Ctrl-D leaves the line unfinished.
+                print(file=sys.stderr)
             return "\n".join(lines) if lines else None
         except KeyboardInterrupt:
             print(file=sys.stderr)
@@ -105,15 +109,22 @@ def _read(terminal: bool) -> str | None:
         lines.append(line[:-1])
 
 
+def _note(told: str) -> None:
+    Console(stderr=True).print(told, style="dim", highlight=False)
+
+
 def _command(line: str, conversation: list[dict[str, Any]], settings: dict[str, Any]) -> None:
     word, _, rest = line.partition(" ")
     if word == "/new":
         conversation.clear()
+        _note("conversation forgotten")
     elif word == "/stats":
         settings["stats"] = not settings["stats"]
+        _note(f"statistics {'on' if settings['stats'] else 'off'}")
     elif word == "/mode":
         if rest in ("diffusion", "autoregressive", "auto"):
             settings["mode"] = rest
+            _note(f"mode: {rest}")
         else:
             print(f"dgemma: mode {rest!r} is not one of diffusion, autoregressive, auto.", file=sys.stderr)
     elif word in ("/?", "/help"):

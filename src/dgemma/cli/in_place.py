@@ -9,13 +9,15 @@ from pathlib import Path
 
 from dgemma.api import LLM
 from dgemma.checkpoint.safetensors import replacing
-from dgemma.cli.answer import statistics_line
+from dgemma.cli.answer import refuse_stray_bytes, statistics_line
 from dgemma.errors import PromptError, UsageError
+from dgemma.tui.counting import counting
 
 # Without an instruction lines are revised together up to so many characters, with their neighbours to read; with one
 # each line is asked for alone, and a longer one sentence by sentence.
 PART_CHARACTERS = 1000
 LINE_CHARACTERS = 240
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def fill_gap(
@@ -30,10 +32,9 @@ def fill_gap(
     seed: int,
 ) -> None:
     """Prints `text` with its one gap filled by the model that `load` gives."""
-    # A longer run of the mark's letters holds it more than once.
-    if not mark or sum(text.startswith(mark, at) for at in range(len(text))) != 1:
-        raise UsageError(f"The text must hold the mark {mark!r} exactly once, where the gap is.")
-    prefix, suffix = text.split(mark)
+    refuse_stray_bytes(text, "The text")
+    refuse_stray_bytes(instruction or "", "The instruction")
+    prefix, suffix = _around_gap(text, mark)
     # A space belongs to the word behind it, so the one before the gap is the model's to write.
     spaced = prefix.endswith(" ")
     prefix = prefix.removesuffix(" ")
@@ -42,6 +43,19 @@ def fill_gap(
     filled = f" {reply.text}" if spaced and not reply.text.startswith(" ") else reply.text
     print(filled.strip() if only else f"{prefix}{filled}{suffix}")
     print(statistics_line(reply.stats), file=sys.stderr)
+
+
+def _around_gap(text: str, mark: str) -> tuple[str, str]:
+    """What stands before and behind the one mark; of underscores a longer run is one mark as well."""
+    if mark and not mark.strip("_"):
+        parts = re.split(f"{mark}_*", text)
+    else:
+        # A longer run of other letters holds the mark more than once.
+        count = sum(text.startswith(mark, at) for at in range(len(text))) if mark else 0
+        parts = text.split(mark) if count == 1 else []
+    if len(parts) != 2:
+        raise UsageError(f"The text must hold the mark {mark!r} exactly once, where the gap is.")
+    return parts[0], parts[1]
 
 
 def edit_file(
@@ -55,14 +69,13 @@ def edit_file(
     seed: int,
 ) -> None:
     """Prints the revised text or its diff, or writes the file; a diff is printed whether or not it is written."""
+    refuse_stray_bytes(instruction or "", "The instruction")
     piped = str(file) == "-"
     if piped and write:
         raise UsageError("Standard input cannot be written back; leave out --write.")
     text = _read(file, piped)
-    llm = load()
-    parts = _parts(text) if instruction is None else _sentences(text)
-    revised_parts = [_revised(llm, part, instruction, strength, seed) for part in parts]
-    revised = "".join(part if done is None else done for part, done in zip(parts, revised_parts, strict=True))
+    pieces = _gone_over(load(), text, instruction, strength, seed)
+    revised = "".join(old if new is None else new for old, new in pieces)
     if write and revised != text:
         # Behind a link stands the file that is meant.
         with replacing(file.resolve()) as temporary:
@@ -72,14 +85,38 @@ def edit_file(
             sys.stdout.write(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     elif not write:
         sys.stdout.write(revised)
-    old_words, new_words = text.split(), revised.split()
+    changed = sum(_words_changed(old, new) for old, new in pieces if new is not None)
+    print(f"{changed} of {len(text.split())} words changed", file=sys.stderr)
+    if unended := sum(new is None for _, new in pieces):
+        left = "A piece was" if unended == 1 else f"{unended} pieces were"
+        print(f"{left} left as before: the model found no end to the answer.", file=sys.stderr)
+
+
+def _gone_over(
+    llm: LLM, text: str, instruction: str | None, strength: float, seed: int
+) -> list[tuple[str, str | None]]:
+    """The pieces of the text, each with what it became; None where the answer came to no end."""
+    body = text.removeprefix(BYTE_ORDER_MARK)
+    # The mark is no letter of the first word, and stays.
+    mark = text[: len(text) - len(body)]
+    pieces: list[tuple[str, str | None]] = [(mark, mark)]
+    parts = _parts(body) if instruction is None else _sentences(body)
+    asked = sum(bool(part.strip()) for part in parts)
+    with counting("edit", asked, "pieces" if instruction is None else "sentences") as done:
+        for part in parts:
+            pieces.append((part, _revised(llm, part, instruction, strength, seed)))
+            if part.strip():
+                done()
+    return pieces
+
+
+def _words_changed(old: str, new: str) -> int:
+    """How many words of one piece differ: in pieces, since over a long text a comparison takes minutes."""
+    if old == new:
+        return 0
+    old_words, new_words = old.split(), new.split()
     matcher = difflib.SequenceMatcher(None, old_words, new_words, autojunk=False)
-    kept = sum(block.size for block in matcher.get_matching_blocks())
-    changed = max(len(old_words), len(new_words)) - kept
-    print(f"{changed} of {len(old_words)} words changed", file=sys.stderr)
-    if unended := revised_parts.count(None):
-        pieces = "A piece was" if unended == 1 else f"{unended} pieces were"
-        print(f"{pieces} left as before: the model found no end to the answer.", file=sys.stderr)
+    return max(len(old_words), len(new_words)) - sum(block.size for block in matcher.get_matching_blocks())
 
 
 def _read(file: Path, piped: bool) -> str:
@@ -89,7 +126,8 @@ def _read(file: Path, piped: bool) -> str:
     except OSError as error:
         raise PromptError(f"{file} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise PromptError(f"{file} is not UTF-8 text (byte {error.start}); convert it first.") from error
+        told = "Standard input" if piped else file
+        raise PromptError(f"{told} is not UTF-8 text (byte {error.start}); convert it first.") from error
 
 
 def _lines(text: str) -> list[str]:

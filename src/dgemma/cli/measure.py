@@ -18,6 +18,9 @@ from dgemma.ops import native
 from dgemma.train.texts import load_texts
 
 SCORED = ("extract", "extract_plain", "fix", "edit", "sudoku4", "sudoku9", "math")
+NUMBERS = ("accuracy", "steps a canvas", "E a canvas", "passes an answer", "tokens a pass", "tokens/s")
+TABLE_WIDTH = 78
+"""Columns of a terminal below which the table of the scores would be cut."""
 
 
 def evaluate_and_print(
@@ -81,22 +84,36 @@ def evaluate_and_print(
 
 
 def _print_scores(scores: Sequence[Score]) -> None:
+    console = Console()
+    if console.width < TABLE_WIDTH:
+        _print_lines(scores)
+        return
     table = Table(title=f"{scores[0].task} (n = {scores[0].n})", title_justify="left")
     table.add_column("mode", no_wrap=True)
-    for name in ("accuracy", "steps a canvas", "E a canvas", "passes an answer", "tokens a pass", "tokens/s"):
+    for name in NUMBERS:
         # As wide as its longest word, so that a terminal of 80 columns holds the table.
         table.add_column(name, justify="right", width=max(map(len, name.split())))
     for score in scores:
-        diffuses = score.mode != "autoregressive"
-        steps = f"{score.steps_per_canvas:.1f}" if diffuses else "-"
-        equivalents = f"{score.equivalents_per_canvas:.1f}" if diffuses else "-"
-        row = (
-            f"{score.accuracy:.1%}",
-            steps,
-            equivalents,
-            f"{score.passes:.1f}",
-            f"{score.tokens_per_forward:.1f}",
-            f"{score.tokens_per_second:.0f}",
-        )
-        table.add_row("  held" if score.held else score.mode, *row)
-    Console().print(table)
+        table.add_row("  held" if score.held else score.mode, *_row(score))
+    console.print(table)
+
+
+def _print_lines(scores: Sequence[Score]) -> None:
+    """The same where no table has room."""
+    for score in scores:
+        print(f"{score.task} (n = {score.n}), {score.mode}{', held' if score.held else ''}")
+        for name, value in zip(NUMBERS, _row(score), strict=True):
+            print(f"  {name} {value}")
+
+
+def _row(score: Score) -> tuple[str, ...]:
+    """The `NUMBERS` of a score as they are shown."""
+    diffuses = score.mode != "autoregressive"
+    return (
+        f"{score.accuracy:.1%}",
+        f"{score.steps_per_canvas:.1f}" if diffuses else "-",
+        f"{score.equivalents_per_canvas:.1f}" if diffuses else "-",
+        f"{score.passes:.1f}",
+        f"{score.tokens_per_forward:.1f}",
+        f"{score.tokens_per_second:.0f}",
+    )

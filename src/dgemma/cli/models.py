@@ -1,6 +1,7 @@
 """`dgemma show`, `pull` and `quantize`: what a model is, fetching one from the hub, a smaller copy of one."""
 
 import json
+import re
 import shutil
 import sys
 from collections import Counter
@@ -75,5 +76,7 @@ def pull(model: str) -> None:
     """Fetches a hub model, going on where an earlier try stopped; prints the folder."""
     if model in EMBEDDED:
         raise UsageError(f"{model} is part of the package; there is nothing to fetch.")
+    if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", model):
+        raise UsageError(f"{model!r} is no hub id; give owner/name, such as google/diffusiongemma-26B-A4B-it.")
     print(f"Fetching {model} ...", file=sys.stderr)
     print(find_model(model))

@@ -5,8 +5,8 @@ Everything that decides the result is in here, so a recipe and its seed reproduc
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from math import isfinite
+from dataclasses import dataclass, field, fields, replace
+from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -15,6 +15,12 @@ from dgemma.errors import DataError
 
 PAIRS_SUFFIX = ".jsonl"
 """How the name of a file of one's own examples ends (`train.pairs`)."""
+
+LARGEST_SEED = 2**43
+"""The noise of a step has a seed of 64 bits, about a million times the run's."""
+
+_LARGEST = 2**53
+"""Above it a number is no longer the one that was written; infinity and what is no number are not below it."""
 
 _KINDS: dict[str, LayerType] = {"s": "sliding_attention", "f": "full_attention"}
 
@@ -38,6 +44,9 @@ class ModelRecipe:
     sliding_window: int = 512
     canvas_length: int = 64
     max_position_embeddings: int = 4096
+
+    def __post_init__(self) -> None:
+        _require(self, "max_position_embeddings", least=1)
 
     def config(self) -> ModelConfig:
         """The network's configuration. Raises DataError for a pattern that no network can have."""
@@ -75,9 +84,7 @@ class DataRecipe:
     canvas_lengths: tuple[int, ...] = (8, 16, 32, 64, 128, 256)
 
     def __post_init__(self) -> None:
-        for name in ("batch_rows", "clean_length", "canvas_slots", "noise_draws"):
-            if getattr(self, name) < 1:
-                raise DataError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        _require(self, "batch_rows", "clean_length", "canvas_slots", "noise_draws", least=1)
         for name, weight in self.tasks.items():
             if not _is_a(weight, float) or weight < 0:
                 raise DataError(f"The weight of the task {name} must be a number of at least 0, not {weight!r}.")
@@ -117,8 +124,12 @@ class ObjectiveRecipe:
     causal_share: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.rollout_steps < 1:
-            raise DataError(f"rollout_steps must be at least 1, not {self.rollout_steps}.")
+        _require(self, "noise_floor", "full_noise", "ordered", "self_conditioning", "rollout", least=0, most=1)
+        _require(self, "causal_share", least=0, most=1)
+        _require(self, "rollout_steps", least=1)
+        _require(self, "entropy_bound", "encoder_weight", "prompt_weight", least=0)
+        if not 0 < self.temperature[0] <= self.temperature[1] < inf:
+            raise DataError(f"temperature must be a range of numbers above 0, not {list(self.temperature)}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +148,14 @@ class OptimizerRecipe:
     clip: float = 1.0
     warmup_steps: int = 100
     decay_steps: int = 1000
+
+    def __post_init__(self) -> None:
+        _require(self, "matrix_lr", "matrix_decay", "lr", "weight_decay", "warmup_steps", "decay_steps", least=0)
+        _require(self, "momentum", least=0, most=1)
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise DataError(f"betas must be two numbers of at least 0 and below 1, not {list(self.betas)}.")
+        if not 0 < self.clip < inf:
+            raise DataError(f"clip must be a number above 0, not {self.clip}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,11 +185,12 @@ class RunRecipe:
     held_out_rows: int = 16
 
     def __post_init__(self) -> None:
-        for name in ("steps", "log_every", "evaluate_every", "held_out_rows"):
-            if getattr(self, name) < 1:
-                raise DataError(f"{name} must be at least 1, not {getattr(self, name)}.")
-        if self.minutes < 0:
+        _require(self, "steps", "log_every", "evaluate_every", "held_out_rows", least=1)
+        _require(self, "save_every_minutes", "data_workers", least=0)
+        if not 0 <= self.minutes < inf:
             raise DataError(f"minutes must be at least 0 (0: no limit), not {self.minutes}.")
+        if abs(self.seed) > LARGEST_SEED:
+            raise DataError(f"seed must lie between -{LARGEST_SEED} and {LARGEST_SEED}, not {self.seed}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,12 +225,21 @@ def read_recipe(path: str | Path, **run_overrides: Any) -> Recipe:
             raise DataError(f"The recipe {path} has an unknown table [{name}]; known: {', '.join(tables)}.")
         if not isinstance(document[name], dict):
             raise DataError(f"The recipe {path} has {name} = {document[name]!r}, where a table [{name}] belongs.")
-    document.setdefault("run", {}).update({key: value for key, value in run_overrides.items() if value is not None})
     tasks = document.get("data", {}).get("tasks")
     if isinstance(tasks, dict):
         document["data"]["tasks"] = {_beside(path, name): weight for name, weight in tasks.items()}
     parts = {name: _table(table, document.get(name, {}), name, path) for name, table in tables.items()}  # pyright: ignore
-    return Recipe(**parts)
+    given = {key: value for key, value in run_overrides.items() if value is not None}
+    return Recipe(**{**parts, "run": replace(parts["run"], **given)})
+
+
+def _require(recipe: Any, *names: str, least: float, most: float = _LARGEST) -> None:
+    """Raises DataError for a number of the recipe that is not in that range."""
+    for name in names:
+        value = getattr(recipe, name)
+        if not least <= value <= most:
+            allowed = f"at least {least}" if value < least and most == _LARGEST else f"between {least} and {most}"
+            raise DataError(f"{name} must be {allowed}, not {value}.")
 
 
 def _beside(recipe: str | Path, task: str) -> str:
@@ -239,9 +268,12 @@ def _is_a(value: Any, kind: Any) -> bool:
         return value in arguments
     if get_origin(kind) is tuple:
         items = value if isinstance(value, list) else []
-        return bool(items) and all(_is_a(item, arguments[0]) for item in items)
+        fits = bool(items) if Ellipsis in arguments else len(items) == len(arguments)
+        return fits and all(_is_a(item, arguments[0]) for item in items)
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    if kind in (int, str, bool):
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
+    if kind is int:
+        return type(value) is int and abs(value) <= _LARGEST
+    if kind in (str, bool):
         return type(value) is kind
     return isinstance(value, dict)

@@ -76,7 +76,7 @@ def load_texts(folder: str | Path) -> tuple[Texts, Texts]:
     puzzles = _unique(_read(folder / "sudoku_diabolical.csv", read_sudoku))
     prose = [*_read(folder / "fairytaleqa_stories.json", read_tales), *_read_books(folder / "gutenberg"), *usages]
     if not (stories or prose or definitions or problems or puzzles):
-        raise DataError(f"None of the known text files is in {folder}. Its README names the files that are read.")
+        raise DataError(f"No training text in {str(folder)!r}; docs/training.md lists the files.")
     parts = []
     for held_out in (False, True):
         told = [story for story in stories if is_held_out(story) == held_out]

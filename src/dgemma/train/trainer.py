@@ -3,7 +3,7 @@
     out/last.pt        weights, optimiser state and step, replaced every few minutes
     out/best/          the model folder with the lowest held-out loss so far
     out/tokenizer.json the vocabulary, made at the first start
-    out/metrics.jsonl  one line per log and per evaluation
+    out/metrics.jsonl  one line per log and per evaluation, each step at most once
 
 Knows nothing of the command line; progress goes to the `report` callback.
 """
@@ -34,6 +34,7 @@ from dgemma.ops import reference as ops
 from dgemma.tokenizer import Tokenizer
 from dgemma.train.data import BatchStream, prefetch
 from dgemma.train.growth import grow
+from dgemma.train.machine import find_device, require_compiler, use_bfloat16
 from dgemma.train.objective import Drawn, Losses, draw, losses
 from dgemma.train.optimizer import learning_rate_factor, load_optimizer, make_optimizers, set_learning_rates
 from dgemma.train.pairs import find_tasks
@@ -57,6 +58,14 @@ class Progress:
     tokens_per_second: float
     seconds_left: float
     held_out: float | None = None
+
+
+class Stopped(Exception):
+    """A run that ended before its last step, since `stop` said so; it is saved and goes on from `step`."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"stopped at step {step}")
+        self.step = step
 
 
 def initialise(network: DiffusionGemma, seed: int) -> None:
@@ -83,14 +92,16 @@ def train(
     out: str | Path,
     report: Callable[[Progress], None],
     init: str | Path | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Path:
     """Trains by `recipe` into the folder `out`, resuming what lies there -> the folder of the best checkpoint.
 
     `data` is a folder of natural text (see `train.texts`); None trains on the generators alone. A new run starts from
     the weights and the vocabulary of the model folder `init`, if one is given, which must have the recipe's sizes, but
     for layers that the recipe repeats (`train.growth`).
-    A run that is resumed has its own weights and leaves `init` unread.
-    Raises DataError for unusable data or state, OutputError when `out` cannot be written.
+    A run that is resumed has its own weights and leaves `init` unread. `stop` is asked before the first step and after
+    each one.
+    Raises DataError for unusable data or state, OutputError when `out` cannot be written, Stopped when `stop` says so.
     """
     folder = Path(out)
     try:
@@ -103,7 +114,7 @@ def train(
         raise DataError(f"The model {init} has {start.quant} weights, which cannot be trained; give float ones.")
     given = None if start is None else start.tokenizer
     tokenizer = _tokenizer(folder / "tokenizer.json", recipe, texts) if given is None else given
-    trainer = Trainer(recipe, tokenizer, texts, held_out, folder)
+    trainer = Trainer(recipe, tokenizer, texts, held_out, folder, stop)
     if start is not None:
         trainer.start_from(start.network, init)
     if given is not None:
@@ -135,12 +146,23 @@ class DrawnBatches:
 class Trainer:
     """State of one run; `run` goes on to the recipe's last step."""
 
-    def __init__(self, recipe: Recipe, tokenizer: Tokenizer, texts: Texts, held_out: Texts, folder: Path) -> None:
-        self.recipe, self.tokenizer, self.folder = recipe, tokenizer, folder
+    def __init__(
+        self,
+        recipe: Recipe,
+        tokenizer: Tokenizer,
+        texts: Texts,
+        held_out: Texts,
+        folder: Path,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.recipe, self.tokenizer, self.folder, self.stop = recipe, tokenizer, folder, stop
         config = recipe.model.config()
         if tokenizer.vocab_size > config.vocab_size:
-            raise DataError(f"The tokenizer in {folder} has more entries than the recipe's vocab_size.")
-        device = _device(recipe.run.device)
+            raise DataError(
+                f"The tokenizer has {tokenizer.vocab_size} entries and the recipe's vocab_size is {config.vocab_size}; "
+                f"set vocab_size = {tokenizer.vocab_size} in [model]."
+            )
+        device = find_device(recipe.run.device)
         self.network = DiffusionGemma(config)
         initialise(self.network, recipe.run.seed)
         self.network.to(device)
@@ -151,7 +173,7 @@ class Trainer:
         attention = ops.attention_by_products if device.type == "cpu" and recipe.run.compile else ops.attention
         layer_pass: Any = partial(masked_pass, attention=attention)
         if recipe.run.compile:
-            _require_compiler(device)
+            require_compiler(device)
             layer_pass = torch.compile(layer_pass, dynamic=False)
         self.forward: Any = partial(self.network.forward, layer_pass=layer_pass)
         make_step = RecordedStep if self.recorded else PlainStep
@@ -178,13 +200,17 @@ class Trainer:
             raise DataError(f"The model {name} does not have the sizes of this recipe; start from another.") from error
 
     def run(self, report: Callable[[Progress], None]) -> Path:
+        """Takes the steps that are left -> the folder of the best checkpoint. Raises Stopped when `stop` says so."""
         run = self.recipe.run
+        self._forget_later_metrics()
         self._started = saved = logged = time.monotonic()
         tokens, window = 0, []
         # A run whose time is used up has no step left either.
-        stop = self.step if self._schedule_step() >= run.steps else run.steps
+        last = self.step if self._schedule_step() >= run.steps else run.steps
+        if self.stop():
+            raise Stopped(self.step)
         # Drawn where batches are made: the draws of a GPU's step take longer than its replay where processes compete.
-        for drawn in prefetch(self._batches, self.step, stop, run.data_workers):
+        for drawn in prefetch(self._batches, self.step, last, run.data_workers):
             slots, parts = self._one_step(drawn)
             tokens, window = tokens + slots, [*window, parts]
             ended = self._schedule_step() >= run.steps
@@ -195,23 +221,30 @@ class Trainer:
                 torch.cuda.synchronize()
             now = time.monotonic()
             if log:
-                speed = tokens / (now - logged)
-                left = (run.steps - self.step) * (now - logged) / len(window)
-                if run.minutes:
-                    left = max(0.0, min(left, 60 * run.minutes - self.seconds))
-                held_out = self.evaluate() if evaluate else None
-                progress = self._progress(window, speed, left, held_out)
-                self._log(progress)
-                report(progress)
+                report(self._logged(window, tokens, now - logged, evaluate))
                 tokens, window, logged = 0, [], time.monotonic()
-            if now - saved > 60 * run.save_every_minutes or ended:
+            stopped = not ended and self.stop()
+            if now - saved > 60 * run.save_every_minutes or ended or stopped:
                 self._save()
                 saved = time.monotonic()
+            if stopped:
+                raise Stopped(self.step)
             if ended:
                 break
         if not (self.folder / "best").is_dir():
             raise DataError(f"{self.folder} has no best model: the held-out loss was never a number. Lower the rates.")
         return self.folder / "best"
+
+    def _logged(self, window: list[Losses], tokens: int, seconds: float, evaluate: bool) -> Progress:
+        """What the steps of `window`, with so many tokens in so many seconds, came to; it is in the log."""
+        run = self.recipe.run
+        left = (run.steps - self.step) * seconds / len(window)
+        if run.minutes:
+            left = max(0.0, min(left, 60 * run.minutes - self.seconds))
+        held_out = self.evaluate() if evaluate else None
+        progress = self._progress(window, tokens / seconds, left, held_out)
+        self._log(progress)
+        return progress
 
     @property
     def seconds(self) -> float:
@@ -288,6 +321,15 @@ class Trainer:
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
 
+    def _forget_later_metrics(self) -> None:
+        """Takes out the lines of steps that will be taken again, since they came after the last save."""
+        path = self.folder / "metrics.jsonl"
+        lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+        kept = [line for line in lines if _step_of(line) <= self.step]
+        if len(kept) < len(lines):
+            with replacing(path) as temporary:
+                temporary.write_bytes(b"".join(kept))
+
     def _save(self) -> None:
         state = {
             "step": self.step,
@@ -340,41 +382,12 @@ class Trainer:
             raise DataError(f"{path} is of a run with seed {state['seed']}, not {seed}; choose another folder.")
 
 
-def _require_compiler(device: torch.device) -> None:
-    """Raises DataError where torch would compile for the CPU and finds no compiler to do it with."""
-    if device.type != "cpu":
-        return
-    from torch._inductor.cpp_builder import get_cpp_compiler
-
+def _step_of(line: bytes) -> float:
+    """The step that a line of metrics.jsonl is of; infinity for one that was cut off."""
     try:
-        get_cpp_compiler()
-    except RuntimeError as error:
-        raise DataError(
-            "The recipe asks for compile = true, and there is no C++ compiler (g++ or clang++); "
-            "install one or set compile = false."
-        ) from error
-
-
-def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise DataError('The recipe asks for device = "cuda" and there is none; use a recipe with device = "cpu".')
-    return torch.device(name)
-
-
-def use_bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether matrix products run in bfloat16: with `auto` always on CUDA, on a CPU where a trial is clearly faster."""
-    if precision != "auto" or device.type == "cuda":
-        return precision != "float32"
-    seconds = []
-    for dtype in (torch.float32, torch.bfloat16):
-        a = torch.randn(1024, 512, dtype=dtype)
-        b = torch.randn(512, 512, dtype=dtype)
-        torch.mm(a, b)
-        start = time.perf_counter()
-        for _ in range(10):
-            torch.mm(a, b)
-        seconds.append(time.perf_counter() - start)
-    return seconds[1] < 0.7 * seconds[0]
+        return json.loads(line)["step"]
+    except (ValueError, LookupError, TypeError):
+        return math.inf
 
 
 def _tokenizer(path: Path, recipe: Recipe, texts: Texts) -> Tokenizer:

@@ -1,0 +1,73 @@
+"""`dgemma train` as a process: stopped it keeps its work, and goes on by the same command."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+RECIPE = """
+[model]
+vocab_size = 300
+hidden_size = 16
+intermediate_size = 16
+pattern = "sf"
+num_attention_heads = 2
+head_dim = 8
+num_key_value_heads = 1
+global_head_dim = 8
+num_global_key_value_heads = 1
+num_experts = 2
+top_k_experts = 1
+moe_intermediate_size = 8
+canvas_length = 16
+
+[data]
+batch_rows = 2
+clean_length = 160
+canvas_slots = 96
+canvas_lengths = [8, 32]
+
+[data.tasks]
+"pairs.jsonl" = 1.0
+
+[run]
+steps = 100000
+precision = "float32"
+log_every = 1
+evaluate_every = 1000000
+held_out_rows = 2
+"""
+
+
+def command(folder, *more: str) -> list[str]:
+    (folder / "recipe.toml").write_text(RECIPE)
+    pairs = [json.dumps({"prompt": f"Say {number}", "answer": str(number)}) for number in range(50)]
+    (folder / "pairs.jsonl").write_text("\n".join(pairs))
+    return [sys.executable, "-m", "dgemma", "train", "recipe.toml", "--out", "run", *more]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_is_saved_and_goes_on(tmp_path, number, code):
+    arguments = command(tmp_path)
+    run = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    try:
+        assert run.stderr is not None and run.stderr.readline().startswith("step 1/")
+        run.send_signal(number)
+        out, told = run.communicate(timeout=60)
+    finally:
+        run.kill()
+    last = told.splitlines()[-1].split()
+    step = int(last[3])
+    assert (run.returncode, out) == (code, "") and told.endswith("and saved; the same command goes on.\n")
+    assert "Traceback" not in told
+    # As after a kill: steps behind the saved one are in the log, the last of them in part.
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    with metrics.open("a") as file:
+        file.write(json.dumps({"step": step + 1}) + '\n{"step": ')
+    done = subprocess.run(
+        command(tmp_path, "--steps", str(step + 3)), capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "run/best\n"), done.stderr
+    assert [json.loads(line)["step"] for line in metrics.read_text().splitlines()] == list(range(1, step + 4))
