@@ -6,13 +6,14 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgemma.cli.in_place import _around_gap, _cut, _lines, _parts, _sentences, edit_file
+from dgemma.cli.in_place import _around_gap, _cut, _lines, _parts, _runs, _sentences, edit_file
 from dgemma.cli.measure import _print_scores
 from dgemma.engine.request import Commit
 from dgemma.evals.run import Score
@@ -152,6 +153,28 @@ def test_edit_writes_what_it_prints(tmp_path):
         printed = dgemma(*options).stdout
         assert dgemma(*options, "--write").stdout == ""
         assert file.read_bytes().replace(b"\r\n", b"\n").decode() == printed
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.sampled_from(["```", "~~~~", "```py", "| a | b |", "# A b", "<p>", "https://a.b/c", "[x]: d", "Two words."])
+    )
+)
+def test_what_is_no_prose_is_left_alone(lines):
+    """As a reader of Markdown sees it; one line after another."""
+    text, fence, prose = "".join(f"{line}\n" for line in lines), "", []
+    for line in lines:
+        if fence:
+            fence = "" if line == fence else fence
+        elif line[0] in "`~":
+            fence = line.rstrip("py")
+        elif line == "Two words.":
+            prose.append(f"{line}\n")
+    runs = _runs(text)
+    assert "".join(run for run, _ in runs) == text
+    assert "".join(run for run, is_prose in runs if is_prose) == "".join(prose)
+    assert all(one[1] != other[1] for one, other in pairwise(runs))
 
 
 def test_edit_asks_for_long_lines_sentence_by_sentence():

@@ -143,7 +143,8 @@ def edit(
     quant: Quant = None,
     debug: Debug = False,
 ) -> None:
-    """Goes over a file: what the model would say otherwise is rewritten, everything else stays byte for byte."""
+    """Goes over a file: what the model would say otherwise is rewritten, everything else stays byte for byte, and so do
+    Markdown's headings, code between fences, tables, HTML and bare addresses. Look at `--diff` before you `--write`."""
     from dgemma.api import load
     from dgemma.cli.in_place import edit_file
 

@@ -18,6 +18,8 @@ from dgemma.tui.counting import counting
 PART_CHARACTERS = 1000
 LINE_CHARACTERS = 240
 BYTE_ORDER_MARK = "\ufeff"
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_NO_PROSE = re.compile(r"\s*(#{1,6}\s|\||<[A-Za-z/!]|(<?\w+://\S+|\[[^\]]+\]:\s*\S+)\s*$)")
 
 
 def fill_gap(
@@ -100,14 +102,34 @@ def _gone_over(
     # The mark is no letter of the first word, and stays.
     mark = text[: len(text) - len(body)]
     pieces: list[tuple[str, str | None]] = [(mark, mark)]
-    parts = _parts(body) if instruction is None else _sentences(body)
-    asked = sum(bool(part.strip()) for part in parts)
+    cut = _parts if instruction is None else _sentences
+    parts = [(part, prose) for run, prose in _runs(body) for part in (cut(run) if prose else [run])]
+    asked = sum(prose and bool(part.strip()) for part, prose in parts)
     with counting("edit", asked, "pieces" if instruction is None else "sentences") as done:
-        for part in parts:
-            pieces.append((part, _revised(llm, part, instruction, strength, seed)))
-            if part.strip():
+        for part, prose in parts:
+            pieces.append((part, _revised(llm, part, instruction, strength, seed) if prose else part))
+            if prose and part.strip():
                 done()
     return pieces
+
+
+def _runs(text: str) -> list[tuple[str, bool]]:
+    """Lines that belong together, and whether they are prose, which headings, code between fences, rows of tables, HTML
+    and bare addresses are not."""
+    runs: list[tuple[str, bool]] = []
+    fence = ""
+    for line in _lines(text):
+        mark = _FENCE.match(line)
+        prose = not (fence or mark or _NO_PROSE.match(line))
+        if fence:
+            fence = "" if mark and mark[1].startswith(fence) and not line[mark.end() :].strip() else fence
+        elif mark:
+            fence = mark[1]
+        if runs and runs[-1][1] == prose:
+            runs[-1] = (runs[-1][0] + line, prose)
+        else:
+            runs.append((line, prose))
+    return runs
 
 
 def _words_changed(old: str, new: str) -> int:
