@@ -9,6 +9,8 @@ import pytest
 
 import dgemma
 from dgemma.engine.request import Stats
+from dgemma.errors import DataError, UsageError
+from dgemma.evals.pairs import read_pairs, split_pairs
 from dgemma.evals.run import evaluate, examples
 from dgemma.evals.tasks import TASKS
 
@@ -72,3 +74,23 @@ def test_with_held_a_form_is_asked_of_every_second_answer_and_the_right_answer_h
         answer = oracle.answers[prompt]
         assert "regex" not in form or re.fullmatch(form["regex"], answer)
         assert "schema" not in form or jsonschema.validate(json.loads(answer), form["schema"]) is None
+
+
+def test_a_file_of_examples_is_scored_on_those_that_are_held_out(tmp_path):
+    """Each of them once, and none that training sees."""
+    file = tmp_path / "tickets.jsonl"
+    lines = [{"prompt": f"Sort ticket {number}", "answer": f"kind {number % 3}"} for number in range(300)]
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    _, held_out = split_pairs(read_pairs(file))
+    assert 1 < len(held_out) < 30
+    for n in (1, 300):
+        oracle, seen = Oracle(str(file), n), []
+        scores = list(evaluate(oracle, [str(file)], n, 4, watch=seen.append))  # pyright: ignore[reportArgumentType]
+        assert {score.n for score in scores} == {min(n, len(held_out))}
+        assert [score.accuracy for score in scores] == [1.0, 0.0]
+        asked = [attempt.example.prompt for attempt in seen if attempt.mode == "diffusion"]
+        assert len(set(asked)) == len(asked) and set(asked) <= {prompt for prompt, _ in held_out}
+    with pytest.raises(DataError, match=r"nosuch\.jsonl cannot be read"):
+        examples("nosuch.jsonl", 1, 0)
+    with pytest.raises(UsageError, match="no task 'nosuch'"):
+        examples("nosuch", 1, 0)

@@ -233,7 +233,7 @@ def serve(
 
 @app.command(name="eval")
 def evaluate(
-    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks by name; by default all that can be scored.")] = None,
+    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks by name, or files of examples (.jsonl).")] = None,
     model: Model = "tiny",
     n: Annotated[int, typer.Option("-n", help="Examples per task.")] = 50,
     mode: Annotated[
@@ -254,7 +254,7 @@ def evaluate(
     quant: Quant = None,
     debug: Debug = False,
 ) -> None:
-    """Scores a model on held-out tasks, diffusion beside autoregressive decoding."""
+    """Scores a model on held-out tasks, all by default, diffusion beside autoregressive decoding."""
     from dgemma.cli.measure import evaluate_and_print
 
     evaluate_and_print(tasks or [], model, quant, n, mode, canvas, seed, failures, as_json, data, held)

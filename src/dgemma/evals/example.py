@@ -7,6 +7,8 @@ Knows nothing of tokens, models or files.
 from dataclasses import dataclass
 from typing import Literal
 
+PAIRS_SUFFIX = ".jsonl"
+"""How the name of a file of one's own examples ends (`evals.pairs`)."""
 Split = Literal["train", "eval"]
 """`eval` draws request phrasings, sentence templates, key names and proper names that `train` never shows."""
 

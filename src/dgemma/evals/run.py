@@ -11,9 +11,10 @@ from typing import cast
 
 from dgemma.api import LLM, Reply
 from dgemma.engine.request import Mode, Stats
-from dgemma.errors import UsageError
-from dgemma.evals.example import Example
-from dgemma.evals.tasks import TASKS
+from dgemma.errors import DataError, UsageError
+from dgemma.evals.example import PAIRS_SUFFIX, Example
+from dgemma.evals.pairs import find_tasks
+from dgemma.evals.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +53,23 @@ class Attempt:
 
 def examples(task: str, n: int, seed: int) -> list[Example]:
     """The first `n` held-out examples of a task for `seed`. Raises UsageError for an unknown task."""
-    if task not in TASKS:
-        raise UsageError(f"There is no task {task!r}. The tasks are {', '.join(TASKS)}.")
-    random = Random(f"{seed}/{task}")
-    return [TASKS[task].generate(random, "eval") for _ in range(n)]
+    return _draw(_found([task])[task], n, seed)
+
+
+def _found(tasks: Sequence[str]) -> dict[str, Task]:
+    try:
+        find_tasks(task for task in tasks if not task.endswith(PAIRS_SUFFIX))
+    except DataError as error:
+        # Nothing is wrong with data where a task is misspelt.
+        raise UsageError(str(error)) from error
+    return find_tasks(tasks)
+
+
+def _draw(task: Task, n: int, seed: int) -> list[Example]:
+    random = Random(f"{seed}/{task.name}")
+    if task.held_out:
+        return random.sample(task.held_out, min(n, len(task.held_out)))
+    return [task.generate(random, "eval") for _ in range(n)]
 
 
 def evaluate(
@@ -68,7 +82,8 @@ def evaluate(
     watch: Callable[[Attempt], None] = lambda attempt: None,
     held: bool = False,
 ) -> Iterator[Score]:
-    """Yields one Score per task and mode; `watch` sees every attempt, the modes in turns.
+    """Yields one Score per task and mode; `watch` sees every attempt, the modes in turns. A name that ends in `.jsonl`
+    is a file of examples (`evals.pairs`), of which fewer than `n` may be held out.
 
     With `held`, tasks that ask for a form (`Task.form`) are also answered held to it, a second Score for each mode. Two
     modes are diffusion alone, whatever the model's settings: `unchecked`, and `plain`, which skips no settled
@@ -76,31 +91,31 @@ def evaluate(
     """
     if n < 1:
         raise UsageError(f"n must be at least 1, not {n}.")
-    drawn = {task: examples(task, n, seed) for task in tasks}
+    drawn = {task: _draw(task, n, seed) for task in _found(tasks).values()}
     for task, items in drawn.items():
-        ways = [(mode, form) for mode in modes for form in ((False, True) if held and TASKS[task].form else (False,))]
+        ways = [(mode, form) for mode in modes for form in ((False, True) if held and task.form else (False,))]
         replies: dict[tuple[str, bool], list[tuple[bool, Stats]]] = {way: [] for way in ways}
         # The ways take turns, so that all have the same minutes of the machine, each at another example, and none finds
         # a part of its prompt encoded by one before.
-        for turn in range(n):
+        for turn in range(len(items)):
             for place, (mode, to_form) in enumerate(ways):
-                number = (turn + place * n // len(ways)) % n
+                number = (turn + place * len(items) // len(ways)) % len(items)
                 llm.engine.forget_prefixes()
                 reply = _answer(llm, task, items[number], number, mode, canvas_length, to_form)
-                correct = TASKS[task].is_correct(items[number], reply.text)
+                correct = task.is_correct(items[number], reply.text)
                 watch(Attempt(example=items[number], mode=mode, reply=reply.text, correct=correct, held=to_form))
                 replies[mode, to_form].append((correct, reply.stats))
         for mode, to_form in ways:
-            yield _score(task, mode, to_form, *zip(*replies[mode, to_form], strict=True))
+            yield _score(task.name, mode, to_form, *zip(*replies[mode, to_form], strict=True))
 
 
 def _answer(
-    llm: LLM, task: str, example: Example, seed: int, mode: str, canvas_length: int | None, to_form: bool
+    llm: LLM, task: Task, example: Example, seed: int, mode: str, canvas_length: int | None, to_form: bool
 ) -> Reply:
-    form = TASKS[task].form
+    form = task.form
     return llm.chat(
         [{"role": "user", "content": example.prompt}],
-        max_new_tokens=TASKS[task].max_new_tokens,
+        max_new_tokens=task.max_new_tokens,
         seed=seed,
         mode=cast(Mode, "diffusion" if mode in ("plain", "unchecked") else mode),
         skip_settled=mode != "plain",

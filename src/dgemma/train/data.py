@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from dgemma.errors import DataError
 from dgemma.evals.example import Example, Split, Texts
+from dgemma.evals.pairs import find_tasks
 from dgemma.tokenizer import Tokenizer
 from dgemma.train.blocks import Document, PackedBatch, pack
-from dgemma.train.pairs import find_tasks
 from dgemma.train.recipe import DataRecipe
 
 _MOST_MISSES = 500

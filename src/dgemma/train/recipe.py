@@ -12,9 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from dgemma.config import LayerConfig, LayerType, ModelConfig, SamplerConfig
 from dgemma.errors import DataError
-
-PAIRS_SUFFIX = ".jsonl"
-"""How the name of a file of one's own examples ends (`train.pairs`)."""
+from dgemma.evals.example import PAIRS_SUFFIX
 
 LARGEST_SEED = 2**43
 """The noise of a step has a seed of 64 bits, about a million times the run's."""
@@ -69,7 +67,7 @@ class ModelRecipe:
 class DataRecipe:
     """What is trained on: weights of the tasks, and how examples are packed into rows.
 
-    A task is one of `dgemma.evals.tasks` or a file of one's own pairs (`train.pairs`), named from the recipe's folder.
+    A task is one of `dgemma.evals.tasks` or a file of one's own pairs (`evals.pairs`), named from the recipe's folder.
 
     A row holds `clean_length` clean tokens and `canvas_slots` canvas tokens of several whole examples. Each example
     draws its canvas length from `canvas_lengths` with weights that favour the lengths near its answer's, and brings its

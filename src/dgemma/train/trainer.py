@@ -28,6 +28,7 @@ from dgemma.checkpoint.safetensors import replacing, write_json
 from dgemma.config import ModelConfig
 from dgemma.errors import DataError, OutputError
 from dgemma.evals.example import NO_TEXTS, Texts
+from dgemma.evals.pairs import find_tasks
 from dgemma.evals.tasks import story
 from dgemma.model import DiffusionGemma, RMSNorm, masked_pass
 from dgemma.ops import reference as ops
@@ -37,7 +38,6 @@ from dgemma.train.growth import grow
 from dgemma.train.machine import find_device, require_compiler, use_bfloat16
 from dgemma.train.objective import Drawn, Losses, draw, losses
 from dgemma.train.optimizer import learning_rate_factor, load_optimizer, make_optimizers, set_learning_rates
-from dgemma.train.pairs import find_tasks
 from dgemma.train.recipe import ObjectiveRecipe, Recipe
 from dgemma.train.step import PlainStep, RecordedStep
 from dgemma.train.texts import load_texts

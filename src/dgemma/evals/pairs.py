@@ -14,9 +14,8 @@ from typing import Any
 from zlib import crc32
 
 from dgemma.errors import DataError
-from dgemma.evals.example import Example, Split, Texts
+from dgemma.evals.example import PAIRS_SUFFIX, Example, Split, Texts
 from dgemma.evals.tasks import TASKS, Task
-from dgemma.train.recipe import PAIRS_SUFFIX
 
 _HELD_OUT_SHARE = 0.02
 
@@ -25,19 +24,24 @@ Pair = tuple[str, str]
 
 
 def find_tasks(names: Iterable[str]) -> dict[str, Task]:
-    """The task of each name; names that end in `.jsonl` are files of pairs. Raises DataError for other unknown ones."""
+    """The task of each name; names that end in `.jsonl` are files of pairs. Raises DataError for other unknown ones and
+    for unusable files."""
     names = list(names)
     files = [name for name in names if name.endswith(PAIRS_SUFFIX)]
     if unknown := set(names) - set(files) - set(TASKS):
-        known = f"{', '.join(TASKS)}, or a file of pairs whose name ends in {PAIRS_SUFFIX}"
-        raise DataError(f"The recipe names the unknown task {min(unknown)!r}; known: {known}.")
+        known = f"{', '.join(TASKS)}, and files of examples whose name ends in {PAIRS_SUFFIX}"
+        raise DataError(f"There is no task {min(unknown)!r}. The tasks are {known}.")
     return {name: pairs_task(name) if name in files else TASKS[name] for name in names}
 
 
 def pairs_task(path: str | Path) -> Task:
     """The pairs of a file as a task; a reply is right that is the answer. Raises DataError for an unusable file."""
-    train, held_out = split_pairs(read_pairs(path))
-    return Task(name=str(path), make=partial(_draw, str(path), train, held_out), is_correct=_is_answer)
+    name = str(path)
+    train, held_out = (
+        [Example(task=name, prompt=prompt, answer=answer, kind="pair") for prompt, answer in pairs]
+        for pairs in split_pairs(read_pairs(path))
+    )
+    return Task(name=name, make=partial(_draw, train, held_out), is_correct=_is_answer, held_out=tuple(held_out))
 
 
 def read_pairs(path: str | Path) -> list[Pair]:
@@ -93,9 +97,8 @@ def _pair(record: Any) -> Pair:
     return prompt, answer
 
 
-def _draw(name: str, train: list[Pair], held_out: list[Pair], random: Random, split: Split, texts: Texts) -> Example:
-    prompt, answer = random.choice(train if split == "train" else held_out)
-    return Example(task=name, prompt=prompt, answer=answer, kind="pair")
+def _draw(train: list[Example], held_out: list[Example], random: Random, split: Split, texts: Texts) -> Example:
+    return random.choice(train if split == "train" else held_out)
 
 
 def _is_answer(example: Example, reply: str) -> bool:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import dgemma
 from dgemma.errors import DataError
 from dgemma.evals.example import NO_TEXTS
+from dgemma.evals.pairs import find_tasks, pairs_task, read_pairs, split_pairs
 from dgemma.train.data import BatchStream
-from dgemma.train.pairs import find_tasks, pairs_task, read_pairs, split_pairs
 from dgemma.train.recipe import DataRecipe, read_recipe
 from dgemma.train.trainer import train
 from tests.train.test_trainer import toy
@@ -80,7 +80,7 @@ def test_a_task_of_pairs_draws_and_scores_them(tmp_path):
     assert drawn["train"] and drawn["eval"] and not drawn["train"] & drawn["eval"]
     example = task.generate(Random(1), "train")
     assert task.is_correct(example, f" {example.answer}\n") and not task.is_correct(example, "no")
-    with pytest.raises(DataError, match=r"unknown task 'cook'; known: .*\.jsonl"):
+    with pytest.raises(DataError, match=r"no task 'cook'\. The tasks are .*\.jsonl"):
         find_tasks(["fix", "cook"])
 
 
