@@ -148,7 +148,8 @@ def test_a_cache_is_neither_cut_below_its_tokens_nor_copied_beyond_them():
         {"batch_size": 0},
         {"batch_size": 1.5},
         {"max_length": "a"},
-        {"max_length": 2**50},
+        {"device": "cuda:99"},
+        {"dtype": torch.float8_e4m3fn},
         {"scratch_length": -5},
         {"dtype": "floot32"},
         {"dtype": torch.int8},
@@ -156,7 +157,8 @@ def test_a_cache_is_neither_cut_below_its_tokens_nor_copied_beyond_them():
     ],
 )
 def test_a_cache_that_cannot_be_is_told(values):
-    with pytest.raises(UsageError, match=r"^A cache .*[^:]$"):
+    (name,) = values
+    with pytest.raises(UsageError, match="cache" if name in ("dtype", "device") else name):
         KVCache(CONFIG, **values)
     assert KVCache(CONFIG, max_length=4, dtype="bfloat16").keys[0].dtype == torch.bfloat16
 

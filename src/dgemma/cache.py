@@ -42,22 +42,21 @@ class KVCache:
         for name, value in wanted.items():
             least = 0 if name == "scratch_length" else 1
             if not isinstance(value, Integral) or value < least:
-                raise UsageError(f"A cache needs a whole {name} of at least {least}, not {value!r}.")
+                raise UsageError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+        kind = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+        if not (isinstance(kind, torch.dtype) and kind.is_floating_point and kind.itemsize > 1):
+            raise UsageError(f"A cache holds numbers such as float32, bfloat16 and float16, not {dtype!r}.")
+        try:
+            torch.empty(1, device=device)
+        except (RuntimeError, TypeError, AssertionError) as error:
+            raise UsageError(f"The device {str(device)!r} of a cache is not there; use 'cpu'.") from error
         self.max_length, self.scratch_length = max_length, scratch_length
         slots = max_length + self.scratch_length
-        kind = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-        if not isinstance(kind, torch.dtype) or not kind.is_floating_point:
-            raise UsageError(f"A cache holds float32, bfloat16 or float16 numbers, not {dtype!r}.")
-        try:
-            self.keys = [
-                torch.zeros(batch_size, layer.num_key_value_heads, slots, layer.head_dim, dtype=kind, device=device)
-                for layer in config.layers
-            ]
-            self.values = [torch.zeros_like(keys) for keys in self.keys]
-        except (RuntimeError, TypeError) as error:
-            raise UsageError(
-                f"A cache of {batch_size} x {slots} tokens cannot be made on {device!r}: {str(error).splitlines()[0]}"
-            ) from error
+        self.keys = [
+            torch.zeros(batch_size, layer.num_key_value_heads, slots, layer.head_dim, dtype=kind, device=device)
+            for layer in config.layers
+        ]
+        self.values = [torch.zeros_like(keys) for keys in self.keys]
         self.lengths: list[int] = [0] * batch_size
         self.version = 0
         """Grows with whatever may have changed a slot, so that who keeps a copy knows whether it still is one."""

@@ -18,7 +18,7 @@ class CheckpointError(DgemmaError):
 
 
 class NotFiniteError(CheckpointError):
-    """A model whose numbers are no numbers any more: damaged weights, or some beyond its type's range."""
+    """The network computed NaN or infinity: its weights are damaged, or too large for their type."""
 
 
 class ModelNotFoundError(CheckpointError):

@@ -491,11 +491,13 @@ class DiffusionGemma(nn.Module):
         start, end = held + clean, held + clean + length
         if layers := self.as_one_call(cache):
             cache.version += 1  # the kernel writes its slots
+            if not layers.conditions:
+                embedded, soft_BRD = self._conditioned(embedded, clean, soft_BRD), None
             slots = range(held, end) if rows is None else (start + rows).tolist()
-            soft_RD = None if soft_BRD is None else soft_BRD[0]
-            return layers.run(embedded[0], slots, clean, start, end, cache.keys, cache.values, keys_only, soft_RD)[None]
-        positions = self._positions(cache, clean + length)
-        positions = positions if rows is None else positions[:, rows]
+            return layers.run(embedded[0], slots, clean, start, end, cache.keys, cache.values, keys_only, soft_BRD)[
+                None
+            ]
+        positions = self._positions(cache, clean + length)[:, slice(None) if rows is None else rows]
         masks = {kind: self._mask(cache, clean, length, kind) for kind in self._kinds()}
 
         def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -150,3 +150,27 @@ def test_a_write_that_fails_leaves_the_model_that_was_there(tmp_path, monkeypatc
     with pytest.raises(OutputError, match="No space left"):
         save_model(replace(MODEL, network=other), tmp_path, max_shard_bytes=40_000)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_save_in_shards_over_a_single_file_can_break_off_anywhere(tmp_path, monkeypatch):
+    """The index comes last: until it is there, the old file is the model."""
+    replaced = safetensors.os.replace
+    for allowed in range(1, 12):
+        folder = tmp_path / str(allowed)
+        save_model(MODEL, folder)
+        count = 0
+
+        def failing(source, target, allowed=allowed):
+            nonlocal count
+            count += 1
+            if count > allowed:
+                raise OSError(28, "No space left on device")
+            replaced(source, target)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(safetensors.os, "replace", failing)
+            with pytest.raises(OutputError, match="No space left"):
+                save_model(MODEL, folder, max_shard_bytes=20_000)
+        again = open_model(folder)
+        assert torch.equal(again.network.norm.weight, MODEL.network.norm.weight)
+        assert not list(folder.glob(".*"))

@@ -182,3 +182,18 @@ def test_weights_that_change_make_what_is_kept_worthless():
     changed = list(engine.submit(request))
     assert finish(changed).stats.reused_tokens == 0
     assert content(changed) == content(make_engine(network).submit(request))
+
+
+def test_what_began_with_other_weights_is_not_kept():
+    network = copy.deepcopy(NETWORK)
+    engine, prompt = make_engine(network), made_up_ids(60, 3)
+    begun = engine.submit(make_request(prompt, max_new_tokens=50))
+    for _ in range(4):
+        next(begun)
+    with torch.inference_mode():
+        network.layers[0].self_attn.k_proj.weight.mul_(-1.0)  # pyright: ignore[reportAttributeAccessIssue,reportCallIssue]
+    list(engine.submit(make_request(made_up_ids(5), max_new_tokens=2)))
+    begun.close()
+    again = list(engine.submit(make_request(prompt, max_new_tokens=6)))
+    assert finish(again).stats.reused_tokens == 0
+    assert content(again) == content(make_engine(network).submit(make_request(prompt, max_new_tokens=6)))

@@ -4,6 +4,7 @@ import gc
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from dgemma.decode.autoregressive import TokenSampler
+from dgemma.engine import engine as engine_module
 from dgemma.engine.engine import Engine
+from dgemma.engine.pace import Pace
 from dgemma.engine.request import Request
+from dgemma.engine.runner import Runner
 from dgemma.errors import BusyError, CancelledError
 from tests.engine.requests import alone, content, made_up_ids, make_engine, make_request
 
@@ -184,3 +188,47 @@ def test_a_program_may_end_in_the_middle_of_a_request():
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "read\n", "")
+
+
+@pytest.mark.parametrize("own_thread", [False, True])
+def test_nothing_else_runs_while_the_machine_is_measured(own_thread, monkeypatch):
+    """And it is measured although others have requests enough to keep the engine at work."""
+    engine, measuring, turns, beside = make_engine(), threading.Event(), [], []
+    advance = Runner.advance
+
+    def counted(runner, num_tokens=1):
+        turns.append(measuring.is_set())
+        return advance(runner, num_tokens)
+
+    def measured(network, file, passes):
+        before = len(turns)
+        measuring.set()
+        time.sleep(0.2)
+        measuring.clear()
+        beside.append(len(turns) - before)
+        return Pace(step_ms={8: 1.0}, token_ms=1.0)
+
+    monkeypatch.setattr(Runner, "advance", counted)
+    monkeypatch.setattr(engine_module, "kept_pace", measured)
+    if own_thread:
+        engine.start()
+    over = threading.Event()
+
+    def keep_at_work() -> None:
+        while not over.is_set():
+            list(engine.submit(make_request(max_new_tokens=20)))
+
+    busy = threading.Thread(target=keep_at_work)
+    busy.start()
+    try:
+        while len(turns) < 10:
+            time.sleep(0.001)
+        assert engine.choose(20).mode in ("diffusion", "autoregressive")
+        so_far = len(turns)
+        while len(turns) < so_far + 10:
+            time.sleep(0.001)
+    finally:
+        over.set()
+        busy.join()
+        engine.close()
+    assert beside == [0] and not any(turns)

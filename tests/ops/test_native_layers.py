@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import dgemma
 from dgemma import model
 from dgemma.cache import KVCache
-from dgemma.checkpoint.quantised import is_weight, quantise_network
+from dgemma.checkpoint.quantised import is_weight, place_quantised, quantise_network
 from dgemma.config import LayerConfig, ModelConfig
 from dgemma.decode import head
 from dgemma.decode.autoregressive import TokenSampler, autoregressive
@@ -585,3 +585,43 @@ def test_the_clock_of_a_pass(num_experts: int) -> None:
         before = dict(shares)
         cache.truncate(0)
         assert torch.equal(network.encode(ids(90), cache), timed) and shares == before
+
+
+CONDITIONINGS: dict[str, Callable[[DiffusionGemma], object]] = {
+    "trained": lambda network: network.self_conditioning.requires_grad_(True),
+    "quantised": lambda network: [
+        place_quantised(network, name, weight, "int8")
+        for name, weight in list(network.named_parameters())
+        if is_weight(name) and name.startswith("self_conditioning")
+    ],
+}
+
+
+@pytest.mark.parametrize("num_experts", [4, 12])
+@pytest.mark.parametrize("kind", CONDITIONINGS)
+def test_self_conditioning_of_another_kind_stays_outside(kind, num_experts) -> None:
+    """The layers are one call all the same."""
+    network = make_network(num_experts=num_experts, hidden_size=64, width=64, expert_width=64)
+    CONDITIONINGS[kind](network)
+    found = passes(network, 20, 12, [3, 4])
+    assert network._layers_as_one.value is not None and not network._layers_as_one.value.conditions
+    with network.by_operations():
+        expected = passes(network, 20, 12, [3, 4])
+    for one, other in zip(found, expected, strict=True):
+        assert_close(one, other)
+
+
+@pytest.mark.parametrize("num_experts", [4, 12])
+def test_self_conditioning_that_changes_while_a_cache_is_in_use_is_seen(num_experts) -> None:
+    network = make_network(num_experts=num_experts)
+    cache, soft = KVCache(network.config, max_length=40), torch.randn(1, 8, 36)
+    with torch.inference_mode():
+        network.encode(ids(9), cache)
+        before = network.denoise(ids(8, 1), cache, soft)
+        assert network._layers_as_one.value.conditions
+    network.self_conditioning.mlp.down_proj.weight.mul_(-3)
+    with torch.inference_mode():
+        after = network.denoise(ids(8, 1), cache, soft)
+        with network.by_operations():
+            assert_close(after, network.denoise(ids(8, 1), cache, soft))
+    assert not torch.allclose(before, after, atol=1e-2)

@@ -85,7 +85,8 @@ def open_model(
     config, stored = ModelConfig.from_hf(document), kind_from_hf(document)
     kind = stored if quant is None else check_kind(quant)
     if stored not in (None, kind):
-        raise CheckpointError(f"{folder} holds {stored} weights, which cannot be made {kind}; load it without quant.")
+        told = "load it as it is, or take the model that it was made from"
+        raise CheckpointError(f"{folder} holds {stored} weights, which cannot be made {kind}; {told}.")
     generation = folder / "generation_config.json"
     # Without the file no end tokens are the sampler's own: others take the configuration's, transformers' loop none.
     sampler = SamplerConfig.from_hf(read_json(generation)) if generation.is_file() else SamplerConfig()

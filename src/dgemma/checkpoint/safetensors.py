@@ -78,13 +78,14 @@ def write_folder(
 
     Tensors are asked for one after another, and no more than one shard of them is held at a time.
     """
-    # No old file goes before every new one is whole: what is left of two models would load as one, or as none.
+    # No old file goes before every new one is whole: what is left of two models would load as one, or as none. Shards
+    # have their names before the index tells of them.
     written: list[tuple[replacing, list[str]]] = []
     total = 0
-    with ExitStack() as stack:
+    with ExitStack() as beside, ExitStack() as shards:
         for number, shard in enumerate(_shards(tensors, max_shard_bytes), 1):
             file = replacing(folder / f"model-{number:05d}.safetensors")
-            save_file(shard, stack.enter_context(file), metadata={"format": "pt"})
+            save_file(shard, shards.enter_context(file), metadata={"format": "pt"})
             written.append((file, list(shard)))
             total += sum(tensor.nbytes for tensor in shard.values())
             # `enumerate` still holds it while the next one is filled.
@@ -96,9 +97,9 @@ def write_folder(
         known = {name: text for name, text in texts.items() if text is not None}
         if count > 1:
             table = {name: file.path.name for file, names in written for name in names}
-            known[INDEX] = to_json({"metadata": {"total_size": total}, "weight_map": table})
+            known = {INDEX: to_json({"metadata": {"total_size": total}, "weight_map": table}), **known}
         for name, text in known.items():
-            stack.enter_context(replacing(folder / name)).write_text(text, encoding="utf-8")
+            beside.enter_context(replacing(folder / name)).write_text(text, encoding="utf-8")
     known |= {file.path.name: "" for file, _ in written}
     for stale in folder.iterdir():
         if (_WEIGHTS.fullmatch(stale.name) or stale.name in texts) and stale.name not in known:

@@ -98,7 +98,7 @@ def chat(
 @app.command()
 def infill(
     text: Annotated[str, typer.Argument(help="The text, with the gap marked: 'Once upon a ___ there was a king.'")],
-    mark: Annotated[str, typer.Option(help="What marks the gap; of underscores a longer run does, too.")] = "___",
+    mark: Annotated[str, typer.Option(help="What marks the gap; if underscores, a longer run of them too.")] = "___",
     length: Annotated[int | None, typer.Option(help="Tokens of the gap; by default several are tried.")] = None,
     max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", "-n", min=1, help="The longest gap to try.")] = 32,
     only: Annotated[bool, typer.Option("--only", help="Print what fills the gap and nothing else.")] = False,

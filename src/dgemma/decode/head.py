@@ -86,8 +86,8 @@ def refuse_nan(total: float) -> None:
     and any id would do."""
     if not math.isfinite(total):
         raise NotFiniteError(
-            "The model computed numbers that are not finite; its weights are damaged, so fetch the model again, or "
-            "beyond the range of its type, so load it with dtype='float32'."
+            "The model computed numbers that are not finite. Load it with dtype='float32'; if that does not help, its "
+            "weights are damaged: fetch it again."
         )
 
 

@@ -31,7 +31,6 @@ from dgemma.engine.prefixes import PrefixStore
 from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request
 from dgemma.engine.runner import Runner
 from dgemma.engine.scheduler import Scheduler
-from dgemma.engine.wheel import Wheel
 from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
@@ -40,6 +39,8 @@ from dgemma.profile import DenoisingProfile
 
 TOKENS_PER_TURN = 4
 """Autoregressive tokens in one turn among others: a token alone costs far less than a pass over a canvas."""
+_PATIENCE_S = 1.0
+"""How long who drives waits for one who wants the wheel: it may be interrupted before it takes it."""
 SHORT_LIVED_S = 3.0
 """Processes that are over sooner have no compiler beside their answers: it makes the first ones much slower."""
 
@@ -72,7 +73,10 @@ class Engine:
         self._jobs: dict[int, Job] = {}
         self._ids = itertools.count(1)
         self._counts: Counter[str] = Counter()
-        self._lock, self._measuring, self._wheel = threading.Lock(), threading.Lock(), Wheel()
+        self._lock, self._measuring, self._wheel = threading.Lock(), threading.Lock(), threading.Lock()
+        # Who drives takes the wheel again at once, so that one who measures would hardly get it.
+        self._drives_on = threading.Event()
+        self._drives_on.set()
         self._pace: tuple[int, Pace] | None = None
         self._abandoned: deque[Job] = deque()
         self._driven = self._closed = False
@@ -117,7 +121,7 @@ class Engine:
             arrivals = native.look_for_arrivals()
             if self._pace is None or self._pace[0] != arrivals:
                 file = self.config.pace_file
-                with self._wheel:
+                with self._wheel_in_turns():
                     self._pace = arrivals, kept_pace(self.network, None if file is None else Path(file), self._passes)
             pace = self._pace[1]
         mean_D = mean_embedding(self.network, prompt) if prompt and self.profile.kinds else ()
@@ -125,7 +129,7 @@ class Engine:
 
     def warm_up(self) -> None:
         """Does what the first request would have to wait for; before any is there."""
-        with self._wheel:
+        with self._wheel_in_turns():
             first_passes(self.network)
 
     def forget_prefixes(self) -> None:
@@ -221,6 +225,16 @@ class Engine:
         return replace(request, mode=choice.mode, canvas_length=choice.canvas_length)
 
     @contextmanager
+    def _wheel_in_turns(self) -> Iterator[None]:
+        """The wheel, for one who does not drive."""
+        try:
+            self._drives_on.clear()
+            with self._wheel:
+                yield
+        finally:
+            self._drives_on.set()
+
+    @contextmanager
     def _state(self) -> Iterator[None]:
         """The bookkeeping, for one thread at a time; leaves it with nobody waiting for a wheel that is free."""
         try:
@@ -294,6 +308,7 @@ class Engine:
         events: tuple[Event, ...] = ()
         error: Exception | None = None
         try:
+            self._drives_on.wait(_PATIENCE_S)
             with self._wheel:
                 if job.runner.cache is None:
                     # Without a thread of our own nobody else waits, so this request may wait for kernels.
@@ -343,6 +358,7 @@ class Engine:
             # Somebody has changed them: what is kept is not what they would make of it.
             self._prefixes.evict(0)
             self._encoder = encoder
+        job.encoder = encoder
         job.reuse = self._prefixes.claim(job.runner.shareable_chunks, room)
         reused = 0 if job.reuse is None else sum(map(len, job.runner.chunks[: job.reuse.num_chunks]))
         self._counts["reused_tokens"] += reused
@@ -393,7 +409,7 @@ class Engine:
         kept = job.kept or job.runner.close(shrink=False)
         job.kept = job.reuse = None
         self._scheduler.leave(job.id)
-        if kept is not None and not self._closed:
+        if kept is not None and not self._closed and job.encoder is self._encoder:
             self._prefixes.add(kept)
             self._loose = self._loose or kept.cache.num_slots > kept.cache.length
             if self._loose and self._thread is not None:

@@ -19,6 +19,7 @@ class Job:
     waiting  its consumer is blocked on an empty outbox
     reuse    the kept prefix that it starts from, between its admission and its first turn
     kept     what later requests may reuse of it, between its last turn and its release
+    encoder  stands for the weights that it began with: what is kept is theirs
     """
 
     def __init__(self, job_id: int, runner: Runner) -> None:
@@ -27,6 +28,7 @@ class Job:
         self.waiting = False
         self.reuse: Reuse | None = None
         self.kept: Prefix | None = None
+        self.encoder: object = None
 
     def post(self, *items: Event | Exception | None) -> None:
         """Hands items to the consumer, which wakes it."""

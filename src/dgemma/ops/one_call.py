@@ -67,15 +67,15 @@ def lay_out_layers(
 ) -> Any:
     """`Layers` or `RoutedLayers` of `ops.native`, of weights by the names of `model.Layer` and `SelfConditioning`; None
     where there are no kernels for them. `panels` make those of each layer's products, and of self-conditioning's behind
-    them, by the names of `ops.native.sizes.LAYER`."""
-    all_weights, rest = (*weights, conditioning), (shapes, conditioning, final_norm_D, top_k, eps)
+    them, by the names of `ops.native.sizes.LAYER`; where this is of another kind than the layers, it stays outside."""
     experts, scale = weights[0]["experts.gate_up_proj"], weights[0].get("experts.gate_up_proj_scale")
     if _are_few(experts):
         compiled = native.load("layers" if scale is None else "layers_quantised")
-        if compiled is None or not compiled.takes(all_weights):
+        if compiled is None or not compiled.takes(weights):
             return None
-        return compiled.Layers(weights, *rest)
-    entries = max(tensor.numel() for own in all_weights for tensor in own.values())
+        fitting = conditioning if compiled.takes((*weights, conditioning)) else None
+        return compiled.Layers(weights, shapes, fitting, final_norm_D, top_k, eps)
+    entries = max(tensor.numel() for own in weights for tensor in own.values())
     name, products = ("layers_routed", "panels") if scale is None else ("layers_routed_quantised", "quantised")
     if experts.dtype == FP8:
         return None
@@ -89,14 +89,15 @@ def lay_out_layers(
         known = rows is not None and rows.multiplies(experts)
     else:
         laid_out = list(takewhile(lambda found: None not in found.values(), (make() for make in panels)))
-        known = len(laid_out) == len(panels)
+        known = len(laid_out) >= len(weights)
     if not known and native.refusals == refusals:
         return None
     # Asked for even without kernels for the products, so that both arrive together.
     compiled = native.load_for(name, entries)
-    if not known or compiled is None or not compiled.takes(all_weights):
+    if not known or compiled is None or not compiled.takes(weights):
         return None
-    return compiled.RoutedLayers(weights, laid_out, *rest)
+    fits = compiled.takes((*weights, conditioning)) and (laid_out is None or len(laid_out) > len(weights))
+    return compiled.RoutedLayers(weights, laid_out, shapes, conditioning if fits else None, final_norm_D, top_k, eps)
 
 
 def lay_out_head(weight_VD: Tensor, cap: float, embed_scale: float, quantised: bool) -> Any:

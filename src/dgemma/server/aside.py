@@ -1,7 +1,7 @@
-"""Work that takes long, beside the event loop.
+"""Runs slow work in a thread beside the event loop.
 
-Promises that who waits for it can leave at once, that what is left behind still counts among what is at work, and that
-it keeps no process from ending.
+Promises that a caller who is cancelled stops waiting at once, that the thread it leaves keeps its place in the limiter
+until it is done, and that none keeps the process from ending.
 """
 
 import asyncio
@@ -25,6 +25,8 @@ async def aside(work: Callable[[], T], limiter: anyio.CapacityLimiter) -> T:
         limiter.release_on_behalf_of(outcome)
         if outcome.done():  # left
             return
+        if isinstance(problem, StopIteration):  # no future can hold one
+            problem = RuntimeError("the work ran into the end of an iterator")
         if problem is not None:
             outcome.set_exception(problem)
         else:
@@ -40,5 +42,10 @@ async def aside(work: Callable[[], T], limiter: anyio.CapacityLimiter) -> T:
             loop.call_soon_threadsafe(end, result, problem)
 
     # One that the interpreter waits for, as those of a pool are, would hold up its end.
-    threading.Thread(target=run, name="dgemma-aside", daemon=True).start()
+    thread = threading.Thread(target=run, name="dgemma-aside", daemon=True)
+    try:
+        thread.start()
+    except BaseException:
+        limiter.release_on_behalf_of(outcome)
+        raise
     return await outcome

@@ -150,7 +150,9 @@ class ConstraintCompiler:
             if (kept := self._look_up(constraint)) is not None:
                 return kept
             try:
-                made = build(byte_automaton(constraint), self._trie, self._vocab_size, self._end_ids)
+                with self._lock:
+                    trie = self._trie
+                made = build(byte_automaton(constraint), trie, self._vocab_size, self._end_ids)
                 with self._lock:
                     self._kept[constraint] = made
                     while len(self._kept) > MAX_KEPT:

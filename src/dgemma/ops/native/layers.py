@@ -82,11 +82,16 @@ class OneCall(ABC):
         self,
         weights: Sequence[Mapping[str, Tensor]],
         shapes: Sequence[LayerShape],
-        conditioning: Mapping[str, Tensor],
+        conditioning: Mapping[str, Tensor] | None,
         final_norm_D: Tensor,
         top_k: int,
         eps: float,
     ) -> None:
+        self.conditions = conditioning is not None
+        """Whether `run` does self-conditioning; else it is given canvas rows that have been through it."""
+        # Unlike those of layers, these weights may change while a cache holds what is right.
+        own = [] if conditioning is None else [one for one in conditioning.values() if not one.is_inference()]
+        self._conditioned_by = [(one, one._version) for one in own]
         self._kept: list[Tensor] = []
         self._shapes, self._rotary = list(shapes), _Rotary(num_positions=0, tables=(), columns=np.zeros((0, 0)))
         self._met: dict[int, tuple[weakref.ref[Tensor], np.ndarray]] = {}
@@ -173,7 +178,7 @@ class OneCall(ABC):
         given[plan.in_room] += begin + -begin % _LINE_BYTES
         given[PASS.normed], given[PASS.table] = normed.data_ptr(), table.ctypes.data
         if soft_ND is not None:
-            soft_ND = soft_ND.float().contiguous()
+            soft_ND = soft_ND.float().contiguous()  # of any leading shape
             given[PASS.soft] = soft_ND.data_ptr()
         given[PASS.meeting] = numbers.ctypes.data
         given[PASS.positions] = given[PASS.meeting] + 8 * len(_NOTHING)
@@ -186,9 +191,10 @@ class OneCall(ABC):
         return normed.view(rows, self.size)
 
     def has_met(self, keys: Sequence[Tensor]) -> bool:
-        """Whether `run` was called with these keys before."""
+        """Whether `run` was called with these keys before, and self-conditioning's weights are what they were."""
         found = self._met.get(id(keys[0]))
-        return found is not None and found[0]() is keys[0]
+        same = all(weight._version == version for weight, version in self._conditioned_by)
+        return same and found is not None and found[0]() is keys[0]
 
     @abstractmethod
     def _products(self, layer: int, weights: Mapping[str, Tensor], inward: Sequence[str]) -> dict[str, Tensor | int]:
@@ -206,10 +212,11 @@ class OneCall(ABC):
         """The router's weight as the kernel reads it."""
         return weight_ED
 
-    def _lay_out(self, weights: Sequence[Mapping[str, Tensor]], conditioning: Mapping[str, Tensor]) -> None:
+    def _lay_out(self, weights: Sequence[Mapping[str, Tensor]], conditioning: Mapping[str, Tensor] | None) -> None:
         pairs = enumerate(zip(weights, self._shapes, strict=True))
         rows = [self._entries(number, *pair) for number, pair in pairs]
-        rows.append({"input_norm": conditioning["pre_norm.weight"], **self._dense(len(rows), conditioning)})
+        own = conditioning or {}
+        rows.append({"input_norm": own["pre_norm.weight"], **self._dense(len(rows), own)} if own else {})
         self.table = np.array([[self._number(row.get(name, 0)) for name in LAYER._fields] for row in rows])
 
     def _planned(self, rows: int, reach: int, threads: int) -> _Plan:
@@ -303,7 +310,7 @@ class Layers(OneCall):
         self,
         weights: Sequence[Mapping[str, Tensor]],
         shapes: Sequence[LayerShape],
-        conditioning: Mapping[str, Tensor],
+        conditioning: Mapping[str, Tensor] | None,
         final_norm_D: Tensor,
         top_k: int,
         eps: float,
@@ -313,7 +320,7 @@ class Layers(OneCall):
         self.quantised, self.nibbles = is_quantised(experts), experts.dtype == torch.uint8
         self.kernel = "layers_quantised" if self.quantised else "layers"
         self.halves = not self.quantised and all(
-            are_halves(own[name]) for own in (*weights, conditioning) for name in PRODUCTS if name in own
+            are_halves(own[name]) for own in (*weights, conditioning or {}) for name in PRODUCTS if name in own
         )
         routed_at = padded(2 * self.width)
         inner = routed_at + padded(2 * self.num_experts * self.expert_width) + self.num_experts

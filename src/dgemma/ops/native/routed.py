@@ -38,7 +38,7 @@ class RoutedLayers(OneCall):
         weights: Sequence[Mapping[str, Tensor]],
         laid_out: Sequence[Mapping[str, Panels]] | None,
         shapes: Sequence[LayerShape],
-        conditioning: Mapping[str, Tensor],
+        conditioning: Mapping[str, Tensor] | None,
         final_norm_D: Tensor,
         top_k: int,
         eps: float,
