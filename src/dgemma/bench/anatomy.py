@@ -2,7 +2,7 @@
 
 The network's parts are timed by hooks around its modules, or by the clock of the one call that does their work
 (`ops.native.layers`), the rest by what they are called through: the head is
-reading the vocabulary less the expected embedding, the sampler is a whole step less network and reading. Beside each
+reading the vocabulary without the expected embedding, the sampler is a whole step less network and reading. Beside each
 part stands the work that it has to do by its formula. Knows nothing of how results are shown.
 
 Formulas, for L rows, D hidden, H d query and K d key width, C context, k of E experts of width M, I the dense width, V
@@ -73,7 +73,7 @@ def dissect(network: DiffusionGemma, canvas_length: int = 256, context: int = 64
         for name, share in shares.items():
             times[name] += share * in_layers
         reading, read_ms = _timed(lambda hidden=hidden_BLD: head.read(network, hidden, 0.8, [generator]), device)
-        _, soft_ms = _timed(lambda hidden=hidden_BLD: _soften(network, hidden), device)
+        soft_ms = min(read_ms, _soft_ms(network, hidden_BLD, read_ms))
         steps = denoise(
             network, cache, SamplerConfig(max_denoising_steps=3), [generator], canvas_length, skip_settled=False
         )
@@ -85,7 +85,7 @@ def dissect(network: DiffusionGemma, canvas_length: int = 256, context: int = 64
             {
                 **times,
                 "norms and the rest": rest_ms,
-                "head": max(0.0, read_ms - soft_ms),
+                "head": read_ms - soft_ms,
                 "soft embedding": soft_ms,
                 "sampler": max(0.0, step_ms - denoise_ms - read_ms),
             }
@@ -97,6 +97,15 @@ def dissect(network: DiffusionGemma, canvas_length: int = 256, context: int = 64
         for name, ms in medians.items()
     )
     return Anatomy(canvas_length=canvas_length, context=context, step_ms=sum(medians.values()), parts=parts)
+
+
+def _soft_ms(network: DiffusionGemma, hidden_BLD: torch.Tensor, read_ms: float) -> float:
+    """What of a reading of the vocabulary the expected embedding takes."""
+    compiled = network.head_as_one() if head.takes_dense(network, hidden_BLD[..., 0].numel()) else None
+    if compiled is None:
+        return _timed(lambda: _soften(network, hidden_BLD), network.device)[1]
+    # One call does both; without the embedding it is the head alone.
+    return max(0.0, read_ms - _timed(lambda: compiled.read(hidden_BLD.flatten(0, 1)), network.device)[1])
 
 
 def _soften(network: DiffusionGemma, hidden_BLD: torch.Tensor) -> torch.Tensor:
