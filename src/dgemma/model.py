@@ -485,8 +485,7 @@ class DiffusionGemma(nn.Module):
         rows: Tensor | None = None,
         keys_only: bool = False,
     ) -> Tensor:
-        """One pass over `clean` tokens, then a canvas of `length` or `rows` of it, behind what the cache holds: writes
-        their slots and commits nothing -> hidden [B, N, D]."""
+        """`clean` tokens, then a canvas of `length` or `rows` of it, behind the cache's tokens -> hidden [B, N, D]."""
         held, embedded = cache.length, self.embed(ids_BN)
         start, end = held + clean, held + clean + length
         if layers := self.as_one_call(cache):
@@ -494,9 +493,8 @@ class DiffusionGemma(nn.Module):
             if not layers.conditions:
                 embedded, soft_BRD = self._conditioned(embedded, clean, soft_BRD), None
             slots = range(held, end) if rows is None else (start + rows).tolist()
-            return layers.run(embedded[0], slots, clean, start, end, cache.keys, cache.values, keys_only, soft_BRD)[
-                None
-            ]
+            rest = (cache.keys, cache.values, keys_only, soft_BRD)
+            return layers.run(embedded[0], slots, clean, start, end, *rest)[None]
         positions = self._positions(cache, clean + length)[:, slice(None) if rows is None else rows]
         masks = {kind: self._mask(cache, clean, length, kind) for kind in self._kinds()}
 
