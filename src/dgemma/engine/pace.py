@@ -42,7 +42,7 @@ line through them puts a canvas of 256 at two and a half times its cost."""
 _ROUNDS = (3, 12)
 """At least and at most, as far as the time goes: of three alone the ratio of both modes came out by up to 15 % higher
 or lower from one process to the next, of twelve by 3 % (docs/log.md)."""
-_PASSES = 10
+_PASSES = 11
 """Raised when passes become faster, so that what was measured before is measured anew."""
 _IN_A_ROW = ((10, 8), (50, 3))
 """Tokens that take less than so many milliseconds are timed so many in a row: the first of them finds weights in memory
