@@ -302,7 +302,7 @@ def test_a_type_may_be_torchs_own():
 def test_weights_that_are_no_numbers_are_told_and_answer_nothing(mode, value):
     llm = dgemma.load("tiny", quant="int8" if mode == "int8" else None)
     network, other = llm.network, llm.network.layers[1]
-    weight = other.pre_feedforward_layernorm.weight if mode == "int8" else other.mlp.up_proj.weight  # pyright: ignore[reportAttributeAccessIssue]
+    weight = other.post_feedforward_layernorm.weight if mode == "int8" else other.mlp.up_proj.weight  # pyright: ignore[reportAttributeAccessIssue]
     weight.view(-1)[0] = value  # pyright: ignore[reportIndexIssue,reportCallIssue]
     assert network.layers is not None
     options: dict[str, Any] = {"max_new_tokens": 8, "seed": 1}

@@ -20,6 +20,12 @@ class CheckpointError(DgemmaError):
 class NotFiniteError(CheckpointError):
     """The network computed NaN or infinity: its weights are damaged, or too large for their type."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            "The model computed numbers that are not finite. Load it with dtype='float32'; if that does not help, its "
+            "weights are damaged: fetch it again."
+        )
+
 
 class ModelNotFoundError(CheckpointError):
     """No model goes by that name."""

@@ -1,5 +1,6 @@
 """Integer products of quantised weights, against products in float of what the numbers stand for."""
 
+import math
 import sys
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from dgemma.errors import NotFiniteError
 from dgemma.ops import cpu, linear, native
 from dgemma.quant import GROUP, Kind, dequantise, quantise
 
@@ -190,6 +192,11 @@ def test_gradients_of_hidden_states_are_those_of_the_weights(kind: Kind) -> None
 def test_no_rows_at_all(kind: Kind) -> None:
     values, scale = quantise(draw(600, 128), kind)
     assert linear.matrix(values, scale)(torch.empty(0, 128)).shape == (0, 600)
+    if kind == "int8" and linear._FBGEMM:
+        plain = linear._int8(values, scale)
+        assert plain(torch.empty(2, 0, 128)).shape == (2, 0, 600)
+        with pytest.raises(NotFiniteError):
+            plain(torch.full((1, 128), math.nan))
     gate_up, down = quantise(draw(8, 128, 64), kind), quantise(draw(8, 64, 64), kind)
     experts = cpu.RoutedExperts(gate_up[0], down[0], (gate_up[1], down[1]))
     empty = torch.empty(0, 64)

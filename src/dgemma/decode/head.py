@@ -85,10 +85,7 @@ def refuse_nan(total: float) -> None:
     """Raises NotFiniteError for a sum of hidden states or entropies that is not a number: neither are the logits then,
     and any id would do."""
     if not math.isfinite(total):
-        raise NotFiniteError(
-            "The model computed numbers that are not finite. Load it with dtype='float32'; if that does not help, its "
-            "weights are damaged: fetch it again."
-        )
+        raise NotFiniteError
 
 
 def takes_dense(network: DiffusionGemma, positions: int) -> bool:

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dgemma.errors import NotFiniteError
 from dgemma.memory import available_bytes
 from dgemma.ops import cuda, native
 from dgemma.quant import FP8, dequantise, is_quantised
@@ -185,8 +186,13 @@ def _int8(values_OI: Tensor, scale_O: Tensor) -> Matrix:
 
     def product(hidden: Tensor) -> Tensor:
         # FBGEMM takes float32 and rows; reduce_range keeps sums of products below 16 bits, which AVX2 needs.
-        rows = dynamic_linear(hidden.reshape(-1, hidden.shape[-1]).float(), packed, True)
-        return rows.view(*hidden.shape[:-1], -1).to(hidden.dtype)
+        rows = hidden.reshape(-1, hidden.shape[-1]).float()
+        try:
+            found = dynamic_linear(rows, packed, True) if len(rows) else rows.new_empty(0, len(scale_O))
+        except RuntimeError as error:
+            # It finds no scale for numbers that are none.
+            raise error if bool(rows.isfinite().all()) else NotFiniteError from error
+        return found.view(*hidden.shape[:-1], len(scale_O)).to(hidden.dtype)
 
     return product
 
