@@ -36,7 +36,7 @@ LAYER_OF = {
 }
 
 # Libraries of the surfaces and of the tests' oracle: whoever imports dgemma in a program pays for none of them.
-NOT_LOADED_BY_IMPORT = ["fastapi", "rich", "transformers", "typer"]
+NOT_LOADED_BY_IMPORT = ["fastapi", "gguf", "rich", "transformers", "typer"]
 
 
 def module_name(path: Path, source: Path) -> str:

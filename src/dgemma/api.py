@@ -87,9 +87,11 @@ def load(
     max_context: int | None = None,
     progress: Progress | None = None,
 ) -> "LLM":
-    """Loads a model: `tiny`, a local folder, or a hub id (`owner/name`, fetched once, resumable).
+    """Loads a model: `tiny`, a local folder or GGUF file, or a hub id (`owner/name`, or `owner/name:TAG` for the GGUF
+    file whose name ends so; fetched once, resumable).
 
-    quant: `int8`, `int4` or `fp8` weights in memory, made while the files are read; None keeps the files'.
+    quant: `int8`, `int4` or `fp8` weights in memory, made while the files are read; None keeps the files', of a GGUF
+    file as exactly as half of the memory allows.
     progress: called with the bytes of weights that are read and with those of all.
     Raises ModelNotFoundError for a name that is none of these, CheckpointError for files that cannot be used or do not
     fit into memory, UsageError for a device that is not there.

@@ -1,4 +1,4 @@
-"""Writing a model folder in the released layout: a model as it is, or a quantised copy of another folder.
+"""Writing a model folder in the released layout: a model as it is, or a quantised copy of another one.
 
 Files are replaced only when complete. A copy is made tensor by tensor, so its memory is that of one file.
 """
@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from dgemma.checkpoint import names
-from dgemma.checkpoint.load import OWN, PROFILE, LoadedModel, Progress, open_model, read_weights, torch_dtype
+from dgemma.checkpoint.folder import OWN
+from dgemma.checkpoint.load import LoadedModel, Progress, open_model, read_weights, source_of, torch_dtype
 from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight
-from dgemma.checkpoint.safetensors import read_json, stored_types, to_json, weight_files, write_folder
+from dgemma.checkpoint.safetensors import to_json, write_folder
+from dgemma.checkpoint.source import PROFILE
 from dgemma.errors import CheckpointError, OutputError, UsageError
-from dgemma.quant import Kind, check_kind, is_quantised, kind_from_hf, kind_to_hf, quantise
+from dgemma.quant import Kind, check_kind, is_quantised, kind_to_hf, quantise
 
 
 def save_model(
@@ -44,20 +46,22 @@ def quantise_model(
     max_shard_bytes: int = 10**9,
     progress: Progress | None = None,
 ) -> None:
-    """Writes a copy of the model folder `source` with `int8`, `int4` or `fp8` weights.
+    """Writes a copy of a model, a folder or a GGUF file, with `int8`, `int4` or `fp8` weights.
 
-    Never holds more than one file of it, so a model may be larger than memory. Raises what `open_model` raises, and
-    OutputError when the folder cannot be written.
+    Never holds more than one file of it, so a model may be larger than memory. What is not quantised keeps the type of
+    the embedding, bfloat16 where that is in blocks. Raises what `open_model` raises, and OutputError when the folder
+    cannot be written.
     """
-    source, quant = Path(source), check_kind(kind)
-    model = open_model(source, device="meta", quant=quant)
-    stored = kind_from_hf(read_json(source / "config.json"))
-    types, name = stored_types(weight_files(source)), names.to_file("embed_tokens.weight")
+    quant = check_kind(kind)
+    model, files = open_model(source, device="meta", quant=quant), source_of(source)
+    types, name = files.types(), "embed_tokens.weight"
     embedding = types.get(name)
+    if embedding is None and name in types and files.in_blocks:
+        embedding = torch.bfloat16
     if embedding is None:
         problem = "a type that is not supported" if name in types else "not there"
-        raise CheckpointError(f"The embedding in {source} ({name}) is {problem}; fetch the model again.")
-    tensors = _quantised(read_weights(source, model.network, stored, progress), quant, stored, embedding)
+        raise CheckpointError(f"The embedding in {source} ({files.spelled(name)}) is {problem}; fetch the model again.")
+    tensors = _quantised(read_weights(files, model.network, progress), quant, files.stored, embedding)
     _write(model, tensors, path, embedding, max_shard_bytes)
 
 

@@ -18,7 +18,7 @@ app = typer.Typer(
     help="DiffusionGemma on your own machine. Without a command: chat with the embedded model.",
 )
 
-Model = Annotated[str, typer.Option("--model", "-m", help="tiny, a model folder, or a hub id owner/name.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="tiny, a model folder, a GGUF file, or a hub id.")]
 Mode = Annotated[str, typer.Option(callback=checked_mode, help="diffusion, autoregressive or auto.")]
 Tokens = Annotated[
     int | None, typer.Option("--max-new-tokens", "-n", callback=checked_tokens, help="At most so many new tokens.")
@@ -155,7 +155,7 @@ def edit(
 
 @app.command()
 def show(
-    model: Annotated[str, typer.Argument(help="tiny, a model folder, or a hub id owner/name.")] = "tiny",
+    model: Annotated[str, typer.Argument(help="tiny, a model folder, a GGUF file, or a hub id.")] = "tiny",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of a table.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -167,10 +167,12 @@ def show(
 
 @app.command()
 def pull(
-    model: Annotated[str, typer.Argument(help="A hub id, owner/name.")] = "google/diffusiongemma-26B-A4B-it",
+    model: Annotated[
+        str, typer.Argument(help="owner/name, or owner/name:TAG for a GGUF file.")
+    ] = "google/diffusiongemma-26B-A4B-it",
     debug: Debug = False,
 ) -> None:
-    """Fetches a model from the hub, resuming what was begun, and prints its folder."""
+    """Fetches a model from the hub, resuming what was begun, and prints where it lies."""
     from dgemma.cli.models import pull
 
     pull(model)
@@ -178,7 +180,7 @@ def pull(
 
 @app.command()
 def quantize(
-    model: Annotated[str, typer.Argument(metavar="IN", help="tiny, a model folder, or a hub id owner/name.")],
+    model: Annotated[str, typer.Argument(metavar="IN", help="tiny, a model folder, a GGUF file, or a hub id.")],
     out: Annotated[Path, typer.Argument(help="The folder to write.")],
     quant: Annotated[str, typer.Option("--quant", help="int8, int4 or fp8.")] = "int8",
     debug: Debug = False,
@@ -191,7 +193,7 @@ def quantize(
 
 @app.command()
 def serve(
-    model: Annotated[str, typer.Argument(help="tiny, a model folder, or a hub id owner/name.")] = "tiny",
+    model: Annotated[str, typer.Argument(help="tiny, a model folder, a GGUF file, or a hub id.")] = "tiny",
     host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's own need a key.")] = (
         "127.0.0.1"
     ),
@@ -268,7 +270,9 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Instead of the recipe's number of steps.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop stepping after so long; rates fall in time.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's seed.")] = None,
-    init: Annotated[str | None, typer.Option(help="Start from this model's weights: tiny, a folder, a hub id.")] = None,
+    init: Annotated[
+        str | None, typer.Option(help="Start from the weights of tiny, a folder, a file, a hub id.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Trains a model by a recipe; resumable."""
@@ -295,7 +299,7 @@ def bench(
     canvas: Annotated[
         bool, typer.Option("--canvas", help="Also answer with canvases of 8 to 128: S(L), speed-up.")
     ] = False,
-    save: Annotated[bool, typer.Option("--save", help="Keep S(L) in the model's folder, for --mode auto.")] = False,
+    save: Annotated[bool, typer.Option("--save", help="Keep S(L) beside the model, for --mode auto.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Draw what was measured into this file (png, svg, pdf).")] = None,
     transformers: Annotated[
         bool, typer.Option(help="Measure transformers on the same weights, where it is installed.")

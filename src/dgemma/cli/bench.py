@@ -21,8 +21,8 @@ from dgemma.bench.machine import Ceilings, measure_ceilings
 from dgemma.bench.shapes import quantised_copy, random_network, shape
 from dgemma.bench.steps import StepTimes, measure
 from dgemma.checkpoint import find_model
-from dgemma.checkpoint.load import PROFILE
 from dgemma.checkpoint.safetensors import write_json
+from dgemma.checkpoint.source import profile_path
 from dgemma.config import EngineConfig
 from dgemma.engine.pace import Pace
 from dgemma.engine.placement import resolve
@@ -252,5 +252,5 @@ def _canvases(console: Console, llm: LLM, times: StepTimes, options: BenchOption
         )
     console.print(table)
     if options.save:
-        write_json(found.profile.to_document(), find_model(options.model) / PROFILE)
+        write_json(found.profile.to_document(), profile_path(find_model(options.model)))
     return found

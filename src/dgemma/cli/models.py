@@ -1,7 +1,6 @@
 """`dgemma show`, `pull` and `quantize`: what a model is, fetching one from the hub, a smaller copy of one."""
 
 import json
-import re
 import shutil
 import sys
 from collections import Counter
@@ -12,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from dgemma.checkpoint import EMBEDDED, find_model, open_model, quantise_model
+from dgemma.checkpoint.find import is_hub_id
+from dgemma.checkpoint.load import source_of
 from dgemma.checkpoint.safetensors import read_json
 from dgemma.errors import CheckpointError, UsageError
 from dgemma.quant import kind_from_hf
@@ -58,7 +59,7 @@ def quantize(model: str, out: Path, quant: str) -> None:
         quantise_model(source, out, quant, progress=progress)
     if (source / "tokenizer_config.json").is_file():
         shutil.copyfile(source / "tokenizer_config.json", out / "tokenizer_config.json")
-    before, after = (sum(file.stat().st_size for file in folder.glob("*.safetensors")) for folder in (source, out))
+    before, after = (source_of(path).num_bytes() for path in (source, out))
     print(f"{before / 1e6:,.1f} MB of weights became {after / 1e6:,.1f} MB ({quant}).", file=sys.stderr)
     print(out)
 
@@ -73,10 +74,13 @@ def _holds_a_copy(folder: Path) -> bool:
 
 
 def pull(model: str) -> None:
-    """Fetches a hub model, going on where an earlier try stopped; prints the folder."""
+    """Fetches a hub model, going on where an earlier try stopped; prints the folder or the file."""
     if model in EMBEDDED:
         raise UsageError(f"{model} is part of the package; there is nothing to fetch.")
-    if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", model):
-        raise UsageError(f"{model!r} is no hub id; give owner/name, such as google/diffusiongemma-26B-A4B-it.")
+    if not is_hub_id(model):
+        raise UsageError(
+            f"{model!r} is no hub id; give owner/name, such as google/diffusiongemma-26B-A4B-it, "
+            "or owner/name:TAG for a GGUF file."
+        )
     print(f"Fetching {model} ...", file=sys.stderr)
     print(find_model(model))

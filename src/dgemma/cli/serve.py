@@ -28,5 +28,9 @@ def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, q
 
 
 def public_name(model: str) -> str:
-    """The name under which clients ask for a model: of a folder its last part, so that no path shows."""
-    return model if model in EMBEDDED or not Path(model).expanduser().is_dir() else Path(model).resolve().name
+    """The name under which clients ask for a model: of a folder its last part and of a file its stem, so that no path
+    shows."""
+    path = Path(model).expanduser()
+    if model in EMBEDDED or not path.exists():
+        return model
+    return path.resolve().name if path.is_dir() else path.stem

@@ -1,0 +1,87 @@
+"""A model folder in the released layout: config.json, safetensors weights, and what may lie beside them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dgemma.checkpoint import names
+from dgemma.checkpoint.safetensors import read_json, read_tensors, stored_types, weight_files
+from dgemma.checkpoint.source import Description, Stored, profile_path
+from dgemma.config import ModelConfig, SamplerConfig
+from dgemma.errors import CheckpointError, ConfigError
+from dgemma.profile import DenoisingProfile
+from dgemma.quant import Kind, kind_from_hf
+from dgemma.tokenizer import Tokenizer
+from dgemma.values import table
+
+OWN = "dgemma"
+"""The object in config.json that holds what no other library knows: `causal_check` and `single_turn`, each true, and
+`text_request`, a text."""
+
+
+class Folder:
+    """A `Source`. Raises CheckpointError for a folder without a config.json that can be read."""
+
+    sizes = "config.json"
+    in_blocks = False
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        config_file = path / "config.json"
+        if not config_file.is_file():
+            raise CheckpointError(f"{path} has no config.json; it is not a model folder.")
+        self._document = read_json(config_file)
+        self._config = ModelConfig.from_hf(self._document)
+        self.stored: Kind | None = kind_from_hf(self._document)
+
+    def describe(self) -> Description:
+        """All but the weights."""
+        generation, profile = self.path / "generation_config.json", profile_path(self.path)
+        tokenizer, template = self.path / "tokenizer.json", self.path / "chat_template.jinja"
+        # Without the file no end tokens are the sampler's: others take the configuration's, transformers' loop none.
+        sampler = SamplerConfig.from_hf(read_json(generation)) if generation.is_file() else SamplerConfig()
+        own = table(self._document, OWN)
+        return Description(
+            config=self._config,
+            sampler=replace(sampler, causal_check=own.get("causal_check", False)),
+            tokenizer=Tokenizer.from_file(tokenizer) if tokenizer.is_file() else None,
+            chat_template=_read_text(template) if template.is_file() else None,
+            profile=DenoisingProfile.from_document(read_json(profile)) if profile.is_file() else None,
+            single_turn=own.get("single_turn") is True,
+            text_request=_text_request(own),
+        )
+
+    def spelled(self, name: str) -> str:
+        """The released name of a parameter."""
+        return names.to_file(name)
+
+    def types(self) -> Mapping[str, torch.dtype | None]:
+        """The type of each tensor by the network's name; headers are read."""
+        found = {names.from_file(name): kind for name, kind in stored_types(weight_files(self.path)).items()}
+        return {name: kind for name, kind in found.items() if name is not None}
+
+    def num_bytes(self) -> int:
+        """The sizes of the weight files."""
+        return sum(file.stat().st_size for file in weight_files(self.path))
+
+    def tensors(self) -> Iterator[Stored]:
+        """The tensors, read page by page when they are needed."""
+        for file_name, tensor in read_tensors(weight_files(self.path)):
+            yield Stored(file_name, names.from_file(file_name), tensor, tensor.nbytes)
+
+
+def _text_request(own: Mapping[str, Any]) -> str | None:
+    request = own.get("text_request")
+    if request is not None and not isinstance(request, str):
+        raise ConfigError(f"text_request in config.json must be a text, not {request!r}.")
+    return request
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); fetch the model again.") from error

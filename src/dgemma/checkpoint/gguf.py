@@ -1,0 +1,224 @@
+"""Reading GGUF files: the header ours, the block formats those of the `gguf` package. Knows nothing of what they mean.
+
+    "GGUF"  version u32  tensors u64  entries u64
+    entry   key  type u32  value            a text is its length as u64 and UTF-8; an array type u32, count u64, items
+    tensor  name  dimensions u32  sizes u64 each, the innermost first  type u32  offset u64
+    data    from the next multiple of `general.alignment` on, offsets counted from there
+
+The package's own reader makes an array of every text: 16 seconds for the 262,144 tokens and 515,000 merges of a
+released vocabulary, each time a model is opened; this takes half a second.
+"""
+
+import mmap
+import re
+import struct
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dgemma.errors import CheckpointError
+
+_MAGIC = b"GGUF"
+_VERSIONS = (2, 3)
+_NUMBERS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
+_TEXT, _ARRAY = 8, 9
+_DEEPEST, _MOST_DIMENSIONS = 4, 8
+_FLOATS = {0: torch.float32, 1: torch.float16, 30: torch.bfloat16}
+# Numbers that are expanded at once by one thread: what is made on the way stays in the cache.
+_AT_ONCE = 1 << 18
+_PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GgufTensor:
+    """A tensor in a file. shape: as torch has it, the innermost size last. kind: the number of its type."""
+
+    name: str
+    shape: tuple[int, ...]
+    kind: int
+    data: np.ndarray = field(repr=False)
+
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """The type of its numbers; None for one in blocks."""
+        return _FLOATS.get(self.kind)
+
+    @cached_property
+    def kind_name(self) -> str:
+        """The name of its type, such as F32 or Q4_K."""
+        return _block(self.name, self.kind)[0]
+
+    def read(self) -> Tensor:
+        """Its numbers: floats as they lie in the file, read when they are needed; blocks expanded to float32."""
+        if self.dtype is not None:
+            return torch.from_numpy(self.data).view(self.dtype).view(self.shape)
+        numbers = torch.empty(self.shape)
+        _, size, num_bytes = _block(self.name, self.kind)
+        _expand(self.data.reshape(-1, num_bytes), self.kind, numbers.view(-1, size))
+        return numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class GgufFile:
+    """The entries and tensors of a file, or of all parts of a model that is split over several."""
+
+    path: Path
+    entries: Mapping[str, Any]
+    tensors: Mapping[str, GgufTensor]
+
+
+def read_gguf(path: Path) -> GgufFile:
+    """Opens a file, and where it is one part of several all of them. Raises CheckpointError for anything that is
+    damaged, missing or unknown."""
+    parts = [path]
+    if match := _PART.fullmatch(path.name):
+        parts = [path.with_name(f"{match[1]}-{n:05d}-of-{match[3]}.gguf") for n in range(1, int(match[3]) + 1)]
+        missing = [part.name for part in parts if not part.is_file()]
+        if missing or not parts:
+            raise CheckpointError(f"{path.parent} lacks the parts {', '.join(missing[:8])}; fetch the model again.")
+    files = [_read_file(part) for part in parts]
+    entries, tensors = files[0].entries, {}
+    count = entries.get("split.count", 1)
+    if len(files) == 1 and isinstance(count, int) and count > 1:
+        raise CheckpointError(f"{path} is one of {count} parts, whose names end with -00001-of-{count:05d}.gguf.")
+    for file in files:
+        tensors |= file.tensors
+    return GgufFile(path=parts[0], entries=entries, tensors=tensors)
+
+
+def _read_file(path: Path) -> GgufFile:
+    try:
+        with path.open("rb") as file:
+            # Copied where it is written to, which it never is: torch warns of memory that cannot be.
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}).") from error
+    if data[:4] != _MAGIC:
+        raise CheckpointError(f"{path} is no GGUF file.")
+    try:
+        return _Header(path, data).read()
+    except (struct.error, UnicodeDecodeError, MemoryError, OverflowError, _DamagedError) as error:
+        raise CheckpointError(f"{path} is damaged or truncated ({error}); fetch it again.") from error
+
+
+class _DamagedError(Exception):
+    """A header that says what cannot be."""
+
+
+class _Header:
+    """Reads a header from its beginning to its end."""
+
+    def __init__(self, path: Path, data: mmap.mmap) -> None:
+        self.path, self.data, self.at = path, data, 4
+
+    def read(self) -> GgufFile:
+        version = self.number("I")
+        if version not in _VERSIONS:
+            told = "is of a big-endian machine" if version.to_bytes(4, "little")[:2] == b"\0\0" else "is not read"
+            raise CheckpointError(f"{self.path} has the GGUF version {version}, which {told}; 2 and 3 are.")
+        tensors, entries = self.number("Q"), self.number("Q")
+        values: dict[str, Any] = {}
+        for _ in range(self.counted(entries, 13)):
+            name = self.text()
+            values[name] = self.value(self.number("I"), 0)
+        found = [self.tensor() for _ in range(self.counted(tensors, 32))]
+        alignment = values.get("general.alignment", 32)
+        if not isinstance(alignment, int) or alignment < 1:
+            raise _DamagedError(f"an alignment of {alignment!r}")
+        start = -(-self.at // alignment) * alignment
+        made = (self.placed(start, *tensor) for tensor in found)
+        return GgufFile(path=self.path, entries=values, tensors={tensor.name: tensor for tensor in made})
+
+    def number(self, kind: str) -> Any:
+        (number,) = struct.unpack_from("<" + kind, self.data, self.at)
+        self.at += struct.calcsize("<" + kind)
+        return number
+
+    def text(self) -> str:
+        end = self.number("Q") + self.at
+        if end > len(self.data):
+            raise _DamagedError("a text beyond its end")
+        text = self.data[self.at : end].decode("utf-8")
+        self.at = end
+        return text
+
+    def counted(self, count: int, least: int) -> int:
+        """`count`, which so many things of at least `least` bytes have room for."""
+        if count * least > len(self.data) - self.at:
+            raise _DamagedError("more entries than it has room for")
+        return count
+
+    def value(self, kind: int, depth: int) -> Any:
+        if kind in _NUMBERS:
+            return self.number(_NUMBERS[kind])
+        if kind == _TEXT:
+            return self.text()
+        if kind != _ARRAY or depth == _DEEPEST:
+            raise _DamagedError(f"an entry of the unknown type {kind}")
+        kind, count = self.number("I"), self.number("Q")
+        if kind in _NUMBERS:
+            code = f"<{self.counted(count, struct.calcsize('<' + _NUMBERS[kind]))}{_NUMBERS[kind]}"
+            numbers = list(struct.unpack_from(code, self.data, self.at))
+            self.at += struct.calcsize(code)
+            return numbers
+        return [self.value(kind, depth + 1) for _ in range(self.counted(count, 8))]
+
+    def tensor(self) -> tuple[str, tuple[int, ...], int, int]:
+        name, dimensions = self.text(), self.number("I")
+        if dimensions > _MOST_DIMENSIONS:
+            raise _DamagedError(f"{name} of {dimensions} dimensions")
+        shape = tuple(self.number("Q") for _ in range(dimensions))[::-1]
+        return name, shape, self.number("I"), self.number("Q")
+
+    def placed(self, start: int, name: str, shape: tuple[int, ...], kind: int, offset: int) -> GgufTensor:
+        _, size, num_bytes = _block(name, kind)
+        count = prod(shape)
+        if shape and shape[-1] % size:
+            raise _DamagedError(f"{name} of rows of {shape[-1]} in blocks of {size}")
+        begin, length = start + offset, count // size * num_bytes
+        if begin + length > len(self.data):
+            raise _DamagedError(f"{name} beyond its end")
+        data = np.frombuffer(self.data, np.uint8, length, begin)
+        return GgufTensor(name=name, shape=shape, kind=kind, data=data)
+
+
+def _block(name: str, kind: int) -> tuple[str, int, int]:
+    """A type's name, and the numbers and the bytes of one of its blocks."""
+    from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+
+    try:
+        known = GGMLQuantizationType(kind)
+    except ValueError:
+        raise CheckpointError(f"The tensor {name} has the type {kind}, which the gguf package does not know.") from None
+    return known.name, *GGML_QUANT_SIZES[known]
+
+
+def _expand(blocks: np.ndarray, kind: int, numbers: Tensor) -> None:
+    """blocks [N, bytes] -> numbers [N, size], on as many threads as torch has."""
+    from gguf.constants import GGMLQuantizationType
+    from gguf.quants import dequantize
+
+    known, filled = GGMLQuantizationType(kind), numbers.numpy()
+    step = max(1, _AT_ONCE // filled.shape[1])
+
+    def expand(start: int) -> None:
+        # One long row: the package takes sixteen rows at a time, however short they are.
+        slab = blocks[start : start + step].reshape(1, -1)
+        filled[start : start + step] = dequantize(slab, known).reshape(-1, filled.shape[1])
+
+    try:
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            for _ in threads.map(expand, range(0, len(blocks), step)):
+                pass
+    except NotImplementedError as error:
+        raise CheckpointError(
+            f"Weights of the type {known.name} are not read by the gguf package ({error})."
+        ) from error

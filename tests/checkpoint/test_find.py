@@ -1,0 +1,85 @@
+"""A name is one model: embedded, a folder, a file, or one of the hub; what could be several is refused."""
+
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+from huggingface_hub.errors import LocalEntryNotFoundError
+
+import dgemma
+from dgemma.checkpoint import find_model
+from dgemma.errors import ModelNotFoundError
+
+FILES = [
+    "config.json",
+    "m-Q4_K_M.gguf",
+    "m-UD-Q4_K_M.gguf",
+    "m-Q8_0-00001-of-00002.gguf",
+    "m-Q8_0-00002-of-00002.gguf",
+    "mmproj-F16.gguf",
+    "BF16/m-BF16.gguf",
+]
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch) -> list[list[str]]:
+    """A hub with one model, whose files lie in a folder once they are fetched; what was asked for is kept."""
+    asked, store = [], tmp_path / "hub"
+
+    def snapshot_download(name, *, allow_patterns, local_files_only):
+        if name != "some/model":
+            raise LocalEntryNotFoundError("no connection")
+        asked.append(allow_patterns)
+        for file in FILES[1:] if not local_files_only else []:
+            if any(Path(file).match(pattern) for pattern in allow_patterns):
+                (store / file).parent.mkdir(parents=True, exist_ok=True)
+                (store / file).write_bytes(b"GGUF")
+        store.mkdir(exist_ok=True)
+        return str(store)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda name: FILES)
+    return asked
+
+
+def test_a_tag_names_a_file_of_the_hub(hub):
+    assert find_model("some/model:q8_0").name == "m-Q8_0-00001-of-00002.gguf"
+    assert find_model("some/model:BF16").name == "m-BF16.gguf"
+    assert find_model("some/model:UD-Q4_K_M").name == "m-UD-Q4_K_M.gguf"
+    with pytest.raises(ModelNotFoundError, match="several GGUF files whose name ends with Q4_K_M"):
+        find_model("some/model:Q4_K_M")
+    with pytest.raises(ModelNotFoundError, match=r"no GGUF file .* There are: some/model:BF16, some/model:Q4_K_M"):
+        find_model("some/model:Q5_K_M")
+
+
+def test_nothing_is_fetched_for_a_header(hub):
+    with pytest.raises(ModelNotFoundError, match="dgemma pull some/model:BF16"):
+        find_model("some/model:BF16", weights=False)
+    find_model("some/model:BF16")
+    assert find_model("some/model:BF16", weights=False).name == "m-BF16.gguf"
+
+
+def test_a_model_of_files_alone_says_which_there_are(hub):
+    with pytest.raises(ModelNotFoundError, match="holds GGUF files; name one of them: some/model:BF16"):
+        find_model("some/model")
+    with pytest.raises(ModelNotFoundError, match="hub cannot be reached"):
+        find_model("other/model:Q8_0")
+
+
+def test_a_folder_stands_for_its_only_file(tmp_path):
+    (tmp_path / "mmproj.gguf").write_bytes(b"GGUF")
+    assert find_model(tmp_path) == tmp_path
+    for part in ("m-00001-of-00002.gguf", "m-00002-of-00002.gguf"):
+        (tmp_path / part).write_bytes(b"GGUF")
+    assert find_model(tmp_path) == tmp_path / "m-00001-of-00002.gguf" == find_model(tmp_path / "m-00001-of-00002.gguf")
+    (tmp_path / "n.gguf").write_bytes(b"GGUF")
+    with pytest.raises(ModelNotFoundError, match=r"several GGUF files \(m-00001-of-00002.gguf, n.gguf\)"):
+        find_model(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    assert find_model(tmp_path) == tmp_path
+
+
+def test_no_file_is_a_sentence(tmp_path):
+    for name in (tmp_path / "no.gguf", "no.gguf", "models/no.gguf"):
+        with pytest.raises(ModelNotFoundError, match=r"There is no file .*no\.gguf"):
+            dgemma.load(name)
