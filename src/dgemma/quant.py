@@ -17,7 +17,8 @@ int4: one scale for each group of `GROUP` inputs of a row, the values symmetric 
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -74,21 +75,51 @@ def is_quantised(weight: Tensor) -> bool:
     return weight.dtype in DTYPES.values()
 
 
-def quantise(weight: Tensor, kind: Kind) -> tuple[Tensor, Tensor]:
-    """A float weight [.., O, I] -> (values, scale) as drawn above. Raises UsageError for inputs that make no groups.
+class Rows(Protocol):
+    """A float weight [.., O, I] whose rows are made when they are asked for, as those of a file in another format."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the weight."""
+        ...
+
+    def rows(self, slab: slice) -> Tensor:
+        """So many of its rows, float32 [N, I]; several threads may ask at once."""
+        ...
+
+
+def quantise(weight: Tensor | Rows, kind: Kind, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
+    """A float weight [.., O, I] -> (values, scale) as drawn above, on `device` (None: where the weight is). Raises
+    UsageError for inputs that make no groups.
 
     Takes the memory of its results and a few megabytes more, whatever the weight's size.
     """
     of_values, of_scale = shapes(tuple(weight.shape), kind)
-    values = torch.empty(of_values, dtype=DTYPES[kind], device=weight.device)
-    scale = torch.empty(of_scale, dtype=torch.float32, device=weight.device)
     inputs = weight.shape[-1]
-    rows, to_values = weight.reshape(-1, inputs), values.view(-1, of_values[-1])
+    if isinstance(weight, Tensor):
+        device, flat = device or weight.device, weight.reshape(-1, inputs)
+    else:
+        device, flat = device or torch.device("cpu"), None
+    values = torch.empty(of_values, dtype=DTYPES[kind], device=device)
+    scale = torch.empty(of_scale, dtype=torch.float32, device=device)
+    to_values = values.view(-1, of_values[-1])
     to_scale = scale.view(-1, of_scale[-1]) if kind == "int4" else scale.view(-1)
-    at_once = max(1, _AT_ONCE.get(weight.device.type, _AT_ONCE_ELSEWHERE) // max(1, inputs))
-    for start in range(0, len(rows), at_once):
+    at_once = max(1, _AT_ONCE.get(device.type, _AT_ONCE_ELSEWHERE) // max(1, inputs))
+
+    def fill(start: int) -> None:
         slab = slice(start, start + at_once)
-        to_values[slab], to_scale[slab] = _quantise_rows(rows[slab].float(), kind)
+        rows = weight.rows(slab) if flat is None else flat[slab].float()  # pyright: ignore[reportAttributeAccessIssue]
+        to_values[slab], to_scale[slab] = _quantise_rows(rows.to(device), kind)
+
+    starts = range(0, len(to_values), at_once)
+    if flat is not None:
+        for start in starts:
+            fill(start)
+    else:
+        # torch divides its own work among threads; what makes the rows does not.
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            for _ in threads.map(fill, starts):
+                pass
     return values, scale
 
 

@@ -61,9 +61,31 @@ class GgufTensor:
         if self.dtype is not None:
             return torch.from_numpy(self.data).view(self.dtype).view(self.shape)
         numbers = torch.empty(self.shape)
-        _, size, num_bytes = _block(self.name, self.kind)
-        _expand(self.data.reshape(-1, num_bytes), self.kind, numbers.view(-1, size))
+        flat = numbers.view(-1, self.shape[-1])
+        at_once = max(1, _AT_ONCE // self.shape[-1])
+
+        def fill(start: int) -> None:
+            slab = slice(start, start + at_once)
+            flat[slab] = self.rows(slab)
+
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            for _ in threads.map(fill, range(0, len(flat), at_once)):
+                pass
         return numbers
+
+    def rows(self, slab: slice) -> Tensor:
+        """Some rows of a tensor in blocks, the sizes before the last one taken together: float32 [N, I]."""
+        from gguf.constants import GGMLQuantizationType
+        from gguf.quants import dequantize
+
+        kind = GGMLQuantizationType(self.kind)
+        blocks = self.data.reshape(prod(self.shape[:-1]), -1)[slab]
+        try:
+            # One long row: the package takes sixteen rows at a time, however short they are.
+            numbers = dequantize(blocks.reshape(1, -1), kind)
+        except NotImplementedError as error:
+            raise CheckpointError(f"{self.name} is of the type {kind.name}, which is not read ({error}).") from error
+        return torch.from_numpy(numbers).view(len(blocks), self.shape[-1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,26 +221,3 @@ def _block(name: str, kind: int) -> tuple[str, int, int]:
     except ValueError:
         raise CheckpointError(f"The tensor {name} has the type {kind}, which the gguf package does not know.") from None
     return known.name, *GGML_QUANT_SIZES[known]
-
-
-def _expand(blocks: np.ndarray, kind: int, numbers: Tensor) -> None:
-    """blocks [N, bytes] -> numbers [N, size], on as many threads as torch has."""
-    from gguf.constants import GGMLQuantizationType
-    from gguf.quants import dequantize
-
-    known, filled = GGMLQuantizationType(kind), numbers.numpy()
-    step = max(1, _AT_ONCE // filled.shape[1])
-
-    def expand(start: int) -> None:
-        # One long row: the package takes sixteen rows at a time, however short they are.
-        slab = blocks[start : start + step].reshape(1, -1)
-        filled[start : start + step] = dequantize(slab, known).reshape(-1, filled.shape[1])
-
-    try:
-        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-            for _ in threads.map(expand, range(0, len(blocks), step)):
-                pass
-    except NotImplementedError as error:
-        raise CheckpointError(
-            f"Weights of the type {known.name} are not read by the gguf package ({error})."
-        ) from error

@@ -16,7 +16,7 @@ import torch
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
 from torch import Tensor
 
-from dgemma.checkpoint.gguf import GgufFile, read_gguf
+from dgemma.checkpoint.gguf import GgufFile, GgufTensor, read_gguf
 from dgemma.checkpoint.safetensors import read_json
 from dgemma.checkpoint.source import Description, Stored, profile_path
 from dgemma.config import LayerConfig, LayerType, ModelConfig, RotaryConfig, SamplerConfig
@@ -146,17 +146,18 @@ class GgufModel:
         return sum(tensor.data.nbytes for tensor in self._file.tensors.values())
 
     def tensors(self) -> Iterator[Stored]:
-        """The tensors, blocks expanded to float32."""
+        """The tensors, blocks as such."""
         for name, parts in self._tensors.items():
-            read = [part.read() for part in parts]
-            tensor = read[0] if len(read) == 1 else torch.cat(read, dim=-2)
+            tensor = parts[0] if len(parts) == 1 else torch.cat([part.read() for part in parts], dim=-2)
+            if not isinstance(tensor, Tensor) and tensor.dtype is not None:
+                tensor = tensor.read()
             yield Stored(parts[0].name, name, tensor, sum(part.data.nbytes for part in parts))
 
 
-def _joined(file: GgufFile) -> dict[str, tuple[Any, ...]]:
+def _joined(file: GgufFile) -> dict[str, tuple[GgufTensor, ...]]:
     """The tensors by the network's names, in the file's order: those that lie apart together, and for encoder scales
     that are not there the denoiser's."""
-    found: dict[str, tuple[Any, ...]] = {}
+    found: dict[str, tuple[GgufTensor, ...]] = {}
     for name, tensor in file.tensors.items():
         match = _BLOCK.fullmatch(name)
         ups = None if match is None else file.tensors.get(f"blk.{match[1]}.{_UPS}")

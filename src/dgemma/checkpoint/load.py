@@ -19,7 +19,7 @@ from dgemma.checkpoint.find import GGUF
 from dgemma.checkpoint.folder import Folder
 from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight, place, place_quantised
 from dgemma.checkpoint.safetensors import FLOATS
-from dgemma.checkpoint.source import Description, Source
+from dgemma.checkpoint.source import Blocks, Description, Source
 from dgemma.config import ModelConfig
 from dgemma.errors import CheckpointError, ModelNotFoundError, UsageError
 from dgemma.model import DiffusionGemma
@@ -129,8 +129,9 @@ def _load_network(
         _require_memory(network, source, reading)
     for name, tensor in read_weights(source, network, progress):
         if source.stored is None and reading.quant is not None and is_weight(name):
-            place_quantised(network, name, tensor.to(reading.device), reading.quant)
+            place_quantised(network, name, tensor, reading.quant, reading.device)
         else:
+            tensor = tensor if isinstance(tensor, Tensor) else tensor.read()
             kept = is_scale(name) or is_quantised(tensor) or reading.stays(name, tensor.dtype)
             place(network, name, tensor.to(device=reading.device, dtype=None if kept else reading.dtype))
     for name, parameter in list(network.named_parameters()):
@@ -147,7 +148,7 @@ def _multiplies_halves(network: DiffusionGemma) -> bool:
 
 def read_weights(
     source: Source, network: DiffusionGemma, progress: Progress | None = None
-) -> Iterator[tuple[str, Tensor]]:
+) -> Iterator[tuple[str, Tensor | Blocks]]:
     """(name, tensor) of every weight of a network without memory, and of the scales of quantised ones, as the files
     hold them. Raises CheckpointError, at the latest behind the last one, for files that do not fit the network."""
     expected = _expected(network, source.stored)
@@ -158,7 +159,7 @@ def read_weights(
             unexpected.append(file_name)
         elif name is not None:
             wanted, types = expected[name]
-            if tensor.dtype not in types:
+            if isinstance(tensor, Tensor) and tensor.dtype not in types:
                 raise CheckpointError(
                     f"{file_name} in {source.path} has the type {tensor.dtype}, which is not supported."
                 )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dgemma.model import DiffusionGemma
-from dgemma.quant import Kind, quantise
+from dgemma.quant import Kind, Rows, quantise
 
 _WEIGHTS = re.compile(
     r"layers\.\d+\.(self_attn\.[qkvo]_proj\.weight|mlp\.\w+_proj\.weight|experts\.\w+_proj)"
@@ -41,9 +41,11 @@ def place(network: nn.Module, name: str, tensor: Tensor) -> None:
 
 
 @torch.no_grad()
-def place_quantised(network: nn.Module, name: str, weight: Tensor, kind: Kind) -> None:
+def place_quantised(
+    network: nn.Module, name: str, weight: Tensor | Rows, kind: Kind, device: torch.device | None = None
+) -> None:
     """Quantises a float weight and puts values and scale in its place. Raises UsageError as `quantise` does."""
-    values, scale = quantise(weight, kind)
+    values, scale = quantise(weight, kind, device)
     place(network, name, values)
     place(network, name + SCALE, scale)
 

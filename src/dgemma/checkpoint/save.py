@@ -14,7 +14,7 @@ from dgemma.checkpoint.folder import OWN
 from dgemma.checkpoint.load import LoadedModel, Progress, open_model, read_weights, source_of, torch_dtype
 from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight
 from dgemma.checkpoint.safetensors import to_json, write_folder
-from dgemma.checkpoint.source import PROFILE
+from dgemma.checkpoint.source import PROFILE, Blocks
 from dgemma.errors import CheckpointError, OutputError, UsageError
 from dgemma.quant import Kind, check_kind, is_quantised, kind_to_hf, quantise
 
@@ -66,7 +66,7 @@ def quantise_model(
 
 
 def _quantised(
-    weights: Iterator[tuple[str, Tensor]], quant: Kind, stored: Kind | None, dtype: torch.dtype
+    weights: Iterator[tuple[str, Tensor | Blocks]], quant: Kind, stored: Kind | None, dtype: torch.dtype
 ) -> Iterator[tuple[str, Tensor]]:
     for name, tensor in weights:
         if stored is None and is_weight(name):
@@ -74,6 +74,7 @@ def _quantised(
             yield names.to_file(name), values
             yield names.to_file(name + SCALE), scale
         else:
+            tensor = tensor if isinstance(tensor, Tensor) else tensor.read()
             yield names.to_file(name), tensor if is_scale(name) or is_quantised(tensor) else tensor.to(dtype)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dgemma.config import ModelConfig, SamplerConfig
 from dgemma.profile import DenoisingProfile
-from dgemma.quant import Kind
+from dgemma.quant import Kind, Rows
 from dgemma.tokenizer import Tokenizer
 
 PROFILE = "denoising.json"
@@ -40,13 +40,21 @@ class Description:
     text_request: str | None = None
 
 
+class Blocks(Rows, Protocol):
+    """A tensor in the files' own format, which becomes floats row by row or whole."""
+
+    def read(self) -> Tensor:
+        """All of it, float32."""
+        ...
+
+
 class Stored(NamedTuple):
     """A tensor of the files: its name there, the network's for it (None for what it does not need), the numbers, and
     the bytes that they take on the disk."""
 
     file_name: str
     name: str | None
-    tensor: Tensor
+    tensor: Tensor | Blocks
     num_bytes: int
 
 
@@ -56,7 +64,7 @@ class Source(Protocol):
     path       what an error calls them
     sizes      what an error calls that which tells the sizes of its tensors
     stored     the kind of quantised weights in our own format; None for others
-    in_blocks  whether some are in the block formats of GGUF, which come out of `tensors` as float32
+    in_blocks  whether some are in the block formats of GGUF
     """
 
     path: Path

@@ -92,7 +92,7 @@ def bench_and_print(options: BenchOptions) -> None:
     console.print(_anatomy_table(anatomy, ceilings, _kind(network), "int8" if network.has_int8_head() else "float32"))
     document: dict[str, object] = {
         "model": options.model if options.config is None else options.config,
-        "quant": options.quant,
+        "quant": options.quant if llm is None else llm.model.quant,
         "device": str(network.device),
         "dtype": str(network.dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
