@@ -22,10 +22,10 @@ LAYER_OF = {
     name: layer
     for layer, names in enumerate(
         [
-            ["errors", "values", "config", "profile", "memory"],
+            ["errors", "values", "config", "vision_config", "profile", "memory"],
             ["quant", "ops"],
-            ["cache", "model", "vision"],
-            ["tokenizer", "chat", "checkpoint"],
+            ["cache", "model", "vision", "image_spans"],
+            ["tokenizer", "images", "chat", "checkpoint"],
             ["decode"],
             ["engine"],
             ["api", PACKAGE],

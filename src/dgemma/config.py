@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from dgemma.errors import CheckpointError
 from dgemma.values import number, require, table
+from dgemma.vision_config import IMAGE_TOKENS, VisionConfig, vision_from_hf, vision_to_hf
 
 LayerType = Literal["sliding_attention", "full_attention"]
 
@@ -57,10 +58,11 @@ class LayerConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """The text network's sizes, under transformers' own names.
+    """The network's sizes, under transformers' own names.
 
-    `extra` keeps the parts of a `config.json` that the text network does not read (image tower, image token ids), so
-    that saving gives back what was loaded.
+    `vision` describes the image tower; a model without one has neither it nor the tokens that begin, end and hold an
+    image. With `use_bidirectional_attention` "vision" the tokens of an image see all of each other in `encode`. `extra`
+    keeps parts of a `config.json` as they were, so that saving gives back what was loaded.
     """
 
     vocab_size: int
@@ -84,6 +86,11 @@ class ModelConfig:
     pad_token_id: int = 0
     bos_token_id: int = 2
     eos_token_ids: tuple[int, ...] = (1,)
+    vision: VisionConfig | None = None
+    boi_token_id: int | None = None
+    eoi_token_id: int | None = None
+    image_token_id: int | None = None
+    use_bidirectional_attention: Literal["vision"] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -94,6 +101,11 @@ class ModelConfig:
         require(self.top_k_experts <= self.num_experts, "top_k_experts cannot exceed num_experts.")
         require(self.final_logit_softcapping > 0, "final_logit_softcapping must be positive.")
         require(self.rms_norm_eps >= 0, f"rms_norm_eps must not be negative, as {self.rms_norm_eps} is.")
+        images = self.use_bidirectional_attention
+        require(images in ("vision", None), f"use_bidirectional_attention {images!r} is not supported.")
+        for name in IMAGE_TOKENS:
+            require((getattr(self, name) is None) == (self.vision is None), f"{name} and an image tower go together.")
+            require((getattr(self, name) or 0) >= 0, f"{name} must not be negative, as {getattr(self, name)} is.")
         for index, layer in enumerate(self.layers):
             require(layer.layer_type in _DEFAULT_ROPE, f"Layer {index} has the unknown type {layer.layer_type!r}.")
             require(layer.head_dim >= 2 and layer.head_dim % 2 == 0, f"Layer {index}: head_dim must be even.")
@@ -126,6 +138,7 @@ class ModelConfig:
         if not isinstance(text, Mapping):
             raise CheckpointError("The config.json has no `text_config`; it is not a complete DiffusionGemma config.")
         _refuse_unsupported(document, text)
+        vision = vision_from_hf(document)
         rope = {kind: table(text, "rope_parameters").get(kind, default) for kind, default in _DEFAULT_ROPE.items()}
         return cls(
             **{name: number(text, name, int) for name in _REQUIRED_SIZES},
@@ -140,8 +153,10 @@ class ModelConfig:
             pad_token_id=number(text, "pad_token_id", int, 0),
             bos_token_id=number(text, "bos_token_id", int, 2),
             eos_token_ids=_token_ids(text.get("eos_token_id", 1)),
-            extra={name: document[name] for name in _EXTRA_KEYS if document.get(name) is not None}
-            | {"use_bidirectional_attention": text.get("use_bidirectional_attention")},
+            vision=vision,
+            **{name: number(document, name, int, default) for name, default in IMAGE_TOKENS.items() if vision},
+            use_bidirectional_attention=text.get("use_bidirectional_attention"),
+            extra={name: document[name] for name in _EXTRA_KEYS if document.get(name) is not None},
         )
 
     def to_hf(self) -> dict[str, Any]:
@@ -151,8 +166,7 @@ class ModelConfig:
         always builds one. Raises ConfigError where the last layer is a sliding one: readers take it for a full one.
         """
         require(self.layers[-1].layer_type == "full_attention", "A model's last layer must be full attention.")
-        extra = dict(self.extra)
-        bidirectional = extra.pop("use_bidirectional_attention", None)
+        images = {name: getattr(self, name) for name in IMAGE_TOKENS if getattr(self, name) is not None}
         first = next((layer for layer in self.layers if layer.layer_type == "sliding_attention"), self.layers[0])
         text = {name: getattr(self, name) for name in _REQUIRED_SIZES}
         text |= {
@@ -173,7 +187,7 @@ class ModelConfig:
             "hidden_activation": "gelu_pytorch_tanh",
             "attention_bias": False,
             "tie_word_embeddings": True,
-            "use_bidirectional_attention": bidirectional,
+            "use_bidirectional_attention": self.use_bidirectional_attention,
             "rope_parameters": {
                 "sliding_attention": _rotary_to_hf(self.sliding_rotary),
                 "full_attention": _rotary_to_hf(self.full_rotary),
@@ -187,8 +201,9 @@ class ModelConfig:
             "model_type": "diffusion_gemma",
             "canvas_length": self.canvas_length,
             "tie_word_embeddings": True,
-            "vision_config": _SMALLEST_VISION,
-            **extra,
+            **self.extra,
+            **images,
+            "vision_config": vision_to_hf(self.vision, self.extra),
             "text_config": text,
         }
 
@@ -203,18 +218,7 @@ _REQUIRED_SIZES = (
     "moe_intermediate_size",
     "sliding_window",
 )
-_EXTRA_KEYS = ("vision_config", "boi_token_id", "eoi_token_id", "image_token_id", "initializer_range")
-_SMALLEST_VISION = {
-    "model_type": "gemma4_vision",
-    "hidden_size": 16,
-    "intermediate_size": 16,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 1,
-    "num_key_value_heads": 1,
-    "head_dim": 16,
-    "global_head_dim": 16,
-    "position_embedding_size": 16,
-}
+_EXTRA_KEYS = ("vision_config", *IMAGE_TOKENS, "initializer_range")
 
 
 def _refuse_unsupported(document: Mapping[str, Any], text: Mapping[str, Any]) -> None:
