@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from dgemma.cache import KVCache
 from dgemma.config import LayerConfig, LayerType, ModelConfig
 from dgemma.errors import UsageError
+from dgemma.image_spans import ImageSpan, PlacedImages
 from dgemma.ops import cpu, cuda
 from dgemma.ops import reference as ops
 from dgemma.ops.linear import Kept, Matrix, Stacked, gains_by_int8, laid_out, matrix, scale_of, with_one_row
@@ -393,14 +394,21 @@ class DiffusionGemma(nn.Module):
         return products.div_(cap).tanh_().mul_(cap)
 
     def encode(
-        self, tokens_BT: Tensor, cache: KVCache, lengths: Sequence[int] | None = None, keys_only: bool = False
+        self,
+        tokens_BT: Tensor,
+        cache: KVCache,
+        lengths: Sequence[int] | None = None,
+        keys_only: bool = False,
+        *,
+        images: Sequence[ImageSpan] = (),
     ) -> Tensor:
         """Causal pass over clean tokens; appends their keys and values to the cache -> hidden [B, T, D].
 
         Rows of different lengths are padded on the right and told by `lengths`; the hidden states of padding mean
-        nothing and padding is not committed. Chunks may be encoded one after another with the same result.
-        `keys_only` leaves out all that follows the last layer's keys and values; what comes back is then no hidden
-        state to be read. Raises PromptError when the cache cannot hold the tokens.
+        nothing and padding is not committed. Chunks may be encoded one after another with the same result, if none ends
+        within an image. `keys_only` leaves out all that follows the last layer's keys and values; what comes back is
+        then no hidden state to be read. `images` take the places of their image tokens and see themselves whole. Raises
+        PromptError when the cache cannot hold the tokens, UsageError for images that do not fit them.
         """
         batch, count = tokens_BT.shape
         counts = [count] * batch if lengths is None else list(lengths)
@@ -409,7 +417,8 @@ class DiffusionGemma(nn.Module):
         if not all(0 <= length <= count for length in counts):
             raise UsageError(f"lengths must lie between 0 and the {count} tokens given, not {counts}.")
         cache.require_room(count, scratch=False, counts=counts)
-        hidden_BTD = self._cached_pass(tokens_BT, cache, count, 0, keys_only=keys_only)
+        placed = PlacedImages(images, tokens_BT, counts, self.config) if images else None
+        hidden_BTD = self._cached_pass(tokens_BT, cache, count, 0, keys_only=keys_only, images=placed)
         cache.commit(counts)
         return hidden_BTD
 
@@ -484,11 +493,12 @@ class DiffusionGemma(nn.Module):
         soft_BRD: Tensor | None = None,
         rows: Tensor | None = None,
         keys_only: bool = False,
+        images: PlacedImages | None = None,
     ) -> Tensor:
         """`clean` tokens, then a canvas of `length` or `rows` of it, behind the cache's tokens -> hidden [B, N, D]."""
         held, embedded = cache.length, self.embed(ids_BN)
         start, end = held + clean, held + clean + length
-        if layers := self.as_one_call(cache):
+        if images is None and (layers := self.as_one_call(cache)):
             cache.version += 1  # the kernel writes its slots
             if not layers.conditions:
                 embedded, soft_BRD = self._conditioned(embedded, clean, soft_BRD), None
@@ -496,7 +506,9 @@ class DiffusionGemma(nn.Module):
             rest = (cache.keys, cache.values, keys_only, soft_BRD)
             return layers.run(embedded[0], slots, clean, start, end, *rest)[None]
         positions = self._positions(cache, clean + length)[:, slice(None) if rows is None else rows]
-        masks = {kind: self._mask(cache, clean, length, kind) for kind in self._kinds()}
+        masks: dict[LayerType, Tensor | None] = {kind: self._mask(cache, clean, length, kind) for kind in self._kinds()}
+        if images is not None:
+            embedded, masks = images.embedded(embedded), images.joined(masks, cache)
 
         def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             cache.write(index, key, value, rows)
