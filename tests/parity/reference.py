@@ -4,7 +4,9 @@ Norms, layer scalars and router scales are random too, so that none of them can 
 files or sampling.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import transformers
@@ -48,9 +50,15 @@ SHAPES = {
 
 
 def build_reference(
-    shape: Shape, seed: int = 0, embedding_std: float = 0.3
+    shape: Shape,
+    seed: int = 0,
+    embedding_std: float = 0.3,
+    vision: Mapping[str, Any] = VISION,
+    top: Mapping[str, Any] | None = None,
+    bidirectional: str | None = None,
 ) -> transformers.DiffusionGemmaForBlockDiffusion:
-    """transformers' model of that shape with random weights everywhere."""
+    """transformers' model of that shape with random weights everywhere, and of an image tower of those sizes; `top`
+    goes into the configuration itself, `bidirectional` is the text's `use_bidirectional_attention`."""
     text = {
         "vocab_size": shape.vocab, "hidden_size": shape.hidden, "intermediate_size": 24,
         "num_hidden_layers": len(shape.pattern), "num_attention_heads": shape.heads,
@@ -58,14 +66,21 @@ def build_reference(
         "layer_types": [{"s": "sliding_attention", "f": "full_attention"}[letter] for letter in shape.pattern],
         "num_experts": shape.experts, "top_k_experts": shape.top_k, "moe_intermediate_size": 12,
         "global_head_dim": shape.full_head_dim, "num_global_key_value_heads": shape.full_key_heads,
+        "use_bidirectional_attention": bidirectional,
     }  # fmt: skip
-    config = transformers.DiffusionGemmaConfig(text_config=text, vision_config=VISION, canvas_length=shape.canvas)
+    config = transformers.DiffusionGemmaConfig(
+        text_config=text, vision_config=dict(vision), canvas_length=shape.canvas, **(top or {})
+    )
     torch.manual_seed(seed)
     model = transformers.DiffusionGemmaForBlockDiffusion(config).eval().requires_grad_(False)
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if "inv_freq" in name or "embed_scale" in name:
             continue
-        if tensor.ndim >= 2:
+        if name.endswith(("put_min", "put_max")):
+            # Bounds of clipped products, near enough to be met: most of what goes in is normed to about 1.
+            scale = 0.02 if "down_proj" in name else 1 if "output" in name else 4
+            tensor.uniform_(0.1, 0.3).mul_(-scale if name.endswith("min") else scale)
+        elif tensor.ndim >= 2:
             tensor.normal_(0, embedding_std if "embed_tokens" in name else 0.1)
         else:
             tensor.uniform_(0.5, 1.5)

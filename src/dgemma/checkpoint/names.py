@@ -54,3 +54,13 @@ def from_file(name: str) -> str | None:
     ours = name.removeprefix("model.decoder.")
     # Only the released name is a parameter's: neither a bare name of ours nor one that the table spells otherwise.
     return ours if to_file(ours) == name else f"unknown {name}"
+
+
+def is_image(name: str) -> bool:
+    """Whether that is the released name of a tensor of the image tower or of its projection."""
+    return _IMAGE.fullmatch(name) is not None
+
+
+def to_image_file(name: str) -> str:
+    """The released name of one of the image tower's parameters, whose modules are named as there."""
+    return f"model.encoder.{name}" if name.startswith("embed_vision.") else f"model.encoder.vision_tower.{name}"

@@ -7,7 +7,7 @@ leaves nothing half-done. Knows nothing of what the tensors mean.
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -41,11 +41,13 @@ def weight_files(folder: Path) -> list[Path]:
     raise CheckpointError(f"{folder} holds no {SINGLE} and no {INDEX}; it is not a complete model folder.")
 
 
-def read_tensors(files: Iterable[Path]) -> Iterator[tuple[str, Tensor]]:
-    """(name, tensor) of every weight, read one after another; peak extra memory is the largest tensor."""
+def read_tensors(
+    files: Iterable[Path], wanted: Callable[[str], bool] = lambda name: True
+) -> Iterator[tuple[str, Tensor]]:
+    """(name, tensor) of every weight of a wanted name, read one after another; peak extra memory is the largest."""
     for file in files:
         with _reading(file), safe_open(file, framework="pt") as reader:
-            for name in reader.keys():  # noqa: SIM118
+            for name in filter(wanted, reader.keys()):
                 yield name, reader.get_tensor(name)
 
 
