@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dgemma.config import EngineConfig, LayerConfig, ModelConfig, RotaryConfig, SamplerConfig
 from dgemma.errors import CheckpointError, ConfigError, DgemmaError
+from dgemma.vision_config import VisionConfig
 from tests.test_model import CONFIG
 
 SIZES = st.tuples(st.sampled_from(["sliding_attention", "full_attention"]), st.sampled_from([4, 8, 32]),
@@ -100,3 +101,79 @@ def test_samplers_that_cannot_work_are_refused(bad):
 def test_engines_that_cannot_work_are_refused(bad):
     with pytest.raises(ConfigError):
         EngineConfig(**bad)
+
+
+VISION = VisionConfig(hidden_size=24, num_attention_heads=4, num_key_value_heads=2, head_dim=8, rope_theta=500.0,
+                      position_embedding_size=64, use_clipped_linears=True, pooling_kernel_size=2)  # fmt: skip
+WITH_IMAGES = replace(
+    CONFIG, vision=VISION, boi_token_id=60, eoi_token_id=61, image_token_id=62, use_bidirectional_attention="vision"
+)
+
+
+def test_round_trip_of_an_image_tower():
+    transformers = pytest.importorskip("transformers")
+    document = WITH_IMAGES.to_hf()
+    assert ModelConfig.from_hf(document) == WITH_IMAGES
+    theirs = transformers.DiffusionGemmaConfig(**document)
+    assert ModelConfig.from_hf(theirs.to_dict()) == WITH_IMAGES
+    assert ModelConfig.from_hf(theirs.to_diff_dict()) == WITH_IMAGES
+    assert isinstance(theirs.vision_config, transformers.Gemma4VisionConfig) and theirs.image_token_id == 62
+
+
+def test_what_was_read_of_a_tower_is_written_back_as_long_as_it_is_that_tower():
+    document = WITH_IMAGES.to_hf()
+    document["vision_config"] |= {"default_output_length": 280, "rope_parameters": {"rope_type": "default"}}
+    config = ModelConfig.from_hf(document)
+    assert config.vision == replace(VISION, rope_theta=100.0)
+    assert config.to_hf()["vision_config"] == document["vision_config"]
+    other = replace(config, vision=VISION, image_token_id=59)
+    assert other.to_hf()["vision_config"] == VISION.to_hf() and other.to_hf()["image_token_id"] == 59
+    none = replace(config, vision=None, boi_token_id=None, eoi_token_id=None, image_token_id=None)
+    assert ModelConfig.from_hf(none.to_hf()) == none
+
+
+def test_a_model_without_a_tower_has_no_image_tokens():
+    assert ModelConfig.from_hf(CONFIG.to_hf()).vision is None
+    document = CONFIG.to_hf() | {"vision_config": None, "image_token_id": 9}
+    config = ModelConfig.from_hf(document)
+    assert config.vision is None and config.image_token_id is None and config.to_hf()["image_token_id"] == 9
+
+
+def test_a_tower_without_numbers_takes_transformers_defaults():
+    transformers = pytest.importorskip("transformers")
+    config = ModelConfig.from_hf(CONFIG.to_hf() | {"vision_config": {}})
+    assert (config.boi_token_id, config.eoi_token_id, config.image_token_id) == (255_999, 258_882, 258_880)
+    assert config.vision == VisionConfig.from_hf(transformers.Gemma4VisionConfig().to_dict())
+
+
+@pytest.mark.parametrize("change", [
+    {"model_type": "siglip_vision_model"}, {"hidden_activation": "relu"}, {"attention_bias": True},
+    {"rope_parameters": {"rope_type": "proportional"}}, {"rope_parameters": 3},
+    {"rope_parameters": {"rope_theta": 0.0}}, {"rope_parameters": {"rope_theta": -1.0}}, {"head_dim": 6},
+    {"num_key_value_heads": 3}, {"num_hidden_layers": 0}, {"num_hidden_layers": 10**7}, {"patch_size": "16"},
+    {"pooling_kernel_size": 1.5}, {"hidden_size": True}, {"rms_norm_eps": -1e-6}, {"standardize": 1},
+    {"use_clipped_linears": "yes"}, {"position_embedding_size": 0},
+])  # fmt: skip
+def test_towers_that_no_release_has_are_refused(change):
+    document = WITH_IMAGES.to_hf()
+    document["vision_config"] |= change
+    with pytest.raises(DgemmaError) as raised:
+        ModelConfig.from_hf(document)
+    assert str(raised.value).count("\n") == 0
+
+
+@pytest.mark.parametrize("change", [
+    {"image_token_id": -1}, {"image_token_id": "image"}, {"boi_token_id": 1.5}, {"vision_config": "none"},
+])  # fmt: skip
+def test_malformed_image_tokens_are_told(change):
+    with pytest.raises(DgemmaError):
+        ModelConfig.from_hf(WITH_IMAGES.to_hf() | change)
+
+
+def test_a_tower_needs_its_tokens_and_tokens_their_tower():
+    with pytest.raises(ConfigError, match="go together"):
+        replace(CONFIG, vision=VISION)
+    with pytest.raises(ConfigError, match="go together"):
+        replace(CONFIG, image_token_id=5)
+    with pytest.raises(ConfigError, match="'text' is not supported"):
+        replace(CONFIG, use_bidirectional_attention="text")

@@ -2,8 +2,9 @@
 
 import torch
 
-from dgemma.checkpoint.names import from_file, to_file
+from dgemma.checkpoint.names import from_file, is_image, to_file, to_image_file
 from tests.test_model import CONFIG, make_network
+from tests.test_vision import TOWER
 
 
 def test_every_parameter_comes_back():
@@ -23,3 +24,11 @@ def test_a_name_that_is_not_released_is_no_parameter():
     ours = {name for name, _ in make_network().named_parameters()}
     for name in ("something.else", "norm.weight", "layers.0.encoder_scalar", "model.decoder.layers.0.encoder_scalar"):
         assert from_file(name) not in ours | {None}
+
+
+def test_the_image_towers_tensors_are_known_as_such():
+    names = {to_image_file(name) for name in TOWER.state_dict()}
+    assert len(names) == len(TOWER.state_dict()) and all(is_image(name) and from_file(name) is None for name in names)
+    assert "model.encoder.embed_vision.embedding_projection.weight" in names
+    assert "model.encoder.vision_tower.encoder.layers.1.self_attn.q_proj.linear.weight" in names
+    assert not any(is_image(to_file(name)) for name, _ in make_network().named_parameters())
