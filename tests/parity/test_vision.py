@@ -149,16 +149,16 @@ IN_TEXT = {
 def test_encode_and_denoise_equal_transformers(shape, images, bidirectional):
     model = build(shape=shape, bidirectional=bidirectional)
     network, tokens, _, (hidden, cache), (expected, theirs) = both(model, images)
-    assert gap(hidden, expected) <= 2e-5
+    assert gap(hidden, expected) <= 5e-5
     for index, layer in enumerate(theirs.layers):
         keys, values = cache.read(index, tokens.shape[1] - layer.keys.shape[2], tokens.shape[1])
-        assert gap(keys, layer.keys) <= 2e-5 and gap(values, layer.values) <= 2e-5
+        assert gap(keys, layer.keys) <= 5e-5 and gap(values, layer.values) <= 5e-5
     previous = None
     for seed in range(2):
         canvas = torch.randint(shape.vocab, (len(images), shape.canvas), generator=torch.Generator().manual_seed(seed))
         logits = model(past_key_values=theirs, decoder_input_ids=canvas, self_conditioning_logits=previous).logits
         soft = None if previous is None else network.expect(previous.softmax(-1))
-        assert gap(network.logits(network.denoise(canvas, cache, soft)), logits) <= 2e-5
+        assert gap(network.logits(network.denoise(canvas, cache, soft)), logits) <= 5e-5
         previous = logits / 0.7
 
 
@@ -167,7 +167,7 @@ def test_the_images_mask_matters(shape):
     """The spans' own mask changes what is computed, so parity with it is not parity without."""
     _, tokens, _, (hidden, _), (expected, _) = both(build(shape=shape), [[(6, 5)]])
     _, _, _, (causal, _), _ = both(build(shape=shape, bidirectional=None), [[(6, 5)]])
-    assert gap(hidden, expected) <= 2e-5 < 1e-2 < gap(causal, expected)
+    assert gap(hidden, expected) <= 5e-5 < 1e-2 < gap(causal, expected)
     begin = tokens[0].tolist().index(BEGIN)
     assert torch.equal(hidden[:, : begin + 1], causal[:, : begin + 1])
 
@@ -228,7 +228,7 @@ def test_chunks_that_cut_no_image_change_nothing(shape):
     network, tokens, spans, (hidden, cache), _ = both(build(shape=shape), [[(4, 4), (6, 5)]])
     for cuts in ([2], [21, 22], [3, 22, 60]):
         again, other = encode_again(network, tokens, spans, cuts)
-        assert gap(again, hidden) <= 2e-5
+        assert gap(again, hidden) <= 5e-5
         canvas = torch.arange(shape.canvas)[None]
         # By then the pass of text alone is the compiled one, where there is one.
-        assert gap(network.denoise(canvas, other), network.denoise(canvas, cache)) <= 2e-5
+        assert gap(network.denoise(canvas, other), network.denoise(canvas, cache)) <= 5e-5
