@@ -42,6 +42,7 @@ from dgemma.engine.request import (
     TokenLogprobs,
 )
 from dgemma.errors import PromptError, UsageError
+from dgemma.images import PreparedImage, as_image, prepare_image
 from dgemma.model import DiffusionGemma
 from dgemma.tokenizer import TURN_END, Tokenizer
 
@@ -116,7 +117,7 @@ class LLM:
 
     def __init__(self, model: LoadedModel, config: EngineConfig) -> None:
         self.model = model
-        self.engine = Engine(model.network, model.sampler, config, model.profile)
+        self.engine = Engine(model.network, model.sampler, config, model.profile, model.tower)
 
     def __reduce__(self) -> Any:
         raise UsageError("A loaded model cannot be copied or pickled; load it again where it is needed.")
@@ -147,6 +148,7 @@ class LLM:
         model's own settings, as the embedded model's do, let the causal mode check those that start unsure), reference
         (transformers' loop, draw for draw).
         logprobs=N tells the log probability of every id and of the N likeliest ones at its place (0: of the id alone).
+        images: with token_ids, what `prepare_images` gives, in the places of their image tokens.
         One of schema (JSON Schema), regex (matched as a whole) and choices (a list of texts) holds the answer to a form
         for certain: whatever the weights, it has it and ends within max_new_tokens.
         Raises PromptError, UsageError, and ConfigError for sampling numbers that cannot be.
@@ -187,6 +189,24 @@ class LLM:
         if token_ids is not None:
             raise UsageError("Give messages or token_ids, not both.")
         return self.engine.submit(self._answer(prompt, options))
+
+    def prepare_images(self, messages: Messages, image_tokens: int = 280) -> tuple[Messages, tuple[PreparedImage, ...]]:
+        """(messages with a placeholder for each image, the images as the image tower takes them), as `chat` does it.
+
+        Raises PromptError for images that cannot be read, and for any where the model reads text only; UsageError for
+        an `image_tokens` that is none of `images.BUDGETS`.
+        """
+        left, shown = chat_format.take_images(messages)
+        if not shown:
+            return left, ()
+        tower = self.model.tower
+        if tower is None:
+            raise PromptError("This model has no image tower: it reads text only. Leave the images out.")
+        sizes = {"patch_size": tower.config.patch_size, "pooling_kernel_size": tower.config.pooling_kernel_size}
+        prepared = [
+            prepare_image(as_image(image.source), image.max_soft_tokens or image_tokens, **sizes) for image in shown
+        ]
+        return left, tuple(prepared)
 
     def infill(
         self,
@@ -272,7 +292,7 @@ class LLM:
         if instruction is None:
             prompt, most = self.text_ids(""), max(1, len(ids))
         else:
-            prompt = self._chat_ids([{"role": "user", "content": f"{instruction}: {text}"}])
+            prompt = self.chat_ids([{"role": "user", "content": f"{instruction}: {text}"}])
             most = 2 * len(ids) + REWRITING_ROOM
         request = self._request(prompt, max_new_tokens=most, **options)
         return self.engine.submit(replace(request, in_place=revision))
@@ -292,10 +312,12 @@ class LLM:
         request = self.model.text_request if instruction is None else instruction
         if not request:
             return self._encode(text, add_bos=True)
-        return (*self._chat_ids([{"role": "user", "content": request}]), *self._encode(text))
+        return (*self.chat_ids([{"role": "user", "content": request}]), *self._encode(text))
 
     def _continuation(self, prompt: str | None, token_ids: Sequence[int] | None, options: Mapping[str, Any]) -> Request:
         request = self._request(self._prompt_ids(prompt, token_ids), **options)
+        if token_ids is None and options.get("images"):
+            raise UsageError("A text shows no images: give chat() messages with them, or token_ids with image tokens.")
         # Ids may be a conversation's, which was rendered with its tools.
         if token_ids is None and options.get("tools") and request.constraint is None:
             raise UsageError("Only chat() tells a model of tools; here they hold an answer to calls, with tool_choice.")
@@ -322,13 +344,27 @@ class LLM:
             raise UsageError("An answer that must be a tool call has no room for thinking; leave one of them out.")
         if (tools or thinking) and any(options.get(name) is not None for name in ("schema", "regex", "choices")):
             raise UsageError("An answer held to schema, regex or choices has no room for thinking or tool calls.")
-        return self._request(self._chat_ids(messages, tools, thinking), **options)
+        left, images = self.prepare_images(messages, options.pop("image_tokens", 280))
+        return self._request(self.chat_ids(left, tools, thinking, images), images=images, **options)
 
-    def _chat_ids(
-        self, messages: Messages, tools: Sequence[Mapping[str, Any]] | None = None, thinking: bool = False
+    def chat_ids(
+        self,
+        messages: Messages,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        thinking: bool = False,
+        images: Sequence[PreparedImage] = (),
     ) -> tuple[int, ...]:
-        tokenizer, template = self._needed_tokenizer(), self.model.chat_template
-        return tuple(chat_format.render(messages, tokenizer, template=template, tools=tools, thinking=thinking))
+        """The prompt of a conversation, as `chat` renders it; of one with images what `prepare_images` gives."""
+        return tuple(
+            chat_format.render(
+                messages,
+                self._needed_tokenizer(),
+                template=self.model.chat_template,
+                tools=tools,
+                thinking=thinking,
+                image_lengths=[image.num_soft_tokens for image in images],
+            )
+        )
 
     def _needed_tokenizer(self) -> Tokenizer:
         if self.tokenizer is None:
@@ -358,6 +394,7 @@ class LLM:
         tool_choice: str = "auto",
         parallel_tool_calls: bool = True,
         logprobs: int | None = None,
+        images: Sequence[PreparedImage] = (),
         **unknown: Any,
     ) -> Request:
         if unknown:
@@ -387,6 +424,7 @@ class LLM:
             constraint=automaton,
             open_end=calls is not None and calls.open_end,
             top_logprobs=logprobs,
+            images=tuple(images),
         )
 
     def _automaton(

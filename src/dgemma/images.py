@@ -10,13 +10,16 @@ Knows nothing of models but the sizes of a patch and of a soft token. Pillow is 
 Shapes: N images, P patches, C = 3 * patch_size^2 values of a patch.
 """
 
+import hashlib
 import io
 import math
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -51,6 +54,15 @@ class PreparedImage:
     positions_P2: Tensor
     num_soft_tokens: int
 
+    @cached_property
+    def digest(self) -> int:
+        """The same for the same patches in the same places, and for no others: 64 bits of their SHA-256."""
+        told = hashlib.sha256()
+        for tensor in (self.patches_PC, self.positions_P2):
+            told.update(str(tuple(tensor.shape)).encode())
+            told.update(tensor.contiguous().numpy().tobytes())
+        return int.from_bytes(told.digest()[:8])
+
 
 def open_image(source: str | os.PathLike[str] | bytes | BinaryIO) -> "Image":
     """The image in a file, in a file's bytes or in an open binary file: decoded, upright, the first of several frames.
@@ -78,6 +90,16 @@ def open_image(source: str | os.PathLike[str] | bytes | BinaryIO) -> "Image":
             _check_size(image, name)
             image.load()
         return _upright(image)
+
+
+def as_image(source: "str | os.PathLike[str] | bytes | BinaryIO | Image") -> "Image":
+    """A PIL image as it is, anything else opened by `open_image`."""
+    return source if _is_pil(source) else open_image(source)  # pyright: ignore[reportArgumentType, reportReturnType]
+
+
+def _is_pil(source: object) -> bool:
+    # Without it there is no such image.
+    return "PIL.Image" in sys.modules and isinstance(source, sys.modules["PIL.Image"].Image)
 
 
 def target_size(

@@ -17,7 +17,7 @@ from jinja2 import Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from dgemma.errors import PromptError
-from dgemma.tokenizer import BOS, CHANNEL_BEGIN, CHANNEL_END, EOS, Tokenizer
+from dgemma.tokenizer import BOS, CHANNEL_BEGIN, CHANNEL_END, EOS, IMAGE, IMAGE_BEGIN, IMAGE_END, Tokenizer
 
 ROLES = {
     "system": "system",
@@ -48,9 +48,13 @@ def render(
     tools: Sequence[Mapping[str, Any]] | None = None,
     thinking: bool = False,
     add_generation_prompt: bool = True,
+    image_lengths: Sequence[int] = (),
 ) -> list[int]:
-    """Messages `{"role": ..., "content": text or text parts, "tool_calls": ...}` -> prompt ids.
+    """Messages `{"role": ..., "content": text or parts, "tool_calls": ...}` -> prompt ids.
 
+    A part is a text, or `{"type": "image"}` in a message of the user (`shown.take_images`); each image becomes as many
+    image tokens as `image_lengths` says, in the order of the conversation, between the two that begin and end one. In a
+    message of one text its images come first, as in training, however they were given.
     Without a template the built-in Gemma format is used; it pre-fills an empty thought when thinking is not asked for.
     Raises PromptError for a conversation that cannot be answered, or that the template cannot express.
     """
@@ -80,9 +84,17 @@ def render(
     except (TemplateError, *_TEMPLATE_FAULTS) as error:
         raise PromptError(f"The chat template cannot render this conversation: {error}.") from error
     reveal = {ord(stand_in): chr(code) for code, stand_in in disguise.items()}
+    pieces, lengths = tokenizer.split_special(text), iter(image_lengths)
+    num_images = sum(part == _IMAGE for message in conversation for part in _parts_of(message))
+    if pieces.count(IMAGE) != num_images or num_images != len(image_lengths):
+        raise PromptError(f"This model's chat template does not show images ({num_images} in this conversation).")
     ids: list[int] = []
-    for piece in tokenizer.split_special(text):
-        ids += tokenizer.encode(piece.translate(reveal), allow_special=tokenizer.has_special(piece))
+    for piece in pieces:
+        if piece == IMAGE:
+            soft = [tokenizer.special_id(IMAGE)] * next(lengths)
+            ids += [tokenizer.special_id(IMAGE_BEGIN), *soft, tokenizer.special_id(IMAGE_END)]
+        else:
+            ids += tokenizer.encode(piece.translate(reveal), allow_special=tokenizer.has_special(piece))
     return ids
 
 
@@ -127,6 +139,8 @@ def _message(message: Mapping[str, Any], number: int) -> dict[str, Any]:
     content = message.get("content")
     if role == "tool" and isinstance(content, Mapping):
         return normal
+    if role == "user" and isinstance(content, Sequence) and not isinstance(content, str) and _IMAGE in content:
+        return {**normal, "content": _with_images(content, number)}
     text = _text(content, number)
     if normal["role"] == "assistant":
         told = next((normal.pop(key) for key in ("reasoning_content", "reasoning", "thinking") if key in normal), "")
@@ -147,9 +161,31 @@ def _text(content: Any, number: int) -> str:
     for part in content if isinstance(content, Sequence) else [None]:
         text = part.get("text") if isinstance(part, Mapping) else part
         if not isinstance(text, str):
-            raise PromptError(f"Message {number} has a part that is not text; only text is supported.")
+            told = (
+                "an image, which only the user's can show"
+                if part == _IMAGE
+                else "a part that is neither text nor image"
+            )
+            raise PromptError(f"Message {number} has {told}.")
         texts.append(text)
     return "\n".join(texts)
+
+
+_IMAGE = {"type": "image"}
+
+
+def _with_images(content: Sequence[Any], number: int) -> list[dict[str, Any]]:
+    """Parts as templates know them: texts and images."""
+    parts = [part if part == _IMAGE else {"type": "text", "text": _text([part], number)} for part in content]
+    images = [part for part in parts if part == _IMAGE]
+    if len(parts) - len(images) <= 1:
+        return [*images, *(part for part in parts if part != _IMAGE)]
+    return parts
+
+
+def _parts_of(message: Mapping[str, Any]) -> Sequence[Any]:
+    content = message.get("content")
+    return content if isinstance(content, list) else ()
 
 
 def _call(call: Mapping[str, Any], number: int) -> dict[str, Any]:

@@ -10,12 +10,14 @@ import torch
 from dgemma.checkpoint import names
 from dgemma.checkpoint.safetensors import read_json, read_tensors, stored_types, weight_files
 from dgemma.checkpoint.source import Description, Stored, profile_path
+from dgemma.checkpoint.vision import open_vision
 from dgemma.config import ModelConfig, SamplerConfig
 from dgemma.errors import CheckpointError, ConfigError
 from dgemma.profile import DenoisingProfile
 from dgemma.quant import Kind, kind_from_hf
 from dgemma.tokenizer import Tokenizer
 from dgemma.values import table
+from dgemma.vision import VisionTower
 
 OWN = "dgemma"
 """The object in config.json that holds what no other library knows: `causal_check` and `single_turn`, each true, and
@@ -53,6 +55,10 @@ class Folder:
             single_turn=own.get("single_turn") is True,
             text_request=_text_request(own),
         )
+
+    def tower(self, config: ModelConfig, device: torch.device) -> VisionTower | None:
+        """The image tower, if there is one."""
+        return open_vision(self.path, config, device=device)
 
     def spelled(self, name: str) -> str:
         """The released name of a parameter."""

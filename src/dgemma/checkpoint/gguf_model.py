@@ -133,6 +133,10 @@ class GgufModel:
             profile=DenoisingProfile.from_document(read_json(profile)) if profile.is_file() else None,
         )
 
+    def tower(self, config: ModelConfig, device: torch.device) -> None:
+        """None: such files hold text networks."""
+        return
+
     def spelled(self, name: str) -> str:
         """What the file calls a parameter."""
         return to_gguf(name)
@@ -207,7 +211,6 @@ def _config(file: GgufFile) -> ModelConfig:
         pad_token_id=pad,
         bos_token_id=bos,
         eos_token_ids=(eos,),
-        extra={"use_bidirectional_attention": "vision"},
     )
 
 

@@ -1,7 +1,7 @@
 """Opening a model: a folder in the released layout, or a GGUF file.
 
 `open_model` streams the weights into a network that was built without memory, so the peak is the network plus one
-tensor. Strict: every missing and every unexpected name is told. The image tower's weights are known and left aside.
+tensor. Strict: every missing and every unexpected name is told. The image tower's weights stay as the files hold them.
 """
 
 import logging
@@ -25,6 +25,7 @@ from dgemma.errors import CheckpointError, ModelNotFoundError, UsageError
 from dgemma.model import DiffusionGemma
 from dgemma.ops.one_call import multiplies_halves
 from dgemma.quant import DTYPES, Kind, check_kind, is_quantised, shapes
+from dgemma.vision import VisionTower
 
 Progress = Callable[[int, int], None]
 """Called with the bytes of weights that are read and with those of all."""
@@ -32,10 +33,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel(Description):
-    """The parts of a model; `quant` is the kind of quantised weights."""
+    """The parts of a model; `quant` is the kind of quantised weights, `tower` what makes soft tokens of images."""
 
     network: DiffusionGemma
     quant: Kind | None = None
+    tower: VisionTower | None = None
 
 
 def open_model(
@@ -69,7 +71,9 @@ def open_model(
     description = source.describe()
     reading = _Reading(dtype=torch_dtype(dtype), device=torch.device(device), quant=kind, keep_halves=keep_halves)
     network, kind = _load_network(source, description.config, reading, progress)
-    return LoadedModel(**vars(description), network=network, quant=kind)
+    on_meta = reading.device.type == "meta"
+    tower = None if on_meta else source.tower(description.config, reading.device)
+    return LoadedModel(**vars(description), network=network, quant=kind, tower=tower)
 
 
 def source_of(path: str | Path) -> Source:

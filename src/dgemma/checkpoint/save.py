@@ -4,6 +4,7 @@ Files are replaced only when complete. A copy is made tensor by tensor, so its m
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from dgemma.checkpoint.safetensors import to_json, write_folder
 from dgemma.checkpoint.source import PROFILE, Blocks
 from dgemma.errors import CheckpointError, OutputError, UsageError
 from dgemma.quant import Kind, check_kind, is_quantised, kind_to_hf, quantise
+from dgemma.vision import VisionTower
 
 
 def save_model(
@@ -24,9 +26,9 @@ def save_model(
 ) -> None:
     """Writes a model folder that `open_model` and transformers load; what was there is replaced when all is written.
 
-    dtype: the type on disk; None keeps the network's. The image tower is not written (transformers then makes a fresh
-    one). Quantised weights are written as they are, which transformers does not read. What the folder held of another
-    model (shards, vocabulary, template, profile) goes. Raises OutputError when the folder cannot be written.
+    dtype: the type on disk; None keeps the network's, and the image tower's own. Quantised weights are written as they
+    are, which transformers does not read. What the folder held of another model (shards, vocabulary, template, profile)
+    goes. Raises OutputError when the folder cannot be written.
     """
     if not isinstance(model, LoadedModel):
         raise UsageError(f"save_model takes what open_model gives, as `llm.model` is, not {type(model).__name__}.")
@@ -35,7 +37,8 @@ def save_model(
         (names.to_file(name), value if is_scale(name) or is_quantised(value) else value.to(kind))
         for name, value in model.network.state_dict().items()
     )
-    _write(model, tensors, path, kind, max_shard_bytes)
+    of_dtype = None if dtype is None else kind
+    _write(model, chain(tensors, _of_tower(model.tower, of_dtype)), path, kind, max_shard_bytes)
 
 
 def quantise_model(
@@ -62,7 +65,13 @@ def quantise_model(
         problem = "a type that is not supported" if name in types else "not there"
         raise CheckpointError(f"The embedding in {source} ({files.spelled(name)}) is {problem}; fetch the model again.")
     tensors = _quantised(read_weights(files, model.network, progress), quant, files.stored, embedding)
-    _write(model, tensors, path, embedding, max_shard_bytes)
+    tower = files.tower(model.config, torch.device("cpu"))
+    _write(model, chain(tensors, _of_tower(tower)), path, embedding, max_shard_bytes)
+
+
+def _of_tower(tower: VisionTower | None, dtype: torch.dtype | None = None) -> Iterator[tuple[str, Tensor]]:
+    for name, value in {}.items() if tower is None else tower.state_dict().items():
+        yield names.to_image_file(name), value if dtype is None else value.to(dtype)
 
 
 def _quantised(

@@ -15,6 +15,7 @@ from dgemma.config import ModelConfig, SamplerConfig
 from dgemma.profile import DenoisingProfile
 from dgemma.quant import Kind, Rows
 from dgemma.tokenizer import Tokenizer
+from dgemma.vision import VisionTower
 
 PROFILE = "denoising.json"
 
@@ -74,6 +75,11 @@ class Source(Protocol):
 
     def describe(self) -> Description:
         """All but the weights. Raises CheckpointError and ConfigError for what cannot be read or cannot work."""
+        ...
+
+    def tower(self, config: ModelConfig, device: torch.device) -> VisionTower | None:
+        """The image tower, where the files hold one; its weights keep their type and are read when they are needed.
+        Raises CheckpointError for one that is not as `config` says."""
         ...
 
     def spelled(self, name: str) -> str:

@@ -36,6 +36,7 @@ from dgemma.model import DiffusionGemma
 from dgemma.ops import native
 from dgemma.ops.linear import Kept
 from dgemma.profile import DenoisingProfile
+from dgemma.vision import VisionTower
 
 TOKENS_PER_TURN = 4
 """Autoregressive tokens in one turn among others: a token alone costs far less than a pass over a canvas."""
@@ -57,10 +58,12 @@ class Engine:
         sampler: SamplerConfig,
         config: EngineConfig,
         profile: DenoisingProfile | None = None,
+        tower: VisionTower | None = None,
     ) -> None:
-        self.network, self.sampler = network, sampler
+        self.network, self.sampler, self.tower = network, sampler, tower
         self.profile = guess_profile(network.config.canvas_length) if profile is None else profile
-        weights = sum(parameter.nbytes for parameter in network.parameters())
+        modules = [network] if tower is None else [network, tower]
+        weights = sum(parameter.nbytes for module in modules for parameter in module.parameters())
         self.config = resolve(replace(config, device=str(network.device)), weights)
         self.max_context = min(config.max_context or 2**62, network.config.max_position_embeddings)
         self.budget_bytes = int((self.config.kv_budget_mb or 0) * MEGABYTE)
@@ -88,12 +91,13 @@ class Engine:
     def submit(self, request: Request) -> Events:
         """Events of one request: Draft after each step, Commit for what is settled, Finish at the end.
 
-        Raises PromptError for an empty prompt or one that leaves no room for an answer, UsageError for impossible
-        request values, BusyError when as many requests are open as the limits allow.
+        Raises PromptError for an empty prompt, one that leaves no room for an answer, and images that do not fit it or
+        the model, UsageError for impossible request values, BusyError when as many requests are open as the limits
+        allow.
         """
         check(request, self.network.config, self.max_context)
         request = self._with_mode(request)
-        runner = Runner(self.network, self._passes, self.sampler, request, self.config.prefill_chunk)
+        runner = Runner(self.network, self._passes, self.sampler, request, self.config.prefill_chunk, self.tower)
         if runner.num_bytes > self.budget_bytes:
             raise PromptError(
                 f"The request needs a cache of {runner.num_bytes / MEGABYTE:.0f} MB and the budget for all is "

@@ -5,6 +5,7 @@ from typing import Literal
 
 from dgemma.decode.autoregressive import TokenSampler
 from dgemma.decode.constrain import TokenAutomaton
+from dgemma.images import PreparedImage
 
 Mode = Literal["diffusion", "autoregressive", "auto"]
 FinishReason = Literal["stop", "length", "tool_calls"]
@@ -58,6 +59,7 @@ class Request:
     constraint          what the answer is held to; it then ends with one of the automaton's end ids, in time
     open_end            such an answer need not end in time: it may be cut off at max_new_tokens like any other
     top_logprobs        None: no log probabilities; else those of every token and of so many likeliest ones at its place
+    images              in the order of the prompt, which has an image token for each of their soft tokens
     """
 
     prompt: tuple[int, ...]
@@ -77,6 +79,7 @@ class Request:
     constraint: TokenAutomaton | None = None
     open_end: bool = False
     top_logprobs: int | None = None
+    images: tuple[PreparedImage, ...] = ()
 
     def longest_canvas(self, usual: int) -> int:
         """The positions of the longest canvas that is denoised, the model's `usual` ones where it does not say: what

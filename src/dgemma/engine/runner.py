@@ -14,26 +14,35 @@ import torch
 from dgemma.cache import KVCache
 from dgemma.config import SamplerConfig
 from dgemma.decode.graphs import Passes
+from dgemma.engine.pictures import Pictures
 from dgemma.engine.prefixes import Chunks, Prefix, Reuse, split_prompt
 from dgemma.engine.request import Event, Finish, Request
 from dgemma.engine.writing import Pieces, Writer
 from dgemma.model import DiffusionGemma
+from dgemma.vision import VisionTower
 
 
 class Runner:
     """The state of one request, from its submission on.
 
     `open` takes the memory; `advance` until an event is a Finish; `close` in between ends it early. Raises, when it is
-    made, what `Writer` raises.
+    made, what `Writer` and `Pictures` raise.
     """
 
     def __init__(
-        self, network: DiffusionGemma, passes: Passes, sampler: SamplerConfig, request: Request, prefill_chunk: int
+        self,
+        network: DiffusionGemma,
+        passes: Passes,
+        sampler: SamplerConfig,
+        request: Request,
+        prefill_chunk: int,
+        tower: VisionTower | None = None,
     ) -> None:
         self.network, self.request = network, request
+        self.pictures = Pictures(request.prompt, request.images, tower, network.config.image_token_id)
         self.writer = Writer(network, passes, sampler, request)
         turn_ends = () if request.reference else frozenset(request.turn_boundary_ids)
-        self.chunks = split_prompt(request.prompt, prefill_chunk, turn_ends)
+        self.chunks = split_prompt(self.pictures.keys(), prefill_chunk, turn_ends)
         self.cache: KVCache | None = None
         self._pieces: Pieces = iter(())
         self._problem: Exception | None = None
@@ -82,7 +91,7 @@ class Runner:
             if reuse is not None:
                 cache.copy_prefix(reuse.cache, self.writer.tally.reused_tokens)
         # Last, so that a cache whose making was interrupted is never kept.
-        self.cache, self._pieces = cache, self._run(cache, self.chunks[count:])
+        self.cache, self._pieces = cache, self._run(cache, count)
 
     @torch.inference_mode()
     def advance(self, num_tokens: int = 1) -> tuple[Event, ...]:
@@ -129,11 +138,24 @@ class Runner:
             cache.resize(num_tokens, 0)
         return Prefix(chunks=chunks[:num_chunks], cache=cache)
 
-    def _run(self, cache: KVCache, chunks: Chunks) -> Iterator[tuple[Event, ...]]:
+    def _run(self, cache: KVCache, num_reused: int) -> Iterator[tuple[Event, ...]]:
         last_hidden_D: torch.Tensor | None = None
-        parts = [torch.tensor([chunk], device=self.network.device) for chunk in chunks]
-        last_chunk_BT = parts.pop() if self.writer.encodes_last_chunk else None
-        for ids_BT in parts:
-            last_hidden_D = self.network.encode(ids_BT, cache, keys_only=not self.writer.reads_prompt)[0, -1]
+        last_chunk_BT: torch.Tensor | None = None
+        start = sum(map(len, self.chunks[:num_reused]))
+        for number, chunk in enumerate(self.chunks[num_reused:], num_reused + 1):
+            stop = start + len(chunk)
+            ids_BT = self.pictures.ids(start, stop, self.network.device)
+            if self.writer.encodes_last_chunk and number == len(self.chunks):
+                last_chunk_BT = ids_BT
+                break
+            spans = []
+            for span in self.pictures.spans(start, stop):
+                if span is None:
+                    yield ()
+                else:
+                    spans.append(span)
+            keys_only = not self.writer.reads_prompt
+            last_hidden_D = self.network.encode(ids_BT, cache, keys_only=keys_only, images=spans)[0, -1]
+            start = stop
             yield ()
         yield from self.writer.write(cache, last_hidden_D, last_chunk_BT)

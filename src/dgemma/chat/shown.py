@@ -1,0 +1,93 @@
+"""Images in messages: parts in any of the shapes that clients send -> where each comes from, and a place in the text.
+
+    {"type": "image", "image": a path, bytes, a data: URL or a PIL image}        also "path", "base64", "url"
+    {"type": "image_url", "image_url": {"url": "data:image/png;base64,...", "detail": "low"}}            OpenAI's
+    {"type": "input_image", "image_url": "data:...", "detail": "high"}                       OpenAI's, of responses
+
+Opens nothing and fetches nothing: what lies behind a link stays there. Knows nothing of pixels or tokens.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from dgemma.errors import PromptError
+
+IMAGE_TYPES = ("image", "image_url", "input_image")
+DETAILS: Mapping[str, int | None] = {"auto": None, "low": 70, "high": 1120}
+"""How many soft tokens an image may become, for the words that OpenAI has for it; None leaves it to the caller."""
+_KEYS = ("image", "path", "base64", "url", "image_url")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownImage:
+    """An image that a message shows. source: a path, a file's bytes, an open file or a PIL image. max_soft_tokens: None
+    where the message does not say."""
+
+    source: Any
+    max_soft_tokens: int | None = None
+
+
+def take_images(messages: Sequence[Any]) -> tuple[list[Any], list[ShownImage]]:
+    """(messages with `{"type": "image"}` alone for each image, the images in their order).
+
+    Raises PromptError for a part that names no image, for a link, and for data that are no base64.
+    """
+    if isinstance(messages, str | Mapping) or not isinstance(messages, Sequence):
+        return [messages] if isinstance(messages, Mapping) else list(messages), []
+    taken: list[ShownImage] = []
+    left: list[Any] = []
+    for number, message in enumerate(messages, 1):
+        content = message.get("content") if isinstance(message, Mapping) else None
+        if isinstance(content, Sequence) and any(map(_is_image, content)):
+            parts: list[Any] = []
+            for part in content:
+                if _is_image(part):
+                    taken.append(_shown(part, number))
+                parts.append({"type": "image"} if _is_image(part) else part)
+            message = {**message, "content": parts}
+        left.append(message)
+    return left, taken
+
+
+def _is_image(part: Any) -> bool:
+    return isinstance(part, Mapping) and part.get("type") in IMAGE_TYPES
+
+
+def _shown(part: Mapping[str, Any], number: int) -> ShownImage:
+    key = next((key for key in _KEYS if part.get(key) is not None), None)
+    source, detail = part[key] if key else None, part.get("detail")
+    if isinstance(source, Mapping):
+        source, detail = source.get("url"), source.get("detail", detail)
+    detail = detail or "auto"
+    if detail not in DETAILS:
+        raise PromptError(f"Message {number} shows an image in the detail {detail!r}; choose {', '.join(DETAILS)}.")
+    if source is None:
+        raise PromptError(f"Message {number} has a part of type {part['type']!r} that names no image.")
+    if key == "base64":
+        source = _decoded(source, number)
+    elif isinstance(source, str) and source.startswith("data:"):
+        source = _of_url(source, number)
+    elif isinstance(source, str) and (key not in ("image", "path") or "://" in source):
+        raise PromptError(
+            f"Message {number} links to an image, and nothing is fetched here; give the file itself, as a data: URL."
+        )
+    return ShownImage(source=source, max_soft_tokens=DETAILS[detail])
+
+
+def _of_url(url: str, number: int) -> bytes:
+    """The bytes of a data: URL (RFC 2397)."""
+    head, comma, data = url.partition(",")
+    if not comma:
+        raise PromptError(f"Message {number} has an image whose data: URL has no data.")
+    return _decoded(data, number) if head.lower().endswith(";base64") else unquote_to_bytes(data)
+
+
+def _decoded(data: Any, number: int) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise PromptError(f"Message {number} has an image whose data are not base64 ({error}).") from error

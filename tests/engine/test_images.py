@@ -1,0 +1,245 @@
+"""Images on their way through the engine: chunked whole, told apart when kept, and read as transformers reads them."""
+
+import base64
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dgemma
+from dgemma.api import LLM
+from dgemma.checkpoint import open_model, quantise_model, save_model
+from dgemma.config import EngineConfig
+from dgemma.engine.prefixes import split_prompt
+from dgemma.errors import PromptError, UsageError
+from dgemma.images import PreparedImage
+from dgemma.tokenizer import IMAGE, IMAGE_BEGIN, IMAGE_END
+from tests.images import image_model, picture
+
+
+def load(**settings) -> LLM:
+    return LLM(image_model(), EngineConfig(device="cpu", dtype="float32", **settings))
+
+
+def message(*parts) -> list[dict]:
+    content = [{"type": "image", "image": part} if not isinstance(part, str) else {"type": "text", "text": part}
+               for part in parts]  # fmt: skip
+    return [{"role": "user", "content": content}]
+
+
+OPTIONS = {"max_new_tokens": 16, "seed": 5, "image_tokens": 70}
+
+
+def test_an_image_stands_in_the_prompt_as_so_many_tokens():
+    llm = load()
+    left, (image,) = llm.prepare_images(message("Which colour?", picture()), 70)
+    assert left[0]["content"] == [{"type": "text", "text": "Which colour?"}, {"type": "image"}]
+    ids = llm.chat_ids(left, images=(image,))
+    special = image_model().tokenizer.special_ids
+    begin, end = ids.index(special[IMAGE_BEGIN]), ids.index(special[IMAGE_END])
+    assert list(ids[begin + 1 : end]) == [special[IMAGE]] * image.num_soft_tokens
+    assert 50 <= image.num_soft_tokens <= 70
+    # Images come first, whatever the order in which they are given.
+    assert begin < ids.index(image_model().tokenizer.encode("Which")[0])
+    assert llm.chat_ids(*_prepared(llm, message(picture(), "Which colour?"))) == ids
+
+
+def _prepared(llm, messages):
+    left, images = llm.prepare_images(messages, 70)
+    return left, None, False, images
+
+
+@pytest.mark.parametrize("mode", ["diffusion", "autoregressive", "auto"])
+def test_answers_depend_on_the_image_and_on_nothing_else(mode):
+    llm = load()
+    asked = [message("Say it.", picture(colour)) for colour in ("red", "blue", "red")]
+    options = OPTIONS | {"mode": mode}
+    red, blue, again = (llm.chat(messages, **options).token_ids for messages in asked)
+    assert red == again != blue
+    assert red != llm.chat(message("Say it."), **options).token_ids
+    assert red == load(prefill_chunk=32).chat(asked[0], **options).token_ids
+    # The same with its own prefix kept, without one, and as ids.
+    reply = llm.chat(asked[0], **options)
+    assert reply.stats.reused_tokens > 50 and reply.token_ids == red
+    llm.engine.forget_prefixes()
+    left, images = llm.prepare_images(asked[0], 70)
+    del options["image_tokens"]
+    fresh = llm.generate(token_ids=llm.chat_ids(left, images=images), images=images, **options)
+    assert fresh.token_ids == red and fresh.stats.reused_tokens == 0
+
+
+def test_a_conversation_goes_on_behind_its_image_without_reading_it_again(monkeypatch):
+    llm, read = load(prefill_chunk=64), []
+    tower = llm.model.tower
+    forward = type(tower).forward
+    monkeypatch.setattr(type(tower), "forward", lambda *given: read.append(1) or forward(*given))
+    first = message(picture(), "What is the boat?")
+    answer = llm.chat(first, **OPTIONS)
+    later = [*first, {"role": "assistant", "content": answer.text}, {"role": "user", "content": "And the lamp?"}]
+    reply = llm.chat(later, **OPTIONS)
+    assert reply.stats.reused_tokens > 60 and len(read) == 1
+    other = [*message(picture("blue"), "What is the boat?"), *later[1:]]
+    assert llm.chat(other, **OPTIONS).stats.reused_tokens < 10 and len(read) == 2
+    llm.engine.forget_prefixes()
+    assert llm.chat(later, **OPTIONS).token_ids == reply.token_ids
+
+
+def test_several_images_and_requests_at_once():
+    llm = load()
+    asked = [message(picture("red"), "or", picture("blue", (40, 90)), "?"), message(picture("green"), "Say it.")]
+    alone = [llm.chat(messages, **OPTIONS).token_ids for messages in asked]
+    llm.engine.forget_prefixes()
+    open_requests = [llm.stream(messages, **OPTIONS) for messages in asked]
+    together = [[token for event in events if hasattr(event, "token_ids") for token in event.token_ids]
+                for events in open_requests]  # fmt: skip
+    assert together == alone
+
+
+@settings(max_examples=200)
+@given(
+    prompt=st.lists(st.integers(-3, 4), min_size=1, max_size=60),
+    longest=st.integers(1, 12),
+    more=st.lists(st.integers(0, 4), max_size=9),
+)
+def test_chunks_cut_no_image(prompt, longest, more):
+    chunks = split_prompt(prompt, longest, turn_ends=(4,), shortest=3)
+    assert [token for chunk in chunks for token in chunk] == prompt and all(chunks)
+    for left, right in itertools.pairwise(chunks):
+        assert not (left[-1] < 0 and right[0] < 0)
+    for chunk in chunks:
+        # Too long only by the image that it ends with.
+        behind = next((at for at, token in enumerate(reversed(chunk)) if token >= 0), len(chunk))
+        assert len(chunk) - behind <= longest or len(chunk) <= longest
+    # Prompts that begin alike are cut alike, but for what one of them ends with.
+    other = split_prompt([*prompt, 4, *more], longest, turn_ends=(4,), shortest=3)
+    assert other[: len(chunks) - 1] == chunks[:-1]
+
+
+def test_generation_from_ids_equals_transformers(tmp_path):
+    pytest.importorskip("transformers")
+    from tests.parity.images import IMAGE as TOKEN
+    from tests.parity.images import SHAPES, build, build_tower, draw_images
+    from tests.parity.test_vision import prompt
+
+    shape = SHAPES["full first"]
+    model = build("all", shape, embedding_std=0.12)
+    model.generation_config.max_denoising_steps = 6
+    model.save_pretrained(tmp_path)
+    sizes = [(5, 4), (2, 3)]
+    patches, positions = draw_images(build_tower(model), sizes)
+    tokens = torch.tensor([prompt([20, 6], 7)])
+    torch.manual_seed(11)
+    expected = model.generate(
+        tokens, pixel_values=patches, image_position_ids=positions, mm_token_type_ids=(tokens == TOKEN).long(),
+        max_new_tokens=2 * shape.canvas,
+    ).sequences[0, tokens.shape[1] :].tolist()  # fmt: skip
+    images = []
+    for index, (columns, rows) in enumerate(sizes):
+        kept = positions[index, :, 0] >= 0
+        images.append(
+            PreparedImage(
+                patches_PC=patches[index, kept], positions_P2=positions[index, kept], num_soft_tokens=columns * rows
+            )
+        )
+    llm = dgemma.load(tmp_path, dtype="float32")
+    reply = llm.generate(
+        token_ids=tokens[0].tolist(), images=images, max_new_tokens=2 * shape.canvas, seed=11, reference=True
+    )
+    assert reply.token_ids == expected[: len(reply.token_ids)] and len(reply.token_ids) > shape.canvas
+
+
+@pytest.mark.parametrize("quant", [None, "int8", "int4"])
+def test_a_tower_is_saved_and_opened_again(tmp_path, quant):
+    model = image_model()
+    save_model(model, tmp_path / "float", dtype="bfloat16")
+    if quant is None:
+        opened = open_model(tmp_path / "float")
+    else:
+        quantise_model(tmp_path / "float", tmp_path / quant, quant)
+        opened = open_model(tmp_path / quant)
+    assert opened.config == model.config and opened.tower is not None and model.tower is not None
+    theirs = opened.tower.state_dict()
+    for name, value in model.tower.state_dict().items():
+        assert torch.equal(theirs[name], value.bfloat16())
+    llm = LLM(opened, EngineConfig(device="cpu", dtype="float32"))
+    assert llm.chat(message("Say it.", picture()), **OPTIONS).token_ids
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ({"type": "image"}, "names no image"),
+        ({"type": "image", "image": "nosuch.png"}, "nosuch.png cannot be read"),
+        ({"type": "image", "image": b"GIF"}, "none of PNG"),
+        ({"type": "image_url", "image_url": {"url": "https://a.b/c.png"}}, "links to"),
+        ({"type": "image_url", "image_url": "photo.png"}, "links to"),
+        ({"type": "input_image", "image_url": "data:image/png;base64,?"}, "not base64"),
+        ({"type": "input_image", "image_url": "data:image/png;base64"}, "has no data"),
+        ({"type": "image", "base64": 3}, "not base64"),
+        ({"type": "image_url", "image_url": {"url": "data:,x", "detail": "best"}}, "detail 'best'"),
+        ({"type": "video", "video": "a.mp4"}, "neither text nor image"),
+    ],
+)
+def test_images_that_cannot_be_are_a_sentence(part, told):
+    with pytest.raises(PromptError, match=told):
+        load().chat([{"role": "user", "content": [part]}], **OPTIONS)
+    with pytest.raises(PromptError, match="only the user's"):
+        load().chat([{"role": "system", "content": [{"type": "image", "image": picture()}]}], **OPTIONS)
+
+
+def test_what_does_not_fit_is_told_before_anything_is_computed():
+    llm = load()
+    _, images = llm.prepare_images(message(picture()), 70)
+    token, count = image_model().config.image_token_id, images[0].num_soft_tokens
+    right = [5, *[token] * count, 6]
+    for ids, shown, told in (
+        ([5, 6], images, "no tokens"),
+        (right[:-2], images, "needs as many image tokens"),
+        ([5, token, 5, *[token] * (count - 1)], images, "in a row"),
+        ([*right, *right], images, "image tokens, and its images"),
+    ):
+        with pytest.raises(PromptError, match=told):
+            llm.generate(token_ids=ids, images=shown, max_new_tokens=8)
+    with pytest.raises(UsageError, match="A text shows no images"):
+        llm.generate("Look.", images=images)
+    with pytest.raises(UsageError, match="not 71"):
+        llm.chat(message(picture()), image_tokens=71)
+    wrong = PreparedImage(patches_PC=torch.zeros(4, 12), positions_P2=torch.zeros(4, 2).long(), num_soft_tokens=1)
+    with pytest.raises(UsageError, match="patches of 4 by"):
+        llm.generate(token_ids=[5, token], images=[wrong], max_new_tokens=8)
+    tiny = dgemma.load("tiny")
+    with pytest.raises(PromptError, match="reads text only"):
+        tiny.chat(message("Look.", picture()))
+    with pytest.raises(PromptError, match="reads text only"):
+        tiny.generate(token_ids=[5, 6], images=images)
+    assert llm.engine.snapshot().active == 0
+
+
+def test_a_template_that_shows_no_images_is_told():
+    blind = "{{ bos_token }}{% for message in messages %}{{ message.content | string | length }}{% endfor %}"
+    llm = LLM(replace(image_model(), chat_template=blind), EngineConfig(device="cpu", dtype="float32"))
+    with pytest.raises(PromptError, match="does not show images"):
+        llm.chat(message("Look.", picture()), **OPTIONS)
+
+
+def test_a_path_bytes_and_a_data_url_show_the_same(tmp_path):
+    llm, file = load(), tmp_path / "p.png"
+    picture().save(file)
+    content = file.read_bytes()
+    url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    shown = [
+        {"type": "image", "image": str(file)},
+        {"type": "image", "path": file},
+        {"type": "image", "image": content},
+        {"type": "image", "base64": base64.b64encode(content).decode()},
+        {"type": "image", "url": url},
+        {"type": "image_url", "image_url": {"url": url, "detail": "low"}},
+        {"type": "input_image", "image_url": url, "detail": "low"},
+    ]
+    prepared = [llm.prepare_images([{"role": "user", "content": [part]}], 70)[1][0] for part in shown]
+    assert {image.digest for image in prepared} == {llm.prepare_images(message(picture()), 70)[1][0].digest}
+    (large,) = llm.prepare_images([{"role": "user", "content": [shown[-1] | {"detail": "high"}]}], 70)[1]
+    assert 700 < large.num_soft_tokens <= 1120
