@@ -52,7 +52,7 @@ def _prepared(llm, messages):
     return left, None, False, images
 
 
-@pytest.mark.parametrize("mode", ["diffusion", "autoregressive", "auto"])
+@pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
 def test_answers_depend_on_the_image_and_on_nothing_else(mode):
     llm = load()
     asked = [message("Say it.", picture(colour)) for colour in ("red", "blue", "red")]

@@ -104,7 +104,8 @@ def test_a_field_that_is_not_supported_is_named(respond, field, value):
     ("fields", "param"),
     [
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input.0"),
-        ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input.0.content.0.type"),
+        ({"input": [{"role": "user", "content": [{"type": "input_file"}]}]}, "input.0.content.0.type"),
+        ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input.0.content.0.image_url"),
         ({"tools": [{"type": "web_search"}]}, "tools.0.type"),
         ({"tools": [{**TOOL, "strict": "yes"}]}, "tools.0.strict"),
         ({"tools": [TOOL], "tool_choice": {"type": "function", "name": "nosuch"}}, "tool_choice"),

@@ -12,6 +12,7 @@ from dgemma.api import LLM, load
 from dgemma.cli.options import given_by_options
 from dgemma.engine.request import Commit, Event, Finish, Stats
 from dgemma.errors import PromptError, UsageError
+from dgemma.images import open_image
 from dgemma.tui.canvas import show
 from dgemma.tui.reading import reading
 
@@ -19,6 +20,7 @@ from dgemma.tui.reading import reading
 def answer(
     text: str,
     *,
+    images: Sequence[Path] = (),
     model: str,
     device: str,
     dtype: str,
@@ -29,14 +31,22 @@ def answer(
 ) -> None:
     """Answers `text` and prints the answer; in a terminal the canvas is drawn while it settles."""
     refuse_stray_bytes(text, "The prompt")
+    # Opened first: a model may take minutes, and then a name be wrong.
+    content = user_content(text, [open_image(file) for file in images])
     with reading(model) as progress:
         llm = load(model, device=device, dtype=dtype, quant=quant, progress=progress)
-    prompt: str | Sequence[Mapping[str, Any]] = text if raw else [{"role": "user", "content": text}]
+    prompt: str | Sequence[Mapping[str, Any]] = text if raw else [{"role": "user", "content": content}]
     stats = respond(llm, prompt, draw=not quiet and sys.stderr.isatty(), options=options)[1]
     if stats is None:
         raise KeyboardInterrupt
     if not quiet:
         print(statistics_line(stats), file=sys.stderr)
+
+
+def user_content(text: str, images: Sequence[Any]) -> str | list[dict[str, Any]]:
+    """What a message of the user holds: a text, or behind PIL images a list of parts."""
+    shown = [{"type": "image", "image": image} for image in images]
+    return [*shown, {"type": "text", "text": text}] if shown else text
 
 
 def read_piped() -> str:

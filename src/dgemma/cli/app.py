@@ -54,6 +54,12 @@ def run(
     schema: Annotated[Path | None, typer.Option(help="A file with a JSON Schema that the answer is held to.")] = None,
     regex: Annotated[str | None, typer.Option(help="A regular expression that the whole answer is held to.")] = None,
     choice: Annotated[list[str] | None, typer.Option(help="One of the answers allowed; give it several times.")] = None,
+    image: Annotated[
+        list[Path] | None, typer.Option(help="A picture to show the model, if it reads images; give it several times.")
+    ] = None,
+    image_tokens: Annotated[
+        int, typer.Option(help="At most so many tokens a picture: 70, 140, 280, 560 or 1120; more see more detail.")
+    ] = 280,
     raw: Annotated[bool, typer.Option("--raw", help="Continue the text as it stands, without a chat turn.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No statistics, no drawing.")] = False,
     device: Device = "auto",
@@ -75,7 +81,14 @@ def run(
         "max_denoising_steps": steps, "temperature": temperature, "regex": regex, "choices": choice,
         "schema": None if schema is None else read_schema(schema),
     }  # fmt: skip
-    answer(text, model=model, device=device, dtype=dtype, quant=quant, raw=raw, quiet=quiet, options=options)
+    if image and raw:
+        raise UsageError("--image goes with a chat turn; leave out --raw.")
+    if image:
+        options["image_tokens"] = image_tokens
+    answer(
+        text, images=image or (), model=model, device=device, dtype=dtype, quant=quant, raw=raw, quiet=quiet,
+        options=options,
+    )  # fmt: skip
 
 
 @app.command()
@@ -207,7 +220,10 @@ def serve(
     max_waiting: Annotated[int, typer.Option(min=0, help="Requests that may wait; further ones must come back.")] = 64,
     max_context: Annotated[int | None, typer.Option(help="Tokens of prompt and reply; by default the model's.")] = None,
     max_prompt_tokens: Annotated[int | None, typer.Option(help="Longer prompts are refused.")] = None,
-    max_body_mb: Annotated[float, typer.Option(help="Larger requests are refused.")] = 4.0,
+    max_body_mb: Annotated[
+        float | None,
+        typer.Option(help="Larger requests are refused; by default 4, with images 32."),
+    ] = None,
     kv_budget_mb: Annotated[float | None, typer.Option(help="All caches; by default, a quarter of memory.")] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -219,12 +235,13 @@ def serve(
     from dgemma.config import EngineConfig
     from dgemma.server.config import ServerConfig
 
-    if not 0 < max_body_mb < float("inf"):
+    if max_body_mb is not None and not 0 < max_body_mb < float("inf"):
         raise UsageError(f"--max-body-mb must be a positive number, not {max_body_mb}.")
     with given_by_options():
         server = ServerConfig(
             host=host, port=port, api_key=api_key, model_name=public_name(model) if name is None else name,
-            max_body_bytes=int(max_body_mb * (1 << 20)), max_prompt_tokens=max_prompt_tokens,
+            max_body_bytes=None if max_body_mb is None else int(max_body_mb * (1 << 20)),
+            max_prompt_tokens=max_prompt_tokens,
         )  # fmt: skip
         engine = EngineConfig(
             device=device, dtype=dtype,  # pyright: ignore[reportArgumentType]

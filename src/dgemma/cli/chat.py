@@ -1,5 +1,6 @@
 """The chat loop: one model, one conversation, a few slash commands."""
 
+import os
 import sys
 from contextlib import suppress
 from typing import Any
@@ -7,14 +8,16 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from dgemma.api import load
-from dgemma.cli.answer import refuse_stray_bytes, respond, statistics_line
+from dgemma.api import LLM, load
+from dgemma.cli.answer import refuse_stray_bytes, respond, statistics_line, user_content
 from dgemma.errors import DgemmaError, PromptError, UsageError
+from dgemma.images import open_image
 from dgemma.tui.reading import reading
 
 HELP = """\
 /?               this help
 /new             forget the conversation
+/image FILE      show a picture with the next message, to a model that reads images
 /mode MODE       diffusion, autoregressive or auto
 /stats           statistics after each answer on or off
 /bye             leave (so does Ctrl-D); Ctrl-C stops an answer"""
@@ -46,18 +49,19 @@ def chat_loop(
     if terminal:
         print(WELCOME, file=sys.stderr)
     conversation: list[dict[str, Any]] = []
-    settings, failed = {"mode": mode, "stats": True}, False
+    settings: dict[str, Any] = {"mode": mode, "stats": True, "images": []}
+    failed = False
     while (line := _read(terminal)) is not None:
         if not line.strip():
             continue
         if line.startswith("/"):
             if line.split()[0] in ("/bye", "/exit", "/quit"):
                 return
-            _command(line, conversation, settings)
+            _command(line, conversation, settings, llm)
             continue
         if llm.model.single_turn:
             conversation.clear()
-        conversation.append({"role": "user", "content": line})
+        conversation.append({"role": "user", "content": user_content(line, settings["images"])})
         options = {"mode": settings["mode"], "max_new_tokens": max_new_tokens, "seed": seed}
         try:
             text, stats = respond(llm, conversation, draw=terminal and sys.stderr.isatty(), options=options)
@@ -70,6 +74,7 @@ def chat_loop(
             failed = True
             continue
         conversation.append({"role": "assistant", "content": text})
+        settings["images"] = []
         if stats is not None and settings["stats"]:
             print(statistics_line(stats), file=sys.stderr)
     if failed and not terminal:
@@ -113,10 +118,11 @@ def _note(told: str) -> None:
     Console(stderr=True).print(told, style="dim", highlight=False)
 
 
-def _command(line: str, conversation: list[dict[str, Any]], settings: dict[str, Any]) -> None:
+def _command(line: str, conversation: list[dict[str, Any]], settings: dict[str, Any], llm: LLM) -> None:
     word, _, rest = line.partition(" ")
     if word == "/new":
         conversation.clear()
+        settings["images"] = []
         _note("conversation forgotten")
     elif word == "/stats":
         settings["stats"] = not settings["stats"]
@@ -127,6 +133,14 @@ def _command(line: str, conversation: list[dict[str, Any]], settings: dict[str, 
             _note(f"mode: {rest}")
         else:
             print(f"dgemma: mode {rest!r} is not one of diffusion, autoregressive, auto.", file=sys.stderr)
+    elif word == "/image":
+        try:
+            if llm.model.tower is None:
+                raise PromptError("This model has no image tower: it reads text only.")
+            settings["images"].append(open_image(os.path.expanduser(rest.strip())))
+            _note(f"{len(settings['images'])} shown with the next message")
+        except DgemmaError as error:
+            print(f"dgemma: {error}", file=sys.stderr)
     elif word in ("/?", "/help"):
         print(HELP, file=sys.stderr)
     else:

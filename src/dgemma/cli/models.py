@@ -17,6 +17,7 @@ from dgemma.checkpoint.safetensors import read_json
 from dgemma.errors import CheckpointError, UsageError
 from dgemma.quant import kind_from_hf
 from dgemma.tui.reading import reading
+from dgemma.vision_config import VisionConfig
 
 
 def show(model: str, as_json: bool) -> None:
@@ -38,6 +39,7 @@ def show(model: str, as_json: bool) -> None:
         "experts": f"{config.num_experts} of width {config.moe_intermediate_size}, {config.top_k_experts} a token",
         "vocabulary": f"{config.vocab_size:,}" + ("" if found.tokenizer else ", no tokenizer.json: token ids only"),
         "context": f"{config.max_position_embeddings:,} tokens, sliding window {config.sliding_window:,}",
+        "images": "text only" if config.vision is None else _tower_line(config.vision),
         "canvas": f"{config.canvas_length} tokens, at most {sampler.max_denoising_steps} denoise steps",
         "sampler": f"entropy bound {sampler.entropy_bound}, temperature {sampler.t_max} to {sampler.t_min}"
         + (", unsure canvases checked by the causal mode" if sampler.causal_check else ""),
@@ -46,6 +48,10 @@ def show(model: str, as_json: bool) -> None:
     for name, value in rows.items():
         table.add_row(name, value)
     Console().print(table)
+
+
+def _tower_line(vision: VisionConfig) -> str:
+    return f"a tower of {vision.num_hidden_layers} layers, patches of {vision.patch_size} by {vision.patch_size} pixels"
 
 
 def quantize(model: str, out: Path, quant: str) -> None:

@@ -3,7 +3,6 @@
 Knows nothing of streams.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
@@ -18,8 +17,11 @@ from dgemma.server.fields import (
     Text,
     TextType,
     ToolName,
+    content,
+    first_image,
     joined,
     only,
+    part_kind,
     parts,
     unsupported,
 )
@@ -43,6 +45,32 @@ class TextBlock(Strict):
 Texts = Annotated[list[TextBlock], BeforeValidator(parts)]
 
 
+def _source_type(value: Any) -> Any:
+    if value in ("url", "file"):
+        raise unsupported(f"is {value!r}; nothing is fetched here, so send the image itself, as 'base64'")
+    return value
+
+
+class ImageSource(Strict):
+    """An image's bytes."""
+
+    type: Annotated[Literal["base64"], BeforeValidator(_source_type)]
+    media_type: Literal["image/jpeg", "image/png", "image/gif", "image/webp"]
+    data: Text
+
+
+class ImageBlock(Strict):
+    """An image in a message of the user."""
+
+    type: Literal["image"]
+    source: ImageSource
+    cache_control: Bookkeeping = None
+
+    def rendered(self) -> dict[str, Any]:
+        """The block as `chat` takes it."""
+        return {"type": "image", "base64": self.source.data}
+
+
 class ThinkingBlock(Strict):
     """An earlier thought; what this server gives out has no signature to check."""
 
@@ -64,7 +92,7 @@ class ToolUseBlock(Strict):
 
 
 class ToolResultBlock(Strict):
-    """The result of a call."""
+    """The result of a call, in words."""
 
     type: Literal["tool_result"]
     tool_use_id: Text
@@ -74,21 +102,17 @@ class ToolResultBlock(Strict):
     toolset_name: Annotated[None, only()] = None
 
 
-def _block_type(value: Any) -> str | None:
-    kind = value.get("type") if isinstance(value, Mapping) else None
-    return kind if isinstance(kind, str) else None
-
-
 Block = Annotated[
     Annotated[TextBlock, Tag("text")]
+    | Annotated[ImageBlock, Tag("image")]
     | Annotated[ThinkingBlock, Tag("thinking")]
     | Annotated[ToolUseBlock, Tag("tool_use")]
     | Annotated[ToolResultBlock, Tag("tool_result")],
     Discriminator(
-        _block_type,
+        part_kind,
         custom_error_type="unsupported",
         custom_error_message="is of a type that this server does not take; "
-        "it takes text, thinking, tool_use and tool_result",
+        "it takes text, image, thinking, tool_use and tool_result",
     ),
 ]
 
@@ -102,7 +126,10 @@ class Message(Strict):
     @field_validator("content")
     @classmethod
     def _of_the_role(cls, blocks: list[Any], info: ValidationInfo) -> list[Any]:
-        right = {"user": (TextBlock, ToolResultBlock), "assistant": (TextBlock, ThinkingBlock, ToolUseBlock)}
+        right = {
+            "user": (TextBlock, ImageBlock, ToolResultBlock),
+            "assistant": (TextBlock, ThinkingBlock, ToolUseBlock),
+        }
         for block in blocks:
             if not isinstance(block, right.get(str(info.data.get("role")), TextBlock)):
                 raise unsupported(f"holds a block of type '{block.type}', which another role sends")
@@ -116,7 +143,9 @@ class Message(Strict):
         if self.role == "system":
             return [{"role": "system", "content": text}]
         results = [_result(block) for block in self.content if isinstance(block, ToolResultBlock)]
-        return [*results, {"role": "user", "content": text}] if text or not results else results
+        shown = [block for block in self.content if isinstance(block, TextBlock | ImageBlock)]
+        said = content(shown, ImageBlock.rendered)
+        return [*results, {"role": "user", "content": said}] if said or not results else results
 
     def _reply(self, text: str) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": text}
@@ -239,6 +268,7 @@ class MessagesFields(FormFields):
         )
         return Job(
             prompts=([*system, *(message for given in self.messages for message in given.rendered())],),
+            first_image=first_image(self.messages, "messages"),
             tools=use.declared,
             thinking=thinking,
             seed=self.seed_or_new(),

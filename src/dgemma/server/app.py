@@ -63,7 +63,14 @@ def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
     )
     app.state.service, app.state.unanswered = service, Unanswered()
     errors.install(app)
-    app.add_middleware(Gate, config=config, metrics=metrics, endpoints=ENDPOINTS, unanswered=app.state.unanswered)
+    app.add_middleware(
+        Gate,
+        config=config,
+        metrics=metrics,
+        endpoints=ENDPOINTS,
+        unanswered=app.state.unanswered,
+        largest_body=config.largest_body(reads_images=llm.model.tower is not None),
+    )
 
     @app.head("/health", include_in_schema=False)
     @app.get("/health")

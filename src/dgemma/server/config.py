@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from dgemma.errors import ConfigError
 
+LARGEST_OF_TEXT, LARGEST_WITH_IMAGES = 4 << 20, 32 << 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServerConfig:
@@ -16,7 +18,7 @@ class ServerConfig:
     host, port         where it listens; port 0 takes a free one
     api_key            what clients must send; needed when `host` is not this machine alone
     model_name         the id under which clients ask for the model
-    max_body_bytes     larger bodies are answered with 413
+    max_body_bytes     larger bodies are answered with 413; None: what the model's usual requests take, images or texts
     max_prompt_tokens  longer prompts are answered with 400; None: what the model's context holds
     default_max_tokens new tokens for a request that names no limit of its own
     max_choices        replies that one request may ask for
@@ -28,7 +30,7 @@ class ServerConfig:
     port: int = 8000
     api_key: str | None = None
     model_name: str = "tiny"
-    max_body_bytes: int = 4 << 20
+    max_body_bytes: int | None = None
     max_prompt_tokens: int | None = None
     default_max_tokens: int = 1024
     max_choices: int = 16
@@ -45,10 +47,16 @@ class ServerConfig:
         if not self.model_name:
             raise ConfigError("The model needs a name.")
         for name in ("max_body_bytes", "default_max_tokens", "max_choices", "max_connections", "send_timeout_s"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} must be positive, not {getattr(self, name)}.")
+            if (value := getattr(self, name)) is not None and value <= 0:
+                raise ConfigError(f"{name} must be positive, not {value}.")
         if self.max_prompt_tokens is not None and self.max_prompt_tokens < 1:
             raise ConfigError(f"max_prompt_tokens must be at least 1, not {self.max_prompt_tokens}.")
+
+    def largest_body(self, reads_images: bool) -> int:
+        """Bytes of the largest body that is taken."""
+        if self.max_body_bytes is not None:
+            return self.max_body_bytes
+        return LARGEST_WITH_IMAGES if reads_images else LARGEST_OF_TEXT
 
     @property
     def local(self) -> bool:

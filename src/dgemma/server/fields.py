@@ -7,11 +7,13 @@ through is plain finite JSON of moderate depth. Knows nothing of what the fields
 import json
 import math
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, LiteralString, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
+
+from dgemma.chat.shown import IMAGE_TYPES
 
 MAX_DEPTH = 64
 MAX_INTEGER = 2**31 - 1
@@ -112,8 +114,10 @@ class Strict(BaseModel):
 
 
 def _text_type(value: Any) -> Any:
-    if value in ("image", "image_url", "input_image", "input_audio", "file", "input_file", "document", "video_url"):
-        raise unsupported(f"is {value!r}; this server takes text only")
+    if value in IMAGE_TYPES:
+        raise unsupported(f"is {value!r}; images go into messages of the user")
+    if value in ("input_audio", "audio", "file", "input_file", "document", "video", "video_url"):
+        raise unsupported(f"is {value!r}; this server takes texts and images")
     return value
 
 
@@ -126,6 +130,40 @@ class TextPart(Strict):
     type: Annotated[Literal["text"], TextType]
     text: Text
     cache_control: Bookkeeping = None
+
+
+def _data_url(url: str) -> str:
+    if not url.startswith("data:image/"):
+        raise unsupported("is no data: URL of an image; nothing is fetched here, so send the image itself in one")
+    return url
+
+
+DataUrl = Annotated[Text, AfterValidator(_data_url)]
+"""An image as a URL (RFC 2397). What it holds is looked at by `images.open_image`, as bytes alone."""
+Detail = Literal["auto", "low", "high"] | None
+
+
+def part_kind(value: Any) -> str | None:
+    """The type of a part or block, by which its model is chosen."""
+    kind = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
+    return kind if isinstance(kind, str) else None
+
+
+def first_image(items: Sequence[Any], field: str) -> str | None:
+    """Where the first image of a body's messages stands, as an error names it; None for texts alone."""
+    for at, item in enumerate(items):
+        for place, part in enumerate(getattr(item, "content", None) or ()):
+            if part_kind(part) in IMAGE_TYPES:
+                return f"{field}.{at}.content.{place}.type"
+    return None
+
+
+def content(given: Sequence[Any] | None, image: Callable[[Any], dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """A message's parts as `chat` takes them: their text, or a list where `image` makes something of some."""
+    if all(part_kind(part) not in IMAGE_TYPES for part in given or ()):
+        return joined(given)
+    return [image(part) if part_kind(part) in IMAGE_TYPES else {"type": "text", "text": part.text}
+            for part in given or ()]  # fmt: skip
 
 
 def parts(value: Any, *, kind: str = "text") -> Any:

@@ -45,9 +45,10 @@ class Gate:
         metrics: Metrics,
         endpoints: frozenset[str],
         unanswered: Unanswered,
+        largest_body: int,
     ) -> None:
         self._app, self._config, self._metrics, self._endpoints = app, config, metrics, endpoints
-        self._unanswered = unanswered
+        self._unanswered, self._largest_body = unanswered, largest_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -83,7 +84,7 @@ class Gate:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self._config.max_body_bytes:
+            if size > self._largest_body:
                 raise HTTPException(413)
             return message
 
@@ -95,7 +96,7 @@ class Gate:
 
     def _too_large(self, headers: Headers) -> ApiError | None:
         length = headers.get("content-length", "0")
-        large = length.isdecimal() and int(length) > self._config.max_body_bytes
+        large = length.isdecimal() and int(length) > self._largest_body
         return ApiError(413, SENTENCES[413]) if large else None
 
     def _stranger(self, path: str, headers: Headers) -> ApiError | None:

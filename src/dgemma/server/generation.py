@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 import anyio
 import anyio.to_thread
 
-from dgemma import chat
 from dgemma.api import LLM
 from dgemma.chat import MessageParts
 from dgemma.decode.constrain import token_bytes
 from dgemma.engine.events import Events
 from dgemma.engine.request import Commit, Draft, FinishReason, Stats
 from dgemma.errors import CheckpointError, PromptError, UsageError
+from dgemma.images import PreparedImage
 from dgemma.server.aside import aside
 from dgemma.server.config import ServerConfig
 from dgemma.server.logprobs import TextToken, TextTokens
@@ -47,6 +47,7 @@ class Job:
     stops        strings that end a reply and are not part of it
     drafts       give the canvas after every denoise step
     single_call  a reply may hold one tool call at most
+    first_image  the field that holds the first image of the messages, None where they show none
     edit         go over a text behind the prompt, which is what `LLM.submit_edit` makes of it, instead of replying
     """
 
@@ -62,6 +63,7 @@ class Job:
     stops: tuple[str, ...] = ()
     drafts: bool = False
     single_call: bool = False
+    first_image: str | None = None
     edit: "Edit | None" = None
 
     @property
@@ -82,6 +84,14 @@ class Edit:
     text: str
     instruction: str | None
     strength: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """A prompt as the engine takes it."""
+
+    ids: Sequence[int]
+    images: tuple[PreparedImage, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +182,7 @@ class Service:
     async def count_tokens(self, job: Job) -> int:
         """The tokens of a job's prompts, whether or not they would be taken. Raises PromptError and UsageError."""
         rendered = [await aside(partial(self._rendered, job, prompt), self._rendering) for prompt in job.prompts]
-        return sum(map(len, rendered))
+        return sum(len(prompt.ids) for prompt in rendered)
 
     async def pieces(self, job: Job) -> AsyncGenerator[Piece]:
         """Runs a job: `Started` once, then for each reply in turn what it grows by and `Ended`.
@@ -187,7 +197,7 @@ class Service:
             limiter = self._forming if job.has_form else self._rendering
             await aside(partial(self._enter, job, prompts, replies, left), limiter)
             self._open.update(replies)
-            yield Started(prompt_tokens=sum(map(len, prompts)))
+            yield Started(prompt_tokens=sum(len(prompt.ids) for prompt in prompts))
             for reply in replies:
                 while not reply.ended:
                     for piece in await self._when_there(reply.advance):
@@ -207,7 +217,7 @@ class Service:
         # A thread that waits in the engine is woken by `close`; until then nobody needs to wait for it.
         return await anyio.to_thread.run_sync(read, limiter=self._waiting, abandon_on_cancel=True)
 
-    def _enter(self, job: Job, prompts: Sequence[list[int]], replies: "list[_Reply]", left: threading.Event) -> None:
+    def _enter(self, job: Job, prompts: Sequence[Prompt], replies: "list[_Reply]", left: threading.Event) -> None:
         """Begins every reply of a job, until it is `left`. A schema that is new may take seconds here to become an
         automaton."""
         # All of them take their places first, so that none can be refused when others were answered already.
@@ -220,35 +230,35 @@ class Service:
                 replies[-1].close()
                 return
 
-    def _prompts(self, job: Job) -> list[list[int]]:
-        return [self._prompt_ids(job, prompt) for prompt in job.prompts]
+    def _prompts(self, job: Job) -> list[Prompt]:
+        return [self._fitting(job, prompt) for prompt in job.prompts]
 
-    def _prompt_ids(self, job: Job, prompt: Any) -> list[int]:
-        """The ids of one prompt, refused when they are too many."""
-        ids = self._rendered(job, prompt)
+    def _fitting(self, job: Job, prompt: Any) -> Prompt:
+        """One prompt, refused when it is too long."""
+        rendered = self._rendered(job, prompt)
         limit = min(self.config.max_prompt_tokens or self.context, self.context - 1)
         # A text to go over or to lead up to is read as the prompt is.
         given = job.edit.text if job.edit is not None else job.suffix
-        count = len(ids) + (len(self.tokenizer.encode(given)) if given else 0)
+        count = len(rendered.ids) + (len(self.tokenizer.encode(given)) if given else 0)
         if count > limit:
             raise PromptError(f"The prompt has {count} tokens; at most {limit} are taken. Shorten it.")
-        return ids
+        return rendered
 
-    def _rendered(self, job: Job, prompt: Any) -> list[int]:
+    def _rendered(self, job: Job, prompt: Any) -> Prompt:
         if not job.raw:
-            template = self.llm.model.chat_template
-            return chat.render(prompt, self.tokenizer, template=template, tools=job.tools, thinking=job.thinking)
+            messages, images = self.llm.prepare_images(prompt)
+            return Prompt(ids=self.llm.chat_ids(messages, job.tools, job.thinking, images), images=images)
         if job.suffix is not None or job.edit is not None:
-            return list(self.llm.text_ids(prompt))
-        return self.tokenizer.encode(prompt, add_bos=True) if isinstance(prompt, str) else list(prompt)
+            return Prompt(ids=self.llm.text_ids(prompt))
+        return Prompt(ids=self.tokenizer.encode(prompt, add_bos=True) if isinstance(prompt, str) else list(prompt))
 
 
 class _Reply:
     """One reply while it is generated; the engine checks the request when it is made."""
 
-    def __init__(self, service: Service, job: Job, index: int, prompt: list[int], seed: int) -> None:
+    def __init__(self, service: Service, job: Job, index: int, prompt: Prompt, seed: int) -> None:
         self._service, self._job, self._index, self._prompt, self._seed = service, job, index, prompt, seed
-        room = service.context - len(prompt)
+        room = service.context - len(prompt.ids)
         wanted = job.max_new_tokens or service.config.default_max_tokens
         self._ends_with_context = wanted > room
         stops, tokenizer = job.stops, service.tokenizer
@@ -270,7 +280,7 @@ class _Reply:
             return llm.submit_edit(edit.text, instruction=edit.instruction, strength=edit.strength, **options)
         if job.suffix is None:
             options = {"max_new_tokens": max_new_tokens, "seed": self._seed, **job.options}
-            return llm.submit(token_ids=self._prompt, **options)
+            return llm.submit(token_ids=self._prompt.ids, images=self._prompt.images, **options)
         # Every length up to the limit is tried, so that without one the engine's own, shorter one is the right one.
         most = None if job.max_new_tokens is None else max_new_tokens
         options = {"max_new_tokens": most, "seed": self._seed, **job.options}

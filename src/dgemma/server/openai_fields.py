@@ -14,14 +14,18 @@ from dgemma.server.fields import (
     AnyObject,
     AnyText,
     Bookkeeping,
+    DataUrl,
+    Detail,
     JsonObject,
     JsonObjectText,
     Strict,
     Text,
-    TextParts,
+    TextPart,
     ToolName,
-    joined,
+    content,
     only,
+    part_kind,
+    parts,
     unsupported,
 )
 from dgemma.server.forms import ToolWord, choice_type, named_choice
@@ -51,12 +55,42 @@ class Call(Strict):
         return self.model_dump(exclude={"index": True, "function": {"parsed_arguments"}})
 
 
+class ImageUrl(Strict):
+    """An image, and how much of the context it may take."""
+
+    url: DataUrl
+    detail: Detail = None
+
+
+class ImagePart(Strict):
+    """An image in a message of the user."""
+
+    type: Literal["image_url"]
+    image_url: ImageUrl
+    cache_control: Bookkeeping = None
+
+    def rendered(self) -> dict[str, Any]:
+        """The part as `chat` takes it."""
+        return self.model_dump(include={"type", "image_url"})
+
+
+def _kind(value: Any) -> str:
+    # All but images is for the model of texts to refuse.
+    return "image" if part_kind(value) == "image_url" else "text"
+
+
+Parts = Annotated[
+    list[Annotated[Annotated[TextPart, Tag("text")] | Annotated[ImagePart, Tag("image")], Discriminator(_kind)]],
+    BeforeValidator(parts),
+]
+
+
 class Message(Strict):
     """A message of the conversation; the empty fields are those that OpenAI's replies carry and clients send back, with
     what their helpers add. `name` is rendered for tools only: Gemma's turns have no names."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: TextParts | None = None
+    content: Parts | None = None
     name: Text | None = None
     tool_calls: list[Call] | None = None
     tool_call_id: Text | None = None
@@ -66,6 +100,13 @@ class Message(Strict):
     audio: Annotated[None, only()] = None
     function_call: Annotated[None, only()] = None
     parsed: Bookkeeping = None
+
+    @field_validator("content")
+    @classmethod
+    def _of_the_user(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.data.get("role") != "user" and any(isinstance(part, ImagePart) for part in value or ()):
+            raise unsupported("holds an image; images go into messages of role 'user'")
+        return value
 
     @field_validator("tool_call_id")
     @classmethod
@@ -84,11 +125,16 @@ class Message(Strict):
     @property
     def says_something(self) -> bool:
         """Whether it has a place in the prompt: instructions without a word have none."""
-        return self.role not in ("system", "developer") or bool(joined(self.content))
+        return self.role not in ("system", "developer") or any(part.text for part in self.texts)
+
+    @property
+    def texts(self) -> list[TextPart]:
+        """Its parts that are no images."""
+        return [part for part in self.content or () if isinstance(part, TextPart)]
 
     def rendered(self) -> dict[str, Any]:
         """The message as `chat.render` takes it."""
-        message: dict[str, Any] = {"role": self.role, "content": joined(self.content)}
+        message: dict[str, Any] = {"role": self.role, "content": content(self.content, ImagePart.rendered)}
         for name in ("tool_call_id", "reasoning_content", *(("name",) if self.role == "tool" else ())):
             if getattr(self, name) is not None:
                 message[name] = getattr(self, name)

@@ -12,6 +12,8 @@ from dgemma.server.fields import (
     AnyObject,
     AnyText,
     Bookkeeping,
+    DataUrl,
+    Detail,
     Effort,
     JsonObject,
     JsonObjectText,
@@ -22,8 +24,11 @@ from dgemma.server.fields import (
     TokenLimit,
     ToolName,
     TopLogprobs,
+    content,
+    first_image,
     joined,
     only,
+    part_kind,
     parts,
     unsupported,
 )
@@ -47,15 +52,46 @@ class InputText(Strict):
 InputTexts = Annotated[list[InputText], BeforeValidator(lambda value: parts(value, kind="input_text"))]
 
 
+class InputImage(Strict):
+    """An image in a message of the user."""
+
+    type: Literal["input_image"]
+    image_url: DataUrl
+    detail: Detail = None
+    file_id: Annotated[None, only()] = None
+
+    def rendered(self) -> dict[str, Any]:
+        """The part as `chat` takes it."""
+        return self.model_dump(include={"type", "image_url", "detail"})
+
+
+def _kind(value: Any) -> str:
+    # All but images is for the model of texts to refuse.
+    return "image" if part_kind(value) == "input_image" else "text"
+
+
+Inputs = Annotated[
+    list[Annotated[Annotated[InputText, Tag("text")] | Annotated[InputImage, Tag("image")], Discriminator(_kind)]],
+    BeforeValidator(lambda value: parts(value, kind="input_text")),
+]
+
+
 class MessageItem(Strict):
     """A message of the conversation."""
 
     type: Literal["message"] = "message"
     role: Literal["system", "developer", "user", "assistant"]
-    content: InputTexts
+    content: Inputs
     id: Bookkeeping = None
     status: Bookkeeping = None
     phase: Bookkeeping = None
+
+    @field_validator("content")
+    @classmethod
+    def _of_the_user(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.data.get("role") != "user" and any(isinstance(part, InputImage) for part in value):
+            raise unsupported("holds an image; images go into messages of role 'user'")
+        return value
 
 
 class ReasoningText(Strict):
@@ -247,6 +283,7 @@ class ResponseFields(FormFields):
         system = [{"role": "system", "content": self.instructions}] if self.instructions else []
         return Job(
             prompts=([*system, *messages(self.input)],),
+            first_image=first_image(self.input, "input"),
             tools=use.declared,
             thinking=thinking,
             seed=self.seed_or_new(),
@@ -277,8 +314,8 @@ def messages(items: Sequence[Any]) -> list[dict[str, Any]]:
             rendered.append({"role": "tool", "tool_call_id": item.call_id, "content": joined(item.output)})
         elif isinstance(item, MessageItem) and item.role != "assistant":
             # Instructions without a word have no place in the prompt.
-            if item.role == "user" or joined(item.content):
-                rendered.append({"role": item.role, "content": joined(item.content)})
+            if (said := content(item.content, InputImage.rendered)) or item.role == "user":
+                rendered.append({"role": item.role, "content": said})
         else:
             _add_to_reply(rendered, item)
     return rendered
