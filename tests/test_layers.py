@@ -28,7 +28,7 @@ LAYER_OF = {
             ["tokenizer", "images", "chat", "checkpoint"],
             ["decode"],
             ["engine"],
-            ["api", PACKAGE],
+            ["options", "api", PACKAGE],
             ["cli", "tui", "server", "train", "evals", "bench", "tiny", "demo", "__main__"],
         ]
     )

@@ -11,7 +11,6 @@ events of either as they happen. Nothing here prints.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,6 @@ from dgemma import chat as chat_format
 from dgemma.checkpoint import LoadedModel, find_model, open_model
 from dgemma.checkpoint.load import Progress
 from dgemma.config import EngineConfig, ModelConfig
-from dgemma.decode import constrain
-from dgemma.decode.autoregressive import TokenSampler
-from dgemma.decode.constrain import TokenAutomaton
 from dgemma.engine.engine import Engine
 from dgemma.engine.events import Events
 from dgemma.engine.placement import placed
@@ -35,7 +31,6 @@ from dgemma.engine.request import (
     Finish,
     FinishReason,
     Infill,
-    Mode,
     Request,
     Revision,
     Stats,
@@ -44,7 +39,8 @@ from dgemma.engine.request import (
 from dgemma.errors import PromptError, UsageError
 from dgemma.images import PreparedImage, as_image, prepare_image
 from dgemma.model import DiffusionGemma
-from dgemma.tokenizer import TURN_END, Tokenizer
+from dgemma.options import RequestMaker, needed_tokenizer
+from dgemma.tokenizer import Tokenizer
 
 Messages = Sequence[Mapping[str, Any]]
 
@@ -118,6 +114,7 @@ class LLM:
     def __init__(self, model: LoadedModel, config: EngineConfig) -> None:
         self.model = model
         self.engine = Engine(model.network, model.sampler, config, model.profile, model.tower)
+        self._requests = RequestMaker(model)
 
     def __reduce__(self) -> Any:
         raise UsageError("A loaded model cannot be copied or pickled; load it again where it is needed.")
@@ -253,7 +250,7 @@ class LLM:
     ) -> Events:
         """The events of `infill`: drafts of one length after another, then the Commit of the best."""
         _refuse_tools(options)
-        tokenizer = self._needed_tokenizer()
+        tokenizer = needed_tokenizer(self.model)
         most = options.pop("max_new_tokens", None)
         if length is None:
             most = 32 if most is None else most
@@ -267,7 +264,7 @@ class LLM:
                 raise UsageError(f"length is a whole number of tokens, or several, not {length!r}.")
             lengths = tuple(given)
             most = max(lengths, default=1) if most is None else most
-        request = self._request(self.text_ids(prefix, instruction), max_new_tokens=most, **options)
+        request = self._requests.make(self.text_ids(prefix, instruction), max_new_tokens=most, **options)
         special = tuple(tokenizer.special_ids.values())
         patience = _INFILL_PATIENCE if length is None else None
         gap = Infill(suffix=self._encode(suffix), gap_lengths=lengths, forbidden=special, patience=patience)
@@ -285,7 +282,7 @@ class LLM:
                 raise UsageError(f"With an instruction the causal mode goes over the text; leave out {name}.")
         if not isinstance(instruction, str | None):
             raise UsageError(f"instruction is a text, not {instruction!r}.")
-        tokenizer = self._needed_tokenizer()
+        tokenizer = needed_tokenizer(self.model)
         ids = self._encode(text)
         special = tuple(tokenizer.special_ids.values())
         revision = Revision(text=ids, strength=strength, answers=instruction is not None, forbidden=special)
@@ -294,7 +291,7 @@ class LLM:
         else:
             prompt = self.chat_ids([{"role": "user", "content": f"{instruction}: {text}"}])
             most = 2 * len(ids) + REWRITING_ROOM
-        request = self._request(prompt, max_new_tokens=most, **options)
+        request = self._requests.make(prompt, max_new_tokens=most, **options)
         return self.engine.submit(replace(request, in_place=revision))
 
     def decode(self, token_ids: Sequence[int], *, skip_special: bool = True) -> str:
@@ -315,7 +312,7 @@ class LLM:
         return (*self.chat_ids([{"role": "user", "content": request}]), *self._encode(text))
 
     def _continuation(self, prompt: str | None, token_ids: Sequence[int] | None, options: Mapping[str, Any]) -> Request:
-        request = self._request(self._prompt_ids(prompt, token_ids), **options)
+        request = self._requests.make(self._prompt_ids(prompt, token_ids), **options)
         if token_ids is None and options.get("images"):
             raise UsageError("A text shows no images: give chat() messages with them, or token_ids with image tokens.")
         # Ids may be a conversation's, which was rendered with its tools.
@@ -336,7 +333,7 @@ class LLM:
     def _encode(self, text: str, *, add_bos: bool = False) -> tuple[int, ...]:
         if not isinstance(text, str):
             raise PromptError(f"A text is needed here, not {type(text).__name__}; conversations go to chat().")
-        return tuple(self._needed_tokenizer().encode(text, add_bos=add_bos))
+        return tuple(needed_tokenizer(self.model).encode(text, add_bos=add_bos))
 
     def _answer(self, messages: Messages, options: dict[str, Any]) -> Request:
         tools, thinking = options.get("tools"), options.pop("thinking", False)
@@ -345,7 +342,7 @@ class LLM:
         if (tools or thinking) and any(options.get(name) is not None for name in ("schema", "regex", "choices")):
             raise UsageError("An answer held to schema, regex or choices has no room for thinking or tool calls.")
         left, images = self.prepare_images(messages, options.pop("image_tokens", 280))
-        return self._request(self.chat_ids(left, tools, thinking, images), images=images, **options)
+        return self._requests.make(self.chat_ids(left, tools, thinking, images), images=images, **options)
 
     def chat_ids(
         self,
@@ -358,104 +355,13 @@ class LLM:
         return tuple(
             chat_format.render(
                 messages,
-                self._needed_tokenizer(),
+                needed_tokenizer(self.model),
                 template=self.model.chat_template,
                 tools=tools,
                 thinking=thinking,
                 image_lengths=[image.num_soft_tokens for image in images],
             )
         )
-
-    def _needed_tokenizer(self) -> Tokenizer:
-        if self.tokenizer is None:
-            raise PromptError("This model folder has no tokenizer.json; give token_ids instead of text.")
-        return self.tokenizer
-
-    def _request(
-        self,
-        prompt: tuple[int, ...],
-        /,
-        *,
-        max_new_tokens: int | None = None,
-        seed: int = 0,
-        mode: Mode = "diffusion",
-        canvas_length: int | None = None,
-        max_denoising_steps: int | None = None,
-        temperature: float | None = None,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        reference: bool = False,
-        skip_settled: bool = True,
-        causal_check: bool = True,
-        schema: Mapping[str, Any] | bool | None = None,
-        regex: str | None = None,
-        choices: Sequence[str] | None = None,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        tool_choice: str = "auto",
-        parallel_tool_calls: bool = True,
-        logprobs: int | None = None,
-        images: Sequence[PreparedImage] = (),
-        **unknown: Any,
-    ) -> Request:
-        if unknown:
-            raise UsageError(f"There is no option {next(iter(unknown))!r}; help(dgemma.LLM.generate) lists them.")
-        if mode != "autoregressive" and (top_k or top_p != 1.0):
-            raise UsageError("top_k and top_p work with mode='autoregressive' only.")
-        if reference and (mode != "diffusion" or canvas_length is not None or temperature not in (None, 1.0)):
-            raise UsageError("reference=True takes no mode, canvas_length or temperature of its own.")
-        calls = constrain.chosen_calls(tools or (), tool_choice, many=parallel_tool_calls)
-        automaton = self._automaton(schema, regex, choices, calls)
-        if reference and automaton is not None:
-            raise UsageError("reference=True takes no schema, regex or choices, and no tool that it is held to.")
-        sampler = TokenSampler(temperature=temperature or 0.0, top_k=top_k, top_p=top_p)
-        return Request(
-            prompt=prompt,
-            max_new_tokens=self.model.sampler.max_new_tokens if max_new_tokens is None else max_new_tokens,
-            seed=seed,
-            mode=mode,
-            canvas_length=canvas_length,
-            max_denoising_steps=max_denoising_steps,
-            temperature=1.0 if temperature is None else temperature,
-            token_sampler=sampler,
-            reference=reference,
-            skip_settled=skip_settled,
-            causal_check=causal_check,
-            turn_boundary_ids=self._turn_ends(),
-            constraint=automaton,
-            open_end=calls is not None and calls.open_end,
-            top_logprobs=logprobs,
-            images=tuple(images),
-        )
-
-    def _automaton(
-        self,
-        schema: Mapping[str, Any] | bool | None,
-        regex: str | None,
-        choices: Sequence[str] | None,
-        calls: constrain.Constraint | None,
-    ) -> TokenAutomaton | None:
-        if sum(given is not None for given in (schema, regex, choices, calls)) > 1:
-            raise UsageError("Give one of schema, regex and choices, and no tool calls with it.")
-        if schema is not None:
-            constraint = constrain.json_schema(schema)
-        elif regex is not None:
-            constraint = constrain.regex(regex)
-        elif choices is not None:
-            constraint = constrain.choice(choices)
-        elif calls is not None:
-            constraint = calls
-        else:
-            return None
-        return self._constraints.compile(constraint)
-
-    @cached_property
-    def _constraints(self) -> constrain.ConstraintCompiler:
-        ends = self.model.sampler.eos_token_ids or self.config.eos_token_ids
-        return constrain.ConstraintCompiler(self._needed_tokenizer(), vocab_size=self.config.vocab_size, end_ids=ends)
-
-    def _turn_ends(self) -> tuple[int, ...]:
-        tokenizer = self.tokenizer
-        return (tokenizer.special_id(TURN_END),) if tokenizer is not None and tokenizer.has_special(TURN_END) else ()
 
     def _finish(self, events: Iterator[Event], in_place: bool = False) -> Reply:
         ids: list[int] = []

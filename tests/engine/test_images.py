@@ -203,6 +203,8 @@ def test_what_does_not_fit_is_told_before_anything_is_computed():
     ):
         with pytest.raises(PromptError, match=told):
             llm.generate(token_ids=ids, images=shown, max_new_tokens=8)
+    with pytest.raises(UsageError, match="what prepare_images gives"):
+        llm.generate(token_ids=right, images=[picture()])
     with pytest.raises(UsageError, match="A text shows no images"):
         llm.generate("Look.", images=images)
     with pytest.raises(UsageError, match="not 71"):

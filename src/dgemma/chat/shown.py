@@ -31,13 +31,14 @@ class ShownImage:
     max_soft_tokens: int | None = None
 
 
-def take_images(messages: Sequence[Any]) -> tuple[list[Any], list[ShownImage]]:
-    """(messages with `{"type": "image"}` alone for each image, the images in their order).
+def take_images(messages: Any) -> tuple[Any, list[ShownImage]]:
+    """(messages with `{"type": "image"}` alone for each image, the images in their order); what is no list of messages
+    comes back as it is, for `render` to refuse.
 
     Raises PromptError for a part that names no image, for a link, and for data that are no base64.
     """
     if isinstance(messages, str | Mapping) or not isinstance(messages, Sequence):
-        return [messages] if isinstance(messages, Mapping) else list(messages), []
+        return messages, []
     taken: list[ShownImage] = []
     left: list[Any] = []
     for number, message in enumerate(messages, 1):

@@ -1,0 +1,122 @@
+"""The options of a call -> the engine's Request: defaults, what does not go together, the form of an answer.
+
+Knows prompts as ids only.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from dgemma.checkpoint import LoadedModel
+from dgemma.decode import constrain
+from dgemma.decode.autoregressive import TokenSampler
+from dgemma.decode.constrain import TokenAutomaton
+from dgemma.engine.request import Mode, Request
+from dgemma.errors import PromptError, UsageError
+from dgemma.images import PreparedImage
+from dgemma.tokenizer import TURN_END, Tokenizer
+
+
+def needed_tokenizer(model: LoadedModel) -> Tokenizer:
+    """The tokenizer of a model. Raises PromptError where it has none."""
+    if model.tokenizer is None:
+        raise PromptError("This model has no vocabulary that is read here; give token_ids instead of text.")
+    return model.tokenizer
+
+
+class RequestMaker:
+    """Makes the requests to one model; the automata of forms are kept from one to the next."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self._model = model
+
+    def make(
+        self,
+        prompt: tuple[int, ...],
+        /,
+        *,
+        max_new_tokens: int | None = None,
+        seed: int = 0,
+        mode: Mode = "diffusion",
+        canvas_length: int | None = None,
+        max_denoising_steps: int | None = None,
+        temperature: float | None = None,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        reference: bool = False,
+        skip_settled: bool = True,
+        causal_check: bool = True,
+        schema: Mapping[str, Any] | bool | None = None,
+        regex: str | None = None,
+        choices: Sequence[str] | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str = "auto",
+        parallel_tool_calls: bool = True,
+        logprobs: int | None = None,
+        images: Sequence[PreparedImage] = (),
+        **unknown: Any,
+    ) -> Request:
+        """A request for the ids of a prompt, with the options of `LLM.generate`. Raises UsageError for options that are
+        not known or do not go together, and what compiling a form raises."""
+        if unknown:
+            raise UsageError(f"There is no option {next(iter(unknown))!r}; help(dgemma.LLM.generate) lists them.")
+        if mode != "autoregressive" and (top_k or top_p != 1.0):
+            raise UsageError("top_k and top_p work with mode='autoregressive' only.")
+        if reference and (mode != "diffusion" or canvas_length is not None or temperature not in (None, 1.0)):
+            raise UsageError("reference=True takes no mode, canvas_length or temperature of its own.")
+        if not all(isinstance(image, PreparedImage) for image in images):
+            raise UsageError("images are what prepare_images gives; chat() takes pictures as they are, in messages.")
+        calls = constrain.chosen_calls(tools or (), tool_choice, many=parallel_tool_calls)
+        automaton = self._automaton(schema, regex, choices, calls)
+        if reference and automaton is not None:
+            raise UsageError("reference=True takes no schema, regex or choices, and no tool that it is held to.")
+        sampler = TokenSampler(temperature=temperature or 0.0, top_k=top_k, top_p=top_p)
+        return Request(
+            prompt=prompt,
+            max_new_tokens=self._model.sampler.max_new_tokens if max_new_tokens is None else max_new_tokens,
+            seed=seed,
+            mode=mode,
+            canvas_length=canvas_length,
+            max_denoising_steps=max_denoising_steps,
+            temperature=1.0 if temperature is None else temperature,
+            token_sampler=sampler,
+            reference=reference,
+            skip_settled=skip_settled,
+            causal_check=causal_check,
+            turn_boundary_ids=self._turn_ends(),
+            constraint=automaton,
+            open_end=calls is not None and calls.open_end,
+            top_logprobs=logprobs,
+            images=tuple(images),
+        )
+
+    def _automaton(
+        self,
+        schema: Mapping[str, Any] | bool | None,
+        regex: str | None,
+        choices: Sequence[str] | None,
+        calls: constrain.Constraint | None,
+    ) -> TokenAutomaton | None:
+        if sum(given is not None for given in (schema, regex, choices, calls)) > 1:
+            raise UsageError("Give one of schema, regex and choices, and no tool calls with it.")
+        if schema is not None:
+            constraint = constrain.json_schema(schema)
+        elif regex is not None:
+            constraint = constrain.regex(regex)
+        elif choices is not None:
+            constraint = constrain.choice(choices)
+        elif calls is not None:
+            constraint = calls
+        else:
+            return None
+        return self._constraints.compile(constraint)
+
+    @cached_property
+    def _constraints(self) -> constrain.ConstraintCompiler:
+        config = self._model.config
+        ends = self._model.sampler.eos_token_ids or config.eos_token_ids
+        return constrain.ConstraintCompiler(needed_tokenizer(self._model), vocab_size=config.vocab_size, end_ids=ends)
+
+    def _turn_ends(self) -> tuple[int, ...]:
+        tokenizer = self._model.tokenizer
+        return (tokenizer.special_id(TURN_END),) if tokenizer is not None and tokenizer.has_special(TURN_END) else ()
