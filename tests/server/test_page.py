@@ -18,7 +18,10 @@ from pathlib import Path
 import pytest
 
 import dgemma
+from dgemma.api import LLM
+from dgemma.config import EngineConfig
 from dgemma.server import ServerConfig, page
+from tests.images import image_model, picture
 from tests.server.serving import Running, running
 
 FOLDER = Path(str(files("dgemma.server"))) / "page"
@@ -251,6 +254,44 @@ def test_the_newest_draft_is_painted_with_the_next_animation_frame(visit: Visit)
         FRAME,
     )
     assert labels == [None, "Draft, canvas 1, step 2: 1 of 2 tokens certain"]
+
+
+@pytest.fixture(scope="module")
+def seeing_url() -> Iterator[str]:
+    llm = LLM(image_model(), EngineConfig(device="cpu", dtype="float32"))
+    with running(llm, ServerConfig(model_name="seeing", default_max_tokens=24)) as server:
+        yield server.url
+    llm.engine.close()
+
+
+def test_a_picture_goes_with_the_message(browser, seeing_url: str, visits: list[Visit], tmp_path: Path) -> None:
+    visits.append(Visit(browser, seeing_url, viewport={"width": 900, "height": 700}))
+    (visit,) = visits
+    file = tmp_path / "red.png"
+    picture("red", (400, 300)).save(file)
+    visit.button("Add a picture").wait_for()
+    chooser = visit.page.locator("#chat-form input[type=file]")
+    chooser.set_input_files([file, file])
+    visit.button("Remove red.png").nth(1).click()
+    assert visit.page.locator("#chat-form .picture").count() == 1
+    drawn = visit.page.get_by_role("img", name="red.png")
+    colour = "canvas => [...canvas.getContext('2d').getImageData(5, 5, 1, 1).data]"
+    assert drawn.evaluate(colour) == [255, 0, 0, 255] and drawn.bounding_box()["height"] <= 80
+    visit.page.get_by_label("Longest reply").evaluate("input => (input.value = 24)")
+    visit.page.get_by_role("textbox", name="Message").fill("Which colour is it?")
+    with visit.page.expect_request("**/v1/chat/completions") as sent:
+        visit.page.keyboard.press("Enter")
+    (message,) = sent.value.post_data_json["messages"]
+    assert [part["type"] for part in message["content"]] == ["image_url", "text"]
+    assert message["content"][0]["image_url"]["url"].startswith("data:image/png;base64,")
+    visit.settle()
+    assert visit.page.locator(".question .picture").count() == 1
+    assert not visit.page.locator("#chat-form .tray").is_visible()
+    assert visit.complaints == []
+
+
+def test_a_model_of_texts_offers_no_pictures(visit: Visit) -> None:
+    assert not visit.button("Add a picture").is_visible()
 
 
 def test_text_of_the_model_stays_text(visit: Visit) -> None:

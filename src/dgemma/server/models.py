@@ -26,6 +26,7 @@ def router(service: Service) -> APIRouter:
         "context_length": service.context,
         "canvas_length": service.llm.config.canvas_length,
         "single_turn": service.llm.model.single_turn,
+        "reads_images": service.llm.model.tower is not None,
     }
 
     @routes.head("/v1/models", include_in_schema=False)

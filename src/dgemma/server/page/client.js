@@ -39,7 +39,7 @@ async function send(path, { body, signal } = {}) {
   throw new ServerError(told?.error?.message ?? `The server answered with status ${response.status}.`, response.status);
 }
 
-/** The model that is loaded: its id, context_length and canvas_length. */
+/** The model that is loaded: its id, context_length and canvas_length, and whether it reads_images. */
 export async function model() {
   const { data } = await (await send("/v1/models")).json();
   return data[0];

@@ -3,6 +3,7 @@
 // Stop and Escape end it.
 
 import { chat, edit, infill } from "./client.js";
+import { contentWith, pictureTray, shown } from "./pictures.js";
 import { ReplyView, make } from "./reply.js";
 
 const find = (id) => document.getElementById(id);
@@ -72,14 +73,17 @@ async function watchReply(view, ask) {
 
 export function chatPanel(page) {
   const [form, question, conversation] = [find("chat-form"), find("question"), find("conversation")];
+  const tray = page.model.reads_images ? pictureTray(form, page.announce) : null;
   let messages = [];
   let last = null;
 
   const ask = runOnSubmit(form, page, async (signal) => {
-    const content = question.value.trim();
-    if (!content) return;
+    const text = question.value.trim();
+    if (!text) return;
+    const pictures = tray?.take() ?? [];
+    const content = contentWith(pictures, text);
     last?.forgetSteps();
-    const asked = make("article", { class: "question", "aria-label": "You" }, content);
+    const asked = make("article", { class: "question", "aria-label": "You" }, ...(pictures.length ? [shown(pictures)] : []), text);
     const view = (last = new ReplyView());
     view.element.setAttribute("aria-label", "Reply");
     conversation.append(asked, view.element);
@@ -101,7 +105,10 @@ export function chatPanel(page) {
       } else {
         // Nothing was said: the question goes back to where it can be asked again.
         chatted.pop();
-        if (asked.isConnected) question.value ||= content;
+        if (asked.isConnected) {
+          question.value ||= text;
+          tray?.giveBack(pictures);
+        }
         asked.remove();
         view.element.remove();
         if (last === view) last = null;
@@ -114,6 +121,7 @@ export function chatPanel(page) {
   const startAgain = () => {
     messages = [];
     last = null;
+    tray?.take();
     conversation.replaceChildren();
     page.clear();
   };

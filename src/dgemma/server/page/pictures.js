@@ -1,0 +1,91 @@
+// Pictures for the next message: chosen, dropped or pasted, shown small, and given as parts of that message. They are drawn
+// on canvases, as the page loads nothing by an address but its own files. Knows nothing of models or replies.
+
+import { make } from "./reply.js";
+
+const HEIGHT = 72;
+
+function dataUrl(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => resolve(reader.result));
+    reader.addEventListener("error", () => reject(reader.error));
+    reader.readAsDataURL(file);
+  });
+}
+
+/** A small drawing of a picture; what the browser cannot decode is its name alone. */
+function drawn({ bitmap, name }) {
+  if (!bitmap) return make("span", { class: "picture muted" }, name);
+  const canvas = make("canvas", { class: "picture", role: "img", "aria-label": name });
+  canvas.height = HEIGHT;
+  canvas.width = Math.max(1, Math.round((bitmap.width / bitmap.height) * HEIGHT));
+  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+/** The pictures of a message that was sent. */
+export function shown(pictures) {
+  return make("div", { class: "tray" }, ...pictures.map(drawn));
+}
+
+/** What a message says with its pictures, as the service takes it. */
+export function contentWith(pictures, text) {
+  if (!pictures.length) return text;
+  return [...pictures.map(({ url }) => ({ type: "image_url", image_url: { url } })), { type: "text", text }];
+}
+
+/** The pictures that wait in a form: take() empties it, giveBack(pictures) fills it again. */
+export function pictureTray(form, announce) {
+  const [tray, button, input] = [".tray", ".attach", "input[type=file]"].map((name) => form.querySelector(name));
+  let held = [];
+  const show = () => {
+    const item = (picture) => {
+      const remove = make("button", { type: "button", class: "quiet", "aria-label": `Remove ${picture.name}` }, "\u00d7");
+      remove.addEventListener("click", () => {
+        held = held.filter((other) => other !== picture);
+        show();
+        button.focus();
+      });
+      return make("span", { class: "held" }, drawn(picture), remove);
+    };
+    tray.replaceChildren(...held.map(item));
+    tray.hidden = held.length === 0;
+  };
+  const add = async (files) => {
+    for (const file of files) {
+      if (!file.type.startsWith("image/")) continue;
+      const bitmap = await createImageBitmap(file).catch(() => null);
+      held.push({ name: file.name || "picture", url: await dataUrl(file), bitmap });
+      announce(`${file.name || "A picture"} goes with the next message`);
+    }
+    show();
+  };
+  button.hidden = false;
+  button.addEventListener("click", () => input.click());
+  input.addEventListener("change", async () => {
+    await add(input.files);
+    input.value = "";
+  });
+  form.addEventListener("paste", (event) => {
+    if (event.clipboardData.files.length) event.preventDefault();
+    add(event.clipboardData.files);
+  });
+  form.addEventListener("dragover", (event) => event.preventDefault());
+  form.addEventListener("drop", (event) => {
+    event.preventDefault();
+    add(event.dataTransfer.files);
+  });
+  return {
+    take() {
+      const taken = held;
+      held = [];
+      show();
+      return taken;
+    },
+    giveBack(pictures) {
+      held = [...pictures, ...held];
+      show();
+    },
+  };
+}
