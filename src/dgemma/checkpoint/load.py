@@ -17,9 +17,10 @@ from torch import Tensor
 from dgemma import memory
 from dgemma.checkpoint.find import GGUF
 from dgemma.checkpoint.folder import Folder
+from dgemma.checkpoint.matching import Expected, Told, matched
 from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight, place, place_quantised
 from dgemma.checkpoint.safetensors import FLOATS
-from dgemma.checkpoint.source import Blocks, Description, Source
+from dgemma.checkpoint.source import Blocks, Description, Source, Stored
 from dgemma.config import ModelConfig
 from dgemma.errors import CheckpointError, ModelNotFoundError, UsageError
 from dgemma.model import DiffusionGemma
@@ -155,33 +156,19 @@ def read_weights(
 ) -> Iterator[tuple[str, Tensor | Blocks]]:
     """(name, tensor) of every weight of a network without memory, and of the scales of quantised ones, as the files
     hold them. Raises CheckpointError, at the latest behind the last one, for files that do not fit the network."""
-    expected = _expected(network, source.stored)
-    missing, unexpected = set(expected), []
-    done, whole = 0, source.num_bytes()
-    for file_name, name, tensor, num_bytes in source.tensors():
-        if name is not None and name not in expected:
-            unexpected.append(file_name)
-        elif name is not None:
-            wanted, types = expected[name]
-            if isinstance(tensor, Tensor) and tensor.dtype not in types:
-                raise CheckpointError(
-                    f"{file_name} in {source.path} has the type {tensor.dtype}, which is not supported."
-                )
-            if (found := tuple(tensor.shape)) != wanted:
-                raise CheckpointError(
-                    f"{file_name} in {source.path} has the shape {found}, but {source.sizes} asks for {wanted}."
-                )
-            missing.discard(name)
-            yield name, tensor
-        done += num_bytes
-        if progress is not None:
-            progress(done, whole)
+    expected, done, whole = _expected(network, source.stored), 0, source.num_bytes()
+
+    def watched() -> Iterator[Stored]:
+        nonlocal done
+        for stored in source.tensors():
+            yield stored
+            done += stored.num_bytes
+            if progress is not None:
+                progress(done, whole)
+
+    yield from matched(watched(), expected, Told(source.path, "weights", source.sizes, source.spelled))
     if progress is not None:
         progress(whole, whole)  # with the files' headers
-    if missing or unexpected:
-        lines = [f"missing: {_some(sorted(map(source.spelled, missing)))}"] if missing else []
-        lines += [f"unexpected: {_some(sorted(unexpected))}"] if unexpected else []
-        raise CheckpointError(f"The weights in {source.path} do not fit {source.sizes}; {'; '.join(lines)}.")
 
 
 def _needed(network: DiffusionGemma, source: Source, reading: _Reading, quant: Kind | None) -> int:
@@ -246,11 +233,8 @@ def _require_memory(network: DiffusionGemma, source: Source, reading: _Reading) 
     )
 
 
-def _expected(
-    network: DiffusionGemma, stored: Kind | None
-) -> dict[str, tuple[tuple[int, ...], tuple[torch.dtype, ...]]]:
-    """The shape and the possible types of every tensor that the files must hold."""
-    expected: dict[str, tuple[tuple[int, ...], tuple[torch.dtype, ...]]] = {}
+def _expected(network: DiffusionGemma, stored: Kind | None) -> Expected:
+    expected: Expected = {}
     for name, parameter in network.named_parameters():
         shape = tuple(parameter.shape)
         if stored is not None and is_weight(name):
@@ -259,8 +243,3 @@ def _expected(
         else:
             expected[name] = (shape, FLOATS)
     return expected
-
-
-def _some(items: list[str], most: int = 12) -> str:
-    shown = ", ".join(items[:most])
-    return shown if len(items) <= most else f"{shown} and {len(items) - most} more"
