@@ -36,8 +36,8 @@ from dgemma.engine.request import (
     Stats,
     TokenLogprobs,
 )
-from dgemma.errors import PromptError, UsageError
-from dgemma.images import PreparedImage, as_image, prepare_image
+from dgemma.errors import ImageError, PromptError, UsageError
+from dgemma.images import PreparedImage, prepare_images
 from dgemma.model import DiffusionGemma
 from dgemma.options import RequestMaker, needed_tokenizer
 from dgemma.tokenizer import Tokenizer
@@ -158,6 +158,10 @@ class LLM:
         """Answers messages such as `[{"role": "user", "content": "..."}]`; a string is one message of the user. Options
         as in `generate`, and `thinking=True`, `tools=[...]`, which do not go together with schema, regex or choices.
 
+        A content may be a list of parts, texts and images of the user: `{"type": "image", "image": path, bytes or PIL
+        image}`, or OpenAI's `image_url` with a data: URL. Each takes up to `image_tokens` of the context (70, 140, 280,
+        560 or 1120; default 280). A path is opened, whoever wrote it: do not pass on strangers' messages with one.
+
         With tools, `tool_choice` is "auto", "required" (the answer is one or more calls) or the name of a tool (one
         call of it); such calls have arguments that validate. With "auto" calls do so once a tool is `strict`.
         `parallel_tool_calls=False` allows one call at most, where calls are held to a form.
@@ -190,20 +194,22 @@ class LLM:
     def prepare_images(self, messages: Messages, image_tokens: int = 280) -> tuple[Messages, tuple[PreparedImage, ...]]:
         """(messages with a placeholder for each image, the images as the image tower takes them), as `chat` does it.
 
-        Raises PromptError for images that cannot be read, and for any where the model reads text only; UsageError for
-        an `image_tokens` that is none of `images.BUDGETS`.
+        Raises ImageError, which says which one, for images that cannot be read, and for any where the model reads text
+        only; PromptError, before they are decoded, for more of them than the context or one request takes; UsageError
+        for an `image_tokens` that is none of `images.BUDGETS`.
         """
         left, shown = chat_format.take_images(messages)
         if not shown:
             return left, ()
-        tower = self.model.tower
-        if tower is None:
-            raise PromptError("This model has no image tower: it reads text only. Leave the images out.")
-        sizes = {"patch_size": tower.config.patch_size, "pooling_kernel_size": tower.config.pooling_kernel_size}
-        prepared = [
-            prepare_image(as_image(image.source), image.max_soft_tokens or image_tokens, **sizes) for image in shown
-        ]
-        return left, tuple(prepared)
+        if (tower := self.model.tower) is None:
+            raise ImageError("This model has no image tower: it reads text only. Leave the images out.", number=0)
+        wanted = [(image.source, image.max_soft_tokens or image_tokens) for image in shown]
+        return left, prepare_images(wanted, tower.config.patch_size, tower.config.pooling_kernel_size, self.max_context)
+
+    @property
+    def max_context(self) -> int:
+        """Tokens that a prompt and its answer may have together."""
+        return self.engine.max_context
 
     def infill(
         self,
@@ -341,6 +347,8 @@ class LLM:
             raise UsageError("An answer that must be a tool call has no room for thinking; leave one of them out.")
         if (tools or thinking) and any(options.get(name) is not None for name in ("schema", "regex", "choices")):
             raise UsageError("An answer held to schema, regex or choices has no room for thinking or tool calls.")
+        if "images" in options:
+            raise UsageError("chat() takes images as parts of messages; `images` goes with token_ids.")
         left, images = self.prepare_images(messages, options.pop("image_tokens", 280))
         return self._requests.make(self.chat_ids(left, tools, thinking, images), images=images, **options)
 

@@ -35,6 +35,14 @@ class PromptError(DgemmaError, ValueError):
     """A prompt or conversation that cannot be answered: too long, empty, malformed."""
 
 
+class ImageError(PromptError):
+    """An image that cannot be read or shown. number: which one of the conversation, from 0."""
+
+    def __init__(self, message: str, *, number: int) -> None:
+        super().__init__(message)
+        self.number = number
+
+
 class DataError(DgemmaError):
     """Training or evaluation data that is missing or malformed."""
 

@@ -15,6 +15,7 @@ import io
 import math
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -26,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dgemma.errors import PromptError, UsageError
+from dgemma.errors import ImageError, PromptError, UsageError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -39,36 +40,73 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
 MOST_PIXELS = 89_478_485
 """Pixels of the largest image that is decoded, Pillow's own bound against files that unpack to more than memory."""
+MOST_IMAGES, MOST_PIXELS_OF_ALL = 256, 1_000_000_000
+"""What the images of one conversation may be together: they are decoded anew for each answer."""
+Source = str | os.PathLike[str] | bytes | BinaryIO
+# What EXIF says of a picture that stands on its side.
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
+# Pillow's warnings are held back while it decodes, which is a setting of the whole process.
+_WARNINGS = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PreparedImage:
     """An image as the image tower takes it.
 
-    patches_PC    pixels in [0, 1], float32; row by row, the three colours of a pixel together
+    pixels_PC     0 to 255, uint8, or in [0, 1], float32; row by row, the three colours of a pixel together
     positions_P2  column and row of each patch, int64
     num_soft_tokens  how many soft tokens the tower makes of it
     """
 
-    patches_PC: Tensor
+    pixels_PC: Tensor
     positions_P2: Tensor
     num_soft_tokens: int
+
+    @property
+    def patches_PC(self) -> Tensor:
+        """The pixels in [0, 1], float32."""
+        if self.pixels_PC.dtype != torch.uint8:
+            return self.pixels_PC.float()
+        # As transformers rounds them: through float64, once.
+        return torch.from_numpy((np.arange(256) * (1 / 255)).astype(np.float32))[self.pixels_PC.long()]
 
     @cached_property
     def digest(self) -> int:
         """The same for the same patches in the same places, and for no others: 64 bits of their SHA-256."""
         told = hashlib.sha256()
-        for tensor in (self.patches_PC, self.positions_P2):
-            told.update(str(tuple(tensor.shape)).encode())
+        for tensor in (self.pixels_PC, self.positions_P2):
+            told.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
             told.update(tensor.contiguous().numpy().tobytes())
         return int.from_bytes(told.digest()[:8])
 
 
-def open_image(source: str | os.PathLike[str] | bytes | BinaryIO) -> "Image":
+def open_image(source: Source) -> "Image":
     """The image in a file, in a file's bytes or in an open binary file: decoded, upright, the first of several frames.
 
     Raises PromptError for what is not there, cannot be decoded to its end, or is larger than `MOST_PIXELS`.
     """
+    with _opened(source) as (image, name):
+        with _pillow_errors(name):
+            image.load()
+        return _upright(image)
+
+
+def image_size(source: "Source | Image") -> tuple[int, int]:
+    """(width, height) of an image as it is shown, from its header alone. Raises what `open_image` raises of that."""
+    if _is_pil(source):
+        return _upright_size(source)  # pyright: ignore[reportArgumentType]
+    with _opened(source) as (image, _):  # pyright: ignore[reportArgumentType]
+        return _upright_size(image)
+
+
+def as_image(source: "Source | Image") -> "Image":
+    """A PIL image as it is, anything else opened by `open_image`."""
+    return source if _is_pil(source) else open_image(source)  # pyright: ignore[reportArgumentType, reportReturnType]
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[tuple["Image", str]]:
+    """An image of which the header is read, and what errors call it."""
     from PIL import Image
 
     is_path = isinstance(source, str | os.PathLike)
@@ -88,13 +126,15 @@ def open_image(source: str | os.PathLike[str] | bytes | BinaryIO) -> "Image":
         with _pillow_errors(name):
             image = Image.open(stream, formats=FORMATS)
             _check_size(image, name)
-            image.load()
-        return _upright(image)
+        yield image, name
 
 
-def as_image(source: "str | os.PathLike[str] | bytes | BinaryIO | Image") -> "Image":
-    """A PIL image as it is, anything else opened by `open_image`."""
-    return source if _is_pil(source) else open_image(source)  # pyright: ignore[reportArgumentType, reportReturnType]
+def _upright_size(image: "Image") -> tuple[int, int]:
+    try:
+        turned = image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
+    except Exception:  # as in `_upright`
+        turned = False
+    return (image.height, image.width) if turned else image.size
 
 
 def _is_pil(source: object) -> bool:
@@ -146,15 +186,56 @@ def prepare_image(
     if (image.width, image.height) != (width, height):
         image = image.resize((width, height), resample=Image.Resampling.BICUBIC)
     rows, columns = height // patch_size, width // patch_size
-    # As transformers rounds them: through float64, once.
-    values = (np.arange(256) * (1 / 255)).astype(np.float32)[np.asarray(image)]
-    patches = values.reshape(rows, patch_size, columns, patch_size, 3).transpose(0, 2, 1, 3, 4)
+    patches = np.array(image).reshape(rows, patch_size, columns, patch_size, 3).transpose(0, 2, 1, 3, 4)
     y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     return PreparedImage(
-        patches_PC=torch.from_numpy(patches.reshape(rows * columns, -1)),
+        pixels_PC=torch.from_numpy(patches.reshape(rows * columns, -1)),
         positions_P2=torch.stack((x, y), dim=-1).reshape(-1, 2),
         num_soft_tokens=rows * columns // pooling_kernel_size**2,
     )
+
+
+def prepare_images(
+    wanted: Sequence[tuple["Source | Image", int]], patch_size: int, pooling_kernel_size: int, most_tokens: int
+) -> tuple[PreparedImage, ...]:
+    """(source, most soft tokens) of each image -> the images, those of a whole conversation, none of them decoded
+    before all are known to fit.
+
+    Raises ImageError with the number of the one that cannot be read, PromptError for more than `MOST_IMAGES`, than
+    `MOST_PIXELS_OF_ALL`, or than `most_tokens` soft tokens, UsageError for a budget that is none of `BUDGETS`.
+    """
+    if len(wanted) > MOST_IMAGES:
+        raise PromptError(f"The conversation shows {len(wanted)} images; at most {MOST_IMAGES} are taken.")
+    sizes = {"patch_size": patch_size, "pooling_kernel_size": pooling_kernel_size}
+    num_pixels = num_tokens = 0
+    for number, (source, budget) in enumerate(wanted):
+        with _numbered(number):
+            width, height = image_size(source)
+            rows, columns = target_size(height, width, budget, **sizes)
+        num_pixels += width * height
+        num_tokens += rows * columns // (patch_size * pooling_kernel_size) ** 2
+    if num_pixels > MOST_PIXELS_OF_ALL:
+        told = f"The images of the conversation have {num_pixels / 1e6:,.0f} million pixels together; at most "
+        raise PromptError(f"{told}{MOST_PIXELS_OF_ALL / 1e6:,.0f} million are taken. Make them smaller.")
+    if num_tokens >= most_tokens:
+        raise PromptError(
+            f"The images take {num_tokens} tokens, and the context has {most_tokens}; show fewer, or with less detail."
+        )
+    prepared: list[PreparedImage] = []
+    for number, (source, budget) in enumerate(wanted):
+        with _numbered(number):
+            prepared.append(prepare_image(as_image(source), budget, **sizes))
+    return tuple(prepared)
+
+
+@contextmanager
+def _numbered(number: int) -> Iterator[None]:
+    try:
+        yield
+    except ImageError:
+        raise
+    except PromptError as error:
+        raise ImageError(str(error), number=number) from error
 
 
 def stack_images(images: Sequence[PreparedImage], num_patches: int | None = None) -> tuple[Tensor, Tensor]:
@@ -163,7 +244,7 @@ def stack_images(images: Sequence[PreparedImage], num_patches: int | None = None
     Shorter ones are padded with zeros at the positions (-1, -1), up to `num_patches` or the longest. Raises UsageError
     for no images, for patches of different sizes and for an image of more than `num_patches`.
     """
-    lengths, widths = [len(image.patches_PC) for image in images], {image.patches_PC.shape[1] for image in images}
+    lengths, widths = [len(image.pixels_PC) for image in images], {image.pixels_PC.shape[1] for image in images}
     if len(widths) != 1:
         raise UsageError("Images are stacked that are at least one and have patches of one size.")
     most = max(lengths) if num_patches is None else num_patches
@@ -192,8 +273,7 @@ def _pillow_errors(name: str) -> Iterator[None]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():
-            # Of threads that enter and leave at once a filter may remain; so they concern Pillow alone.
+        with _WARNINGS, warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
@@ -213,7 +293,7 @@ def _upright(image: "Image") -> "Image":
     from PIL import ImageOps
 
     try:
-        with warnings.catch_warnings():
+        with _WARNINGS, warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")
             return ImageOps.exif_transpose(image)
     # The readers of EXIF raise whatever they stumble over, too.

@@ -11,6 +11,8 @@ Shapes: N images, P patches (with padding), C pixel values of a patch, n patches
 H query heads, K key heads, d head dim, V hidden of the tower, D hidden of the text.
 """
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -138,16 +140,11 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The layers, one after another."""
+    """The layers; `VisionTower.steps` goes through them."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         self.layers = nn.ModuleList([EncoderLayer(config) for _ in range(config.num_hidden_layers)])
-
-    def forward(self, hidden_nV: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
-        for layer in self.layers:
-            hidden_nV = layer(hidden_nV, rotary)
-        return hidden_nV
 
 
 class Projection(nn.Module):
@@ -196,36 +193,38 @@ class VisionTower(nn.Module):
         of `pooling_kernel_size`; what comes out is one soft token for each square of that many by that many patches.
         Raises UsageError for shapes or positions that are not so.
         """
-        values = 3 * self.config.patch_size**2
-        if (
-            patches_NPC.dim() != 3
-            or patches_NPC.shape[2] != values
-            or positions_NP2.shape
-            != (
-                *patches_NPC.shape[:2],
-                2,
-            )
-        ):
+        values, shape = 3 * self.config.patch_size**2, list(patches_NPC.shape)
+        if len(shape) != 3 or shape[2] != values or list(positions_NP2.shape) != [*shape[:2], 2]:
             raise UsageError(
                 f"The image tower takes patches [images, patches, {values}] and positions [images, patches, 2], not "
-                f"{list(patches_NPC.shape)} and {list(positions_NP2.shape)}."
+                f"{shape} and {list(positions_NP2.shape)}."
             )
-        images = zip(patches_NPC.to(self.device), positions_NP2.to(self.device).long(), strict=True)
-        return [self._soft_tokens(patches_PC, positions_P2) for patches_PC, positions_P2 in images]
+        softs: list[Tensor] = []
+        for patches_PC, positions_P2 in zip(patches_NPC, positions_NP2, strict=True):
+            *_, soft_SD = self.steps(patches_PC, positions_P2)
+            assert soft_SD is not None
+            softs.append(soft_SD)
+        return softs
 
-    def _soft_tokens(self, patches_PC: Tensor, positions_P2: Tensor) -> Tensor:
+    def steps(self, patches_PC: Tensor, positions_P2: Tensor) -> Iterator[Tensor | None]:
+        """`forward` of one image, layer by layer: None behind each, then its soft tokens [S, D]. For those who have
+        others waiting; gradients are the caller's to switch off."""
         # Images one by one without their padding: then no mask is needed, and none pays for the size of another.
+        positions_P2 = positions_P2.to(self.device).long()
         is_patch = (positions_P2 >= 0).all(-1)
-        patches_nC, positions_n2 = patches_PC[is_patch], positions_P2[is_patch]
+        patches_nC, positions_n2 = patches_PC.to(self.device)[is_patch], positions_P2[is_patch]
         squares_n, count = self._squares(positions_n2)
+        rotary = self._rotary(positions_n2)
         hidden_nV = self.patch_embedder(patches_nC, positions_n2, self.dtype)
-        hidden_nV = self.encoder(hidden_nV, self._rotary(positions_n2))
+        for layer in self.encoder.layers:
+            hidden_nV = layer(hidden_nV, rotary)
+            yield None
         # In float32, as the scale takes hidden states beyond what float16 holds.
         sums_SV = torch.zeros(count, hidden_nV.shape[1], device=self.device).index_add_(0, squares_n, hidden_nV.float())
         soft_SV = sums_SV * (self.config.hidden_size**0.5 / self.config.pooling_kernel_size**2)
         if self.config.standardize:
             soft_SV = (soft_SV - self.get_buffer("std_bias").float()) * self.get_buffer("std_scale").float()
-        return self.embed_vision(soft_SV.to(self.dtype))
+        yield self.embed_vision(soft_SV.to(self.dtype))
 
     def _squares(self, positions_n2: Tensor) -> tuple[Tensor, int]:
         """The soft token that each patch goes into, and how many there are."""

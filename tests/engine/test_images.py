@@ -1,6 +1,7 @@
 """Images on their way through the engine: chunked whole, told apart when kept, and read as transformers reads them."""
 
 import base64
+import copy
 import itertools
 from dataclasses import replace
 
@@ -10,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dgemma
+from dgemma import images
 from dgemma.api import LLM
 from dgemma.checkpoint import open_model, quantise_model, save_model
 from dgemma.config import EngineConfig
 from dgemma.engine.prefixes import split_prompt
-from dgemma.errors import PromptError, UsageError
+from dgemma.errors import ImageError, PromptError, UsageError
 from dgemma.images import PreparedImage
 from dgemma.tokenizer import IMAGE, IMAGE_BEGIN, IMAGE_END
 from tests.images import image_model, picture
@@ -74,8 +76,8 @@ def test_answers_depend_on_the_image_and_on_nothing_else(mode):
 def test_a_conversation_goes_on_behind_its_image_without_reading_it_again(monkeypatch):
     llm, read = load(prefill_chunk=64), []
     tower = llm.model.tower
-    forward = type(tower).forward
-    monkeypatch.setattr(type(tower), "forward", lambda *given: read.append(1) or forward(*given))
+    steps = type(tower).steps
+    monkeypatch.setattr(type(tower), "steps", lambda *given: read.append(1) or steps(*given))
     first = message(picture(), "What is the boat?")
     answer = llm.chat(first, **OPTIONS)
     later = [*first, {"role": "assistant", "content": answer.text}, {"role": "user", "content": "And the lamp?"}]
@@ -110,9 +112,9 @@ def test_chunks_cut_no_image(prompt, longest, more):
     for left, right in itertools.pairwise(chunks):
         assert not (left[-1] < 0 and right[0] < 0)
     for chunk in chunks:
-        # Too long only by the image that it ends with.
-        behind = next((at for at, token in enumerate(reversed(chunk)) if token >= 0), len(chunk))
-        assert len(chunk) - behind <= longest or len(chunk) <= longest
+        # An image ends it; too long only by that one.
+        texts = [token for token in chunk if token >= 0]
+        assert len(texts) <= longest and list(chunk[: len(texts)]) == texts
     # Prompts that begin alike are cut alike, but for what one of them ends with.
     other = split_prompt([*prompt, 4, *more], longest, turn_ends=(4,), shortest=3)
     assert other[: len(chunks) - 1] == chunks[:-1]
@@ -141,7 +143,7 @@ def test_generation_from_ids_equals_transformers(tmp_path):
         kept = positions[index, :, 0] >= 0
         images.append(
             PreparedImage(
-                patches_PC=patches[index, kept], positions_P2=positions[index, kept], num_soft_tokens=columns * rows
+                pixels_PC=patches[index, kept], positions_P2=positions[index, kept], num_soft_tokens=columns * rows
             )
         )
     llm = dgemma.load(tmp_path, dtype="float32")
@@ -197,9 +199,10 @@ def test_what_does_not_fit_is_told_before_anything_is_computed():
     right = [5, *[token] * count, 6]
     for ids, shown, told in (
         ([5, 6], images, "no tokens"),
-        (right[:-2], images, "needs as many image tokens"),
+        ([*right[:-2], 6], images, "needs as many image tokens"),
         ([5, token, 5, *[token] * (count - 1)], images, "in a row"),
         ([*right, *right], images, "image tokens, and its images"),
+        (right[:-1], images, "ends with an image"),
     ):
         with pytest.raises(PromptError, match=told):
             llm.generate(token_ids=ids, images=shown, max_new_tokens=8)
@@ -209,15 +212,72 @@ def test_what_does_not_fit_is_told_before_anything_is_computed():
         llm.generate("Look.", images=images)
     with pytest.raises(UsageError, match="not 71"):
         llm.chat(message(picture()), image_tokens=71)
-    wrong = PreparedImage(patches_PC=torch.zeros(4, 12), positions_P2=torch.zeros(4, 2).long(), num_soft_tokens=1)
+    wrong = PreparedImage(pixels_PC=torch.zeros(4, 12), positions_P2=torch.zeros(4, 2).long(), num_soft_tokens=1)
     with pytest.raises(UsageError, match="patches of 4 by"):
-        llm.generate(token_ids=[5, token], images=[wrong], max_new_tokens=8)
+        llm.generate(token_ids=[5, token, 6], images=[wrong], max_new_tokens=8)
     tiny = dgemma.load("tiny")
     with pytest.raises(PromptError, match="reads text only"):
         tiny.chat(message("Look.", picture()))
     with pytest.raises(PromptError, match="reads text only"):
         tiny.generate(token_ids=[5, 6], images=images)
     assert llm.engine.snapshot().active == 0
+
+
+def test_a_model_that_checks_its_drafts_reads_images_too():
+    model = replace(image_model(), sampler=replace(image_model().sampler, causal_check=True))
+    llm = LLM(model, EngineConfig(device="cpu", dtype="float32"))
+    red, blue, again = (llm.chat(message("Say it.", picture(colour)), **OPTIONS) for colour in ("red", "blue", "red"))
+    assert red.token_ids == again.token_ids != blue.token_ids
+
+
+def test_weights_of_the_tower_that_change_are_noticed():
+    model = replace(image_model(), tower=copy.deepcopy(image_model().tower))
+    llm = LLM(model, EngineConfig(device="cpu", dtype="float32"))
+    before = llm.chat(message("Say it.", picture()), **OPTIONS)
+    assert llm.chat(message("Say it.", picture()), **OPTIONS).stats.reused_tokens > 50
+    model.tower.embed_vision.embedding_projection.weight.mul_(-3)
+    after = llm.chat(message("Say it.", picture()), **OPTIONS)
+    assert after.stats.reused_tokens == 0 and after.token_ids != before.token_ids
+
+
+def test_others_have_turns_while_an_image_is_read():
+    llm = load()
+    seeing, reading = llm.submit(message("Say it.", picture()), **OPTIONS), llm.submit("The boat", max_new_tokens=4)
+    turns = llm.engine.snapshot().turns
+    next(reading)
+    assert llm.engine.snapshot().prompt_tokens > 50  # the picture came first and is at work
+    assert llm.engine.snapshot().turns - turns <= 4
+    list(seeing), list(reading)
+
+
+def test_more_than_fits_is_refused_before_it_is_decoded(monkeypatch):
+    decoded = []
+    monkeypatch.setattr(images, "prepare_image", lambda *given, **sizes: decoded.append(given))
+    llm = load(max_context=512)
+    with pytest.raises(PromptError, match=r"images take 6\d\d tokens, and the context has 512"):
+        llm.chat(message(*[picture()] * 10, "Say it."), **OPTIONS)
+    with pytest.raises(PromptError, match="257 images; at most 256"):
+        llm.chat(message(*[picture()] * 257), **OPTIONS)
+    monkeypatch.setattr(images, "MOST_PIXELS_OF_ALL", 5000)
+    with pytest.raises(PromptError, match="million pixels together"):
+        llm.chat(message(picture(), picture()), **OPTIONS)
+    assert not decoded
+
+
+def test_the_number_of_a_broken_image_is_told():
+    with pytest.raises(ImageError) as caught:
+        load().chat(message(picture(), "and", b"GIF"), **OPTIONS)
+    assert caught.value.number == 1
+
+
+def test_replies_to_one_prompt_read_its_image_once(monkeypatch):
+    llm, read = load(), []
+    steps = type(llm.model.tower).steps
+    monkeypatch.setattr(type(llm.model.tower), "steps", lambda *given: read.append(1) or steps(*given))
+    for _ in range(3):
+        llm.engine.forget_prefixes()
+        llm.chat(message(picture("pink"), "Say it."), **OPTIONS)
+    assert len(read) == 1
 
 
 def test_a_template_that_shows_no_images_is_told():

@@ -12,12 +12,12 @@ import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
-from dgemma.errors import PromptError
+from dgemma.errors import ImageError
 
 IMAGE_TYPES = ("image", "image_url", "input_image")
-DETAILS: Mapping[str, int | None] = {"auto": None, "low": 70, "high": 1120}
+DETAILS: Mapping[str, int | None] = {"auto": None, "low": 70, "high": 1120, "original": 1120}
 """How many soft tokens an image may become, for the words that OpenAI has for it; None leaves it to the caller."""
 _KEYS = ("image", "path", "base64", "url", "image_url")
 
@@ -35,19 +35,19 @@ def take_images(messages: Any) -> tuple[Any, list[ShownImage]]:
     """(messages with `{"type": "image"}` alone for each image, the images in their order); what is no list of messages
     comes back as it is, for `render` to refuse.
 
-    Raises PromptError for a part that names no image, for a link, and for data that are no base64.
+    Raises ImageError for a part that names no image, for a link, and for data that are no base64.
     """
     if isinstance(messages, str | Mapping) or not isinstance(messages, Sequence):
         return messages, []
     taken: list[ShownImage] = []
     left: list[Any] = []
-    for number, message in enumerate(messages, 1):
+    for message in messages:
         content = message.get("content") if isinstance(message, Mapping) else None
-        if isinstance(content, Sequence) and any(map(_is_image, content)):
+        if isinstance(content, list | tuple) and any(map(_is_image, content)):
             parts: list[Any] = []
             for part in content:
                 if _is_image(part):
-                    taken.append(_shown(part, number))
+                    taken.append(_shown(part, len(taken)))
                 parts.append({"type": "image"} if _is_image(part) else part)
             message = {**message, "content": parts}
         left.append(message)
@@ -63,19 +63,18 @@ def _shown(part: Mapping[str, Any], number: int) -> ShownImage:
     source, detail = part[key] if key else None, part.get("detail")
     if isinstance(source, Mapping):
         source, detail = source.get("url"), source.get("detail", detail)
-    detail = detail or "auto"
-    if detail not in DETAILS:
-        raise PromptError(f"Message {number} shows an image in the detail {detail!r}; choose {', '.join(DETAILS)}.")
+    detail = "auto" if detail is None else detail
+    if not isinstance(detail, str) or detail not in DETAILS:
+        raise ImageError(f"There is no detail {detail!r} of an image; choose {', '.join(DETAILS)}.", number=number)
     if source is None:
-        raise PromptError(f"Message {number} has a part of type {part['type']!r} that names no image.")
+        raise ImageError(f"A part of type {part['type']!r} names no image.", number=number)
     if key == "base64":
         source = _decoded(source, number)
-    elif isinstance(source, str) and source.startswith("data:"):
+    elif isinstance(source, str) and source[:5].lower() == "data:":
         source = _of_url(source, number)
     elif isinstance(source, str) and (key not in ("image", "path") or "://" in source):
-        raise PromptError(
-            f"Message {number} links to an image, and nothing is fetched here; give the file itself, as a data: URL."
-        )
+        told = "A message links to an image, and nothing is fetched here; give the file itself, as a data: URL."
+        raise ImageError(told, number=number)
     return ShownImage(source=source, max_soft_tokens=DETAILS[detail])
 
 
@@ -83,12 +82,15 @@ def _of_url(url: str, number: int) -> bytes:
     """The bytes of a data: URL (RFC 2397)."""
     head, comma, data = url.partition(",")
     if not comma:
-        raise PromptError(f"Message {number} has an image whose data: URL has no data.")
-    return _decoded(data, number) if head.lower().endswith(";base64") else unquote_to_bytes(data)
+        raise ImageError("The data: URL of an image has no data.", number=number)
+    if not head.lower().endswith(";base64"):
+        return unquote_to_bytes(data)
+    return _decoded(unquote(data) if "%" in data else data, number)
 
 
 def _decoded(data: Any, number: int) -> bytes:
     try:
-        return base64.b64decode(data, validate=True)
+        # Tools break its lines.
+        return base64.b64decode("".join(data.split()) if isinstance(data, str) else data, validate=True)
     except (binascii.Error, ValueError, TypeError) as error:
-        raise PromptError(f"Message {number} has an image whose data are not base64 ({error}).") from error
+        raise ImageError(f"The data of an image are not base64 ({error}).", number=number) from error

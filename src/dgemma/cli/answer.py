@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from dgemma.api import LLM, load
+from dgemma.checkpoint import find_model, open_model
 from dgemma.cli.options import given_by_options
 from dgemma.engine.request import Commit, Event, Finish, Stats
 from dgemma.errors import PromptError, UsageError
@@ -31,8 +32,10 @@ def answer(
 ) -> None:
     """Answers `text` and prints the answer; in a terminal the canvas is drawn while it settles."""
     refuse_stray_bytes(text, "The prompt")
-    # Opened first: a model may take minutes, and then a name be wrong.
+    # Opened first: a model may take minutes, and then a name be wrong, or the model read no images.
     content = user_content(text, [open_image(file) for file in images])
+    if images and open_model(find_model(model), device="meta").config.vision is None:
+        raise PromptError(f"The model {model} has no image tower: it reads text only. Leave --image out.")
     with reading(model) as progress:
         llm = load(model, device=device, dtype=dtype, quant=quant, progress=progress)
     prompt: str | Sequence[Mapping[str, Any]] = text if raw else [{"role": "user", "content": content}]

@@ -69,6 +69,7 @@ def run(
 ) -> None:
     """Answers one request and leaves."""
     from dgemma.cli.answer import answer, read_piped, read_schema, refuse_stray_bytes
+    from dgemma.images import BUDGETS
 
     refuse_stray_bytes(regex or "", "The regular expression")
     refuse_stray_bytes("\n".join(choice or []), "A choice")
@@ -81,6 +82,8 @@ def run(
         "max_denoising_steps": steps, "temperature": temperature, "regex": regex, "choices": choice,
         "schema": None if schema is None else read_schema(schema),
     }  # fmt: skip
+    if image_tokens not in BUDGETS:
+        raise UsageError(f"--image-tokens is one of {', '.join(map(str, BUDGETS))}, not {image_tokens}.")
     if image and raw:
         raise UsageError("--image goes with a chat turn; leave out --raw.")
     if image:

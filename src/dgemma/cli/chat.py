@@ -1,6 +1,7 @@
 """The chat loop: one model, one conversation, a few slash commands."""
 
 import os
+import shlex
 import sys
 from contextlib import suppress
 from typing import Any
@@ -57,7 +58,12 @@ def chat_loop(
         if line.startswith("/"):
             if line.split()[0] in ("/bye", "/exit", "/quit"):
                 return
-            _command(line, conversation, settings, llm)
+            try:
+                _command(line, conversation, settings, llm)
+            except DgemmaError as error:
+                if not terminal and not isinstance(error, UsageError):
+                    raise  # What comes next may be about the picture.
+                print(f"dgemma: {error}", file=sys.stderr)
             continue
         if llm.model.single_turn:
             conversation.clear()
@@ -71,6 +77,7 @@ def chat_loop(
         except DgemmaError as error:
             print(f"dgemma: {error}", file=sys.stderr)
             conversation.pop()
+            settings["images"] = []
             failed = True
             continue
         conversation.append({"role": "assistant", "content": text})
@@ -119,7 +126,7 @@ def _note(told: str) -> None:
 
 
 def _command(line: str, conversation: list[dict[str, Any]], settings: dict[str, Any], llm: LLM) -> None:
-    word, _, rest = line.partition(" ")
+    word, rest = [*line.split(maxsplit=1), ""][:2]
     if word == "/new":
         conversation.clear()
         settings["images"] = []
@@ -128,20 +135,32 @@ def _command(line: str, conversation: list[dict[str, Any]], settings: dict[str, 
         settings["stats"] = not settings["stats"]
         _note(f"statistics {'on' if settings['stats'] else 'off'}")
     elif word == "/mode":
-        if rest in ("diffusion", "autoregressive", "auto"):
-            settings["mode"] = rest
-            _note(f"mode: {rest}")
-        else:
-            print(f"dgemma: mode {rest!r} is not one of diffusion, autoregressive, auto.", file=sys.stderr)
+        if rest not in ("diffusion", "autoregressive", "auto"):
+            raise UsageError(f"mode {rest!r} is not one of diffusion, autoregressive, auto.")
+        settings["mode"] = rest
+        _note(f"mode: {rest}")
     elif word == "/image":
-        try:
-            if llm.model.tower is None:
-                raise PromptError("This model has no image tower: it reads text only.")
-            settings["images"].append(open_image(os.path.expanduser(rest.strip())))
-            _note(f"{len(settings['images'])} shown with the next message")
-        except DgemmaError as error:
-            print(f"dgemma: {error}", file=sys.stderr)
+        if not rest.strip():
+            raise PromptError("/image takes the name of a file.")
+        file = _file(rest.strip())
+        image = open_image(file)
+        # What cannot be shown is told now.
+        llm.prepare_images([{"role": "user", "content": user_content("", [image])}])
+        settings["images"].append(image)
+        _note(f"{file} ({image.width} by {image.height}) goes with the next message")
     elif word in ("/?", "/help"):
         print(HELP, file=sys.stderr)
     else:
-        print(f"dgemma: {UsageError(f'{line!r} is no command; /? lists them.')}", file=sys.stderr)
+        raise UsageError(f"{line!r} is no command; /? lists them.")
+
+
+def _file(told: str) -> str:
+    """A file's name as it was typed, or as a terminal gives it that a file is dropped on: quoted, spaces escaped."""
+    name = os.path.expanduser(told)
+    if os.path.exists(name):
+        return name
+    try:
+        parts = shlex.split(told)
+    except ValueError:  # an apostrophe
+        return name
+    return os.path.expanduser(parts[0]) if len(parts) == 1 else name

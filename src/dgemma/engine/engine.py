@@ -26,6 +26,7 @@ from dgemma.decode.graphs import passes_of
 from dgemma.engine.checks import check
 from dgemma.engine.events import Events, Job
 from dgemma.engine.pace import Choice, Pace, choose, first_passes, guess_profile, kept_pace, mean_embedding
+from dgemma.engine.pictures import SoftTokens
 from dgemma.engine.placement import MEGABYTE, resolve
 from dgemma.engine.prefixes import PrefixStore
 from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request
@@ -60,7 +61,8 @@ class Engine:
         profile: DenoisingProfile | None = None,
         tower: VisionTower | None = None,
     ) -> None:
-        self.network, self.sampler, self.tower = network, sampler, tower
+        self.network, self.sampler = network, sampler
+        self._tower, self._soft_tokens = tower, None if tower is None else SoftTokens(tower)
         self.profile = guess_profile(network.config.canvas_length) if profile is None else profile
         modules = [network] if tower is None else [network, tower]
         weights = sum(parameter.nbytes for module in modules for parameter in module.parameters())
@@ -97,7 +99,7 @@ class Engine:
         """
         check(request, self.network.config, self.max_context)
         request = self._with_mode(request)
-        runner = Runner(self.network, self._passes, self.sampler, request, self.config.prefill_chunk, self.tower)
+        runner = Runner(self.network, self._passes, self.sampler, request, self.config.prefill_chunk, self._soft_tokens)
         if runner.num_bytes > self.budget_bytes:
             raise PromptError(
                 f"The request needs a cache of {runner.num_bytes / MEGABYTE:.0f} MB and the budget for all is "
@@ -358,9 +360,13 @@ class Engine:
         self._scheduler.admit(candidate)
         job = self._jobs[candidate]
         room = self.budget_bytes - self._scheduler.active_bytes
-        if (encoder := self._weights.get(self.network.weights(), object)) is not self._encoder:
+        tower = () if self._tower is None else (*self._tower.parameters(), *self._tower.buffers())
+        weights = [*self.network.weights(), *tower]
+        if (encoder := self._weights.get(weights, object)) is not self._encoder:
             # Somebody has changed them: what is kept is not what they would make of it.
             self._prefixes.evict(0)
+            if self._soft_tokens is not None:
+                self._soft_tokens.forget()
             self._encoder = encoder
         job.encoder = encoder
         job.reuse = self._prefixes.claim(job.runner.shareable_chunks, room)

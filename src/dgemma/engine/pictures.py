@@ -4,35 +4,68 @@ tokens, which the tower makes when they are needed.
 Knows no chunks' ends and no caches.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 import torch
+from torch import Tensor
 
 from dgemma.errors import PromptError, UsageError
 from dgemma.image_spans import ImageSpan
-from dgemma.images import PreparedImage, stack_images
+from dgemma.images import PreparedImage
 from dgemma.vision import VisionTower
+
+MOST_KEPT = 16
+"""Images whose soft tokens are kept, for several replies to one prompt: three megabytes each, or some more."""
+
+
+class SoftTokens:
+    """An image tower, and what it made of the last images. Only who has the engine's wheel uses it."""
+
+    def __init__(self, tower: VisionTower) -> None:
+        self.tower = tower
+        self._kept: OrderedDict[int, Tensor] = OrderedDict()
+
+    def of(self, image: PreparedImage) -> Iterator[Tensor | None]:
+        """The soft tokens [S, D] of an image, and None before them for each part of the work."""
+        soft_SD = self._kept.get(image.digest)
+        if soft_SD is None:
+            for soft_SD in self.tower.steps(image.patches_PC, image.positions_P2):
+                if soft_SD is None:
+                    yield None
+        assert soft_SD is not None
+        self._kept[image.digest] = soft_SD
+        self._kept.move_to_end(image.digest)
+        while len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+        yield soft_SD
+
+    def forget(self) -> None:
+        """Has every image read anew, as the tower's weights are others."""
+        self._kept.clear()
 
 
 class Pictures:
     """The images of one prompt, each in the place of a run of image tokens as long as it has soft tokens.
 
-    Raises UsageError for a model without a tower or for patches of another size than its own, PromptError where images
-    and image tokens do not fit each other.
+    Raises PromptError for a model without a tower, where images and image tokens do not fit each other, and for an
+    image that is too long for the tower or that ends the prompt; UsageError for patches of another size than its own.
     """
 
     def __init__(
         self,
         prompt: Sequence[int],
         images: Sequence[PreparedImage],
-        tower: VisionTower | None,
+        soft_tokens: SoftTokens | None,
         image_token_id: int | None,
     ) -> None:
-        self._prompt, self._tower = prompt, tower
-        if images and (tower is None or image_token_id is None):
-            raise PromptError("This model has no image tower: it reads text only. Leave the images out.")
-        places = [place for place, token in enumerate(prompt) if token == image_token_id] if images else []
+        self._prompt, self._soft_tokens = prompt, soft_tokens
         self._starts: list[tuple[int, PreparedImage]] = []
+        if not images:
+            return
+        if soft_tokens is None or image_token_id is None:
+            raise PromptError("This model has no image tower: it reads text only. Leave the images out.")
+        places = [place for place, token in enumerate(prompt) if token == image_token_id]
         taken = 0
         for image in images:
             here = places[taken : taken + image.num_soft_tokens]
@@ -46,10 +79,15 @@ class Pictures:
             self._starts.append((here[0], image))
         if taken != len(places):
             raise PromptError(f"The prompt has {len(places)} image tokens, and its images {taken} soft tokens.")
-        if tower is not None and any(image.patches_PC.shape[1] != 3 * tower.config.patch_size**2 for image in images):
-            raise UsageError(
-                f"This model's images are cut into patches of {tower.config.patch_size} by as many pixels."
-            )
+        if places[-1] == len(prompt) - 1:
+            raise PromptError("The prompt ends with an image; a token must follow, such as the one that ends images.")
+        config = soft_tokens.tower.config
+        for image in images:
+            if image.pixels_PC.shape[1] != 3 * config.patch_size**2:
+                raise UsageError(f"This model's images are cut into patches of {config.patch_size} by as many pixels.")
+            if (longest := int(image.positions_P2.max()) + 1) > config.position_embedding_size:
+                most = config.position_embedding_size
+                raise PromptError(f"An image of {longest} patches in a row is too long; this model takes {most}.")
 
     def keys(self) -> tuple[int, ...]:
         """The prompt with a number below zero for each of its soft tokens, the same for the same image alone."""
@@ -59,14 +97,13 @@ class Pictures:
         return tuple(keys)
 
     def spans(self, start: int, stop: int) -> Iterator[ImageSpan | None]:
-        """The images between two places of the prompt as spans behind the first; None before each, which is slow to
-        come, so that others may have a turn."""
+        """The images between two places of the prompt as spans behind the first; None for each part of the work that
+        they take, so that others may have a turn."""
         for place, image in self._starts:
-            if start <= place < stop and self._tower is not None:
-                yield None
-                (soft_SD,) = self._tower(*stack_images([image]))
-                yield ImageSpan(soft_SD=soft_SD, start=place - start)
+            if start <= place < stop and self._soft_tokens is not None:
+                for soft_SD in self._soft_tokens.of(image):
+                    yield None if soft_SD is None else ImageSpan(soft_SD=soft_SD, start=place - start)
 
-    def ids(self, start: int, stop: int, device: torch.device) -> torch.Tensor:
+    def ids(self, start: int, stop: int, device: torch.device) -> Tensor:
         """Ids of the prompt [1, T]."""
         return torch.tensor([self._prompt[start:stop]], device=device)

@@ -23,16 +23,16 @@ def split_prompt(
 ) -> Chunks:
     """Cuts a prompt into the chunks in which it is encoded.
 
-    A chunk ends after `longest` tokens, or after the first id of `turn_ends` that makes it `shortest` or longer, but
-    never within an image, whose tokens are numbers below zero (`pictures`): then it ends behind it. Prompts that begin
-    alike are cut alike as far as that goes.
+    A chunk ends after `longest` tokens, or after the first id of `turn_ends` that makes it `shortest` or longer, and
+    behind every image, whose tokens are numbers below zero (`pictures`), but never within one. Prompts that begin alike
+    are cut alike as far as that goes.
     """
     chunks, start = [], 0
     for place, token in enumerate(prompt, 1):
         length = place - start
-        if place < len(prompt) and token < 0 and prompt[place] < 0:
+        if token < 0 and place < len(prompt) and prompt[place] < 0:
             continue
-        if length >= longest or place == len(prompt) or (length >= shortest and token in turn_ends):
+        if length >= longest or token < 0 or place == len(prompt) or (length >= shortest and token in turn_ends):
             chunks.append(tuple(prompt[start:place]))
             start = place
     return tuple(chunks)

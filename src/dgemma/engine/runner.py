@@ -14,12 +14,11 @@ import torch
 from dgemma.cache import KVCache
 from dgemma.config import SamplerConfig
 from dgemma.decode.graphs import Passes
-from dgemma.engine.pictures import Pictures
+from dgemma.engine.pictures import Pictures, SoftTokens
 from dgemma.engine.prefixes import Chunks, Prefix, Reuse, split_prompt
 from dgemma.engine.request import Event, Finish, Request
 from dgemma.engine.writing import Pieces, Writer
 from dgemma.model import DiffusionGemma
-from dgemma.vision import VisionTower
 
 
 class Runner:
@@ -36,10 +35,10 @@ class Runner:
         sampler: SamplerConfig,
         request: Request,
         prefill_chunk: int,
-        tower: VisionTower | None = None,
+        soft_tokens: SoftTokens | None = None,
     ) -> None:
         self.network, self.request = network, request
-        self.pictures = Pictures(request.prompt, request.images, tower, network.config.image_token_id)
+        self.pictures = Pictures(request.prompt, request.images, soft_tokens, network.config.image_token_id)
         self.writer = Writer(network, passes, sampler, request)
         turn_ends = () if request.reference else frozenset(request.turn_boundary_ids)
         self.chunks = split_prompt(self.pictures.keys(), prefill_chunk, turn_ends)

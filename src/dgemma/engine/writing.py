@@ -89,9 +89,7 @@ class Writer:
     @property
     def encodes_last_chunk(self) -> bool:
         """Whether the prompt's last chunk is encoded in the first pass over a canvas, which saves a pass."""
-        request = self.request
-        # Images are encoded with no canvas beside them.
-        return request.mode == "diffusion" and request.in_place is None and not request.reference and not request.images
+        return self.request.mode == "diffusion" and self.request.in_place is None and not self.request.reference
 
     def write(self, cache: KVCache, last_hidden_D: torch.Tensor | None, last_chunk_BT: torch.Tensor | None) -> Pieces:
         """The whole answer behind what `cache` holds; `last_hidden_D` is needed where the writer `reads_prompt`, the

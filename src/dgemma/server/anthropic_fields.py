@@ -18,7 +18,7 @@ from dgemma.server.fields import (
     TextType,
     ToolName,
     content,
-    first_image,
+    image_fields,
     joined,
     only,
     part_kind,
@@ -268,7 +268,7 @@ class MessagesFields(FormFields):
         )
         return Job(
             prompts=([*system, *(message for given in self.messages for message in given.rendered())],),
-            first_image=first_image(self.messages, "messages"),
+            image_fields=image_fields(self.messages, "messages"),
             tools=use.declared,
             thinking=thinking,
             seed=self.seed_or_new(),

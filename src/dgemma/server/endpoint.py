@@ -38,8 +38,6 @@ async def answer(service: Service, request: Request, model: str, job: Job, *, st
         raise ApiError(400, f"{wanted} replies were asked for; one request may ask for {limit}.", param="n")
     if wanted > service.places:
         raise ApiError(400, f"{wanted} replies were asked for; this server has {service.places} places.", param="n")
-    if job.first_image is not None and service.llm.model.tower is None:
-        raise ApiError(400, "This model has no image tower: it reads text only.", param=job.first_image)
     pieces = service.pieces(job)
     try:
         started = await unless_left(request, anext(pieces))

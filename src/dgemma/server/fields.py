@@ -71,7 +71,8 @@ def _whole(text: str) -> str:
 
 
 def _is_broken(text: str) -> bool:
-    return any("\ud800" <= letter <= "\udfff" for letter in text)
+    # Images come as megabytes of ASCII.
+    return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 Text = Annotated[str, AfterValidator(_whole)]
@@ -115,7 +116,8 @@ class Strict(BaseModel):
 
 def _text_type(value: Any) -> Any:
     if value in IMAGE_TYPES:
-        raise unsupported(f"is {value!r}; images go into messages of the user")
+        shape = "'image_url' (chat), 'input_image' (responses) or 'image' (messages)"
+        raise unsupported(f"is {value!r}; images go into messages of the user, as {shape}")
     if value in ("input_audio", "audio", "file", "input_file", "document", "video", "video_url"):
         raise unsupported(f"is {value!r}; this server takes texts and images")
     return value
@@ -140,7 +142,7 @@ def _data_url(url: str) -> str:
 
 DataUrl = Annotated[Text, AfterValidator(_data_url)]
 """An image as a URL (RFC 2397). What it holds is looked at by `images.open_image`, as bytes alone."""
-Detail = Literal["auto", "low", "high"] | None
+Detail = Literal["auto", "low", "high", "original"] | None
 
 
 def part_kind(value: Any) -> str | None:
@@ -149,13 +151,14 @@ def part_kind(value: Any) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
-def first_image(items: Sequence[Any], field: str) -> str | None:
-    """Where the first image of a body's messages stands, as an error names it; None for texts alone."""
-    for at, item in enumerate(items):
-        for place, part in enumerate(getattr(item, "content", None) or ()):
-            if part_kind(part) in IMAGE_TYPES:
-                return f"{field}.{at}.content.{place}.type"
-    return None
+def image_fields(items: Sequence[Any], field: str) -> tuple[str, ...]:
+    """Where the images of a body's messages stand, as errors name it."""
+    return tuple(
+        f"{field}.{at}.content.{place}.type"
+        for at, item in enumerate(items)
+        for place, part in enumerate(getattr(item, "content", None) or ())
+        if part_kind(part) in IMAGE_TYPES
+    )
 
 
 def content(given: Sequence[Any] | None, image: Callable[[Any], dict[str, Any]]) -> str | list[dict[str, Any]]:

@@ -18,10 +18,11 @@ from dgemma.chat import MessageParts
 from dgemma.decode.constrain import token_bytes
 from dgemma.engine.events import Events
 from dgemma.engine.request import Commit, Draft, FinishReason, Stats
-from dgemma.errors import CheckpointError, PromptError, UsageError
+from dgemma.errors import CheckpointError, ImageError, PromptError, UsageError
 from dgemma.images import PreparedImage
 from dgemma.server.aside import aside
 from dgemma.server.config import ServerConfig
+from dgemma.server.errors import ApiError
 from dgemma.server.logprobs import TextToken, TextTokens
 from dgemma.server.metrics import Metrics
 from dgemma.server.replies import GrowingMessage, GrowingText, Growth, count_thinking
@@ -35,6 +36,9 @@ RENDERING_THREADS = 2
 FORMING_THREADS = 2
 """Requests whose form becomes an automaton at the same time, which may take seconds: no others wait for these."""
 
+SHOWING_THREADS = 1
+"""Requests whose images are decoded at the same time: text waits for none of them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -47,7 +51,7 @@ class Job:
     stops        strings that end a reply and are not part of it
     drafts       give the canvas after every denoise step
     single_call  a reply may hold one tool call at most
-    first_image  the field that holds the first image of the messages, None where they show none
+    image_fields  the fields that hold the images of the messages, in their order
     edit         go over a text behind the prompt, which is what `LLM.submit_edit` makes of it, instead of replying
     """
 
@@ -63,7 +67,7 @@ class Job:
     stops: tuple[str, ...] = ()
     drafts: bool = False
     single_call: bool = False
-    first_image: str | None = None
+    image_fields: tuple[str, ...] = ()
     edit: "Edit | None" = None
 
     @property
@@ -152,6 +156,7 @@ class Service:
         self._open: set[_Reply] = set()
         self._rendering = anyio.CapacityLimiter(RENDERING_THREADS)
         self._forming = anyio.CapacityLimiter(FORMING_THREADS)
+        self._showing = anyio.CapacityLimiter(SHOWING_THREADS)
         # Every open request may have a thread that waits for its next event; the engine limits how many there are.
         self._waiting = anyio.CapacityLimiter(max(1, self.places))
 
@@ -181,7 +186,8 @@ class Service:
 
     async def count_tokens(self, job: Job) -> int:
         """The tokens of a job's prompts, whether or not they would be taken. Raises PromptError and UsageError."""
-        rendered = [await aside(partial(self._rendered, job, prompt), self._rendering) for prompt in job.prompts]
+        limiter = self._showing if job.image_fields else self._rendering
+        rendered = [await aside(partial(self._rendered, job, prompt), limiter) for prompt in job.prompts]
         return sum(len(prompt.ids) for prompt in rendered)
 
     async def pieces(self, job: Job) -> AsyncGenerator[Piece]:
@@ -190,7 +196,7 @@ class Service:
         Whoever stops iterating closes this generator, which stops the engine. Raises PromptError, UsageError and
         BusyError before `Started`.
         """
-        prompts = await aside(partial(self._prompts, job), self._rendering)
+        prompts = await aside(partial(self._prompts, job), self._showing if job.image_fields else self._rendering)
         replies: list[_Reply] = []
         left = threading.Event()
         try:
@@ -246,7 +252,10 @@ class Service:
 
     def _rendered(self, job: Job, prompt: Any) -> Prompt:
         if not job.raw:
-            messages, images = self.llm.prepare_images(prompt)
+            try:
+                messages, images = self.llm.prepare_images(prompt)
+            except ImageError as error:
+                raise ApiError(400, str(error), param=job.image_fields[error.number]) from error
             return Prompt(ids=self.llm.chat_ids(messages, job.tools, job.thinking, images), images=images)
         if job.suffix is not None or job.edit is not None:
             return Prompt(ids=self.llm.text_ids(prompt))

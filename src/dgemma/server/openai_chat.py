@@ -26,7 +26,7 @@ from dgemma.server.fields import (
     StreamOptions,
     TokenLimit,
     TopLogprobs,
-    first_image,
+    image_fields,
     only,
     unsupported,
 )
@@ -116,7 +116,7 @@ class ChatFields(FormFields):
         )
         return Job(
             prompts=([message.rendered() for message in self.messages if message.says_something],),
-            first_image=first_image(self.messages, "messages"),
+            image_fields=image_fields(self.messages, "messages"),
             tools=use.declared,
             thinking=thinking,
             seed=self.seed_or_new(),

@@ -25,7 +25,7 @@ from dgemma.server.fields import (
     ToolName,
     TopLogprobs,
     content,
-    first_image,
+    image_fields,
     joined,
     only,
     part_kind,
@@ -283,7 +283,7 @@ class ResponseFields(FormFields):
         system = [{"role": "system", "content": self.instructions}] if self.instructions else []
         return Job(
             prompts=([*system, *messages(self.input)],),
-            first_image=first_image(self.input, "input"),
+            image_fields=image_fields(self.input, "input"),
             tools=use.declared,
             thinking=thinking,
             seed=self.seed_or_new(),
