@@ -3,6 +3,7 @@
 Knows nothing of what the values mean.
 """
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ def number(values: Mapping[str, Any], name: str, kind: type, default: Any = None
         raise CheckpointError(f"{file} lacks `{name}`. Is it complete?")
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
     if not is_number or (kind is int and int(value) != value):
-        raise CheckpointError(f"{file} has {name} = {value!r}, where a number belongs.")
+        raise CheckpointError(f"{file} has {name} = {reprlib.repr(value)}, where a number belongs.")
     return kind(value)
 
 

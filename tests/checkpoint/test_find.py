@@ -17,6 +17,9 @@ FILES = [
     "m-Q8_0-00001-of-00002.gguf",
     "m-Q8_0-00002-of-00002.gguf",
     "mmproj-F16.gguf",
+    "mmproj-Q8_0.gguf",
+    "imatrix_m.gguf",
+    "m-F16.gguf",
     "BF16/m-BF16.gguf",
 ]
 
@@ -46,10 +49,29 @@ def test_a_tag_names_a_file_of_the_hub(hub):
     assert find_model("some/model:q8_0").name == "m-Q8_0-00001-of-00002.gguf"
     assert find_model("some/model:BF16").name == "m-BF16.gguf"
     assert find_model("some/model:UD-Q4_K_M").name == "m-UD-Q4_K_M.gguf"
-    with pytest.raises(ModelNotFoundError, match="several GGUF files whose name ends with Q4_K_M"):
-        find_model("some/model:Q4_K_M")
-    with pytest.raises(ModelNotFoundError, match=r"no GGUF file .* There are: some/model:BF16, some/model:Q4_K_M"):
-        find_model("some/model:Q5_K_M")
+    assert find_model("some/model:Q4_K_M").name == "m-Q4_K_M.gguf"
+    assert find_model("some/model:F16").name == "m-F16.gguf"
+    # No more than that file, or its parts.
+    assert hub[0] == ["m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00002.gguf"] and hub[-1] == ["m-F16.gguf"]
+    for tag in ("Q5_K_M", "K_M", "0"):
+        with pytest.raises(ModelNotFoundError, match=f"no GGUF file whose name ends with {tag}") as caught:
+            find_model(f"some/model:{tag}")
+    offered = str(caught.value).partition("There are: ")[2].rstrip(".").split(", ")
+    chosen = [find_model(name).name for name in offered]
+    assert sorted(chosen) == ["m-BF16.gguf", "m-F16.gguf", "m-Q4_K_M.gguf", "m-Q8_0-00001-of-00002.gguf",
+                              "m-UD-Q4_K_M.gguf"]  # fmt: skip
+
+
+def test_what_was_fetched_is_found_without_a_connection(hub, monkeypatch):
+    find_model("some/model:BF16")
+
+    def unreachable(name):
+        raise OSError("no connection")
+
+    monkeypatch.setattr(huggingface_hub, "list_repo_files", unreachable)
+    assert find_model("some/model:BF16").name == "m-BF16.gguf"
+    with pytest.raises(ModelNotFoundError, match="the hub cannot be reached"):
+        find_model("some/model:Q8_0")
 
 
 def test_nothing_is_fetched_for_a_header(hub):
@@ -59,11 +81,12 @@ def test_nothing_is_fetched_for_a_header(hub):
     assert find_model("some/model:BF16", weights=False).name == "m-BF16.gguf"
 
 
-def test_a_model_of_files_alone_says_which_there_are(hub):
+def test_a_model_of_files_alone_says_which_there_are(hub, monkeypatch):
     with pytest.raises(ModelNotFoundError, match="holds GGUF files; name one of them: some/model:BF16"):
         find_model("some/model")
+    monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda name: [])
     with pytest.raises(ModelNotFoundError, match="hub cannot be reached"):
-        find_model("other/model:Q8_0")
+        find_model("other/model")
 
 
 def test_a_folder_stands_for_its_only_file(tmp_path):
@@ -71,9 +94,10 @@ def test_a_folder_stands_for_its_only_file(tmp_path):
     assert find_model(tmp_path) == tmp_path
     for part in ("m-00001-of-00002.gguf", "m-00002-of-00002.gguf"):
         (tmp_path / part).write_bytes(b"GGUF")
-    assert find_model(tmp_path) == tmp_path / "m-00001-of-00002.gguf" == find_model(tmp_path / "m-00001-of-00002.gguf")
-    (tmp_path / "n.gguf").write_bytes(b"GGUF")
-    with pytest.raises(ModelNotFoundError, match=r"several GGUF files \(m-00001-of-00002.gguf, n.gguf\)"):
+    (tmp_path / "folder.gguf").mkdir()
+    assert find_model(tmp_path) == tmp_path / "m-00001-of-00002.gguf" == find_model(tmp_path / "m-00002-of-00002.gguf")
+    (tmp_path / "n.GGUF").write_bytes(b"GGUF")
+    with pytest.raises(ModelNotFoundError, match=r"several GGUF files \(m-00001-of-00002.gguf, n.GGUF\)"):
         find_model(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     assert find_model(tmp_path) == tmp_path

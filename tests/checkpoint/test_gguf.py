@@ -159,7 +159,7 @@ def test_blocks_that_only_other_tools_write_are_read(tmp_path, kind):
     writer.write_tensors_to_file()
     writer.close()
     tensor = read_gguf(tmp_path / "m.gguf").tensors["x.weight"]
-    assert tensor.kind_name == kind and tensor.shape == (rows, columns * size) and tensor.dtype is None
+    assert tensor.shape == (rows, columns * size) and tensor.dtype is None
     assert np.array_equal(tensor.read().numpy(), gguf.quants.dequantize(blocks, Kind[kind]), equal_nan=True)
 
 
@@ -231,6 +231,8 @@ def test_sizes_that_the_published_file_has_become_the_released_configuration(tmp
         ({f"{ARCHITECTURE}.embedding_length": "wide"}, "where a number belongs"),
         ({f"{ARCHITECTURE}.embedding_length": 64}, r"has the shape .* but its header asks for"),
         ({f"{ARCHITECTURE}.attention.key_length": 32}, "rope_freqs.weight of 16 floats"),
+        ({f"{ARCHITECTURE}.attention.sliding_window_pattern": ["x", "y"]}, "sliding_window_pattern"),
+        ({f"{ARCHITECTURE}.embedding_length": [7] * 9999}, "embedding_length = .{1,60}, where a number"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_told_by_its_name(tmp_path, change, told):
@@ -325,6 +327,21 @@ def test_a_model_in_parts_is_one(tmp_path):
         open_model(tmp_path / "m-00001-of-00003.gguf")
     with pytest.raises(CheckpointError, match="one of 3 parts"):
         open_model((tmp_path / "m-00001-of-00003.gguf").rename(tmp_path / "m.gguf"))
+
+
+def test_parts_of_other_models_are_told(tmp_path):
+    network = wide_network()
+    found = list(tensors(network).items())
+    for own, part, told in (
+        ({"split.no": 1, "split.count": 2}, dict(found[19:]), "a second time"),
+        ({"split.no": 1, "split.count": 3}, dict(found[20:]), "no part of this model"),
+        ({"split.no": 0, "split.count": 2}, dict(found[20:]), "no part of this model"),
+    ):
+        write(tmp_path / "m-00001-of-00002.gguf", {"split.no": 0, "split.count": 2} | entries(network.config),
+              dict(found[:20]))  # fmt: skip
+        write(tmp_path / "m-00002-of-00002.gguf", own, part)
+        with pytest.raises(CheckpointError, match=told):
+            open_model(tmp_path / "m-00001-of-00002.gguf")
 
 
 def test_blocks_larger_than_half_of_the_memory_stay_small(tmp_path, monkeypatch, caplog):
@@ -429,23 +446,93 @@ def test_names_of_special_tokens_are_known_and_end_an_answer(with_vocabulary):
     assert with_vocabulary.chat_template == "{{ bos_token }}{{ messages }}"
 
 
+@pytest.fixture(scope="module")
+def speaking() -> DiffusionGemma:
+    config = dataclasses.replace(wide_network().config, vocab_size=len(VOCABULARY))
+    return DiffusionGemma(config).requires_grad_(False)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         ({"tokenizer.ggml.merges": ["a q"]}, "no two tokens"),
         ({"tokenizer.ggml.tokens": [1, 2]}, "no texts"),
-        ({"tokenizer.ggml.unknown_token_id": 5000}, "vocabulary cannot be read"),
+        ({"tokenizer.ggml.unknown_token_id": 5000}, "without one for what is unknown"),
+        ({"tokenizer.ggml.tokens": ["a"] * len(VOCABULARY)}, "a token twice"),
+        ({"tokenizer.ggml.tokens": [*VOCABULARY, "more"]}, "tokens and embeddings of"),
+        ({"tokenizer.ggml.token_type": 5}, "token_type that is not of"),
+        ({"tokenizer.ggml.token_type": [1, 2]}, "token_type that is not of"),
     ],
 )
-def test_a_broken_vocabulary_is_a_sentence(tmp_path, change, told):
-    network = wide_network()
-    said = entries(network.config) | vocabulary_entries() | change
-    with pytest.raises(CheckpointError, match=told):
-        open_model(write(tmp_path / "m.gguf", said, tensors(network)))
+def test_a_broken_vocabulary_is_a_sentence(tmp_path, speaking, change, told):
+    said = entries(speaking.config) | vocabulary_entries() | change
+    with pytest.raises(CheckpointError, match=told) as caught:
+        open_model(write(tmp_path / "m.gguf", said, tensors(speaking)))
+    assert "m.gguf" in str(caught.value)
 
 
-def test_a_vocabulary_of_another_kind_leaves_ids(tmp_path, caplog):
-    network = wide_network()
-    said = entries(network.config) | vocabulary_entries() | {"tokenizer.ggml.model": "llama"}
-    model = open_model(write(tmp_path / "m.gguf", said, tensors(network)))
+def test_special_tokens_are_known_by_their_names_and_spaces_within_merges_are_read(tmp_path, speaking):
+    said = entries(speaking.config) | vocabulary_entries()
+    tokens = [*list(VOCABULARY)[:-1], "a b"]
+    said |= {"tokenizer.ggml.tokens": tokens, "tokenizer.ggml.merges": ["a \u0120b"], "tokenizer.ggml.eos_token_id": 6}
+    said["tokenizer.ggml.token_type"] = [1] * len(tokens)
+    tokens[-2] = " b"
+    model = open_model(write(tmp_path / "m.gguf", said, tensors(speaking)))
+    assert model.tokenizer.special_ids.keys() == set(WORDS) - {"<mask>"}
+    assert model.sampler.eos_token_ids == (6, 1, 7)
+
+
+def test_a_vocabulary_of_another_kind_leaves_ids(tmp_path, speaking, caplog):
+    said = entries(speaking.config) | vocabulary_entries() | {"tokenizer.ggml.model": "llama"}
+    model = open_model(write(tmp_path / "m.gguf", said, tensors(speaking)))
     assert model.tokenizer is None and "token ids only" in caplog.text
+
+
+def test_a_file_larger_than_memory_is_opened(tmp_path):
+    network = wide_network()
+    path = write(tmp_path / "m.gguf", entries(network.config), tensors(network))
+    with path.open("r+b") as file:
+        file.truncate(4 * memory.total_bytes())
+    assert open_model(path, device="meta").config == network.config
+    assert same(open_model(path).network, network)
+
+
+@pytest.mark.parametrize("kind", [Kind.F32, Kind.Q8_0])
+@pytest.mark.parametrize("quant", [None, "int8", "int4"])
+def test_gates_and_ups_that_lie_apart_are_one_matrix(tmp_path, kind, quant):
+    network = wide_network()
+    together, apart = tensors(network), tensors(network)
+    for index in range(network.config.num_hidden_layers):
+        both = apart.pop(f"blk.{index}.ffn_gate_up_exps.weight")
+        half = both.shape[1] // 2
+        apart |= {
+            f"blk.{index}.ffn_gate_exps.weight": both[:, :half],
+            f"blk.{index}.ffn_up_exps.weight": both[:, half:],
+        }
+    said = entries(network.config)
+    one = open_model(write(tmp_path / "one.gguf", said, together, kind), quant=quant).network
+    two = open_model(write(tmp_path / "two.gguf", said, apart, kind), quant=quant).network
+    assert same(one, two)
+    apart["blk.0.ffn_up_exps.weight"] = apart["blk.0.ffn_up_exps.weight"][:, :-1]
+    with pytest.raises(CheckpointError, match="no gates and ups of the same experts"):
+        open_model(write(tmp_path / "two.gguf", said, apart, kind))
+
+
+def test_what_is_widened_is_counted(tmp_path, monkeypatch):
+    """Matrices in halves beside an embedding in blocks, as quantisers may leave them."""
+    network = wide_network()
+    writer = GGUFWriter(tmp_path / "m.gguf", ARCHITECTURE)
+    for name, value in entries(network.config).items():
+        add = writer.add_bool if isinstance(value, bool) else writer.add_uint32 if isinstance(value, int) else None
+        (add or (writer.add_float32 if isinstance(value, float) else writer.add_array))(name, value)
+    for name, value in tensors(network).items():
+        kind = Kind.Q8_0 if name == "token_embd.weight" else Kind.F16 if value.ndim > 1 else Kind.F32
+        writer.add_tensor(name, gguf.quants.quantize(value, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    count = sum(parameter.numel() for parameter in network.parameters())
+    assert open_model(tmp_path / "m.gguf").network.dtype == torch.float32
+    monkeypatch.setattr(memory, "total_bytes", lambda: 2 * count)
+    assert open_model(tmp_path / "m.gguf").quant == "int8"

@@ -10,12 +10,11 @@ released vocabulary, each time a model is opened; this takes half a second.
 """
 
 import mmap
-import re
 import struct
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dgemma.checkpoint.parts import all_parts
 from dgemma.errors import CheckpointError
 
 _MAGIC = b"GGUF"
@@ -34,7 +34,8 @@ _DEEPEST, _MOST_DIMENSIONS = 4, 8
 _FLOATS = {0: torch.float32, 1: torch.float16, 30: torch.bfloat16}
 # Numbers that are expanded at once by one thread: what is made on the way stays in the cache.
 _AT_ONCE = 1 << 18
-_PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
+# More than any vocabulary has, and more names than any model.
+_MOST_ITEMS, _MOST_NAMED = 1 << 24, 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,16 +46,17 @@ class GgufTensor:
     shape: tuple[int, ...]
     kind: int
     data: np.ndarray = field(repr=False)
+    path: Path = field(repr=False)
+
+    @property
+    def num_bytes(self) -> int:
+        """What it takes in the file."""
+        return self.data.nbytes
 
     @property
     def dtype(self) -> torch.dtype | None:
         """The type of its numbers; None for one in blocks."""
         return _FLOATS.get(self.kind)
-
-    @cached_property
-    def kind_name(self) -> str:
-        """The name of its type, such as F32 or Q4_K."""
-        return _block(self.name, self.kind)[0]
 
     def read(self) -> Tensor:
         """Its numbers: floats as they lie in the file, read when they are needed; blocks expanded to float32."""
@@ -74,7 +76,9 @@ class GgufTensor:
         return numbers
 
     def rows(self, slab: slice) -> Tensor:
-        """Some rows of a tensor in blocks, the sizes before the last one taken together: float32 [N, I]."""
+        """Some rows, the sizes before the last one taken together: float32 [N, I]."""
+        if self.dtype is not None:
+            return self.read().reshape(-1, self.shape[-1])[slab].float()
         from gguf.constants import GGMLQuantizationType
         from gguf.quants import dequantize
 
@@ -84,13 +88,15 @@ class GgufTensor:
             # One long row: the package takes sixteen rows at a time, however short they are.
             numbers = dequantize(blocks.reshape(1, -1), kind)
         except NotImplementedError as error:
-            raise CheckpointError(f"{self.name} is of the type {kind.name}, which is not read ({error}).") from error
+            told = f"{self.name} in {self.path} is of the type {kind.name}, which is not read ({error})."
+            raise CheckpointError(told) from error
         return torch.from_numpy(numbers).view(len(blocks), self.shape[-1])
 
 
 @dataclass(frozen=True, kw_only=True)
 class GgufFile:
-    """The entries and tensors of a file, or of all parts of a model that is split over several."""
+    """The entries and tensors of a file, or of all parts of a model that is split over several; lists of numbers are
+    arrays."""
 
     path: Path
     entries: Mapping[str, Any]
@@ -100,35 +106,45 @@ class GgufFile:
 def read_gguf(path: Path) -> GgufFile:
     """Opens a file, and where it is one part of several all of them. Raises CheckpointError for anything that is
     damaged, missing or unknown."""
-    parts = [path]
-    if match := _PART.fullmatch(path.name):
-        parts = [path.with_name(f"{match[1]}-{n:05d}-of-{match[3]}.gguf") for n in range(1, int(match[3]) + 1)]
-        missing = [part.name for part in parts if not part.is_file()]
-        if missing or not parts:
-            raise CheckpointError(f"{path.parent} lacks the parts {', '.join(missing[:8])}; fetch the model again.")
+    parts = [path.with_name(name) for name in all_parts(path.name)]
+    missing = [part.name for part in parts if not part.is_file()]
+    if missing and path.is_file():
+        raise CheckpointError(f"{path.parent} lacks the parts {', '.join(missing[:8])}; fetch the model again.")
     files = [_read_file(part) for part in parts]
-    entries, tensors = files[0].entries, {}
-    count = entries.get("split.count", 1)
-    if len(files) == 1 and isinstance(count, int) and count > 1:
-        raise CheckpointError(f"{path} is one of {count} parts, whose names end with -00001-of-{count:05d}.gguf.")
-    for file in files:
+    tensors: dict[str, GgufTensor] = {}
+    for number, file in enumerate(files):
+        count, place = file.entries.get("split.count", 1), file.entries.get("split.no", number)
+        if count != len(parts) and count != 0 and len(parts) == 1:
+            raise CheckpointError(f"{path} is one of {count} parts, whose names end as -00001-of-00003.gguf does.")
+        if count != len(parts) or place != number:
+            raise CheckpointError(f"{file.path} is no part of this model; fetch it again.")
+        if twice := tensors.keys() & file.tensors.keys():
+            raise CheckpointError(f"{file.path} holds {min(twice)} a second time; fetch the model again.")
         tensors |= file.tensors
-    return GgufFile(path=parts[0], entries=entries, tensors=tensors)
+    return GgufFile(path=parts[0], entries=files[0].entries, tensors=tensors)
 
 
 def _read_file(path: Path) -> GgufFile:
     try:
         with path.open("rb") as file:
-            # Copied where it is written to, which it never is: torch warns of memory that cannot be.
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            data = _mapped(file.fileno())
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}).") from error
     if data[:4] != _MAGIC:
         raise CheckpointError(f"{path} is no GGUF file.")
     try:
         return _Header(path, data).read()
-    except (struct.error, UnicodeDecodeError, MemoryError, OverflowError, _DamagedError) as error:
+    except (struct.error, UnicodeDecodeError, MemoryError, OverflowError, ValueError, _DamagedError) as error:
         raise CheckpointError(f"{path} is damaged or truncated ({error}); fetch it again.") from error
+
+
+def _mapped(file: int) -> mmap.mmap:
+    """A file in memory as its pages are read. It is copied where it is written to, which it never is: torch warns of
+    memory that cannot be written to. Linux would want room for the whole copy beforehand, which is asked for not to."""
+    if sys.platform != "linux":
+        return mmap.mmap(file, 0, access=mmap.ACCESS_COPY)
+    flags = mmap.MAP_PRIVATE | getattr(mmap, "MAP_NORESERVE", 0x4000)
+    return mmap.mmap(file, 0, flags=flags, prot=mmap.PROT_READ | mmap.PROT_WRITE)
 
 
 class _DamagedError(Exception):
@@ -148,6 +164,8 @@ class _Header:
             raise CheckpointError(f"{self.path} has the GGUF version {version}, which {told}; 2 and 3 are.")
         tensors, entries = self.number("Q"), self.number("Q")
         values: dict[str, Any] = {}
+        if max(tensors, entries) > _MOST_NAMED:
+            raise _DamagedError(f"{tensors} tensors and {entries} entries")
         for _ in range(self.counted(entries, 13)):
             name = self.text()
             values[name] = self.value(self.number("I"), 0)
@@ -156,8 +174,10 @@ class _Header:
         if not isinstance(alignment, int) or alignment < 1:
             raise _DamagedError(f"an alignment of {alignment!r}")
         start = -(-self.at // alignment) * alignment
-        made = (self.placed(start, *tensor) for tensor in found)
-        return GgufFile(path=self.path, entries=values, tensors={tensor.name: tensor for tensor in made})
+        made = {tensor[0]: self.placed(start, *tensor) for tensor in found}
+        if len(made) < len(found):
+            raise _DamagedError("two tensors of one name")
+        return GgufFile(path=self.path, entries=values, tensors=made)
 
     def number(self, kind: str) -> Any:
         (number,) = struct.unpack_from("<" + kind, self.data, self.at)
@@ -187,10 +207,11 @@ class _Header:
             raise _DamagedError(f"an entry of the unknown type {kind}")
         kind, count = self.number("I"), self.number("Q")
         if kind in _NUMBERS:
-            code = f"<{self.counted(count, struct.calcsize('<' + _NUMBERS[kind]))}{_NUMBERS[kind]}"
-            numbers = list(struct.unpack_from(code, self.data, self.at))
-            self.at += struct.calcsize(code)
+            numbers = np.frombuffer(self.data, np.dtype("<" + _NUMBERS[kind]), count, self.at)
+            self.at += numbers.nbytes
             return numbers
+        if count > _MOST_ITEMS:
+            raise _DamagedError(f"a list of {count} items")
         return [self.value(kind, depth + 1) for _ in range(self.counted(count, 8))]
 
     def tensor(self) -> tuple[str, tuple[int, ...], int, int]:
@@ -209,7 +230,7 @@ class _Header:
         if begin + length > len(self.data):
             raise _DamagedError(f"{name} beyond its end")
         data = np.frombuffer(self.data, np.uint8, length, begin)
-        return GgufTensor(name=name, shape=shape, kind=kind, data=data)
+        return GgufTensor(name=name, shape=shape, kind=kind, data=data, path=self.path)
 
 
 def _block(name: str, kind: int) -> tuple[str, int, int]:

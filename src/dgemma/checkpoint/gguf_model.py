@@ -7,10 +7,12 @@ published ones, and 24427): one calls the norm before self-conditioning `self_co
 
 import logging
 import re
+import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tokenizers
 import torch
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
@@ -20,10 +22,10 @@ from dgemma.checkpoint.gguf import GgufFile, GgufTensor, read_gguf
 from dgemma.checkpoint.safetensors import read_json
 from dgemma.checkpoint.source import Description, Stored, profile_path
 from dgemma.config import LayerConfig, LayerType, ModelConfig, RotaryConfig, SamplerConfig
-from dgemma.errors import CheckpointError
+from dgemma.errors import CheckpointError, ConfigError
 from dgemma.profile import DenoisingProfile
 from dgemma.quant import Kind
-from dgemma.tokenizer import TOOL_RESPONSE_BEGIN, TURN_END, Tokenizer
+from dgemma.tokenizer import EOS, SPECIAL_TOKENS, TOOL_RESPONSE_BEGIN, TURN_END, Tokenizer
 from dgemma.values import number
 
 ARCHITECTURE = "diffusion-gemma"
@@ -114,21 +116,26 @@ class GgufModel:
         self.path = self._file.path
         architecture = self._file.entries.get("general.architecture")
         if architecture != ARCHITECTURE:
-            raise CheckpointError(
-                f"{path} holds a model of the architecture {architecture!r}; dgemma runs {ARCHITECTURE!r} models only."
-            )
-        self._tensors = _joined(self._file)
-        self.in_blocks = any(kind is None for kind in self.types().values())
+            held = f"{path} holds a model of the architecture {reprlib.repr(architecture)}"
+            raise CheckpointError(f"{held}; dgemma runs {ARCHITECTURE!r} models only.")
+        self._tensors = _by_name(self._file)
+        self.in_blocks = any(tensor.dtype is None for tensor in self._file.tensors.values())
 
     def describe(self) -> Description:
         """All but the weights."""
-        entries = self._file.entries
-        tokens = _texts(entries, "tokenizer.ggml.tokens")
+        entries, told = self._file.entries, str(self.path)
+        tokens = _texts(entries, "tokenizer.ggml.tokens", told)
         template, profile = entries.get("tokenizer.chat_template"), profile_path(self.path)
+        try:
+            config, sampler = _config(self._file), _sampler(entries, tokens, told)
+        except ConfigError as error:
+            raise ConfigError(f"{told}: {error}") from error
+        if tokens is not None and len(tokens) > config.vocab_size:
+            raise CheckpointError(f"{told} has {len(tokens)} tokens and embeddings of {config.vocab_size}.")
         return Description(
-            config=_config(self._file),
-            sampler=_sampler(entries, tokens),
-            tokenizer=_tokenizer(entries, tokens),
+            config=config,
+            sampler=sampler,
+            tokenizer=_tokenizer(entries, tokens, told),
             chat_template=template if isinstance(template, str) else None,
             profile=DenoisingProfile.from_document(read_json(profile)) if profile.is_file() else None,
         )
@@ -142,8 +149,8 @@ class GgufModel:
         return to_gguf(name)
 
     def types(self) -> Mapping[str, torch.dtype | None]:
-        """The type of each tensor by the network's name, None for blocks."""
-        return {name: parts[0].dtype for name, parts in self._tensors.items()}
+        """The type of each tensor by the network's name, None for blocks and for what is joined."""
+        return {name: tensor.dtype for name, tensor in self._tensors.items()}
 
     def num_bytes(self) -> int:
         """What the weights take on the disk."""
@@ -151,27 +158,54 @@ class GgufModel:
 
     def tensors(self) -> Iterator[Stored]:
         """The tensors, blocks as such."""
-        for name, parts in self._tensors.items():
-            tensor = parts[0] if len(parts) == 1 else torch.cat([part.read() for part in parts], dim=-2)
-            if not isinstance(tensor, Tensor) and tensor.dtype is not None:
-                tensor = tensor.read()
-            yield Stored(parts[0].name, name, tensor, sum(part.data.nbytes for part in parts))
+        for name, tensor in self._tensors.items():
+            yield Stored(tensor.name, name, tensor if tensor.dtype is None else tensor.read(), tensor.num_bytes)
 
 
-def _joined(file: GgufFile) -> dict[str, tuple[GgufTensor, ...]]:
+class _Joined:
+    """Experts' gates and ups [E, F, D] that lie apart, as `Blocks` [E, 2 F, D], each expert's gates first."""
+
+    dtype = None
+
+    def __init__(self, gates: GgufTensor, ups: GgufTensor) -> None:
+        if len(gates.shape) != 3 or gates.shape != ups.shape:
+            told = f"{gates.name} {gates.shape} and {ups.name} {ups.shape}"
+            raise CheckpointError(f"{gates.path} holds {told}, which are no gates and ups of the same experts.")
+        experts, self._half, size = gates.shape
+        self._parts, self.name, self.shape = (gates, ups), gates.name, (experts, 2 * self._half, size)
+        self.num_bytes = gates.num_bytes + ups.num_bytes
+
+    def rows(self, slab: slice) -> Tensor:
+        """Some rows, the experts' one after another: float32 [N, D]."""
+        start, stop, _ = slab.indices(self.shape[0] * self.shape[1])
+        pieces: list[Tensor] = []
+        while start < stop:
+            which, place = divmod(start, self._half)
+            end = min(stop, start + self._half - place)
+            begin = which // 2 * self._half + place
+            pieces.append(self._parts[which % 2].rows(slice(begin, begin + end - start)))
+            start = end
+        return torch.cat(pieces) if pieces else torch.empty(0, self.shape[-1])
+
+    def read(self) -> Tensor:
+        """All of it, float32."""
+        return torch.cat([part.read().float() for part in self._parts], dim=1)
+
+
+def _by_name(file: GgufFile) -> dict[str, GgufTensor | _Joined]:
     """The tensors by the network's names, in the file's order: those that lie apart together, and for encoder scales
     that are not there the denoiser's."""
-    found: dict[str, tuple[GgufTensor, ...]] = {}
+    found: dict[str, GgufTensor | _Joined] = {}
     for name, tensor in file.tensors.items():
         match = _BLOCK.fullmatch(name)
         ups = None if match is None else file.tensors.get(f"blk.{match[1]}.{_UPS}")
         gates = None if match is None else file.tensors.get(f"blk.{match[1]}.{_GATES}")
         if match is not None and match[2] in (_GATES, _UPS) and gates is not None and ups is not None:
-            found[f"layers.{match[1]}.experts.gate_up_proj"] = gates, ups
+            found[f"layers.{match[1]}.experts.gate_up_proj"] = _Joined(gates, ups)
         elif (ours := from_gguf(name)) is not None:
-            found[ours] = (tensor,)
-    scales = {name: parts for name, parts in found.items() if name.endswith(".decoder_scalar")}
-    without = {name.replace("decoder_scalar", "encoder_scalar"): parts for name, parts in scales.items()}
+            found[ours] = tensor
+    scales = {name: tensor for name, tensor in found.items() if name.endswith(".decoder_scalar")}
+    without = {name.replace("decoder_scalar", "encoder_scalar"): tensor for name, tensor in scales.items()}
     if without and not found.keys() & without.keys():
         logging.getLogger(__name__).warning(
             "%s holds no scales of the encoder's layers; the denoiser's stand in for them.", file.path
@@ -233,7 +267,7 @@ class _Entries:
     def each(self, name: str, count: int, default: Any = None) -> list[int]:
         """A number for every layer, which the file may hold once for all."""
         name = f"{ARCHITECTURE}.{name}"
-        value = self.file.entries.get(name, default)
+        value = _listed(self.file.entries.get(name, default))
         values = value if isinstance(value, list) else [value] * count
         if len(values) != count:
             raise CheckpointError(f"{self.path} has {len(values)} numbers as {name} for {count} layers.")
@@ -253,7 +287,8 @@ class _Entries:
         pattern = self.file.entries.get(f"{ARCHITECTURE}.attention.sliding_window_pattern", 6)
         if isinstance(pattern, int) and not isinstance(pattern, bool):
             pattern = [pattern == 0 or i % pattern != pattern - 1 for i in range(count)]  # the last of each so many
-        if not isinstance(pattern, list) or len(pattern) != count:
+        pattern = _listed(pattern)
+        if not isinstance(pattern, list) or len(pattern) != count or not all(isinstance(one, int) for one in pattern):
             raise CheckpointError(f"{self.path} has a sliding_window_pattern that is not of {count} layers.")
         heads = self.each("attention.head_count_kv", count)
         full = self.optional("attention.key_length", int)
@@ -264,6 +299,10 @@ class _Entries:
             LayerConfig(layer_type=kind, head_dim=sizes[kind], num_key_value_heads=keys)
             for kind, keys in zip(kinds, heads, strict=True)
         )
+
+
+def _listed(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _shortest(value: Any) -> Any:
@@ -278,75 +317,88 @@ def _full_rotary(file: GgufFile, theta: float, layers: tuple[LayerConfig, ...]) 
         return RotaryConfig(rope_type="proportional", rope_theta=theta, partial_rotary_factor=0.25)
     tensor, count = file.tensors.get(_ROTARY), full.head_dim // 2
     if tensor is None or tensor.dtype is None or tensor.shape != (count,):
-        raise CheckpointError(f"{file.path} lacks {_ROTARY} of {count} floats, which its full layers turn by.")
+        raise CheckpointError(f"{file.path} has no {_ROTARY} of {count} floats, which its full layers turn by.")
     divisors: Tensor = tensor.read().float()
     turning = int((divisors < _STILL).sum())
     factor = float(divisors[0])
     if not turning or not bool((divisors[:turning] == factor).all()):
         raise CheckpointError(f"{file.path} has frequencies in {_ROTARY} that no released DiffusionGemma has.")
+    share = turning / count
+    if int(share * full.head_dim // 2) != turning:  # as the network, like transformers', counts them
+        share = (turning + 0.5) / count
     return RotaryConfig(
-        rope_type="proportional", rope_theta=theta, partial_rotary_factor=turning / count, factor=_shortest(factor)
+        rope_type="proportional", rope_theta=theta, partial_rotary_factor=share, factor=_shortest(factor)
     )
 
 
-def _sampler(entries: Mapping[str, Any], tokens: list[str] | None) -> SamplerConfig:
+def _sampler(entries: Mapping[str, Any], tokens: list[str] | None, told: str) -> SamplerConfig:
     """The sampler's numbers; a file names one end token, and the vocabulary the others of the released model."""
     values: dict[str, Any] = {
-        name: _shortest(number(entries, key, kind, file="The GGUF file"))
+        name: _shortest(number(entries, key, kind, file=told))
         for name, (key, kind) in _SAMPLER.items()
         if entries.get(key) is not None
     }
-    ends = [number(entries, "tokenizer.ggml.eos_token_id", int, 1, "The GGUF file")]
-    ends += [tokens.index(name) for name in (TURN_END, TOOL_RESPONSE_BEGIN) if tokens is not None and name in tokens]
+    ends = [number(entries, "tokenizer.ggml.eos_token_id", int, 1, told)]
+    known = (EOS, TURN_END, TOOL_RESPONSE_BEGIN)
+    ends += [tokens.index(name) for name in known if tokens is not None and name in tokens]
     return SamplerConfig(**values, eos_token_ids=tuple(dict.fromkeys(ends)))
 
 
-def _texts(entries: Mapping[str, Any], name: str) -> list[str] | None:
+def _texts(entries: Mapping[str, Any], name: str, told: str) -> list[str] | None:
     texts = entries.get(name)
     if texts is not None and not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
-        raise CheckpointError(f"The GGUF file has {name} that are no texts; fetch it again.")
+        raise CheckpointError(f"{told} has {name} that are no texts; fetch it again.")
     return texts
 
 
-def _tokenizer(entries: Mapping[str, Any], tokens: list[str] | None) -> Tokenizer | None:
+def _tokenizer(entries: Mapping[str, Any], tokens: list[str] | None, told: str) -> Tokenizer | None:
     """The vocabulary: pairs that are merged, spaces written as a low line, single bytes for what is in no token
     (transformers' GemmaTokenizer). None for one of another kind."""
-    merges = _texts(entries, "tokenizer.ggml.merges")
+    merges = _texts(entries, "tokenizer.ggml.merges", told)
     kind = entries.get("tokenizer.ggml.model")
     if tokens is None and kind is None:
         return None
     if tokens is None or merges is None or kind != "gemma4":
-        logging.getLogger(__name__).warning("The GGUF file's vocabulary (%s) is not read: token ids only.", kind)
+        logging.getLogger(__name__).warning("%s has a vocabulary that is not read (%s): token ids only.", told, kind)
         return None
     vocabulary = {token: index for index, token in enumerate(tokens)}
-    pairs = [_pair(merge, vocabulary) for merge in merges]
-    unknown = number(entries, "tokenizer.ggml.unknown_token_id", int, 3, "The GGUF file")
+    unknown = number(entries, "tokenizer.ggml.unknown_token_id", int, 3, told)
+    if len(vocabulary) < len(tokens) or not 0 <= unknown < len(tokens):
+        raise CheckpointError(f"{told} has a vocabulary with a token twice, or without one for what is unknown.")
     try:
-        model = models.BPE(vocab=vocabulary, merges=pairs, fuse_unk=True, unk_token=tokens[unknown], byte_fallback=True)
-    except (Exception, IndexError) as error:  # The library raises a bare Exception.
-        raise CheckpointError(f"The GGUF file's vocabulary cannot be read ({error}); fetch it again.") from error
+        model = models.BPE(
+            vocab=vocabulary,
+            merges=[_pair(merge, vocabulary, told) for merge in merges],
+            fuse_unk=True,
+            unk_token=tokens[unknown],
+            byte_fallback=True,
+        )
+    except CheckpointError:
+        raise
+    except Exception as error:  # which is all that the library raises
+        raise CheckpointError(f"The vocabulary of {told} cannot be read ({error}); fetch it again.") from error
     backend = tokenizers.Tokenizer(model)
     backend.normalizer = normalizers.Replace(" ", _SPACE)
     backend.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
     backend.decoder = decoders.Sequence([decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse()])
-    kinds = entries.get("tokenizer.ggml.token_type") or []
-    for wanted, special in ((_CONTROL, True), (_USER_DEFINED, False)):
-        added = [
-            AddedToken(token, normalized=False, special=special)
-            for token, kind in zip(tokens, kinds, strict=False)
-            if kind == wanted
-        ]
-        (backend.add_special_tokens if special else backend.add_tokens)(added)
+    kinds = _listed(entries.get("tokenizer.ggml.token_type", np.zeros(len(tokens))))
+    if not isinstance(kinds, list) or len(kinds) != len(tokens):
+        raise CheckpointError(f"{told} has a tokenizer.ggml.token_type that is not of {len(tokens)} tokens.")
+    # Converters know not all of these.
+    special = {token for token, kind in zip(tokens, kinds, strict=True) if kind == _CONTROL}
+    special |= vocabulary.keys() & set(SPECIAL_TOKENS)
+    added = {token for token, kind in zip(tokens, kinds, strict=True) if kind == _USER_DEFINED} - special
+    in_order = sorted(special, key=vocabulary.__getitem__), sorted(added, key=vocabulary.__getitem__)
+    backend.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in in_order[0]])
+    backend.add_tokens([AddedToken(token, normalized=False) for token in in_order[1]])
     return Tokenizer(backend)
 
 
-def _pair(merge: str, vocabulary: Mapping[str, int]) -> tuple[str, str]:
-    """The two tokens that a merge joins, which a space parts: the first one behind which both are tokens, as a token
-    may hold spaces itself."""
-    at = merge.find(" ", 1)
-    while at >= 0:
-        left, right = merge[:at], merge[at + 1 :]
-        if left in vocabulary and right in vocabulary:
-            return left, right
-        at = merge.find(" ", at + 1)
-    raise CheckpointError(f"The GGUF file joins {merge!r}, which are no two tokens of its vocabulary; fetch it again.")
+def _pair(merge: str, vocabulary: Mapping[str, int], told: str) -> tuple[str, str]:
+    """The two tokens that a merge joins, which a space parts; one within a token is written as U+0120 (gguf's
+    SpecialVocab)."""
+    left, _, right = merge.partition(" ")
+    left, right = (half if half in vocabulary else half.replace("\u0120", " ") for half in (left, right))
+    if left not in vocabulary or right not in vocabulary:
+        raise CheckpointError(f"{told} joins {merge!r}, which are no two tokens of its vocabulary; fetch it again.")
+    return left, right

@@ -6,6 +6,7 @@ tensor. Strict: every missing and every unexpected name is told. The image tower
 
 import logging
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,9 +16,10 @@ import torch
 from torch import Tensor
 
 from dgemma import memory
-from dgemma.checkpoint.find import GGUF
+from dgemma.checkpoint.find import find_local
 from dgemma.checkpoint.folder import Folder
 from dgemma.checkpoint.matching import Expected, Told, matched
+from dgemma.checkpoint.parts import is_gguf
 from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight, place, place_quantised
 from dgemma.checkpoint.safetensors import FLOATS
 from dgemma.checkpoint.source import Blocks, Description, Source, Stored
@@ -80,8 +82,8 @@ def open_model(
 def source_of(path: str | Path) -> Source:
     """The files of a model. Raises ModelNotFoundError for a path that is neither a folder nor a GGUF file, and
     CheckpointError for one whose configuration cannot be read."""
-    path = Path(path)
-    if path.suffix == GGUF and path.is_file():
+    path = find_local(Path(os.path.expanduser(path)))
+    if is_gguf(path) and path.is_file():
         # The package of its block formats is not needed before.
         from dgemma.checkpoint.gguf_model import GgufModel
 
@@ -176,17 +178,16 @@ def _needed(network: DiffusionGemma, source: Source, reading: _Reading, quant: K
     counts for nothing: it is read page by page, when it is needed. What stays in bfloat16 is copied once for its
     kernels. Raises UsageError for a kind that its sizes do not allow."""
     types, count = source.types(), 0
+    final = reading.dtype or types.get("embed_tokens.weight") or torch.float32
     for name, parameter in network.named_parameters():
+        stored = types.get(name)
         if is_weight(name) and (quant or source.stored):
             if quant is not None and source.stored is None:
                 values, scale = shapes(tuple(parameter.shape), quant)
                 count += math.prod(values) + 4 * math.prod(scale)
-            continue
-        stored = types.get(name)
-        in_blocks = source.in_blocks and stored is None
-        if in_blocks or (reading.dtype is not None and stored != reading.dtype):
-            halves = not in_blocks and reading.stays(name, stored)
-            count += parameter.numel() * (2 if halves else (reading.dtype or torch.float32).itemsize)
+        elif reading.device.type != "cpu" or stored != final:
+            halves = stored is not None and reading.keep_halves and reading.stays(name, stored)
+            count += parameter.numel() * (2 if halves else final.itemsize)
     return count
 
 

@@ -4,7 +4,7 @@ import json
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -75,8 +75,13 @@ def bench_and_print(options: BenchOptions) -> None:
                 options.model, device=options.device, dtype=options.dtype, quant=options.quant, progress=progress
             )
         network = plain = llm.network
-        if options.quant is not None and options.transformers:
-            plain = load(options.model, device=options.device, dtype=options.dtype).network
+        if llm.model.quant is not None and options.transformers:
+            # Of weights that the files hold quantised, or that memory holds so only, there are no others.
+            floats = llm if options.quant is None else load(options.model, device=options.device, dtype=options.dtype)
+            plain = floats.network
+            if floats.model.quant is not None:
+                print("transformers reads no quantised weights: nothing is compared with it.", file=sys.stderr)
+                options = replace(options, transformers=False)
     else:
         plain, network = _random(options)
     # t(rows) is measured up to 256 of them.

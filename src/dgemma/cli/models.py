@@ -37,7 +37,7 @@ def show(model: str, as_json: bool) -> None:
         "layers": f"{len(config.layers)}: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())),
         "hidden size": f"{config.hidden_size}, {config.num_attention_heads} query heads",
         "experts": f"{config.num_experts} of width {config.moe_intermediate_size}, {config.top_k_experts} a token",
-        "vocabulary": f"{config.vocab_size:,}" + ("" if found.tokenizer else ", no tokenizer.json: token ids only"),
+        "vocabulary": f"{config.vocab_size:,}" + ("" if found.tokenizer else ", none that is read: token ids only"),
         "context": f"{config.max_position_embeddings:,} tokens, sliding window {config.sliding_window:,}",
         "images": "text only" if config.vision is None else _tower_line(config.vision),
         "canvas": f"{config.canvas_length} tokens, at most {sampler.max_denoising_steps} denoise steps",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dgemma.api import LLM, PACE_FILE
 from dgemma.checkpoint import EMBEDDED, find_model, open_model
+from dgemma.checkpoint.parts import is_gguf, stem
 from dgemma.config import EngineConfig
 from dgemma.engine.placement import placed
 from dgemma.server.config import ServerConfig
@@ -33,4 +34,4 @@ def public_name(model: str) -> str:
     path = Path(model).expanduser()
     if model in EMBEDDED or not path.exists():
         return model
-    return path.resolve().name if path.is_dir() else path.stem
+    return path.resolve().name if path.is_dir() else stem(path.name) if is_gguf(path) else path.stem

@@ -1,0 +1,91 @@
+"""Fetching from the hub: a model folder by `owner/name`, one GGUF file by `owner/name:TAG`. What is here is not fetched
+again, and what was begun goes on."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+
+from dgemma.checkpoint.parts import all_parts, first_parts, stem
+from dgemma.errors import ModelNotFoundError
+
+
+def fetch_folder(name: str, weights: bool = True) -> Path:
+    """A model folder, without `weights` all but these. Raises ModelNotFoundError for a model that has none, is not
+    there, or cannot be reached."""
+    folder = _fetched(name, ["*.json", "*.jinja", *(["*.safetensors"] if weights else [])])
+    if not (folder / "config.json").is_file() and (models := first_parts(_listed(name) or [])):
+        raise ModelNotFoundError(f"{name} holds GGUF files; name one of them: {_suggested(name, models)}.")
+    return folder
+
+
+def fetch_file(name: str, tag: str, weights: bool = True) -> Path:
+    """The GGUF file of a hub model whose name ends with `tag`, or the first of its parts; without `weights` only where
+    it is here. Raises ModelNotFoundError for a tag that chooses none, and as `fetch_folder` does."""
+    listed = _listed(name) if weights else None
+    files = _here(name) if listed is None else listed
+    chosen = _chosen(first_parts(files), tag)
+    if chosen is None and listed is None:
+        told = "is not here yet" if not weights else "is not here, and the hub cannot be reached to fetch it"
+        raise ModelNotFoundError(f"{name}:{tag} {told}; `dgemma pull {name}:{tag}` fetches it.")
+    if chosen is None:
+        told = _suggested(name, first_parts(files)) or "none"
+        raise ModelNotFoundError(f"{name} has no GGUF file whose name ends with {tag}. There are: {told}.")
+    parts = [str(PurePath(chosen).with_name(part)) for part in all_parts(PurePath(chosen).name)]
+    return _fetched(name, parts, here=listed is None) / chosen
+
+
+def _chosen(models: Sequence[str], tag: str) -> str | None:
+    """The model whose name ends with a tag; of several the one with the least before it."""
+    ends = re.compile(rf"(?:.*[-.])?{re.escape(tag)}", re.IGNORECASE)
+    found = [model for model in models if ends.fullmatch(stem(model))]
+    return min(found, key=lambda model: (len(stem(model)), model), default=None)
+
+
+def _suggested(name: str, models: Sequence[str]) -> str:
+    """What to ask for to get each of these."""
+    told: list[str] = []
+    for model in models:
+        words = stem(model).split("-")
+        tags = ("-".join(words[at:]) for at in reversed(range(len(words))))
+        tag = next((tag for tag in tags if _chosen(models, tag) == model), None)
+        told += [] if tag is None else [f"{name}:{tag}"]
+    return ", ".join(told)
+
+
+def _listed(name: str) -> list[str] | None:
+    """The files that a hub model has; None where the hub is not reached."""
+    from huggingface_hub import list_repo_files
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        return list_repo_files(name)
+    except RepositoryNotFoundError as error:
+        raise ModelNotFoundError(f"The hub has no public model {name}. Check the name or log in with hf.") from error
+    except Exception:  # Whatever the HTTP library raises; the files may be here all the same.
+        return None
+
+
+def _here(name: str) -> list[str]:
+    try:
+        folder = _fetched(name, ["*"], here=True)
+    except ModelNotFoundError:
+        return []
+    return [str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()]
+
+
+def _fetched(name: str, wanted: list[str], here: bool = False) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=wanted, local_files_only=here))
+    except RepositoryNotFoundError as error:
+        raise ModelNotFoundError(f"The hub has no public model {name}. Check the name or log in with hf.") from error
+    except LocalEntryNotFoundError as error:
+        raise ModelNotFoundError(f"{name} is no local folder and the hub cannot be reached to fetch it.") from error
+    # What a lost connection raises is the HTTP library's affair, and that has changed before.
+    except Exception as error:
+        raise ModelNotFoundError(
+            f"{name} is no local folder and could not be fetched ({type(error).__name__}: {error}). "
+            "Fetching again goes on where this stopped."
+        ) from error
