@@ -20,7 +20,7 @@ from dgemma.tokenizer import TURN_END, Tokenizer
 def needed_tokenizer(model: LoadedModel) -> Tokenizer:
     """The tokenizer of a model. Raises PromptError where it has none."""
     if model.tokenizer is None:
-        raise PromptError("This model has no vocabulary that is read here; give token_ids instead of text.")
+        raise PromptError("This model has no tokenizer that is read here; give token_ids instead of text.")
     return model.tokenizer
 
 

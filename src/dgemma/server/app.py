@@ -46,7 +46,7 @@ def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
     UsageError for a model without a tokenizer.
     """
     if llm.tokenizer is None:
-        raise UsageError("This model has no vocabulary that is read here, and a server answers with text.")
+        raise UsageError("This model has no tokenizer that is read here, and a server answers with text.")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
