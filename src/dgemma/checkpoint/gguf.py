@@ -103,6 +103,11 @@ class GgufFile:
     tensors: Mapping[str, GgufTensor]
 
 
+def listed(value: Any) -> Any:
+    """A list of numbers as such, anything else as it is."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
 def read_gguf(path: Path) -> GgufFile:
     """Opens a file, and where it is one part of several all of them. Raises CheckpointError for anything that is
     damaged, missing or unknown."""

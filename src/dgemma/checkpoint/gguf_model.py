@@ -12,20 +12,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import tokenizers
 import torch
-from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
 from torch import Tensor
 
-from dgemma.checkpoint.gguf import GgufFile, GgufTensor, read_gguf
+from dgemma.checkpoint.gguf import GgufFile, GgufTensor, listed, read_gguf
+from dgemma.checkpoint.gguf_vocabulary import read_tokenizer, texts
 from dgemma.checkpoint.safetensors import read_json
 from dgemma.checkpoint.source import Description, Stored, profile_path
 from dgemma.config import LayerConfig, LayerType, ModelConfig, RotaryConfig, SamplerConfig
 from dgemma.errors import CheckpointError, ConfigError
 from dgemma.profile import DenoisingProfile
 from dgemma.quant import Kind
-from dgemma.tokenizer import EOS, SPECIAL_TOKENS, TOOL_RESPONSE_BEGIN, TURN_END, Tokenizer
+from dgemma.tokenizer import EOS, TOOL_RESPONSE_BEGIN, TURN_END
 from dgemma.values import number
 
 ARCHITECTURE = "diffusion-gemma"
@@ -82,9 +80,6 @@ _SAMPLER = {
     "stability_threshold": ("diffusion.eb_stability_threshold", int),
     "confidence_threshold": ("diffusion.eb_confidence_threshold", float),
 }
-# The kinds of tokens, as llama.cpp numbers them.
-_CONTROL, _USER_DEFINED = 3, 4
-_SPACE = "\u2581"
 
 
 def to_gguf(name: str) -> str:
@@ -124,7 +119,7 @@ class GgufModel:
     def describe(self) -> Description:
         """All but the weights."""
         entries, told = self._file.entries, str(self.path)
-        tokens = _texts(entries, "tokenizer.ggml.tokens", told)
+        tokens = texts(entries, "tokenizer.ggml.tokens", told)
         template, profile = entries.get("tokenizer.chat_template"), profile_path(self.path)
         try:
             config, sampler = _config(self._file), _sampler(entries, tokens, told)
@@ -135,7 +130,7 @@ class GgufModel:
         return Description(
             config=config,
             sampler=sampler,
-            tokenizer=_tokenizer(entries, tokens, told),
+            tokenizer=read_tokenizer(entries, tokens, told),
             chat_template=template if isinstance(template, str) else None,
             profile=DenoisingProfile.from_document(read_json(profile)) if profile.is_file() else None,
         )
@@ -267,7 +262,7 @@ class _Entries:
     def each(self, name: str, count: int, default: Any = None) -> list[int]:
         """A number for every layer, which the file may hold once for all."""
         name = f"{ARCHITECTURE}.{name}"
-        value = _listed(self.file.entries.get(name, default))
+        value = listed(self.file.entries.get(name, default))
         values = value if isinstance(value, list) else [value] * count
         if len(values) != count:
             raise CheckpointError(f"{self.path} has {len(values)} numbers as {name} for {count} layers.")
@@ -287,7 +282,7 @@ class _Entries:
         pattern = self.file.entries.get(f"{ARCHITECTURE}.attention.sliding_window_pattern", 6)
         if isinstance(pattern, int) and not isinstance(pattern, bool):
             pattern = [pattern == 0 or i % pattern != pattern - 1 for i in range(count)]  # the last of each so many
-        pattern = _listed(pattern)
+        pattern = listed(pattern)
         if not isinstance(pattern, list) or len(pattern) != count or not all(isinstance(one, int) for one in pattern):
             raise CheckpointError(f"{self.path} has a sliding_window_pattern that is not of {count} layers.")
         heads = self.each("attention.head_count_kv", count)
@@ -299,10 +294,6 @@ class _Entries:
             LayerConfig(layer_type=kind, head_dim=sizes[kind], num_key_value_heads=keys)
             for kind, keys in zip(kinds, heads, strict=True)
         )
-
-
-def _listed(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _shortest(value: Any) -> Any:
@@ -342,63 +333,3 @@ def _sampler(entries: Mapping[str, Any], tokens: list[str] | None, told: str) ->
     known = (EOS, TURN_END, TOOL_RESPONSE_BEGIN)
     ends += [tokens.index(name) for name in known if tokens is not None and name in tokens]
     return SamplerConfig(**values, eos_token_ids=tuple(dict.fromkeys(ends)))
-
-
-def _texts(entries: Mapping[str, Any], name: str, told: str) -> list[str] | None:
-    texts = entries.get(name)
-    if texts is not None and not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
-        raise CheckpointError(f"{told} has {name} that are no texts; fetch it again.")
-    return texts
-
-
-def _tokenizer(entries: Mapping[str, Any], tokens: list[str] | None, told: str) -> Tokenizer | None:
-    """The vocabulary: pairs that are merged, spaces written as a low line, single bytes for what is in no token
-    (transformers' GemmaTokenizer). None for one of another kind."""
-    merges = _texts(entries, "tokenizer.ggml.merges", told)
-    kind = entries.get("tokenizer.ggml.model")
-    if tokens is None and kind is None:
-        return None
-    if tokens is None or merges is None or kind != "gemma4":
-        logging.getLogger(__name__).warning("%s has a vocabulary that is not read (%s): token ids only.", told, kind)
-        return None
-    vocabulary = {token: index for index, token in enumerate(tokens)}
-    unknown = number(entries, "tokenizer.ggml.unknown_token_id", int, 3, told)
-    if len(vocabulary) < len(tokens) or not 0 <= unknown < len(tokens):
-        raise CheckpointError(f"{told} has a vocabulary with a token twice, or without one for what is unknown.")
-    try:
-        model = models.BPE(
-            vocab=vocabulary,
-            merges=[_pair(merge, vocabulary, told) for merge in merges],
-            fuse_unk=True,
-            unk_token=tokens[unknown],
-            byte_fallback=True,
-        )
-    except CheckpointError:
-        raise
-    except Exception as error:  # which is all that the library raises
-        raise CheckpointError(f"The vocabulary of {told} cannot be read ({error}); fetch it again.") from error
-    backend = tokenizers.Tokenizer(model)
-    backend.normalizer = normalizers.Replace(" ", _SPACE)
-    backend.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
-    backend.decoder = decoders.Sequence([decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse()])
-    kinds = _listed(entries.get("tokenizer.ggml.token_type", np.zeros(len(tokens))))
-    if not isinstance(kinds, list) or len(kinds) != len(tokens):
-        raise CheckpointError(f"{told} has a tokenizer.ggml.token_type that is not of {len(tokens)} tokens.")
-    # Converters know not all of these.
-    special = {token for token, kind in zip(tokens, kinds, strict=True) if kind == _CONTROL}
-    special |= vocabulary.keys() & set(SPECIAL_TOKENS)
-    added = {token for token, kind in zip(tokens, kinds, strict=True) if kind == _USER_DEFINED} - special
-    in_order = sorted(special, key=vocabulary.__getitem__), sorted(added, key=vocabulary.__getitem__)
-    backend.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in in_order[0]])
-    backend.add_tokens([AddedToken(token, normalized=False) for token in in_order[1]])
-    return Tokenizer(backend)
-
-
-def _pair(merge: str, vocabulary: Mapping[str, int], told: str) -> tuple[str, str]:
-    """The two tokens that a merge joins, which a space parts; one within a token is written as U+0120 (gguf's
-    SpecialVocab)."""
-    left, _, right = merge.partition(" ")
-    left, right = (half if half in vocabulary else half.replace("\u0120", " ") for half in (left, right))
-    if left not in vocabulary or right not in vocabulary:
-        raise CheckpointError(f"{told} joins {merge!r}, which are no two tokens of its vocabulary; fetch it again.")
-    return left, right

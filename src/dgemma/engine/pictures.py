@@ -25,17 +25,19 @@ class SoftTokens:
     def __init__(self, tower: VisionTower) -> None:
         self.tower = tower
         self._kept: OrderedDict[int, Tensor] = OrderedDict()
+        self._times_forgotten = 0
 
     def of(self, image: PreparedImage) -> Iterator[Tensor | None]:
         """The soft tokens [S, D] of an image, and None before them for each part of the work."""
-        soft_SD = self._kept.get(image.digest)
+        soft_SD, begun = self._kept.get(image.digest), self._times_forgotten
         if soft_SD is None:
             for soft_SD in self.tower.steps(image.patches_PC, image.positions_P2):
                 if soft_SD is None:
                     yield None
         assert soft_SD is not None
-        self._kept[image.digest] = soft_SD
-        self._kept.move_to_end(image.digest)
+        if begun == self._times_forgotten:
+            self._kept[image.digest] = soft_SD
+            self._kept.move_to_end(image.digest)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
         yield soft_SD
@@ -43,6 +45,7 @@ class SoftTokens:
     def forget(self) -> None:
         """Has every image read anew, as the tower's weights are others."""
         self._kept.clear()
+        self._times_forgotten += 1
 
 
 class Pictures:
