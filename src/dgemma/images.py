@@ -130,8 +130,13 @@ def _opened(source: Source) -> Iterator[tuple["Image", str]]:
 
 
 def _upright_size(image: "Image") -> tuple[int, int]:
+    from PIL import Image
+
     try:
-        turned = image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
+        # Of a PNG `getexif` decodes all to look behind it.
+        exif = Image.Exif()
+        exif.load(image.info.get("exif", b""))
+        turned = (exif if image.format == "PNG" else image.getexif()).get(_ORIENTATION) in _ON_ITS_SIDE
     except Exception:  # as in `_upright`
         turned = False
     return (image.height, image.width) if turned else image.size
@@ -208,24 +213,36 @@ def prepare_images(
         raise PromptError(f"The conversation shows {len(wanted)} images; at most {MOST_IMAGES} are taken.")
     sizes = {"patch_size": patch_size, "pooling_kernel_size": pooling_kernel_size}
     num_pixels = num_tokens = 0
+    sources: list[Source | Image] = []
     for number, (source, budget) in enumerate(wanted):
         with _numbered(number):
+            # Each is read twice, which pipes and replies cannot be.
+            if not _is_pil(source) and hasattr(source, "read"):
+                source = _bytes_of(source)  # pyright: ignore[reportArgumentType]
+            sources.append(source)
             width, height = image_size(source)
             rows, columns = target_size(height, width, budget, **sizes)
         num_pixels += width * height
         num_tokens += rows * columns // (patch_size * pooling_kernel_size) ** 2
-    if num_pixels > MOST_PIXELS_OF_ALL:
-        told = f"The images of the conversation have {num_pixels / 1e6:,.0f} million pixels together; at most "
-        raise PromptError(f"{told}{MOST_PIXELS_OF_ALL / 1e6:,.0f} million are taken. Make them smaller.")
+        if num_pixels > MOST_PIXELS_OF_ALL:
+            most = f"{MOST_PIXELS_OF_ALL / 1e6:,.0f} million pixels"
+            raise PromptError(f"The images of the conversation have more than {most} together; make them smaller.")
     if num_tokens >= most_tokens:
         raise PromptError(
             f"The images take {num_tokens} tokens, and the context has {most_tokens}; show fewer, or with less detail."
         )
     prepared: list[PreparedImage] = []
-    for number, (source, budget) in enumerate(wanted):
+    for number, (source, (_, budget)) in enumerate(zip(sources, wanted, strict=True)):
         with _numbered(number):
             prepared.append(prepare_image(as_image(source), budget, **sizes))
     return tuple(prepared)
+
+
+def _bytes_of(file: BinaryIO) -> bytes:
+    try:
+        return file.read()
+    except (OSError, ValueError) as error:
+        raise PromptError(f"The image cannot be read: {error}.") from error
 
 
 @contextmanager

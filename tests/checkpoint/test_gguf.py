@@ -331,6 +331,8 @@ def test_a_model_in_parts_is_one(tmp_path):
 
 def test_parts_of_other_models_are_told(tmp_path):
     network = wide_network()
+    joined = {"split.no": 0, "split.count": 0} | entries(network.config)
+    assert same(open_model(write(tmp_path / "joined.gguf", joined, tensors(network))).network, network)
     found = list(tensors(network).items())
     for own, part, told in (
         ({"split.no": 1, "split.count": 2}, dict(found[19:]), "a second time"),

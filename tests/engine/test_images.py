@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import io
 import itertools
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import dgemma
 from dgemma import images
@@ -259,9 +261,35 @@ def test_more_than_fits_is_refused_before_it_is_decoded(monkeypatch):
     with pytest.raises(PromptError, match="257 images; at most 256"):
         llm.chat(message(*[picture()] * 257), **OPTIONS)
     monkeypatch.setattr(images, "MOST_PIXELS_OF_ALL", 5000)
-    with pytest.raises(PromptError, match="million pixels together"):
+    with pytest.raises(PromptError, match="million pixels together; make them smaller"):
         llm.chat(message(picture(), picture()), **OPTIONS)
     assert not decoded
+
+
+def test_a_header_alone_tells_the_size_and_an_open_file_is_read_once(monkeypatch, tmp_path):
+    class Pipe(io.RawIOBase):
+        def __init__(self, content: bytes) -> None:
+            self._rest = io.BytesIO(content)
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer) -> int:
+            return self._rest.readinto(buffer)
+
+    llm, file = load(), tmp_path / "p.png"
+    picture().save(file)
+    (expected,) = llm.prepare_images(message(picture()), 70)[1]
+    part = {"type": "image", "image": Pipe(file.read_bytes())}
+    (piped,) = llm.prepare_images([{"role": "user", "content": [part]}], 70)[1]
+    assert piped.digest == expected.digest
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", lambda image: pytest.fail("decoded"))
+    assert images.image_size(file) == (64, 48)
+    monkeypatch.undo()
+    picture().save(file, exif=turned)
+    assert images.image_size(file) == (48, 64) == images.open_image(file).size
 
 
 def test_the_number_of_a_broken_image_is_told():

@@ -20,8 +20,7 @@ def find_model(name: str | Path, weights: bool = True) -> Path:
 
     A folder without config.json stands for the GGUF file in it. On the hub `owner/name` is a model folder, and
     `owner/name:TAG` the GGUF file whose name ends with TAG, such as Q4_K_M. Of a model that is split its first part
-    stands for all. Raises ModelNotFoundError for a name that
-    is none of these, and for one that could be several.
+    stands for all. Raises ModelNotFoundError for a name that is none of these, and for one that could be several.
     """
     if isinstance(name, str) and name in EMBEDDED:
         return EMBEDDED[name]

@@ -118,10 +118,11 @@ def read_gguf(path: Path) -> GgufFile:
     files = [_read_file(part) for part in parts]
     tensors: dict[str, GgufTensor] = {}
     for number, file in enumerate(files):
-        count, place = file.entries.get("split.count", 1), file.entries.get("split.no", number)
-        if count != len(parts) and count != 0 and len(parts) == 1:
+        # Tools that join parts leave a count of 0.
+        count, place = file.entries.get("split.count", 1) or 1, file.entries.get("split.no", number)
+        if count != 1 and len(parts) == 1:
             raise CheckpointError(f"{path} is one of {count} parts, whose names end as -00001-of-00003.gguf does.")
-        if count != len(parts) or place != number:
+        if count != len(parts) or (place != number and len(parts) > 1):
             raise CheckpointError(f"{file.path} is no part of this model; fetch it again.")
         if twice := tensors.keys() & file.tensors.keys():
             raise CheckpointError(f"{file.path} holds {min(twice)} a second time; fetch the model again.")
@@ -144,8 +145,8 @@ def _read_file(path: Path) -> GgufFile:
 
 
 def _mapped(file: int) -> mmap.mmap:
-    """A file in memory as its pages are read. It is copied where it is written to, which it never is: torch warns of
-    memory that cannot be written to. Linux would want room for the whole copy beforehand, which is asked for not to."""
+    """A file in memory, its pages read when they are needed. Torch warns of memory that cannot be written to, so a page
+    would be copied if it were; Linux is told to keep no room for that, as the file may be larger than memory."""
     if sys.platform != "linux":
         return mmap.mmap(file, 0, access=mmap.ACCESS_COPY)
     flags = mmap.MAP_PRIVATE | getattr(mmap, "MAP_NORESERVE", 0x4000)

@@ -55,7 +55,7 @@ def open_model(
     """Opens a model folder or a GGUF file (of one that is split, any part).
 
     dtype: the weights' type in memory (a torch type or its name); None keeps the files', or where these differ from
-    tensor to tensor that of the embedding. The blocks of a GGUF file are expanded to it, to float32 for None.
+    tensor to tensor that of the embedding. Blocks of a GGUF file are expanded to it, to float32 where it is in blocks.
     device: where the weights go; "meta" reads none and needs no weight files: sizes alone.
     quant: `int8`, `int4` or `fp8` quantises the matrices while they are read; a folder that holds them so needs none.
     None leaves them as they are; blocks whose expanded numbers would take more than half of the memory become int8, or
@@ -138,7 +138,7 @@ def _load_network(
         if source.stored is None and reading.quant is not None and is_weight(name):
             place_quantised(network, name, tensor, reading.quant, reading.device)
         else:
-            tensor = tensor if isinstance(tensor, Tensor) else tensor.read()
+            tensor = tensor if isinstance(tensor, Tensor) else tensor.read().to(_final_dtype(source, reading))
             kept = is_scale(name) or is_quantised(tensor) or reading.stays(name, tensor.dtype)
             place(network, name, tensor.to(device=reading.device, dtype=None if kept else reading.dtype))
     for name, parameter in list(network.named_parameters()):
@@ -178,7 +178,7 @@ def _needed(network: DiffusionGemma, source: Source, reading: _Reading, quant: K
     counts for nothing: it is read page by page, when it is needed. What stays in bfloat16 is copied once for its
     kernels. Raises UsageError for a kind that its sizes do not allow."""
     types, count = source.types(), 0
-    final = reading.dtype or types.get("embed_tokens.weight") or torch.float32
+    final = _final_dtype(source, reading)
     for name, parameter in network.named_parameters():
         stored = types.get(name)
         if is_weight(name) and (quant or source.stored):
@@ -189,6 +189,10 @@ def _needed(network: DiffusionGemma, source: Source, reading: _Reading, quant: K
             halves = stored is not None and reading.keep_halves and reading.stays(name, stored)
             count += parameter.numel() * (2 if halves else final.itemsize)
     return count
+
+
+def _final_dtype(source: Source, reading: _Reading) -> torch.dtype:
+    return reading.dtype or source.types().get("embed_tokens.weight") or torch.float32
 
 
 def _kind_of_blocks(network: DiffusionGemma, source: Source, reading: _Reading) -> Kind | None:

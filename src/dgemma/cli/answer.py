@@ -34,7 +34,7 @@ def answer(
     refuse_stray_bytes(text, "The prompt")
     # Opened first: a model may take minutes, and then a name be wrong, or the model read no images.
     content = user_content(text, [open_image(file) for file in images])
-    if images and open_model(find_model(model), device="meta").config.vision is None:
+    if images and open_model(find_model(model, weights=False), device="meta").config.vision is None:
         raise PromptError(f"The model {model} has no image tower: it reads text only. Leave --image out.")
     with reading(model) as progress:
         llm = load(model, device=device, dtype=dtype, quant=quant, progress=progress)

@@ -53,7 +53,8 @@ export function pictureTray(form, announce) {
     tray.hidden = held.length === 0;
   };
   const add = async (files) => {
-    for (const file of files) {
+    // The list is empty once this returns for the first time.
+    for (const file of [...files]) {
       if (!file.type.startsWith("image/")) continue;
       const bitmap = await createImageBitmap(file).catch(() => null);
       held.push({ name: file.name || "picture", url: await dataUrl(file), bitmap });
@@ -68,11 +69,17 @@ export function pictureTray(form, announce) {
     input.value = "";
   });
   form.addEventListener("paste", (event) => {
-    if (event.clipboardData.files.length) event.preventDefault();
+    // Office programs put a picture of a text beside it.
+    if (!event.clipboardData.files.length || event.clipboardData.types.includes("text/plain")) return;
+    event.preventDefault();
     add(event.clipboardData.files);
   });
-  form.addEventListener("dragover", (event) => event.preventDefault());
+  const holdsFiles = (event) => event.dataTransfer.types.includes("Files");
+  form.addEventListener("dragover", (event) => {
+    if (holdsFiles(event)) event.preventDefault();
+  });
   form.addEventListener("drop", (event) => {
+    if (!holdsFiles(event)) return;
     event.preventDefault();
     add(event.dataTransfer.files);
   });
