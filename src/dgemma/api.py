@@ -204,12 +204,9 @@ class LLM:
         if (tower := self.model.tower) is None:
             raise ImageError("This model has no image tower: it reads text only. Leave the images out.", number=0)
         wanted = [(image.source, image.max_soft_tokens or image_tokens) for image in shown]
-        return left, prepare_images(wanted, tower.config.patch_size, tower.config.pooling_kernel_size, self.max_context)
-
-    @property
-    def max_context(self) -> int:
-        """Tokens that a prompt and its answer may have together."""
-        return self.engine.max_context
+        return left, prepare_images(
+            wanted, tower.config.patch_size, tower.config.pooling_kernel_size, self.engine.max_context
+        )
 
     def infill(
         self,

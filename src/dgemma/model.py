@@ -24,6 +24,7 @@ from dgemma.cache import KVCache
 from dgemma.config import LayerConfig, LayerType, ModelConfig
 from dgemma.errors import UsageError
 from dgemma.image_spans import ImageSpan, PlacedImages
+from dgemma.norms import RMSNorm, add_normed, is_quick, normed
 from dgemma.ops import cpu, cuda
 from dgemma.ops import reference as ops
 from dgemma.ops.linear import Kept, Matrix, Stacked, gains_by_int8, laid_out, matrix, scale_of, with_one_row
@@ -40,35 +41,6 @@ read blocks: 0.35 to 0.45 of the dense way's time at 32,768 entries, 0.8 at 4,09
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """(layer index, query [B, H, T, d], key [B, K, T, d], value [B, K, T, d]) -> attended [B, H, T, d]."""
-
-
-class RMSNorm(nn.Module):
-    """Root-mean-square norm with a direct weight; computed in float32."""
-
-    def __init__(self, size: int, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(size))
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        return normed(hidden, self.eps, self.weight)[0]
-
-
-def normed(hidden: Tensor, eps: float, *weights: Tensor | None) -> tuple[Tensor, ...]:
-    """The root-mean-square norm of one input with each of the weights; None for without."""
-    return (cpu.rms_norms if is_quick(hidden) else ops.rms_norms)(hidden, weights, eps)
-
-
-def add_normed(residual: Tensor, hidden: Tensor, norm: RMSNorm) -> Tensor:
-    """residual + norm(hidden)."""
-    if is_quick(hidden):
-        return cpu.add_normed(residual, hidden, norm.weight, norm.eps)
-    return residual + norm(hidden)
-
-
-def is_quick(hidden: Tensor) -> bool:
-    """Whether `ops.cpu` takes these hidden states: its short cuts know float32 and no gradients."""
-    return hidden.device.type == "cpu" and hidden.dtype == torch.float32 and not torch.is_grad_enabled()
 
 
 def linear(in_size: int, out_size: int) -> nn.Linear:

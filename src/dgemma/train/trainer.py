@@ -30,7 +30,8 @@ from dgemma.errors import DataError, OutputError
 from dgemma.evals.example import NO_TEXTS, Texts
 from dgemma.evals.pairs import find_tasks
 from dgemma.evals.tasks import story
-from dgemma.model import DiffusionGemma, RMSNorm, masked_pass
+from dgemma.model import DiffusionGemma, masked_pass
+from dgemma.norms import RMSNorm
 from dgemma.ops import reference as ops
 from dgemma.tokenizer import Tokenizer
 from dgemma.train.data import BatchStream, prefetch
