@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 import dgemma
-from dgemma.checkpoint import find_model
+from dgemma.checkpoint import find_model, open_model
 from dgemma.errors import ModelNotFoundError
 
 FILES = [
@@ -70,7 +70,8 @@ def test_what_was_fetched_is_found_without_a_connection(hub, monkeypatch):
 
     monkeypatch.setattr(huggingface_hub, "list_repo_files", unreachable)
     assert find_model("some/model:BF16").name == "m-BF16.gguf"
-    with pytest.raises(ModelNotFoundError, match="the hub cannot be reached"):
+    told = r"Q8_0 is not here, and the hub cannot be reached to fetch it \(OSError: no connection\)"
+    with pytest.raises(ModelNotFoundError, match=told):
         find_model("some/model:Q8_0")
 
 
@@ -81,9 +82,13 @@ def test_nothing_is_fetched_for_a_header(hub):
     assert find_model("some/model:BF16", weights=False).name == "m-BF16.gguf"
 
 
-def test_a_model_of_files_alone_says_which_there_are(hub, monkeypatch):
+def test_a_model_of_files_alone_says_which_there_are(hub, tmp_path, monkeypatch):
     with pytest.raises(ModelNotFoundError, match="holds GGUF files; name one of them: some/model:BF16"):
         find_model("some/model")
+    (tmp_path / "hub" / "config.json").write_text("{}")
+    with pytest.raises(ModelNotFoundError, match="holds GGUF files; name one of them: some/model:BF16"):
+        find_model("some/model")
+    assert find_model("some/model", weights=False) == tmp_path / "hub"
     monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda name: [])
     with pytest.raises(ModelNotFoundError, match="hub cannot be reached"):
         find_model("other/model")
@@ -99,11 +104,38 @@ def test_a_folder_stands_for_its_only_file(tmp_path):
     (tmp_path / "n.GGUF").write_bytes(b"GGUF")
     with pytest.raises(ModelNotFoundError, match=r"several GGUF files \(m-00001-of-00002.gguf, n.GGUF\)"):
         find_model(tmp_path)
+    (tmp_path / "config.json").write_text("{}")  # which others put beside GGUF files as well
+    with pytest.raises(ModelNotFoundError, match="several GGUF files"):
+        find_model(tmp_path)
+    (tmp_path / "model-00001-of-00002.safetensors").write_bytes(b"")
+    assert find_model(tmp_path) == tmp_path
+
+
+def test_a_configuration_beside_a_file_hides_it_not(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     assert find_model(tmp_path) == tmp_path
+    (tmp_path / "m.gguf").write_bytes(b"GGUF")
+    assert find_model(tmp_path) == tmp_path / "m.gguf"
+
+
+def test_parts_are_spelled_as_the_file_is(tmp_path):
+    for part in ("M-00001-OF-00002.GGUF", "M-00002-OF-00002.GGUF"):
+        (tmp_path / part).write_bytes(b"GGUF")
+    assert find_model(tmp_path / "M-00002-OF-00002.GGUF") == tmp_path / "M-00001-OF-00002.GGUF"
+
+
+def test_a_folder_that_cannot_be_read_is_a_sentence(tmp_path, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    for load in (find_model, dgemma.load, open_model):
+        with pytest.raises(ModelNotFoundError, match=rf"{tmp_path.name} cannot be read: Permission denied"):
+            load(tmp_path)
 
 
 def test_no_file_is_a_sentence(tmp_path):
     for name in (tmp_path / "no.gguf", "no.gguf", "models/no.gguf"):
-        with pytest.raises(ModelNotFoundError, match=r"There is no file .*no\.gguf"):
-            dgemma.load(name)
+        for load in (dgemma.load, open_model):
+            with pytest.raises(ModelNotFoundError, match=r"There is no file .*no\.gguf"):
+                load(name)

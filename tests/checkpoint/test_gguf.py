@@ -261,7 +261,7 @@ def test_another_architecture_and_another_format_are_refused(tmp_path):
     with pytest.raises(CheckpointError, match="no GGUF file"):
         open_model(path)
     path.write_bytes(b"")
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match="is empty; fetch the model again"):
         open_model(path)
     with pytest.raises(dgemma.errors.ModelNotFoundError, match=r"no file .*missing\.gguf"):
         dgemma.load(tmp_path / "missing.gguf")

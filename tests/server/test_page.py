@@ -290,6 +290,28 @@ def test_a_picture_goes_with_the_message(browser, seeing_url: str, visits: list[
     assert visit.complaints == []
 
 
+def test_a_picture_that_is_still_read_goes_with_the_message(
+    browser, seeing_url: str, visits: list[Visit], tmp_path: Path
+) -> None:
+    visits.append(Visit(browser, seeing_url))
+    (visit,) = visits
+    file = tmp_path / "red.png"
+    picture("red", (40, 30)).save(file)
+    visit.button("Add a picture").wait_for()
+    slow = "() => { const read = FileReader.prototype.readAsDataURL; "
+    slow += "FileReader.prototype.readAsDataURL = function (file) { setTimeout(() => read.call(this, file), 300); }; }"
+    visit.page.evaluate(slow)
+    visit.page.get_by_label("Longest reply").evaluate("input => (input.value = 24)")
+    visit.page.locator("#chat-form input[type=file]").set_input_files([file])
+    with visit.page.expect_request("**/v1/chat/completions") as sent:
+        visit.page.get_by_role("textbox", name="Message").press("Enter")
+    (message,) = sent.value.post_data_json["messages"]
+    assert [part["type"] for part in message["content"]] == ["image_url"]  # a picture may say all
+    visit.settle()
+    assert visit.page.locator(".question .picture").count() == 1
+    assert visit.complaints == []
+
+
 def test_a_model_of_texts_offers_no_pictures(visit: Visit) -> None:
     assert not visit.button("Add a picture").is_visible()
 

@@ -18,7 +18,7 @@ def find_model(name: str | Path, weights: bool = True) -> Path:
     """Where an embedded model, a local one, or one of the hub lies, which is fetched when it is not here yet; without
     `weights` all but these.
 
-    A folder without config.json stands for the GGUF file in it. On the hub `owner/name` is a model folder, and
+    A folder without safetensors weights stands for the GGUF file in it. On the hub `owner/name` is a model folder, and
     `owner/name:TAG` the GGUF file whose name ends with TAG, such as Q4_K_M. Of a model that is split its first part
     stands for all. Raises ModelNotFoundError for a name that is none of these, and for one that could be several.
     """
@@ -30,10 +30,11 @@ def find_model(name: str | Path, weights: bool = True) -> Path:
         raise UsageError("The model's name is empty; give a name, a folder ('.' for this one), or a hub id owner/name.")
     path = Path(os.path.expanduser(name))
     try:
-        if path.is_dir() or (is_gguf(path) and path.is_file()):
-            return find_local(path)
+        local = path.is_dir() or (is_gguf(path) and path.is_file())
     except (OSError, ValueError):
-        pass  # What is no possible path may still be a hub id, or is told below.
+        local = False  # What is no possible path may still be a hub id, or is told below.
+    if local:
+        return find_local(path)
     if is_gguf(path) and ":" not in path.name:
         raise ModelNotFoundError(f"There is no file {name}.")
     if isinstance(name, str) and (found := is_hub_id(name)):
@@ -51,13 +52,17 @@ def is_hub_id(name: str) -> tuple[str, str | None] | None:
 
 
 def find_local(path: Path) -> Path:
-    """The model that a path stands for: a folder without config.json for the GGUF file in it, a part of one for the
-    first. Raises ModelNotFoundError for a folder of several."""
-    if not path.is_dir():
-        return first_part(path)
-    if (path / "config.json").is_file():
+    """The model that a path stands for: a folder without safetensors weights for the GGUF file in it, a part of one for
+    the first. Raises ModelNotFoundError for a folder of several, and for one that cannot be looked into."""
+    try:
+        if not path.is_dir():
+            return first_part(path)
+        files = [file.name for file in path.iterdir() if file.is_file()]
+    except OSError as error:
+        raise ModelNotFoundError(f"{path} cannot be read: {error.strerror}.") from error
+    if any(file.endswith(".safetensors") for file in files):
         return path
-    names = first_parts(file.name for file in path.iterdir() if file.is_file())
+    names = first_parts(files)
     if len(names) > 1:
         raise ModelNotFoundError(f"{path} holds several GGUF files ({', '.join(names)}); give one of them.")
     return path / names[0] if names else path

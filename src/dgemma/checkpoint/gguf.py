@@ -133,11 +133,11 @@ def read_gguf(path: Path) -> GgufFile:
 def _read_file(path: Path) -> GgufFile:
     try:
         with path.open("rb") as file:
-            data = _mapped(file.fileno())
+            data = _mapped(file.fileno()) if path.stat().st_size else b""
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}).") from error
     if data[:4] != _MAGIC:
-        raise CheckpointError(f"{path} is no GGUF file.")
+        raise CheckpointError(f"{path} is {'no GGUF file' if data else 'empty; fetch the model again'}.")
     try:
         return _Header(path, data).read()
     except (struct.error, UnicodeDecodeError, MemoryError, OverflowError, ValueError, _DamagedError) as error:
@@ -160,7 +160,7 @@ class _DamagedError(Exception):
 class _Header:
     """Reads a header from its beginning to its end."""
 
-    def __init__(self, path: Path, data: mmap.mmap) -> None:
+    def __init__(self, path: Path, data: mmap.mmap | bytes) -> None:
         self.path, self.data, self.at = path, data, 4
 
     def read(self) -> GgufFile:

@@ -3,6 +3,7 @@ again, and what was begun goes on."""
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 from dgemma.checkpoint.parts import all_parts, first_parts, stem
@@ -13,25 +14,34 @@ def fetch_folder(name: str, weights: bool = True) -> Path:
     """A model folder, without `weights` all but these. Raises ModelNotFoundError for a model that has none, is not
     there, or cannot be reached."""
     folder = _fetched(name, ["*.json", "*.jinja", *(["*.safetensors"] if weights else [])])
-    if not (folder / "config.json").is_file() and (models := first_parts(_listed(name) or [])):
-        raise ModelNotFoundError(f"{name} holds GGUF files; name one of them: {_suggested(name, models)}.")
+    # Others put the configuration beside GGUF files as well.
+    whole = any(folder.glob("*.safetensors")) if weights else (folder / "config.json").is_file()
+    if not whole:
+        with suppress(_UnreachedError):
+            if models := first_parts(_listed(name)):
+                raise ModelNotFoundError(f"{name} holds GGUF files; name one of them: {_suggested(name, models)}.")
     return folder
 
 
 def fetch_file(name: str, tag: str, weights: bool = True) -> Path:
     """The GGUF file of a hub model whose name ends with `tag`, or the first of its parts; without `weights` only where
     it is here. Raises ModelNotFoundError for a tag that chooses none, and as `fetch_folder` does."""
-    listed = _listed(name) if weights else None
-    files = _here(name) if listed is None else listed
+    offline = None if weights else "is not here yet"
+    if offline is None:
+        try:
+            files = _listed(name)
+        except _UnreachedError as error:
+            offline = f"is not here, and the hub cannot be reached to fetch it ({error})"
+    if offline is not None:
+        files = _here(name)
     chosen = _chosen(first_parts(files), tag)
-    if chosen is None and listed is None:
-        told = "is not here yet" if not weights else "is not here, and the hub cannot be reached to fetch it"
-        raise ModelNotFoundError(f"{name}:{tag} {told}; `dgemma pull {name}:{tag}` fetches it.")
+    if chosen is None and offline is not None:
+        raise ModelNotFoundError(f"{name}:{tag} {offline}; `dgemma pull {name}:{tag}` fetches it.")
     if chosen is None:
         told = _suggested(name, first_parts(files)) or "none"
         raise ModelNotFoundError(f"{name} has no GGUF file whose name ends with {tag}. There are: {told}.")
     parts = [str(PurePath(chosen).with_name(part)) for part in all_parts(PurePath(chosen).name)]
-    return _fetched(name, parts, here=listed is None) / chosen
+    return _fetched(name, parts, here=offline is not None) / chosen
 
 
 def _chosen(models: Sequence[str], tag: str) -> str | None:
@@ -52,8 +62,12 @@ def _suggested(name: str, models: Sequence[str]) -> str:
     return ", ".join(told)
 
 
-def _listed(name: str) -> list[str] | None:
-    """The files that a hub model has; None where the hub is not reached."""
+class _UnreachedError(Exception):
+    """The hub is not reached, and why."""
+
+
+def _listed(name: str) -> list[str]:
+    """The files that a hub model has."""
     from huggingface_hub import list_repo_files
     from huggingface_hub.errors import RepositoryNotFoundError
 
@@ -61,8 +75,8 @@ def _listed(name: str) -> list[str] | None:
         return list_repo_files(name)
     except RepositoryNotFoundError as error:
         raise ModelNotFoundError(f"The hub has no public model {name}. Check the name or log in with hf.") from error
-    except Exception:  # Whatever the HTTP library raises; the files may be here all the same.
-        return None
+    except Exception as error:  # Whatever the HTTP library raises; the files may be here all the same.
+        raise _UnreachedError(f"{type(error).__name__}: {error}") from error
 
 
 def _here(name: str) -> list[str]:

@@ -89,9 +89,8 @@ def source_of(path: str | Path) -> Source:
 
         return GgufModel(path)
     if not path.is_dir():
-        raise ModelNotFoundError(
-            f"There is no model folder {path}. Give a folder with config.json and weights, or a GGUF file."
-        )
+        told = f"{'file' if is_gguf(path) else 'model folder'} {path}"
+        raise ModelNotFoundError(f"There is no {told}. Give a folder with config.json and weights, or a GGUF file.")
     return Folder(path)
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
-_PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf", re.IGNORECASE)
+_PART = re.compile(r"(.+)-(\d{5})(-of-(\d{5})\.gguf)", re.IGNORECASE)
 # Towers of images, and what tools that quantise have measured.
 _NO_MODELS = ("mmproj", "imatrix")
 
@@ -20,9 +20,9 @@ def is_gguf(path: PurePath) -> bool:
 def all_parts(name: str) -> list[str]:
     """The names of all parts of the model that one of them belongs to; of a whole file its own."""
     match = _PART.fullmatch(name)
-    if match is None or int(match[3]) == 0:
+    if match is None or int(match[4]) == 0:
         return [name]
-    return [f"{match[1]}-{number:05d}-of-{match[3]}{name[-5:]}" for number in range(1, int(match[3]) + 1)]
+    return [f"{match[1]}-{number:05d}{match[3]}" for number in range(1, int(match[4]) + 1)]
 
 
 def first_part(path: Path) -> Path:

@@ -79,8 +79,9 @@ export function chatPanel(page) {
 
   const ask = runOnSubmit(form, page, async (signal) => {
     const text = question.value.trim();
-    if (!text) return;
-    const pictures = tray?.take() ?? [];
+    const pictures = (await tray?.take()) ?? [];
+    signal.throwIfAborted();
+    if (!text && !pictures.length) return;
     const content = contentWith(pictures, text);
     last?.forgetSteps();
     const asked = make("article", { class: "question", "aria-label": "You" }, ...(pictures.length ? [shown(pictures)] : []), text);

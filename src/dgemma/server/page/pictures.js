@@ -32,13 +32,15 @@ export function shown(pictures) {
 /** What a message says with its pictures, as the service takes it. */
 export function contentWith(pictures, text) {
   if (!pictures.length) return text;
-  return [...pictures.map(({ url }) => ({ type: "image_url", image_url: { url } })), { type: "text", text }];
+  const said = text ? [{ type: "text", text }] : [];
+  return [...pictures.map(({ url }) => ({ type: "image_url", image_url: { url } })), ...said];
 }
 
-/** The pictures that wait in a form: take() empties it, giveBack(pictures) fills it again. */
+/** The pictures that wait in a form: take() empties it once all are read, giveBack(pictures) fills it again. */
 export function pictureTray(form, announce) {
   const [tray, button, input] = [".tray", ".attach", "input[type=file]"].map((name) => form.querySelector(name));
   let held = [];
+  let reading = Promise.resolve();
   const show = () => {
     const item = (picture) => {
       const remove = make("button", { type: "button", class: "quiet", "aria-label": `Remove ${picture.name}` }, "\u00d7");
@@ -52,20 +54,28 @@ export function pictureTray(form, announce) {
     tray.replaceChildren(...held.map(item));
     tray.hidden = held.length === 0;
   };
-  const add = async (files) => {
-    // The list is empty once this returns for the first time.
-    for (const file of [...files]) {
-      if (!file.type.startsWith("image/")) continue;
-      const bitmap = await createImageBitmap(file).catch(() => null);
-      held.push({ name: file.name || "picture", url: await dataUrl(file), bitmap });
-      announce(`${file.name || "A picture"} goes with the next message`);
+  const read = async (files) => {
+    for (const file of files) {
+      const name = file.name || "A picture";
+      try {
+        const bitmap = await createImageBitmap(file).catch(() => null);
+        held.push({ name, url: await dataUrl(file), bitmap });
+        announce(`${name} goes with the next message`);
+      } catch {
+        announce(`${name} cannot be read`);
+      }
+      show();
     }
-    show();
+  };
+  const add = (files) => {
+    // A list that the browser empties afterwards. Pictures stand in the order in which they came.
+    const wanted = [...files].filter((file) => file.type.startsWith("image/"));
+    reading = reading.then(() => read(wanted));
   };
   button.hidden = false;
   button.addEventListener("click", () => input.click());
-  input.addEventListener("change", async () => {
-    await add(input.files);
+  input.addEventListener("change", () => {
+    add(input.files);
     input.value = "";
   });
   form.addEventListener("paste", (event) => {
@@ -84,7 +94,8 @@ export function pictureTray(form, announce) {
     add(event.dataTransfer.files);
   });
   return {
-    take() {
+    async take() {
+      await reading;
       const taken = held;
       held = [];
       show();
