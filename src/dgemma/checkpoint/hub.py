@@ -26,14 +26,11 @@ def fetch_folder(name: str, weights: bool = True) -> Path:
 def fetch_file(name: str, tag: str, weights: bool = True) -> Path:
     """The GGUF file of a hub model whose name ends with `tag`, or the first of its parts; without `weights` only where
     it is here. Raises ModelNotFoundError for a tag that chooses none, and as `fetch_folder` does."""
-    offline = None if weights else "is not here yet"
-    if offline is None:
-        try:
-            files = _listed(name)
-        except _UnreachedError as error:
-            offline = f"is not here, and the hub cannot be reached to fetch it ({error})"
-    if offline is not None:
-        files = _here(name)
+    try:
+        files = _listed(name) if weights else _here(name)
+        offline = None if weights else "is not here yet"
+    except _UnreachedError as error:
+        files, offline = _here(name), f"is not here, and the hub cannot be reached to fetch it ({error})"
     chosen = _chosen(first_parts(files), tag)
     if chosen is None and offline is not None:
         raise ModelNotFoundError(f"{name}:{tag} {offline}; `dgemma pull {name}:{tag}` fetches it.")
