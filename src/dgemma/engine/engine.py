@@ -25,6 +25,7 @@ from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.decode.graphs import passes_of
 from dgemma.engine.checks import check
 from dgemma.engine.events import Events, Job
+from dgemma.engine.interrupts import allowed, deferred
 from dgemma.engine.pace import Choice, Pace, choose, first_passes, guess_profile, kept_pace, mean_embedding
 from dgemma.engine.pictures import SoftTokens
 from dgemma.engine.placement import MEGABYTE, resolve
@@ -106,18 +107,19 @@ class Engine:
                 f"{self.budget_bytes / MEGABYTE:.0f} MB; ask for fewer tokens or raise kv_budget_mb."
             )
         job = Job(next(self._ids), runner)
-        with self._state():
-            if self._closed:
-                raise UsageError("The engine is closed; load the model again.")
-            try:
-                self._scheduler.enter(job.id, runner.num_bytes)
-            except BusyError:
-                self._counts["refused"] += 1
-                raise
-            self._jobs[job.id] = job
-        if self._thread is not None:
-            self._call.put(None)
-        return Events(job, self._wait, self._abandon)
+        with deferred():
+            with self._state():
+                if self._closed:
+                    raise UsageError("The engine is closed; load the model again.")
+                try:
+                    self._scheduler.enter(job.id, runner.num_bytes)
+                except BusyError:
+                    self._counts["refused"] += 1
+                    raise
+                self._jobs[job.id] = job
+            if self._thread is not None:
+                self._call.put(None)
+            return Events(job, self._wait, self._abandon)
 
     def choose(self, max_new_tokens: int, canvas_length: int | None = None, prompt: Sequence[int] = ()) -> Choice:
         """What mode "auto" takes for an answer of at most `max_new_tokens` to a prompt of its kind; the first call may
@@ -127,7 +129,7 @@ class Engine:
             arrivals = native.look_for_arrivals()
             if self._pace is None or self._pace[0] != arrivals:
                 file = self.config.pace_file
-                with self._wheel_in_turns():
+                with self._wheel_in_turns(), allowed():
                     self._pace = arrivals, kept_pace(self.network, None if file is None else Path(file), self._passes)
             pace = self._pace[1]
         mean_D = mean_embedding(self.network, prompt) if prompt and self.profile.kinds else ()
@@ -135,7 +137,7 @@ class Engine:
 
     def warm_up(self) -> None:
         """Does what the first request would have to wait for; before any is there."""
-        with self._wheel_in_turns():
+        with self._wheel_in_turns(), allowed():
             first_passes(self.network)
 
     def forget_prefixes(self) -> None:
@@ -233,24 +235,26 @@ class Engine:
     @contextmanager
     def _wheel_in_turns(self) -> Iterator[None]:
         """The wheel, for one who does not drive."""
-        try:
-            self._drives_on.clear()
-            with self._wheel:
-                yield
-        finally:
-            self._drives_on.set()
+        with deferred():
+            try:
+                self._drives_on.clear()
+                with self._wheel:
+                    yield
+            finally:
+                self._drives_on.set()
 
     @contextmanager
     def _state(self) -> Iterator[None]:
         """The bookkeeping, for one thread at a time; leaves it with nobody waiting for a wheel that is free."""
-        try:
-            with self._lock:
-                try:
-                    yield
-                finally:
-                    self._settle()
-        finally:
-            self._sweep()
+        with deferred():
+            try:
+                with self._lock:
+                    try:
+                        yield
+                    finally:
+                        self._settle()
+            finally:
+                self._sweep()
 
     def _settle(self) -> None:
         while self._abandoned:
@@ -264,29 +268,29 @@ class Engine:
 
     def _sweep(self) -> None:
         # When the lock is taken, its holder comes here after letting go of it and sees the note.
-        while self._abandoned and self._lock.acquire(blocking=False):
-            try:
-                self._settle()
-            finally:
-                self._lock.release()
+        with deferred():
+            while self._abandoned and self._lock.acquire(blocking=False):
+                try:
+                    self._settle()
+                finally:
+                    self._lock.release()
 
     def _drive_for(self, job: Job) -> bool:
         """Drives until `job`'s outbox has something to read; False when somebody else drives and will fill it."""
-        driving = False
-        try:
+        with deferred():
             with self._state():
                 if not job.outbox.empty():
                     return True
                 if self._driven or self._thread is not None:
                     job.waiting = True
                     return False
-                self._driven = driving = True
-            while job.outbox.empty():
-                turned = self._turn()
-                assert turned or not job.outbox.empty(), "an open request has no turn"
-            return True
-        finally:
-            if driving:
+                self._driven = True
+            try:
+                while job.outbox.empty():
+                    turned = self._turn()
+                    assert turned or not job.outbox.empty(), "an open request has no turn"
+                return True
+            finally:
                 with self._state():
                     self._driven = False
 
@@ -315,7 +319,7 @@ class Engine:
         error: Exception | None = None
         try:
             self._drives_on.wait(_PATIENCE_S)
-            with self._wheel:
+            with self._wheel, allowed():
                 if job.runner.cache is None:
                     # Without a thread of our own nobody else waits, so this request may wait for kernels.
                     native.look_for_arrivals(wait=self._thread is None)
