@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from dgemma.cache import KVCache
 from dgemma.config import LayerConfig, ModelConfig, SamplerConfig
@@ -189,6 +190,68 @@ def test_configurations_that_cannot_work_are_refused():
     for bad in ({"t_min": -0.1}, {"t_min": 0.9}, {"entropy_bound": 0.0}, {"max_denoising_steps": 0}):
         with pytest.raises(ConfigError):
             SamplerConfig(**bad)
+
+
+def addition(weight: torch.Tensor) -> torch.Tensor:
+    return torch.linspace(-0.5, 0.5, weight.numel()).view_as(weight)
+
+
+class Adapted(nn.Module):
+    """A linear layer with something added to it, as adapters do."""
+
+    def __init__(self, base: nn.Linear) -> None:
+        super().__init__()
+        self.base, self.added = base, nn.Parameter(addition(base.weight), requires_grad=False)
+
+    @property
+    def weight(self) -> torch.Tensor:
+        return self.base.weight
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return self.base(hidden) + nn.functional.linear(hidden, self.added)
+
+
+PROJECTIONS = [
+    "self_attn.q_proj",
+    "self_attn.v_proj",
+    "self_attn.o_proj",
+    "mlp.up_proj",
+    "mlp.down_proj",
+    "router.proj",
+]
+
+
+@pytest.mark.parametrize("name", [*PROJECTIONS, "router.proj"])
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_module_in_place_of_another_is_what_is_run(name, fused):
+    plain, adapted, merged = make_network(), make_network(), make_network()
+    tokens = ids(1, 20)
+
+    def hidden(network: DiffusionGemma) -> torch.Tensor:
+        network.one_call = fused
+        return network.encode(tokens, KVCache(CONFIG, max_length=20))
+
+    before = hidden(adapted)
+    assert close(before, hidden(plain))
+    layer = adapted.get_submodule("layers.0")
+    base = layer.get_submodule(name)
+    layer.set_submodule(name, Adapted(base))
+    weight = merged.get_parameter(f"layers.0.{name}.weight")
+    weight.add_(addition(weight))
+    assert close(hidden(adapted), hidden(merged)) and not close(hidden(adapted), before)
+    layer.set_submodule(name, base)
+    assert close(hidden(adapted), before)
+
+
+@pytest.mark.parametrize("name", ["norm", "layers.1", "layers.1.self_attn.k_proj", "layers.1.mlp.gate_proj"])
+def test_hooks_are_called(name):
+    network, tokens, called = make_network(), ids(1, 5), []
+    expected = network.encode(tokens, KVCache(CONFIG, max_length=20))
+    handle = network.get_submodule(name).register_forward_hook(lambda module, *_: called.append(module))
+    assert close(network.encode(tokens, KVCache(CONFIG, max_length=20)), expected) and called
+    handle.remove()
+    called.clear()
+    assert close(network.encode(tokens, KVCache(CONFIG, max_length=20)), expected) and not called
 
 
 def test_keys_only_leaves_the_same_cache_behind():

@@ -2,9 +2,10 @@
 
     row b:  [ committed tokens 0 .. lengths[b] )[ scratch: the canvas, rewritten by every denoise pass )
 
-`encode` commits, which is the only thing that moves `lengths`; `denoise` writes the scratch right behind them and
-commits nothing. Sliding layers keep their whole history, so `truncate` to any earlier length is exact and the window is
-cut when it is read. Rows of a batch may have different lengths. Knows nothing of the network that fills it.
+`commit` (which the network calls for clean tokens), `truncate` and `copy_prefix` move `lengths`; `denoise` writes the
+scratch right behind them and commits nothing. Sliding layers keep their whole history, so `truncate` to any earlier
+length is exact, and the window is cut when it is read. Rows of a batch may have different lengths. Knows nothing of the
+network that fills it.
 
 Shapes: B batch, K key heads, S slots, T new tokens, d head dim.
 """

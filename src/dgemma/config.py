@@ -25,8 +25,8 @@ _DEFAULT_ROPE: dict[str, dict[str, Any]] = {
 class RotaryConfig:
     """Rotary position embedding of one layer kind.
 
-    `default` rotates the first `partial_rotary_factor` of the dimensions. `proportional` computes the frequencies of
-    the whole head and keeps the first `partial_rotary_factor` of them, the rest do not turn.
+    `default` rotates every dimension. `proportional` computes the frequencies of the whole head, divides them by
+    `factor`, and keeps the first `partial_rotary_factor` of them; the other dimensions are not rotated.
     """
 
     rope_type: Literal["default", "proportional"]

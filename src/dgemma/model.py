@@ -27,8 +27,9 @@ from dgemma.image_spans import ImageSpan, PlacedImages
 from dgemma.norms import RMSNorm, add_normed, is_quick, normed
 from dgemma.ops import cpu, cuda
 from dgemma.ops import reference as ops
-from dgemma.ops.linear import Kept, Matrix, Stacked, gains_by_int8, laid_out, matrix, scale_of, with_one_row
-from dgemma.ops.one_call import LayerShape, lay_out_head, lay_out_layers, runs_all
+from dgemma.ops.linear import Kept, Matrix, Stacked, gains_by_int8, is_plain, laid_out, matrix, scale_of, with_one_row
+from dgemma.ops.native.sizes import LayerShape
+from dgemma.ops.one_call import Parts, lay_out_head, lay_out_layers, runs_all
 from dgemma.quant import is_quantised, quantise
 
 HEAD_BLOCK = 8192
@@ -66,8 +67,8 @@ class Attention(nn.Module):
         self.o_proj = linear(query_size, config.hidden_size)
         self.q_norm = RMSNorm(layer.head_dim, config.rms_norm_eps)
         self.k_norm = RMSNorm(layer.head_dim, config.rms_norm_eps)
-        self._inward = Stacked(self.q_proj, self.k_proj, self.v_proj)
-        self._outward = Stacked(self.o_proj)
+        self._inward = Stacked(self, "q_proj", "k_proj", "v_proj")
+        self._outward = Stacked(self, "o_proj")
         self._norms = Kept()
 
     def forward(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor], attend: Callable[..., Tensor]) -> Tensor:
@@ -76,7 +77,7 @@ class Attention(nn.Module):
 
     def project(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Normed and rotated query [B, H, T, d] and key, normed value [B, K, T, d]."""
-        if is_quick(hidden_BTD) and laid_out(self.q_proj.weight):
+        if is_quick(hidden_BTD) and self._inward.are_laid_out():
             norms_nd = self._norms.get((self.q_norm.weight, self.k_norm.weight), self._lay_out_norms)
             unit_BTnd, turned = cpu.heads(self._heads(self._inward.joined(hidden_BTD)), norms_nd, *rotary, self.eps)
             first_value = self.num_heads if self.v_proj is None else len(norms_nd)
@@ -104,8 +105,8 @@ class GatedMLP(nn.Module):
         self.gate_proj = linear(hidden_size, width)
         self.up_proj = linear(hidden_size, width)
         self.down_proj = linear(width, hidden_size)
-        self._inward = Stacked(self.gate_proj, self.up_proj)
-        self._outward = Stacked(self.down_proj)
+        self._inward = Stacked(self, "gate_proj", "up_proj")
+        self._outward = Stacked(self, "down_proj")
 
     def forward(self, hidden: Tensor) -> Tensor:
         gate, up = self._inward(hidden)
@@ -128,10 +129,10 @@ class Router(nn.Module):
         self._scaled = Kept()
 
     def forward(self, normed_ND: Tensor) -> tuple[Tensor, Tensor]:
-        if is_quick(normed_ND) and laid_out(self.proj.weight):
+        if is_quick(normed_ND) and is_plain(self.proj) and laid_out(self.proj.weight):
             weight_ED = self._scaled.get((self.proj.weight, self.scale), self._scale_weight)
             return cpu.route(normed_ND, weight_ED, self.per_expert_scale, self.top_k)
-        return ops.route(normed_ND, self.scale, self.proj.weight, self.per_expert_scale, self.top_k)
+        return ops.route(normed_ND, self.scale, self.proj, self.per_expert_scale, self.top_k)
 
     def _scale_weight(self) -> Tensor:
         return self.proj.weight * self.scale * len(self.scale) ** -0.5
@@ -273,7 +274,8 @@ class DiffusionGemma(nn.Module):
         self._frequencies: dict[tuple[LayerType, int, torch.device], Tensor] = {}
         self._scales: dict[torch.dtype, float] = {}
         self._mean, self._head, self._layers_as_one, self._head_as_one = (Kept() for _ in range(4))
-        self._weights: list[tuple[dict, str]] | None = None
+        self._parts: Parts | None = None
+        self._kinds_of_parts = frozenset(map(type, self.modules()))
         self.one_call = True
 
     @property
@@ -379,8 +381,9 @@ class DiffusionGemma(nn.Module):
         Rows of different lengths are padded on the right and told by `lengths`; the hidden states of padding mean
         nothing and padding is not committed. Chunks may be encoded one after another with the same result, if none ends
         within an image. `keys_only` leaves out all that follows the last layer's keys and values; what comes back is
-        then no hidden state to be read. `images` take the places of their image tokens and see themselves whole. Raises
-        PromptError when the cache cannot hold the tokens, UsageError for images that do not fit them.
+        then no hidden state to be read. `images` take the places of their image tokens and see themselves whole.
+        Weights, modules and hooks must stay as they are while a cache holds what they made. Raises PromptError when the
+        cache cannot hold the tokens, UsageError for images that do not fit them.
         """
         batch, count = tokens_BT.shape
         counts = [count] * batch if lengths is None else list(lengths)
@@ -547,15 +550,17 @@ class DiffusionGemma(nn.Module):
         known = self._layers_as_one.value
         if known is not None and cache.lengths[0] and known.has_met(cache.keys):
             return known
-        return self._layers_as_one.get(self.weights(), self._lay_out_layers)
+        parts = self._known_parts()
+        return self._layers_as_one.get(parts.weights(), self._lay_out_layers) if parts.are_plain() else None
 
     def weights(self) -> list[Tensor]:
         """All as they are now, the scales of quantised ones among them."""
-        if self._weights is None:
-            # Which tensors these are may change, but not whose and how many.
-            owners = [own for module in self.modules() for own in (module._parameters, module._buffers)]
-            self._weights = [(own, name) for own in owners for name in own if own[name] is not None]
-        return [own[name] for own, name in self._weights]
+        return self._known_parts().weights()
+
+    def _known_parts(self) -> Parts:
+        if self._parts is None or not self._parts.hold():
+            self._parts = Parts(self, self._kinds_of_parts)
+        return self._parts
 
     def _lay_out_layers(self) -> Any:
         kinds = {(sizes.layer_type, sizes.head_dim) for sizes in self.config.layers}

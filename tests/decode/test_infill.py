@@ -51,6 +51,12 @@ def test_forbidden_tokens_do_not_come_in_a_gap():
         assert not free & set(step.canvas_BL[step.accepted_BL][:-1].tolist())
 
 
+def test_pins_need_the_tokens_that_they_hold():
+    pins = torch.ones(1, 8, dtype=torch.bool)
+    with pytest.raises(UsageError, match="need a canvas_BL"):
+        list(denoise(NETWORK, prefix(4), SAMPLER, torch.Generator(), 8, pinned_BL=pins))
+
+
 def test_pins_nowhere_change_nothing():
     canvas = ids(1, 8, seed=3)
     plain, pinned = (

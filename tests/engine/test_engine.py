@@ -159,6 +159,17 @@ def test_an_error_reaches_its_own_consumer_and_no_other():
     assert (snapshot.failed, snapshot.finished, snapshot.active) == (1, 1, 0)
 
 
+def test_who_has_all_it_wants_has_its_request_counted_as_finished():
+    engine = make_engine()
+    for satisfied in (True, False):
+        stream = engine.submit(make_request(max_new_tokens=40))
+        next(stream)
+        stream.close(satisfied=satisfied)
+        assert list(stream) == []
+        snapshot = engine.snapshot()
+        assert (snapshot.finished, snapshot.cancelled, snapshot.active) == (1, int(not satisfied), 0)
+
+
 def test_an_interrupt_ends_the_request_in_hand_and_leaves_the_engine_usable():
     engine = make_engine()
     sampler = FailingSampler(error=KeyboardInterrupt)

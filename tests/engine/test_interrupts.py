@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,6 +16,14 @@ from tests.engine.requests import alone, content, make_engine, make_request
 BOOKKEEPING = ("engine.py", "events.py", "interrupts.py", "prefixes.py", "scheduler.py")
 STRIDE = 13
 REQUEST = make_request(prompt=(1, 2, 3), max_new_tokens=2, canvas_length=2, max_denoising_steps=1)
+
+
+@pytest.fixture(autouse=True)
+def python_handles_interrupts() -> Iterator[None]:
+    """Background jobs of a shell ignore Ctrl-C, and so does what they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def interrupted_at(number: int, work: Callable[[], Any]) -> tuple[int, bool]:

@@ -23,32 +23,39 @@ def layer(inputs: int, outputs: int, seed: int = 0) -> nn.Linear:
     return made
 
 
+def stacked(*layers: nn.Linear | None) -> linear.Stacked:
+    owner = nn.Module()
+    for number, one in enumerate(layers):
+        owner.register_module(f"layer_{number}", one)
+    return linear.Stacked(owner, *(f"layer_{number}" for number in range(len(layers))))
+
+
 # The larger ones are above the sizes from which weights are laid out in blocks, for many rows and for one.
 @pytest.mark.parametrize(("inputs", "outputs"), [(24, 10), (384, 768), (1024, 1536)])
 @pytest.mark.parametrize("rows", [1, 7])
 def test_one_product_of_several_layers_equals_each_alone(inputs, outputs, rows):
     layers = [layer(inputs, outputs, seed=1), layer(inputs, 2 * outputs, seed=2)]
     hidden = draw(2, rows, inputs)
-    for part, alone in zip(linear.Stacked(layers[0], None, layers[1])(hidden), layers, strict=True):
+    for part, alone in zip(stacked(layers[0], None, layers[1])(hidden), layers, strict=True):
         expected = alone(hidden)
         assert (part - expected).abs().max() <= 1e-5 * expected.abs().max()
 
 
 def test_a_changed_weight_is_seen():
     changed = layer(512, 768)
-    stacked, hidden = linear.Stacked(changed), draw(3, 512)
-    before = stacked(hidden)[0]
+    product, hidden = stacked(changed), draw(3, 512)
+    before = product(hidden)[0]
     changed.weight.mul_(2)
-    assert torch.allclose(stacked(hidden)[0], 2 * before, rtol=1e-4)
+    assert torch.allclose(product(hidden)[0], 2 * before, rtol=1e-4)
     changed.weight = nn.Parameter(draw(768, 512, seed=5), requires_grad=False)
-    assert torch.allclose(stacked(hidden)[0], changed(hidden), rtol=1e-4, atol=1e-4)
+    assert torch.allclose(product(hidden)[0], changed(hidden), rtol=1e-4, atol=1e-4)
 
 
 def test_training_sees_the_plain_weights_and_copies_are_independent():
     trained = layer(512, 768)
-    stacked, hidden = linear.Stacked(trained), draw(3, 512)
+    product, hidden = stacked(trained), draw(3, 512)
     trained.weight.requires_grad_(True)
-    stacked(hidden)[0].sum().backward()
+    product(hidden)[0].sum().backward()
     assert trained.weight.grad is not None
     trained.requires_grad_(False)
     kept = linear.Kept()

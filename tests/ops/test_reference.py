@@ -1,6 +1,7 @@
 """Each operation against a slow, literal version of its definition."""
 
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,7 +58,9 @@ def test_grouped_attention_equals_repeated_heads(batch, key_heads, count, keys, 
 def test_the_router_renormalises_then_scales(seed, top_k):
     hidden, scale, weight = draw(4, 8, seed=seed), draw(8, seed=1), draw(5, 8, seed=2)
     each = torch.rand(5, generator=torch.Generator().manual_seed(3)) + 0.5
-    weights, chosen = ops.route(ops.rms_norm(hidden, None, 1e-6), scale, weight, each, top_k)
+    weights, chosen = ops.route(
+        ops.rms_norm(hidden, None, 1e-6), scale, lambda rows: F.linear(rows, weight), each, top_k
+    )
     assert torch.allclose((weights / each[chosen]).sum(-1), torch.ones(4), atol=1e-5)
     assert all(len(set(row)) == top_k for row in chosen.tolist())
 
@@ -121,7 +124,7 @@ def test_one_norm_and_rotation_for_all_heads_are_those_of_each(seed, batch, coun
 def test_routing_by_the_scaled_weight_is_the_same(seed, top_k, rows):
     normed, scale, weight = draw(rows, 16, seed=seed), draw(16, seed=1), draw(4, 16, seed=2)
     each = 1 + 0.2 * draw(4, seed=3)
-    expected, chosen = ops.route(normed, scale, weight, each, top_k)
+    expected, chosen = ops.route(normed, scale, lambda rows: F.linear(rows, weight), each, top_k)
     found, ids = cpu.route(normed, weight * scale * 16**-0.5, each, top_k)
     assert torch.equal(ids, chosen)
     torch.testing.assert_close(found, expected)

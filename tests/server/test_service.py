@@ -148,6 +148,7 @@ def test_metrics_count_what_is_done(server):
     assert grown("dgemma_completion_tokens_total") == reply["usage"]["completion_tokens"]
     assert grown("dgemma_denoise_steps_total") == reply["usage"]["diffusion"]["denoise_steps"]
     assert grown("dgemma_reply_seconds_count") == 1
+    assert grown("dgemma_engine_refused_total") == grown("dgemma_engine_cancelled_total") == 0
     assert after[("dgemma_engine_kv_bytes", ())] <= after[("dgemma_engine_kv_budget_bytes", ())]
 
 
@@ -268,6 +269,8 @@ def test_a_reply_that_a_stop_string_ends_leaves_its_place_at_once(llm):
         http = server.http()
         asked = {**CHAT, "max_tokens": 200, "stop": ["0", "1", "2", "3", "a", "e"]}
         assert [http.post("/v1/chat/completions", json=asked).status_code for _ in range(4)] == [200] * 4
+        snapshot = model.engine.snapshot()
+        assert (snapshot.finished, snapshot.cancelled) == (4, 0)
     model.engine.close()
 
 

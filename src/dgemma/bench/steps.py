@@ -19,7 +19,8 @@ from dgemma.model import DiffusionGemma
 
 @dataclass(frozen=True, kw_only=True)
 class StepTimes:
-    """Milliseconds: a denoise step (network, head, sample) by canvas length, and one autoregressive token."""
+    """Milliseconds: a denoise step (network with self-conditioning, head, sample) by canvas length, and one
+    autoregressive token."""
 
     context: int
     denoise_ms: dict[int, float]
@@ -38,11 +39,13 @@ def measure(
     )
     network.encode(head.random_ids(vocab_size, (1, context), generator, network.device), cache)
     canvases = {length: head.random_ids(vocab_size, (1, length), generator, network.device) for length in lengths}
+    # As all steps of a canvas but its first are.
+    conditioned = {length: network.embed(canvas) for length, canvas in canvases.items()}
 
     passes = passes_of(network)
 
     def step(length: int) -> None:
-        head.read(network, passes.denoise(canvases[length], cache), 0.8, [generator])
+        head.read(network, passes.denoise(canvases[length], cache, conditioned[length]), 0.8, [generator])
 
     def token() -> None:
         network.logits(passes.encode(canvases[lengths[0]][:, :1], cache)).argmax(-1)

@@ -1,13 +1,13 @@
 """One canvas, from noise to text: the entropy-bound sampler of the reference, step by step.
 
 Each step reads the canvas once, accepts the positions that are certain enough, noises all others afresh and feeds the
-expectation back. Acceptance has no memory; nothing is frozen inside a canvas. What a canvas commits is the argmax of
-its last step, never the sampled canvas. Same draws from the same generator in the same order as transformers 5.23.
+expected embeddings back (self-conditioning). Acceptance has no memory: a position that one step accepts may be noised
+by the next. What a canvas commits is the argmax of its last step, never the sampled canvas. With `exact` and one
+generator the draws are those of transformers 5.23, in the same order.
 
-Positions that have settled are skipped: their keys, values and readings stay as they were, only the others are
-computed. No canvas ends on such a step: before it is done, a closing step over all positions must meet the same stop
-rule. What stands behind an end token that is read nearly without doubt will be thrown away, so it is not computed as
-long as that holds, by a closing step neither.
+Beyond the reference, settled positions are skipped: they keep their keys, values and readings, and only the others are
+computed. A canvas never finishes on such a partial step: a closing step over all positions must meet the stop rule.
+Positions behind an end token that is read nearly without doubt will be thrown away; neither kind of step computes them.
 
 Shapes: B rows, L canvas positions, R positions that a step computes.
 """
@@ -103,6 +103,8 @@ def denoise(
     """
     if constraint is not None and pinned_BL is not None:
         raise UsageError("Pinned tokens and a constraint do not go together.")
+    if pinned_BL is not None and canvas_BL is None:
+        raise UsageError("Pinned positions need a canvas_BL that holds their tokens.")
     passes = network if passes is None else passes
     length = canvas_length or network.config.canvas_length
     shape, limit = (cache.batch_size, length), sampler.max_denoising_steps

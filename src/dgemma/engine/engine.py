@@ -1,12 +1,13 @@
 """The engine: many requests on one network, in turns; requests go in, events come out.
 
-Who waits for an event drives: the first consumer to ask for one gives each active request its turn (one pass), its own
-among them, until an event of its own is there; then the next one who waits takes over. So one consumer alone runs in
-its own thread with nothing in between, any number of them share the device without a thread of ours, and nothing runs
-when nobody asks. `start` has one thread drive for good, for servers.
+There is no engine thread by default. The first consumer that waits for an event becomes the driver: it gives each
+active request its turn (one pass), its own among them, until its own event is there; then another one who waits takes
+over. So one consumer alone runs in its own thread with nothing in between, any number of them share the device, and
+nothing runs when nobody asks. `start` dedicates a thread to driving instead, for servers.
 
-One lock guards the bookkeeping and is never held during a pass; only who has the wheel, for a turn or to measure,
-touches tensors. A request that is dropped, closed or cancelled is gone before its next turn. Knows nothing of text.
+`_lock` guards the bookkeeping and is never held during a pass. `_wheel` is the lock of the device: only who holds it,
+for a turn or to measure, touches tensors. A request that is dropped, closed or cancelled is gone before its next turn.
+Ctrl-C is raised where a pass begins, never in the middle of bookkeeping. Knows nothing of text.
 """
 
 import atexit
@@ -258,7 +259,9 @@ class Engine:
 
     def _settle(self) -> None:
         while self._abandoned:
-            self._end(self._abandoned.popleft(), "cancelled", CancelledError("The request was closed."))
+            job = self._abandoned.popleft()
+            how = "finished" if job.satisfied else "cancelled"
+            self._end(job, how, CancelledError("The request was closed."))
         if self._driven or self._closed:
             return
         if self._thread is not None:

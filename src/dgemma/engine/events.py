@@ -20,6 +20,7 @@ class Job:
     reuse    the kept prefix that it starts from, between its admission and its first turn
     kept     what later requests may reuse of it, between its last turn and its release
     encoder  stands for the weights that it began with: what is kept is theirs
+    satisfied  its consumer has all it wants
     """
 
     def __init__(self, job_id: int, runner: Runner) -> None:
@@ -29,6 +30,7 @@ class Job:
         self.reuse: Reuse | None = None
         self.kept: Prefix | None = None
         self.encoder: object = None
+        self.satisfied = False
 
     def post(self, *items: Event | Exception | None) -> None:
         """Hands items to the consumer, which wakes it."""
@@ -72,9 +74,13 @@ class Events(Iterator[Event]):
         self._over = isinstance(item, Finish)
         return item
 
-    def close(self) -> None:
-        """Ends the request; its step in flight is the last. May be called from any thread."""
+    def close(self, satisfied: bool = False) -> None:
+        """Ends the request; its step in flight is the last. May be called from any thread.
+
+        satisfied: its consumer has all it wants, so that it counts as finished and not as cancelled
+        """
         self._over = True
+        self._job.satisfied = self._job.satisfied or satisfied
         self._abandon(self._job)
 
     def __del__(self) -> None:

@@ -32,7 +32,7 @@ def _handles(handler: object) -> bool:
 
 
 class deferred:
-    """`with deferred():` what is in it is done whole, and Ctrl-C raised at its end. May be nested: the outermost counts."""
+    """`with deferred():` what is in it is done whole, and Ctrl-C raised at its end; nested, the outermost's."""
 
     def __enter__(self) -> None:
         global _noted

@@ -119,6 +119,7 @@ class TokenLogprobs:
 class Stats:
     """What a generation took. Times are wall-clock, count from the submission and include the prompt's encoding.
 
+    mode            autoregressive or diffusion, which an edit by instruction counts as, though it is checks alone
     forward_passes  denoise passes, commit passes that are not also denoise passes, checks, or one pass a token; the
                     prompt's own encoding is not counted
     canvases        a canvas that is written in checked drafts is one

@@ -1,11 +1,11 @@
-"""Weights as they are multiplied with: laid out once for the machine, then used in every pass.
+"""Linear layers with weights packed for the machine, once, for all later passes.
 
-A `Matrix` is one weight, float or quantised, ready for products. On a CPU float32 weights are laid out in the panels
-that compiled kernels read (where there are none, in oneDNN's blocked format), int8 and int4 weights are multiplied as
-they are by compiled kernels (int8 by FBGEMM where these cannot), with a kernel of its own for one row of large ones;
-fp8 weights as they are by GPUs that can. Elsewhere, and where small, weights stay as they are, and quantised ones
-are made float for each product. `Stacked` makes one matrix of several that read the same input. While gradients are
-asked for nothing is laid out, so training sees the plain weights. Knows nothing of models.
+A `Matrix` is one weight, float or quantised, ready for products. On a CPU float weights are packed in the panels that
+compiled kernels read (without kernels in oneDNN's blocked format); int8 and int4 weights go through integer kernels
+(int8 through FBGEMM where there are none), with a kernel of its own for one row of large ones. On a GPU fp8 weights are
+multiplied as they are where it can. Small weights stay unpacked, and all other quantised weights are made float for
+each product. `Stacked` makes one matrix of several that read the same input. Nothing is packed while gradients are
+asked for, so training sees the plain weights. Knows nothing of models.
 
 Shapes: I inputs, O outputs.
 """
@@ -252,14 +252,21 @@ class Kept:
 
 
 class Stacked:
-    """Linear layers of one input as one product: `stacked(hidden)` gives one output for each, views of one tensor."""
+    """Linear layers of one input as one product: `stacked(hidden)` gives one output for each, views of one tensor.
 
-    def __init__(self, *layers: nn.Linear | None) -> None:
-        self.layers = [layer for layer in layers if layer is not None]
+    Layers go by the names that a module has for them, so that one that is replaced is seen; one of another kind or with
+    hooks, and all beside it, are called as they are.
+    """
+
+    def __init__(self, owner: nn.Module, *names: str) -> None:
+        self._modules, self._names = owner._modules, names
         self._kept, self._panels = Kept(), Kept()
 
     def __call__(self, hidden: Tensor) -> tuple[Tensor, ...]:
-        weights = [layer.weight for layer in self.layers]
+        layers = self._layers()
+        if not all(map(is_plain, layers)):
+            return tuple(layer(hidden) for layer in layers)
+        weights = [layer.weight for layer in layers]
         if not laid_out(weights[0]):
             return tuple(F.linear(hidden, weight.to(hidden.dtype)) for weight in weights)
         product = self._product(hidden.dtype)
@@ -269,27 +276,34 @@ class Stacked:
 
     def joined(self, hidden: Tensor) -> Tensor:
         """All outputs side by side."""
-        weights = [layer.weight for layer in self.layers]
-        if not laid_out(weights[0]):
-            return torch.cat(self(hidden), dim=-1)
-        return self._product(hidden.dtype)(hidden)
+        return self._product(hidden.dtype)(hidden) if self.are_laid_out() else torch.cat(self(hidden), dim=-1)
+
+    def are_laid_out(self) -> bool:
+        """Whether these are one product."""
+        layers = self._layers()
+        return all(map(is_plain, layers)) and laid_out(layers[0].weight)
 
     def panels(self) -> Any:
         """The weights laid out for compiled kernels, one below the other; None where they cannot be."""
-        weights = [layer.weight for layer in self.layers]
+        weights = [layer.weight for layer in self._layers()]
         return self._panels.get(weights, lambda: panels(weights))
+
+    def _layers(self) -> list[nn.Linear]:
+        """Those that are there: a full attention layer has no value projection."""
+        return [layer for name in self._names if (layer := self._modules.get(name)) is not None]  # pyright: ignore[reportReturnType]
 
     def _product(self, dtype: torch.dtype) -> Matrix:
         return self._kept.get(self._all(), lambda: self._make(dtype))
 
     def _all(self) -> list[Tensor]:
         """The weights, and behind them the scales of quantised ones."""
-        scales = [scale_of(layer, "weight") for layer in self.layers]
-        return [layer.weight for layer in self.layers] + [scale for scale in scales if scale is not None]
+        layers = self._layers()
+        scales = [scale_of(layer, "weight") for layer in layers]
+        return [layer.weight for layer in layers] + [scale for scale in scales if scale is not None]
 
     def _make(self, dtype: torch.dtype) -> Matrix:
         """For rows of that type."""
-        values = [layer.weight for layer in self.layers]
+        values = [layer.weight for layer in self._layers()]
         scales = self._all()[len(values) :]
         if not scales:
             large = sum(weight.numel() for weight in values) >= _PANELS_FROM and dtype == torch.float32
@@ -301,6 +315,11 @@ class Stacked:
         else:
             many = matrix(torch.cat(values), torch.cat(scales))
         return with_one_row(many, values, scales)
+
+
+def is_plain(layer: nn.Module) -> bool:
+    """Whether a layer is its weight's product and no more: no adapter in its place, no hooks."""
+    return type(layer) is nn.Linear and not layer._forward_hooks and not layer._forward_pre_hooks
 
 
 def laid_out(weight: Tensor) -> bool:

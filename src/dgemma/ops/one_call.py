@@ -1,43 +1,46 @@
-"""Which networks have all their layers or their vocabulary run in one compiled call, and by which kernel; which experts
-are all run.
+"""Chooses the fused kernels: whether a network's layers, or its head, run as one compiled call, and by which kernel;
+and whether its experts are all run on every row.
 
-Shapes: d head dim, D hidden, E experts, M their width.
+Shapes: D hidden, E experts, M their width.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from dgemma.ops import native
+from dgemma.ops.native.sizes import LayerShape
 from dgemma.quant import FP8, is_quantised
 
 _DENSE_EXPERTS = 8
 _DENSE_UP_TO = 1 << 21
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayerShape:
-    """What the weights do not tell: `window` is 0 where a layer sees all that stands before; `tables` gives the rotary
-    cos and sin [positions, d] of so many positions."""
+class Parts:
+    """The modules of a network and the places of its tensors, as they are until a module is replaced."""
 
-    num_heads: int
-    num_key_heads: int
-    head_dim: int
-    window: int
-    tables: Callable[[int], tuple[Tensor, Tensor]]
+    def __init__(self, network: nn.Module, kinds: Container[type]) -> None:
+        modules = list(network.modules())
+        self._hooks = [hooks for one in modules for hooks in (one._forward_hooks, one._forward_pre_hooks)]
+        self._children = [(own, name, own[name]) for own in (one._modules for one in modules) for name in own]
+        owners = [own for one in modules for own in (one._parameters, one._buffers)]
+        self._places = [(own, name) for own in owners for name in own if own[name] is not None]
+        self._known = all(type(one) in kinds for one in modules)
 
-    @property
-    def queries(self) -> int:
-        """The numbers of a row's queries."""
-        return self.num_heads * self.head_dim
+    def hold(self) -> bool:
+        """Whether no module was replaced."""
+        return all(own.get(name) is child for own, name, child in self._children)
 
-    @property
-    def keys(self) -> int:
-        """The numbers of a row's keys."""
-        return self.num_key_heads * self.head_dim
+    def weights(self) -> list[Tensor]:
+        """All tensors as they are now, the scales of quantised ones among them."""
+        return [own[name] for own, name in self._places]  # pyright: ignore[reportReturnType]
+
+    def are_plain(self) -> bool:
+        """Whether these compute what the network's own modules do: none of another kind (an adapter, say) among them,
+        none that calls a hook."""
+        return self._known and not any(self._hooks)
 
 
 def runs_all(gate_up_E2MD: Tensor) -> bool:

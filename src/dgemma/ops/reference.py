@@ -4,7 +4,7 @@ Shapes: B batch, T query tokens, S keys, D hidden, H query heads, K key heads, d
 E experts, M expert width. Nothing here mutates its arguments.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -86,13 +86,16 @@ def gated_mlp(hidden: Tensor, gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
     return F.linear(F.gelu(F.linear(hidden, gate), approximate="tanh") * F.linear(hidden, up), down)
 
 
-def route(normed_ND: Tensor, scale_D: Tensor, weight_ED: Tensor, per_expert_scale_E: Tensor, top_k: int):
+def route(
+    normed_ND: Tensor, scale_D: Tensor, project: Callable[[Tensor], Tensor], per_expert_scale_E: Tensor, top_k: int
+) -> tuple[Tensor, Tensor]:
     """The router -> (weights [N, k] in the hidden's dtype, expert ids [N, k]); its input is normed without a weight.
 
-    Float32 softmax over all experts, the k best renormalised to sum 1, then times the per-expert scale.
+    `project` takes [N, D] to [N, E]. Float32 softmax over all experts, the k best renormalised to sum 1, then times the
+    per-expert scale.
     """
     scaled_ND = normed_ND * scale_D * normed_ND.shape[-1] ** -0.5
-    probabilities = F.linear(scaled_ND, weight_ED).softmax(-1, dtype=torch.float32)
+    probabilities = project(scaled_ND).softmax(-1, dtype=torch.float32)
     top_weights, top_ids = probabilities.topk(top_k, dim=-1)
     top_weights = top_weights / top_weights.sum(-1, keepdim=True) * per_expert_scale_E[top_ids]
     return top_weights.to(normed_ND.dtype), top_ids

@@ -323,8 +323,8 @@ class _Reply:
         return self._end(event.reason, self._counted(event.stats))
 
     def close(self) -> None:
-        """Stops the engine's work for this reply."""
-        self._events.close()
+        """Stops the engine's work for this reply, which is whole where a stop string ended it."""
+        self._events.close(satisfied=self.ended)
 
     def _committed(self, event: Commit) -> list[Piece]:
         self._ids += event.token_ids

@@ -3,13 +3,43 @@
 Two apps in one process do not share or fight over them. Knows nothing of requests beyond their numbers.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 from dgemma.engine.engine import Engine
 from dgemma.server.usage import Usage
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+
+STATE = {
+    "active": "Requests that take turns.",
+    "waiting": "Requests that wait for a place.",
+    "kv_bytes": "Bytes of all caches.",
+    "kv_budget_bytes": "Bytes that all caches may have.",
+}
+COUNTS = {
+    "refused": "Requests that found no place.",
+    "cancelled": "Requests that were ended from elsewhere.",
+    "failed": "Requests that failed.",
+    "reused_tokens": "Prompt tokens that an earlier request had encoded.",
+}
+"""What an engine's snapshot is shown as: of this moment, and since the start."""
+
+
+class _EngineCollector(Collector):
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        snapshot = self._engine.snapshot()
+        for kind, shown in ((GaugeMetricFamily, STATE), (CounterMetricFamily, COUNTS)):
+            for name, told in shown.items():
+                yield kind(f"dgemma_engine_{name}", told, value=getattr(snapshot, name))
 
 
 class Metrics:
@@ -38,19 +68,7 @@ class Metrics:
 
     def watch(self, engine: Engine) -> None:
         """Shows the engine's own state at the moment of each reading."""
-        shown = {
-            "active": "Requests that take turns.",
-            "waiting": "Requests that wait for a place.",
-            "refused": "Requests that found no place.",
-            "cancelled": "Requests that were ended from elsewhere.",
-            "failed": "Requests that failed.",
-            "reused_tokens": "Prompt tokens that an earlier request had encoded.",
-            "kv_bytes": "Bytes of all caches.",
-            "kv_budget_bytes": "Bytes that all caches may have.",
-        }
-        for name, told in shown.items():
-            gauge = Gauge(f"dgemma_engine_{name}", told, registry=self._registry)
-            gauge.set_function(lambda name=name: getattr(engine.snapshot(), name))
+        self._registry.register(_EngineCollector(engine))
 
     def answered(self, endpoint: str, status: int) -> None:
         """Counts an HTTP request."""

@@ -83,9 +83,9 @@ refusals = 0
 def load(name: Name, at_once: bool = False) -> ModuleType | None:
     """The module of that name; None where its kernels cannot be run, or are not there yet (`look_for_arrivals`).
 
-    What large models need is compiled at once (up to half a minute, the first time on a processor): what they gain by
-    it is more. Small ones answer at once without, and what they need is compiled beside later
-    answers (`compile_wanted`), or when the process ends. `at_once` compiles that too.
+    Kernels for large models are compiled synchronously (up to half a minute, once for a processor): they gain more than
+    that by them. Small models answer without until theirs are there, which are compiled in the background
+    (`compile_wanted`) or when the process ends. `at_once` compiles these synchronously too.
     """
     global refusals
     module = _load(name, at_once)

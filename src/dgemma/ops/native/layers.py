@@ -26,8 +26,7 @@ from torch import Tensor
 from dgemma.ops.native.head import takes_int8
 from dgemma.ops.native.machine import DOTS, PANEL, TILE_ROWS, run_with
 from dgemma.ops.native.panels import are_halves, padded, panels, quantised_panels, side_by_side
-from dgemma.ops.native.sizes import CLOCK, LAYER, PASS
-from dgemma.ops.one_call import LayerShape
+from dgemma.ops.native.sizes import CLOCK, LAYER, PASS, LayerShape
 from dgemma.quant import GROUP, is_quantised
 
 

@@ -14,7 +14,7 @@ from dgemma.ops.native.layers import PRODUCTS, OneCall, are_plain
 from dgemma.ops.native.machine import PANEL
 from dgemma.ops.native.panels import Panels, padded, panels
 from dgemma.ops.native.quantised import multiplies, row_room
-from dgemma.ops.one_call import LayerShape
+from dgemma.ops.native.sizes import LayerShape
 from dgemma.quant import GROUP
 
 

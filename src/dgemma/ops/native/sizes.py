@@ -1,6 +1,10 @@
 """What kernels and their callers agree on."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
+
+from torch import Tensor
 
 CHUNK = 256
 """Entries of a vocabulary that are read, capped and summed before the next: they stay in the nearest cache."""
@@ -11,6 +15,28 @@ IMPOSSIBLE = -1e30
 def candidates(top_k: int) -> int:
     """Room for the candidates of a row: 2 K are thinned to K, but not within a chunk, and one is written beyond."""
     return 2 * top_k + CHUNK + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerShape:
+    """What the weights do not tell: `window` is 0 where a layer sees all that stands before; `tables` gives the rotary
+    cos and sin [positions, head dim] of so many positions."""
+
+    num_heads: int
+    num_key_heads: int
+    head_dim: int
+    window: int
+    tables: Callable[[int], tuple[Tensor, Tensor]]
+
+    @property
+    def queries(self) -> int:
+        """The numbers of a row's queries."""
+        return self.num_heads * self.head_dim
+
+    @property
+    def keys(self) -> int:
+        """The numbers of a row's keys."""
+        return self.num_key_heads * self.head_dim
 
 
 class _Layer(NamedTuple):
