@@ -266,6 +266,8 @@ class LLM:
             if not all(isinstance(count, int) for count in given):
                 raise UsageError(f"length is a whole number of tokens, or several, not {length!r}.")
             lengths = tuple(given)
+            if min(lengths, default=1) < 1:
+                raise UsageError(f"length must be at least 1 token, not {min(lengths)}.")
             most = max(lengths, default=1) if most is None else most
         request = self._requests.make(self.text_ids(prefix, instruction), max_new_tokens=most, **options)
         special = tuple(tokenizer.special_ids.values())

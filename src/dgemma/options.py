@@ -20,7 +20,8 @@ from dgemma.tokenizer import TURN_END, Tokenizer
 def needed_tokenizer(model: LoadedModel) -> Tokenizer:
     """The tokenizer of a model. Raises PromptError where it has none."""
     if model.tokenizer is None:
-        raise PromptError("This model has no tokenizer that is read here; give token_ids instead of text.")
+        told = "a model folder needs a tokenizer.json, and of GGUF files the vocabulary gemma4 is read"
+        raise PromptError(f"This model has no tokenizer ({told}). In Python it takes token_ids instead of text.")
     return model.tokenizer
 
 

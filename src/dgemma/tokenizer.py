@@ -84,6 +84,10 @@ class Tokenizer:
         if not path.is_file():
             raise CheckpointError(f"There is no tokenizer at {path}. Copy the model's tokenizer.json there.")
         try:
+            path.open("rb").close()
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+        try:
             # The library raises a bare Exception for a file that it cannot read.
             backend = tokenizers.Tokenizer.from_file(str(path))
         except Exception as error:

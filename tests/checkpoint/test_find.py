@@ -1,6 +1,7 @@
 """A name is one model: embedded, a folder, a file, or one of the hub; what could be several is refused."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
@@ -24,6 +25,10 @@ FILES = [
 ]
 
 
+def holding(files: list[str]) -> SimpleNamespace:
+    return SimpleNamespace(siblings=[SimpleNamespace(rfilename=file) for file in files])
+
+
 @pytest.fixture
 def hub(tmp_path, monkeypatch) -> list[list[str]]:
     """A hub with one model, whose files lie in a folder once they are fetched; what was asked for is kept."""
@@ -41,7 +46,7 @@ def hub(tmp_path, monkeypatch) -> list[list[str]]:
         return str(store)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda name: FILES)
+    monkeypatch.setattr(huggingface_hub, "model_info", lambda name: holding(FILES))
     return asked
 
 
@@ -68,9 +73,9 @@ def test_what_was_fetched_is_found_without_a_connection(hub, monkeypatch):
     def unreachable(name):
         raise OSError("no connection")
 
-    monkeypatch.setattr(huggingface_hub, "list_repo_files", unreachable)
+    monkeypatch.setattr(huggingface_hub, "model_info", unreachable)
     assert find_model("some/model:BF16").name == "m-BF16.gguf"
-    told = r"Q8_0 is not here, and the hub cannot be reached to fetch it \(OSError: no connection\)"
+    told = r"Q8_0 is not here, and the hub cannot be reached \(OSError: no connection\)"
     with pytest.raises(ModelNotFoundError, match=told):
         find_model("some/model:Q8_0")
 
@@ -89,7 +94,7 @@ def test_a_model_of_files_alone_says_which_there_are(hub, tmp_path, monkeypatch)
     with pytest.raises(ModelNotFoundError, match="holds GGUF files; name one of them: some/model:BF16"):
         find_model("some/model")
     assert find_model("some/model", weights=False) == tmp_path / "hub"
-    monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda name: [])
+    monkeypatch.setattr(huggingface_hub, "model_info", lambda name: holding([]))
     with pytest.raises(ModelNotFoundError, match="hub cannot be reached"):
         find_model("other/model")
 
@@ -122,6 +127,27 @@ def test_parts_are_spelled_as_the_file_is(tmp_path):
     for part in ("M-00001-OF-00002.GGUF", "M-00002-OF-00002.GGUF"):
         (tmp_path / part).write_bytes(b"GGUF")
     assert find_model(tmp_path / "M-00002-OF-00002.GGUF") == tmp_path / "M-00001-OF-00002.GGUF"
+
+
+def test_a_file_of_a_model_is_not_looked_for_on_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("copy").mkdir()
+    for name in ("copy/model.safetensors", "copy/config.json", "copy/notes"):
+        Path(name).write_bytes(b"")
+        told = "neither a model folder nor a" if name == "copy/notes" else "one file of a model; give the folder"
+        for given in (name, tmp_path / name):
+            with pytest.raises(ModelNotFoundError, match=told):
+                find_model(given)
+
+
+def test_what_may_not_be_looked_at_is_a_sentence(monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    for name in ("locked/copy", "locked/copy.gguf"):
+        with pytest.raises(ModelNotFoundError, match=f"{name} cannot be read: Permission denied"):
+            find_model(name)
 
 
 def test_a_folder_that_cannot_be_read_is_a_sentence(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """A model folder is one model's: whole or as it was, read in one type, and refused in one sentence."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -174,3 +175,19 @@ def test_a_save_in_shards_over_a_single_file_can_break_off_anywhere(tmp_path, mo
         again = open_model(folder)
         assert torch.equal(again.network.norm.weight, MODEL.network.norm.weight)
         assert not list(folder.glob(".*"))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "chat_template.jinja", "config.json"])
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch, name):
+    folder = tmp_path / "copy"
+    shutil.copytree(EMBEDDED["tiny"], folder)
+    opened = Path.open
+
+    def refused(path, *given, **named):
+        if path.name == name:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *given, **named)
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(CheckpointError, match=rf"{name} cannot be read: Permission denied\.$"):
+        open_model(folder)

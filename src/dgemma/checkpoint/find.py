@@ -30,11 +30,17 @@ def find_model(name: str | Path, weights: bool = True) -> Path:
         raise UsageError("The model's name is empty; give a name, a folder ('.' for this one), or a hub id owner/name.")
     path = Path(os.path.expanduser(name))
     try:
-        local = path.is_dir() or (is_gguf(path) and path.is_file())
+        is_file = path.is_file()
+        if path.is_dir() or (is_gguf(path) and is_file):
+            return find_local(path)
+    except PermissionError as error:
+        raise ModelNotFoundError(f"{name} cannot be read: {error.strerror}.") from error
     except (OSError, ValueError):
-        local = False  # What is no possible path may still be a hub id, or is told below.
-    if local:
-        return find_local(path)
+        is_file = False  # What is no possible path may still be a hub id, or is told below.
+    if is_file and path.suffix in (".safetensors", ".json"):
+        raise ModelNotFoundError(f"{name} is one file of a model; give the folder, {path.parent}.")
+    if is_file:
+        raise ModelNotFoundError(f"{name} is neither a model folder nor a GGUF file.")
     if is_gguf(path) and ":" not in path.name:
         raise ModelNotFoundError(f"There is no file {name}.")
     if isinstance(name, str) and (found := is_hub_id(name)):

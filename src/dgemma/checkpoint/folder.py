@@ -89,5 +89,7 @@ def _text_request(own: Mapping[str, Any]) -> str | None:
 def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); fetch the model again.") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{path} is no UTF-8 text ({error}); fetch the model again.") from error

@@ -134,7 +134,9 @@ def _read_file(path: Path) -> GgufFile:
     try:
         with path.open("rb") as file:
             data = _mapped(file.fileno()) if path.stat().st_size else b""
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # cut shorter beside us
         raise CheckpointError(f"{path} cannot be read ({error}).") from error
     if data[:4] != _MAGIC:
         raise CheckpointError(f"{path} is {'no GGUF file' if data else 'empty; fetch the model again'}.")

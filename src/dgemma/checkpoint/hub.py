@@ -28,12 +28,13 @@ def fetch_file(name: str, tag: str, weights: bool = True) -> Path:
     it is here. Raises ModelNotFoundError for a tag that chooses none, and as `fetch_folder` does."""
     try:
         files = _listed(name) if weights else _here(name)
-        offline = None if weights else "is not here yet"
+        offline = None if weights else f"is not here yet; `dgemma pull {name}:{tag}` fetches it."
     except _UnreachedError as error:
-        files, offline = _here(name), f"is not here, and the hub cannot be reached to fetch it ({error})"
+        files = _here(name)
+        offline = f"is not here, and the hub cannot be reached ({error}). Check the connection and try again."
     chosen = _chosen(first_parts(files), tag)
     if chosen is None and offline is not None:
-        raise ModelNotFoundError(f"{name}:{tag} {offline}; `dgemma pull {name}:{tag}` fetches it.")
+        raise ModelNotFoundError(f"{name}:{tag} {offline}")
     if chosen is None:
         told = _suggested(name, first_parts(files)) or "none"
         raise ModelNotFoundError(f"{name} has no GGUF file whose name ends with {tag}. There are: {told}.")
@@ -65,11 +66,12 @@ class _UnreachedError(Exception):
 
 def _listed(name: str) -> list[str]:
     """The files that a hub model has."""
-    from huggingface_hub import list_repo_files
+    from huggingface_hub import model_info
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
-        return list_repo_files(name)
+        # Asked once: `list_repo_files` tries for half a minute, with a line for each time.
+        return [file.rfilename for file in model_info(name).siblings or []]
     except RepositoryNotFoundError as error:
         raise ModelNotFoundError(f"The hub has no public model {name}. Check the name or log in with hf.") from error
     except Exception as error:  # Whatever the HTTP library raises; the files may be here all the same.

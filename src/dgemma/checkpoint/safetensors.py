@@ -54,6 +54,10 @@ def read_tensors(
 @contextmanager
 def _reading(file: Path) -> Iterator[None]:
     try:
+        file.open("rb").close()  # The library calls a file that it may not open a missing one.
+    except OSError as error:
+        raise CheckpointError(f"{file} cannot be read: {error.strerror}.") from error
+    try:
         yield
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{file} is damaged or truncated ({error}); fetch the model again.") from error

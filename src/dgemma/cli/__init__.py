@@ -5,6 +5,7 @@ by SIGTERM, where that ends it in order).
 """
 
 import os
+import re
 import sys
 
 from dgemma.errors import DgemmaError, UsageError
@@ -25,8 +26,9 @@ def main() -> None:
     except DgemmaError as error:
         if debug:
             raise
-        print(f"dgemma: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+        is_usage = isinstance(error, UsageError)
+        print(f"dgemma: {_by_options(str(error)) if is_usage else error}", file=sys.stderr)
+        sys.exit(2 if is_usage else 1)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
@@ -43,6 +45,26 @@ def main() -> None:
         print(f"dgemma: {error.strerror or error}.", file=sys.stderr)
         # What could not be written is not tried again on the way out.
         os._exit(1)
+
+
+_OPTIONS = {
+    "max_new_tokens": "--max-new-tokens",
+    "max_denoising_steps": "--steps",
+    "canvas_length": "--canvas",
+    "max_context": "--max-context",
+    "max_prompt_tokens": "--max-prompt-tokens",
+    "kv_budget_mb": "--kv-budget-mb",
+    "device='cpu'": "--device cpu",
+}
+"""The options by the names that values have in Python, of which the layers below speak."""
+
+
+def _by_options(told: str) -> str:
+    # There `--canvas` is something else.
+    own = {"canvas_length": "--canvas-length"} if sys.argv[1:2] == ["bench"] else {}
+    for name, option in (_OPTIONS | own).items():
+        told = re.sub(rf"(?<![\w-]){re.escape(name)}(?!\w)", option, told)
+    return told
 
 
 def _open_streams() -> None:

@@ -120,12 +120,16 @@ def _stream_plain(llm: LLM, events: Iterator[Event]) -> tuple[str, Stats | None]
 
 def statistics_line(stats: Stats) -> str:
     """One line of what an answer took."""
-    parts = [f"{stats.mode}: {stats.new_tokens} tokens"]
+    parts = [f"{stats.mode}: {_counted(stats.new_tokens, 'token')}"]
     if stats.mode == "diffusion":
-        parts += [f"{stats.canvases} canvas{'es' if stats.canvases != 1 else ''}", f"{stats.denoise_steps} steps"]
+        parts += [_counted(stats.canvases, "canvas", "es"), _counted(stats.denoise_steps, "step")]
     parts += [
         f"{stats.tokens_per_forward:.1f} tokens/forward",
         f"{stats.tokens_per_second:.0f} tokens/s",
         f"first text {stats.first_text_ms:.0f} ms",
     ]
     return ", ".join(parts)
+
+
+def _counted(count: int, noun: str, ending: str = "s") -> str:
+    return f"{count} {noun}{'' if count == 1 else ending}"

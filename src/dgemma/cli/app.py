@@ -41,7 +41,7 @@ def default(context: typer.Context, debug: Debug = False) -> None:
         chat_loop("tiny")
 
 
-@app.command()
+@app.command(short_help="Answers one request and leaves.")
 def run(
     prompt: Annotated[list[str] | None, typer.Argument(help="The request; piped standard input is added.")] = None,
     model: Model = "tiny",
@@ -94,7 +94,7 @@ def run(
     )  # fmt: skip
 
 
-@app.command()
+@app.command(short_help="Chats in the terminal.")
 def chat(
     model: Model = "tiny",
     mode: Mode = "diffusion",
@@ -111,7 +111,7 @@ def chat(
     chat_loop(model, mode=mode, max_new_tokens=max_new_tokens, seed=seed, device=device, dtype=dtype, quant=quant)
 
 
-@app.command()
+@app.command(short_help="Fills the gap in a text.")
 def infill(
     text: Annotated[str, typer.Argument(help="The text, with the gap marked: 'Once upon a ___ there was a king.'")],
     mark: Annotated[str, typer.Option(help="What marks the gap; if underscores, a longer run of them too.")] = "___",
@@ -139,7 +139,7 @@ def infill(
     )
 
 
-@app.command()
+@app.command(short_help="Mends a text file, or does what -i says.")
 def edit(
     file: Annotated[Path, typer.Argument(help="A text file; - reads standard input.")],
     instruction: Annotated[
@@ -169,7 +169,7 @@ def edit(
     edit_file(file, load=chosen, instruction=wanted, strength=strength, write=write, diff=diff, seed=seed)
 
 
-@app.command()
+@app.command(short_help="Shows what a model is.")
 def show(
     model: Annotated[str, typer.Argument(help="tiny, a model folder, a GGUF file, or a hub id.")] = "tiny",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of a table.")] = False,
@@ -181,7 +181,7 @@ def show(
     show(model, as_json)
 
 
-@app.command()
+@app.command(short_help="Fetches a model from the hub.")
 def pull(
     model: Annotated[
         str, typer.Argument(help="owner/name, or owner/name:TAG for a GGUF file.")
@@ -194,7 +194,7 @@ def pull(
     pull(model)
 
 
-@app.command()
+@app.command(short_help="Writes a copy with smaller weights.")
 def quantize(
     model: Annotated[str, typer.Argument(metavar="IN", help="tiny, a model folder, a GGUF file, or a hub id.")],
     out: Annotated[Path, typer.Argument(help="The folder to write.")],
@@ -207,7 +207,7 @@ def quantize(
     quantize(model, out, quant)
 
 
-@app.command()
+@app.command(short_help="Serves a model over HTTP, with a page.")
 def serve(
     model: Annotated[str, typer.Argument(help="tiny, a model folder, a GGUF file, or a hub id.")] = "tiny",
     host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's own need a key.")] = (
@@ -253,7 +253,7 @@ def serve(
     serve_and_announce(model, engine, server, quant)
 
 
-@app.command(name="eval")
+@app.command(name="eval", short_help="Scores a model on held-out tasks.")
 def evaluate(
     tasks: Annotated[list[str] | None, typer.Argument(help="Tasks by name, or files of examples (.jsonl).")] = None,
     model: Model = "tiny",
@@ -282,7 +282,7 @@ def evaluate(
     evaluate_and_print(tasks or [], model, quant, n, mode, canvas, seed, failures, as_json, data, held)
 
 
-@app.command()
+@app.command(short_help="Trains a model by a recipe; resumable.")
 def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe file, such as recipes/tiny_cpu.toml.")],
     out: Annotated[Path, typer.Option(help="Folder of the run; a run that lies there is resumed.")] = Path("runs/tiny"),
@@ -301,7 +301,7 @@ def train(
     train_and_print(recipe, out, data, init, steps=steps, minutes=minutes, seed=seed)
 
 
-@app.command()
+@app.command(short_help="Measures this machine with a model.")
 def bench(
     command: typer.Context,
     model: Model = "tiny",
@@ -343,7 +343,7 @@ def bench(
     )  # fmt: skip
 
 
-@app.command()
+@app.command(short_help="Shows three jobs of the embedded model.")
 def demo(debug: Debug = False) -> None:
     """Extracts JSON, repairs a sentence and solves a Sudoku with the embedded model."""
     from dgemma.cli.demo import show_demo

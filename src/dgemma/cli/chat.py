@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from dgemma.api import LLM, load
+from dgemma.checkpoint import EMBEDDED
 from dgemma.cli.answer import refuse_stray_bytes, respond, statistics_line, user_content
 from dgemma.errors import DgemmaError, PromptError, UsageError
 from dgemma.images import open_image
@@ -24,7 +25,7 @@ HELP = """\
 /bye             leave (so does Ctrl-D); Ctrl-C stops an answer"""
 
 WELCOME = """\
-dgemma: the embedded model does small jobs. Try one of these, or /? for help:
+dgemma: the embedded model does small jobs, and answers each message alone. Try one of these, or /? for help:
   Extract name and city as JSON: Anna Lee, a nurse, lives in Lisbon.
   Fix the mistakes: They was late for the the train yestreday.
   Sort these words alphabetically: pear, apple, fig"""
@@ -48,7 +49,8 @@ def chat_loop(
     with reading(model) as progress:
         llm = load(model, device=device, dtype=dtype, quant=quant, progress=progress)
     if terminal:
-        print(WELCOME, file=sys.stderr)
+        alone = ", which answers each message alone" if llm.model.single_turn else ""
+        print(WELCOME if model in EMBEDDED else f"dgemma: {model}{alone}. /? for help", file=sys.stderr)
     conversation: list[dict[str, Any]] = []
     settings: dict[str, Any] = {"mode": mode, "stats": True, "images": []}
     failed = False
@@ -75,8 +77,10 @@ def chat_loop(
             # What the command was given, not what was typed.
             raise
         except DgemmaError as error:
-            print(f"dgemma: {error}", file=sys.stderr)
             conversation.pop()
+            # What is too long is all that was said, not this line.
+            advice = " /new starts a fresh conversation." if conversation and type(error) is PromptError else ""
+            print(f"dgemma: {error}{advice}", file=sys.stderr)
             settings["images"] = []
             failed = True
             continue

@@ -4,10 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from dgemma.api import LLM, PACE_FILE
+from dgemma.cache import KVCache
 from dgemma.checkpoint import EMBEDDED, find_model, open_model
 from dgemma.checkpoint.parts import is_gguf, stem
 from dgemma.config import EngineConfig
-from dgemma.engine.placement import placed
+from dgemma.engine.engine import Engine
+from dgemma.engine.placement import MEGABYTE, placed
+from dgemma.errors import UsageError
 from dgemma.server.config import ServerConfig
 from dgemma.server.run import address, listen, serve
 from dgemma.tui.reading import reading
@@ -23,9 +26,22 @@ def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, q
             settings = {"dtype": engine.dtype, "device": engine.device, "quant": quant}
             opened = open_model(folder, **settings, progress=progress, keep_halves=True)
         llm = LLM(opened, engine)
+        _require_use(llm.engine, engine)
         llm.engine.warm_up()
         told = f"{server.model_name} at {address(listener)} (Ctrl-C stops)"
         serve(llm, server, listener, ready=lambda: print(told, flush=True))
+
+
+def _require_use(engine: Engine, asked: EngineConfig) -> None:
+    """Raises UsageError for limits that the model exceeds or that no request keeps to."""
+    longest = engine.network.config.max_position_embeddings
+    if asked.max_context is not None and asked.max_context > longest:
+        raise UsageError(f"--max-context {asked.max_context} is more than this model's context of {longest} tokens.")
+    canvas = engine.network.config.canvas_length
+    least = KVCache.size_of(engine.network.config, 1 + canvas, canvas, engine.network.dtype)
+    if engine.budget_bytes < least:
+        told = f"--kv-budget-mb {asked.kv_budget_mb:g}" if asked.kv_budget_mb else "A quarter of the memory"
+        raise UsageError(f"{told} holds no request: one canvas takes {least / MEGABYTE:.1f} MB.")
 
 
 def public_name(model: str) -> str:

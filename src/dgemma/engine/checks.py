@@ -34,7 +34,7 @@ def check(request: Request, config: ModelConfig, max_context: int) -> None:
     new = request.positions_behind_prompt
     if len(request.prompt) + new > max_context:
         raise PromptError(
-            f"The prompt of {len(request.prompt)} tokens and {new} new ones exceed the "
+            f"The prompt's {len(request.prompt)} tokens and {new} new ones exceed the "
             f"context of {max_context}; shorten the prompt or ask for fewer tokens."
         )
 

@@ -46,7 +46,8 @@ def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
     UsageError for a model without a tokenizer.
     """
     if llm.tokenizer is None:
-        raise UsageError("This model has no tokenizer that is read here, and a server answers with text.")
+        told = "a model folder needs a tokenizer.json, and of GGUF files the vocabulary gemma4 is read"
+        raise UsageError(f"This model has no tokenizer ({told}), and a server answers with text.")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
