@@ -146,7 +146,12 @@ def test_show_tells_the_sizes():
     document = json.loads(dgemma("show", "--json").stdout)
     assert document["parameters"] > document["parameters_per_token"] > 0
     assert document["config"]["num_experts"] > 1 and document["sampler"]["entropy_bound"] > 0
-    assert f"{document['parameters']:,}" in dgemma("show").stdout
+    told = dgemma("show").stdout
+    assert f"{document['parameters']:,}" in told
+    # Two numbers of float32 for each of what a layer keeps of a token.
+    kept = sum(layer["num_key_value_heads"] * layer["head_dim"] for layer in document["config"]["layers"])
+    assert document["kv_bytes_per_token_float32"] == 8 * kept
+    assert f"{8 * kept * document['config']['max_position_embeddings'] / 1e6:.1f} MB for the whole context" in told
 
 
 def test_edit_writes_what_it_prints(tmp_path):

@@ -7,13 +7,16 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
+from dgemma.cache import KVCache
 from dgemma.checkpoint import EMBEDDED, find_model, open_model, quantise_model
 from dgemma.checkpoint.find import is_hub_id
 from dgemma.checkpoint.load import source_of
 from dgemma.checkpoint.safetensors import read_json
+from dgemma.config import ModelConfig
 from dgemma.errors import CheckpointError, UsageError
 from dgemma.quant import kind_from_hf
 from dgemma.tui.reading import reading
@@ -28,7 +31,8 @@ def show(model: str, as_json: bool) -> None:
     experts = sum(p.numel() for name, p in found.network.named_parameters() if ".experts." in name)
     active = parameters - experts + experts * config.top_k_experts // config.num_experts
     if as_json:
-        sizes = {"parameters": parameters, "parameters_per_token": active}
+        a_token = KVCache.size_of(config, 1, 0, torch.float32)
+        sizes = {"parameters": parameters, "parameters_per_token": active, "kv_bytes_per_token_float32": a_token}
         print(json.dumps({"model": model, **sizes, "config": asdict(config), "sampler": asdict(sampler)}))
         return
     kinds = Counter(layer.layer_type for layer in config.layers)
@@ -39,6 +43,7 @@ def show(model: str, as_json: bool) -> None:
         "experts": f"{config.num_experts} of width {config.moe_intermediate_size}, {config.top_k_experts} a token",
         "vocabulary": f"{config.vocab_size:,}" + ("" if found.tokenizer else ", none that is read: token ids only"),
         "context": f"{config.max_position_embeddings:,} tokens, sliding window {config.sliding_window:,}",
+        "KV cache": _cache_line(config),
         "images": "text only" if config.vision is None else _tower_line(config.vision),
         "canvas": f"{config.canvas_length} tokens, at most {sampler.max_denoising_steps} denoise steps",
         "sampler": f"entropy bound {sampler.entropy_bound}, temperature {sampler.t_max} to {sampler.t_min}"
@@ -48,6 +53,14 @@ def show(model: str, as_json: bool) -> None:
     for name, value in rows.items():
         table.add_row(name, value)
     Console().print(table)
+
+
+def _cache_line(config: ModelConfig) -> str:
+    """What a request of the whole context keeps, in the types of CPUs and GPUs."""
+    whole = config.max_position_embeddings
+    sizes = (KVCache.size_of(config, whole, 0, kind) for kind in (torch.float32, torch.bfloat16))
+    wide, half = (f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB" for size in sizes)
+    return f"{wide} for the whole context in float32, {half} in bfloat16"
 
 
 def _tower_line(vision: VisionConfig) -> str:
