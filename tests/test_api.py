@@ -51,6 +51,34 @@ def test_streamed_commits_are_the_reply_and_drafts_are_on_request(tiny):
     assert not any(isinstance(event, Draft) for event in tiny.stream(REQUEST, max_new_tokens=8))
 
 
+@pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
+def test_a_text_ends_at_the_first_stop_string(tiny, mode):
+    options = {"max_new_tokens": 60, "seed": 1, "mode": mode, "canvas_length": 8}
+    for ask, prompt in ((tiny.chat, REQUEST), (tiny.generate, "Once upon a time")):
+        whole, before = ask(prompt, **options), tiny.engine.snapshot()
+        place = len(whole.text) // 2
+        stops = [whole.text[place + 3 : place + 6], whole.text[place : place + 3], "never there"]
+        cut = ask(prompt, stop=stops, **options)
+        first = min(at for stop in stops if (at := whole.text.find(stop)) >= 0)
+        assert cut.text == whole.text[:first] and cut.finish_reason == "stop"
+        assert cut.token_ids == whole.token_ids[: len(cut.token_ids)] and len(cut.entropies) == len(cut.token_ids)
+        assert cut.stats.new_tokens == len(cut.token_ids) and cut.stats.mode == mode
+        after = tiny.engine.snapshot()
+        assert (after.finished - before.finished, after.cancelled, after.active) == (1, before.cancelled, 0)
+        assert ask(prompt, stop="never there", **options).text == whole.text
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [({"stop": ""}, "none of them empty"), ({"stop": [3]}, "a text or a list of texts"),
+     ({"stop": "a", "choices": ["yes"]}, "no room for stop")],
+)  # fmt: skip
+def test_stop_strings_are_texts_and_forms_have_no_room_for_them(tiny, options, told):
+    for ask, prompt in ((tiny.chat, REQUEST), (tiny.generate, "Once")):
+        with pytest.raises(UsageError, match=told):
+            ask(prompt, **options)
+
+
 def test_several_canvases_and_an_exact_limit(tiny):
     options = {"max_new_tokens": 21, "seed": 1, "canvas_length": 8, "max_denoising_steps": 3}
     for checked in (True, False):

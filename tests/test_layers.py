@@ -28,7 +28,7 @@ LAYER_OF = {
             ["tokenizer", "images", "chat", "checkpoint"],
             ["decode"],
             ["engine"],
-            ["options", "api", PACKAGE],
+            ["options", "reply", "api", PACKAGE],
             ["cli", "tui", "server", "train", "evals", "bench", "tiny", "demo", "__main__"],
         ]
     )

@@ -10,7 +10,7 @@ events of either as they happen. Nothing here prints.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -24,22 +24,12 @@ from dgemma.config import EngineConfig, ModelConfig
 from dgemma.engine.engine import Engine
 from dgemma.engine.events import Events
 from dgemma.engine.placement import placed
-from dgemma.engine.request import (
-    Commit,
-    Draft,
-    Event,
-    Finish,
-    FinishReason,
-    Infill,
-    Request,
-    Revision,
-    Stats,
-    TokenLogprobs,
-)
+from dgemma.engine.request import Draft, Event, Infill, Request, Revision
 from dgemma.errors import ImageError, PromptError, UsageError
 from dgemma.images import PreparedImage, prepare_images
 from dgemma.model import DiffusionGemma
 from dgemma.options import RequestMaker, needed_tokenizer
+from dgemma.reply import Reply, checked_stops, whole
 from dgemma.tokenizer import Tokenizer
 
 Messages = Sequence[Mapping[str, Any]]
@@ -48,31 +38,11 @@ REWRITING_ROOM = 16
 """Tokens that a text which answers an instruction may have besides twice its own."""
 _OF_DIFFUSION = ("canvas_length", "max_denoising_steps", "temperature", "skip_settled", "causal_check")
 """Options without a meaning where the causal mode alone goes over a text."""
+_FORMS = ("schema", "regex", "choices")
 # Of ten lengths four are tried so, and what is chosen comes nearly as close to the right one (docs/log.md).
 _INFILL_PATIENCE = 2
 PACE_FILE = Path(os.path.expanduser("~/.cache/dgemma/pace.json"))
 """Where the speeds are kept that mode "auto" measures, by machine and model."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """A finished answer.
-
-    text           the answer without its end token, thinking and tool calls taken out
-    token_ids      every generated id, the end token included
-    finish_reason  stop, length or tool_calls
-    entropies      nats, one per id: how unsure the model was when the id was settled
-    logprobs       one per id where they are asked for: its log probability, and the likeliest ids with theirs
-    """
-
-    text: str
-    token_ids: list[int]
-    finish_reason: FinishReason
-    stats: Stats
-    entropies: list[float] = field(default_factory=list)
-    thinking: str = ""
-    tool_calls: tuple[chat_format.ToolCall, ...] = ()
-    logprobs: list[TokenLogprobs] = field(default_factory=list)
 
 
 def load(
@@ -145,12 +115,15 @@ class LLM:
         model's own settings, as the embedded model's do, let the causal mode check those that start unsure), reference
         (transformers' loop, draw for draw).
         logprobs=N tells the log probability of every id and of the N likeliest ones at its place (0: of the id alone).
+        stop: a text or several at the first of which the reply's text ends (`token_ids` may go on to the end of what
+        was settled with it).
         images: with token_ids, what `prepare_images` gives, in the places of their image tokens.
         One of schema (JSON Schema), regex (matched as a whole) and choices (a list of texts) holds the answer to a form
         for certain: whatever the weights, it has it and ends within max_new_tokens.
         Raises PromptError, UsageError, and ConfigError for sampling numbers that cannot be.
         """
-        return self._finish(self.engine.submit(self._continuation(prompt, token_ids, options)))
+        stops = self._stops(options)
+        return whole(self.engine.submit(self._continuation(prompt, token_ids, options)), self._parsed, stops)
 
     def chat(
         self, messages: str | Messages, *, schema: Mapping[str, Any] | bool | None = None, **options: Any
@@ -168,7 +141,9 @@ class LLM:
         """
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
-        return self._finish(self.engine.submit(self._answer(messages, {"schema": schema, **options})))
+        options = {"schema": schema, **options}
+        stops = self._stops(options)
+        return whole(self.engine.submit(self._answer(messages, options)), self._parsed, stops)
 
     def stream(self, prompt: str | Messages, *, drafts: bool = False, **options: Any) -> Iterator[Event]:
         """Events as they happen: Commit and Finish, and with `drafts` a Draft after every denoise step.
@@ -226,7 +201,7 @@ class LLM:
         max_denoising_steps, temperature. Raises PromptError, UsageError and ConfigError.
         """
         events = self.submit_infill(prefix, suffix, length=length, instruction=instruction, **options)
-        return self._finish(events, in_place=True)
+        return whole(events, self._in_place)
 
     def edit(self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Any) -> Reply:
         """Goes over `text` in place and rewrites what the model doubts; the reply's text is the whole text, and what is
@@ -240,7 +215,7 @@ class LLM:
         Raises PromptError, UsageError, and ConfigError for sampling numbers that cannot be.
         """
         events = self.submit_edit(text, instruction=instruction, strength=strength, **options)
-        return self._finish(events, in_place=True)
+        return whole(events, self._in_place)
 
     def submit_infill(
         self,
@@ -344,7 +319,7 @@ class LLM:
         tools, thinking = options.get("tools"), options.pop("thinking", False)
         if thinking and options.get("tool_choice", "auto") != "auto":
             raise UsageError("An answer that must be a tool call has no room for thinking; leave one of them out.")
-        if (tools or thinking) and any(options.get(name) is not None for name in ("schema", "regex", "choices")):
+        if (tools or thinking) and any(options.get(name) is not None for name in _FORMS):
             raise UsageError("An answer held to schema, regex or choices has no room for thinking or tool calls.")
         if "images" in options:
             raise UsageError("chat() takes images as parts of messages; `images` goes with token_ids.")
@@ -370,30 +345,20 @@ class LLM:
             )
         )
 
-    def _finish(self, events: Iterator[Event], in_place: bool = False) -> Reply:
-        ids: list[int] = []
-        entropies: list[float] = []
-        logprobs: list[TokenLogprobs] = []
-        for event in events:
-            if isinstance(event, Commit):
-                ids += event.token_ids
-                entropies += event.entropies
-                logprobs += event.logprobs
-            elif isinstance(event, Finish):
-                text = self.decode(ids, skip_special=False) if in_place else None
-                parts = chat_format.MessageParts(thinking="", text=text, tool_calls=()) if text else self.parse(ids)
-                reason: FinishReason = "tool_calls" if parts.tool_calls else event.reason
-                return Reply(
-                    text=parts.text,
-                    token_ids=ids,
-                    finish_reason=reason,
-                    stats=event.stats,
-                    entropies=entropies,
-                    thinking=parts.thinking,
-                    tool_calls=parts.tool_calls,
-                    logprobs=logprobs,
-                )
-        raise AssertionError("the engine ended without Finish")
+    def _parsed(self, token_ids: Sequence[int], complete: bool) -> chat_format.MessageParts:
+        return self.parse(token_ids, complete=complete)
+
+    def _in_place(self, token_ids: Sequence[int], complete: bool) -> chat_format.MessageParts:
+        """Every id as text: none of them speaks to a reader of messages."""
+        return chat_format.MessageParts(thinking="", text=self.decode(token_ids, skip_special=False), tool_calls=())
+
+    def _stops(self, options: dict[str, Any]) -> tuple[str, ...]:
+        stops = checked_stops(options.pop("stop", None))
+        if stops and any(options.get(name) is not None for name in _FORMS):
+            raise UsageError("An answer held to schema, regex or choices has no room for stop; leave one of them out.")
+        if stops:
+            needed_tokenizer(self.model)
+        return stops
 
 
 def _refuse_tools(options: Mapping[str, Any]) -> None:
