@@ -79,6 +79,45 @@ def test_stop_strings_are_texts_and_forms_have_no_room_for_them(tiny, options, t
             ask(prompt, **options)
 
 
+TOOLS = [{"type": "function", "function": {"name": "buy", "parameters": {"type": "object", "properties": {}}}}]
+
+
+def test_a_streamed_call_is_told_as_one(tiny):
+    options = {"tools": TOOLS, "tool_choice": "required", "max_new_tokens": 60}
+    whole = tiny.chat(REQUEST, **options)
+    *_, last = tiny.stream(REQUEST, **options)
+    assert isinstance(last, Finish) and last.reason == whole.finish_reason == "tool_calls"
+
+
+def test_token_ids_are_streamed_and_a_closed_stream_ends_its_request(tiny):
+    ids = tiny.tokenizer.encode("Once upon a time", add_bos=True)
+    said = [
+        token
+        for event in tiny.stream(token_ids=ids, max_new_tokens=20)
+        if isinstance(event, Commit)
+        for token in event.token_ids
+    ]
+    assert said == tiny.generate(token_ids=ids, max_new_tokens=20).token_ids
+    for read in (True, False):
+        stream = tiny.stream(token_ids=ids, max_new_tokens=400, canvas_length=8)
+        assert not read or isinstance(next(stream), Commit)
+        del stream
+        assert tiny.engine.snapshot().active == tiny.engine.snapshot().waiting == 0
+    with pytest.raises(UsageError, match="stop is for generate"):
+        tiny.stream("Once", stop="a")
+
+
+def test_one_token_at_a_time_is_one_a_pass(tiny):
+    for most in (1, 2, 20):
+        stats = tiny.chat(REQUEST, mode="autoregressive", max_new_tokens=most).stats
+        assert stats.forward_passes == stats.new_tokens and stats.tokens_per_forward == 1
+
+
+def test_what_a_gap_leads_up_to_is_part_of_the_prompt(tiny):
+    short, longer = (tiny.infill("She went ", suffix, length=1).stats.prompt_tokens for suffix in ("", " home again."))
+    assert longer - short == len(tiny.tokenizer.encode(" home again."))
+
+
 def test_several_canvases_and_an_exact_limit(tiny):
     options = {"max_new_tokens": 21, "seed": 1, "canvas_length": 8, "max_denoising_steps": 3}
     for checked in (True, False):

@@ -13,7 +13,7 @@ import pytest
 import dgemma
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
-DOCUMENTED = ["LLM", "Reply", "__version__", "errors", "load"]
+DOCUMENTED = ["Commit", "Draft", "Finish", "LLM", "Reply", "__version__", "errors", "load"]
 
 
 def public_modules() -> list[str]:

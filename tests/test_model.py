@@ -159,6 +159,8 @@ def test_full_caches_and_wrong_lengths_are_told():
         NETWORK.denoise(ids(2, 8), cache)
     with pytest.raises(PromptError, match="scratch"):
         NETWORK.denoise(ids(1, 257), cache)
+    with pytest.raises(UsageError, match=r"make it with dtype=network\.dtype"):
+        NETWORK.encode(ids(1, 5), KVCache(CONFIG, max_length=10, dtype=torch.bfloat16))
 
 
 @given(st.integers(0, 1000), st.integers(1, 4))

@@ -5,6 +5,7 @@
 
 from dgemma import errors
 from dgemma.api import LLM, Reply, load
+from dgemma.engine.request import Commit, Draft, Finish
 
 __version__ = "0.1.0"
-__all__ = ["LLM", "Reply", "__version__", "errors", "load"]
+__all__ = ["LLM", "Commit", "Draft", "Finish", "Reply", "__version__", "errors", "load"]

@@ -24,12 +24,12 @@ from dgemma.config import EngineConfig, ModelConfig
 from dgemma.engine.engine import Engine
 from dgemma.engine.events import Events
 from dgemma.engine.placement import placed
-from dgemma.engine.request import Draft, Event, Infill, Request, Revision
+from dgemma.engine.request import Event, Infill, Request, Revision
 from dgemma.errors import ImageError, PromptError, UsageError
 from dgemma.images import PreparedImage, prepare_images
 from dgemma.model import DiffusionGemma
 from dgemma.options import RequestMaker, needed_tokenizer
-from dgemma.reply import Reply, checked_stops, whole
+from dgemma.reply import Reply, checked_stops, told, whole
 from dgemma.tokenizer import Tokenizer
 
 Messages = Sequence[Mapping[str, Any]]
@@ -145,13 +145,22 @@ class LLM:
         stops = self._stops(options)
         return whole(self.engine.submit(self._answer(messages, options)), self._parsed, stops)
 
-    def stream(self, prompt: str | Messages, *, drafts: bool = False, **options: Any) -> Iterator[Event]:
+    def stream(
+        self,
+        prompt: str | Messages | None = None,
+        *,
+        token_ids: Sequence[int] | None = None,
+        drafts: bool = False,
+        **options: Any,
+    ) -> Iterator[Event]:
         """Events as they happen: Commit and Finish, and with `drafts` a Draft after every denoise step.
 
-        A string is continued as by `generate`, messages are answered as by `chat`.
+        A string or `token_ids` are continued as by `generate`, messages are answered as by `chat`. The request begins
+        at once, and ends when the iterator is closed or let go of.
         """
-        events = self.submit(prompt, **options)
-        return events if drafts else (event for event in events if not isinstance(event, Draft))
+        if options.get("stop") is not None:
+            raise UsageError("stop is for generate() and chat(); here, end the iteration where the text says so.")
+        return told(self.submit(prompt, token_ids=token_ids, **options), self._parsed, drafts)
 
     def submit(
         self, prompt: str | Messages | None = None, *, token_ids: Sequence[int] | None = None, **options: Any
@@ -241,9 +250,7 @@ class LLM:
             if not all(isinstance(count, int) for count in given):
                 raise UsageError(f"length is a whole number of tokens, or several, not {length!r}.")
             lengths = tuple(given)
-            if min(lengths, default=1) < 1:
-                raise UsageError(f"length must be at least 1 token, not {min(lengths)}.")
-            most = max(lengths, default=1) if most is None else most
+            most = max(1, *lengths) if most is None else most
         request = self._requests.make(self.text_ids(prefix, instruction), max_new_tokens=most, **options)
         special = tuple(tokenizer.special_ids.values())
         patience = _INFILL_PATIENCE if length is None else None

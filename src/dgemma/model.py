@@ -471,6 +471,10 @@ class DiffusionGemma(nn.Module):
         images: PlacedImages | None = None,
     ) -> Tensor:
         """`clean` tokens, then a canvas of `length` or `rows` of it, behind the cache's tokens -> hidden [B, N, D]."""
+        if cache.keys[0].dtype != self.dtype:
+            raise UsageError(
+                f"The cache holds {cache.keys[0].dtype} and the network {self.dtype}; make it with dtype=network.dtype."
+            )
         held, embedded = cache.length, self.embed(ids_BN)
         start, end = held + clean, held + clean + length
         if images is None and (layers := self.as_one_call(cache)):

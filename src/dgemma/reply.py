@@ -1,11 +1,11 @@
 """A whole answer: the events of one request put together, stop strings respected."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from dgemma.chat import MessageParts, ToolCall
 from dgemma.engine.events import Events
-from dgemma.engine.request import Commit, Draft, Finish, FinishReason, Stats, TokenLogprobs
+from dgemma.engine.request import Commit, Draft, Event, Finish, FinishReason, Stats, TokenLogprobs
 from dgemma.errors import UsageError
 
 
@@ -66,6 +66,22 @@ def whole(events: Events, parse: Callable[[Sequence[int], bool], MessageParts], 
             logprobs=logprobs,
         )
     raise AssertionError("the engine ended without Finish")
+
+
+def told(events: Events, parse: Callable[[Sequence[int], bool], MessageParts], drafts: bool) -> Iterator[Event]:
+    """The events for one who reads them one by one, drafts where they are wanted; the last tells of tool calls, which
+    the engine knows nothing of."""
+    ids: list[int] = []
+    try:
+        for event in events:
+            if isinstance(event, Commit):
+                ids += event.token_ids
+            if isinstance(event, Finish) and parse(ids, True).tool_calls:
+                event = replace(event, reason="tool_calls")
+            if drafts or not isinstance(event, Draft):
+                yield event
+    finally:
+        events.close()
 
 
 def checked_stops(stop: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -45,7 +45,9 @@ def test_a_text_stands_as_the_answer_to_what_the_model_takes_texts_for(llm):
     assert llm.model.text_request
     own, told, raw = (llm.infill("The sun was", " today.", length=2, instruction=one) for one in (None, "Hello", ""))
     assert own.stats.prompt_tokens > told.stats.prompt_tokens > raw.stats.prompt_tokens
-    assert raw.stats.prompt_tokens == 1 + len(llm.tokenizer.encode("The sun was"))
+    assert raw.stats.prompt_tokens == 1 + len(llm.tokenizer.encode("The sun was")) + len(
+        llm.tokenizer.encode(" today.")
+    )
     asked = llm.infill("The sun was", " today.", length=2, instruction=llm.model.text_request)
     assert own.token_ids == asked.token_ids
 

@@ -18,18 +18,26 @@ def gap(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     return float((ours - theirs).abs().max() / theirs.abs().max())
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("trains", [True, False])
 @pytest.mark.parametrize("prompt_length", [1, 7, 29, 100])
 @pytest.mark.parametrize("name", SHAPES)
-def test_three_canvases_equal_transformers(name, prompt_length):
+def test_three_canvases_equal_transformers(name, prompt_length, trains, rows):
+    """Without gradients one row goes through the fused layers, several through packed products."""
+    with torch.set_grad_enabled(trains):
+        _compare_three_canvases(name, prompt_length, rows)
+
+
+def _compare_three_canvases(name: str, prompt_length: int, rows: int) -> None:
     shape = SHAPES[name]
     model = build_reference(shape)
     network = build_twin(model)
     generator = torch.Generator().manual_seed(prompt_length)
 
     def draw(count: int) -> torch.Tensor:
-        return torch.randint(shape.vocab, (2, count), generator=generator)
+        return torch.randint(shape.vocab, (rows, count), generator=generator)
 
-    theirs, ours = DynamicCache(config=model.config.get_text_config()), KVCache(network.config, 2, 400)
+    theirs, ours = DynamicCache(config=model.config.get_text_config()), KVCache(network.config, rows, 400)
     tokens = draw(prompt_length)
     for _ in range(3):
         expected = model.model.encoder(input_ids=tokens, past_key_values=theirs).last_hidden_state

@@ -36,7 +36,10 @@ class Folder:
         if not config_file.is_file():
             raise CheckpointError(f"{path} has no config.json; it is not a model folder.")
         self._document = read_json(config_file)
-        self._config = ModelConfig.from_hf(self._document)
+        try:
+            self._config = ModelConfig.from_hf(self._document)
+        except ConfigError as error:
+            raise ConfigError(f"{config_file}: {error}") from error
         self.stored: Kind | None = kind_from_hf(self._document)
 
     def describe(self) -> Description:

@@ -95,7 +95,8 @@ def _fetched(name: str, wanted: list[str], here: bool = False) -> Path:
     except RepositoryNotFoundError as error:
         raise ModelNotFoundError(f"The hub has no public model {name}. Check the name or log in with hf.") from error
     except LocalEntryNotFoundError as error:
-        raise ModelNotFoundError(f"{name} is no local folder and the hub cannot be reached to fetch it.") from error
+        told = f"{name} is no local folder, and the hub cannot be reached"
+        raise ModelNotFoundError(f"{told}. Check the connection and try again.") from error
     # What a lost connection raises is the HTTP library's affair, and that has changed before.
     except Exception as error:
         raise ModelNotFoundError(

@@ -120,8 +120,9 @@ class Stats:
     """What a generation took. Times are wall-clock, count from the submission and include the prompt's encoding.
 
     mode            autoregressive or diffusion, which an edit by instruction counts as, though it is checks alone
-    forward_passes  denoise passes, commit passes that are not also denoise passes, checks, or one pass a token; the
-                    prompt's own encoding is not counted
+    forward_passes  denoise passes, commit passes that are not also denoise passes, checks, or one pass a token, that
+                    of the first being the prompt's last; otherwise the prompt's own encoding is not counted
+    prompt_tokens   those of an infill's suffix too
     canvases        a canvas that is written in checked drafts is one
     canvas_equivalents  denoise passes, each counted by the share of a canvas that it computed
     queued_ms       the part of the time that passed before the request's first turn

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dgemma import memory
 from dgemma.decode.denoise import DenoiseStep
 from dgemma.decode.lookup import LONGEST
-from dgemma.engine.request import Commit, Draft, Finish, FinishReason, Request, Stats, TokenLogprobs
+from dgemma.engine.request import Commit, Draft, Finish, FinishReason, Infill, Request, Stats, TokenLogprobs
 
 IMPOSSIBLE_NATS = -1e4
 """What is below has no probability: a constraint or a forbidden id took it."""
@@ -83,15 +83,15 @@ class Tally:
 
     def stats(self) -> Stats:
         """What it took so far."""
-        # The first token of autoregressive decoding comes with the prompt's own pass.
-        passes = self.passes - 1 if self.request.mode == "autoregressive" else self.passes
+        # What a gap leads up to is read with every filling.
+        gap = self.request.in_place if isinstance(self.request.in_place, Infill) else None
         return Stats(
             mode="autoregressive" if self.request.mode == "autoregressive" else "diffusion",
-            prompt_tokens=len(self.request.prompt),
+            prompt_tokens=len(self.request.prompt) + (0 if gap is None else len(gap.suffix)),
             new_tokens=self.new_tokens,
             canvases=self.canvases,
             denoise_steps=self.steps,
-            forward_passes=passes,
+            forward_passes=self.passes,
             first_text_ms=1000 * ((self.first_text or self.submitted) - self.submitted),
             wall_seconds=time.perf_counter() - self.submitted,
             peak_memory_mb=memory.peak_mb(),
