@@ -41,9 +41,12 @@ def test_the_curl_commands_run(server, code):
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_examples_run(server, name):
     code = (ROOT / "examples" / name).read_text(encoding="utf-8")
-    assert len(code.splitlines()) < 40 and ADDRESS in code
+    assert len(code.splitlines()) < 40
+    # Some ask the service, the others load the model themselves.
+    address = [server.url] if ADDRESS in code else []
+    assert bool(address) != ("dgemma.load" in code)
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(ROOT / "examples" / name), server.url],
+        [sys.executable, "-W", "error", str(ROOT / "examples" / name), *address],
         capture_output=True,
         text=True,
         check=False,

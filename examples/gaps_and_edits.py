@@ -1,0 +1,20 @@
+"""What a causal model cannot do: fill a gap between two given texts, and mend a text in place.
+
+python examples/gaps_and_edits.py
+"""
+
+import difflib
+
+import dgemma
+
+llm = dgemma.load("tiny")
+
+before, after = "The cat sat", " the mat."
+print(f"{before}[{llm.infill(before, after, max_new_tokens=4).text}]{after}")
+
+text = "They was late for the the train yestreday."
+mended = llm.edit(text, instruction="Fix the mistakes").text
+for kind, old_from, old_to, new_from, new_to in difflib.SequenceMatcher(None, text, mended).get_opcodes():
+    if kind != "equal":
+        print(f"{text[old_from:old_to]!r} -> {mended[new_from:new_to]!r}")
+print(mended)
