@@ -14,7 +14,7 @@ from dgemma.server.app import ENDPOINTS
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8000"
-EXAMPLES = ["openai_client.py", "anthropic_client.py", "watch_drafts.py"]
+EXAMPLES = sorted(file.name for file in (ROOT / "examples").glob("*.py"))
 
 
 def blocks(language):
