@@ -2,22 +2,16 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from contextlib import suppress
-from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from dgemma.cli.in_place import _around_gap, _cut, _lines, _parts, _runs, _sentences, edit_file
+from dgemma.cli.in_place import _around_gap
 from dgemma.cli.measure import _print_scores
 from dgemma.engine.request import Commit
 from dgemma.evals.run import Score
-from dgemma.tui import counting
 from dgemma.tui.canvas import CanvasView
 
 
@@ -154,48 +148,6 @@ def test_show_tells_the_sizes():
     assert f"{8 * kept * document['config']['max_position_embeddings'] / 1e6:.1f} MB for the whole context" in told
 
 
-def test_edit_writes_what_it_prints(tmp_path):
-    file = tmp_path / "note.txt"
-    file.write_bytes("She go home.\r\n\nWörter bleiben.\n".encode())
-    kept = dgemma("edit", str(file), "--strength", "0")
-    assert kept.stdout.encode() == file.read_bytes().replace(b"\r\n", b"\n") and "0 of 5 words" in kept.stderr
-    for form in ([], ["--instruction", ""]):
-        options = ("edit", str(file), "--strength", "0.6", "--seed", "3", *form)
-        printed = dgemma(*options).stdout
-        assert dgemma(*options, "--write").stdout == ""
-        assert file.read_bytes().replace(b"\r\n", b"\n").decode() == printed
-
-
-@settings(max_examples=60)
-@given(
-    st.lists(
-        st.sampled_from(["```", "~~~~", "```py", "| a | b |", "# A b", "<p>", "https://a.b/c", "[x]: d", "Two words."])
-    )
-)
-def test_what_is_no_prose_is_left_alone(lines):
-    """As a reader of Markdown sees it; one line after another."""
-    text, fence, prose = "".join(f"{line}\n" for line in lines), "", []
-    for line in lines:
-        if fence:
-            fence = "" if line == fence else fence
-        elif line[0] in "`~":
-            fence = line.rstrip("py")
-        elif line == "Two words.":
-            prose.append(f"{line}\n")
-    runs = _runs(text)
-    assert "".join(run for run, _ in runs) == text
-    assert "".join(run for run, is_prose in runs if is_prose) == "".join(prose)
-    assert all(one[1] != other[1] for one, other in pairwise(runs))
-
-
-def test_edit_asks_for_long_lines_sentence_by_sentence():
-    line = "One here. " * 30 + "Two (there)!  Three?"
-    text = f"  {line}\r\n\n\tshort\n"
-    parts = _sentences(text)
-    assert "".join(parts) == text and max(map(len, parts)) < 20
-    assert all(part == part.strip() or not part.strip() for part in parts)
-
-
 def test_an_answer_is_held_to_a_form(tmp_path):
     (tmp_path / "form.json").write_text('{"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": ["n"]}')
     done = dgemma("run", "--schema", "form.json", "--seed", "5", "anything", folder=tmp_path)
@@ -276,92 +228,12 @@ def test_ctrl_d_leaves_a_line_of_its_own_to_the_shell():
     assert on_terminal(["chat"], b"\x04").endswith(b"\r\n")
 
 
-@pytest.mark.parametrize("terminal", [True, False])
-def test_a_long_edit_shows_how_far_it_is_on_a_terminal_alone(tmp_path, capsys, monkeypatch, terminal):
-    monkeypatch.setattr(counting, "PATIENCE_S", 0)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    monkeypatch.setenv("COLUMNS", "80")
-    file = tmp_path / "long.txt"
-    file.write_text("teh cat\n\n" * 1200)
-    edit_file(file, load=Rambling, instruction="Fix", strength=0.5, write=True, diff=False, seed=0)
-    told = capsys.readouterr().err
-    assert ("edit: 1,200 of 1,200 sentences" in told) == terminal and "1200 of 2400 words changed" in told
-
-
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "utf-8:surrogateescape"])
 def test_input_that_is_no_text_is_told(encoding):
     command = [sys.executable, "-m", "dgemma", "run", "x"]
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     done = subprocess.run(command, input=b"caf\xe9", capture_output=True, env=environment, check=False)
     assert done.returncode == 1 and b"not UTF-8 text (byte 3)" in done.stderr and b"Traceback" not in done.stderr
-
-
-def test_a_file_is_written_back_where_it_is(tmp_path, capsys):
-    class Mending:
-        def edit(self, text, **options):
-            return SimpleNamespace(text=text.replace("teh", "the"), finish_reason="stop")
-
-    file, link = tmp_path / "private.txt", tmp_path / "link.txt"
-    file.write_text("teh cat\n")
-    file.chmod(0o600)
-    link.symlink_to(file)
-    edit_file(link, load=Mending, instruction="Fix", strength=0.5, write=True, diff=True, seed=0)
-    assert link.is_symlink() and file.read_text() == "the cat\n" and file.stat().st_mode & 0o777 == 0o600
-    assert "+the cat" in capsys.readouterr().out
-
-
-def test_a_byte_order_mark_stays_where_it_is_and_is_not_read(tmp_path):
-    read = []
-
-    class Mending:
-        def edit(self, text, **options):
-            read.append(text)
-            return SimpleNamespace(text=text.replace("teh", "the").replace("\ufeff", ""), finish_reason="stop")
-
-    file = tmp_path / "bom.txt"
-    for instruction in ("Fix", None):
-        file.write_bytes(b"\xef\xbb\xbfteh cat\r\n")
-        edit_file(file, load=Mending, instruction=instruction, strength=0.5, write=True, diff=False, seed=0)
-        assert file.read_bytes() == b"\xef\xbb\xbfthe cat\r\n"
-    assert [text.strip() for text in read] == ["teh cat", "teh cat"]
-
-
-class Rambling:
-    """Mends one word, comes to no end about another, and leaves the rest."""
-
-    def edit(self, text, **options):
-        if "http" in text:
-            return SimpleNamespace(text="aaaa", finish_reason="length")
-        return SimpleNamespace(text=text.replace("teh", "the"), finish_reason="stop")
-
-
-def test_what_comes_to_no_end_is_left_as_it_was(tmp_path, capsys):
-    file = tmp_path / "lines.txt"
-    text = "http://example.com " * 60 + "\nteh cat"
-    file.write_text(text)
-    edit_file(file, load=Rambling, instruction="Fix", strength=0.5, write=False, diff=False, seed=0)
-    told = capsys.readouterr()
-    assert told.out == text.replace("teh", "the") and "left as before" in told.err
-
-
-@pytest.mark.parametrize("text", ["teh cat", "teh cat\n", "a\u2028teh\x0cb\r\nteh", "x\n" * 20 + "teh\n\nteh"])
-def test_a_diff_is_one_that_patch_takes(tmp_path, capsys, text):
-    file = tmp_path / "file.txt"
-    file.write_bytes(text.encode())
-    edit_file(file, load=Rambling, instruction="Fix", strength=0.5, write=False, diff=True, seed=0)
-    diff = capsys.readouterr().out
-    if shutil.which("patch"):
-        subprocess.run(["patch", "--binary", str(file)], input=diff.encode(), check=True, capture_output=True)
-        assert file.read_bytes().decode() == text.replace("teh", "the")
-    ended = diff.endswith("\\ No newline at end of file\n")
-    assert diff.endswith("\n") and ended == (not text.endswith("\n"))
-
-
-@given(st.text(alphabet="ab .\n\r\u2028", max_size=300), st.integers(1, 40))
-def test_pieces_are_the_text(text, longest):
-    assert "".join(_cut(text, longest)) == text == "".join(_lines(text))
-    assert all(len(piece) <= longest for piece in _cut(text, longest))
-    assert "".join(_sentences(text)) == text == "".join(_parts(text))
 
 
 def test_standard_input_that_is_no_text_is_told_by_its_name():

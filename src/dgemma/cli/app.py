@@ -159,8 +159,9 @@ def edit(
     quant: Quant = None,
     debug: Debug = False,
 ) -> None:
-    """Goes over a file: what the model would say otherwise is rewritten, everything else stays byte for byte, and so do
-    Markdown's headings, code between fences, tables, HTML and bare addresses. Look at `--diff` before you `--write`."""
+    """Goes over a file: what the model would say otherwise is rewritten, everything else stays byte for byte. So do
+    Markdown's markers, headings, code, tables, HTML and front matter, and within a line addresses, targets of links,
+    code, tags and characters that the model cannot write. Look at `--diff` before you `--write`."""
     from dgemma.api import load
     from dgemma.cli.in_place import edit_file
 

@@ -1,16 +1,22 @@
 """`dgemma infill` and `dgemma edit`: a gap filled, a file gone over; the text on stdout, counts on stderr."""
 
 import difflib
-import itertools
 import re
 import sys
-from collections.abc import Callable
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from dgemma.api import LLM
 from dgemma.checkpoint.safetensors import replacing
 from dgemma.cli.answer import refuse_stray_bytes, statistics_line
+from dgemma.cli.spans import Keeper
+from dgemma.cli.structure import lines, runs
 from dgemma.errors import PromptError, UsageError
+from dgemma.tokenizer import REPLACEMENT_CHARACTER, Tokenizer
 from dgemma.tui.counting import counting
 
 # Without an instruction lines are revised together up to so many characters, with their neighbours to read; with one
@@ -18,8 +24,18 @@ from dgemma.tui.counting import counting
 PART_CHARACTERS = 1000
 LINE_CHARACTERS = 240
 BYTE_ORDER_MARK = "\ufeff"
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_NO_PROSE = re.compile(r"\s*(#{1,6}\s|\||<[A-Za-z/!]|(<?\w+://\S+|\[[^\]]+\]:\s*\S+)\s*$)")
+# Behind a sentence of scripts without spaces there is a place of no length.
+_SPACE = re.compile(r"\s+|(?<=[\u3002\uff01\uff1f])")
+NO_END = "the model found no end to the answer"
+NOT_KEPT = "the model's answer broke what must stay (addresses, code, marks, line ends, rare characters)"
+
+
+class Piece(NamedTuple):
+    """A piece of the text, what it became, and if it was left as it was, why."""
+
+    old: str
+    new: str
+    left: str = ""
 
 
 def fill_gap(
@@ -77,68 +93,160 @@ def edit_file(
         raise UsageError("Standard input cannot be written back; leave out --write.")
     text = _read(file, piped)
     pieces = _gone_over(load(), text, instruction, strength, seed)
-    revised = "".join(old if new is None else new for old, new in pieces)
+    revised = "".join(piece.new for piece in pieces)
+    shown = _diff(file, text, revised) if diff else "" if write else revised
+    # Written last: what cannot be shown is not to change the file behind one's back.
+    sys.stdout.write(shown)
+    sys.stdout.flush()
     if write and revised != text:
         # Behind a link stands the file that is meant.
         with replacing(file.resolve()) as temporary:
             temporary.write_bytes(revised.encode())
-    if diff:
-        for line in difflib.unified_diff(_lines(text), _lines(revised), str(file), str(file)):
-            sys.stdout.write(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
-    elif not write:
-        sys.stdout.write(revised)
-    changed = sum(_words_changed(old, new) for old, new in pieces if new is not None)
-    print(f"{changed} of {len(text.split())} words changed", file=sys.stderr)
-    if unended := sum(new is None for _, new in pieces):
-        left = "A piece was" if unended == 1 else f"{unended} pieces were"
-        print(f"{left} left as before: the model found no end to the answer.", file=sys.stderr)
+    if shown and not shown.endswith("\n") and sys.stdout.isatty() and sys.stderr.isatty():
+        print(file=sys.stderr)
+    _tell(pieces)
 
 
-def _gone_over(
-    llm: LLM, text: str, instruction: str | None, strength: float, seed: int
-) -> list[tuple[str, str | None]]:
-    """The pieces of the text, each with what it became; None where the answer came to no end."""
+def _diff(file: Path, old: str, new: str) -> str:
+    changes = difflib.unified_diff(lines(old), lines(new), str(file), str(file))
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in changes)
+
+
+def _tell(pieces: list[Piece]) -> None:
+    """How many words changed and what was left, on stderr."""
+    changed = added = 0
+    for piece in pieces:
+        of_piece = _words_changed(piece.old, piece.new)
+        changed, added = changed + of_piece[0], added + of_piece[1]
+    whole = sum(len(piece.old.split()) for piece in pieces)
+    print(f"{changed} of {whole} words changed{f', {added} added' if added else ''}", file=sys.stderr)
+    for reason, count in Counter(piece.left for piece in pieces if piece.left).items():
+        print(f"{'A piece was' if count == 1 else f'{count} pieces were'} left as before: {reason}.", file=sys.stderr)
+
+
+def _words_changed(old: str, new: str) -> tuple[int, int]:
+    """(words of the old text that are gone or others, words that came besides) in one piece: over a long text a
+    comparison takes minutes."""
+    if old == new:
+        return 0, 0
+    old_words, new_words = old.split(), new.split()
+    matcher = difflib.SequenceMatcher(None, old_words, new_words, autojunk=False)
+    changes = [change for change in matcher.get_opcodes() if change[0] != "equal"]
+    changed = sum(end - begin for _, begin, end, _, _ in changes)
+    return changed, sum(max(0, (to - at) - (end - begin)) for _, begin, end, at, to in changes)
+
+
+def _gone_over(llm: LLM, text: str, instruction: str | None, strength: float, seed: int) -> list[Piece]:
+    """The pieces of the text with what they became, those included that the model does not see."""
     body = text.removeprefix(BYTE_ORDER_MARK)
     # The mark is no letter of the first word, and stays.
     mark = text[: len(text) - len(body)]
-    pieces: list[tuple[str, str | None]] = [(mark, mark)]
-    cut = _parts if instruction is None else _sentences
-    parts = [(part, prose) for run, prose in _runs(body) for part in (cut(run) if prose else [run])]
-    asked = sum(prose and bool(part.strip()) for part, prose in parts)
-    with counting("edit", asked, "pieces" if instruction is None else "sentences") as done:
-        for part, prose in parts:
-            pieces.append((part, _revised(llm, part, instruction, strength, seed) if prose else part))
-            if prose and part.strip():
+    keeper = Keeper(body, _easily_lost(llm.tokenizer, body))
+    reviser = _Reviser(llm, keeper, instruction, strength, seed)
+    cut = [_cut(run, keeper, by_sentence=instruction is not None) for run in runs(body, keeper)]
+    parts = [part for run in cut for part in _grouped(run, 0 if instruction is not None else PART_CHARACTERS)]
+    asked = [prose and any(map(reviser.is_asked, part[::2])) for part, prose in parts]
+    pieces = [Piece(mark, mark)]
+    with counting("edit", sum(asked), "pieces" if instruction is None else "sentences") as done:
+        for (part, _), is_asked in zip(parts, asked, strict=True):
+            if is_asked:
+                pieces += reviser.revised(part)
                 done()
+            else:
+                pieces += [Piece(stays, stays) for stays in part]
     return pieces
 
 
-def _runs(text: str) -> list[tuple[str, bool]]:
-    """Lines that belong together, and whether they are prose, which headings, code between fences, rows of tables, HTML
-    and bare addresses are not."""
-    runs: list[tuple[str, bool]] = []
-    fence = ""
-    for line in _lines(text):
-        mark = _FENCE.match(line)
-        prose = not (fence or mark or _NO_PROSE.match(line))
-        if fence:
-            fence = "" if mark and mark[1].startswith(fence) and not line[mark.end() :].strip() else fence
-        elif mark:
-            fence = mark[1]
-        if runs and runs[-1][1] == prose:
-            runs[-1] = (runs[-1][0] + line, prose)
+class _Reviser:
+    """Asks the model for one part after another, and takes what keeps what must stay."""
+
+    def __init__(self, llm: LLM, keeper: Keeper, instruction: str | None, strength: float, seed: int) -> None:
+        self._llm, self._keeper = llm, keeper
+        self._instruction, self._strength, self._seed = instruction, strength, seed
+
+    def is_asked(self, prose: str) -> bool:
+        """Whether there is anything to revise; a single word too long to be one is none."""
+        return len(prose) <= PART_CHARACTERS and self._keeper.has_prose(prose)
+
+    def revised(self, part: list[str]) -> list[Piece]:
+        """The pieces of a part in which prose and what stays take turns. The model reads several together, and alone
+        those that did not come back between what stays."""
+        prose, stays = part[::2], part[1::2]
+        together = self._answer("".join(part)) if stays else None
+        news = [] if together is None else _between(together, stays)
+        pieces = []
+        for number, old in enumerate(prose):
+            new = news[number].strip() if news else ""
+            pieces.append(Piece(old, new) if new and self._keeper.keeps(old, new) else self._alone(old))
+            pieces += [Piece(gap, gap) for gap in stays[number : number + 1]]
+        return pieces
+
+    def _alone(self, old: str) -> Piece:
+        """As it stands; if that loses what must stay, with stand-ins for it."""
+        if not self.is_asked(old):
+            return Piece(old, old)
+        new = answer = self._answer(old)
+        if not (new and self._keeper.keeps(old, new)) and (masked := self._keeper.masked(old)):
+            answer = self._answer(masked.text)
+            new = masked.restore(answer) if answer else None
+        if new and self._keeper.keeps(old, new):
+            return Piece(old, new)
+        return Piece(old, old, NO_END if answer is None else NOT_KEPT)
+
+    def _answer(self, text: str) -> str | None:
+        """None where it came to no end."""
+        reply = self._llm.edit(text, instruction=self._instruction, strength=self._strength, seed=self._seed)
+        return None if reply.finish_reason == "length" else reply.text.strip()
+
+
+def _between(text: str, stays: list[str]) -> list[str]:
+    """What stands between these, in their order; nothing where one is not there."""
+    found = []
+    for gap in stays:
+        before, there, text = text.partition(gap)
+        if not there:
+            return []
+        found.append(before)
+    return [*found, text]
+
+
+def _cut(run: list[str], keeper: Keeper, *, by_sentence: bool) -> list[str]:
+    """The run with long lines cut into sentences, or else into pieces of about `PART_CHARACTERS`; the white space in
+    between stays, and no span is cut."""
+    parts = run[:1]
+    for line, end in zip(run[1::2], run[2::2], strict=True):
+        spans = iter(keeper.spans(line))
+        span = next(spans, None)
+        places = []
+        for gap in _SPACE.finditer(line):
+            while span and span.end <= gap.start():
+                span = next(spans, None)
+            if (not span or gap.start() <= span.begin) and gap.end() < len(line):
+                places.append(gap.span())
+        begin, sentences = 0, by_sentence and len(line) > LINE_CHARACTERS
+        for (left, right), (further, _) in pairwise([*places, (len(line), len(line))]):
+            if further - begin > PART_CHARACTERS or (sentences and line[left - 1] in ".!?\u3002\uff01\uff1f"):
+                parts += [line[begin:left], line[left:right]]
+                begin = right
+        parts += [line[begin:], end]
+    return parts
+
+
+def _grouped(run: list[str], longest: int) -> Iterator[tuple[list[str], bool]]:
+    """What stays, and what is prose with what stays in between, up to so many characters together; which of the two."""
+    group, before = [], run[0]
+    for prose, after in zip(run[1::2], run[2::2], strict=True):
+        if group and sum(map(len, group)) + len(before) + len(prose) <= longest:
+            group += [before, prose]
         else:
-            runs.append((line, prose))
-    return runs
-
-
-def _words_changed(old: str, new: str) -> int:
-    """How many words of one piece differ: in pieces, since over a long text a comparison takes minutes."""
-    if old == new:
-        return 0
-    old_words, new_words = old.split(), new.split()
-    matcher = difflib.SequenceMatcher(None, old_words, new_words, autojunk=False)
-    return max(len(old_words), len(new_words)) - sum(block.size for block in matcher.get_matching_blocks())
+            if group:
+                yield group, True
+            yield [before], False
+            group = [prose]
+        before = after
+    if group:
+        yield group, True
+    yield [before], False
 
 
 def _read(file: Path, piped: bool) -> str:
@@ -152,42 +260,16 @@ def _read(file: Path, piped: bool) -> str:
         raise PromptError(f"{told} is not UTF-8 text (byte {error.start}); convert it first.") from error
 
 
-def _lines(text: str) -> list[str]:
-    """The lines as other tools count them: a line feed alone ends one."""
-    return re.findall(r"[^\n]*\n|[^\n]+", text)
-
-
-def _cut(text: str, longest: int) -> list[str]:
-    """Pieces of about `longest` characters, cut behind white space where there is some."""
-    return re.findall(rf"(?s).{{1,{longest}}}(?:(?<=\s)|(?=\s)|\Z)|.{{1,{longest}}}", text)
-
-
-def _parts(text: str) -> list[str]:
-    """Whole lines together, each part of about `PART_CHARACTERS` at most; their concatenation is the text."""
-    parts: list[str] = []
-    for line in _lines(text):
-        if parts and len(parts[-1]) + len(line) <= PART_CHARACTERS:
-            parts[-1] += line
-        else:
-            parts += _cut(line, PART_CHARACTERS)
-    return parts
-
-
-def _sentences(text: str) -> list[str]:
-    """Lines, and the sentences of long ones; the white space around each is a part of its own."""
-    parts: list[str] = []
-    for line in _lines(text):
-        sentences = [line] if len(line) <= LINE_CHARACTERS else re.split(r"(?<=[.!?])(?=\s)", line)
-        for piece in itertools.chain.from_iterable(_cut(sentence, PART_CHARACTERS) for sentence in sentences):
-            inner = piece.strip()
-            start = piece.index(inner)
-            parts += (piece[:start], inner, piece[start + len(inner) :])
-    return parts
-
-
-def _revised(llm: LLM, part: str, instruction: str | None, strength: float, seed: int) -> str | None:
-    """The part as the model would have it; None where its answer came to no end."""
-    if not part.strip():
-        return part
-    reply = llm.edit(part, instruction=instruction, strength=strength, seed=seed)
-    return None if reply.finish_reason == "length" else reply.text
+def _easily_lost(tokenizer: Tokenizer | None, text: str) -> set[str]:
+    """The characters of the text that the model could only put together from parts of characters, or not at all, and
+    those of amounts, which no mistake is about."""
+    others = {character for character in text if not character.isascii() or not character.isprintable()} - set("\t\n\r")
+    found = {character for character in others if character == "°" or unicodedata.category(character) in ("Sc", "Sm")}
+    if tokenizer is None:
+        return found
+    for character in others - found:
+        ids = tokenizer.encode(character)
+        is_part = any(REPLACEMENT_CHARACTER in part for part in tokenizer.token_texts(ids))
+        if is_part or tokenizer.decode(ids, skip_special=False) != character:
+            found.add(character)
+    return found

@@ -25,4 +25,6 @@ def counting(title: str, whole: int, pieces: str) -> Iterator[Callable[[], None]
     try:
         yield done
     finally:
-        line.stop()
+        # It would end a line that it never began.
+        if line.live.is_started:
+            line.stop()
