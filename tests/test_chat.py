@@ -40,6 +40,37 @@ def prompt(messages, template=TINY, **options):
     return text
 
 
+def conversation_of_two_calls(*results: dict) -> list[dict]:
+    calls = [
+        {"id": name, "type": "function", "function": {"name": "forecast", "arguments": {"city": city}}}
+        for name, city in (("a", "Oslo"), ("b", "Rome"))
+    ]
+    answers = [{"role": "tool", "content": "none", **result} for result in results]
+    return [{"role": "user", "content": "Weather?"}, {"role": "assistant", "tool_calls": calls}, *answers]
+
+
+def test_results_stand_in_the_order_of_their_calls():
+    rain, sun = {"tool_call_id": "a", "content": "rain"}, {"tool_call_id": "b", "content": "sun"}
+    in_order = render(conversation_of_two_calls(rain, sun), TOKENIZER)
+    assert render(conversation_of_two_calls(sun, rain), TOKENIZER) == in_order
+    assert render(conversation_of_two_calls(sun, {"content": "rain"}), TOKENIZER) == in_order
+    assert render(conversation_of_two_calls({"content": "rain"}, {"content": "sun"}), TOKENIZER) == in_order
+    other = [{"tool_call_id": "a", "content": "sun"}, {"tool_call_id": "b", "content": "rain"}]
+    assert render(conversation_of_two_calls(*other), TOKENIZER) != in_order
+
+
+@pytest.mark.parametrize(
+    ("results", "told"),
+    [
+        ([{"tool_call_id": "z"}], "Message 3 answers the call z, which is none of those before it"),
+        ([{"tool_call_id": "a"}, {"tool_call_id": "a"}], "Message 4 answers the call a once more"),
+    ],
+)
+def test_results_of_no_call_are_told(results, told):
+    with pytest.raises(PromptError, match=told):
+        render(conversation_of_two_calls(*results), TOKENIZER)
+
+
 def test_turns_open_and_close_and_the_model_is_asked():
     system = {"role": "developer", "content": " Be brief.\n"}
     answer = {"role": "assistant", "content": "In the harbour."}

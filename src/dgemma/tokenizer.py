@@ -53,6 +53,10 @@ MAX_TOKENS_PER_CHARACTER = 4
 MAX_PENDING_TOKENS = 64
 
 
+_LONG = 10_000
+"""Characters that take so long to encode that other threads would notice."""
+
+
 class Tokenizer:
     """A `tokenizers.Tokenizer` with safe encoding and named special ids."""
 
@@ -178,6 +182,9 @@ class Tokenizer:
         except UnicodeEncodeError:
             # Lone surrogates reach us from JSON; pairs are joined, the rest becomes U+FFFD.
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if len(text) > _LONG:
+            # For a batch it lets go of the interpreter's lock, which other threads would miss for seconds.
+            return self._backend.encode_batch([text], add_special_tokens=False)[0].ids
         return self._backend.encode(text, add_special_tokens=False).ids
 
 

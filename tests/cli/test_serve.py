@@ -66,6 +66,20 @@ def test_a_folder_is_known_by_its_last_part_alone(tmp_path):
     assert public_name("tiny") == "tiny" and public_name("google/diffusiongemma-26B-A4B-it").startswith("google/")
 
 
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_ctrl_c_twice_ends_without_a_word(pause, tmp_path):
+    command = [sys.executable, "-m", "dgemma", "serve", "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    try:
+        assert server.stdout is not None and server.stdout.readline()
+        server.send_signal(signal.SIGINT)
+        time.sleep(pause)
+        server.send_signal(signal.SIGINT)
+    finally:
+        rest, told = server.communicate(timeout=60)
+    assert (server.returncode, rest, told) == (130, "", "")
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("waits_for", ["a body", "a form"])
 def test_it_ends_at_once_and_tells_whoever_waits(how, waits_for, tmp_path):

@@ -201,6 +201,23 @@ def test_a_field_that_is_not_supported_is_named(chat, field, value):
     assert caught.value.type == "invalid_request_error"
 
 
+@pytest.mark.parametrize(
+    ("part", "place"),
+    [
+        ({"type": "text", "text": "x", "foo": 1}, "foo"),
+        ({"text": "x"}, "type"),
+        ({"type": "input_text", "text": "x"}, "type"),
+        ({"type": "text", "text": 5}, "text"),
+        ({"type": "text"}, "text"),
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "foo": 1}}, "image_url.foo"),
+    ],
+)
+def test_what_is_wrong_in_a_part_is_named(chat, part, place):
+    with pytest.raises(openai.BadRequestError) as caught:
+        chat(messages=[{"role": "user", "content": [part]}])
+    assert caught.value.param == f"messages.0.content.0.{place}"
+
+
 def test_a_place_inside_a_message_is_named(chat):
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     with pytest.raises(openai.BadRequestError, match="text only") as caught:

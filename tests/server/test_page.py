@@ -35,8 +35,10 @@ CHROMIUM_OPTIONS = [
     "--disable-sync",
     "--no-first-run",
 ]
-KEY = "open-sesame"
+KEY = "open sesame, 1"
 TABS = ["Chat", "Side by side", "Text to JSON", "Infill", "Edit"]
+ALONE = "This model answers each message alone; it does not see earlier ones."
+READABLE = "PNG, JPEG, WebP, GIF, BMP and TIFF can be read."
 PATIENCE_MS = 60_000
 FRAME = {"canvas": 0, "step": 1, "before": "", "tokens": ["1", "2"], "entropies": [0.0, 3.0], "special": []}
 
@@ -88,6 +90,20 @@ class Visit:
 
     def tab(self, name: str):
         return self.page.get_by_role("tab", name=name, exact=True)
+
+    @property
+    def message(self):
+        """The box for the next message of the chat."""
+        return self.page.get_by_role("textbox", name="Message")
+
+    @property
+    def alert(self):
+        """Where the page tells what went wrong."""
+        return self.page.get_by_role("alert")
+
+    def add_pictures(self, *paths: Path) -> None:
+        """Chooses files for the next message."""
+        self.page.locator("#chat-form input[type=file]").set_input_files(paths)
 
     def settle(self):
         """Waits until the newest reply is complete -> its element."""
@@ -257,11 +273,48 @@ def test_the_newest_draft_is_painted_with_the_next_animation_frame(visit: Visit)
 
 
 @pytest.fixture(scope="module")
-def seeing_url() -> Iterator[str]:
+def seeing_llm() -> Iterator[LLM]:
+    """A model that reads images and knows conversations."""
     llm = LLM(image_model(), EngineConfig(device="cpu", dtype="float32"))
-    with running(llm, ServerConfig(model_name="seeing", default_max_tokens=24)) as server:
-        yield server.url
+    yield llm
     llm.engine.close()
+
+
+@pytest.fixture(scope="module")
+def seeing_url(seeing_llm: LLM) -> Iterator[str]:
+    with running(seeing_llm, ServerConfig(model_name="seeing", default_max_tokens=24)) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def narrow_url(seeing_llm: LLM) -> Iterator[str]:
+    """A server that takes small bodies only."""
+    config = ServerConfig(model_name="seeing", default_max_tokens=24, max_body_bytes=20_000)
+    with running(seeing_llm, config) as server:
+        yield server.url
+
+
+def seeing_visit(browser, url: str, visits: list[Visit]) -> Visit:
+    """A tab on a server whose model reads images, with short replies."""
+    visits.append(Visit(browser, url, viewport={"width": 900, "height": 700}))
+    visits[-1].button("Add a picture").wait_for()
+    visits[-1].page.get_by_label("Longest reply").evaluate("input => (input.value = 24)")
+    return visits[-1]
+
+
+def read_slowly(visit: Visit) -> None:
+    """From now on the browser takes its time to read a file."""
+    visit.run("""() => {
+        const read = FileReader.prototype.readAsDataURL;
+        FileReader.prototype.readAsDataURL = function (file) { setTimeout(() => read.call(this, file), 300); };
+    }""")
+
+
+@pytest.fixture
+def red(tmp_path: Path) -> Path:
+    path = tmp_path / "red.png"
+    picture("red", (40, 30)).save(path)
+    return path
 
 
 def test_a_picture_goes_with_the_message(browser, seeing_url: str, visits: list[Visit], tmp_path: Path) -> None:
@@ -291,20 +344,13 @@ def test_a_picture_goes_with_the_message(browser, seeing_url: str, visits: list[
 
 
 def test_a_picture_that_is_still_read_goes_with_the_message(
-    browser, seeing_url: str, visits: list[Visit], tmp_path: Path
+    browser, seeing_url: str, visits: list[Visit], red: Path
 ) -> None:
-    visits.append(Visit(browser, seeing_url))
-    (visit,) = visits
-    file = tmp_path / "red.png"
-    picture("red", (40, 30)).save(file)
-    visit.button("Add a picture").wait_for()
-    slow = "() => { const read = FileReader.prototype.readAsDataURL; "
-    slow += "FileReader.prototype.readAsDataURL = function (file) { setTimeout(() => read.call(this, file), 300); }; }"
-    visit.page.evaluate(slow)
-    visit.page.get_by_label("Longest reply").evaluate("input => (input.value = 24)")
-    visit.page.locator("#chat-form input[type=file]").set_input_files([file])
+    visit = seeing_visit(browser, seeing_url, visits)
+    read_slowly(visit)
+    visit.add_pictures(red)
     with visit.page.expect_request("**/v1/chat/completions") as sent:
-        visit.page.get_by_role("textbox", name="Message").press("Enter")
+        visit.message.press("Enter")
     (message,) = sent.value.post_data_json["messages"]
     assert [part["type"] for part in message["content"]] == ["image_url"]  # a picture may say all
     visit.settle()
@@ -312,8 +358,180 @@ def test_a_picture_that_is_still_read_goes_with_the_message(
     assert visit.complaints == []
 
 
+def test_what_is_typed_while_pictures_are_read_is_the_next_message(
+    browser, seeing_url: str, visits: list[Visit], red: Path
+) -> None:
+    visit = seeing_visit(browser, seeing_url, visits)
+    read_slowly(visit)
+    visit.add_pictures(red)
+    visit.message.fill("Which colour is it?")
+    with visit.page.expect_request("**/v1/chat/completions") as sent:
+        visit.message.press("Enter")
+        assert visit.message.input_value() == ""
+        visit.message.fill("And how large")
+    assert [part["type"] for part in sent.value.post_data_json["messages"][0]["content"]] == ["image_url", "text"]
+    visit.settle()
+    assert visit.message.input_value() == "And how large"
+    assert visit.complaints == []
+
+
+def test_stop_gives_pictures_back_that_were_still_read(
+    browser, seeing_url: str, visits: list[Visit], red: Path
+) -> None:
+    visit = seeing_visit(browser, seeing_url, visits)
+    read_slowly(visit)
+    visit.add_pictures(red)
+    visit.message.fill("Which colour is it?")
+    visit.run("""() => {
+        document.getElementById("chat-form").requestSubmit();
+        document.querySelector("#chat-form .stop").click();
+    }""")
+    visit.page.locator("#chat .stop:disabled").wait_for()
+    assert visit.message.input_value() == "Which colour is it?"
+    assert visit.button("Remove red.png").count() == 1
+    assert visit.page.locator("#conversation > *").count() == 0 and visit.complaints == []
+
+
+def test_a_file_that_is_no_picture_is_told_of(
+    browser, seeing_url: str, visits: list[Visit], tmp_path: Path, red: Path
+) -> None:
+    visit = seeing_visit(browser, seeing_url, visits)
+    document, letter = tmp_path / "doc.pdf", tmp_path / "letter.odt"
+    document.write_bytes(b"%PDF-1.7")
+    letter.write_bytes(b"")
+    visit.add_pictures(document)
+    visit.alert.wait_for()
+    assert visit.alert.inner_text() == f"doc.pdf is not a picture; {READABLE}"
+    visit.add_pictures(red)
+    visit.button("Remove red.png").wait_for()
+    assert not visit.alert.is_visible()
+    visit.add_pictures(document, red, letter)
+    visit.alert.wait_for()
+    assert visit.alert.inner_text() == f"doc.pdf and letter.odt are not pictures; {READABLE}"
+    assert visit.button("Remove red.png").count() == 2
+    visit.run("""() => {
+        const dropped = new DataTransfer();
+        dropped.items.add(new File(["x"], "dropped.txt", { type: "text/plain" }));
+        const event = new DragEvent("drop", { dataTransfer: dropped, cancelable: true, bubbles: true });
+        document.getElementById("question").dispatchEvent(event);
+    }""")
+    visit.page.get_by_text("dropped.txt is not a picture", exact=False).wait_for()
+    assert visit.complaints == []
+
+
+def test_a_picture_that_the_browser_cannot_read_is_told_of(
+    browser, seeing_url: str, visits: list[Visit], red: Path
+) -> None:
+    visit = seeing_visit(browser, seeing_url, visits)
+    # What a file is to the browser that was deleted after it had been chosen.
+    visit.run("""() => {
+        FileReader.prototype.readAsDataURL = function () { this.dispatchEvent(new ProgressEvent("error")); };
+    }""")
+    visit.add_pictures(red)
+    visit.alert.wait_for()
+    assert visit.alert.inner_text() == "The browser cannot read red.png from the disk; choose another file."
+    assert visit.page.locator("#chat-form .held").count() == 0
+
+
+def test_a_picture_that_the_server_cannot_read_is_named(
+    browser, seeing_url: str, visits: list[Visit], tmp_path: Path, red: Path
+) -> None:
+    visit = seeing_visit(browser, seeing_url, visits)
+    visit.message.fill("Hello")
+    visit.button("Send").click()
+    visit.settle()
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    visit.add_pictures(red, broken)
+    visit.button("Send").click()
+    visit.alert.wait_for()
+    assert visit.alert.inner_text().startswith("broken.png: The image is none of ")
+    assert visit.page.locator("#chat-form .held").count() == 2
+    visit.button("Remove broken.png").click()
+    visit.button("Send").click()
+    visit.page.locator(".reply:visible").nth(1).locator(".figures li").first.wait_for()
+    assert not visit.alert.is_visible()
+
+
+def test_pictures_that_are_too_large_are_told_of(
+    browser, narrow_url: str, visits: list[Visit], tmp_path: Path, red: Path
+) -> None:
+    visit = seeing_visit(browser, narrow_url, visits)
+    large = tmp_path / "large.bmp"
+    picture("blue", (100, 100)).save(large)
+    visit.add_pictures(large)
+    visit.button("Send").click()
+    visit.alert.wait_for()
+    told = "These pictures are larger than this server takes; use smaller ones, or start it with --max-body-mb."
+    assert visit.alert.inner_text() == told
+    visit.button("Remove large.bmp").click()
+    visit.add_pictures(red)
+    visit.button("Send").click()
+    visit.settle()
+    visit.message.fill("x" * 30_000)
+    visit.button("Send").click()
+    visit.alert.wait_for()
+    # The picture that is sent again with every message may be what is too much.
+    assert visit.alert.inner_text() == f"{told} New chat starts a fresh one."
+
+
+def test_a_conversation_that_is_full_is_told_of(browser, seeing_url: str, visits: list[Visit]) -> None:
+    visit = seeing_visit(browser, seeing_url, visits)
+    assert not visit.page.get_by_text(ALONE).is_visible()
+    long = "word " * 2000
+    visit.message.fill(long)
+    visit.button("Send").click()
+    visit.alert.wait_for()
+    assert visit.alert.inner_text().endswith(" tokens; at most 4095 are taken. Shorten it.")
+    visit.message.fill("Hello")
+    visit.button("Send").click()
+    visit.settle()
+    visit.message.fill(long)
+    visit.button("Send").click()
+    visit.alert.wait_for()
+    assert visit.alert.inner_text().endswith(
+        " tokens; at most 4095 are taken. Shorten it. New chat starts a fresh one."
+    )
+    assert visit.message.input_value() == long.strip()
+    visit.button("New chat").click()
+    assert visit.page.locator("#conversation > *").count() == 0 and not visit.alert.is_visible()
+
+
 def test_a_model_of_texts_offers_no_pictures(visit: Visit) -> None:
     assert not visit.button("Add a picture").is_visible()
+
+
+@pytest.mark.parametrize(
+    ("number", "mode", "told"),
+    [
+        (1, "diffusion", ["1 token", "1 tokens/s", "1.00 tokens/forward", "1 denoise step", "1 ms to first text"]),
+        (2, "diffusion", ["2 tokens", "2 tokens/s", "1.00 tokens/forward", "2 denoise steps", "1 ms to first text"]),
+        (1, "autoregressive", ["1 token", "1 tokens/s", "1.00 tokens/forward", "1 ms to first text"]),
+        # So an edit by instruction counts.
+        (0, "diffusion", ["0 tokens", "0 tokens/s", "1.00 tokens/forward", "3 passes", "1 ms to first text"]),
+    ],
+)
+def test_counts_are_told_in_words_that_fit(visit: Visit, number: int, mode: str, told: list[str]) -> None:
+    took = {"mode": mode, "tokens_per_second": number, "tokens_per_forward": 1, "denoise_steps": number}
+    usage = {"completion_tokens": number, "diffusion": {**took, "forward_passes": 3, "first_text_ms": 1}}
+    figures, place, draft = visit.run(
+        """async ([frame, number, usage]) => {
+            const { ReplyView } = await import("/page/reply.js");
+            const view = new ReplyView();
+            view.begin();
+            for (let step = 1; step <= Math.max(1, number); step++) view.draft({ ...frame, step });
+            view.finish({ text: "1", usage, reason: "stop" });
+            const place = view.place.textContent;
+            view.slider.stepDown();
+            view.slider.dispatchEvent(new Event("input"));
+            const figures = [...view.element.querySelectorAll(".figures li")].map((item) => item.textContent);
+            return [figures, place, view.place.textContent];
+        }""",
+        [{**FRAME, "tokens": ["1"], "entropies": [0.0]}, number, usage],
+    )
+    assert figures == told
+    assert place == ("settled after 2 steps" if number == 2 else "settled after 1 step")
+    assert draft.endswith(": 1 of 1 token certain")
 
 
 def test_text_of_the_model_stays_text(visit: Visit) -> None:
@@ -410,6 +628,7 @@ def test_a_text_is_gone_over_and_its_changes_are_shown(visit: Visit) -> None:
     assert asked.value.post_data_json["instruction"] == "Fix the mistakes"
     verdict = visit.page.locator("#edit-verdict:not(:empty)")
     verdict.wait_for()
+    assert re.search(r"\d+ pass(es)?\b", visit.settle().inner_text()) and "denoise" not in visit.settle().inner_text()
     settled = visit.page.locator("#edit .settled")
     pieces = settled.evaluate("box => [...box.childNodes].map((node) => [node.nodeName, node.textContent])")
     assert "".join(piece for name, piece in pieces if name != "INS") == text
@@ -480,6 +699,17 @@ def test_stop_gives_the_question_back_when_nothing_was_said(visit: Visit) -> Non
     assert visit.settle().locator(".settled").inner_text().strip()
 
 
+def test_a_question_that_failed_comes_back_before_what_was_typed_meanwhile(visit: Visit) -> None:
+    visit.message.fill("The first question")
+    visit.run("""() => {
+        document.getElementById("chat-form").requestSubmit();
+        document.getElementById("question").value = "The next one";
+        document.querySelector("#chat-form .stop").click();
+    }""")
+    visit.page.locator("#chat .stop:disabled").wait_for()
+    assert visit.message.input_value() == "The first question\n\nThe next one"
+
+
 def test_a_new_chat_forgets_the_question_that_it_cut_off(visit: Visit) -> None:
     visit.page.get_by_role("textbox", name="Message").fill("The old question")
     visit.run("""() => {
@@ -495,6 +725,7 @@ def test_a_new_chat_forgets_the_question_that_it_cut_off(visit: Visit) -> None:
 
 
 def test_a_model_that_knows_no_conversations_gets_each_message_alone(visit: Visit) -> None:
+    assert visit.page.get_by_text(ALONE).is_visible()
     question = visit.page.get_by_role("textbox", name="Message")
     sent: list[dict] = []
     visit.page.on("request", lambda request: sent.append(request.post_data_json) if request.post_data else None)
@@ -511,39 +742,86 @@ def test_escape_stops_what_an_example_began(visit: Visit) -> None:
     visit.page.get_by_label("Longest reply, tokens").evaluate("field => (field.value = 2000)")
     visit.button("Fix a sentence").click()
     visit.page.keyboard.press("Escape")
-    visit.page.wait_for_function("document.querySelector('#chat .stop').disabled")
+    visit.page.locator("#chat .stop:disabled").wait_for()
 
 
-def test_a_refusal_is_shown_in_the_server_s_own_sentence(visit: Visit) -> None:
+def test_a_setting_that_cannot_be_is_told_by_its_label(visit: Visit) -> None:
     visit.page.get_by_text("Settings").click()
-    visit.page.get_by_label("Canvas, tokens").fill("99999")
-    visit.page.get_by_role("textbox", name="Message").fill("Hello")
-    visit.button("Send").click()
-    alert = visit.page.get_by_role("alert")
-    alert.wait_for()
-    assert "canvas_length" in alert.inner_text()
-    assert visit.page.get_by_role("textbox", name="Message").input_value() == "Hello"
-    visit.page.get_by_label("Canvas, tokens").fill("16")
+    canvas, longest = visit.page.get_by_label("Canvas, tokens"), visit.page.get_by_label("Longest reply, tokens")
+    visit.message.fill("Hello")
+
+    def refused(field, value: str) -> str:
+        field.fill(value)
+        visit.button("Send").click()
+        visit.alert.wait_for()
+        told = visit.alert.inner_text()
+        assert visit.message.input_value() == "Hello"
+        field.fill("16")
+        return told
+
+    with visit.page.expect_response("**/v1/chat/completions") as answer:
+        assert refused(longest, "99999999999") == "Settings, Longest reply: at most 2147483647."
+    assert answer.value.status == 400
+    own = [refused(canvas, value) for value in ("99999", "0", "1.5")]
+    sentences = [f"Settings, Canvas: {told}." for told in ("at most 4096", "at least 1", "a whole number")]
+    assert own == sentences
+    # A service that takes less than the page knows says it in the same words.
+    canvas.evaluate("field => field.removeAttribute('max')")
+    with visit.page.expect_response("**/v1/chat/completions") as answer:
+        assert refused(canvas, "99999") == sentences[0]
+    assert answer.value.status == 400
     visit.button("Send").click()
     visit.settle()
-    assert not alert.is_visible()
+    assert not visit.alert.is_visible()
+
+
+def test_a_refusal_of_another_kind_is_shown_in_the_server_s_own_sentence(visit: Visit) -> None:
+    visit.message.fill("word " * 5000)
+    visit.button("Send").click()
+    visit.alert.wait_for()
+    # Where each message is taken alone a new chat takes no more.
+    assert visit.alert.inner_text().endswith(" tokens; at most 4095 are taken. Shorten it.")
 
 
 def test_the_key_is_asked_for_only_when_the_server_asks(browser, locked_url: str, visits: list[Visit]) -> None:
     visits.append(Visit(browser, locked_url))
     (visit,) = visits
-    field, alert = visit.page.get_by_label("This server asks for its API key"), visit.page.get_by_role("alert")
+    field, alert = visit.page.get_by_label("This server asks for its API key"), visit.alert
     field.wait_for()
-    assert not visit.tab("Chat").is_visible()
-    field.fill("wrong")
-    visit.button("Unlock").click()
-    visit.page.get_by_text("The API key is wrong").wait_for()
+    assert not visit.tab("Chat").is_visible() and not alert.is_visible()
+    wrong = "That key is not right. It is the one that dgemma serve was started with."
+    for key, told in (("wrong", wrong), ("schlüssel", "A key has only plain letters, digits and signs.")):
+        field.fill(key)
+        visit.button("Unlock").click()
+        visit.page.get_by_text(told).wait_for()
+        visit.page.locator("#key:focus").wait_for()
     field.fill(KEY)
     visit.button("Unlock").click()
     visit.tab("Chat").wait_for()
     assert not field.is_visible() and not alert.is_visible()
+    visit.page.locator("#question:focus").wait_for()
     visit.button("4x4 Sudoku").click()
     assert visit.settle().locator(".settled").inner_text().strip()
+
+
+def test_a_key_that_a_server_asks_for_later_leads_back_to_the_tab(
+    browser, locked_url: str, visits: list[Visit]
+) -> None:
+    visits.append(Visit(browser, locked_url))
+    (visit,) = visits
+    field = visit.page.get_by_label("This server asks for its API key")
+    field.fill(KEY)
+    visit.button("Unlock").click()
+    visit.tab("Edit").click()
+    visit.run("() => sessionStorage.clear()")
+    visit.button("Go over it").click()
+    visit.page.get_by_text("This server asks for its key now.").wait_for()
+    for key in ("wrong", KEY):
+        field.fill(key)
+        visit.button("Unlock").click()
+        visit.page.locator("#model", has_text="tiny" if key == KEY else "not connected").wait_for()
+    field.wait_for(state="hidden")
+    visit.page.locator("#edit-text:focus").wait_for()
 
 
 def test_without_a_key_no_field_asks_for_one(visit: Visit) -> None:

@@ -274,8 +274,19 @@ def test_a_reply_that_a_stop_string_ends_leaves_its_place_at_once(llm):
     model.engine.close()
 
 
+def test_calls_without_arguments_may_have_an_empty_text_of_them(server):
+    call = {"id": "a", "type": "function", "function": {"name": "now", "arguments": ""}}
+    told = [
+        *CHAT["messages"],
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": "9"},
+    ]
+    assert server.http().post("/v1/chat/completions", json={**CHAT, "messages": told}).status_code == 200
+
+
 def test_neutral_values_pass(server):
     neutral = {"logprobs": False, "top_logprobs": 0, "stream_options": {"include_usage": False}}
+    neutral |= {"prompt_cache_retention": "24h", "prompt_cache_options": None, "moderation": None}
     assert server.http().post("/v1/chat/completions", json={**CHAT, **neutral}).status_code == 200
 
 

@@ -103,6 +103,15 @@ BROKEN = {"type": "function", "function": {"name": "f", "parameters": {"type": "
 FORMAT = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "integer"}}}
 
 
+def test_a_form_of_the_text_is_none_of_a_call_that_must_come(server):
+    """As there is no text then; clients that want a typed answer ask for both."""
+    reply = server.openai().chat.completions.create(
+        **{**CHAT, "tools": TOOLS[:1], "tool_choice": "required"}, response_format=FORMAT, extra_body=FAST
+    )
+    (call,) = reply.choices[0].message.tool_calls
+    assert call.function.name == TOOLS[0]["function"]["name"] and not reply.choices[0].message.content
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -118,7 +127,6 @@ FORMAT = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type":
         ({"max_tokens": 3}, "only 3 are left"),
         ({"reasoning_effort": "medium"}, "no room for reasoning_effort"),
         ({"stop": "x"}, "no room for stop"),
-        ({"response_format": FORMAT}, "each say what the reply is held to"),
         ({"extra_body": {"guided_regex": "x"}}, "each say what the reply is held to"),
     ],
 )

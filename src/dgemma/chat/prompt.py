@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -107,27 +108,49 @@ def _conversation(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
     conversation = [_message(message, number) for number, message in enumerate(messages, 1)]
     last_user = max((at for at, message in enumerate(conversation) if message["role"] == "user"), default=-1)
     calls: list[dict[str, Any]] = []
-    answered = 0
     for at, message in enumerate(conversation):
         if message["role"] == "tool":
-            if not calls:
-                raise PromptError(f"Message {at + 1} is a tool's result, but no call comes before it.")
-            message["name"] = _answered_name(message, calls, answered)
-            answered += 1
+            if conversation[at - 1]["role"] != "tool" or not calls:
+                results = list(takewhile(lambda one: one["role"] == "tool", conversation[at:]))
+                conversation[at : at + len(results)] = _by_call(results, calls, at + 1)
             continue
-        calls, answered = message.get("tool_calls") or [], 0
+        calls = message.get("tool_calls") or []
         # Gemma was trained to see an earlier thought only while the calls that it led to are still being answered.
         if not calls or at < last_user:
             message.pop("reasoning_content", None)
     return conversation
 
 
-def _answered_name(message: Mapping[str, Any], calls: Sequence[Mapping[str, Any]], answered: int) -> str:
-    by_id = {call["id"]: call["function"]["name"] for call in calls if call.get("id")}
-    identity = message.get("tool_call_id")
-    if isinstance(identity, str) and identity in by_id:
-        return by_id[identity]
-    return str(message.get("name") or calls[min(answered, len(calls) - 1)]["function"]["name"])
+def _by_call(
+    results: Sequence[dict[str, Any]], calls: Sequence[Mapping[str, Any]], number: int
+) -> list[dict[str, Any]]:
+    """Results in the order of the calls that they answer, with the names of these: a template shows no ids. One without
+    an id answers the first call of its name that is open, or the first at all. `number` is that of the first result."""
+    if not calls:
+        raise PromptError(f"Message {number} is a tool's result, but no call comes before it.")
+    names = [call["function"]["name"] for call in calls]
+    by_id = {call["id"]: place for place, call in enumerate(calls) if call.get("id")}
+    places: dict[int, int] = {}
+    for at, result in enumerate(results):
+        identity = result.get("tool_call_id")
+        if not isinstance(identity, str) or not identity or len(by_id) < len(calls):
+            continue
+        if identity not in by_id:
+            raise PromptError(f"Message {number + at} answers the call {identity}, which is none of those before it.")
+        if by_id[identity] in places.values():
+            raise PromptError(f"Message {number + at} answers the call {identity} once more.")
+        places[at] = by_id[identity]
+    for at, result in enumerate(results):
+        if at in places:
+            continue
+        free = [place for place in range(len(calls)) if place not in places.values()]
+        of_name = [place for place in free if names[place] == result.get("name")]
+        # What is too much stands last, under its own name.
+        places[at] = (of_name or free or [len(calls) + at])[0]
+    for at, result in enumerate(results):
+        place = places[at]
+        result["name"] = names[place] if place < len(calls) else str(result.get("name") or names[-1])
+    return [results[at] for at in sorted(places, key=places.__getitem__)]
 
 
 def _message(message: Mapping[str, Any], number: int) -> dict[str, Any]:

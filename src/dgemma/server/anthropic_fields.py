@@ -240,6 +240,9 @@ class MessagesFields(FormFields):
     service_tier: Annotated[None, only("auto", "standard_only")] = None
     output_config: OutputConfig | None = None
     container: Annotated[None, only()] = None
+    inference_geo: Annotated[None, only()] = None
+    speed: Annotated[None, only("standard")] = None
+    diagnostics: Annotated[None, only()] = None
     thread: Annotated[None, only(False, why=NO_THREADS, kind=THREAD_UNSUPPORTED)] = None
 
     @field_validator("messages")

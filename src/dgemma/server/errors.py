@@ -139,21 +139,29 @@ def _validation_refusal(request: Request, error: RequestValidationError) -> ApiE
         if isinstance(error.body, Mapping):
             return ApiError(400, "The body has a field name that is no valid text; leave it out.")
         return ApiError(400, "The body is JSON but no object; send an object.")
-    name = _printable(".".join(map(str, _place(error.body, first["loc"][1:]))))
+    name = _printable(".".join(map(str, _place(error.body, first["loc"][1:], first["type"] == "missing"))))
     rest = f" ({len(more)} more fields are wrong.)" if more else ""
     return ApiError(400, _sentence(name, first) + rest, param=name, code=first["type"])
 
 
-def _place(document: Any, location: Sequence[int | str]) -> list[int | str]:
+def _place(document: Any, location: Sequence[int | str], is_missing: bool) -> list[int | str]:
     """Where in the document an error is. The names of the alternatives that were tried are no places in it."""
     place: list[int | str] = []
     for at, step in enumerate(location, 1):
         inside: Any = dict(enumerate(document)) if isinstance(document, list) else document
-        if isinstance(inside, Mapping) and step in inside:
+        if isinstance(inside, Mapping) and step in inside and not _is_tag(step, inside, location[at:], is_missing):
             place, document = [*place, step], inside[step]
         elif at == len(location) and isinstance(document, Mapping):
             place.append(step)
     return place
+
+
+def _is_tag(step: int | str, inside: Mapping, further: Sequence[int | str], is_missing: bool) -> bool:
+    """Whether a step that is a key of the document is the name of an alternative all the same, such as that of a part
+    `{"type": "text", "text": ...}`: where it leads to nothing that has parts, and what follows is a key beside it."""
+    if not further or isinstance(inside[step], Mapping | list):
+        return False
+    return further[0] in inside or further[0] == "type" or (is_missing and len(further) == 1)
 
 
 def _sentence(name: str, error: Mapping[str, Any]) -> str:

@@ -95,6 +95,13 @@ def json_object(text: Any) -> Any:
 JsonObject = Annotated[dict[str, Any], AfterValidator(plain_json)]
 JsonObjectText = Annotated[dict[str, Any], BeforeValidator(json_object), AfterValidator(plain_json)]
 
+ArgumentsText = Annotated[
+    dict[str, Any],
+    BeforeValidator(lambda text: json_object("{}" if text == "" else text)),
+    AfterValidator(plain_json),
+]
+"""The arguments of a call; those who collect a call without any from a stream have an empty text."""
+
 Bookkeeping = Any
 """The type of a field that by its own definition changes nothing in the reply, such as `user`: read and dropped."""
 

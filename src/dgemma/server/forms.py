@@ -55,7 +55,8 @@ class FormFields(DecodingFields):
     def held(self, own: Mapping[str, Mapping[str, Any] | None], others: Mapping[str, Any]) -> dict[str, Any]:
         """The options of the one form that is asked for.
 
-        own     the forms of the endpoint's own fields, by field; None where there is none
+        own     the forms of the endpoint's own fields, by field; None where there is none. A reply that must be a call
+                (`tool_choice`) has no text that another could be about.
         others  what a reply of a guaranteed form cannot hold, by field
         """
         structured = self.structured_outputs.options() if self.structured_outputs else []
@@ -69,6 +70,8 @@ class FormFields(DecodingFields):
             if value is not None
         }
         asked = {name: form for name, form in own.items() if form is not None}
+        if "tool_choice" in asked:
+            asked = {"tool_choice": asked["tool_choice"]}
         forms = {**asked, **({"structured_outputs": structured[0]} if structured else {}), **older}
         if len(forms) > 1:
             first, second = list(forms)[:2]

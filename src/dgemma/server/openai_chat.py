@@ -81,6 +81,9 @@ class ChatFields(FormFields):
     metadata: Bookkeeping = None
     safety_identifier: Bookkeeping = None
     prompt_cache_key: Bookkeeping = None
+    prompt_cache_retention: Bookkeeping = None
+    prompt_cache_options: Bookkeeping = None
+    moderation: Annotated[None, only()] = None
 
     @field_validator("stream_options", "diffusing")
     @classmethod

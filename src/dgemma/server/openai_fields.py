@@ -13,11 +13,11 @@ from dgemma.server.fields import (
     ANY_OBJECT,
     AnyObject,
     AnyText,
+    ArgumentsText,
     Bookkeeping,
     DataUrl,
     Detail,
     JsonObject,
-    JsonObjectText,
     Strict,
     Text,
     TextPart,
@@ -38,7 +38,7 @@ class CalledFunction(Strict):
     """The name and arguments of a call that the model made earlier."""
 
     name: ToolName
-    arguments: JsonObjectText
+    arguments: ArgumentsText
     parsed_arguments: Bookkeeping = None
 
 

@@ -11,12 +11,12 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo,
 from dgemma.server.fields import (
     AnyObject,
     AnyText,
+    ArgumentsText,
     Bookkeeping,
     DataUrl,
     Detail,
     Effort,
     JsonObject,
-    JsonObjectText,
     ModelName,
     Strict,
     Text,
@@ -118,7 +118,7 @@ class CallItem(Strict):
     type: Literal["function_call"]
     call_id: Text
     name: ToolName
-    arguments: JsonObjectText
+    arguments: ArgumentsText
     parsed_arguments: Bookkeeping = None
     id: Bookkeeping = None
     status: Bookkeeping = None
@@ -257,6 +257,12 @@ class ResponseFields(FormFields):
     user: Bookkeeping = None
     safety_identifier: Bookkeeping = None
     prompt_cache_key: Bookkeeping = None
+    prompt_cache_retention: Bookkeeping = None
+    prompt_cache_options: Bookkeeping = None
+    moderation: Annotated[None, only()] = None
+    context_management: Annotated[None, only()] = None
+    max_tool_calls: Annotated[None, only()] = None
+    prompt: Annotated[None, only()] = None
 
     @field_validator("top_logprobs")
     @classmethod

@@ -63,6 +63,8 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Notes Ctrl-C. uvicorn passes the signal on when it has stopped, which a process that was started with SIGINT
         ignored (a shell's background job) never sees."""
+        if self.interrupted and sig == signal.SIGINT:
+            return  # The end is under way and near; a forced one would only leave a traceback.
         self.interrupted = self.interrupted or sig == signal.SIGINT
         super().handle_exit(sig, frame)
 

@@ -4,17 +4,21 @@
 
 const KEY = "dgemma-key";
 
+/** `param` is the field of the request that is to blame and `code` a word for what is wrong with it, where they are told. */
 export class ServerError extends Error {
-  constructor(message, status) {
+  constructor(message, status, { param = null, code = null } = {}) {
     super(message);
     this.status = status;
+    this.param = param;
+    this.code = code;
   }
 }
 
-/** Remembers the API key until the tab is closed; one that no header can carry is a ServerError. */
+/** Remembers the API key until the tab is closed -> whether it can be one, which is what a header can carry. */
 export function useKey(key) {
-  if (!/^[\x21-\x7e]+$/.test(key)) throw new ServerError("An API key has no spaces, accents or quotes from a text.", 401);
+  if (!/^[\x20-\x7e]+$/.test(key)) return false;
   sessionStorage.setItem(KEY, key);
+  return true;
 }
 
 /** Whether a key is remembered. */
@@ -35,11 +39,11 @@ async function send(path, { body, signal } = {}) {
     throw new ServerError("The server cannot be reached. Is it still running?", 0);
   }
   if (response.ok) return response;
-  const told = await response.json().catch(() => null);
-  throw new ServerError(told?.error?.message ?? `The server answered with status ${response.status}.`, response.status);
+  const error = (await response.json().catch(() => null))?.error ?? {};
+  throw new ServerError(error.message ?? `The server answered with status ${response.status}.`, response.status, error);
 }
 
-/** The model that is loaded: its id, context_length and canvas_length, and whether it reads_images. */
+/** The model that is loaded: its id, context_length and canvas_length, whether it is single_turn and reads_images. */
 export async function model() {
   const { data } = await (await send("/v1/models")).json();
   return data[0];
@@ -80,7 +84,7 @@ async function stream(path, fields, watch, signal) {
   const body = { ...fields, stream: true, stream_options: { include_usage: true } };
   const reply = { text: "", thought: "", reason: null, usage: null };
   for await (const { name, data } of events(await send(path, { body, signal }))) {
-    if (data.error) throw new ServerError(data.error.message, 200);
+    if (data.error) throw new ServerError(data.error.message, 200, data.error);
     if (data.usage) reply.usage = data.usage;
     if (name === "diffusion.draft") {
       watch.draft?.({ ...data.diffusion, before: reply.text });

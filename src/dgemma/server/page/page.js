@@ -32,13 +32,44 @@ function wireTabs() {
 /** What is wrong with one of the page's own fields, in the words of its label. */
 class FieldError extends Error {}
 
-function report(error) {
-  if (error.status === 401) {
-    askForKey();
-  }
-  const known = error instanceof client.ServerError || error instanceof FieldError;
-  find("error").textContent = known ? error.message : `The page failed: ${error.message}`;
+/** Field of a request -> the setting it comes from. */
+const SETTINGS = { seed: "seed", max_tokens: "max-tokens", canvas_length: "canvas-length" };
+/** Tokens of the longest canvas that the service takes, where the context holds as many. */
+const LONGEST_CANVAS = 4096;
+/** What the service calls a number beyond a bound. */
+const BOUNDS = { greater_than_equal: "at least", less_than_equal: "at most" };
+
+function aboutSetting(id, told) {
+  // A label may name its unit behind a comma.
+  const [name] = find(id).labels[0].textContent.trim().split(",");
+  return `Settings, ${name}: ${told}.`;
+}
+
+/** A refusal that blames a setting, as the page's own checks say it; null for others. */
+function refusedSetting({ message, param, code }) {
+  if (!Object.hasOwn(SETTINGS, param ?? "")) return null;
+  const told = message.replace(param, "").replace(/^[:\s]+|\.$/g, "");
+  const bound = BOUNDS[code] && told.match(/-?\d+/);
+  return aboutSetting(SETTINGS[param], bound ? `${BOUNDS[code]} ${bound}` : told);
+}
+
+/** An error in a sentence for people, where the server's is for programs. */
+function inWords(error) {
+  if (error instanceof FieldError) return error.message;
+  if (!(error instanceof client.ServerError)) return `The page failed: ${error.message}`;
+  if (error.status !== 401) return refusedSetting(error) ?? error.message;
+  if (!client.hasKey()) return "This server asks for its key now.";
+  return "That key is not right. It is the one that dgemma serve was started with.";
+}
+
+function tell(sentence) {
+  find("error").textContent = sentence;
   find("error").hidden = false;
+}
+
+function report(error) {
+  if (error.status === 401) askForKey();
+  tell(inWords(error));
 }
 
 function clear() {
@@ -51,20 +82,30 @@ function askForKey() {
   find("key").focus();
 }
 
+/** Closes the form for the key; whoever filled it goes on in the box of the tab that is shown. */
+function unlock() {
+  if (find("key-form").hidden) return;
+  find("key-form").hidden = true;
+  find("key").value = "";
+  document.querySelector('[role="tabpanel"]:not([hidden]) textarea').focus();
+}
+
+/** What a number should be that the browser does not take. Its own sentences are in the language of the browser. */
+function wrong({ min, max, validity }) {
+  if (validity.badInput) return "a number";
+  if (validity.rangeUnderflow) return `at least ${min}`;
+  return validity.rangeOverflow ? `at most ${max}` : "a whole number";
+}
+
 /** The fields of a request that the settings tell; what is left empty is the server's to choose. */
 function decoding(model, mode) {
   const fields = { model: model.id, mode };
-  const take = (id, field) => {
+  for (const [field, id] of Object.entries(SETTINGS)) {
+    if (field === "canvas_length" && mode !== "diffusion") continue;
     const input = find(id);
-    if (!input.validity.valid) {
-      const label = input.labels[0].textContent.trim();
-      throw new FieldError(`Settings, ${label}: ${input.validationMessage}`);
-    }
+    if (!input.validity.valid) throw new FieldError(aboutSetting(id, wrong(input)));
     if (input.value !== "") fields[field] = Number(input.value);
-  };
-  take("seed", "seed");
-  take("max-tokens", "max_tokens");
-  if (mode === "diffusion") take("canvas-length", "canvas_length");
+  }
   return fields;
 }
 
@@ -74,16 +115,17 @@ async function start() {
   try {
     const model = await client.model();
     clear();
-    find("key-form").hidden = true;
-    if (started) return;
-    started = true;
     find("model").textContent = model.id;
+    if (started) return unlock();
+    started = true;
     find("canvas-length").placeholder = model.canvas_length;
+    find("canvas-length").max = Math.min(LONGEST_CANVAS, Math.max(model.canvas_length, model.context_length));
     const announce = (text) => (find("announcer").textContent = text);
-    const page = { model, report, clear, announce, decoding: (mode) => decoding(model, mode) };
+    const page = { model, report, tell, clear, announce, decoding: (mode) => decoding(model, mode) };
     for (const panel of [chatPanel, racePanel, formPanel, infillPanel, editPanel]) panel(page);
     wireTabs();
     find("main").hidden = false;
+    unlock();
   } catch (error) {
     find("model").textContent = "not connected";
     // Asking for the key says it all, as long as none was given.
@@ -94,11 +136,8 @@ async function start() {
 
 find("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  try {
-    client.useKey(find("key").value.trim());
-    start();
-  } catch (error) {
-    report(error);
-  }
+  if (client.useKey(find("key").value.trim())) return start();
+  tell("A key has only plain letters, digits and signs.");
+  find("key").focus();
 });
 start();

@@ -1,10 +1,10 @@
 // The panels: chat, the same prompt decoded in two ways, text to JSON, infill, edit. Each takes the page, that is {
-// model, decoding(mode), announce(text), report(error), clear() }. Promises that a form asks for one thing at a time and that
-// Stop and Escape end it.
+// model, decoding(mode), announce(text), report(error), tell(sentence), clear() }. Promises that a form asks for one thing at
+// a time, that Stop and Escape end it, and that nothing typed is lost when a message fails.
 
-import { chat, edit, infill } from "./client.js";
-import { contentWith, pictureTray, shown } from "./pictures.js";
-import { ReplyView, make } from "./reply.js";
+import { ServerError, chat, edit, infill } from "./client.js";
+import { contentWith, listed, pictureTray, shown } from "./pictures.js";
+import { ReplyView, counted, make } from "./reply.js";
 
 const find = (id) => document.getElementById(id);
 
@@ -71,56 +71,82 @@ async function watchReply(view, ask) {
   }
 }
 
+/** A refusal as a chat tells it: by the picture's name, and with what to do about a conversation that does not fit. */
+function inChat(error, turns) {
+  if (!(error instanceof ServerError)) return error;
+  const { status, param } = error;
+  const [, at, place] = /^messages\.(\d+)\.content\.(\d+)\b/.exec(param ?? "") ?? [];
+  const picture = turns[at]?.pictures[place];
+  if (picture) return new ServerError(`${picture.name}: ${error.message}`, status);
+  let told = error.message;
+  if (status === 413 && turns.some(({ pictures }) => pictures.length)) {
+    told = "These pictures are larger than this server takes; use smaller ones, or start it with --max-body-mb.";
+  }
+  // A refusal that blames no field is of the conversation as a whole.
+  const tooLong = status === 413 || (status === 400 && !param);
+  if (tooLong && turns.length > 1) told += " New chat starts a fresh one.";
+  return new ServerError(told, status, error);
+}
+
 export function chatPanel(page) {
   const [form, question, conversation] = [find("chat-form"), find("question"), find("conversation")];
-  const tray = page.model.reads_images ? pictureTray(form, page.announce) : null;
-  let messages = [];
+  const tray = page.model.reads_images ? pictureTray(form, page) : null;
+  let turns = [];
   let last = null;
+  if (page.model.single_turn) {
+    find("alone").hidden = false;
+    question.setAttribute("aria-describedby", "keys alone");
+  }
 
   const ask = runOnSubmit(form, page, async (signal) => {
+    // A new chat may begin while this one is still being ended; what ends then is the old one.
+    const chatted = turns;
     const text = question.value.trim();
+    // What is typed from here on is the next message.
+    question.value = "";
     const pictures = (await tray?.take()) ?? [];
+    // Nothing was said: the question goes back to where it can be asked again.
+    const giveBack = () => {
+      if (chatted !== turns) return;
+      question.value = [text, question.value].filter(Boolean).join("\n\n");
+      tray?.giveBack(pictures);
+    };
+    if (signal.aborted) giveBack();
     signal.throwIfAborted();
     if (!text && !pictures.length) return;
-    const content = contentWith(pictures, text);
     last?.forgetSteps();
     const asked = make("article", { class: "question", "aria-label": "You" }, ...(pictures.length ? [shown(pictures)] : []), text);
     const view = (last = new ReplyView());
     view.element.setAttribute("aria-label", "Reply");
     conversation.append(asked, view.element);
     view.element.scrollIntoView({ block: "nearest" });
-    question.value = "";
-    // A new chat may begin while this one is still being ended; what ends then is the old one.
-    const chatted = messages;
-    chatted.push({ role: "user", content });
+    chatted.push({ role: "user", content: contentWith(pictures, text), pictures });
+    // A model that was not taught conversations gets each message alone.
+    const told = page.model.single_turn ? chatted.slice(-1) : [...chatted];
+    const replied = (said) => chatted.push({ role: "assistant", content: said, pictures: [] });
     try {
       const fields = page.decoding("diffusion");
-      // A model that was not taught conversations gets each message alone.
-      const told = page.model.single_turn ? chatted.slice(-1) : chatted;
-      const { text } = await watchReply(view, (watch) => chat(told, fields, watch, signal));
-      chatted.push({ role: "assistant", content: text });
-      page.announce(`Reply: ${text}`);
+      const messages = told.map(({ role, content }) => ({ role, content }));
+      const reply = await watchReply(view, (watch) => chat(messages, fields, watch, signal));
+      replied(reply.text);
+      page.announce(`Reply: ${reply.text}`);
     } catch (error) {
       if (view.committed) {
-        chatted.push({ role: "assistant", content: view.committed });
+        replied(view.committed);
       } else {
-        // Nothing was said: the question goes back to where it can be asked again.
         chatted.pop();
-        if (asked.isConnected) {
-          question.value ||= text;
-          tray?.giveBack(pictures);
-        }
+        giveBack();
         asked.remove();
         view.element.remove();
         if (last === view) last = null;
       }
-      throw error;
+      throw inChat(error, told);
     }
     view.element.scrollIntoView({ block: "nearest" });
   });
 
   const startAgain = () => {
-    messages = [];
+    turns = [];
     last = null;
     tray?.take();
     conversation.replaceChildren();
@@ -146,7 +172,7 @@ export function chatPanel(page) {
 
 function verdict(diffusion, autoregressive) {
   const [one, other] = [diffusion.usage.diffusion, autoregressive.usage.diffusion];
-  const times = (view) => `${(view.wall_ms / 1000).toFixed(2)} s and ${view.forward_passes} passes`;
+  const times = (view) => `${(view.wall_ms / 1000).toFixed(2)} s and ${counted(view.forward_passes, "pass", "passes")}`;
   const [fast, slow] = [one.tokens_per_second, other.tokens_per_second];
   const compared =
     fast >= slow
@@ -181,10 +207,6 @@ function jsonSchema(keys) {
   const properties = Object.fromEntries(keys.map((key) => [key, { type: "string" }]));
   const schema = { type: "object", properties, required: keys, additionalProperties: false };
   return { type: "json_schema", json_schema: { name: "extracted", schema } };
-}
-
-function listed(words) {
-  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
 /** What the text holds as JSON: { values, told }; values is null for what is no JSON object. */

@@ -4,6 +4,7 @@
 import { make } from "./reply.js";
 
 const HEIGHT = 72;
+const READABLE = "PNG, JPEG, WebP, GIF, BMP and TIFF";
 
 function dataUrl(file) {
   return new Promise((resolve, reject) => {
@@ -36,8 +37,25 @@ export function contentWith(pictures, text) {
   return [...pictures.map(({ url }) => ({ type: "image_url", image_url: { url } })), ...said];
 }
 
-/** The pictures that wait in a form: take() empties it once all are read, giveBack(pictures) fills it again. */
-export function pictureTray(form, announce) {
+/** Words as a sentence lists them. */
+export function listed(words) {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
+
+/** What to say of files that cannot be shown. */
+function complaint(strange, unread) {
+  const is = strange.length === 1 ? "is not a picture" : "are not pictures";
+  const sentences = [];
+  if (strange.length) sentences.push(`${listed(strange)} ${is}; ${READABLE} can be read.`);
+  if (unread.length) sentences.push(`The browser cannot read ${listed(unread)} from the disk; choose another file.`);
+  return sentences.join(" ");
+}
+
+/**
+ * The pictures that wait in a form: take() empties it once all are read, giveBack(pictures) fills it again. What cannot be
+ * shown is told by the page, that is { announce(text), tell(sentence), clear() }.
+ */
+export function pictureTray(form, page) {
   const [tray, button, input] = [".tray", ".attach", "input[type=file]"].map((name) => form.querySelector(name));
   let held = [];
   let reading = Promise.resolve();
@@ -55,21 +73,29 @@ export function pictureTray(form, announce) {
     tray.hidden = held.length === 0;
   };
   const read = async (files) => {
+    const [strange, unread] = [[], []];
     for (const file of files) {
       const name = file.name || "A picture";
+      if (!file.type.startsWith("image/")) {
+        strange.push(name);
+        continue;
+      }
       try {
         const bitmap = await createImageBitmap(file).catch(() => null);
         held.push({ name, url: await dataUrl(file), bitmap });
-        announce(`${name} goes with the next message`);
+        page.announce(`${name} goes with the next message`);
       } catch {
-        announce(`${name} cannot be read`);
+        unread.push(name);
       }
       show();
     }
+    const told = complaint(strange, unread);
+    if (told) page.tell(told);
   };
   const add = (files) => {
     // A list that the browser empties afterwards. Pictures stand in the order in which they came.
-    const wanted = [...files].filter((file) => file.type.startsWith("image/"));
+    const wanted = [...files];
+    page.clear();
     reading = reading.then(() => read(wanted));
   };
   button.hidden = false;

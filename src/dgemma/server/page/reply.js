@@ -20,6 +20,16 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A noun as it follows a number. */
+function noun(number, one, many = `${one}s`) {
+  return number === 1 ? one : many;
+}
+
+/** A number and what it counts. */
+export function counted(number, one, many) {
+  return `${number} ${noun(number, one, many)}`;
+}
+
 function shade(span, text, entropy, special) {
   // A special token is no text: a dot holds its place, and its name shows on pointing at it.
   const shown = special ? "·" : text;
@@ -54,7 +64,7 @@ class Canvas {
 
 function describe(frame) {
   const certain = frame.entropies.filter((entropy) => doubt(entropy) === 0).length;
-  return `canvas ${frame.canvas + 1}, step ${frame.step}: ${certain} of ${frame.tokens.length} tokens certain`;
+  return `canvas ${frame.canvas + 1}, step ${frame.step}: ${certain} of ${counted(frame.tokens.length, "token")} certain`;
 }
 
 /**
@@ -99,12 +109,14 @@ const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(2)} s`;
 /** What a reply took, as a list of numbers and what they count. */
 function figureList(usage) {
   const took = usage.diffusion;
-  const passes = took.mode === "autoregressive" ? [] : [[took.denoise_steps, "denoise steps"]];
+  // An edit by instruction is made by causal passes alone.
+  const [steps, passes] = [took.denoise_steps, took.forward_passes];
+  const worked = steps ? [steps, noun(steps, "denoise step")] : [passes, noun(passes, "pass", "passes")];
   const figures = [
-    [usage.completion_tokens, usage.completion_tokens === 1 ? "token" : "tokens"],
+    [usage.completion_tokens, noun(usage.completion_tokens, "token")],
     [took.tokens_per_second, "tokens/s"],
     [took.tokens_per_forward.toFixed(2), "tokens/forward"],
-    ...passes,
+    ...(took.mode === "autoregressive" ? [] : [worked]),
     [`${Math.round(took.first_text_ms)} ms`, "to first text"],
   ];
   const items = figures.map(([number, unit]) => make("li", {}, make("b", {}, String(number)), ` ${unit}`));
@@ -249,7 +261,7 @@ export class ReplyView {
   #showPlace() {
     const frame = this.#frames[this.slider.value - 1] ?? null;
     this.#show(frame);
-    this.place.textContent = frame ? describe(frame) : `settled after ${this.#frames.length} steps`;
+    this.place.textContent = frame ? describe(frame) : `settled after ${counted(this.#frames.length, "step")}`;
     this.slider.setAttribute("aria-valuetext", this.place.textContent);
   }
 
