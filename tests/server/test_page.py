@@ -838,7 +838,7 @@ def test_nothing_moves_for_those_who_asked_for_stillness(browser, url: str, visi
 
 @pytest.mark.skipif("WRITE_SCREENSHOT" not in os.environ, reason="WRITE_SCREENSHOT is not set")
 def test_screenshot_for_the_readme(browser, url: str, visits: list[Visit]) -> None:
-    visits.append(Visit(browser, url, viewport={"width": 900, "height": 580}))
+    visits.append(Visit(browser, url, viewport={"width": 900, "height": 620}))
     (visit,) = visits
     visit.page.get_by_text("Settings").click()
     visit.page.get_by_label("Seed").fill("7")
