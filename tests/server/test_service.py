@@ -261,6 +261,9 @@ def test_a_port_in_use_is_told():
 def test_the_description_of_the_interface_is_served(server):
     paths = server.http().get("/openapi.json").json()["paths"]
     assert {"/v1/chat/completions", "/v1/messages"} <= set(paths)
+    assert {status for path in paths.values() for way in path.values() for status in way["responses"]} == {
+        "200", "4XX", "5XX"
+    }  # fmt: skip
 
 
 def test_a_reply_that_a_stop_string_ends_leaves_its_place_at_once(llm):

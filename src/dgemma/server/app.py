@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import Response
@@ -39,6 +40,15 @@ ENDPOINTS = frozenset(
 )
 
 
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "What is wrong, in one sentence: 400, 401, 404, 413; 429 to come back later."
+    },
+    "5XX": {"description": "503 while the server is shutting down or full; 500 for what nobody foresaw."},
+}
+"""What every address may answer, for /openapi.json; without it the framework tells of a 422 that is never sent."""
+
+
 def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
     """An app that serves `llm`; while it runs, the engine has a thread of its own.
 
@@ -61,6 +71,7 @@ def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        responses=ERRORS,
     )
     app.state.service, app.state.unanswered = service, Unanswered()
     errors.install(app)
