@@ -1,6 +1,7 @@
 """`dgemma edit`: what the model gets to see of a text, what of its answers is taken, and what a terminal shows."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgemma.api import load
-from dgemma.cli.in_place import _cut, _easily_lost, _gone_over, _grouped, _words_changed, edit_file
+from dgemma.cli.in_place import (
+    _cut,
+    _easily_lost,
+    _gone_over,
+    _grouped,
+    _words_changed,
+    edit_file,
+    wrapped_as,
+)
 from dgemma.cli.spans import Keeper
 from dgemma.cli.structure import lines, runs
 from dgemma.tui import counting
@@ -237,6 +246,52 @@ def test_words_of_a_link_are_prose():
     model = Model(mending)
     assert revised(model, "[teh page]: teh.md\n\nSee [teh page].") == "[teh page]: teh.md\n\nSee [teh page]."
     assert model.asked == ["See [teh page].", "See X1."]
+
+
+WRAPPED = (
+    "They was late for the train, and the conductor who\n  had seen them coming did not waited. So they goes home.\n"
+    "He sat.\n"
+)
+
+
+def test_a_wrapped_paragraph_is_asked_for_as_one():
+    parts = _cut(next(iter(runs(WRAPPED, Keeper()))), Keeper(), by_sentence=True)
+    assert "".join(parts) == WRAPPED
+    assert [part for part in parts if part.strip()] == [WRAPPED[: WRAPPED.index("\nHe sat")], "He sat."]
+    model = Model(mending)
+    text = "Long ago in teh land that lay between the two mountains teh\nking had one dog.\n"
+    assert revised(model, text) == mending(text)
+    assert model.asked == [text.strip().replace("\n", " ")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wrapped"),
+    [
+        ("They was late and\nwent home.", "They were late and went home.", "They were late and\nwent home."),
+        ("They was late\r\nand sat.", "They were very late and sat.", "They were very late\r\nand sat."),
+        ("a b c\nd e f\ng h", "b c d f g h", "b c\nd f\ng h"),
+        ("one line", "another line", "another line"),
+        ("a\nb\nc", "all", None),
+    ],
+)
+def test_lines_break_where_they_broke(old, new, wrapped):
+    assert wrapped_as(old, new) == wrapped
+
+
+GAPS = st.sampled_from([" ", "\n", "\n  ", "\r\n"])
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "b", "c", "dd"]), GAPS), min_size=2),
+    st.lists(st.sampled_from(["a", "b", "x"]), min_size=1),
+)
+def test_breaks_are_kept_and_words_are_the_new_ones(old, new):
+    gaps = [gap for _, gap in old[:-1] if "\n" in gap]
+    wrapped = wrapped_as("".join(map("".join, old)).rstrip(), " ".join(new))
+    if wrapped is None:
+        assert gaps
+        return
+    assert wrapped.split() == new and re.findall(r"\r?\n *", wrapped) == gaps
 
 
 @pytest.mark.parametrize(

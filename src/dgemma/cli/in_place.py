@@ -23,6 +23,9 @@ from dgemma.tui.counting import counting
 # each line is asked for alone, and a longer one sentence by sentence.
 PART_CHARACTERS = 1000
 LINE_CHARACTERS = 240
+# A line of so many that ends within a sentence was wrapped; shorter ones are verses or lists, longer ones paragraphs.
+WRAPPED = range(50, 121)
+_WRAP = re.compile(r"[ \t]*(?:\r\n|\n|\r)[ \t]*")
 BYTE_ORDER_MARK = "\ufeff"
 # Behind a sentence of scripts without spaces there is a place of no length.
 _SPACE = re.compile(r"\s+|(?<=[\u3002\uff01\uff1f])")
@@ -185,10 +188,13 @@ class _Reviser:
         """As it stands; if that loses what must stay, with stand-ins for it."""
         if not self.is_asked(old):
             return Piece(old, old)
-        new = answer = self._answer(old)
-        if not (new and self._keeper.keeps(old, new)) and (masked := self._keeper.masked(old)):
+        shown = _WRAP.sub(" ", old)
+        answer = self._answer(shown)
+        new = wrapped_as(old, answer) if answer else None
+        if not (new and self._keeper.keeps(old, new)) and (masked := self._keeper.masked(shown)):
             answer = self._answer(masked.text)
-            new = masked.restore(answer) if answer else None
+            restored = masked.restore(answer) if answer else None
+            new = wrapped_as(old, restored) if restored else None
         if new and self._keeper.keeps(old, new):
             return Piece(old, new)
         return Piece(old, old, NO_END if answer is None else NOT_KEPT)
@@ -210,9 +216,46 @@ def _between(text: str, stays: list[str]) -> list[str]:
     return [*found, text]
 
 
+def _unwrapped(run: list[str]) -> list[str]:
+    """The run with the lines of a paragraph together, the line ends in them: where a line breaks off in a sentence."""
+    joined = run[:2]
+    for gap, prose in zip(run[2:-1:2], run[3::2], strict=True):
+        before = joined[-1].rpartition("\n")[2]
+        if _WRAP.fullmatch(gap) and len(before) in WRAPPED and before[-1:] not in tuple(".!?:;"):
+            joined[-1] += gap + prose
+        else:
+            joined += [gap, prose]
+    return [*joined, run[-1]] if len(run) > 1 else run
+
+
+def wrapped_as(old: str, new: str) -> str | None:
+    """The new text with the line ends of the old one, behind the words that stand where they stood; None where there is
+    no room for them."""
+    breaks = [number for number, gap in enumerate(_gaps(old), 1) if "\n" in gap or "\r" in gap]
+    if not breaks:
+        return new
+    words, gaps, old_gaps = new.split(), _gaps(new), _gaps(old)
+    matcher = difflib.SequenceMatcher(None, old.split(), words, autojunk=False)
+    changes = matcher.get_opcodes()
+    last = 0
+    for place in breaks:
+        _, begin, end, at, to = next(change for change in changes if change[1] < place <= change[2])
+        last = max(last + 1, at + round((place - begin) * (to - at) / (end - begin)))
+        if last >= len(words):
+            return None
+        gaps[last - 1] = old_gaps[place - 1]
+    return "".join(part for pair in zip(words, [*gaps, ""], strict=True) for part in pair)
+
+
+def _gaps(text: str) -> list[str]:
+    """What stands between the words."""
+    return re.findall(r"\s+", text.strip())
+
+
 def _cut(run: list[str], keeper: Keeper, *, by_sentence: bool) -> list[str]:
     """The run with long lines cut into sentences, or else into pieces of about `PART_CHARACTERS`; the white space in
     between stays, and no span is cut."""
+    run = _unwrapped(run) if by_sentence else run
     parts = run[:1]
     for line, end in zip(run[1::2], run[2::2], strict=True):
         spans = iter(keeper.spans(line))
