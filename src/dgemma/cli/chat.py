@@ -25,7 +25,8 @@ HELP = """\
 /bye             leave (so does Ctrl-D); Ctrl-C stops an answer"""
 
 WELCOME = """\
-dgemma: the embedded model does small jobs, and answers each message alone. Try one of these, or /? for help:
+dgemma: the embedded model does small jobs, and answers each message alone.
+Try one of these, or /? for help:
   Extract name and city as JSON: Anna Lee, a nurse, lives in Lisbon.
   Fix the mistakes: They was late for the the train yestreday.
   Sort these words alphabetically: pear, apple, fig"""
