@@ -16,12 +16,15 @@ from dgemma.errors import PromptError, UsageError
 from dgemma.images import PreparedImage
 from dgemma.tokenizer import TURN_END, Tokenizer
 
+NO_TOKENIZER = (
+    "This model has no tokenizer: a folder needs a tokenizer.json, and of GGUF files the vocabulary gemma4 is read."
+)
+
 
 def needed_tokenizer(model: LoadedModel) -> Tokenizer:
     """The tokenizer of a model. Raises PromptError where it has none."""
     if model.tokenizer is None:
-        told = "a model folder needs a tokenizer.json, and of GGUF files the vocabulary gemma4 is read"
-        raise PromptError(f"This model has no tokenizer ({told}). In Python it takes token_ids instead of text.")
+        raise PromptError(f"{NO_TOKENIZER} In Python it takes token_ids instead of text.")
     return model.tokenizer
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import suppress
 
 import pytest
 
@@ -13,6 +12,7 @@ from dgemma.cli.measure import _print_scores
 from dgemma.engine.request import Commit
 from dgemma.evals.run import Score
 from dgemma.tui.canvas import CanvasView
+from tests.cli.terminal import on_terminal
 
 
 def dgemma(*arguments: str, stdin: str = "", folder=None) -> subprocess.CompletedProcess:
@@ -203,25 +203,6 @@ def test_chat_tells_what_its_commands_did():
     done = dgemma("chat", stdin="/mode auto\n/stats\n/stats\n/new\n")
     assert done.stderr.splitlines() == ["mode: auto", "statistics off", "statistics on", "conversation forgotten"]
     assert (done.returncode, done.stdout) == (0, "")
-
-
-def on_terminal(arguments: list[str], typed: bytes) -> bytes:
-    """What a command writes to a terminal, on which `typed` comes in once it says `>>> `."""
-    controller, terminal = os.openpty()
-    command = [sys.executable, "-m", "dgemma", *arguments]
-    environment = {**os.environ, "TERM": "dumb"}
-    running = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
-    os.close(terminal)
-    seen = b""
-    with suppress(OSError):  # How a terminal ends whose last user has left.
-        while more := os.read(controller, 1024):
-            seen += more
-            if typed and b">>> " in seen:
-                os.write(controller, typed)
-                typed = b""
-    os.close(controller)
-    assert running.wait(timeout=60) == 0
-    return seen
 
 
 def test_ctrl_d_leaves_a_line_of_its_own_to_the_shell():

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
 from itertools import chain
 from types import SimpleNamespace
 
@@ -26,6 +25,7 @@ from dgemma.cli.in_place import (
 from dgemma.cli.spans import Keeper
 from dgemma.cli.structure import lines, runs
 from dgemma.tui import counting
+from tests.cli.terminal import on_terminal
 
 
 @pytest.fixture(scope="module")
@@ -386,17 +386,7 @@ def test_a_long_edit_shows_how_far_it_is_on_a_terminal_alone(tmp_path, capsys, m
 def test_the_count_has_a_line_of_its_own_on_a_terminal(tmp_path, text, gap):
     file = tmp_path / "file.txt"
     file.write_text(text)
-    controller, terminal = os.openpty()
-    command = [sys.executable, "-m", "dgemma", "edit", "--strength", "0", str(file)]
-    environment = {**os.environ, "TERM": "dumb"}
-    running = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
-    os.close(terminal)
-    seen = b""
-    with suppress(OSError):  # How a terminal ends whose last user has left.
-        while more := os.read(controller, 1024):
-            seen += more
-    os.close(controller)
-    assert running.wait(timeout=60) == 0
+    seen = on_terminal(["edit", "--strength", "0", str(file)])
     assert seen == text.replace("\n", "\r\n").encode() + gap + b"0 of 2 words changed\r\n"
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from dgemma.api import LLM
 from dgemma.errors import UsageError
+from dgemma.options import NO_TOKENIZER
 from dgemma.server import (
     anthropic_messages,
     edit,
@@ -54,8 +55,7 @@ def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
     UsageError for a model without a tokenizer.
     """
     if llm.tokenizer is None:
-        told = "a model folder needs a tokenizer.json, and of GGUF files the vocabulary gemma4 is read"
-        raise UsageError(f"This model has no tokenizer ({told}), and a server answers with text.")
+        raise UsageError(f"{NO_TOKENIZER} A server answers with text.")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:

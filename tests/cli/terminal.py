@@ -1,0 +1,25 @@
+"""Commands on a terminal of their own."""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+
+
+def on_terminal(arguments: list[str], typed: bytes = b"") -> bytes:
+    """What a command writes to a terminal, on which `typed` comes in once it says `>>> `."""
+    controller, terminal = os.openpty()
+    command = [sys.executable, "-m", "dgemma", *arguments]
+    environment = {**os.environ, "TERM": "dumb"}
+    running = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
+    os.close(terminal)
+    seen = b""
+    with suppress(OSError):  # How a terminal ends whose last user has left.
+        while more := os.read(controller, 1024):
+            seen += more
+            if typed and b">>> " in seen:
+                os.write(controller, typed)
+                typed = b""
+    os.close(controller)
+    assert running.wait(timeout=60) == 0
+    return seen
