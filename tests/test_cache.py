@@ -1,6 +1,7 @@
 """The cache keeps what was committed: denoising, refusals and truncation leave the rest alone."""
 
 from contextlib import nullcontext
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -177,3 +178,96 @@ def test_no_tokens_are_encoded_to_none(rows):
         with NETWORK.by_operations() if by_operations else nullcontext(), torch.inference_mode():
             assert NETWORK.encode(torch.zeros(rows, 0, dtype=torch.long), cache).shape == (rows, 0, CONFIG.hidden_size)
     assert cache.lengths == [0] * rows
+
+
+def moves(history: int) -> st.SearchStrategy:
+    """What may be done to a cache that goes back `history` tokens at most, each with a number of tokens."""
+    encoded = st.tuples(st.sampled_from(["encode", "both"]), st.integers(1, 30))
+    one_more, denoised = st.tuples(st.just("encode"), st.just(1)), st.tuples(st.just("denoise"), st.integers(1, 8))
+    back = st.tuples(st.just("back"), st.integers(0, history))
+    moved = st.tuples(st.sampled_from(["resize", "copy"]), st.integers(0, 12))
+    return st.one_of(encoded, one_more, denoised, back, moved)
+
+
+@settings(max_examples=40)
+@given(st.data(), st.integers(0, 9), st.booleans())
+def test_a_cache_that_forgets_computes_what_one_that_keeps_all_does(data, history, by_operations):
+    with (
+        patch("dgemma.cache.SPARE", 5),
+        torch.inference_mode(),
+        NETWORK.by_operations() if by_operations else nullcontext(),
+    ):
+        whole = KVCache(CONFIG, max_length=400, scratch_length=8)
+        cache = KVCache(CONFIG, max_length=400, scratch_length=8, sliding_history=history)
+        furthest = 0
+        for number, (kind, count) in enumerate(data.draw(st.lists(moves(history), max_size=15))):
+            tokens, canvas = ids(1, count, number), ids(1, 8, number + 100)
+            if kind == "encode":
+                assert torch.equal(*(NETWORK.encode(tokens, one) for one in (whole, cache)))
+            elif kind == "both":
+                pairs = [NETWORK.encode_and_denoise(tokens, canvas, one) for one in (whole, cache)]
+                assert all(torch.equal(*each) for each in zip(*pairs, strict=True))
+            elif kind == "denoise":
+                rows = torch.arange(8 - count, 8)
+                assert torch.equal(*(NETWORK.denoise(canvas, one) for one in (whole, cache)))
+                assert torch.equal(*(NETWORK.denoise(canvas, one, soft(), rows) for one in (whole, cache)))
+            elif kind == "back":
+                length = max(0, furthest - count)
+                for one in (whole, cache):
+                    one.truncate(min(length, one.length))
+            elif kind == "resize":
+                cache.resize(400, 8, history)
+            else:
+                copied = KVCache(CONFIG, max_length=400, scratch_length=8, sliding_history=history + count)
+                copied.copy_prefix(cache, cache.length)
+                # What a copy has not been given it cannot go back to.
+                cache, furthest = copied, max(furthest, cache.length + count)
+                cache.resize(400, 8, history)
+            furthest = max(furthest, whole.length)
+            assert cache.lengths == whole.lengths and cache.shortest <= max(0, furthest - history)
+
+
+@pytest.mark.parametrize("history", [0, 4, 200, None])
+def test_sliding_layers_that_forget_take_what_size_of_says_however_long_the_text(history):
+    with patch("dgemma.cache.SPARE", 5):
+        for longest in (5, 5 + (history or 0)):
+            cache = KVCache(CONFIG, max_length=120, scratch_length=8, sliding_history=history)
+            for number in range(120 // longest):
+                NETWORK.encode(ids(1, longest, number), cache)
+            assert cache.num_bytes == KVCache.size_of(CONFIG, 120, 8, torch.float32, history)
+    slots = {None: 120, 0: 12, 4: 16, 200: 120}[history] + 8
+    assert [keys.shape[2] for keys in cache.keys] == [slots, 128, slots, 128]
+    assert (cache.first_held > 0) == (slots < 128)
+
+
+def test_a_pass_longer_than_what_is_spare_gets_the_slots_it_needs():
+    with patch("dgemma.cache.SPARE", 5):
+        whole, cache = KVCache(CONFIG, max_length=200), KVCache(CONFIG, max_length=200, sliding_history=2)
+        for count in (20, 60, 3, 90, 1):
+            assert torch.equal(*(NETWORK.encode(ids(1, count, count), one) for one in (whole, cache)))
+    assert cache.keys[0].shape[2] == 256 + 7 + 90
+
+
+def test_what_was_forgotten_is_not_gone_back_to():
+    with patch("dgemma.cache.SPARE", 5):
+        cache = KVCache(CONFIG, max_length=200, sliding_history=3)
+        for number in range(10):
+            NETWORK.encode(ids(1, 4, number), cache)
+        assert 40 - 3 - 5 <= cache.shortest <= 40 - 3
+        with pytest.raises(UsageError, match=f"keeps 3 tokens .* truncated to {cache.shortest} of its 40"):
+            cache.truncate(cache.shortest - 1)
+        with pytest.raises(UsageError, match="cannot be copied"):
+            KVCache(CONFIG, max_length=200).copy_prefix(cache, cache.shortest - 1)
+        # Nothing needs nothing.
+        cache.truncate(0)
+        assert cache.shortest == 0
+        fresh = KVCache(CONFIG, max_length=200)
+        assert torch.equal(*(NETWORK.encode(ids(1, 30, 3), one) for one in (cache, fresh)))
+
+
+@pytest.mark.parametrize("history", [-1, 1.5, "all"])
+def test_a_history_that_cannot_be_is_told(history):
+    with pytest.raises(UsageError, match="sliding_history"):
+        KVCache(CONFIG, sliding_history=history)
+    with pytest.raises(UsageError, match="one row"):
+        KVCache(CONFIG, batch_size=2, sliding_history=4)

@@ -482,7 +482,7 @@ class DiffusionGemma(nn.Module):
             if not layers.conditions:
                 embedded, soft_BRD = self._conditioned(embedded, clean, soft_BRD), None
             slots = range(held, end) if rows is None else (start + rows).tolist()
-            rest = (cache.keys, cache.values, keys_only, soft_BRD)
+            rest = (cache.keys, cache.values, keys_only, soft_BRD, cache.first_held)
             return layers.run(embedded[0], slots, clean, start, end, *rest)[None]
         positions = self._positions(cache, clean + length)[:, slice(None) if rows is None else rows]
         masks: dict[LayerType, Tensor | None] = {kind: self._mask(cache, clean, length, kind) for kind in self._kinds()}

@@ -143,9 +143,14 @@ def test_show_tells_the_sizes():
     told = dgemma("show").stdout
     assert f"{document['parameters']:,}" in told
     # Two numbers of float32 for each of what a layer keeps of a token.
-    kept = sum(layer["num_key_value_heads"] * layer["head_dim"] for layer in document["config"]["layers"])
-    assert document["kv_bytes_per_token_float32"] == 8 * kept
-    assert f"{8 * kept * document['config']['max_position_embeddings'] / 1e6:.1f} MB for the whole context" in told
+    config, layers = document["config"], document["config"]["layers"]
+    sizes = [(one["layer_type"], one["num_key_value_heads"] * one["head_dim"]) for one in layers]
+    assert document["kv_bytes_per_token_float32"] == 8 * sum(size for _, size in sizes)
+    # The window, an answer, a canvas, a chunk of the prompt and what is spare.
+    forgetting = config["sliding_window"] - 1 + document["sampler"]["max_new_tokens"] + config["canvas_length"] + 1024
+    slots = {"full_attention": config["max_position_embeddings"], "sliding_attention": forgetting}
+    kept = sum(8 * size * (slots[kind] + config["canvas_length"]) for kind, size in sizes)
+    assert f"{kept / 1e6:.1f} MB for the whole context" in told
 
 
 def test_an_answer_is_held_to_a_form(tmp_path):

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -45,10 +46,9 @@ def ids(rows: int, count: int, seed: int = 0) -> torch.Tensor:
     return torch.randint(64, (rows, count), generator=torch.Generator().manual_seed(seed))
 
 
-def filled_cache(lengths: list[int], network: DiffusionGemma = NETWORK) -> KVCache:
-    cache = KVCache(
-        network.config, len(lengths), max_length=700, dtype=network.dtype, device=network.device, scratch_length=LENGTH
-    )
+def filled_cache(lengths: list[int], network: DiffusionGemma = NETWORK, sliding_history: int | None = None) -> KVCache:
+    kind = {"dtype": network.dtype, "device": network.device, "sliding_history": sliding_history}
+    cache = KVCache(network.config, len(lengths), max_length=1200, scratch_length=LENGTH, **kind)
     network.encode(ids(len(lengths), max(lengths)).to(network.device), cache, lengths)
     return cache
 
@@ -116,7 +116,7 @@ def test_tokens_and_the_canvas_behind_them(held, count):
 
 PIECES = st.tuples(
     st.sampled_from(["encode", "denoise", "some rows", "both", "truncate", "by the network"]),
-    st.integers(0, 2),
+    st.integers(0, 3),
     st.integers(1, 60),
 )
 
@@ -127,6 +127,14 @@ def test_requests_share_what_is_recorded(pieces):
     """Their pieces of work alternate, some done by the network itself, and each reads its own keys and values."""
     passes = recorded()
     plain, stored = ([filled_cache([40]), filled_cache([230]), filled_cache([90, 17])] for _ in range(2))
+    with patch("dgemma.cache.SPARE", 20):
+        plain.append(filled_cache([460]))
+        stored.append(filled_cache([460], sliding_history=60))
+        share_what_is_recorded(passes, plain, stored, pieces)
+    assert [cache.lengths for cache in plain] == [cache.lengths for cache in stored]
+
+
+def share_what_is_recorded(passes, plain, stored, pieces):
     for seed, (kind, number, count) in enumerate(pieces):
         mine, theirs, batch = plain[number], stored[number], plain[number].batch_size
         tokens, canvas, soft = ids(batch, count, seed=seed), ids(batch, LENGTH, seed=seed), signal(batch)
@@ -142,7 +150,7 @@ def test_requests_share_what_is_recorded(pieces):
             expected = NETWORK.encode_and_denoise(tokens, canvas, mine)
             assert all(is_close(one, other) for one, other in zip(found, expected, strict=True))
         elif kind == "truncate":
-            kept = [max(1, held - count // 2) for held in mine.lengths]
+            kept = [max(1, theirs.shortest, held - count // 2) for held in mine.lengths]
             mine.truncate(kept), theirs.truncate(kept)
             NETWORK.denoise(canvas, mine), passes.denoise(canvas, theirs)
         else:
@@ -151,7 +159,6 @@ def test_requests_share_what_is_recorded(pieces):
                 NETWORK.denoise(canvas, mine), passes.denoise(canvas, theirs)
             some = torch.tensor([count % LENGTH]) if kind == "some rows" else None
             assert is_close(passes.denoise(canvas, theirs, soft, some), NETWORK.denoise(canvas, mine, soft, some))
-    assert [cache.lengths for cache in plain] == [cache.lengths for cache in stored]
 
 
 def test_what_a_request_has_staged_is_not_copied_again(monkeypatch):

@@ -3,6 +3,7 @@
 import copy
 import gc
 import time
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dgemma
+from dgemma.engine.request import Infill, Revision
 from tests.engine.requests import TURN_END, alone, content, finish, made_up_ids, make_engine, make_request, tokens
 from tests.test_model import NETWORK
 
@@ -39,6 +41,65 @@ def test_reuse_changes_no_bit(prompts, mode, boundaries, prefill_chunk, budget):
         fresh = make_engine(prefill_chunk=prefill_chunk, max_prefixes=0)
         assert content(engine.submit(request)) == content(fresh.submit(request))
         assert fresh.snapshot().reused_tokens == 0
+
+
+@settings(max_examples=12)
+@given(
+    st.lists(conversations, min_size=2, max_size=5),
+    st.sampled_from(["diffusion", "autoregressive"]),
+    st.sampled_from([(), (TURN_END,)]),
+    st.sampled_from([16, 64]),
+    st.sampled_from([9, 60]),
+)
+def test_sliding_layers_that_forget_change_no_bit(prompts, mode, boundaries, prefill_chunk, max_new_tokens):
+    with patch("dgemma.cache.SPARE", 7):
+        # As many requests at once that none may have a cache that keeps all.
+        engine = make_engine(prefill_chunk=prefill_chunk, max_active=10**6)
+        for prompt in prompts:
+            request = make_request(prompt, max_new_tokens=max_new_tokens, mode=mode, turn_boundary_ids=boundaries)
+            events = engine.submit(request)
+            assert events._job.runner.sliding_history is not None
+            fresh = make_engine(prefill_chunk=prefill_chunk, max_prefixes=0)
+            assert content(events) == content(fresh.submit(request))
+
+
+def test_a_long_conversation_is_reused_by_layers_that_forget():
+    with patch("dgemma.cache.SPARE", 7):
+        engine = make_engine(prefill_chunk=16, max_active=10**6)
+        prompt = made_up_ids(320)
+        list(engine.submit(make_request(prompt, max_new_tokens=12)))
+        held = engine.snapshot().kv_bytes
+        longer = finish(engine.submit(make_request((*prompt, *made_up_ids(40, 1)), max_new_tokens=12)))
+        assert longer.stats.reused_tokens == 304
+        # A branch far back finds what the window would see forgotten; the prompt that is kept stays.
+        branch = finish(engine.submit(make_request((*prompt[:100], *made_up_ids(300, 2)), max_new_tokens=12)))
+        assert branch.stats.reused_tokens == 0 and engine.snapshot().prefixes == 2
+    whole = make_engine(prefill_chunk=16)
+    list(whole.submit(make_request(prompt, max_new_tokens=12)))
+    # Full layers have as many numbers a token as sliding ones here.
+    assert held < 0.6 * whole.snapshot().kv_bytes
+
+
+@pytest.mark.parametrize(
+    "in_place",
+    [
+        Infill(suffix=made_up_ids(60, 5), gap_lengths=(1, 3, 8)),
+        Revision(text=made_up_ids(50, 6), strength=0.9),
+        Revision(text=made_up_ids(50, 6), strength=0.9, answers=True),
+    ],
+)
+def test_writing_in_place_needs_nothing_that_sliding_layers_forget(in_place):
+    prompt, budget = made_up_ids(900), 0.4
+    request = make_request(prompt, max_new_tokens=52, in_place=in_place)
+    whole = make_engine()
+    expected = content(whole.submit(request))
+    with patch("dgemma.cache.SPARE", 7):
+        # A cache that keeps all would be refused.
+        engine = make_engine(kv_budget_mb=budget, max_active=1)
+        assert whole.snapshot().kv_bytes > budget * (1 << 20)
+        assert content(engine.submit(request)) == expected
+        again = finish(engine.submit(request))
+    assert again.stats.reused_tokens > 850
 
 
 def test_a_conversation_that_goes_on_reuses_its_turns():

@@ -16,7 +16,7 @@ from dgemma.checkpoint import EMBEDDED, find_model, open_model, quantise_model
 from dgemma.checkpoint.find import is_hub_id
 from dgemma.checkpoint.load import source_of
 from dgemma.checkpoint.safetensors import read_json
-from dgemma.config import ModelConfig
+from dgemma.config import EngineConfig, ModelConfig
 from dgemma.errors import CheckpointError, UsageError
 from dgemma.quant import kind_from_hf
 from dgemma.tui.reading import reading
@@ -43,7 +43,7 @@ def show(model: str, as_json: bool) -> None:
         "experts": f"{config.num_experts} of width {config.moe_intermediate_size}, {config.top_k_experts} a token",
         "vocabulary": f"{config.vocab_size:,}" + ("" if found.tokenizer else ", none that is read: token ids only"),
         "context": f"{config.max_position_embeddings:,} tokens, sliding window {config.sliding_window:,}",
-        "KV cache": _cache_line(config),
+        "KV cache": _cache_line(config, sampler.max_new_tokens),
         "images": "text only" if config.vision is None else _tower_line(config.vision),
         "canvas": f"{config.canvas_length} tokens, at most {sampler.max_denoising_steps} denoise steps",
         "sampler": f"entropy bound {sampler.entropy_bound}, temperature {sampler.t_max} to {sampler.t_min}"
@@ -55,12 +55,17 @@ def show(model: str, as_json: bool) -> None:
     Console().print(table)
 
 
-def _cache_line(config: ModelConfig) -> str:
-    """What a request of the whole context keeps, in the types of CPUs and GPUs."""
-    whole = config.max_position_embeddings
-    sizes = (KVCache.size_of(config, whole, 0, kind) for kind in (torch.float32, torch.bfloat16))
-    wide, half = (f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB" for size in sizes)
+def _cache_line(config: ModelConfig, answer: int) -> str:
+    """What a request of the whole context keeps that ends with an answer, in the types of CPUs and GPUs."""
+    whole, canvas = config.max_position_embeddings, config.canvas_length
+    history = answer + canvas + EngineConfig().prefill_chunk
+    kinds = (torch.float32, torch.bfloat16)
+    wide, half = (_told_bytes(KVCache.size_of(config, whole, canvas, kind, history)) for kind in kinds)
     return f"{wide} for the whole context in float32, {half} in bfloat16"
+
+
+def _told_bytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _tower_line(vision: VisionConfig) -> str:

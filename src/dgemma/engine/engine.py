@@ -101,7 +101,9 @@ class Engine:
         """
         check(request, self.network.config, self.max_context)
         request = self._with_mode(request)
-        runner = Runner(self.network, self._passes, self.sampler, request, self.config.prefill_chunk, self._soft_tokens)
+        ample_bytes = self.budget_bytes // self.config.max_active
+        rest = (self.config.prefill_chunk, self._soft_tokens, ample_bytes)
+        runner = Runner(self.network, self._passes, self.sampler, request, *rest)
         if runner.num_bytes > self.budget_bytes:
             raise PromptError(
                 f"The request needs a cache of {runner.num_bytes / MEGABYTE:.0f} MB and the budget for all is "
@@ -353,7 +355,7 @@ class Engine:
         if prefix is not None:
             try:
                 with self._wheel, torch.inference_mode():
-                    prefix.cache.resize(prefix.cache.length, 0)
+                    prefix.cache.resize(prefix.cache.length, 0, prefix.cache.sliding_history)
             except (MemoryError, RuntimeError):  # no memory for the copy
                 with self._state():
                     self._prefixes.drop(prefix)

@@ -46,9 +46,10 @@ class Prefix:
     cache: KVCache
 
     def shared(self, chunks: Chunks) -> int:
-        """How many leading chunks are those of `chunks`."""
+        """How many leading chunks are those of `chunks`; none where the cache has forgotten what follows them sees."""
         pairs = enumerate(zip(self.chunks, chunks, strict=False))
-        return next((count for count, (own, other) in pairs if own != other), min(len(self.chunks), len(chunks)))
+        count = next((count for count, (own, other) in pairs if own != other), min(len(self.chunks), len(chunks)))
+        return count if sum(map(len, chunks[:count])) >= self.cache.shortest else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ class PrefixStore:
         if longer:
             self._touch(longer[0])
             return
-        kept = [kept for kept in self._prefixes if kept.shared(prefix.chunks) < len(kept.chunks)]
+        kept = [kept for kept in self._prefixes if prefix.shared(kept.chunks) < len(kept.chunks)]
         self._prefixes = [*kept, prefix][max(0, len(kept) + 1 - self.max_prefixes) :]
 
     def claim(self, chunks: Chunks, room: int) -> Reuse | None:

@@ -24,8 +24,9 @@ from dgemma.model import DiffusionGemma
 class Runner:
     """The state of one request, from its submission on.
 
-    `open` takes the memory; `advance` until an event is a Finish; `close` in between ends it early. Raises, when it is
-    made, what `Writer` and `Pictures` raise.
+    `open` takes the memory; `advance` until an event is a Finish; `close` in between ends it early. A cache of more
+    than `ample_bytes` keeps of sliding layers what the request can need and no more. Raises, when it is made, what
+    `Writer` and `Pictures` raise.
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class Runner:
         request: Request,
         prefill_chunk: int,
         soft_tokens: SoftTokens | None = None,
+        ample_bytes: int | None = None,
     ) -> None:
         self.network, self.request = network, request
         self.pictures = Pictures(request.prompt, request.images, soft_tokens, network.config.image_token_id)
         self.writer = Writer(network, passes, sampler, request)
         turn_ends = () if request.reference else frozenset(request.turn_boundary_ids)
         self.chunks = split_prompt(self.pictures.keys(), prefill_chunk, turn_ends)
+        self.sliding_history = self._sliding_history(ample_bytes)
         self.cache: KVCache | None = None
         self._pieces: Pieces = iter(())
         self._problem: Exception | None = None
@@ -54,7 +57,7 @@ class Runner:
     @property
     def num_bytes(self) -> int:
         """What `open` takes."""
-        return KVCache.size_of(self.network.config, self.max_length, self.writer.length, self.network.dtype)
+        return self._num_bytes(self.sliding_history)
 
     @property
     def seconds(self) -> float:
@@ -78,7 +81,7 @@ class Runner:
         if reuse is not None and reuse.taken:
             cache = reuse.cache
             cache.truncate(self.writer.tally.reused_tokens)
-            cache.resize(self.max_length, self.writer.length)
+            cache.resize(self.max_length, self.writer.length, self.sliding_history)
         else:
             cache = KVCache(
                 self.network.config,
@@ -86,6 +89,7 @@ class Runner:
                 dtype=self.network.dtype,
                 device=self.network.device,
                 scratch_length=self.writer.length,
+                sliding_history=self.sliding_history,
             )
             if reuse is not None:
                 cache.copy_prefix(reuse.cache, self.writer.tally.reused_tokens)
@@ -134,8 +138,21 @@ class Runner:
             return None
         cache.truncate(num_tokens)
         if shrink:
-            cache.resize(num_tokens, 0)
+            cache.resize(num_tokens, 0, self.sliding_history)
         return Prefix(chunks=chunks[:num_chunks], cache=cache)
+
+    def _sliding_history(self, ample_bytes: int | None) -> int | None:
+        """How far behind their window sliding layers keep tokens: all of them where that takes at most `ample_bytes`,
+        else those of the answer and of the chunk before it, so that the prompt is whole again when both are taken
+        back."""
+        if ample_bytes is None or self._num_bytes(None) <= ample_bytes:
+            return None
+        answer = self.max_length - len(self.request.prompt)
+        return answer + max(map(len, self.chunks), default=0)
+
+    def _num_bytes(self, sliding_history: int | None) -> int:
+        config, dtype = self.network.config, self.network.dtype
+        return KVCache.size_of(config, self.max_length, self.writer.length, dtype, sliding_history)
 
     def _run(self, cache: KVCache, num_reused: int) -> Iterator[tuple[Event, ...]]:
         last_hidden_D: torch.Tensor | None = None

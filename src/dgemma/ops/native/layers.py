@@ -93,6 +93,8 @@ class OneCall(ABC):
         self._conditioned_by = [(one, one._version) for one in own]
         self._kept: list[Tensor] = []
         self._shapes, self._rotary = list(shapes), _Rotary(num_positions=0, tables=(), columns=np.zeros((0, 0)))
+        # Bytes from one position's key to the next one's, on layers that forget.
+        self._window_steps = np.array([[4 * shape.head_dim if shape.window else 0] for shape in shapes])
         self._met: dict[int, tuple[weakref.ref[Tensor], np.ndarray]] = {}
         self._spare: list[np.ndarray] = []
         self._plans: dict[tuple[int, int, int], _Plan] = {}
@@ -147,13 +149,14 @@ class OneCall(ABC):
         values: Sequence[Tensor],
         keys_only: bool = False,
         soft_ND: Tensor | None = None,
+        first_held: int = 0,
     ) -> Tensor:
         """Self-conditioning, all layers and the final norm of the embeddings `hidden_ND`, float32 -> [N, D].
 
         The first `clean` rows are clean tokens, the others a canvas from position `start` to `end`, which may come with
-        the expectation `soft_ND` where all rows are of it. Keys and values of
-        each layer are [1, K, S, d], a position's in the slot of its number. With `keys_only` the last layer ends with
-        them, and what comes back means nothing.
+        the expectation `soft_ND` where all rows are of it. Keys and values of each layer are [1, K, S, d], a position's
+        in the slot of its number, on layers with a window of its number less `first_held`. With `keys_only` the last
+        layer ends with them, and what comes back means nothing.
         """
         if not positions:
             return hidden_ND
@@ -167,6 +170,9 @@ class OneCall(ABC):
         # Of its own for each call: another thread may be in the kernel.
         table, given, room = self.table.copy(), plan.given.copy(), self._room(plan.needed)
         table[:-1, _CACHE], table[:-1, _ROTARY_COLUMNS] = self._bind(keys, values), rotary.columns
+        if first_held:
+            # Where the slots of the positions before would lie; no row sees one of them.
+            table[:-1, _KEYS_AND_VALUES] -= first_held * self._window_steps
         # A zero to meet at, apart from what is read; the positions.
         numbers = np.array([*_NOTHING, *positions], dtype=np.int64)
         normed = torch.empty(rows * self.size + 2 * _APART, dtype=torch.float32)[_APART:-_APART]
@@ -386,6 +392,7 @@ _PLANS = 256
 """Passes of which it is kept what they are given."""
 _ROTARY_COLUMNS = slice(LAYER.cos, LAYER.sin + 1)
 _CACHE = slice(LAYER.keys, LAYER.head_step + 1)
+_KEYS_AND_VALUES = slice(LAYER.keys, LAYER.values + 1)
 
 
 PRODUCTS = (
