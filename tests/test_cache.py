@@ -174,8 +174,8 @@ def test_truncating_takes_a_length_for_each_row():
 @pytest.mark.parametrize("rows", [1, 2])
 def test_no_tokens_are_encoded_to_none(rows):
     cache = KVCache(CONFIG, batch_size=rows, max_length=20)
-    for by_operations in (False, True):
-        with NETWORK.by_operations() if by_operations else nullcontext(), torch.inference_mode():
+    for unfused in (False, True):
+        with NETWORK.unfused() if unfused else nullcontext(), torch.inference_mode():
             assert NETWORK.encode(torch.zeros(rows, 0, dtype=torch.long), cache).shape == (rows, 0, CONFIG.hidden_size)
     assert cache.lengths == [0] * rows
 
@@ -191,11 +191,11 @@ def moves(history: int) -> st.SearchStrategy:
 
 @settings(max_examples=40)
 @given(st.data(), st.integers(0, 9), st.booleans())
-def test_a_cache_that_forgets_computes_what_one_that_keeps_all_does(data, history, by_operations):
+def test_a_cache_that_forgets_computes_what_one_that_keeps_all_does(data, history, unfused):
     with (
         patch("dgemma.cache.SPARE", 5),
         torch.inference_mode(),
-        NETWORK.by_operations() if by_operations else nullcontext(),
+        NETWORK.unfused() if unfused else nullcontext(),
     ):
         whole = KVCache(CONFIG, max_length=400, scratch_length=8)
         cache = KVCache(CONFIG, max_length=400, scratch_length=8, sliding_history=history)

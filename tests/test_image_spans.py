@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dgemma.cache import KVCache
 from dgemma.errors import PromptError, UsageError
 from dgemma.image_spans import ImageSpan, PlacedImages, find_spans
+from dgemma.masks import mask_of
 from dgemma.model import DiffusionGemma
 from dgemma.vision_config import VisionConfig
 from tests.test_model import CONFIG, close, ids, make_network
@@ -53,7 +54,7 @@ def test_who_sees_whom(held, runs):
         NETWORK.encode(text(held), cache)
     count = tokens.shape[1]
     placed = PlacedImages(find_spans(tokens, [softs], IMAGE), tokens, [count], WITH_IMAGES)
-    masks = {kind: NETWORK._mask(cache, count, 0, kind) for kind in ("full_attention", "sliding_attention")}
+    masks = {kind: mask_of(cache, count, 0, window) for kind, window in NETWORK.config.windows.items()}
     is_image = (tokens[0] == IMAGE).tolist()
     for kind, mask in placed.joined(masks, cache).items():
         if mask is None:
@@ -115,7 +116,7 @@ def test_without_images_nothing_changes_and_keys_alone_are_the_same_keys():
     NETWORK.encode(tokens, keys, keys_only=True, images=spans)
     assert all(torch.equal(a, b) for a, b in zip(whole.keys + whole.values, keys.keys + keys.values, strict=True))
     canvas = ids(1, 8, seed=1)
-    with NETWORK.by_operations():
+    with NETWORK.unfused():
         expected = NETWORK.denoise(canvas, whole)
     assert close(NETWORK.denoise(canvas, keys), expected)
 

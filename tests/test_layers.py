@@ -24,7 +24,7 @@ LAYER_OF = {
         [
             ["errors", "values", "config", "vision_config", "profile", "memory"],
             ["quant", "ops"],
-            ["cache", "model", "norms", "vision", "image_spans"],
+            ["cache", "model", "fused", "masks", "norms", "vision", "image_spans"],
             ["tokenizer", "images", "chat", "checkpoint"],
             ["decode"],
             ["engine"],

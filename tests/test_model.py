@@ -230,7 +230,7 @@ def test_a_module_in_place_of_another_is_what_is_run(name, fused):
     tokens = ids(1, 20)
 
     def hidden(network: DiffusionGemma) -> torch.Tensor:
-        network.one_call = fused
+        network._fused.enabled = fused
         return network.encode(tokens, KVCache(CONFIG, max_length=20))
 
     before = hidden(adapted)

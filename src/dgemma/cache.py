@@ -113,6 +113,11 @@ class KVCache:
         return len(self.lengths)
 
     @property
+    def device(self) -> torch.device:
+        """Where the keys and values lie."""
+        return self.keys[0].device
+
+    @property
     def uniform(self) -> bool:
         """Whether all rows hold the same number of tokens."""
         return min(self.lengths) == max(self.lengths)

@@ -119,6 +119,11 @@ class ModelConfig:
         """The number of layers."""
         return len(self.layers)
 
+    @property
+    def windows(self) -> dict[LayerType, int | None]:
+        """The sliding window of each layer kind, None where a layer sees all that stands before."""
+        return {"full_attention": None, "sliding_attention": self.sliding_window}
+
     def rotary(self, layer_type: LayerType) -> RotaryConfig:
         """The rotary embedding of a layer kind."""
         return self.sliding_rotary if layer_type == "sliding_attention" else self.full_rotary

@@ -23,22 +23,19 @@ from torch import Tensor, nn
 from dgemma.cache import KVCache
 from dgemma.config import LayerConfig, LayerType, ModelConfig
 from dgemma.errors import UsageError
+from dgemma.fused import Fused
 from dgemma.image_spans import ImageSpan, PlacedImages
+from dgemma.masks import first_key, mask_of
 from dgemma.norms import RMSNorm, add_normed, is_quick, normed
 from dgemma.ops import cpu, cuda
 from dgemma.ops import reference as ops
 from dgemma.ops.linear import Kept, Matrix, Stacked, gains_by_int8, is_plain, laid_out, matrix, scale_of, with_one_row
-from dgemma.ops.native.sizes import LayerShape
-from dgemma.ops.one_call import Parts, lay_out_head, lay_out_layers, runs_all
+from dgemma.ops.one_call import runs_all
 from dgemma.quant import is_quantised, quantise
 
 HEAD_BLOCK = 8192
 """Vocabulary entries in one product of the head; readers that take as many at a time cause no copies. With 2,048 an
 int8 product takes 1.04 times as long for 256 rows, 1.4 times for 8, as it looks at the rows anew for each."""
-
-SMALL_VOCABULARY = 1 << 12
-"""Entries up to which a row's whole distribution is made at once where a CPU has compiled kernels; of larger ones they
-read blocks: 0.35 to 0.45 of the dense way's time at 32,768 entries, 0.8 at 4,096, more than it at 1,536."""
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """(layer index, query [B, H, T, d], key [B, K, T, d], value [B, K, T, d]) -> attended [B, H, T, d]."""
@@ -273,10 +270,8 @@ class DiffusionGemma(nn.Module):
         self.self_conditioning = SelfConditioning(config)
         self._frequencies: dict[tuple[LayerType, int, torch.device], Tensor] = {}
         self._scales: dict[torch.dtype, float] = {}
-        self._mean, self._head, self._layers_as_one, self._head_as_one = (Kept() for _ in range(4))
-        self._parts: Parts | None = None
-        self._kinds_of_parts = frozenset(map(type, self.modules()))
-        self.one_call = True
+        self._mean, self._head = Kept(), Kept()
+        self._fused = Fused(map(type, self.modules()))
 
     @property
     def device(self) -> torch.device:
@@ -289,29 +284,38 @@ class DiffusionGemma(nn.Module):
         return self.embed_tokens.weight.dtype
 
     @contextmanager
-    def by_operations(self) -> Iterator[None]:
+    def unfused(self) -> Iterator[None]:
         """While it is open every pass goes through the modules, an operation at a time, none in one compiled call."""
-        before, self.one_call = self.one_call, False
+        before, self._fused.enabled = self._fused.enabled, False
         try:
             yield
         finally:
-            self.one_call = before
+            self._fused.enabled = before
+
+    def fused_layers(self, cache: KVCache) -> Any:
+        """All layers as one compiled call (`ops.native.layers`), for one float32 text on a CPU, else None."""
+        return self._fused.layers(self, cache)
+
+    def fused_head(self) -> Any:
+        """The whole vocabulary as one compiled call (`ops.native.head.Head`), a small one on a CPU, else None."""
+        return self._fused.head(self)
 
     @property
-    def compiled_calls(self) -> tuple[bool, bool]:
+    def are_fused(self) -> tuple[bool, bool]:
         """Whether the layers and the vocabulary were last laid out for one compiled call each."""
-        return self._layers_as_one.value is not None, self._head_as_one.value is not None
+        layers, head = self._fused.kept
+        return layers is not None, head is not None
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Token ids [...] -> embeddings [..., D], times sqrt(D) rounded to the weights' type."""
-        return self.embed_tokens(tokens) * self._embed_scale()
+        return self.embed_tokens(tokens) * self.embed_scale
 
     def expect(self, probabilities: Tensor) -> Tensor:
         """The expected embedding of distributions over the vocabulary, [..., V] -> [..., D]: self-conditioning's input.
 
         Exact and dense: the whole vocabulary enters. `expect_top` is the short cut.
         """
-        return probabilities.to(self.dtype) @ self.embed_tokens.weight * self._embed_scale()
+        return probabilities.to(self.dtype) @ self.embed_tokens.weight * self.embed_scale
 
     def expect_top(self, probabilities_NK: Tensor, ids_NK: Tensor) -> Tensor:
         """The expected embedding of N distributions given by K of their entries -> [N, D].
@@ -322,7 +326,7 @@ class DiffusionGemma(nn.Module):
         weight = self.embed_tokens.weight
         listed_ND = F.embedding_bag(ids_NK, weight, mode="sum", per_sample_weights=probabilities_NK.to(weight.dtype))
         rest_N1 = (1 - probabilities_NK.sum(-1, keepdim=True)).clamp(min=0)
-        return (listed_ND + rest_N1.to(weight.dtype) * self._mean_embedding()) * self._embed_scale()
+        return (listed_ND + rest_N1.to(weight.dtype) * self._mean_embedding()) * self.embed_scale
 
     def products(self, hidden: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
         """Hidden states [..., D] times the embeddings of ids start .. stop -> float32 [..., stop - start].
@@ -334,7 +338,7 @@ class DiffusionGemma(nn.Module):
         start, stop, _ = slice(start, stop).indices(len(weight_VD))
         if not (self.has_int8_head() or (laid_out(weight_VD) and weight_VD.dtype == torch.float32)):
             return F.linear(hidden, weight_VD[start:stop]).float()
-        blocks = self._head.get((weight_VD, self._first_weight()), self._lay_out_head)
+        blocks = self._head.get((weight_VD, self.first_weight), self._lay_out_head)
         first, last = start // HEAD_BLOCK, (stop - 1) // HEAD_BLOCK
 
         def part(number: int) -> Tensor:
@@ -350,15 +354,6 @@ class DiffusionGemma(nn.Module):
             products[..., filled : filled + block.shape[-1]] = block
             filled += block.shape[-1]
         return products
-
-    def head_as_one(self) -> Any:
-        """The whole vocabulary as one compiled kernel (`ops.native.head.Head`), a small one on a CPU; else None."""
-        weight_VD = self.embed_tokens.weight
-        quick = is_quick(weight_VD) and not weight_VD.requires_grad
-        if not (self.one_call and quick and len(weight_VD) <= SMALL_VOCABULARY):
-            return None
-        # What the layers' weights are decides whether the head is int8.
-        return self._head_as_one.get((weight_VD, self._first_weight()), self._lay_out_head_as_one)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states [..., D] -> float32 logits [..., V], `c * tanh(x / c)` with c the soft cap."""
@@ -448,7 +443,7 @@ class DiffusionGemma(nn.Module):
         True where a row may look. `train.blocks` draws the masks of packed examples. `layer_pass` is called as
         `masked_pass` is, once for each layer in their order.
         """
-        count, layers = tokens_BT.shape[1], self._layers()
+        count, layers = tokens_BT.shape[1], self.all_layers()
         hidden, scalars = self.embed(tokens_BT), self._scalars(count, canvas_BL.shape[1])
         if canvas_BL.shape[1]:
             hidden = torch.cat((hidden, self.self_conditioning(self.embed(canvas_BL), soft_BLD)), dim=1)
@@ -477,7 +472,7 @@ class DiffusionGemma(nn.Module):
             )
         held, embedded = cache.length, self.embed(ids_BN)
         start, end = held + clean, held + clean + length
-        if images is None and (layers := self.as_one_call(cache)):
+        if images is None and (layers := self.fused_layers(cache)):
             cache.version += 1  # the kernel writes its slots
             if not layers.conditions:
                 embedded, soft_BRD = self._conditioned(embedded, clean, soft_BRD), None
@@ -485,14 +480,17 @@ class DiffusionGemma(nn.Module):
             rest = (cache.keys, cache.values, keys_only, soft_BRD, cache.first_held)
             return layers.run(embedded[0], slots, clean, start, end, *rest)[None]
         positions = self._positions(cache, clean + length)[:, slice(None) if rows is None else rows]
-        masks: dict[LayerType, Tensor | None] = {kind: self._mask(cache, clean, length, kind) for kind in self._kinds()}
+        windows = self.config.windows
+        masks: dict[LayerType, Tensor | None] = {
+            kind: mask_of(cache, clean, length, window) for kind, window in windows.items()
+        }
         if images is not None:
             embedded, masks = images.embedded(embedded), images.joined(masks, cache)
 
         def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             cache.write(index, key, value, rows)
             kind = self.config.layers[index].layer_type
-            return ops.attention(query, *cache.read(index, self._first_key(kind, cache), end), masks[kind])
+            return ops.attention(query, *cache.read(index, first_key(cache, windows[kind]), end), masks[kind])
 
         hidden, scalars = self._conditioned(embedded, clean, soft_BRD), self._scalars(clean, length)
         return self._run(hidden, positions, scalars, attend, cache.write if keys_only else None)
@@ -507,9 +505,9 @@ class DiffusionGemma(nn.Module):
     def _scalars(self, clean: int, canvas: int) -> list[Tensor]:
         """Each layer's, for so many clean tokens and canvas rows."""
         if not canvas or not clean:
-            return [layer.decoder_scalar if canvas else layer.encoder_scalar for layer in self._layers()]
+            return [layer.decoder_scalar if canvas else layer.encoder_scalar for layer in self.all_layers()]
         is_clean = torch.arange(clean + canvas, device=self.device)[None, :, None] < clean
-        return [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in self._layers()]
+        return [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in self.all_layers()]
 
     def _run(
         self,
@@ -520,7 +518,7 @@ class DiffusionGemma(nn.Module):
         remember: Callable[[int, Tensor, Tensor], None] | None = None,
     ) -> Tensor:
         """With `remember`, the last layer only hands its keys and values there."""
-        layers = self._layers()
+        layers = self.all_layers()
 
         def run(index: int, hidden: Tensor, rotary: tuple[Tensor, Tensor], scalar: Tensor) -> Tensor:
             layer = layers[index]
@@ -540,64 +538,23 @@ class DiffusionGemma(nn.Module):
         for index, sizes in enumerate(self.config.layers):
             key = (sizes.layer_type, sizes.head_dim)
             if key not in tables:
-                angles = positions_BT[:, None, :, None].float() * self._rotary_frequencies(*key)
+                angles = positions_BT[:, None, :, None].float() * self.rotary_frequencies(*key)
                 tables[key] = ops.rotary_tables(angles, hidden.dtype)
             hidden = run(index, hidden, tables[key], scalars[index].to(hidden.dtype))
         return self.norm(hidden)
 
-    def as_one_call(self, cache: KVCache) -> Any:
-        """The layers as one kernel (`ops.native.layers`), for one float32 text on a CPU."""
-        quick = is_quick(self.norm.weight) and is_quick(cache.keys[0]) and not self.norm.weight.requires_grad
-        if not (self.one_call and quick and cache.batch_size == 1):
-            return None
-        # Weights do not change while a cache holds what they made; looking at all of them takes a third of a token.
-        known = self._layers_as_one.value
-        if known is not None and cache.lengths[0] and known.has_met(cache.keys):
-            return known
-        parts = self._known_parts()
-        return self._layers_as_one.get(parts.weights(), self._lay_out_layers) if parts.are_plain() else None
-
     def weights(self) -> list[Tensor]:
         """All as they are now, the scales of quantised ones among them."""
-        return self._known_parts().weights()
+        return self._fused.parts(self).weights()
 
-    def _known_parts(self) -> Parts:
-        if self._parts is None or not self._parts.hold():
-            self._parts = Parts(self, self._kinds_of_parts)
-        return self._parts
-
-    def _lay_out_layers(self) -> Any:
-        kinds = {(sizes.layer_type, sizes.head_dim) for sizes in self.config.layers}
-        tables = {kind: partial(self._rotary_tables, *kind) for kind in kinds}
-        shapes = [
-            LayerShape(
-                num_heads=self.config.num_attention_heads,
-                num_key_heads=sizes.num_key_value_heads,
-                head_dim=sizes.head_dim,
-                window=0 if sizes.layer_type == "full_attention" else self.config.sliding_window,
-                tables=tables[sizes.layer_type, sizes.head_dim],
-            )
-            for sizes in self.config.layers
-        ]
-        *by_name, conditioning = (one.state_dict(keep_vars=True) for one in (*self._layers(), self.self_conditioning))
-        rest = (self.norm.weight, self.config.top_k_experts, self.config.rms_norm_eps)
-        panels = [*(layer.panels for layer in self._layers()), self.self_conditioning.mlp.panels]
-        return lay_out_layers(by_name, shapes, conditioning, *rest, panels)
-
-    def _rotary_tables(self, kind: LayerType, head_dim: int, num_positions: int) -> tuple[Tensor, Tensor]:
-        angles = torch.arange(num_positions)[:, None].float() * self._rotary_frequencies(kind, head_dim)
-        return ops.rotary_tables(angles, torch.float32)
-
-    def _lay_out_head_as_one(self) -> Any:
-        weight_VD, cap = self.embed_tokens.weight.detach(), self.config.final_logit_softcapping
-        return lay_out_head(weight_VD, cap, self._embed_scale(), self.has_int8_head())
-
-    def _first_weight(self) -> Tensor:
-        return self._layers()[0].self_attn.q_proj.weight
+    @property
+    def first_weight(self) -> Tensor:
+        """One of the layers', of whose type and kind all their matrices are."""
+        return self.all_layers()[0].self_attn.q_proj.weight
 
     def has_int8_head(self) -> bool:
         """Whether logits are products with an int8 copy of the embedding."""
-        inner = self._first_weight()
+        inner = self.first_weight
         gains = inner.dtype == torch.uint8 and gains_by_int8(self.embed_tokens.weight)
         return (inner.dtype == torch.int8 or gains) and inner.device.type == "cpu"
 
@@ -608,13 +565,13 @@ class DiffusionGemma(nn.Module):
             return [with_one_row(matrix(*pair), [pair[0]], [pair[1]]) for pair in quantised]
         return [matrix(rows) for rows in blocks]
 
-    def _layers(self) -> list[Layer]:
+    def all_layers(self) -> list[Layer]:
+        """The layers, typed."""
         return [layer for layer in self.layers if isinstance(layer, Layer)]
 
-    def _kinds(self) -> list[LayerType]:
-        return sorted({layer.layer_type for layer in self.config.layers})
-
-    def _embed_scale(self) -> float:
+    @property
+    def embed_scale(self) -> float:
+        """sqrt(D) rounded to the weights' type."""
         if self.dtype not in self._scales:
             self._scales[self.dtype] = float(torch.tensor(self.config.hidden_size**0.5).to(self.dtype))
         return self._scales[self.dtype]
@@ -623,7 +580,8 @@ class DiffusionGemma(nn.Module):
         weight_VD = self.embed_tokens.weight
         return self._mean.get((weight_VD,), lambda: weight_VD.mean(0, dtype=torch.float32).to(self.dtype))
 
-    def _rotary_frequencies(self, kind: LayerType, head_dim: int) -> Tensor:
+    def rotary_frequencies(self, kind: LayerType, head_dim: int) -> Tensor:
+        """Those of one kind of layer, float32 [head_dim / 2]."""
         key = (kind, head_dim, self.device)
         if key not in self._frequencies:
             rotary = self.config.rotary(kind)
@@ -634,60 +592,3 @@ class DiffusionGemma(nn.Module):
     def _positions(self, cache: KVCache, count: int) -> Tensor:
         starts = torch.tensor(cache.lengths, device=self.device)
         return starts[:, None] + torch.arange(count, device=self.device)
-
-    def _first_key(self, kind: LayerType, cache: KVCache) -> int:
-        """The first cached slot that any row's next token can see on this kind of layer."""
-        if kind == "full_attention":
-            return 0
-        return max(0, min(cache.lengths) - (self.config.sliding_window - 1))
-
-    def _mask(self, cache: KVCache, clean: int, length: int, kind: LayerType) -> Tensor | None:
-        """Who may look at whom in a pass over `clean` tokens, a canvas of `length`, or both; None for all at all."""
-        if not length:
-            return self._causal_mask(cache, clean, kind)
-        return self._joint_mask(cache.length, clean, length, kind) if clean else self._canvas_mask(cache, length, kind)
-
-    def _causal_mask(self, cache: KVCache, count: int, kind: LayerType) -> Tensor | None:
-        """Query at position p sees keys p - window < k <= p (sliding) or k <= p (full) -> [B or 1, 1, T, S] or None."""
-        start = self._first_key(kind, cache)
-        keys = torch.arange(start, cache.length + count, device=self.device)
-        if count == 1 and cache.uniform:
-            return None
-        lengths = cache.lengths[:1] if cache.uniform else cache.lengths
-        queries = torch.tensor(lengths, device=self.device)[:, None] + torch.arange(count, device=self.device)
-        distance = queries[:, :, None] - keys
-        allowed = distance >= 0
-        if kind == "sliding_attention":
-            allowed &= distance < self.config.sliding_window
-        return allowed[:, None]
-
-    def _joint_mask(self, held: int, count: int, length: int, kind: LayerType) -> Tensor:
-        """Clean tokens see as in `encode`, the canvas behind them as in `denoise` -> [1, 1, T + L, S].
-
-        So a canvas row sees all that stands before the canvas' end, on sliding layers from the canvas' first
-        position less window - 1 on.
-        """
-        window = self.config.sliding_window
-        first = max(0, held - (window - 1)) if kind == "sliding_attention" else 0
-        keys = torch.arange(first, held + count + length, device=self.device)
-        queries = torch.arange(held, held + count + length, device=self.device)[:, None]
-        in_canvas = queries >= held + count
-        allowed = in_canvas | (keys <= queries)
-        if kind == "sliding_attention":
-            allowed &= keys > torch.where(in_canvas, held + count, queries) - window
-        return allowed[None, None]
-
-    def _canvas_mask(self, cache: KVCache, length: int, kind: LayerType) -> Tensor | None:
-        """A canvas sees its row's cached tokens (sliding: the last window - 1) and itself -> [B, 1, 1, S] or None.
-
-        Rows of one length need no mask: the keys that are read are exactly those.
-        """
-        if cache.uniform:
-            return None
-        start = self._first_key(kind, cache)
-        keys = torch.arange(start, cache.length + length, device=self.device)
-        held = torch.tensor(cache.lengths, device=self.device)[:, None]
-        allowed = keys < held + length
-        if kind == "sliding_attention":
-            allowed &= keys > held - self.config.sliding_window
-        return allowed[:, None, None]

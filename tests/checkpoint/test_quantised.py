@@ -214,7 +214,7 @@ def test_matrices_stay_in_bfloat16_where_kernels_read_them_so(tmp_path, monkeypa
         if way == "short of memory":
             monkeypatch.setattr(linear, "_has_room", lambda num_bytes: False)
             kept = open_model(tmp_path, dtype="float32", keep_halves=True).network
-        with kept.by_operations(), plain.by_operations():
+        with kept.unfused(), plain.unfused():
             rows = 2 if way == "a batch" else 1
             found, expected = (
                 one.encode(ids[:rows], KVCache(one.config, batch_size=rows, max_length=9)) for one in (kept, plain)

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgemma import memory
+from dgemma import fused, memory
 from dgemma.config import EngineConfig
 from dgemma.decode.autoregressive import TokenSampler
 from dgemma.engine.placement import resolve
@@ -54,8 +54,8 @@ def test_a_request_says_the_same_alone_and_among_others(requests, max_active, or
 def test_a_warm_engine_says_the_same_and_has_its_weights_laid_out(monkeypatch: pytest.MonkeyPatch):
     engine, laid_out = make_engine(), []
     engine.warm_up()
-    lay_out = engine.network._lay_out_layers
-    monkeypatch.setattr(engine.network, "_lay_out_layers", lambda: laid_out.append("again") or lay_out())
+    lay_out = fused._lay_out_layers
+    monkeypatch.setattr(fused, "_lay_out_layers", lambda network: laid_out.append("again") or lay_out(network))
     request = make_request(max_new_tokens=5)
     assert content(list(engine.submit(request))) == alone(request)
     assert laid_out == [] and engine.snapshot().finished == 1

@@ -108,8 +108,8 @@ def test_one_call_equals_the_modules(kinds, num_experts, hidden_size, prompt, ca
     rows = sorted(data.draw(st.sets(st.integers(0, canvas - 1), min_size=1)))
     network = make_network(tuple(kinds), num_experts, top_k, hidden_size)
     found = passes(network, prompt, canvas, rows)
-    assert network._layers_as_one.value is not None
-    with network.by_operations():
+    assert network._fused.kept[0] is not None
+    with network.unfused():
         expected = passes(network, prompt, canvas, rows)
     # Scores reach the head's size, and a softmax makes of their rounding's length a relative one.
     near = 2e-5 * max(1, max(size for _, size, _ in kinds) / 16)
@@ -137,14 +137,14 @@ def test_weights_kept_in_half_the_memory_give_the_same_bits(monkeypatch: pytest.
         return [*passes(network, 30, 12, [3, 4]), reading.soft_BLD, reading.entropy_BL]
 
     found = computed(network)
-    assert network._layers_as_one.value.halves and network._head_as_one.value.halves
+    assert network._fused.kept[0].halves and network._fused.kept[1].halves
     network.layers[0].get_submodule("mlp.up_proj").get_parameter("weight")[0, 0] += 2**-12
     computed(network)
-    assert not network._layers_as_one.value.halves and network._head_as_one.value.halves
+    assert not network._fused.kept[0].halves and network._fused.kept[1].halves
     for module in (layers, native.load("head")):
         monkeypatch.setattr(module, "are_halves", lambda weight: False)
     assert all(torch.equal(one, two) for one, two in zip(found, computed(twin), strict=True))
-    assert not twin._layers_as_one.value.halves and not twin._head_as_one.value.halves
+    assert not twin._fused.kept[0].halves and not twin._fused.kept[1].halves
 
 
 def test_experts_kept_in_half_the_memory_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,11 +157,11 @@ def test_experts_kept_in_half_the_memory_give_the_same_bits(monkeypatch: pytest.
     network.layers[1].get_submodule("experts").get_parameter("down_proj")[0, 0, 0] = 0.1
     twin = copy.deepcopy(network)
     found = passes(network, 50, 40, [3, 4])
-    halves = [{name: one.halves for name, one in laid.items()} for laid in network._layers_as_one.value._laid_out]
+    halves = [{name: one.halves for name, one in laid.items()} for laid in network._fused.kept[0]._laid_out]
     assert [name for own in halves for name, half in own.items() if not half] == ["routed_down"]
     monkeypatch.setattr(panels, "are_halves", lambda weight: False)
     assert all(torch.equal(one, two) for one, two in zip(found, passes(twin, 50, 40, [3, 4]), strict=True))
-    assert not any(one.halves for laid in twin._layers_as_one.value._laid_out for one in laid.values())
+    assert not any(one.halves for laid in twin._fused.kept[0]._laid_out for one in laid.values())
 
 
 def test_few_large_experts_are_routed_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,8 +172,8 @@ def test_few_large_experts_are_routed_to(monkeypatch: pytest.MonkeyPatch) -> Non
     twin = make_network()
     for one, other in zip(passes(twin, 30, 12, [3, 4]), expected, strict=True):
         assert_close(one, other)
-    assert type(network._layers_as_one.value) is not type(twin._layers_as_one.value)
-    with twin.by_operations():
+    assert type(network._fused.kept[0]) is not type(twin._fused.kept[0])
+    with twin.unfused():
         passes(twin, 30, 12, [3, 4])
     experts = twin.layers[0].get_submodule("experts")
     assert experts._routed.value is not None and experts._dense.value is None, "one layout for both ways"
@@ -185,7 +185,7 @@ def test_what_is_no_number_in_a_router_is_not_lost(num_experts: int, broken: flo
     network = make_network(num_experts=num_experts)
     network.layers[0].get_submodule("router.proj").get_parameter("weight")[3] = broken
     found = encoded(network, ids(20))
-    with network.by_operations():
+    with network.unfused():
         expected = encoded(network, ids(20))
     assert torch.equal(found.isfinite(), expected.isfinite()) and not found.isfinite().all()
 
@@ -195,21 +195,21 @@ def test_weights_that_are_trained_no_more_are_laid_out(num_experts: int) -> None
     network = make_network(num_experts=num_experts)
     expert = network.layers[1].get_submodule("experts").get_parameter("down_proj").requires_grad_(True)
     before = encoded(network, ids(9))
-    assert network.compiled_calls[0] is False
+    assert network.are_fused[0] is False
     expert.requires_grad_(False)
     assert_close(encoded(network, ids(9)), before)
-    assert network.compiled_calls[0] is True
+    assert network.are_fused[0] is True
 
 
 def test_a_network_that_is_quantised_in_use_is_quantised_all_through() -> None:
     network = make_network(WIDE, hidden_size=64, width=96, expert_width=32)
     hidden = torch.randn(3, 64, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        floats = network.products(hidden), network.head_as_one().read(hidden).logits_NV
+        floats = network.products(hidden), network.fused_head().read(hidden).logits_NV
         quantise_network(network, "int8")
         twin = copy.deepcopy(network)
-        found = network.products(hidden), network.head_as_one().read(hidden).logits_NV
-        expected = twin.products(hidden), twin.head_as_one().read(hidden).logits_NV
+        found = network.products(hidden), network.fused_head().read(hidden).logits_NV
+        expected = twin.products(hidden), twin.fused_head().read(hidden).logits_NV
     assert all(torch.equal(one, two) for one, two in zip(found, expected, strict=True))
     assert not any(torch.equal(one, two) for one, two in zip(found, floats, strict=True))
 
@@ -219,12 +219,12 @@ def test_nothing_is_compiled_or_laid_out_for_what_is_refused(monkeypatch: pytest
     monkeypatch.setattr(linear, "_has_room", lambda num_bytes: asked.append(num_bytes))
     monkeypatch.setattr(one_call.native, "load_for", lambda name, entries: pytest.fail(f"{name} was asked for"))
     with torch.inference_mode():
-        assert network.as_one_call(KVCache(network.config, max_length=9)) is None
+        assert network.fused_layers(KVCache(network.config, max_length=9)) is None
     assert len(asked) <= 2 * 12 + 2, "one layer's experts, and no further"
     small = make_network(WIDE, 12, hidden_size=64, width=96, expert_width=32)
     quantise_network(small, "fp8")
     with torch.inference_mode():
-        assert small.as_one_call(KVCache(small.config, max_length=9)) is None
+        assert small.fused_layers(KVCache(small.config, max_length=9)) is None
 
 
 WIDE = (("sliding_attention", 32, 2), ("full_attention", 64, 1))
@@ -252,7 +252,7 @@ def known_kinds(num_experts: int = 4) -> list[Kind]:
         return []
     networks = {kind: make_quantised(kind, num_experts=num_experts) for kind in kinds}
     with torch.inference_mode():
-        return [kind for kind, one in networks.items() if one.as_one_call(KVCache(one.config, max_length=9))]
+        return [kind for kind, one in networks.items() if one.fused_layers(KVCache(one.config, max_length=9))]
 
 
 MAKERS = st.one_of(
@@ -314,10 +314,10 @@ def test_quantised_layers_in_one_call_are_those_of_rounded_rows(
         monkeypatch.setattr(module, "matrix", rounding)
     monkeypatch.setattr(cpu, "panels", lambda weights: None)
     plain = copy.deepcopy(plain)  # with nothing laid out
-    with plain.by_operations():
+    with plain.unfused():
         expected = encoded(plain, ids(70))
     found = encoded(network, ids(70))
-    assert network._layers_as_one.value.quantised
+    assert network._fused.kept[0].quantised
     # A number between two steps may be rounded to either; without rounding the difference is a hundred times as large.
     near, far = (found - expected).norm() / expected.norm(), (found - exact).norm() / exact.norm()
     assert near < 0.2 * far and far < 0.2
@@ -336,7 +336,7 @@ def test_an_int8_head_in_one_call_reads_what_its_products_say() -> None:
     hidden = torch.randn(1, 19, 64, generator=torch.Generator().manual_seed(3))
     # On the grid of int8 rows, so that neither way has anything to round.
     hidden = rounded(hidden, "int8")
-    compiled = network.head_as_one()
+    compiled = network.fused_head()
     assert compiled is not None and compiled.quantised
     weight = dequantise(*quantise(network.embed_tokens.weight, "int8"))
     cap = network.config.final_logit_softcapping
@@ -425,7 +425,7 @@ def test_changed_weights_are_seen_by_the_next_cache() -> None:
     found = [first, second, third, fourth]
     assert not any(torch.equal(one, two) for one, two in pairwise(found))
     assert torch.equal(third, encoded(other, ids(6)))
-    with network.by_operations():
+    with network.unfused():
         assert_close(fourth, encoded(network, ids(6)))
 
 
@@ -436,7 +436,7 @@ def test_changed_scales_are_seen_by_the_next_cache() -> None:
     scale.mul_(4)
     second = encoded(network, ids(6))
     assert not torch.equal(first, second) and torch.equal(second, encoded(copy.deepcopy(network), ids(6)))
-    with network.by_operations():
+    with network.unfused():
         plain = encoded(network, ids(6))
         network.layers[0].get_submodule("mlp.down_proj").register_buffer("weight_scale", scale / 4)
         assert not torch.equal(plain, encoded(network, ids(6)))
@@ -468,8 +468,8 @@ def test_the_reference_path_goes_through_the_modules() -> None:
     llm = dgemma.load("tiny")
     arguments = {"token_ids": [2, 17, 5], "max_new_tokens": 8, "seed": 7}
     plain = llm.generate(**arguments, reference=True)
-    assert plain.token_ids and llm.network._layers_as_one.value is None
-    assert llm.generate(**arguments).token_ids and llm.network._layers_as_one.value is not None
+    assert plain.token_ids and llm.network._fused.kept[0] is None
+    assert llm.generate(**arguments).token_ids and llm.network._fused.kept[0] is not None
 
 
 def test_a_resized_cache_is_read_where_it_lies() -> None:
@@ -484,22 +484,22 @@ def test_a_resized_cache_is_read_where_it_lies() -> None:
 def test_what_goes_through_the_modules() -> None:
     network = make_network()
     cache = KVCache(network.config, max_length=20)
-    assert network.as_one_call(cache) is None, "gradients may be asked for"
+    assert network.fused_layers(cache) is None, "gradients may be asked for"
     with torch.no_grad():
-        assert network.as_one_call(cache) is not None
-        assert network.as_one_call(KVCache(network.config, batch_size=2, max_length=20)) is None
-        assert network.as_one_call(KVCache(network.config, max_length=20, dtype=torch.bfloat16)) is None
-        assert make_network(num_experts=9).as_one_call(cache) is not None
+        assert network.fused_layers(cache) is not None
+        assert network.fused_layers(KVCache(network.config, batch_size=2, max_length=20)) is None
+        assert network.fused_layers(KVCache(network.config, max_length=20, dtype=torch.bfloat16)) is None
+        assert make_network(num_experts=9).fused_layers(cache) is not None
         trained = make_network().requires_grad_(True)
-        assert trained.as_one_call(cache) is None and trained.head_as_one() is None
+        assert trained.fused_layers(cache) is None and trained.fused_head() is None
         half = make_network().bfloat16()
-        assert half.as_one_call(KVCache(network.config, max_length=20)) is None and half.head_as_one() is None
+        assert half.fused_layers(KVCache(network.config, max_length=20)) is None and half.fused_head() is None
         small = make_network(hidden_size=32)
         mlp = small.layers[0].get_submodule("mlp.gate_proj")
         values, scale = quantise(mlp.get_parameter("weight"), "int8")
         mlp.register_parameter("weight", torch.nn.Parameter(values, requires_grad=False))
         mlp.register_buffer("weight_scale", scale)
-        assert small.as_one_call(KVCache(small.config, max_length=20)) is None
+        assert small.fused_layers(KVCache(small.config, max_length=20)) is None
 
 
 @given(st.integers(1, 20), st.floats(0.01, 3.0), st.sets(st.integers(0, VOCABULARY - 1), max_size=4))
@@ -525,7 +525,7 @@ def test_a_small_vocabulary_is_read_as_densely(rows: int, temperature: float, ba
 @pytest.mark.parametrize("pair", [(0, VOCABULARY), (0, -1), (2, 0), (-2, 0)])
 def test_an_id_outside_the_vocabulary_is_refused_and_not_written_to(pair: tuple[int, int]) -> None:
     with torch.inference_mode():
-        compiled = make_network().head_as_one()
+        compiled = make_network().fused_head()
         assert compiled is not None
         with pytest.raises(IndexError):
             compiled.read(torch.zeros(2, 36), barred=[pair])
@@ -546,7 +546,7 @@ def test_checks_agree(count: int, known: int, good_enough: float, seed: int) -> 
 
     with torch.inference_mode():
         found, length = checked()
-        with network.by_operations():
+        with network.unfused():
             expected, other_length = checked()
     assert found.token_ids == expected.token_ids and length == other_length
     assert found.entropies == pytest.approx(expected.entropies, abs=1e-4)
@@ -564,7 +564,7 @@ def test_greedy_tokens_agree() -> None:
 
     with torch.inference_mode():
         found = written()
-        with network.by_operations():
+        with network.unfused():
             expected = written()
     assert [token for token, _ in found] == [token for token, _ in expected]
     assert [entropy for _, entropy in found] == pytest.approx([entropy for _, entropy in expected], abs=1e-4)
@@ -575,7 +575,7 @@ def test_the_clock_of_a_pass(num_experts: int) -> None:
     network = make_network(num_experts=num_experts)
     cache = KVCache(network.config, max_length=120)
     with torch.inference_mode():
-        layers = network.as_one_call(cache)
+        layers = network.fused_layers(cache)
         if not layers.counts_cycles:
             pytest.skip("this processor keeps its count of cycles")
         with layers.timed() as shares:
@@ -604,8 +604,8 @@ def test_self_conditioning_of_another_kind_stays_outside(kind, num_experts) -> N
     network = make_network(num_experts=num_experts, hidden_size=64, width=64, expert_width=64)
     CONDITIONINGS[kind](network)
     found = passes(network, 20, 12, [3, 4])
-    assert network._layers_as_one.value is not None and not network._layers_as_one.value.conditions
-    with network.by_operations():
+    assert network._fused.kept[0] is not None and not network._fused.kept[0].conditions
+    with network.unfused():
         expected = passes(network, 20, 12, [3, 4])
     for one, other in zip(found, expected, strict=True):
         assert_close(one, other)
@@ -618,10 +618,10 @@ def test_self_conditioning_that_changes_while_a_cache_is_in_use_is_seen(num_expe
     with torch.inference_mode():
         network.encode(ids(9), cache)
         before = network.denoise(ids(8, 1), cache, soft)
-        assert network._layers_as_one.value.conditions
+        assert network._fused.kept[0].conditions
     network.self_conditioning.mlp.down_proj.weight.mul_(-3)
     with torch.inference_mode():
         after = network.denoise(ids(8, 1), cache, soft)
-        with network.by_operations():
+        with network.unfused():
             assert_close(after, network.denoise(ids(8, 1), cache, soft))
     assert not torch.allclose(before, after, atol=1e-2)

@@ -85,7 +85,7 @@ def test_a_small_model_does_not_wait_for_its_kernels(started: Starts, ends: list
     assert native.load("layers") is None and not native.is_ready("layers")
     network = make_network()
     with torch.inference_mode():
-        assert network.as_one_call(KVCache(network.config, max_length=20)) is None
+        assert network.fused_layers(KVCache(network.config, max_length=20)) is None
     assert started.commands == [] and len(ends) == 1
     native.load("layers")
     assert len(ends) == 1
@@ -113,7 +113,7 @@ def test_the_embedded_model_answers_before_there_are_kernels(started: Starts) ->
 def runs_in_one_call(llm: dgemma.LLM) -> bool:
     network = llm.network
     with torch.inference_mode():
-        return network.as_one_call(KVCache(network.config, max_length=20)) is not None and bool(network.head_as_one())
+        return network.fused_layers(KVCache(network.config, max_length=20)) is not None and bool(network.fused_head())
 
 
 @pytest.fixture
@@ -163,11 +163,11 @@ def test_a_small_network_with_many_experts_takes_them_up_too(started: Starts, co
         network.encode(torch.tensor([[1, 2, 3]]), caches[0])
         native.compile_wanted()
         compiled()
-        assert network.as_one_call(caches[0]) is None
+        assert network.fused_layers(caches[0]) is None
         before = native.arrivals
         assert native.look_for_arrivals() == before + 1 == native.look_for_arrivals()
         network.encode(torch.tensor([[4]]), caches[0])
-        assert network.as_one_call(caches[0]) is not None
+        assert network.fused_layers(caches[0]) is not None
         both = network.encode(torch.tensor([[1, 2, 3, 4]]), caches[1])
         again = network.encode(torch.tensor([[5]]), caches[0]), network.encode(torch.tensor([[5]]), caches[1])
     torch.testing.assert_close(*again, rtol=1e-4, atol=1e-5)
@@ -267,7 +267,7 @@ def test_a_pace_is_that_of_the_passes_it_was_measured_on(
     after = slow.engine.choose(50)
     assert fast.engine.choose(50) == after != before
     assert len(json.loads(file.read_text())) == 2
-    assert slow.network.compiled_calls == fast.network.compiled_calls == (True, True)
+    assert slow.network.are_fused == fast.network.are_fused == (True, True)
 
 
 def test_a_large_model_waits_for_its_kernels(started: Starts, caplog: pytest.LogCaptureFixture) -> None:

@@ -31,7 +31,7 @@ def repeated(config: ModelConfig, *times: int) -> ModelConfig:
 
 def test_a_grown_network_computes_what_the_small_one_did():
     small = make_network()
-    for layer in small._layers():
+    for layer in small.all_layers():
         # As large as long training makes them.
         for name, weight in layer.named_parameters():
             if name.endswith(("proj.weight", "proj")) and "router" not in name:
@@ -41,8 +41,8 @@ def test_a_grown_network_computes_what_the_small_one_did():
     batch = packed(rows=2)
     with torch.no_grad():
         assert torch.allclose(loss(deep, batch), loss(small, batch), rtol=1e-4)
-    first, copy = deep._layers()[:2]
-    assert first.mlp.up_proj.weight.std() < 0.2 * small._layers()[0].mlp.up_proj.weight.std()
+    first, copy = deep.all_layers()[:2]
+    assert first.mlp.up_proj.weight.std() < 0.2 * small.all_layers()[0].mlp.up_proj.weight.std()
     loss(deep, batch).backward()
     # The copies are closed, and can open.
     gate = copy.post_attention_layernorm.weight

@@ -103,7 +103,7 @@ def test_a_batch_without_canvases_has_the_encoders_loss_alone():
     parts.total.backward()
     # What canvases alone use has no gradient at all: Muon would make a whole step of a zero one.
     assert all(parameter.grad is None for parameter in network.self_conditioning.parameters())
-    assert all(layer.self_attn.q_proj.weight.grad is not None for layer in network._layers())
+    assert all(layer.self_attn.q_proj.weight.grad is not None for layer in network.all_layers())
 
 
 def test_losses_at_every_slot_are_those_at_the_used_ones():

@@ -101,7 +101,7 @@ def dissect(network: DiffusionGemma, canvas_length: int = 256, context: int = 64
 
 def _soft_ms(network: DiffusionGemma, hidden_BLD: torch.Tensor, read_ms: float) -> float:
     """What of a reading of the vocabulary the expected embedding takes."""
-    compiled = network.head_as_one() if head.takes_dense(network, hidden_BLD[..., 0].numel()) else None
+    compiled = network.fused_head() if head.takes_dense(network, hidden_BLD[..., 0].numel()) else None
     if compiled is None:
         return _timed(lambda: _soften(network, hidden_BLD), network.device)[1]
     # One call does both; without the embedding it is the head alone.
@@ -121,9 +121,9 @@ def _soften(network: DiffusionGemma, hidden_BLD: torch.Tensor) -> torch.Tensor:
 @contextmanager
 def _shares(network: DiffusionGemma, cache: KVCache) -> Iterator[dict[str, float]]:
     """The shares of what layers in one call take; none where modules do the work, or no cycles can be counted."""
-    layers = network.as_one_call(cache)
+    layers = network.fused_layers(cache)
     if layers is None or not layers.counts_cycles:
-        with network.by_operations():
+        with network.unfused():
             yield {}
         return
     shares: dict[str, float] = {}

@@ -88,7 +88,7 @@ def autoregressive(
     # The likeliest id and its entropy are all that greedy decoding asks for.
     greedy = type(sampler) is TokenSampler and sampler.temperature < COLDEST
     plain = greedy and constraint is None and not top_k
-    while plain and (head := network.head_as_one()) is not None:
+    while plain and (head := network.fused_head()) is not None:
         reading = head.read(hidden_D[None], barred=[(0, token) for token in forbidden])
         forbidden, token, entropy = [], int(reading.likeliest_N), float(reading.entropy_N)
         refuse_nan(entropy)

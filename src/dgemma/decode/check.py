@@ -98,7 +98,7 @@ def check(
         states_TD = hidden_TD[known - 1 :] if known else torch.cat((states_TD, hidden_TD))
     forbidden_first = () if known else forbidden_first
     margin = math.log(max(GOOD_ENOUGH if good_enough is None else good_enough, 1e-300))
-    in_one = network.head_as_one() if constraint is None and not top_k else None
+    in_one = network.fused_head() if constraint is None and not top_k else None
     if in_one is not None:
         barred = [(0, token) for token in forbidden_first] + [(-1, token) for token in forbidden]
         opinion = _opinion_in_one(in_one.read(states_TD, barred=barred), judged, margin)

@@ -19,7 +19,8 @@ from torch import Tensor
 from dgemma.decode.constrain import Walk
 from dgemma.decode.vocabulary import summarise, uniforms_per_row
 from dgemma.errors import NotFiniteError, UsageError
-from dgemma.model import SMALL_VOCABULARY, DiffusionGemma
+from dgemma.fused import SMALL_VOCABULARY
+from dgemma.model import DiffusionGemma
 from dgemma.ops import native
 from dgemma.ops.native.sizes import IMPOSSIBLE
 
@@ -75,7 +76,7 @@ def read(
         return read_held(network, hidden_BLD, temperature, generator, constraint, top_k, forbidden_first, forbidden)
     dense = exact or takes_dense(network, hidden_BLD[..., 0].numel())
     quick = not exact and not top_k and not isinstance(generator, torch.Generator)
-    if dense and quick and (compiled := network.head_as_one()) is not None:
+    if dense and quick and (compiled := network.fused_head()) is not None:
         return _read_as_one(compiled, hidden_BLD, temperature, generator, forbidden_first, forbidden)
     way = read_dense if dense else read_streamed
     return way(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden)

@@ -255,7 +255,7 @@ def _write(file: Path, paces: Mapping[str, Pace]) -> None:
 def _fingerprint(network: DiffusionGemma) -> str:
     kinds = sorted({str(parameter.dtype) for parameter in network.parameters()})
     parts = (network.config, kinds, network.device, _processor(network.device), torch.get_num_threads())
-    passes = (torch.__version__, _PASSES, *network.compiled_calls)
+    passes = (torch.__version__, _PASSES, *network.are_fused)
     return hashlib.sha256(repr((*parts, *passes)).encode()).hexdigest()[:16]
 
 

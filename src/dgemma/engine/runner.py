@@ -106,7 +106,7 @@ class Runner:
         if self._problem is not None:
             raise self._problem
         # The reference is to differ from transformers by as little rounding as can be.
-        with self.network.by_operations() if self.request.reference else nullcontext():
+        with self.network.unfused() if self.request.reference else nullcontext():
             for _ in range(num_tokens if self.request.mode == "autoregressive" else 1):
                 try:
                     events += next(self._pieces)

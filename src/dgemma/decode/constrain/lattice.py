@@ -21,7 +21,7 @@ from torch import Tensor
 from dgemma.decode.constrain.layers import NEVER, Array, Indices, Layers
 from dgemma.decode.constrain.token_automaton import TokenAutomaton
 from dgemma.errors import UsageError
-from dgemma.model import SMALL_VOCABULARY
+from dgemma.fused import SMALL_VOCABULARY
 from dgemma.ops import native
 
 
