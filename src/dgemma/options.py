@@ -117,9 +117,8 @@ class RequestMaker:
 
     @cached_property
     def _constraints(self) -> constrain.ConstraintCompiler:
-        config = self._model.config
-        ends = self._model.sampler.eos_token_ids or config.eos_token_ids
-        return constrain.ConstraintCompiler(needed_tokenizer(self._model), vocab_size=config.vocab_size, end_ids=ends)
+        tokenizer, vocab_size = needed_tokenizer(self._model), self._model.config.vocab_size
+        return constrain.ConstraintCompiler(tokenizer, vocab_size=vocab_size, end_ids=self._model.end_ids)
 
     def _turn_ends(self) -> tuple[int, ...]:
         tokenizer = self._model.tokenizer

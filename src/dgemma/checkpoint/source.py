@@ -40,6 +40,11 @@ class Description:
     single_turn: bool = False
     text_request: str | None = None
 
+    @property
+    def end_ids(self) -> tuple[int, ...]:
+        """The ids that end an answer: those of generation_config.json, else those of config.json."""
+        return self.sampler.eos_token_ids or self.config.eos_token_ids
+
 
 class Blocks(Rows, Protocol):
     """A tensor in the files' own format, which becomes floats row by row or whole."""

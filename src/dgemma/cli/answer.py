@@ -89,7 +89,7 @@ def respond(
     """Prints one answer to stdout -> (text, statistics; None when it was stopped by Ctrl-C)."""
     with given_by_options():
         events = llm.stream(prompt, drafts=draw, **options)
-    end_ids = frozenset(llm.model.sampler.eos_token_ids or llm.config.eos_token_ids)
+    end_ids = frozenset(llm.model.end_ids)
     if draw:
         ids, finish = show(events, Console(stderr=True), llm.decode, end_ids, pace)
         text = llm.parse(ids).text

@@ -111,7 +111,7 @@ def bench_and_print(options: BenchOptions) -> None:
         document["comparison"] = _compare(console, network, plain, length, options)
     canvases = None
     if llm is not None and llm.tokenizer is not None:
-        forms = measure_forms(network, llm.tokenizer, _end_ids(llm), network.config.canvas_length, options.runs)
+        forms = measure_forms(network, llm.tokenizer, llm.model.end_ids, network.config.canvas_length, options.runs)
         console.print(_forms_table(network.config.canvas_length, forms))
         document["forms"] = [{**asdict(form), "share": form.share} for form in forms]
         if options.answers:
@@ -202,10 +202,6 @@ def _compare(
     table.add_row(token, f"{found.our_token_ms:.2f}", f"{found.their_token_ms:.2f}", f"{found.token_ratio:.2f}")
     console.print(table)
     return {**asdict(found), "step_ratio": found.step_ratio, "token_ratio": found.token_ratio}
-
-
-def _end_ids(llm: LLM) -> tuple[int, ...]:
-    return tuple(llm.model.sampler.eos_token_ids or llm.config.eos_token_ids)
 
 
 def _forms_table(length: int, forms: Sequence[FormCost]) -> Table:

@@ -19,11 +19,10 @@ from torch import Tensor
 
 from dgemma.model import HEAD_BLOCK, DiffusionGemma
 from dgemma.ops import cuda, native
+from dgemma.ops.native.sizes import IMPOSSIBLE
 
 BLOCK = 2048
 """Entries that are read together: more leave the processor's caches. A part of the head's own block."""
-# Stands for "impossible": unlike -inf it may be multiplied by a weight of zero.
-_FLOOR = -1e30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,10 +127,10 @@ def summarise_in_blocks(
         logits_NC = _soft_capped(products_NC, cap, temperature)
         for token in forbidden:
             if start <= token < stop:
-                logits_NC[:, token - start] = _FLOOR
+                logits_NC[:, token - start] = IMPOSSIBLE
         for row, token in forbidden_rows:
             if start <= token < stop:
-                logits_NC[row, token - start] = _FLOOR
+                logits_NC[row, token - start] = IMPOSSIBLE
         weights_NC, faded_N1 = running.add(logits_NC, start, uniforms_NU[:, 2 * number : 2 * number + 2])
         if mean_ND is not None:
             block_CD = network.embed(torch.arange(start, stop, device=hidden_ND.device)).float()
@@ -159,7 +158,7 @@ class _Running:
 
     def __init__(self, rows: int, top_k: int, device: torch.device) -> None:
         self.top_k = top_k
-        self.maximum_N1 = torch.full((rows, 1), _FLOOR, device=device)
+        self.maximum_N1 = torch.full((rows, 1), IMPOSSIBLE, device=device)
         self.sum_N1 = torch.zeros(rows, 1, device=device)
         self.moment_N1 = torch.zeros(rows, 1, device=device)
         self.sample_N = torch.zeros(rows, dtype=torch.long, device=device)

@@ -22,14 +22,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dgemma.ops import reference
+from dgemma.ops.native.sizes import IMPOSSIBLE
 from dgemma.quant import FP8, quantise
 
 # Products held at once for each row. 256 rows of them in bfloat16 are 16 MB: written and read in the GPU's cache.
 SLAB = 32_768
 # The kernel leaves the maximum of groups this large, so that few entries are sorted.
 _GROUP = 16
-# Stands for "impossible": unlike -inf it may be multiplied by a weight of zero.
-_FLOOR = -1e30
 
 
 @cache
@@ -181,7 +180,7 @@ def summarise(
     sample_N, entropy_N, log_sum_N1 = partials.finish(block)
     best_NK, chosen_NK = torch.cat(values, dim=1).topk(min(top_k, size), dim=-1)
     logits_NK = (best_NK.float() / cap).tanh() * (cap / temperature)
-    logits_NK = torch.where(best_NK > lowest, logits_NK, _FLOOR)
+    logits_NK = torch.where(best_NK > lowest, logits_NK, IMPOSSIBLE)
     return sample_N, entropy_N, torch.cat(ids, dim=1).gather(1, chosen_NK), logits_NK - log_sum_N1
 
 
@@ -218,7 +217,7 @@ class _Partials:
                 cap,
                 scale,
                 torch.finfo(slab_NS.dtype).min,
-                _FLOOR,
+                IMPOSSIBLE,
                 BLOCK=block,  # pyright: ignore[reportArgumentType]
                 GROUP=_GROUP,  # pyright: ignore[reportArgumentType]
             )

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from dgemma.decode import head
 from dgemma.decode.constrain import ConstraintCompiler, Walk, json_schema, regex
-from dgemma.decode.constrain.layers import NEVER
 from dgemma.errors import UsageError
+from dgemma.ops.native.sizes import IMPOSSIBLE
 from tests.decode.constrain.automata import PATTERNS, VOCAB_SIZE, automaton_of
 from tests.decode.constrain.schemas import random_llm
 
@@ -62,7 +62,7 @@ def test_paths_are_read_as_in_numpy(pattern, length, spare, scale, barred, count
         found = reader.read(used_LV, CAP, temperature, drawn_L, pairs)
     if found is None:
         assert scale >= 400 or barred
-        assert (used_LV.clamp(min=NEVER) - scaled_LV.clamp(min=NEVER)).abs().max() < near
+        assert (used_LV.clamp(min=IMPOSSIBLE) - scaled_LV.clamp(min=IMPOSSIBLE)).abs().max() < near
         return
     paths = walk.read(scaled_LV)
     expected_LV = paths.log_weights().softmax(-1)

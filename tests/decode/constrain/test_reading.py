@@ -5,7 +5,7 @@ import torch
 
 from dgemma.decode import head
 from dgemma.decode.constrain import ConstraintCompiler, Walk, json_schema
-from dgemma.decode.constrain.layers import NEVER
+from dgemma.ops.native.sizes import IMPOSSIBLE
 from tests.decode.constrain.schemas import random_llm
 
 LLM = random_llm(3)
@@ -30,7 +30,7 @@ def test_a_large_vocabulary_is_read_as_a_small_one(monkeypatch):
     assert torch.allclose(reading.soft_BLD, exact.soft_BLD, atol=1e-5)
     # Every id that is drawn lies on a path: it has a probability.
     weights_LV = constraint.read(LLM.network.logits(hidden_BLD)[0] / 0.7).log_weights()
-    assert bool((weights_LV.gather(1, reading.sample_BL[0][:, None]) > NEVER / 2).all())
+    assert bool((weights_LV.gather(1, reading.sample_BL[0][:, None]) > IMPOSSIBLE / 2).all())
 
 
 @pytest.mark.parametrize("one_generator", [True, False])

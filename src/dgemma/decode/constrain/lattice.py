@@ -18,11 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dgemma.decode.constrain.layers import NEVER, Array, Indices, Layers
+from dgemma.decode.constrain.layers import Array, Indices, Layers
 from dgemma.decode.constrain.token_automaton import TokenAutomaton
 from dgemma.errors import UsageError
 from dgemma.fused import SMALL_VOCABULARY
 from dgemma.ops import native
+from dgemma.ops.native.sizes import IMPOSSIBLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +102,9 @@ class Paths:
 
     def log_weights(self, rows: slice = slice(None)) -> Tensor:
         """Marginal log weights of these positions [R, V]: the softmax of a row is the position's distribution over all
-        valid paths; ids on none have NEVER or less, which is no probability at all."""
+        valid paths; ids on none have IMPOSSIBLE or less, which is no probability at all."""
         values_RV = self.bias_LG[rows].index_select(1, self.lattice.group_V)
-        return values_RV.add_(self.scaled_LV[rows].clamp(min=NEVER))
+        return values_RV.add_(self.scaled_LV[rows].clamp(min=IMPOSSIBLE))
 
 
 class _Lattice:
@@ -138,7 +139,7 @@ class _Lattice:
 
     def gather(self, scaled_LV: Tensor) -> Tensor:
         """The log weights of the N ids that some path uses, group by group -> [L, N]."""
-        return scaled_LV.index_select(1, self.ids_N).clamp_(min=NEVER)
+        return scaled_LV.index_select(1, self.ids_N).clamp_(min=IMPOSSIBLE)
 
     def weigh(self, values_LN: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Each group's largest log weight [L, G]; the log of each set's summed weights and its largest one, [L, U]."""
@@ -164,10 +165,10 @@ class _Lattice:
         return torch.tensor(found)
 
     def spread_to_groups(self, log_LU: Tensor) -> Tensor:
-        """For each group of ids the log of the sum over the sets that hold it -> [L, G + 1], NEVER for ids in none."""
+        """For each group of ids the log of the sum over the sets that hold it -> [L, G + 1]; else IMPOSSIBLE."""
         log_LM = log_LU.clamp(min=torch.finfo(torch.float32).min).index_select(1, self.set_of_member_M)
         log_LG = self.sets_of_groups.log_sum(log_LM, self.sets_of_groups.largest(log_LM))
-        return torch.cat((log_LG, log_LG.new_full((len(log_LG), 1), NEVER)), dim=1).clamp_(min=NEVER)
+        return torch.cat((log_LG, log_LG.new_full((len(log_LG), 1), IMPOSSIBLE)), dim=1).clamp_(min=IMPOSSIBLE)
 
 
 class _Segments:

@@ -16,9 +16,6 @@ from dgemma.decode.constrain.token_automaton import FAR, TokenAutomaton
 from dgemma.decode.constrain.vocabulary import spread
 from dgemma.ops.native.sizes import FAINT, NEGLIGIBLE
 
-NEVER = -1e30
-"""The log weight of what is impossible: finite, so that differences of two of them are no nan."""
-
 SHORT_RUN = 6
 """Transitions a state, on average, below which they are summed one by one instead of run by run."""
 

@@ -9,7 +9,8 @@ from torch import Tensor
 CHUNK = 256
 """Entries of a vocabulary that are read, capped and summed before the next: they stay in the nearest cache."""
 IMPOSSIBLE = -1e30
-"""The logit of what has no probability."""
+"""The logit of what has no probability: finite, so that it may be multiplied by zero and the difference of two of them
+is no nan."""
 
 
 def candidates(top_k: int) -> int:
