@@ -362,6 +362,17 @@ def test_a_type_may_be_torchs_own():
     assert dgemma.load(dtype=torch.float32).network.dtype == torch.float32
 
 
+@pytest.mark.parametrize("quant", [None, "int8"])
+@pytest.mark.parametrize("mode", ["diffusion", "autoregressive", "reference", "held"])
+def test_an_embedding_with_one_number_that_is_none_is_told(mode, quant):
+    """Of a token that the prompt does not have: it is met in the vocabulary's products alone."""
+    llm = dgemma.load("tiny", quant=quant)
+    llm.network.embed_tokens.weight[1500, 0] = math.nan
+    options = {"reference": True} if mode == "reference" else {"mode": mode if mode != "held" else "diffusion"}
+    with pytest.raises(CheckpointError, match="not finite"):
+        llm.generate("Once", max_new_tokens=8, choices=["a", "b"] if mode == "held" else None, **options)
+
+
 @pytest.mark.parametrize(
     "mode", ["diffusion", "autoregressive", "auto", "reference", "unchecked", "held", "infill", "int8"]
 )

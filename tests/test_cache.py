@@ -148,6 +148,7 @@ def test_a_cache_is_neither_cut_below_its_tokens_nor_copied_beyond_them():
     [
         {"batch_size": 0},
         {"batch_size": 1.5},
+        {"batch_size": True},
         {"max_length": "a"},
         {"device": "cuda:99"},
         {"dtype": torch.float8_e4m3fn},
@@ -168,6 +169,9 @@ def test_truncating_takes_a_length_for_each_row():
     cache = KVCache(CONFIG, batch_size=2, max_length=4)
     for lengths in ([0], [0, 0, 0]):
         with pytest.raises(UsageError, match="2 rows"):
+            cache.truncate(lengths)
+    for lengths in (0.5, [0, None], "00"):
+        with pytest.raises(UsageError, match="whole numbers"):
             cache.truncate(lengths)
 
 

@@ -247,7 +247,7 @@ class LLM:
             lengths = tuple(sorted(count for count in (*powers, *(3 * power for power in powers)) if count <= most))
         else:
             given = length if isinstance(length, Sequence) else (length,)
-            if not all(isinstance(count, int) for count in given):
+            if not given or not all(isinstance(count, int) for count in given):
                 raise UsageError(f"length is a whole number of tokens, or several, not {length!r}.")
             lengths = tuple(given)
             most = max(1, *lengths) if most is None else most

@@ -54,7 +54,7 @@ class KVCache:
             wanted["sliding_history"] = sliding_history
         for name, value in wanted.items():
             least = 1 if name in ("batch_size", "max_length") else 0
-            if not isinstance(value, Integral) or value < least:
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
                 raise UsageError(f"{name} must be a whole number of at least {least}, not {value!r}.")
         if sliding_history is not None and batch_size > 1:
             raise UsageError("sliding_history is for a cache of one row: rows of a batch have lengths of their own.")
@@ -205,7 +205,9 @@ class KVCache:
         Raises UsageError for a length that is negative or longer than what is held, and for one before which sliding
         layers have forgotten what the next token would see.
         """
-        wanted = [length] * self.batch_size if isinstance(length, int) else list(length)
+        wanted = list(length) if isinstance(length, Sequence) else [length] * self.batch_size
+        if not all(isinstance(one, Integral) for one in wanted):
+            raise UsageError(f"A cache is truncated to whole numbers of tokens, not to {length!r}.")
         if len(wanted) != self.batch_size:
             raise UsageError(f"A cache of {self.batch_size} rows cannot be truncated to {len(wanted)} lengths.")
         for row, (new, held) in enumerate(zip(wanted, self.lengths, strict=True)):

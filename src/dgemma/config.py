@@ -6,7 +6,7 @@ Validates every value; knows nothing of files or tensors.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from dgemma.errors import CheckpointError
@@ -258,6 +258,8 @@ def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
     pattern[-1] = "full_attention"
     own = table(text, "per_layer_config")
     overrides = {str(index): table(own, index) for index in own}
+    for index, sizes in overrides.items():
+        _check_override(index, sizes, text, count)
     if "per_layer_config" not in text:
         # Files older than `per_layer_config` name the full layers' sizes at the top.
         older: dict[str, Any] = {"head_dim": text.get("global_head_dim") or 512}
@@ -275,6 +277,19 @@ def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
             )
         )
     return tuple(layers)
+
+
+def _check_override(index: str, sizes: Mapping[str, Any], text: Mapping[str, Any], count: int) -> None:
+    """Raises CheckpointError for an entry of `per_layer_config` that would be passed over."""
+    if index not in map(str, range(count)):
+        raise CheckpointError(f"config.json has a per_layer_config for layer {index!r}, and there are {count} layers.")
+    names = {field.name for field in fields(LayerConfig)}
+    for name, value in sizes.items():
+        if name not in names and value != text.get(name):
+            raise CheckpointError(
+                f"config.json sets {name} = {value!r} for layer {index} alone; only head_dim and num_key_value_heads "
+                "may differ from layer to layer."
+            )
 
 
 def _rotary_from_hf(values: Mapping[str, Any]) -> RotaryConfig:

@@ -57,7 +57,7 @@ class RequestMaker:
         tool_choice: str = "auto",
         parallel_tool_calls: bool = True,
         logprobs: int | None = None,
-        images: Sequence[PreparedImage] = (),
+        images: Sequence[PreparedImage] | None = None,
         **unknown: Any,
     ) -> Request:
         """A request for the ids of a prompt, with the options of `LLM.generate`. Raises UsageError for options that are
@@ -68,7 +68,8 @@ class RequestMaker:
             raise UsageError("top_k and top_p work with mode='autoregressive' only.")
         if reference and (mode != "diffusion" or canvas_length is not None or temperature not in (None, 1.0)):
             raise UsageError("reference=True takes no mode, canvas_length or temperature of its own.")
-        if not all(isinstance(image, PreparedImage) for image in images):
+        images = () if images is None else images
+        if not isinstance(images, Sequence) or not all(isinstance(image, PreparedImage) for image in images):
             raise UsageError("images are what prepare_images gives; chat() takes pictures as they are, in messages.")
         calls = constrain.chosen_calls(tools or (), tool_choice, many=parallel_tool_calls)
         automaton = self._automaton(schema, regex, choices, calls)

@@ -88,9 +88,12 @@ class Rows(Protocol):
         ...
 
 
-def quantise(weight: Tensor | Rows, kind: Kind, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
+def quantise(
+    weight: Tensor | Rows, kind: Kind, device: torch.device | None = None, name: str = "A weight"
+) -> tuple[Tensor, Tensor]:
     """A float weight [.., O, I] -> (values, scale) as drawn above, on `device` (None: where the weight is). Raises
-    UsageError for inputs that make no groups.
+    UsageError for inputs that make no groups, CheckpointError for numbers that are not finite, in a
+    sentence that begins with its `name`.
 
     Takes the memory of its results and a few megabytes more, whatever the weight's size.
     """
@@ -120,6 +123,8 @@ def quantise(weight: Tensor | Rows, kind: Kind, device: torch.device | None = No
         with ThreadPoolExecutor(torch.get_num_threads()) as threads:
             for _ in threads.map(fill, starts):
                 pass
+    if not bool(scale.isfinite().all()):
+        raise CheckpointError(f"{name} has numbers that are not finite and cannot be quantised; fetch the model again.")
     return values, scale
 
 

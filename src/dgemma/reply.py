@@ -1,6 +1,6 @@
 """A whole answer: the events of one request put together, stop strings respected."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from dgemma.chat import MessageParts, ToolCall
@@ -86,7 +86,8 @@ def told(events: Events, parse: Callable[[Sequence[int], bool], MessageParts], d
 
 def checked_stops(stop: str | Sequence[str] | None) -> tuple[str, ...]:
     """Stop strings as they are given. Raises UsageError for what is no text, or an empty one."""
-    stops = (stop,) if isinstance(stop, str) else tuple(stop or ())
+    given = (stop,) if isinstance(stop, str) else () if stop is None else stop
+    stops = tuple(given) if isinstance(given, Iterable) else ("",)
     if not all(isinstance(one, str) and one for one in stops):
         raise UsageError(f"stop is a text or a list of texts, none of them empty, not {stop!r}.")
     return stops

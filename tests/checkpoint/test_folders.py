@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from dgemma.checkpoint import EMBEDDED, LoadedModel, find_model, open_model, safetensors, save_model
 from dgemma.config import SamplerConfig
-from dgemma.errors import CheckpointError, ConfigError, ModelNotFoundError, OutputError
+from dgemma.errors import CheckpointError, ConfigError, ModelNotFoundError, OutputError, UsageError
 from dgemma.profile import CanvasRecord, DenoisingProfile
 from tests.test_model import CONFIG, make_network
 
@@ -84,7 +84,9 @@ def test_single_tensors_of_another_type_are_read_in_the_embeddings(tmp_path):
 @pytest.mark.parametrize("change", [
     {"rope_parameters": []}, {"rope_parameters": {"full_attention": 3}}, {"per_layer_config": []},
     {"per_layer_config": {"0": 5}}, {"layer_types": 5}, {"layer_types": [["a"]] * 4}, {"vocab_size": 1e999},
-    {"vocab_size": 10**30}, {"rms_norm_eps": float("nan")}, {"rms_norm_eps": -1.0}, {"num_hidden_layers": 10**9},
+    {"per_layer_config": {"0": {"sliding_window": 2}}}, {"per_layer_config": {"4": {"head_dim": 8}}},
+    {"per_layer_config": {"x": {}}}, {"vocab_size": 10**30}, {"rms_norm_eps": float("nan")},
+    {"rms_norm_eps": -1.0}, {"num_hidden_layers": 10**9},
 ])  # fmt: skip
 def test_damaged_configurations_are_told(tmp_path, change):
     save_model(MODEL, tmp_path)
@@ -111,6 +113,59 @@ def test_a_model_whose_last_layer_slides_is_not_written(tmp_path):
     config = replace(CONFIG, layers=CONFIG.layers[:3])
     with pytest.raises(ConfigError, match="full attention"):
         save_model(replace(MODEL, config=config), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("copy", "of"),
+    [
+        ("lm_head.weight", "embed_tokens.weight"),
+        ("model.encoder.language_model.embed_tokens.weight", "embed_tokens.weight"),
+        ("model.encoder.language_model.norm.weight", "norm.weight"),
+        ("model.encoder.language_model.layers.1.self_attn.q_proj.weight", "layers.1.self_attn.q_proj.weight"),
+    ],
+)
+def test_a_tied_copy_is_one_or_the_model_is_another(tmp_path, copy, of):
+    save_model(MODEL, tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    original = tensors[f"model.decoder.{of}"]
+    save_file({**tensors, copy: original.clone()}, tmp_path / "model.safetensors")
+    assert torch.equal(open_model(tmp_path).network.get_parameter(of), original)
+    for other in (original.flip(0), original[:-1].clone()):
+        other.view(-1)[0] += 1
+        save_file({**tensors, copy: other.contiguous()}, tmp_path / "model.safetensors")
+        with pytest.raises(CheckpointError, match=f"{copy} in .* is not the same as model.decoder.{of}; .* ties"):
+            open_model(tmp_path)
+
+
+def test_a_tensor_that_stands_in_two_shards_is_told(tmp_path):
+    save_model(MODEL, tmp_path, max_shard_bytes=8_000)
+    first, second, *_ = sorted(tmp_path.glob("model-0*.safetensors"))
+    name, tensor = next(iter(load_file(first).items()))
+    save_file({**load_file(second), name: tensor * 2}, second)
+    with pytest.raises(CheckpointError, match=f"{name} a second time"):
+        open_model(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["x", 1, None])
+def test_what_is_ours_is_looked_at(tmp_path, value):
+    save_model(MODEL, tmp_path)
+    document = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**document, "dgemma": {"single_turn": value}}))
+    with pytest.raises(ConfigError, match="single_turn"):
+        open_model(tmp_path)
+
+
+def test_what_is_no_path_no_device_and_no_size_is_told(tmp_path):
+    for path in (None, 5):
+        with pytest.raises(ModelNotFoundError, match="folder or its GGUF file"):
+            open_model(path)
+        with pytest.raises(OutputError, match="No folder"):
+            save_model(MODEL, path)
+    save_model(MODEL, tmp_path)
+    with pytest.raises(UsageError, match="'x' is not there"):
+        open_model(tmp_path, device="x")
+    with pytest.raises(UsageError, match="max_shard_bytes"):
+        save_model(MODEL, tmp_path, max_shard_bytes="x")
 
 
 def test_the_meta_device_takes_no_weights(tmp_path):

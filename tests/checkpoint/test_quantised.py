@@ -42,6 +42,26 @@ def wide_network() -> DiffusionGemma:
     return network.eval().requires_grad_(False)
 
 
+@pytest.mark.parametrize("kind", ["int8", "int4", "fp8"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_none_are_not_quantised(tmp_path, kind, value):
+    network = wide_network()
+    network.get_parameter("layers.1.mlp.gate_proj.weight")[3, 5] = value
+    save(network, tmp_path / "float")
+    with pytest.raises(CheckpointError, match=r"^model.decoder.layers.1.mlp.gate_proj.weight has numbers"):
+        quantise_model(tmp_path / "float", tmp_path / "out", kind)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(CheckpointError, match=r"^layers.1.mlp.gate_proj.weight has numbers"):
+        open_model(tmp_path / "float", quant=kind)
+
+
+def test_a_width_that_makes_no_groups_leaves_no_folder(tmp_path):
+    save(make_network(), tmp_path / "float")
+    with pytest.raises(UsageError, match="groups of 32"):
+        quantise_model(tmp_path / "float", tmp_path / "out", "int4")
+    assert not (tmp_path / "out").exists()
+
+
 def logits(network: DiffusionGemma) -> torch.Tensor:
     cache, ids = KVCache(network.config, max_length=32), torch.arange(20)[None]
     clean = network.logits(network.encode(ids, cache))
@@ -174,6 +194,11 @@ def test_a_copy_of_an_incomplete_folder_leaves_nothing_behind(tmp_path):
     weights = load_file(tmp_path / "float" / "model.safetensors")
     weights.pop("model.decoder.norm.weight")
     save_file(weights, tmp_path / "float" / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"missing: model\.decoder\.norm\.weight"):
+        quantise_model(tmp_path / "float", tmp_path / "copy", "int8", max_shard_bytes=5000)
+    assert not (tmp_path / "copy").exists()
+    # A folder that was there stays.
+    (tmp_path / "copy").mkdir()
     with pytest.raises(CheckpointError, match=r"missing: model\.decoder\.norm\.weight"):
         quantise_model(tmp_path / "float", tmp_path / "copy", "int8", max_shard_bytes=5000)
     assert list((tmp_path / "copy").iterdir()) == []

@@ -195,8 +195,14 @@ def test_no_rows_at_all(kind: Kind) -> None:
     if kind == "int8" and linear._FBGEMM:
         plain = linear._int8(values, scale)
         assert plain(torch.empty(2, 0, 128)).shape == (2, 0, 600)
-        with pytest.raises(NotFiniteError):
-            plain(torch.full((1, 128), math.nan))
+        # Wherever it stands, alone or not.
+        for place in (0, 5, 127):
+            for value in (math.nan, math.inf):
+                rows = torch.ones(3, 128)
+                rows[1, place] = value
+                with pytest.raises(NotFiniteError):
+                    plain(rows)
+        assert bool(plain(torch.full((2, 128), 1e37)).isfinite().all()), "their sum is too large to be a number"
     gate_up, down = quantise(draw(8, 128, 64), kind), quantise(draw(8, 64, 64), kind)
     experts = cpu.RoutedExperts(gate_up[0], down[0], (gate_up[1], down[1]))
     empty = torch.empty(0, 64)

@@ -55,7 +55,7 @@ class Folder:
             tokenizer=Tokenizer.from_file(tokenizer) if tokenizer.is_file() else None,
             chat_template=_read_text(template) if template.is_file() else None,
             profile=DenoisingProfile.from_document(read_json(profile)) if profile.is_file() else None,
-            single_turn=own.get("single_turn") is True,
+            single_turn=_single_turn(own),
             text_request=_text_request(own),
         )
 
@@ -77,9 +77,24 @@ class Folder:
         return sum(file.stat().st_size for file in weight_files(self.path))
 
     def tensors(self) -> Iterator[Stored]:
-        """The tensors, read page by page when they are needed."""
-        for file_name, tensor in read_tensors(weight_files(self.path)):
+        """The tensors, read page by page when they are needed. Raises CheckpointError for a tied copy that is none."""
+        files = weight_files(self.path)
+        for file_name, tensor in read_tensors(files):
+            if (original := names.original(file_name)) is not None:
+                for _, other in read_tensors(files, wanted=original.__eq__):
+                    if tensor.shape != other.shape or not torch.equal(tensor, other.to(tensor.dtype)):
+                        raise CheckpointError(
+                            f"{file_name} in {self.path} is not the same as {original}; DiffusionGemma ties the two, "
+                            "and untied weights are not supported."
+                        )
             yield Stored(file_name, names.from_file(file_name), tensor, tensor.nbytes)
+
+
+def _single_turn(own: Mapping[str, Any]) -> bool:
+    value = own.get("single_turn", False)
+    if not isinstance(value, bool):
+        raise ConfigError(f"single_turn in config.json must be true or false, not {value!r}.")
+    return value
 
 
 def _text_request(own: Mapping[str, Any]) -> str | None:

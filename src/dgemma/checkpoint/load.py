@@ -64,15 +64,17 @@ def open_model(
     keep_halves: on a CPU whose kernels multiply so, the large matrices of a float32 network stay in bfloat16 where the
     files hold them so: the results are the same in half of the memory, but such a network cannot be trained.
     Raises ModelNotFoundError for a path that is neither, CheckpointError for anything incomplete, damaged, of
-    another architecture or too large for the machine's memory, ConfigError for numbers that cannot work.
+    another architecture or too large for the machine's memory, ConfigError for numbers that cannot work, UsageError
+    for a device that is not there.
     """
+    where = _usable_device(device)
     source = source_of(path)
     kind = source.stored if quant is None else check_kind(quant)
     if source.stored not in (None, kind):
         told = "load it as it is, or take the model that it was made from"
         raise CheckpointError(f"{source.path} holds {source.stored} weights, which cannot be made {kind}; {told}.")
     description = source.describe()
-    reading = _Reading(dtype=torch_dtype(dtype), device=torch.device(device), quant=kind, keep_halves=keep_halves)
+    reading = _Reading(dtype=torch_dtype(dtype), device=where, quant=kind, keep_halves=keep_halves)
     network, kind = _load_network(source, description.config, reading, progress)
     on_meta = reading.device.type == "meta"
     tower = None if on_meta else source.tower(description.config, reading.device)
@@ -82,6 +84,8 @@ def open_model(
 def source_of(path: str | Path) -> Source:
     """The files of a model. Raises ModelNotFoundError for a path that is neither a folder nor a GGUF file, and
     CheckpointError for one whose configuration cannot be read."""
+    if not isinstance(path, str | Path):
+        raise ModelNotFoundError(f"A model is told by its folder or its GGUF file, not by {path!r}.")
     path = find_local(Path(os.path.expanduser(path)))
     if is_gguf(path) and path.is_file():
         # The package of its block formats is not needed before.
@@ -92,6 +96,15 @@ def source_of(path: str | Path) -> Source:
         told = f"{'file' if is_gguf(path) else 'model folder'} {path}"
         raise ModelNotFoundError(f"There is no {told}. Give a folder with config.json and weights, or a GGUF file.")
     return Folder(path)
+
+
+def _usable_device(device: torch.device | str) -> torch.device:
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError):
+        raise UsageError(f"The device {device!r} is not there or cannot be used; use 'cpu'.") from None
+    return found
 
 
 def torch_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:

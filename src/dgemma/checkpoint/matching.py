@@ -33,6 +33,8 @@ def matched(tensors: Iterable[Stored], expected: Expected, told: Told) -> Iterat
         if name not in expected:
             unexpected.append(file_name)
             continue
+        if name not in missing:
+            raise CheckpointError(f"{told.path} holds {file_name} a second time; fetch the model again.")
         shape, types = expected[name]
         if isinstance(tensor, Tensor) and tensor.dtype not in types:
             raise CheckpointError(f"{file_name} in {told.path} has the type {tensor.dtype}, which is not supported.")

@@ -1,7 +1,8 @@
 """The one table between this network's parameter names and the released safetensors names, used in both directions.
 
 Everything textual lies under `model.decoder.`; of the encoder only its `layer_scalar`s are stored, its other weights
-are the decoder's. transformers may also write the tied copies out (`lm_head.weight`, `model.encoder.language_model.*`).
+are the decoder's. transformers may also write the tied copies out (`lm_head.weight`, `model.encoder.language_model.*`);
+it does not tie what differs, so a copy must be one.
 """
 
 import re
@@ -54,6 +55,15 @@ def from_file(name: str) -> str | None:
     ours = name.removeprefix("model.decoder.")
     # Only the released name is a parameter's: neither a bare name of ours nor one that the table spells otherwise.
     return ours if to_file(ours) == name else f"unknown {name}"
+
+
+def original(name: str) -> str | None:
+    """The released name of what a tied copy is a copy of; None for a tensor that is none."""
+    if not _TIED.fullmatch(name.removesuffix("_scale") if _SCALE.fullmatch(name) else name):
+        return None
+    if name.startswith("lm_head."):
+        return f"model.decoder.embed_tokens.{name.removeprefix('lm_head.')}"
+    return f"model.decoder.{name.removeprefix('model.encoder.language_model.')}"
 
 
 def is_image(name: str) -> bool:

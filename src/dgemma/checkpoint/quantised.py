@@ -44,8 +44,8 @@ def place(network: nn.Module, name: str, tensor: Tensor) -> None:
 def place_quantised(
     network: nn.Module, name: str, weight: Tensor | Rows, kind: Kind, device: torch.device | None = None
 ) -> None:
-    """Quantises a float weight and puts values and scale in its place. Raises UsageError as `quantise` does."""
-    values, scale = quantise(weight, kind, device)
+    """Quantises a float weight and puts values and scale in its place. Raises what `quantise` does."""
+    values, scale = quantise(weight, kind, device, name)
     place(network, name, values)
     place(network, name + SCALE, scale)
 

@@ -4,6 +4,7 @@ Files are replaced only when complete. A copy is made tensor by tensor, so its m
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight
 from dgemma.checkpoint.safetensors import to_json, write_folder
 from dgemma.checkpoint.source import PROFILE, Blocks
 from dgemma.errors import CheckpointError, OutputError, UsageError
-from dgemma.quant import Kind, check_kind, is_quantised, kind_to_hf, quantise
+from dgemma.quant import Kind, check_kind, is_quantised, kind_to_hf, quantise, shapes
 from dgemma.vision import VisionTower
 
 
@@ -64,6 +65,10 @@ def quantise_model(
     if embedding is None:
         problem = "a type that is not supported" if name in types else "not there"
         raise CheckpointError(f"The embedding in {source} ({files.spelled(name)}) is {problem}; fetch the model again.")
+    # Before a folder is made for what cannot be.
+    for name, parameter in model.network.named_parameters():
+        if is_weight(name):
+            shapes(tuple(parameter.shape), quant)
     tensors = _quantised(read_weights(files, model.network, progress), quant, files.stored, embedding)
     tower = files.tower(model.config, torch.device("cpu"))
     _write(model, chain(tensors, _of_tower(tower)), path, embedding, max_shard_bytes)
@@ -79,7 +84,7 @@ def _quantised(
 ) -> Iterator[tuple[str, Tensor]]:
     for name, tensor in weights:
         if stored is None and is_weight(name):
-            values, scale = quantise(tensor, quant)
+            values, scale = quantise(tensor, quant, name=names.to_file(name))
             yield names.to_file(name), values
             yield names.to_file(name + SCALE), scale
         else:
@@ -94,9 +99,12 @@ def _write(
     dtype: torch.dtype,
     max_shard_bytes: int,
 ) -> None:
-    if not str(path):
-        raise OutputError("No folder to write to is named; give one.")
+    if not isinstance(path, str | Path) or not str(path):
+        raise OutputError(f"No folder to write to is named; give one, not {path!r}.")
+    if not isinstance(max_shard_bytes, int) or max_shard_bytes < 1:
+        raise UsageError(f"max_shard_bytes is a whole number of bytes, not {max_shard_bytes!r}.")
     folder = Path(path)
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -119,4 +127,10 @@ def _write(
         "tokenizer.json": None if tokenizer is None else tokenizer.backend.to_str(pretty=True),
         "chat_template.jinja": model.chat_template,
     }
-    write_folder(tensors, texts, folder, max_shard_bytes)
+    try:
+        write_folder(tensors, texts, folder, max_shard_bytes)
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # something is in it
+                folder.rmdir()
+        raise

@@ -86,6 +86,11 @@ def bench_and_print(options: BenchOptions) -> None:
         plain, network = _random(options)
     # t(rows) is measured up to 256 of them.
     longest = network.config.max_position_embeddings - 256
+    if longest < 1:
+        raise UsageError(
+            f"This model's context of {network.config.max_position_embeddings} tokens is too short to be measured: "
+            "passes over 256 positions come behind at least one token."
+        )
     if options.context > longest:
         raise UsageError(f"context must be at most {longest} with this model, not {options.context}.")
     length = min(options.canvas_length, network.config.max_position_embeddings - options.context)

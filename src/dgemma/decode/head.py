@@ -153,7 +153,7 @@ def read_dense(
     """`read` with the whole distribution in memory, computed as transformers computes it.
 
     With one generator the sample is drawn by `torch.multinomial` over [B * L, V] float32 probabilities, as transformers
-    draws it; else by one number each.
+    draws it; else by one number each. Raises NotFiniteError for logits that are not numbers.
     """
     scaled_BLV = _scaled_logits(network, hidden_BLD, temperature, forbidden_first, forbidden)
     probabilities = torch.softmax(scaled_BLV, dim=-1)
@@ -161,6 +161,7 @@ def read_dense(
     # An id without probability adds nothing, and 0 * -inf would be nan.
     floor = torch.finfo(torch.float32).min
     entropy_BL = -(log_probabilities.clamp(min=floor) * log_probabilities.softmax(-1)).sum(-1)
+    refuse_nan(float(entropy_BL.sum()))
     argmax_BL = scaled_BLV.argmax(dim=-1)
     quick = not isinstance(generator, torch.Generator)
     return HeadReading(

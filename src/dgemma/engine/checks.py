@@ -4,6 +4,7 @@ Raises, in one sentence; changes nothing.
 """
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
 
 from dgemma.config import ModelConfig
@@ -21,8 +22,7 @@ def check(request: Request, config: ModelConfig, max_context: int) -> None:
     _check_numbers(request)
     if not request.prompt:
         raise PromptError("The prompt is empty; give at least one token.")
-    if not all(0 <= token < config.vocab_size for token in request.prompt):
-        raise PromptError(f"The prompt has ids outside the vocabulary 0..{config.vocab_size - 1}.")
+    _check_ids(request.prompt, "prompt", config.vocab_size)
     if request.mode not in ("diffusion", "autoregressive", "auto"):
         raise UsageError(f"mode {request.mode!r} is not one of diffusion, autoregressive, auto.")
     longest = max(max_context, config.canvas_length)
@@ -36,6 +36,16 @@ def check(request: Request, config: ModelConfig, max_context: int) -> None:
         raise PromptError(
             f"The prompt's {len(request.prompt)} tokens and {new} new ones exceed the "
             f"context of {max_context}; shorten the prompt or ask for fewer tokens."
+        )
+
+
+def _check_ids(ids: Sequence[int], what: str, vocab_size: int) -> None:
+    """Raises PromptError for ids that the network does not know."""
+    unknown = next((token for token in ids if not 0 <= token < vocab_size), None)
+    if unknown is not None:
+        raise PromptError(
+            f"The {what} has the id {unknown}, outside the vocabulary 0..{vocab_size - 1}. If it came as text, the "
+            "model's tokenizer.json belongs to another model."
         )
 
 
@@ -75,8 +85,7 @@ def _check_in_place(request: Request, vocab_size: int) -> None:
     if request.mode == "autoregressive" or request.reference:
         raise UsageError("Filling a gap and revising a text work by diffusion; leave out mode and reference.")
     given = in_place.suffix if isinstance(in_place, Infill) else in_place.text
-    if not all(0 <= token < vocab_size for token in given):
-        raise PromptError(f"The given text has ids outside the vocabulary 0..{vocab_size - 1}.")
+    _check_ids(given, "given text", vocab_size)
     if isinstance(in_place, Infill):
         lengths = in_place.gap_lengths
         if not lengths or not all(1 <= length <= request.max_new_tokens for length in lengths):

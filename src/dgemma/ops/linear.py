@@ -10,6 +10,7 @@ asked for, so training sees the plain weights. Knows nothing of models.
 Shapes: I inputs, O outputs.
 """
 
+import math
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
@@ -187,11 +188,10 @@ def _int8(values_OI: Tensor, scale_O: Tensor) -> Matrix:
     def product(hidden: Tensor) -> Tensor:
         # FBGEMM takes float32 and rows; reduce_range keeps sums of products below 16 bits, which AVX2 needs.
         rows = hidden.reshape(-1, hidden.shape[-1]).float()
-        try:
-            found = dynamic_linear(rows, packed, True) if len(rows) else rows.new_empty(0, len(scale_O))
-        except RuntimeError as error:
-            # It finds no scale for numbers that are none.
-            raise error if bool(rows.isfinite().all()) else NotFiniteError from error
+        # It makes numbers of those that are none. A sum of numbers may be too large to be one.
+        if not math.isfinite(float(rows.sum())) and not bool(rows.isfinite().all()):
+            raise NotFiniteError
+        found = dynamic_linear(rows, packed, True) if len(rows) else rows.new_empty(0, len(scale_O))
         return found.view(*hidden.shape[:-1], len(scale_O)).to(hidden.dtype)
 
     return product

@@ -78,6 +78,9 @@ PERSON = {
          ["[1]", "[]"], ["[2]", "[1, 1]"]),
         ({"type": "array", "items": {"enum": ["a", "b", "c"]}, "uniqueItems": True, "minItems": 1},
          ['["b"]', '["a", "c"]'], ["[]", '["a", "a"]']),
+        # 1 and 1.0 are equal, 1 and true are not.
+        ({"type": "array", "items": {"enum": [1, "a", 1.0, True, "a", [1], [1.0], {"b": 1}, {"b": 1.0}]},
+          "uniqueItems": True}, ['[1, "a", true, [1], {"b": 1}]'], ["[1, 1.0]", '["a", "a"]', "[[1], [1.0]]"]),
         ({"propertyNames": {"enum": ["a", "b"]}, "additionalProperties": {"type": "integer"}, "type": "object"},
          ["{}", '{"a": 1, "b": 2}'], ['{"c": 1}', '{"a": "x"}']),
         ({"type": "string", "format": "password", "example": "x"}, ['"x y"'], ["1"]),
@@ -148,6 +151,8 @@ def test_every_text_of_an_automaton_validates(schema, data):
         ({"type": "string", "format": "iri"}, "format 'iri' is none of date"),
         ({"type": "string", "pattern": "a(?!b)"}, "look-around"),
         ({"type": "string", "pattern": "(a"}, "at #/pattern"),
+        ({"type": "string", "pattern": "^\\p{L}+$"}, "none that the reference validator can compile .bad escape"),
+        ({"type": "array", "items": {"enum": ["a", "a"]}, "uniqueItems": True, "minItems": 2}, "no array has 2"),
         ({"type": "integer", "minimum": 5, "maximum": 4}, "no integer that can be written"),
         ({"type": "array", "minItems": 3, "maxItems": 2}, "no array has 3"),
         ({"type": "number", "multipleOf": 0.1}, "no whole number"),

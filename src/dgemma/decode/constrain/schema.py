@@ -248,7 +248,12 @@ class SchemaCompiler:
         if values is None or schema.get("prefixItems"):
             raise refusal(place, "uniqueItems is supported where `items` is an enum")
         validator = self._validator.evolve(schema=item)
-        allowed = [value for value in values if validator.is_valid(value)]
+        distinct: dict[Any, Any] = {}
+        for value in values:
+            distinct.setdefault(_identity(value), value)
+        allowed = [value for value in distinct.values() if validator.is_valid(value)]
+        if len(allowed) < least:
+            raise refusal(place, f"no array has {least} items of {len(allowed)} that are all different")
         items = [(self._expressions.literal(self._notation.literal(value)), False) for value in allowed]
         body = self._members(items, least, most)
         return self._expressions.sequence(self._expressions.literal(b"["), body, self._expressions.literal(b"]"))
@@ -325,6 +330,15 @@ def _types(schema: Mapping[str, Any], keywords: frozenset[str]) -> list[str]:
     if named is None:
         return [kind for kind, own in KEYWORDS_OF_TYPE.items() if own & keywords]
     return [named] if isinstance(named, str) else list(named)
+
+
+def _identity(value: Any) -> Any:
+    """The same for values that are equal in JSON Schema: 1 and 1.0 are, 1 and true are not."""
+    if isinstance(value, Mapping):
+        return "object", frozenset((name, _identity(own)) for name, own in value.items())
+    if isinstance(value, list):
+        return "array", tuple(map(_identity, value))
+    return isinstance(value, bool), value
 
 
 def _long_texts(schema: Any) -> int:

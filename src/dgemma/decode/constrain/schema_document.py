@@ -5,6 +5,7 @@ schemas whether one value may satisfy both. Knows nothing of expressions.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
@@ -83,11 +84,21 @@ def validator(document: Schema) -> Validator:
         found.check_schema(document)  # pyright: ignore[reportArgumentType]
     except SchemaError as error:
         place = "/".join(["#", *map(str, error.absolute_path)])
-        raise refusal(place, error.message) from error
+        raise refusal(place, _problem(error)) from error
     except OverflowError as error:
         # The reference validator compiles every pattern.
         raise refusal("#", f"a pattern cannot be used: {error}") from error
     return found(document)
+
+
+def _problem(error: SchemaError) -> str:
+    """What is wrong, of a pattern in the words of who compiles it."""
+    if error.validator == "format" and error.validator_value == "regex":
+        try:
+            re.compile(str(error.instance))
+        except (re.error, OverflowError, RecursionError) as problem:
+            return f"the pattern {error.instance!r} is none that the reference validator can compile ({problem})"
+    return error.message
 
 
 def known_keywords(schema: Mapping[str, Any], draft: Validator, place: str) -> frozenset[str]:

@@ -291,8 +291,8 @@ def _tile_of(rows: int, halves: bool) -> Any:
 
 
 def _largest_of(magnitude: bool) -> Any:
-    """The largest of the float32 numbers at an address, or of their magnitudes, among which nan counts as the largest;
-    of none, the least there is (or 0).
+    """The largest of the float32 numbers at an address, among which nan is passed over, or of their magnitudes, among
+    which it counts as the largest; of none, the least there is (or 0).
 
     In vectors from the start: LLVM makes a scalar loop of one that might meet a nan, four cycles a number. Magnitudes
     are compared by their bits, which have the same order.

@@ -60,9 +60,11 @@ def head(arguments: Any) -> None:
         ids[0] = likeliest
         ids[1] = draw(logits, 0, vocabulary, maximum, np.float64(uniforms[row]) * np.float64(total))
         summary[0], summary[1] = maximum, np.log(total)
-        # Logits that are not numbers are larger than nothing and have no weight.
+        # Logits that are not numbers are larger than nothing and have no weight; the moment is none beside them, and
+        # neither is an entropy that `max` would make zero.
+        entropy = np.log(total) - moment / total
         known = total > _ZERO and maximum > IMPOSSIBLE
-        summary[2] = max(_ZERO, np.log(total) - moment / total) if known else np.float32(np.nan)
+        summary[2] = (_ZERO if entropy < _ZERO else entropy) if known else np.float32(np.nan)
         if soft:
             scale = settings[2] / total
             for at in range(vocabulary):
