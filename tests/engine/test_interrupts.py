@@ -108,6 +108,44 @@ def test_what_is_allowed_ends_at_once():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_python_forgets_is_raised_all_the_same():
+    """While a generator that was dropped is closed, what is raised goes nowhere."""
+
+    def steps() -> Iterator[int]:
+        try:
+            yield 1
+        finally:
+            signal.raise_signal(signal.SIGINT)
+
+    done = []
+    with pytest.raises(KeyboardInterrupt), deferred():
+        for number in range(3):
+            with allowed():
+                dropped = steps()
+                next(dropped)
+                del dropped
+                done.append(number)
+    assert done == [0]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with deferred(), allowed():
+        done.append("later")
+    assert done == [0, "later"]
+
+
+def test_books_inside_of_what_is_allowed_are_kept_whole():
+    done = []
+    with pytest.raises(KeyboardInterrupt), deferred(), allowed():
+        with deferred():
+            signal.raise_signal(signal.SIGINT)
+            done.append("whole")
+        done.append("never")
+    assert done == ["whole"]
+    with deferred(), allowed():
+        done.append("later")
+    assert done == ["whole", "later"]
+
+
 def test_other_handlers_stay(monkeypatch: pytest.MonkeyPatch):
     told = []
     before = signal.signal(signal.SIGINT, lambda *_: told.append("mine"))

@@ -12,7 +12,7 @@ Positions behind an end token that is read nearly without doubt will be thrown a
 Shapes: B rows, L canvas positions, R positions that a step computes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -83,7 +83,7 @@ def denoise(
     top_k: int = 0,
     passes: Passes | None = None,
     commit_BT: Tensor | None = None,
-) -> Iterator[DenoiseStep]:
+) -> Generator[DenoiseStep]:
     """Denoises the canvas behind the cache's tokens; yields every step, the last with all rows done or the limit met.
 
     canvas_length   defaults to the model's own; any length that the cache's scratch holds

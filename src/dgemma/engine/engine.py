@@ -10,7 +10,6 @@ for a turn or to measure, touches tensors. A request that is dropped, closed or 
 Ctrl-C is raised where a pass begins, never in the middle of bookkeeping. Knows nothing of text.
 """
 
-import atexit
 import itertools
 import threading
 from collections import Counter, deque
@@ -24,6 +23,7 @@ import torch
 
 from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.decode.graphs import passes_of
+from dgemma.engine import lifetime
 from dgemma.engine.checks import check
 from dgemma.engine.events import Events, Job
 from dgemma.engine.interrupts import allowed, deferred
@@ -86,11 +86,15 @@ class Engine:
         self._drives_on.set()
         self._pace: tuple[int, Pace] | None = None
         self._abandoned: deque[Job] = deque()
-        self._driven = self._closed = False
+        self._driven = False
+        self._closed: str | None = None
         self._in_hand: Job | None = None
         self._loose = False
+        # The thread that `start` began, and the one of its kind that drives.
         self._thread: threading.Thread | None = None
+        self._driver: threading.Thread | None = None
         self._call: SimpleQueue[None] = SimpleQueue()
+        lifetime.watch(self)
 
     def submit(self, request: Request) -> Events:
         """Events of one request: Draft after each step, Commit for what is settled, Finish at the end.
@@ -112,8 +116,7 @@ class Engine:
         job = Job(next(self._ids), runner)
         with deferred():
             with self._state():
-                if self._closed:
-                    raise UsageError("The engine is closed; load the model again.")
+                self._require_open()
                 try:
                     self._scheduler.enter(job.id, runner.num_bytes)
                 except BusyError:
@@ -176,31 +179,83 @@ class Engine:
             )
 
     def start(self) -> None:
-        """Lets one thread drive from now on, whether or not anybody waits; `close` ends it.
+        """Lets one thread drive from now on, whether or not anybody waits, until `stop` or `close`.
 
         For servers: all tensor work stays in one thread, and a slow consumer holds up nobody, itself included.
         """
         with self._state():
-            if self._closed:
-                raise UsageError("The engine is closed; load the model again.")
+            self._require_open()
             if self._thread is not None:
                 return
-            self._thread = threading.Thread(target=self._drive_on, name="dgemma-engine", daemon=True)
-        # A daemon thread inside a pass while the interpreter goes down would crash it.
-        atexit.register(self.close)
-        self._thread.start()
+            self._thread = thread = lifetime.driver(self, self._call)
+        thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread that `start` began, behind its turn; consumers drive again. Requests stay open."""
+        with self._state():
+            thread, self._thread = self._thread, None
+        self._join(thread)
 
     def close(self) -> None:
         """Ends every open request (CancelledError), forgets every cache, and takes no more requests."""
         with self._state():
-            self._closed = True
+            self._closed = self._closed or "The engine is closed; load the model again."
             for job in list(self._jobs.values()):
                 self._end(job, "cancelled", CancelledError("The engine was closed."))
             self._prefixes.evict(0)
-        atexit.unregister(self.close)
-        if self._thread is not None and self._thread is not threading.current_thread():
+            thread, self._thread = self._thread, None
+        self._join(thread)
+
+    def is_driven_by(self, thread: threading.Thread) -> bool:
+        """Whether that is the thread that `start` began last."""
+        return self._thread is thread
+
+    def take_turn(self) -> bool:
+        """For that thread: gives one request its turn; False when there is none, or a consumer drives on."""
+        with self._state():
+            if self._driven and self._driver is None:
+                return False
+            self._driven, self._driver = True, threading.current_thread()
+        return self._turn()
+
+    def let_go(self, thread: threading.Thread) -> None:
+        """For that thread, at its end: leaves the driving to others, and the engine closed if it was not to end."""
+        with self._state():
+            if self._driver is thread:
+                self._driven, self._driver = False, None
+        if self._thread is thread:
+            # By a fault of our own; nobody shall wait for a thread that is no more.
+            self.close()
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether some thread has tensors in hand."""
+        return self._driven or self._wheel.locked()
+
+    def after_fork(self) -> None:
+        """In a process that was forked: what other threads held is held by nobody who could give it back."""
+        busy = self._driven or self._thread is not None
+        self._lock, self._measuring, self._wheel = threading.Lock(), threading.Lock(), threading.Lock()
+        self._drives_on.set()
+        self._driven, self._driver, self._thread, self._call = False, None, None, SimpleQueue()
+        if busy:
+            self._closed = (
+                "This process was forked while another thread used the model; load it here, or start the process by "
+                "the method 'spawn'."
+            )
+            for job in self._jobs.values():
+                job.outbox = SimpleQueue()
+                job.post(CancelledError(self._closed))
+            self._jobs.clear()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise UsageError(self._closed)
+
+    def _join(self, thread: threading.Thread | None) -> None:
+        if thread is not None and thread is not threading.current_thread():
             self._call.put(None)
-            self._thread.join()
+            thread.join()
 
     def _wait(self, job: Job) -> Event | Exception:
         """The next that `job`'s consumer shall read, driving where nobody else does."""
@@ -292,25 +347,14 @@ class Engine:
                 self._driven = True
             try:
                 while job.outbox.empty():
-                    turned = self._turn()
-                    assert turned or not job.outbox.empty(), "an open request has no turn"
+                    if not self._turn() and job.outbox.empty():
+                        # Another thread, which reads the same events, had the last one.
+                        assert job.id not in self._jobs, "an open request has no turn"
+                        return False
                 return True
             finally:
                 with self._state():
                     self._driven = False
-
-    def _drive_on(self) -> None:
-        """Drives until the engine is closed."""
-        driving = False
-        try:
-            while not self._closed:
-                with self._state():
-                    self._driven, driving = True, driving or not self._driven
-                if not driving or not self._turn():
-                    self._call.get()
-        finally:
-            # Reached early only by a fault of our own; nobody shall wait for a thread that is no more.
-            self.close()
 
     def _turn(self) -> bool:
         """Gives one request its turn; False when there is none to give it to. Only who has the wheel calls it."""

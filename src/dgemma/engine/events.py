@@ -48,7 +48,7 @@ class Job:
 
 
 class Events(Iterator[Event]):
-    """The events of one request, for one consumer at a time; Finish is the last.
+    """The events of one request, for one consumer at a time (of several each gets some); Finish is the last.
 
     `id` is what `Engine.cancel` takes. `close`, or letting go of it, ends the request; iteration then stops. Raises
     what went wrong in the request's own work, and CancelledError when it was ended from elsewhere.
@@ -65,13 +65,19 @@ class Events(Iterator[Event]):
         try:
             item = self._wait(self._job)
             if self._over:
-                raise StopIteration  # closed by another thread in the meantime
+                # Closed by another thread, or read to its end by one; a third may wait as well.
+                self._job.post(item)
+                raise StopIteration
             if isinstance(item, Exception):
                 raise item
-        except BaseException:
+        except BaseException as problem:
             self.close()
+            if isinstance(problem, Exception) and not isinstance(problem, StopIteration):
+                self._job.post(problem)
             raise
-        self._over = isinstance(item, Finish)
+        if isinstance(item, Finish):
+            self._over = True
+            self._job.post(item)
         return item
 
     def close(self, satisfied: bool = False) -> None:

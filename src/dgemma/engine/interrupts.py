@@ -10,6 +10,7 @@ Only Python's own handler is replaced, for that long: whoever installs another o
 import signal
 import threading
 from types import FrameType
+from typing import Any
 
 _noted = False
 
@@ -19,47 +20,66 @@ def _note(number: int, frame: FrameType | None) -> None:
     _noted = True
 
 
-def _raise_noted() -> None:
+def _note_and_raise(number: int, frame: FrameType | None) -> None:
+    """Python forgets what is raised while a generator that was dropped is closed; the note stays."""
     global _noted
+    _noted = True
+    raise KeyboardInterrupt
+
+
+def _raise_noted() -> None:
     if _noted:
-        _noted = False
         raise KeyboardInterrupt
 
 
-def _handles(handler: object) -> bool:
-    """Whether this is the thread that is interrupted, and that its handler."""
-    return threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is handler
+def _forget() -> None:
+    global _noted
+    _noted = False
+
+
+def _handler() -> Any:
+    """Who is called at Ctrl-C; None in a thread that is never interrupted."""
+    return signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
 
 
 class deferred:
-    """`with deferred():` what is in it is done whole, and Ctrl-C raised at its end; nested, the outermost's."""
+    """`with deferred():` what is in it is done whole, and Ctrl-C raised at its end; nested, the outermost's, or where
+    the `allowed` around it would be broken off."""
 
     def __enter__(self) -> None:
-        global _noted
-        self.outermost = _handles(signal.default_int_handler)
-        if self.outermost:
-            _noted = False
+        handler = _handler()
+        self.before = handler if handler in (signal.default_int_handler, _note_and_raise) else None
+        if self.before is not None:
+            if self.before is signal.default_int_handler:
+                _forget()
             signal.signal(signal.SIGINT, _note)
 
     def __exit__(self, *error: object) -> None:
-        if self.outermost:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            _raise_noted()
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+            try:
+                _raise_noted()
+            finally:
+                if self.before is signal.default_int_handler:
+                    _forget()
 
 
 class allowed:
     """`with allowed():` inside of `deferred`, what may be broken off anywhere."""
 
     def __enter__(self) -> None:
-        self.inside = _handles(_note)
+        self.inside = _handler() is _note
         if self.inside:
             try:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
+                signal.signal(signal.SIGINT, _note_and_raise)
                 _raise_noted()
             except BaseException:
-                signal.signal(signal.SIGINT, _note)
+                self.__exit__()
                 raise
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None = KeyboardInterrupt, *error: object) -> None:
         if self.inside:
             signal.signal(signal.SIGINT, _note)
+            if kind is not None and issubclass(kind, KeyboardInterrupt):
+                # It is on its way.
+                _forget()

@@ -6,6 +6,7 @@ piece of work after another, a Finish last. Knows nothing of prompts being encod
 """
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import torch
@@ -116,6 +117,7 @@ class Writer:
             step = self._step(steps)
             if self.checks:
                 if is_unsure(step, self.eos):
+                    steps.close()
                     finished_BL = yield from self._checked(cache, step, lookup)
                     continue
                 length = step.argmax_BL.shape[1]
@@ -123,6 +125,7 @@ class Writer:
                     # The answer goes on behind what was looked at: the canvas must be longer.
                     length = self.length
                 if length != step.argmax_BL.shape[1] or self.sampler is not self.first_look_sampler:
+                    steps.close()
                     yield (self.tally.draft(step),)
                     steps = self._canvas(cache, length, None)
                     step = self._step(steps)
@@ -149,8 +152,9 @@ class Writer:
 
     def _canvas(
         self, cache: KVCache, length: int, finished_BL: torch.Tensor | None, sampler: SamplerConfig | None = None
-    ) -> Iterator[DenoiseStep]:
-        """The steps of a canvas behind all that is written; `finished_BL` is what is not encoded of that yet."""
+    ) -> Generator[DenoiseStep]:
+        """The steps of a canvas behind all that is written; `finished_BL` is what is not encoded of that yet. To be
+        closed: what is let go of runs its end where Ctrl-C would be told and forgotten."""
         return denoise(
             self.network,
             cache,
@@ -212,7 +216,8 @@ class Writer:
             guess = [] if failed else lookup.after(self.tally.tail, min(COPY_LENGTH, room))
             copied = bool(guess)
             if not copied and number < self.sampler.max_denoising_steps:
-                step = self._step(self._canvas(cache, min(DRAFT_LENGTH, self.length), last_B1))
+                with closing(self._canvas(cache, min(DRAFT_LENGTH, self.length), last_B1)) as steps:
+                    step = self._step(steps)
                 assert step.last_hidden_BD is not None
                 last_hidden, guess, known = step.last_hidden_BD[0], step.argmax_BL[0].tolist(), []
                 number += 1

@@ -1,0 +1,153 @@
+"""Engines end with whoever holds them and with the program, are told in a fork, and go on when their thread stops."""
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import dgemma
+from dgemma.errors import CancelledError, UsageError
+from tests.engine.requests import alone, content, make_engine, make_request
+
+ROOT = Path(__file__).parents[2]
+
+
+def use(llm: dgemma.LLM, how: str) -> object:
+    """-> what its user holds besides."""
+    if how == "started":
+        llm.engine.start()
+    if how != "unused":
+        llm.chat("Hello", max_new_tokens=2, max_denoising_steps=2)
+    if how == "stopped":
+        llm.engine.start()
+        llm.engine.stop()
+    if how == "unread":
+        events = llm.stream("Hello", max_new_tokens=40)
+        next(events)
+        return events
+    return None
+
+
+@pytest.mark.parametrize("how", ["unused", "answered", "unread", "started", "stopped"])
+def test_a_model_that_is_let_go_of_is_freed_at_once(how):
+    """Without the garbage collector, which does not know how large tensors are."""
+    gc.collect()
+    gc.disable()
+    try:
+        llm = dgemma.load("tiny")
+        held, network, engine = use(llm, how), weakref.ref(llm.network), weakref.ref(llm.engine)
+        threads = [one for one in threading.enumerate() if one.name == "dgemma-engine"]
+        assert bool(threads) == (how == "started")
+        del held, llm
+        for thread in threads:
+            thread.join(timeout=60)
+            assert not thread.is_alive()
+        assert network() is None and engine() is None
+    finally:
+        gc.enable()
+
+
+def test_requests_go_on_when_the_engines_thread_stops():
+    engine = make_engine()
+    requests = [make_request(seed=number, max_new_tokens=60) for number in range(4)]
+    engine.start()
+    streams = [engine.submit(request) for request in requests]
+    with ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(lambda stream=stream: content(stream)) for stream in streams]
+        for _ in range(5):
+            engine.stop()
+            engine.stop()
+            engine.start()
+        engine.stop()
+        assert engine._thread is None
+        assert [one.result(timeout=60) for one in found] == [alone(request) for request in requests]
+
+
+def test_a_closed_engine_is_not_started():
+    engine = make_engine()
+    engine.close()
+    engine.stop()
+    with pytest.raises(UsageError, match="load the model again"):
+        engine.start()
+
+
+def in_a_fork(work) -> int:
+    """-> the exit code of a child that does it, 77 if it neither ends nor fails in time."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = work() or 0
+        finally:
+            os._exit(code)
+    ended = threading.Timer(60, os.kill, (child, 9))
+    ended.start()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    ended.cancel()
+    return code
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+def test_a_fork_of_a_process_whose_engine_works_is_told():
+    engine, request = make_engine(), make_request(max_new_tokens=400)
+    engine.start()
+    begun = engine.submit(request)
+    first = next(begun)
+
+    def child() -> int:
+        with pytest.raises(UsageError, match="forked while another thread used the model"):
+            engine.submit(request)
+        # What the parent had of it by then, or why there is no more.
+        try:
+            return 5 if content(begun) == alone(request)[1:] else 3
+        except CancelledError as error:
+            return 5 if "forked" in str(error) else 4
+
+    assert in_a_fork(child) == 5
+    # The parent's goes on.
+    assert content([first, *begun]) == alone(request)
+    engine.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+def test_a_fork_of_a_process_whose_engine_rests_answers():
+    engine, expected = make_engine(), alone(make_request(max_new_tokens=3))
+    assert content(engine.submit(make_request(max_new_tokens=3))) == expected
+    with engine.network.unfused():
+        assert in_a_fork(lambda: 5 * (content(engine.submit(make_request(max_new_tokens=3))) != [])) == 5
+
+
+def test_several_readers_of_the_same_events_all_end():
+    engine = make_engine()
+    for closes in (False, True):
+        stream = engine.submit(make_request(max_new_tokens=30))
+        with ThreadPoolExecutor(4) as pool:
+            read = [pool.submit(lambda stream=stream: list(stream)) for _ in range(4)]
+            if closes:
+                engine.cancel(stream.id)
+            ends = [one.exception(timeout=60) for one in read]
+        assert sum(isinstance(end, CancelledError) for end in ends) <= closes
+        if not closes:
+            events = [event for one in read for event in one.result()]
+            assert sorted(map(str, content(events))) == sorted(map(str, alone(make_request(max_new_tokens=30))))
+
+
+def test_a_program_may_end_while_a_thread_of_its_user_works():
+    program = """
+import threading, dgemma
+llm, begun = dgemma.load("tiny"), threading.Event()
+def work():
+    for event in llm.stream("Once upon a time", max_new_tokens=3000, drafts=True):
+        begun.set()
+threading.Thread(target=work, daemon=True).start()
+begun.wait()
+"""
+    for _ in range(3):
+        ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=120)
+        assert ended.returncode == 0, ended.stderr
