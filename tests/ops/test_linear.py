@@ -66,6 +66,22 @@ def test_training_sees_the_plain_weights_and_copies_are_independent():
     assert kept.get([trained.weight], lambda: "made anew") == "made anew"
 
 
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_step_of_an_optimiser_is_seen(fused):
+    """Fused ones leave no trace of their own."""
+    weights = [nn.Parameter(draw(8, 8), requires_grad=False) for _ in range(2)]
+    kept = [linear.Kept() for _ in weights]
+    for one, weight in zip(kept, weights, strict=True):
+        one.get([weight], lambda: "made")
+    trained = weights[0].requires_grad_(True)
+    optimizer = torch.optim.AdamW(weights, lr=0.1, fused=fused)
+    trained.grad = torch.ones_like(trained)
+    optimizer.step()
+    trained.requires_grad_(False)
+    made = [one.get([weight], lambda: "made anew") for one, weight in zip(kept, weights, strict=True)]
+    assert made == ["made anew", "made"]
+
+
 def test_a_weight_with_the_name_and_place_of_one_that_is_gone_is_another():
     """As identity and address of what is freed are given out again."""
     kept, made = linear.Kept(), []

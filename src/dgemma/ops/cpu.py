@@ -27,7 +27,9 @@ def rms_norms(hidden: Tensor, weights: Sequence[Tensor | None], eps: float) -> t
 
 
 def _length(hidden: Tensor, eps: float) -> Tensor:
-    inverse_root_size, root_eps = _constants(hidden.shape[-1], eps)
+    # torch's compiler looks through a cache, and warns of it.
+    constants = _constants if torch.compiler.is_compiling() else _kept_constants
+    inverse_root_size, root_eps = constants(hidden.shape[-1], eps)
     return torch.hypot(torch.linalg.vector_norm(hidden, 2, -1, True).mul_(inverse_root_size), root_eps)
 
 
@@ -53,10 +55,12 @@ def route(normed_ND: Tensor, weight_ED: Tensor, per_expert_scale_E: Tensor, top_
     return top_logits.softmax(-1).mul_(per_expert_scale_E[top_ids]), top_ids
 
 
-@cache
 def _constants(size: int, eps: float) -> tuple[Tensor, Tensor]:
     """As tensors: a number would be made into one at every call."""
     return torch.tensor(size).rsqrt(), torch.tensor(eps).sqrt()
+
+
+_kept_constants = cache(_constants)
 
 
 class RoutedExperts:

@@ -21,6 +21,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.graph import increment_version
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from dgemma.errors import NotFiniteError
 from dgemma.memory import available_bytes
@@ -212,6 +214,16 @@ def _has_room(num_bytes: int) -> bool:
 
 
 _version, _trained = attrgetter("_version"), attrgetter("requires_grad")
+
+
+def _count_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    """Fused optimisers write weights without counting it, as every other operation does."""
+    trained = [weight for group in optimizer.param_groups for weight in group["params"] if weight.grad is not None]
+    if trained:
+        increment_version(trained)
+
+
+register_optimizer_step_post_hook(_count_step)
 
 
 class Kept:
