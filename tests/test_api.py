@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+from inspect import Parameter, signature
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from dgemma.errors import (
     PromptError,
     UsageError,
 )
+from dgemma.options import AnyOptions, ChatOptions, Options, ReplyOptions, RequestMaker
 from tests.test_model import CONFIG, make_network
 
 
@@ -368,7 +370,9 @@ def test_an_embedding_with_one_number_that_is_none_is_told(mode, quant):
     """Of a token that the prompt does not have: it is met in the vocabulary's products alone."""
     llm = dgemma.load("tiny", quant=quant)
     llm.network.embed_tokens.weight[1500, 0] = math.nan
-    options = {"reference": True} if mode == "reference" else {"mode": mode if mode != "held" else "diffusion"}
+    options: dict[str, Any] = {"mode": "diffusion" if mode == "held" else mode}
+    if mode == "reference":
+        options = {"reference": True}
     with pytest.raises(CheckpointError, match="not finite"):
         llm.generate("Once", max_new_tokens=8, choices=["a", "b"] if mode == "held" else None, **options)
 
@@ -393,3 +397,33 @@ def test_weights_that_are_no_numbers_are_told_and_answer_nothing(mode, value):
             llm.generate("Once", **options, **({"reference": True} if mode == "reference" else {"causal_check": False}))
         else:
             llm.generate("Once upon a time", mode="diffusion" if mode == "int8" else mode, **options)
+
+
+def test_every_option_is_told_to_who_reads_types():
+    made_of = signature(RequestMaker.make).parameters.items()
+    taken = {name for name, one in made_of if one.kind is Parameter.KEYWORD_ONLY}
+    assert Options.__optional_keys__ == taken
+    assert ReplyOptions.__optional_keys__ == taken | {"stop"}
+    assert AnyOptions.__optional_keys__ == taken | {"stop", "thinking", "image_tokens"}
+    assert ChatOptions.__optional_keys__ == AnyOptions.__optional_keys__ - {"schema"}
+
+
+def test_stop_is_an_answers(tiny):
+    for call in (tiny.edit, lambda text, **options: tiny.infill(text, text, **options)):
+        assert call("a b", stop=None).text
+        with pytest.raises(UsageError, match="stop ends an answer"):
+            call("a b", stop="x")
+    for call in (tiny.stream, tiny.submit):
+        list(call("Once", stop=None, max_new_tokens=2))
+        with pytest.raises(UsageError, match="end the iteration"):
+            call("Once", stop="x")
+
+
+@pytest.mark.parametrize("call", [
+    lambda llm: llm.infill("a", "b", length=[]), lambda llm: llm.generate("x", stop=5),
+    lambda llm: llm.generate("x", images=5), lambda llm: llm.generate(token_ids=[2], images=[5]),
+])  # fmt: skip
+def test_options_of_another_type_are_told(tiny, call):
+    with pytest.raises(UsageError):
+        call(tiny)
+    assert tiny.generate(token_ids=[2], images=None, max_new_tokens=2).token_ids

@@ -9,11 +9,11 @@ events of either as they happen. Nothing here prints.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from operator import index
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
@@ -28,7 +28,7 @@ from dgemma.engine.request import Event, Infill, Request, Revision
 from dgemma.errors import ImageError, PromptError, UsageError
 from dgemma.images import PreparedImage, prepare_images
 from dgemma.model import DiffusionGemma
-from dgemma.options import RequestMaker, needed_tokenizer
+from dgemma.options import AnyOptions, ChatOptions, ReplyOptions, RequestMaker, needed_tokenizer
 from dgemma.reply import Reply, checked_stops, told, whole
 from dgemma.tokenizer import Tokenizer
 
@@ -104,7 +104,9 @@ class LLM:
         """The network's configuration."""
         return self.model.config
 
-    def generate(self, prompt: str | None = None, *, token_ids: Sequence[int] | None = None, **options: Any) -> Reply:
+    def generate(
+        self, prompt: str | None = None, *, token_ids: Sequence[int] | None = None, **options: Unpack[ReplyOptions]
+    ) -> Reply:
         """Continues `prompt` (or `token_ids`) as it stands.
 
         Options: max_new_tokens, seed (default 0), mode ("diffusion", "autoregressive", "auto"), canvas_length,
@@ -122,11 +124,16 @@ class LLM:
         for certain: whatever the weights, it has it and ends within max_new_tokens.
         Raises PromptError, UsageError, and ConfigError for sampling numbers that cannot be.
         """
-        stops = self._stops(options)
-        return whole(self.engine.submit(self._continuation(prompt, token_ids, options)), self._parsed, stops)
+        given: dict[str, Any] = {**options}
+        stops = self._stops(given)
+        return whole(self.engine.submit(self._continuation(prompt, token_ids, given)), self._parsed, stops)
 
     def chat(
-        self, messages: str | Messages, *, schema: Mapping[str, Any] | bool | None = None, **options: Any
+        self,
+        messages: str | Messages,
+        *,
+        schema: Mapping[str, Any] | bool | None = None,
+        **options: Unpack[ChatOptions],
     ) -> Reply:
         """Answers messages such as `[{"role": "user", "content": "..."}]`; a string is one message of the user. Options
         as in `generate`, and `thinking=True`, `tools=[...]`, which do not go together with schema, regex or choices.
@@ -141,9 +148,9 @@ class LLM:
         """
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
-        options = {"schema": schema, **options}
-        stops = self._stops(options)
-        return whole(self.engine.submit(self._answer(messages, options)), self._parsed, stops)
+        given: dict[str, Any] = {"schema": schema, **options}
+        stops = self._stops(given)
+        return whole(self.engine.submit(self._answer(messages, given)), self._parsed, stops)
 
     def stream(
         self,
@@ -151,29 +158,34 @@ class LLM:
         *,
         token_ids: Sequence[int] | None = None,
         drafts: bool = False,
-        **options: Any,
-    ) -> Iterator[Event]:
+        **options: Unpack[AnyOptions],
+    ) -> Generator[Event]:
         """Events as they happen: Commit and Finish, and with `drafts` a Draft after every denoise step.
 
         A string or `token_ids` are continued as by `generate`, messages are answered as by `chat`. The request begins
         at once, and ends when the iterator is closed or let go of.
         """
-        if options.get("stop") is not None:
-            raise UsageError("stop is for generate() and chat(); here, end the iteration where the text says so.")
         return told(self.submit(prompt, token_ids=token_ids, **options), self._parsed, drafts)
 
     def submit(
-        self, prompt: str | Messages | None = None, *, token_ids: Sequence[int] | None = None, **options: Any
+        self,
+        prompt: str | Messages | None = None,
+        *,
+        token_ids: Sequence[int] | None = None,
+        **options: Unpack[AnyOptions],
     ) -> Events:
         """The engine's own iterator: every event, drafts included; its `close` ends the request within one step.
 
         A string or `token_ids` are continued as by `generate`, messages are answered as by `chat`.
         """
+        given: dict[str, Any] = {**options}
+        if given.pop("stop", None) is not None:
+            raise UsageError("stop is for generate() and chat(); here, end the iteration where the text says so.")
         if prompt is None or isinstance(prompt, str):
-            return self.engine.submit(self._continuation(prompt, token_ids, options))
+            return self.engine.submit(self._continuation(prompt, token_ids, given))
         if token_ids is not None:
             raise UsageError("Give messages or token_ids, not both.")
-        return self.engine.submit(self._answer(prompt, options))
+        return self.engine.submit(self._answer(prompt, given))
 
     def prepare_images(self, messages: Messages, image_tokens: int = 280) -> tuple[Messages, tuple[PreparedImage, ...]]:
         """(messages with a placeholder for each image, the images as the image tower takes them), as `chat` does it.
@@ -199,7 +211,7 @@ class LLM:
         *,
         length: int | Sequence[int] | None = None,
         instruction: str | None = None,
-        **options: Any,
+        **options: Unpack[ReplyOptions],
     ) -> Reply:
         """Writes what stands between `prefix` and `suffix`; the reply's text is the gap alone.
 
@@ -212,7 +224,9 @@ class LLM:
         events = self.submit_infill(prefix, suffix, length=length, instruction=instruction, **options)
         return whole(events, self._in_place)
 
-    def edit(self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Any) -> Reply:
+    def edit(
+        self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Unpack[ReplyOptions]
+    ) -> Reply:
         """Goes over `text` in place and rewrites what the model doubts; the reply's text is the whole text, and what is
         not rewritten comes back byte for byte.
 
@@ -233,12 +247,12 @@ class LLM:
         *,
         length: int | Sequence[int] | None = None,
         instruction: str | None = None,
-        **options: Any,
+        **options: Unpack[ReplyOptions],
     ) -> Events:
         """The events of `infill`: drafts of one length after another, then the Commit of the best."""
-        _refuse_tools(options)
+        given = _of_no_answer(options)
         tokenizer = needed_tokenizer(self.model)
-        most = options.pop("max_new_tokens", None)
+        most = given.pop("max_new_tokens", None)
         if length is None:
             most = 32 if most is None else most
             if not isinstance(most, int):
@@ -246,26 +260,25 @@ class LLM:
             powers = [2**power for power in range(most.bit_length())]
             lengths = tuple(sorted(count for count in (*powers, *(3 * power for power in powers)) if count <= most))
         else:
-            given = length if isinstance(length, Sequence) else (length,)
-            if not given or not all(isinstance(count, int) for count in given):
+            lengths = tuple(length) if isinstance(length, Sequence) else (length,)
+            if not lengths or not all(isinstance(count, int) for count in lengths):
                 raise UsageError(f"length is a whole number of tokens, or several, not {length!r}.")
-            lengths = tuple(given)
             most = max(1, *lengths) if most is None else most
-        request = self._requests.make(self.text_ids(prefix, instruction), max_new_tokens=most, **options)
+        request = self._requests.make(self.text_ids(prefix, instruction), max_new_tokens=most, **given)
         special = tuple(tokenizer.special_ids.values())
         patience = _INFILL_PATIENCE if length is None else None
         gap = Infill(suffix=self._encode(suffix), gap_lengths=lengths, forbidden=special, patience=patience)
         return self.engine.submit(replace(request, in_place=gap))
 
     def submit_edit(
-        self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Any
+        self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Unpack[ReplyOptions]
     ) -> Events:
         """The events of `edit`: a Commit for each piece of the text, as it was where nothing was doubted."""
-        _refuse_tools(options)
-        if "max_new_tokens" in options:
+        given = _of_no_answer(options)
+        if "max_new_tokens" in given:
             raise UsageError("An edit takes as many tokens as its text asks for; leave out max_new_tokens.")
         for name in _OF_DIFFUSION:
-            if instruction is not None and options.get(name) is not None:
+            if instruction is not None and given.get(name) is not None:
                 raise UsageError(f"With an instruction the causal mode goes over the text; leave out {name}.")
         if not isinstance(instruction, str | None):
             raise UsageError(f"instruction is a text, not {instruction!r}.")
@@ -278,7 +291,7 @@ class LLM:
         else:
             prompt = self.chat_ids([{"role": "user", "content": f"{instruction}: {text}"}])
             most = 2 * len(ids) + REWRITING_ROOM
-        request = self._requests.make(prompt, max_new_tokens=most, **options)
+        request = self._requests.make(prompt, max_new_tokens=most, **given)
         return self.engine.submit(replace(request, in_place=revision))
 
     def decode(self, token_ids: Sequence[int], *, skip_special: bool = True) -> str:
@@ -368,7 +381,12 @@ class LLM:
         return stops
 
 
-def _refuse_tools(options: Mapping[str, Any]) -> None:
+def _of_no_answer(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options for a gap or a revised text, which are no answers. Raises UsageError for what only an answer can have."""
     for name in ("tools", "tool_choice", "parallel_tool_calls"):
         if name in options:
             raise UsageError(f"Tools are called in an answer, not in a gap or a revised text; leave out {name}.")
+    given = dict(options)
+    if given.pop("stop", None) is not None:
+        raise UsageError("stop ends an answer, not a gap or a revised text; leave it out.")
+    return given

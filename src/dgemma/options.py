@@ -5,7 +5,7 @@ Knows prompts as ids only.
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict
 
 from dgemma.checkpoint import LoadedModel
 from dgemma.decode import constrain
@@ -19,6 +19,55 @@ from dgemma.tokenizer import TURN_END, Tokenizer
 NO_TOKENIZER = (
     "This model has no tokenizer: a folder needs a tokenizer.json, and of GGUF files the vocabulary gemma4 is read."
 )
+
+
+class _Sampling(TypedDict, total=False):
+    max_new_tokens: int | None
+    seed: int
+    mode: Mode
+    canvas_length: int | None
+    max_denoising_steps: int | None
+    temperature: float | None
+    top_k: int
+    top_p: float
+    reference: bool
+    skip_settled: bool
+    causal_check: bool
+    regex: str | None
+    choices: Sequence[str] | None
+    tools: Sequence[Mapping[str, Any]] | None
+    tool_choice: str
+    parallel_tool_calls: bool
+    logprobs: int | None
+    images: Sequence[PreparedImage] | None
+
+
+class Options(_Sampling, total=False):
+    """What a request may be given beside its prompt (`dgemma.LLM.generate` tells what each means)."""
+
+    schema: Mapping[str, Any] | bool | None
+
+
+class ReplyOptions(Options, total=False):
+    """The same for who waits for a whole reply."""
+
+    stop: str | Sequence[str] | None
+
+
+class ChatOptions(_Sampling, total=False):
+    """What `dgemma.LLM.chat` may be given beside its messages and a schema."""
+
+    stop: str | Sequence[str] | None
+    thinking: bool
+    image_tokens: int
+
+
+class AnyOptions(Options, total=False):
+    """What an answer to a prompt of either kind may be given."""
+
+    stop: str | Sequence[str] | None
+    thinking: bool
+    image_tokens: int
 
 
 def needed_tokenizer(model: LoadedModel) -> Tokenizer:

@@ -1,6 +1,6 @@
 """A whole answer: the events of one request put together, stop strings respected."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from dgemma.chat import MessageParts, ToolCall
@@ -68,7 +68,7 @@ def whole(events: Events, parse: Callable[[Sequence[int], bool], MessageParts], 
     raise AssertionError("the engine ended without Finish")
 
 
-def told(events: Events, parse: Callable[[Sequence[int], bool], MessageParts], drafts: bool) -> Iterator[Event]:
+def told(events: Events, parse: Callable[[Sequence[int], bool], MessageParts], drafts: bool) -> Generator[Event]:
     """The events for one who reads them one by one, drafts where they are wanted; the last tells of tool calls, which
     the engine knows nothing of."""
     ids: list[int] = []
