@@ -26,7 +26,7 @@ from dgemma.decode.graphs import passes_of
 from dgemma.engine import lifetime
 from dgemma.engine.checks import check
 from dgemma.engine.events import Events, Job
-from dgemma.engine.interrupts import allowed, deferred
+from dgemma.engine.interrupts import deferred
 from dgemma.engine.pace import Choice, Pace, choose, first_passes, guess_profile, kept_pace, mean_embedding
 from dgemma.engine.pictures import SoftTokens
 from dgemma.engine.placement import MEGABYTE, resolve
@@ -34,6 +34,7 @@ from dgemma.engine.prefixes import PrefixStore
 from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request
 from dgemma.engine.runner import Runner
 from dgemma.engine.scheduler import Scheduler
+from dgemma.engine.wheel import Wheel
 from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
@@ -43,8 +44,6 @@ from dgemma.vision import VisionTower
 
 TOKENS_PER_TURN = 4
 """Autoregressive tokens in one turn among others: a token alone costs far less than a pass over a canvas."""
-_PATIENCE_S = 1.0
-"""How long who drives waits for one who wants the wheel: it may be interrupted before it takes it."""
 SHORT_LIVED_S = 3.0
 """Processes that are over sooner have no compiler beside their answers: it makes the first ones much slower."""
 
@@ -80,10 +79,7 @@ class Engine:
         self._jobs: dict[int, Job] = {}
         self._ids = itertools.count(1)
         self._counts: Counter[str] = Counter()
-        self._lock, self._measuring, self._wheel = threading.Lock(), threading.Lock(), threading.Lock()
-        # Who drives takes the wheel again at once, so that one who measures would hardly get it.
-        self._drives_on = threading.Event()
-        self._drives_on.set()
+        self._lock, self._measuring, self._wheel = threading.Lock(), threading.Lock(), Wheel()
         self._pace: tuple[int, Pace] | None = None
         self._abandoned: deque[Job] = deque()
         self._driven = False
@@ -135,7 +131,7 @@ class Engine:
             arrivals = native.look_for_arrivals()
             if self._pace is None or self._pace[0] != arrivals:
                 file = self.config.pace_file
-                with self._wheel_in_turns(), allowed():
+                with self._wheel.between_turns():
                     self._pace = arrivals, kept_pace(self.network, None if file is None else Path(file), self._passes)
             pace = self._pace[1]
         mean_D = mean_embedding(self.network, prompt) if prompt and self.profile.kinds else ()
@@ -143,7 +139,7 @@ class Engine:
 
     def warm_up(self) -> None:
         """Does what the first request would have to wait for; before any is there."""
-        with self._wheel_in_turns(), allowed():
+        with self._wheel.between_turns():
             first_passes(self.network)
 
     def forget_prefixes(self) -> None:
@@ -230,13 +226,12 @@ class Engine:
     @property
     def is_at_work(self) -> bool:
         """Whether some thread has tensors in hand."""
-        return self._driven or self._wheel.locked()
+        return self._driven or self._wheel.is_held
 
     def after_fork(self) -> None:
         """In a process that was forked: what other threads held is held by nobody who could give it back."""
         busy = self._driven or self._thread is not None
-        self._lock, self._measuring, self._wheel = threading.Lock(), threading.Lock(), threading.Lock()
-        self._drives_on.set()
+        self._lock, self._measuring, self._wheel = threading.Lock(), threading.Lock(), Wheel()
         self._driven, self._driver, self._thread, self._call = False, None, None, SimpleQueue()
         if busy:
             self._closed = (
@@ -289,17 +284,6 @@ class Engine:
             return replace(request, mode=self.choose(request.max_new_tokens, longest, request.prompt).mode)
         choice = self.choose(request.max_new_tokens, request.canvas_length, request.prompt)
         return replace(request, mode=choice.mode, canvas_length=choice.canvas_length)
-
-    @contextmanager
-    def _wheel_in_turns(self) -> Iterator[None]:
-        """The wheel, for one who does not drive."""
-        with deferred():
-            try:
-                self._drives_on.clear()
-                with self._wheel:
-                    yield
-            finally:
-                self._drives_on.set()
 
     @contextmanager
     def _state(self) -> Iterator[None]:
@@ -367,8 +351,7 @@ class Engine:
         events: tuple[Event, ...] = ()
         error: Exception | None = None
         try:
-            self._drives_on.wait(_PATIENCE_S)
-            with self._wheel, allowed():
+            with self._wheel.turn():
                 if job.runner.cache is None:
                     # Without a thread of our own nobody else waits, so this request may wait for kernels.
                     native.look_for_arrivals(wait=self._thread is None)
@@ -398,7 +381,7 @@ class Engine:
             self._loose = prefix is not None
         if prefix is not None:
             try:
-                with self._wheel, torch.inference_mode():
+                with self._wheel.grip(), torch.inference_mode():
                     prefix.cache.resize(prefix.cache.length, 0, prefix.cache.sliding_history)
             except (MemoryError, RuntimeError):  # no memory for the copy
                 with self._state():
