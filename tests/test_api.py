@@ -408,6 +408,13 @@ def test_every_option_is_told_to_who_reads_types():
     assert ChatOptions.__optional_keys__ == AnyOptions.__optional_keys__ - {"schema"}
 
 
+def test_half_of_a_surrogate_pair_would_not_come_back(tiny):
+    for instruction in (None, "Fix the mistakes"):
+        with pytest.raises(PromptError, match="surrogate"):
+            tiny.edit("a\ud800b", strength=0, instruction=instruction)
+    assert tiny.edit("a \U0001f600 b", strength=0).text == "a \U0001f600 b"
+
+
 def test_stop_is_an_answers(tiny):
     for call in (tiny.edit, lambda text, **options: tiny.infill(text, text, **options)):
         assert call("a b", stop=None).text

@@ -284,6 +284,8 @@ class LLM:
             raise UsageError(f"instruction is a text, not {instruction!r}.")
         tokenizer = needed_tokenizer(self.model)
         ids = self._encode(text)
+        if text.encode(errors="surrogatepass").decode(errors="replace") != text:
+            raise PromptError("The text has half of a surrogate pair, which would not come back; leave it out.")
         special = tuple(tokenizer.special_ids.values())
         revision = Revision(text=ids, strength=strength, answers=instruction is not None, forbidden=special)
         if instruction is None:

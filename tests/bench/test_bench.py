@@ -1,7 +1,10 @@
 """What the measurements promise: every part is there, the work is counted right, and nothing is left hooked."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from dgemma import chat
 from dgemma.api import load
@@ -13,10 +16,13 @@ from dgemma.bench.forms import FORMS, measure_forms
 from dgemma.bench.machine import measure_ceilings
 from dgemma.bench.shapes import SHAPES, quantised_copy, random_network, shape
 from dgemma.bench.steps import measure
+from dgemma.checkpoint import LoadedModel, save_model
+from dgemma.cli.app import app
+from dgemma.config import SamplerConfig
 from dgemma.engine.pace import Pace, mean_embedding
 from dgemma.errors import OutputError, UsageError
 from dgemma.evals.run import examples
-from tests.test_model import CONFIG, NETWORK
+from tests.test_model import CONFIG, NETWORK, make_network
 
 CPU = torch.device("cpu")
 
@@ -64,6 +70,14 @@ def test_shapes_are_configurations_that_work(name):
 
         count = sum(parameter.numel() for parameter in DiffusionGemma(config).parameters())
     assert name != "26b" or 24e9 < count < 27e9
+
+
+def test_a_model_of_too_short_a_context_to_be_measured_is_told(tmp_path):
+    config = replace(CONFIG, max_position_embeddings=128)
+    save_model(LoadedModel(config=config, network=make_network(), sampler=SamplerConfig()), tmp_path)
+    found = CliRunner().invoke(app, ["bench", "--model", str(tmp_path)])
+    told = str(found.exception) + found.output
+    assert found.exit_code and "128 tokens is too short to be measured" in " ".join(told.split())
 
 
 def test_an_unknown_shape_is_told_with_those_there_are():

@@ -39,13 +39,14 @@ def show(model: str, as_json: bool) -> None:
     rows = {
         "parameters": f"{parameters:,} ({active:,} used for each token)",
         "layers": f"{len(config.layers)}: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())),
-        "hidden size": f"{config.hidden_size}, {config.num_attention_heads} query heads",
+        "hidden size": f"{config.hidden_size}, {_count(config.num_attention_heads, 'query head')}",
         "experts": f"{config.num_experts} of width {config.moe_intermediate_size}, {config.top_k_experts} a token",
         "vocabulary": f"{config.vocab_size:,}" + ("" if found.tokenizer else ", none that is read: token ids only"),
         "context": f"{config.max_position_embeddings:,} tokens, sliding window {config.sliding_window:,}",
         "KV cache": _cache_line(config, sampler.max_new_tokens),
         "images": "text only" if config.vision is None else _tower_line(config.vision),
-        "canvas": f"{config.canvas_length} tokens, at most {sampler.max_denoising_steps} denoise steps",
+        "canvas": f"{_count(config.canvas_length, 'token')}, at most "
+        + _count(sampler.max_denoising_steps, "denoise step"),
         "sampler": f"entropy bound {sampler.entropy_bound}, temperature {sampler.t_max} to {sampler.t_min}"
         + (", unsure canvases checked by the causal mode" if sampler.causal_check else ""),
     }
@@ -64,12 +65,17 @@ def _cache_line(config: ModelConfig, answer: int) -> str:
     return f"{wide} for the whole context in float32, {half} in bfloat16"
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def _told_bytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _tower_line(vision: VisionConfig) -> str:
-    return f"a tower of {vision.num_hidden_layers} layers, patches of {vision.patch_size} by {vision.patch_size} pixels"
+    layers, size = _count(vision.num_hidden_layers, "layer"), vision.patch_size
+    return f"a tower of {layers}, patches of {size} by {size} pixels"
 
 
 def quantize(model: str, out: Path, quant: str) -> None:
