@@ -12,7 +12,7 @@ import torch
 import dgemma
 from dgemma.checkpoint import LoadedModel, save_model
 from dgemma.config import SamplerConfig
-from dgemma.decode import check
+from dgemma.decode import verify
 from dgemma.engine.request import Commit, Draft, Finish
 from dgemma.errors import (
     CheckpointError,
@@ -236,8 +236,8 @@ def test_skipped_positions_keep_their_log_probabilities(tiny, end_early):
 
 
 def test_a_checked_token_comes_with_the_log_probabilities_of_the_causal_mode(tiny, monkeypatch):
-    monkeypatch.setattr(check, "UNSURE_SHARE", 0.0)
-    monkeypatch.setattr(check, "GOOD_ENOUGH", 1.0)
+    monkeypatch.setattr(verify, "UNSURE_SHARE", 0.0)
+    monkeypatch.setattr(verify, "GOOD_ENOUGH", 1.0)
     request = [{"role": "user", "content": "Fix the mistakes: She go to the the market yestreday."}]
     reply = tiny.chat(request, logprobs=2)
     causal = tiny.chat(request, logprobs=2, mode="autoregressive")

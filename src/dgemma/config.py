@@ -320,7 +320,7 @@ class SamplerConfig:
     stability_threshold  how many earlier steps must agree with the argmax before a canvas may stop
     confidence_threshold nats: the mean entropy below which a canvas may stop
     causal_check         ours, not published: canvases that start unsure are checked by the causal mode
-                         (`decode.check`); it stands in config.json's object `dgemma`, as transformers would refuse it
+                         (`decode.verify`); it stands in config.json's object `dgemma`, as transformers would refuse it
     """
 
     max_denoising_steps: int = 48

@@ -16,7 +16,7 @@ from torch import Tensor
 from dgemma.cache import KVCache
 from dgemma.norms import is_quick
 from dgemma.ops import reference as ops
-from dgemma.ops.linear import Kept
+from dgemma.ops.linear import WeightCache
 from dgemma.ops.native.sizes import LayerShape
 from dgemma.ops.one_call import Parts, lay_out_head, lay_out_layers
 
@@ -29,7 +29,7 @@ read blocks: 0.35 to 0.45 of the dense way's time at 32,768 entries, 0.8 at 4,09
 
 
 class Fused:
-    """What one network keeps for its compiled calls. Copies start empty, as `Kept` does.
+    """What one network keeps for its compiled calls. Copies start empty, as `WeightCache` does.
 
     `kinds` are the types of the network's own modules: with others among them (an adapter, say) nothing is fused.
     The network is told to each method, so that it is not held in a circle.
@@ -38,7 +38,7 @@ class Fused:
     def __init__(self, kinds: Iterable[type]) -> None:
         self.enabled = True
         self._kinds = frozenset(kinds)
-        self._layers, self._head = Kept(), Kept()
+        self._layers, self._head = WeightCache(), WeightCache()
         self._parts: Parts | None = None
 
     @property

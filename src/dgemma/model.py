@@ -29,7 +29,17 @@ from dgemma.masks import first_key, mask_of
 from dgemma.norms import RMSNorm, add_normed, is_quick, normed
 from dgemma.ops import cpu, cuda
 from dgemma.ops import reference as ops
-from dgemma.ops.linear import Kept, Matrix, Stacked, gains_by_int8, is_plain, laid_out, matrix, scale_of, with_one_row
+from dgemma.ops.linear import (
+    Matrix,
+    Stacked,
+    WeightCache,
+    gains_by_int8,
+    is_plain,
+    laid_out,
+    matrix,
+    scale_of,
+    with_one_row,
+)
 from dgemma.ops.one_call import runs_all
 from dgemma.quant import is_quantised, quantise
 
@@ -66,7 +76,7 @@ class Attention(nn.Module):
         self.k_norm = RMSNorm(layer.head_dim, config.rms_norm_eps)
         self._inward = Stacked(self, "q_proj", "k_proj", "v_proj")
         self._outward = Stacked(self, "o_proj")
-        self._norms = Kept()
+        self._norms = WeightCache()
 
     def forward(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor], attend: Callable[..., Tensor]) -> Tensor:
         attended_BHTd = attend(*self.project(hidden_BTD, rotary))
@@ -123,7 +133,7 @@ class Router(nn.Module):
         self.proj = linear(config.hidden_size, config.num_experts)
         self.scale = nn.Parameter(torch.ones(config.hidden_size))
         self.per_expert_scale = nn.Parameter(torch.ones(config.num_experts))
-        self._scaled = Kept()
+        self._scaled = WeightCache()
 
     def forward(self, normed_ND: Tensor) -> tuple[Tensor, Tensor]:
         if is_quick(normed_ND) and is_plain(self.proj) and laid_out(self.proj.weight):
@@ -147,7 +157,7 @@ class Experts(nn.Module):
         size, width = config.hidden_size, config.moe_intermediate_size
         self.gate_up_proj = nn.Parameter(torch.zeros(config.num_experts, 2 * width, size))
         self.down_proj = nn.Parameter(torch.zeros(config.num_experts, size, width))
-        self._routed, self._dense = Kept(), Kept()
+        self._routed, self._dense = WeightCache(), WeightCache()
 
     def forward(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor) -> Tensor:
         weights = (self.gate_up_proj, self.down_proj)
@@ -270,7 +280,7 @@ class DiffusionGemma(nn.Module):
         self.self_conditioning = SelfConditioning(config)
         self._frequencies: dict[tuple[LayerType, int, torch.device], Tensor] = {}
         self._scales: dict[torch.dtype, float] = {}
-        self._mean, self._head = Kept(), Kept()
+        self._mean, self._head = WeightCache(), WeightCache()
         self._fused = Fused(map(type, self.modules()))
 
     @property

@@ -15,7 +15,7 @@ from dgemma.values import number, require
 @dataclass(frozen=True, kw_only=True)
 class CanvasRecord:
     """What canvases of one length took on held-out requests, per canvas: `steps`, `equivalents` (steps, each counted by
-    the share of positions that it computed), `checks` (passes of the causal mode over drafts, `decode.check`) and new
+    the share of positions that it computed), `checks` (passes of the causal mode over drafts, `decode.verify`) and new
     `tokens`; `accuracy` is the share of requests answered right."""
 
     length: int

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgemma.config import EngineConfig
-from dgemma.decode import check as module
+from dgemma.decode import verify as module
 from dgemma.decode.lookup import LONGEST, SHORTEST, PromptLookup
 from dgemma.engine.engine import Engine
-from tests.decode.test_check import CHECKING, greedy
+from tests.decode.test_verify import CHECKING, greedy
 from tests.engine.requests import finish, make_request, tokens
 from tests.test_model import NETWORK
 

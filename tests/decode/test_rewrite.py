@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dgemma.cache import KVCache
 from dgemma.decode.rewrite import resume, rewrite
 from dgemma.engine.request import Revision
-from tests.decode.test_check import greedy
+from tests.decode.test_verify import greedy
 from tests.engine.requests import finish, make_engine, make_request, tokens
 from tests.test_model import NETWORK, ids
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import dgemma
 from dgemma import chat
-from dgemma.decode.check import DRAFT_LENGTH
 from dgemma.decode.graphs import RecordedPasses
+from dgemma.decode.verify import DRAFT_LENGTH
 from dgemma.engine import pace
 from dgemma.engine.pace import ROWS, Pace, choose, guess_profile, kept_pace, mean_embedding, measure_pace
 from dgemma.errors import CheckpointError, ConfigError

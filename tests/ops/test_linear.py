@@ -58,7 +58,7 @@ def test_training_sees_the_plain_weights_and_copies_are_independent():
     product(hidden)[0].sum().backward()
     assert trained.weight.grad is not None
     trained.requires_grad_(False)
-    kept = linear.Kept()
+    kept = linear.WeightCache()
     kept.get([trained.weight], lambda: "made")
     assert copy.deepcopy(kept).get([trained.weight], lambda: "made anew") == "made anew"
     assert kept.get([trained.weight], lambda: "made anew") == "made"
@@ -70,7 +70,7 @@ def test_training_sees_the_plain_weights_and_copies_are_independent():
 def test_a_step_of_an_optimiser_is_seen(fused):
     """Fused ones leave no trace of their own."""
     weights = [nn.Parameter(draw(8, 8), requires_grad=False) for _ in range(2)]
-    kept = [linear.Kept() for _ in weights]
+    kept = [linear.WeightCache() for _ in weights]
     for one, weight in zip(kept, weights, strict=True):
         one.get([weight], lambda: "made")
     trained = weights[0].requires_grad_(True)
@@ -84,7 +84,7 @@ def test_a_step_of_an_optimiser_is_seen(fused):
 
 def test_a_weight_with_the_name_and_place_of_one_that_is_gone_is_another():
     """As identity and address of what is freed are given out again."""
-    kept, made = linear.Kept(), []
+    kept, made = linear.WeightCache(), []
     for number in range(3):
         weight = nn.Parameter(torch.full((7,), float(number)), requires_grad=False)
         made.append(kept.get([weight], lambda weight=weight: float(weight[0])))

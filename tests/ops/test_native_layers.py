@@ -19,7 +19,7 @@ from dgemma.checkpoint.quantised import is_weight, place_quantised, quantise_net
 from dgemma.config import LayerConfig, ModelConfig
 from dgemma.decode import head
 from dgemma.decode.autoregressive import TokenSampler, autoregressive
-from dgemma.decode.check import Checked, check
+from dgemma.decode.verify import Verified, verify
 from dgemma.model import DiffusionGemma
 from dgemma.ops import cpu, linear, native, one_call
 from dgemma.quant import Kind, dequantise, quantise
@@ -535,13 +535,13 @@ def test_an_id_outside_the_vocabulary_is_refused_and_not_written_to(pair: tuple[
 def test_checks_agree(count: int, known: int, good_enough: float, seed: int) -> None:
     network = make_network()
 
-    def checked() -> tuple[Checked, int]:
+    def checked() -> tuple[Verified, int]:
         cache = KVCache(network.config, max_length=60)
         last = network.encode(ids(7), cache)[0, -1]
         draft = ids(count, seed)[0].tolist()
         barred = {"forbidden_first": (1, 2), "forbidden": (3,)}
         certain = min(known, count)
-        found = check(network, cache, draft, last, certain, end_ids=(4,), good_enough=good_enough, **barred)
+        found = verify(network, cache, draft, last, certain, end_ids=(4,), good_enough=good_enough, **barred)
         return found, cache.length
 
     with torch.inference_mode():

@@ -10,7 +10,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from dgemma.cache import KVCache
-from dgemma.decode.check import Checked, check
+from dgemma.decode.verify import Verified, verify
 from dgemma.model import DiffusionGemma
 
 TEXT_LENGTH = 32
@@ -30,7 +30,7 @@ def rewrite(
     last_hidden_D: Tensor,
     end_ids: Collection[int],
     forbidden: Sequence[int] = (),
-) -> Iterator[Checked]:
+) -> Iterator[Verified]:
     """Yields what is kept of the text and written instead, pass by pass, without end: the consumer stops at an end id
     or at `most` tokens, so many and one more the cache must have room for.
 
@@ -45,7 +45,7 @@ def rewrite(
     while True:
         part = text[place : place + max(0, min(TEXT_LENGTH, most - len(written)))]
         ends = place + len(part) >= len(text) and bool(end_ids)
-        found = check(
+        found = verify(
             network,
             cache,
             [*known, *part, *([min(end_ids)] if ends else [])],

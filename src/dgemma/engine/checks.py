@@ -16,7 +16,7 @@ MOST_STEPS = 1_000_000
 MAX_TOP_LOGPROBS = 64
 
 
-def check(request: Request, config: ModelConfig, max_context: int) -> None:
+def check_request(request: Request, config: ModelConfig, max_context: int) -> None:
     """Raises PromptError for a prompt that is empty, has ids outside the vocabulary or leaves no room for what is asked
     for, UsageError and ConfigError for request values that cannot be."""
     _check_numbers(request)

@@ -24,7 +24,7 @@ import torch
 from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.decode.graphs import passes_of
 from dgemma.engine import lifetime
-from dgemma.engine.checks import check
+from dgemma.engine.checks import check_request
 from dgemma.engine.events import Events, Job
 from dgemma.engine.interrupts import deferred
 from dgemma.engine.pace import Choice, Pace, choose, first_passes, guess_profile, kept_pace, mean_embedding
@@ -38,7 +38,7 @@ from dgemma.engine.wheel import Wheel
 from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
-from dgemma.ops.linear import Kept
+from dgemma.ops.linear import WeightCache
 from dgemma.profile import DenoisingProfile
 from dgemma.vision import VisionTower
 
@@ -75,7 +75,7 @@ class Engine:
         )
         self._passes = passes_of(network)
         self._prefixes = PrefixStore(config.max_prefixes)
-        self._weights, self._encoder = Kept(), None
+        self._weights, self._encoder = WeightCache(), None
         self._jobs: dict[int, Job] = {}
         self._ids = itertools.count(1)
         self._counts: Counter[str] = Counter()
@@ -99,7 +99,7 @@ class Engine:
         the model, UsageError for impossible request values, BusyError when as many requests are open as the limits
         allow.
         """
-        check(request, self.network.config, self.max_context)
+        check_request(request, self.network.config, self.max_context)
         request = self._with_mode(request)
         ample_bytes = self.budget_bytes // self.config.max_active
         rest = (self.config.prefill_chunk, self._soft_tokens, ample_bytes)
@@ -279,7 +279,7 @@ class Engine:
         if request.reference or request.in_place is not None:
             return replace(request, mode="diffusion")
         if self.sampler.causal_check and request.causal_check:
-            # Each canvas gets its length from what a first look at it shows (`decode.check`): the model's own, or less.
+            # Each canvas gets its length from a first look at it (`decode.verify`): the model's own, or less.
             longest = request.canvas_length or self.network.config.canvas_length
             return replace(request, mode=self.choose(request.max_new_tokens, longest, request.prompt).mode)
         choice = self.choose(request.max_new_tokens, request.canvas_length, request.prompt)

@@ -27,9 +27,9 @@ from dgemma.cache import KVCache
 from dgemma.config import SamplerConfig
 from dgemma.decode import head
 from dgemma.decode.autoregressive import TokenSampler, autoregressive
-from dgemma.decode.check import DRAFT_LENGTH
 from dgemma.decode.denoise import denoise
 from dgemma.decode.graphs import Passes
+from dgemma.decode.verify import DRAFT_LENGTH
 from dgemma.model import DiffusionGemma
 from dgemma.profile import CanvasRecord, DenoisingProfile
 

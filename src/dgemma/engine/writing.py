@@ -1,7 +1,7 @@
 """How one request's answer is written, piece by piece: canvas after canvas, token after token, or in place.
 
 A canvas is encoded in the same pass as the next one's first step, the last one not at all. Where the model asks for it
-(`causal_check`), canvases that start unsure are drafted and checked instead (`decode.check`). Yields the events of one
+(`causal_check`), canvases that start unsure are drafted and checked instead (`decode.verify`). Yields the events of one
 piece of work after another, a Finish last. Knows nothing of prompts being encoded, of memory or of other requests.
 """
 
@@ -14,7 +14,6 @@ import torch
 from dgemma.cache import KVCache
 from dgemma.config import SamplerConfig
 from dgemma.decode.autoregressive import autoregressive
-from dgemma.decode.check import DRAFT_LENGTH, FIRST_LOOK, check, end_of, is_unsure
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep, denoise
 from dgemma.decode.graphs import Passes
@@ -22,6 +21,7 @@ from dgemma.decode.head import Generators
 from dgemma.decode.infill import fill, fill_score, revise
 from dgemma.decode.lookup import COPY_LENGTH, PromptLookup
 from dgemma.decode.rewrite import rewrite
+from dgemma.decode.verify import DRAFT_LENGTH, FIRST_LOOK, end_of, is_unsure, verify
 from dgemma.engine.request import SUFFIX_SHOWN, Draft, Event, FinishReason, Infill, Request, Revision
 from dgemma.engine.tally import Tally
 from dgemma.model import DiffusionGemma
@@ -179,7 +179,7 @@ class Writer:
 
         When the canvas has had all its denoise steps, the rest comes token by token.
         """
-        assert step.last_hidden_BD is not None, "the step before a check encodes at least one token"
+        assert step.last_hidden_BD is not None, "the step before a verification encodes at least one token"
         last_hidden = step.last_hidden_BD[0]
         number, until = 1, self.tally.new_tokens + self.length
         guess: list[int] = step.argmax_BL[0, :DRAFT_LENGTH].tolist()
@@ -187,7 +187,7 @@ class Writer:
         copied = False
         yield (self.tally.draft(step),)
         while True:
-            found = check(
+            found = verify(
                 self.network,
                 cache,
                 [*known, *guess[: end_of(guess, self.eos)]],

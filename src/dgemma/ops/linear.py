@@ -226,7 +226,7 @@ def _count_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
 register_optimizer_step_post_hook(_count_step)
 
 
-class Kept:
+class WeightCache:
     """A value made from weights, kept until one of them is replaced, moved, written to or begins or ends to be
     trained. Copies start empty. What was made without kernels, for want of them, is made anew when some have arrived.
 
@@ -256,11 +256,11 @@ class Kept:
             self._until = None if native.refusals == refusals else arrivals
         return self.value
 
-    def __deepcopy__(self, memo: dict) -> "Kept":
-        return Kept()
+    def __deepcopy__(self, memo: dict) -> "WeightCache":
+        return WeightCache()
 
     def __reduce__(self) -> tuple:
-        return Kept, ()
+        return WeightCache, ()
 
 
 class Stacked:
@@ -272,7 +272,7 @@ class Stacked:
 
     def __init__(self, owner: nn.Module, *names: str) -> None:
         self._modules, self._names = owner._modules, names
-        self._kept, self._panels = Kept(), Kept()
+        self._kept, self._panels = WeightCache(), WeightCache()
 
     def __call__(self, hidden: Tensor) -> tuple[Tensor, ...]:
         layers = self._layers()

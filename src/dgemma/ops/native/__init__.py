@@ -158,7 +158,7 @@ def compile_wanted(after_s: float = 0.0) -> None:
 
 def look_for_arrivals(wait: bool = False) -> int:
     """If all that this process goes without is compiled by now, lets `load` give it from now on -> `arrivals`, by which
-    `ops.linear.Kept` knows to make anew what was made without.
+    `ops.linear.WeightCache` knows to make anew what was made without.
 
     With `wait`, a process that has spent as much without it as compiling takes waits for the compilers it has started.
     """

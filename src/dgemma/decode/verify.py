@@ -1,12 +1,12 @@
-"""Drafts of the denoiser that the causal mode of the same weights checks, as in speculative decoding.
+"""Drafts of the denoiser that the causal mode of the same weights verifies, as in speculative decoding.
 
 The denoiser guesses every position of a canvas at once; the encoder, an ordinary causal language model, reads the whole
 guess in one pass and says what it would have written at each position. The beginning on which both agree is kept, and
 the causal mode's own token behind it. What comes out is close to causal decoding, several tokens a pass (compare
-arXiv 2211.17192; here one network is both drafter and judge, and the check is also the commit).
+arXiv 2211.17192; here one network is both drafter and judge, and the verification is also the commit).
 
-A canvas that the denoiser is sure of from the first look, such as a puzzle it solves as a whole, needs no check and
-gains nothing from one: `is_unsure` tells the two apart. Works on a cache of one row.
+A canvas that the denoiser is sure of from the first look, such as a puzzle it solves as a whole, needs no verification
+and gains nothing from one: `is_unsure` tells the two apart. Works on a cache of one row.
 """
 
 import math
@@ -27,7 +27,7 @@ from dgemma.model import DiffusionGemma
 DRAFT_LENGTH = 8
 """Positions of a draft: of longer ones hardly more is kept, and each costs twice (docs/log.md)."""
 FIRST_LOOK = 32
-"""Positions that tell whether a canvas is to be checked: a text's are, and a short puzzle fits in them."""
+"""Positions that tell whether a canvas is to be verified: a text's are, and a short puzzle fits in them."""
 UNSURE_NATS = 0.7
 UNSURE_SHARE = 0.25
 """A canvas is left to the denoiser when fewer than this share of its positions are above UNSURE_NATS in the first step:
@@ -38,8 +38,8 @@ matters where both would do; at 0.3 it costs accuracy (docs/log.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checked:
-    """What a check keeps of a draft.
+class Verified:
+    """What a verification keeps of a draft.
 
     token_ids     what was agreed behind the known ids, and one more token, which is not encoded yet
     entropies     nats, of the causal mode at each
@@ -67,7 +67,7 @@ def end_of(ids: Sequence[int], end_ids: Collection[int]) -> int:
 
 
 @torch.inference_mode()
-def check(
+def verify(
     network: DiffusionGemma,
     cache: KVCache,
     draft: Sequence[int],
@@ -80,7 +80,7 @@ def check(
     good_enough: float | None = None,
     top_k: int = 0,
     passes: Passes | None = None,
-) -> Checked:
+) -> Verified:
     """Encodes `draft`, of which the first `known` ids are certain, and keeps what the causal mode agrees with.
 
     `last_hidden_D` is the hidden state of the last token in the cache, from which the first id of the draft is judged;
@@ -123,7 +123,7 @@ def check(
         best = kept_TV.topk(min(top_k, kept_TV.shape[-1]))
         top = _pairs(best.indices.tolist(), best.values.tolist())
         logprobs = tuple(row[token] for row, token in zip(kept_TV.tolist(), ids, strict=True))
-    return Checked(
+    return Verified(
         token_ids=tuple(ids),
         entropies=tuple(opinion.entropies[: len(ids)]),
         logprobs=logprobs,

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import dgemma
 from dgemma.cache import KVCache
 from dgemma.config import EngineConfig, SamplerConfig
-from dgemma.decode import check as module
-from dgemma.decode.check import check, end_of, is_unsure
+from dgemma.decode import verify as module
 from dgemma.decode.denoise import denoise
+from dgemma.decode.verify import end_of, is_unsure, verify
 from dgemma.engine.engine import Engine
 from dgemma.engine.pace import Choice
 from dgemma.engine.request import Commit, Draft, Finish
@@ -62,7 +62,7 @@ def test_what_is_kept_is_what_the_causal_mode_says(right, wrong, seed):
     truth = greedy(before, right + 1)
     draft = truth[:right] + [(truth[-1] + 1) % 64, *ids(1, 9, seed=seed)[0].tolist()][:wrong]
     cache, last_hidden = prefix(5)
-    found = check(NETWORK, cache, draft, last_hidden, top_k=2)
+    found = verify(NETWORK, cache, draft, last_hidden, top_k=2)
     assert list(found.token_ids[:right]) == truth[:right]
     text = [*before, *found.token_ids]
     assert cache.length == len(text) - 1
@@ -83,23 +83,23 @@ def test_a_token_that_would_do_as_well_stands(monkeypatch):
     cache, last_hidden = prefix(5)
     second = int(NETWORK.logits(last_hidden).topk(2).indices[1])
     monkeypatch.setattr(module, "GOOD_ENOUGH", 1.0)
-    assert check(NETWORK, cache, [second], last_hidden).token_ids != (second,)
+    assert verify(NETWORK, cache, [second], last_hidden).token_ids != (second,)
     cache, last_hidden = prefix(5)
     monkeypatch.setattr(module, "GOOD_ENOUGH", 1e-9)
-    assert check(NETWORK, cache, [second], last_hidden).token_ids[0] == second
+    assert verify(NETWORK, cache, [second], last_hidden).token_ids[0] == second
 
 
 def test_an_agreed_end_token_is_the_last_one():
     truth = greedy(ids(1, 5)[0].tolist(), 4)
     cache, last_hidden = prefix(5)
-    found = check(NETWORK, cache, truth, last_hidden, end_ids=(truth[2],))
+    found = verify(NETWORK, cache, truth, last_hidden, end_ids=(truth[2],))
     assert list(found.token_ids) == truth[: truth.index(truth[2]) + 1]
 
 
 def test_a_forbidden_token_does_not_come_first():
     truth = greedy(ids(1, 5)[0].tolist(), 1)
     cache, last_hidden = prefix(5)
-    assert check(NETWORK, cache, truth, last_hidden, forbidden_first=truth).token_ids[0] != truth[0]
+    assert verify(NETWORK, cache, truth, last_hidden, forbidden_first=truth).token_ids[0] != truth[0]
 
 
 @pytest.mark.usefixtures("strict")
