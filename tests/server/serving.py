@@ -43,7 +43,7 @@ class Running:
 
 @contextmanager
 def running(llm: LLM, config: ServerConfig | None = None) -> Iterator[Running]:
-    """Serves `llm` while the block runs. The engine goes on afterwards."""
+    """Serves `llm` while the block runs. The engine stays open."""
     ready = threading.Event()
     with listen("127.0.0.1", 0) as listener:
         server = Server(llm, config or ServerConfig(), ready.set)

@@ -25,6 +25,8 @@ def test_a_stream_is_the_reply(complete):
     assert "".join(choice.text for chunk in chunks for choice in chunk.choices) == reply.choices[0].text
     assert chunks[-2].choices[0].finish_reason == reply.choices[0].finish_reason
     assert chunks[-1].usage.total_tokens == reply.usage.total_tokens
+    assert all("usage" in chunk.model_fields_set and chunk.usage is None for chunk in chunks[:-1])
+    assert all("usage" not in chunk.model_fields_set for chunk in complete(stream=True))
     assert reply.object == "text_completion"
 
 

@@ -1,5 +1,6 @@
 """The service as a whole: keys, hosts, models, metrics, limits, and clients that leave."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -61,6 +62,24 @@ def narrow(llm):
     with running(model) as server:
         yield server
     model.engine.close()
+
+
+def test_an_app_that_ends_gives_the_engine_back(llm):
+    def threads() -> int:
+        return sum(one.name == "dgemma-engine" for one in threading.enumerate())
+
+    before = threads()
+    for own_thread in (False, True):
+        model = LLM(llm.model, EngineConfig())
+        if own_thread:
+            model.engine.start()
+        with running(model) as server:
+            assert server.http().get("/health").is_success and threads() == before + 1
+        # A thread that was there before is not the app's to end.
+        assert threads() == before + own_thread
+        assert model.chat("Hello", max_new_tokens=2).token_ids
+        model.engine.close()
+        assert threads() == before
 
 
 def test_models_are_shown_to_both_clients(server):

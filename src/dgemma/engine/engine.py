@@ -174,17 +174,19 @@ class Engine:
                 prefixes=len(self._prefixes),
             )
 
-    def start(self) -> None:
-        """Lets one thread drive from now on, whether or not anybody waits, until `stop` or `close`.
+    def start(self) -> bool:
+        """Lets one thread drive from now on, whether or not anybody waits, until `stop` or `close`; False where one
+        does already.
 
         For servers: all tensor work stays in one thread, and a slow consumer holds up nobody, itself included.
         """
         with self._state():
             self._require_open()
             if self._thread is not None:
-                return
+                return False
             self._thread = thread = lifetime.driver(self, self._call)
         thread.start()
+        return True
 
     def stop(self) -> None:
         """Ends the thread that `start` began, behind its turn; consumers drive again. Requests stay open."""

@@ -12,6 +12,7 @@ from dgemma.server.fields import (
     Bookkeeping,
     JsonObject,
     ModelName,
+    Several,
     Stops,
     Strict,
     Text,
@@ -42,7 +43,7 @@ class TextBlock(Strict):
     citations: Annotated[None, only([])] = None
 
 
-Texts = Annotated[list[TextBlock], BeforeValidator(parts)]
+Texts = Annotated[Several[TextBlock], BeforeValidator(parts)]
 
 
 def _source_type(value: Any) -> Any:
@@ -121,7 +122,7 @@ class Message(Strict):
     """A message of the conversation."""
 
     role: Literal["user", "assistant", "system"]
-    content: Annotated[list[Block], BeforeValidator(parts), Field(min_length=1)]
+    content: Annotated[Several[Block], BeforeValidator(parts), Field(min_length=1)]
 
     @field_validator("content")
     @classmethod
@@ -227,13 +228,13 @@ class MessagesFields(FormFields):
     """The body of a request."""
 
     model: ModelName
-    messages: Annotated[list[Message], Field(min_length=1)]
+    messages: Annotated[Several[Message], Field(min_length=1)]
     max_tokens: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
     system: Texts | None = None
     stop_sequences: Stops
     stream: bool | None = None
     thinking: Thinking | None = None
-    tools: list[ToolFields] | None = None
+    tools: Several[ToolFields] | None = None
     tool_choice: ToolChoice | None = None
     metadata: Bookkeeping = None
     cache_control: Bookkeeping = None

@@ -3,13 +3,14 @@
 import json
 import secrets
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse, Response
 
 from dgemma.chat import ToolCall
 from dgemma.server.anthropic_fields import CountFields, MessagesFields
+from dgemma.server.body import BodyRoute, described, read
 from dgemma.server.endpoint import answer, check_model
 from dgemma.server.errors import ApiError, anthropic_error
 from dgemma.server.generation import Ended, Grown, Piece, Service, Started
@@ -20,17 +21,19 @@ from dgemma.server.usage import Usage
 
 def router(service: Service) -> APIRouter:
     """The endpoints, for an app to include."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=BodyRoute)
 
     @routes.post("/v1/messages")
-    async def messages(request: Request, fields: MessagesFields) -> Response:
+    async def messages(request: Request, given: Annotated[Any, Body(), described(MessagesFields)]) -> Response:
+        fields, job = await read(service, request, MessagesFields, given)
         writer = _MessageWriter(service)
-        return await answer(service, request, fields.model, fields.job(), stream=bool(fields.stream), writer=writer)
+        return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
     @routes.post("/v1/messages/count_tokens")
-    async def count_tokens(fields: CountFields) -> dict[str, int]:
+    async def count_tokens(request: Request, given: Annotated[Any, Body(), described(CountFields)]) -> dict[str, int]:
+        fields, job = await read(service, request, CountFields, given)
         check_model(service, fields.model)
-        return {"input_tokens": await service.count_tokens(fields.job())}
+        return {"input_tokens": await service.count_tokens(job)}
 
     return routes
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio.to_thread
 from fastapi import FastAPI
 from fastapi.responses import Response
 
@@ -21,6 +22,7 @@ from dgemma.server import (
     page,
 )
 from dgemma.server.config import ServerConfig
+from dgemma.server.endpoint import READING
 from dgemma.server.gate import Gate, Unanswered
 from dgemma.server.generation import Service
 from dgemma.server.metrics import Metrics
@@ -59,8 +61,10 @@ def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        llm.engine.start()
+        begun = llm.engine.start()
         yield
+        if begun:
+            await anyio.to_thread.run_sync(llm.engine.stop)
 
     metrics = Metrics()
     service = Service(llm, llm.tokenizer, config, metrics)
@@ -82,13 +86,13 @@ def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
         largest_body=config.largest_body(reads_images=llm.model.tower is not None),
     )
 
-    @app.head("/health", include_in_schema=False)
     @app.get("/health")
+    @app.api_route("/health", methods=READING, include_in_schema=False)
     async def health() -> dict[str, str]:
         return {"status": "ok", "model": config.model_name}
 
-    @app.head("/metrics", include_in_schema=False)
     @app.get("/metrics")
+    @app.api_route("/metrics", methods=READING, include_in_schema=False)
     async def prometheus() -> Response:
         return Response(metrics.text(), media_type=metrics.content_type)
 

@@ -11,10 +11,11 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field, ValidationInfo, field_validator
 
+from dgemma.server.body import BodyRoute, described, read
 from dgemma.server.endpoint import answer
 from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (
@@ -91,12 +92,13 @@ class EditFields(Strict):
 
 def router(service: Service) -> APIRouter:
     """The endpoint, for an app to include."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=BodyRoute)
 
     @routes.post("/v1/edit")
-    async def edit(request: Request, fields: EditFields) -> Response:
+    async def edit(request: Request, given: Annotated[Any, Body(), described(EditFields)]) -> Response:
+        fields, job = await read(service, request, EditFields, given)
         writer = _EditWriter(service, fields)
-        return await answer(service, request, fields.model, fields.job(), stream=bool(fields.stream), writer=writer)
+        return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
     return routes
 

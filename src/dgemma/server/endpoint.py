@@ -14,6 +14,10 @@ from dgemma.server.errors import ApiError, refusal
 from dgemma.server.generation import Ended, Job, Piece, Service, Started
 from dgemma.server.sse import EventStream, unless_left
 
+READING = ["GET", "HEAD"]
+"""The methods of an address that only tells. One route has both, so that a refusal of others names both; a second one,
+that is never reached, describes GET alone in /openapi.json."""
+
 
 class Writer(Protocol):
     """One protocol's way to write a reply."""

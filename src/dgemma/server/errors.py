@@ -148,12 +148,17 @@ def _place(document: Any, location: Sequence[int | str], is_missing: bool) -> li
     """Where in the document an error is. The names of the alternatives that were tried are no places in it."""
     place: list[int | str] = []
     for at, step in enumerate(location, 1):
-        inside: Any = dict(enumerate(document)) if isinstance(document, list) else document
+        inside: Any = _items(document, step) if isinstance(document, list) else document
         if isinstance(inside, Mapping) and step in inside and not _is_tag(step, inside, location[at:], is_missing):
             place, document = [*place, step], inside[step]
         elif at == len(location) and isinstance(document, Mapping):
             place.append(step)
     return place
+
+
+def _items(document: list[Any], step: int | str) -> Mapping[int | str, Any]:
+    """What a list has at a step, under that step."""
+    return {step: document[step]} if isinstance(step, int) and step < len(document) else {}
 
 
 def _is_tag(step: int | str, inside: Mapping, further: Sequence[int | str], is_missing: bool) -> bool:

@@ -1,16 +1,27 @@
 """The pieces of request bodies that several endpoints share, as strict pydantic models.
 
-Promises that a field which is not known, not supported, or of the wrong type is refused by name, and that what is let
-through is plain finite JSON of moderate depth. Knows nothing of what the fields do.
+Promises that a field which is not known, not supported, or of the wrong type is refused by name, that a handful of
+errors is all that is collected of a wrong body, and that what is let through is plain finite JSON of moderate depth.
+Knows nothing of what the fields do.
 """
 
 import json
 import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal, LiteralString, cast
+from itertools import islice
+from typing import Annotated, Any, Literal, LiteralString, TypeVar, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from dgemma.chat.shown import IMAGE_TYPES
@@ -19,7 +30,17 @@ MAX_DEPTH = 64
 MAX_INTEGER = 2**31 - 1
 MAX_SEED = 2**63 - 1
 MAX_STOPS = 16
+MAX_MARKS = 100_000
+"""Commas and brackets of a JSON document whose prompt is short; reading so many takes some tens of milliseconds."""
+MAX_UNKNOWN = 10
+"""Unknown fields of an object that are looked at; the first is the one that is told."""
 SEED_BITS = 31
+
+T = TypeVar("T")
+Several = Annotated[list[T], Field(fail_fast=True)]
+"""A list that is refused at its first wrong item: of a million of them the rest would take seconds and gigabytes."""
+
+NO_MARKS = bytes(set(range(256)) - set(b",[{"))
 
 
 def unsupported(told: str, kind: str = "unsupported") -> PydanticCustomError:
@@ -64,6 +85,33 @@ def plain_json(value: Any) -> Any:
     return value
 
 
+def holds_more(document: bytes, marks: int) -> bool:
+    """Whether a JSON document has more than so many commas and opening brackets outside its texts.
+
+    No document has more values than these and one. In Python, so that other threads have their turns meanwhile.
+    """
+    if len(document.translate(None, NO_MARKS)) <= marks:
+        return False
+    at = count = 0
+    while at < len(document):
+        begin = document.find(b'"', at)
+        begin = len(document) if begin < 0 else begin
+        count += len(document[at:begin].translate(None, NO_MARKS))
+        if count > marks:
+            return True
+        at = _behind_text(document, begin + 1)
+    return False
+
+
+def _behind_text(document: bytes, at: int) -> int:
+    """Where a text that begins there is over. A quotation mark behind an odd number of backslashes is part of it."""
+    while (end := document.find(b'"', at)) >= 0:
+        before, at = document[at:end], end + 1
+        if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
+            return at
+    return len(document)
+
+
 def _whole(text: str) -> str:
     if _is_broken(text):
         raise unsupported("holds a lone surrogate, which is no text")
@@ -83,6 +131,8 @@ def json_object(text: Any) -> Any:
     """The text of a JSON object -> the object; everything else stays as it is, for the type to refuse."""
     if not isinstance(text, str):
         return text
+    if len(text) > MAX_MARKS and holds_more(text.encode(errors="surrogatepass"), MAX_MARKS):
+        raise unsupported(f"has more than {MAX_MARKS} commas and brackets")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -92,13 +142,15 @@ def json_object(text: Any) -> Any:
     return value
 
 
-JsonObject = Annotated[dict[str, Any], AfterValidator(plain_json)]
-JsonObjectText = Annotated[dict[str, Any], BeforeValidator(json_object), AfterValidator(plain_json)]
+# Looked through before the type is, which collects an error for every name that is no text. Of several, the last runs
+# first.
+JsonObject = Annotated[dict[str, Any], BeforeValidator(plain_json)]
+JsonObjectText = Annotated[dict[str, Any], BeforeValidator(plain_json), BeforeValidator(json_object)]
 
 ArgumentsText = Annotated[
     dict[str, Any],
+    BeforeValidator(plain_json),
     BeforeValidator(lambda text: json_object("{}" if text == "" else text)),
-    AfterValidator(plain_json),
 ]
 """The arguments of a call; those who collect a call without any from a stream have an empty text."""
 
@@ -119,6 +171,16 @@ class Strict(BaseModel):
     """Takes exactly the fields it names, of exactly their types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_unknown(cls, value: Any) -> Any:
+        """Drops unknown fields behind the first, each of which would be an error of its own."""
+        if not isinstance(value, dict) or len(value) <= len(cls.model_fields) + MAX_UNKNOWN:
+            return value
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        told = set(islice((name for name in value if name not in known), MAX_UNKNOWN))
+        return {name: given for name, given in value.items() if name in known or name in told}
 
 
 def _text_type(value: Any) -> Any:
@@ -181,7 +243,7 @@ def parts(value: Any, *, kind: str = "text") -> Any:
     return [{"type": kind, "text": value}] if isinstance(value, str) else value
 
 
-TextParts = Annotated[list[TextPart], BeforeValidator(parts)]
+TextParts = Annotated[Several[TextPart], BeforeValidator(parts)]
 
 
 def joined(text_parts: Sequence[Any] | None) -> str:
@@ -194,7 +256,7 @@ def _stops(value: Any) -> Any:
 
 
 Stops = Annotated[
-    list[Annotated[Text, Field(min_length=1, max_length=256)]],
+    Several[Annotated[Text, Field(min_length=1, max_length=256)]],
     BeforeValidator(_stops),
     Field(max_length=MAX_STOPS, default_factory=list),
 ]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from dgemma.server.errors import ApiError
-from dgemma.server.fields import ANY_OBJECT, DecodingFields, JsonObjectText, Strict, Text, only, unsupported
+from dgemma.server.fields import ANY_OBJECT, DecodingFields, JsonObjectText, Several, Strict, Text, only, unsupported
 
 MAX_PATTERN = 4096
 MAX_CHOICES = 1024
@@ -19,7 +19,7 @@ MAX_CHOICE_CHARACTERS = 4096
 
 Pattern = Annotated[Text, Field(min_length=1, max_length=MAX_PATTERN)]
 Choices = Annotated[
-    list[Annotated[Text, Field(min_length=1, max_length=MAX_CHOICE_CHARACTERS)]],
+    Several[Annotated[Text, Field(min_length=1, max_length=MAX_CHOICE_CHARACTERS)]],
     Field(min_length=1, max_length=MAX_CHOICES),
 ]
 

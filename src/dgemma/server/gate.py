@@ -5,6 +5,7 @@ this machine alone answers to this machine's own names only. Counts each answer.
 """
 
 import hmac
+from urllib.parse import unquote
 
 import anyio
 from starlette.datastructures import Headers
@@ -54,6 +55,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = _with_path(scope)
         path: str = scope["path"]
 
         async def counted(message: Message) -> None:
@@ -113,6 +115,23 @@ class Gate:
             return None
         told = "is wrong" if any(shown) else "is missing"
         return ApiError(401, f"The API key {told}; send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.")
+
+
+def _with_path(scope: Scope) -> Scope:
+    """A request that names a whole address (RFC 9112, 3.2.2) as one with a path alone. The host in it is then the one
+    that is asked for, whatever the header says."""
+    scheme, mark, rest = scope.get("raw_path", b"").partition(b"://")
+    if not mark or scheme.lower() not in (b"http", b"https"):
+        return scope
+    host, _, path = rest.partition(b"/")
+    headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    raw_path = b"/" + path
+    return {
+        **scope,
+        "path": unquote(raw_path.decode("ascii")),
+        "raw_path": raw_path,
+        "headers": [*headers, (b"host", host)],
+    }
 
 
 def _host(header: str) -> str:

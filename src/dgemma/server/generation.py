@@ -18,11 +18,12 @@ from dgemma.chat import MessageParts
 from dgemma.decode.constrain import token_bytes
 from dgemma.engine.events import Events
 from dgemma.engine.request import Commit, Draft, FinishReason, Stats
-from dgemma.errors import CheckpointError, ImageError, PromptError, UsageError
+from dgemma.errors import CheckpointError, ImageError, UsageError
 from dgemma.images import PreparedImage
 from dgemma.server.aside import aside
 from dgemma.server.config import ServerConfig
 from dgemma.server.errors import ApiError
+from dgemma.server.fields import MAX_MARKS
 from dgemma.server.logprobs import TextToken, TextTokens
 from dgemma.server.metrics import Metrics
 from dgemma.server.replies import GrowingMessage, GrowingText, Growth, count_thinking
@@ -35,6 +36,9 @@ RENDERING_THREADS = 2
 """Prompts that are turned into ids at the same time; the rest of the machine is for the model."""
 FORMING_THREADS = 2
 """Requests whose form becomes an automaton at the same time, which may take seconds: no others wait for these."""
+
+READING_THREADS = 1
+"""Large bodies that are checked at the same time: two would only take turns, as Python runs one thread at a time."""
 
 SHOWING_THREADS = 1
 """Requests whose images are decoded at the same time: text waits for none of them."""
@@ -156,6 +160,7 @@ class Service:
         self._open: set[_Reply] = set()
         self._rendering = anyio.CapacityLimiter(RENDERING_THREADS)
         self._forming = anyio.CapacityLimiter(FORMING_THREADS)
+        self._reading = anyio.CapacityLimiter(READING_THREADS)
         self._showing = anyio.CapacityLimiter(SHOWING_THREADS)
         # Every open request may have a thread that waits for its next event; the engine limits how many there are.
         self._waiting = anyio.CapacityLimiter(max(1, self.places))
@@ -169,6 +174,12 @@ class Service:
     def context(self) -> int:
         """Tokens that prompt and reply may have together."""
         return self.llm.engine.max_context
+
+    @property
+    def most_marks(self) -> int:
+        """Commas and brackets that a body may have: room for a prompt of ids that fills the context, and for as much
+        again around it."""
+        return max(MAX_MARKS, 2 * self.context)
 
     @cached_property
     def written(self) -> Mapping[int, bytes]:
@@ -184,8 +195,13 @@ class Service:
         for reply in self._open:
             self.llm.engine.cancel(reply.id)
 
+    async def beside(self, work: Callable[[], T]) -> T:
+        """What is slow about a body, in a thread beside the event loop. Raises what it raises."""
+        return await aside(work, self._reading)
+
     async def count_tokens(self, job: Job) -> int:
-        """The tokens of a job's prompts, whether or not they would be taken. Raises PromptError and UsageError."""
+        """The tokens of a job's prompts, whether or not they would be taken. Raises PromptError, ApiError and
+        UsageError."""
         limiter = self._showing if job.image_fields else self._rendering
         rendered = [await aside(partial(self._rendered, job, prompt), limiter) for prompt in job.prompts]
         return sum(len(prompt.ids) for prompt in rendered)
@@ -193,8 +209,8 @@ class Service:
     async def pieces(self, job: Job) -> AsyncGenerator[Piece]:
         """Runs a job: `Started` once, then for each reply in turn what it grows by and `Ended`.
 
-        Whoever stops iterating closes this generator, which stops the engine. Raises PromptError, UsageError and
-        BusyError before `Started`.
+        Whoever stops iterating closes this generator, which stops the engine. Raises PromptError, ApiError,
+        UsageError and BusyError before `Started`.
         """
         prompts = await aside(partial(self._prompts, job), self._showing if job.image_fields else self._rendering)
         replies: list[_Reply] = []
@@ -241,13 +257,16 @@ class Service:
 
     def _fitting(self, job: Job, prompt: Any) -> Prompt:
         """One prompt, refused when it is too long."""
-        rendered = self._rendered(job, prompt)
         limit = min(self.config.max_prompt_tokens or self.context, self.context - 1)
+        # Each of them takes a token at least, and turning all of them into ids may take seconds.
+        if not job.raw and len(prompt) + len(job.tools) > limit:
+            raise _too_long(f"more than {limit}", limit)
+        rendered = self._rendered(job, prompt)
         # A text to go over or to lead up to is read as the prompt is.
         given = job.edit.text if job.edit is not None else job.suffix
         count = len(rendered.ids) + (len(self.tokenizer.encode(given)) if given else 0)
         if count > limit:
-            raise PromptError(f"The prompt has {count} tokens; at most {limit} are taken. Shorten it.")
+            raise _too_long(str(count), limit)
         return rendered
 
     def _rendered(self, job: Job, prompt: Any) -> Prompt:
@@ -260,6 +279,11 @@ class Service:
         if job.suffix is not None or job.edit is not None:
             return Prompt(ids=self.llm.text_ids(prompt))
         return Prompt(ids=self.tokenizer.encode(prompt, add_bos=True) if isinstance(prompt, str) else list(prompt))
+
+
+def _too_long(count: str, limit: int) -> ApiError:
+    told = f"The prompt has {count} tokens; at most {limit} are taken. Shorten it."
+    return ApiError(400, told, code="context_length_exceeded")
 
 
 class _Reply:

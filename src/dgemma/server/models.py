@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from dgemma.server.endpoint import check_model
+from dgemma.server.endpoint import READING, check_model
 from dgemma.server.generation import Service
 
 
@@ -29,14 +29,14 @@ def router(service: Service) -> APIRouter:
         "reads_images": service.llm.model.tower is not None,
     }
 
-    @routes.head("/v1/models", include_in_schema=False)
     @routes.get("/v1/models")
+    @routes.api_route("/v1/models", methods=READING, include_in_schema=False)
     async def models() -> dict[str, Any]:
         return {"object": "list", "data": [model], "has_more": False, "first_id": name, "last_id": name}
 
     # Hub ids hold a slash.
-    @routes.head("/v1/models/{model_id:path}", include_in_schema=False)
     @routes.get("/v1/models/{model_id:path}")
+    @routes.api_route("/v1/models/{model_id:path}", methods=READING, include_in_schema=False)
     async def one_model(model_id: str) -> dict[str, Any]:
         check_model(service, model_id)
         return model

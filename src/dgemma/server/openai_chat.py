@@ -11,17 +11,19 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field, ValidationInfo, field_validator
 
 from dgemma.chat import MessageParts
+from dgemma.server.body import BodyRoute, described, read
 from dgemma.server.endpoint import answer
 from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (
     Bookkeeping,
     Effort,
     ModelName,
+    Several,
     Stops,
     StreamOptions,
     TokenLimit,
@@ -40,6 +42,8 @@ from dgemma.server.openai_fields import (
     ToolChoice,
     call_body,
     draft_body,
+    includes_usage,
+    no_usage_yet,
     usage_body,
 )
 from dgemma.server.sse import DONE, frame
@@ -50,7 +54,7 @@ class ChatFields(FormFields):
     """The body of a chat request."""
 
     model: ModelName
-    messages: Annotated[list[Message], Field(min_length=1)]
+    messages: Annotated[Several[Message], Field(min_length=1)]
     max_tokens: TokenLimit = None
     max_completion_tokens: TokenLimit = None
     n: Annotated[int | None, Field(ge=1)] = None
@@ -58,7 +62,7 @@ class ChatFields(FormFields):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     diffusing: bool | None = None
-    tools: list[Tool] | None = None
+    tools: Several[Tool] | None = None
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool | None = None
     reasoning_effort: Effort = None
@@ -146,12 +150,13 @@ class ChatFields(FormFields):
 
 def router(service: Service) -> APIRouter:
     """The endpoint, for an app to include."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=BodyRoute)
 
     @routes.post("/v1/chat/completions")
-    async def chat_completions(request: Request, fields: ChatFields) -> Response:
+    async def chat_completions(request: Request, given: Annotated[Any, Body(), described(ChatFields)]) -> Response:
+        fields, job = await read(service, request, ChatFields, given)
         writer = _ChatWriter(service, fields)
-        return await answer(service, request, fields.model, fields.job(), stream=bool(fields.stream), writer=writer)
+        return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
     return routes
 
@@ -198,7 +203,7 @@ class _ChatWriter:
                 for at, call in enumerate(_calls(piece.parts)):
                     yield self._chunk(piece.index, {"tool_calls": [{"index": at, **call}]})
                 yield self._chunk(piece.index, {}, reason=piece.reason)
-        if self._fields.stream_options and self._fields.stream_options.include_usage:
+        if includes_usage(self._fields.stream_options):
             usage = usage_body(Usage.total(usages, prompt_tokens=started.prompt_tokens, choices=self._fields.n or 1))
             yield frame({**self._head("chat.completion.chunk"), "choices": [], "usage": usage})
         yield DONE
@@ -227,7 +232,8 @@ class _ChatWriter:
     ) -> bytes:
         logprobs = self._logprobs(tokens) if tokens else None
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
-        return frame({**self._head("chat.completion.chunk"), "choices": [choice], **(more or {})}, event)
+        usage = no_usage_yet(self._fields.stream_options)
+        return frame({**self._head("chat.completion.chunk"), "choices": [choice], **usage, **(more or {})}, event)
 
 
 def _message(parts: MessageParts) -> dict[str, Any]:

@@ -8,16 +8,18 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
+from dgemma.server.body import BodyRoute, described, read
 from dgemma.server.endpoint import answer
 from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (
     MAX_INTEGER,
     Bookkeeping,
     ModelName,
+    Several,
     Stops,
     StreamOptions,
     Text,
@@ -29,11 +31,11 @@ from dgemma.server.fields import (
 from dgemma.server.forms import FormFields
 from dgemma.server.generation import Drafted, Ended, Grown, Job, Piece, Service, Started
 from dgemma.server.logprobs import Shapes, TextToken
-from dgemma.server.openai_fields import draft_body, usage_body
+from dgemma.server.openai_fields import draft_body, includes_usage, no_usage_yet, usage_body
 from dgemma.server.sse import DONE, frame
 from dgemma.server.usage import Usage
 
-TokenIds = Annotated[list[Annotated[int, Field(ge=0, le=MAX_INTEGER)]], Field(min_length=1)]
+TokenIds = Annotated[Several[Annotated[int, Field(ge=0, le=MAX_INTEGER)]], Field(min_length=1)]
 
 
 def _prompt_type(value: Any) -> str:
@@ -54,7 +56,7 @@ class CompletionFields(FormFields):
     """The body of a completion request."""
 
     model: ModelName
-    prompt: Annotated[list[Prompt], BeforeValidator(_prompts), Field(min_length=1)]
+    prompt: Annotated[Several[Prompt], BeforeValidator(_prompts), Field(min_length=1)]
     max_tokens: TokenLimit = None
     n: Annotated[int | None, Field(ge=1)] = None
     stop: Stops
@@ -119,12 +121,13 @@ class CompletionFields(FormFields):
 
 def router(service: Service) -> APIRouter:
     """The endpoint, for an app to include."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=BodyRoute)
 
     @routes.post("/v1/completions")
-    async def completions(request: Request, fields: CompletionFields) -> Response:
+    async def completions(request: Request, given: Annotated[Any, Body(), described(CompletionFields)]) -> Response:
+        fields, job = await read(service, request, CompletionFields, given)
         writer = _CompletionWriter(service, fields)
-        return await answer(service, request, fields.model, fields.job(), stream=bool(fields.stream), writer=writer)
+        return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
     return routes
 
@@ -146,19 +149,20 @@ class _CompletionWriter:
 
     async def frames(self, started: Started, pieces: AsyncGenerator[Piece]) -> AsyncGenerator[bytes]:
         """The reply as events."""
+        head = {**self._head(), **no_usage_yet(self._fields.stream_options)}
         usages: list[Usage] = []
         async for piece in pieces:
             if isinstance(piece, Grown):
                 choice = _choice(piece.index, piece.growth.text, None, self._logprobs(piece.tokens))
-                yield frame({**self._head(), "choices": [choice]})
+                yield frame({**head, "choices": [choice]})
             elif isinstance(piece, Drafted):
                 draft = {"diffusion": draft_body(piece, self._service.tokenizer)}
                 choices = [_choice(piece.index, "", None)]
-                yield frame({**self._head(), "choices": choices, **draft}, "diffusion.draft")
+                yield frame({**head, "choices": choices, **draft}, "diffusion.draft")
             elif isinstance(piece, Ended):
                 usages.append(piece.usage)
-                yield frame({**self._head(), "choices": [_choice(piece.index, "", piece.reason)]})
-        if self._fields.stream_options and self._fields.stream_options.include_usage:
+                yield frame({**head, "choices": [_choice(piece.index, "", piece.reason)]})
+        if includes_usage(self._fields.stream_options):
             usage = usage_body(Usage.total(usages, prompt_tokens=started.prompt_tokens, choices=self._fields.n or 1))
             yield frame({**self._head(), "choices": [], "usage": usage})
         yield DONE

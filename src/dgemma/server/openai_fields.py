@@ -18,6 +18,8 @@ from dgemma.server.fields import (
     DataUrl,
     Detail,
     JsonObject,
+    Several,
+    StreamOptions,
     Strict,
     Text,
     TextPart,
@@ -80,7 +82,7 @@ def _kind(value: Any) -> str:
 
 
 Parts = Annotated[
-    list[Annotated[Annotated[TextPart, Tag("text")] | Annotated[ImagePart, Tag("image")], Discriminator(_kind)]],
+    Several[Annotated[Annotated[TextPart, Tag("text")] | Annotated[ImagePart, Tag("image")], Discriminator(_kind)]],
     BeforeValidator(parts),
 ]
 
@@ -92,7 +94,7 @@ class Message(Strict):
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Parts | None = None
     name: Text | None = None
-    tool_calls: list[Call] | None = None
+    tool_calls: Several[Call] | None = None
     tool_call_id: Text | None = None
     reasoning_content: Text | None = None
     refusal: Annotated[None, only()] = None
@@ -213,6 +215,16 @@ def usage_body(usage: Usage) -> dict[str, Any]:
         "completion_tokens_details": {"reasoning_tokens": usage.thinking_tokens},
         "diffusion": usage.diffusion(),
     }
+
+
+def includes_usage(options: StreamOptions | None) -> bool:
+    """Whether a stream shall end with its usage."""
+    return options is not None and bool(options.include_usage)
+
+
+def no_usage_yet(options: StreamOptions | None) -> dict[str, None]:
+    """What the other chunks of such a stream say of it."""
+    return {"usage": None} if includes_usage(options) else {}
 
 
 def call_body(call: ToolCall, identity: str, arguments: str) -> Mapping[str, Any]:

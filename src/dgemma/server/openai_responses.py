@@ -9,12 +9,13 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse, Response
 
 from dgemma.chat import ToolCall
+from dgemma.server.body import BodyRoute, described, read
 from dgemma.server.endpoint import answer, check_model
 from dgemma.server.errors import ApiError
 from dgemma.server.generation import Ended, Grown, Piece, Service, Started
@@ -24,20 +25,24 @@ from dgemma.server.responses_fields import ResponseFields
 from dgemma.server.sse import frame
 from dgemma.server.usage import Usage
 
+Given = Annotated[Any, Body(), described(ResponseFields)]
+
 
 def router(service: Service) -> APIRouter:
     """The endpoints, for an app to include."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=BodyRoute)
 
     @routes.post("/v1/responses")
-    async def responses(request: Request, fields: ResponseFields) -> Response:
+    async def responses(request: Request, given: Given) -> Response:
+        fields, job = await read(service, request, ResponseFields, given)
         writer = _ResponseWriter(service, fields)
-        return await answer(service, request, fields.model, fields.job(), stream=bool(fields.stream), writer=writer)
+        return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
     @routes.post("/v1/responses/input_tokens")
-    async def input_tokens(fields: ResponseFields) -> dict[str, str | int]:
+    async def input_tokens(request: Request, given: Given) -> dict[str, str | int]:
+        fields, job = await read(service, request, ResponseFields, given)
         check_model(service, fields.model)
-        return {"object": "response.input_tokens", "input_tokens": await service.count_tokens(fields.job())}
+        return {"object": "response.input_tokens", "input_tokens": await service.count_tokens(job)}
 
     return routes
 

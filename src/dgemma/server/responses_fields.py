@@ -18,6 +18,7 @@ from dgemma.server.fields import (
     Effort,
     JsonObject,
     ModelName,
+    Several,
     Strict,
     Text,
     TextType,
@@ -49,7 +50,7 @@ class InputText(Strict):
     parsed: Bookkeeping = None
 
 
-InputTexts = Annotated[list[InputText], BeforeValidator(lambda value: parts(value, kind="input_text"))]
+InputTexts = Annotated[Several[InputText], BeforeValidator(lambda value: parts(value, kind="input_text"))]
 
 
 class InputImage(Strict):
@@ -71,7 +72,7 @@ def _kind(value: Any) -> str:
 
 
 Inputs = Annotated[
-    list[Annotated[Annotated[InputText, Tag("text")] | Annotated[InputImage, Tag("image")], Discriminator(_kind)]],
+    Several[Annotated[Annotated[InputText, Tag("text")] | Annotated[InputImage, Tag("image")], Discriminator(_kind)]],
     BeforeValidator(lambda value: parts(value, kind="input_text")),
 ]
 
@@ -105,7 +106,7 @@ class ReasoningItem(Strict):
     """An earlier thought of the model."""
 
     type: Literal["reasoning"]
-    content: list[ReasoningText] | None = None
+    content: Several[ReasoningText] | None = None
     summary: Annotated[None, only([])] = None
     encrypted_content: Annotated[None, only()] = None
     id: Bookkeeping = None
@@ -231,26 +232,32 @@ def _includes(value: Any) -> Any:
     return value
 
 
+def _few_pairs(value: Any) -> Any:
+    if isinstance(value, Mapping) and len(value) > 16:
+        raise unsupported("holds more than 16 pairs")
+    return value
+
+
 class ResponseFields(FormFields):
     """The body of a request."""
 
     model: ModelName
-    input: Annotated[list[Item], BeforeValidator(_items), Field(min_length=1)]
+    input: Annotated[Several[Item], BeforeValidator(_items), Field(min_length=1)]
     instructions: Text | None = None
     max_output_tokens: TokenLimit = None
     stream: bool | None = None
     stream_options: ResponseStreamOptions | None = None
-    tools: list[FunctionTool] | None = None
+    tools: Several[FunctionTool] | None = None
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool | None = None
     reasoning: Reasoning | None = None
     text: TextFields | None = None
-    metadata: dict[Text, Text] | None = None
+    metadata: Annotated[dict[Text, Text] | None, BeforeValidator(_few_pairs)] = None
     store: Annotated[None, only(False, why=NOT_STORED)] = None
     previous_response_id: Annotated[None, only(why=NOT_STORED)] = None
     conversation: Annotated[None, only(why=NOT_STORED)] = None
     background: Annotated[None, only(False, why=NOT_STORED)] = None
-    include: Annotated[list[str] | None, BeforeValidator(_includes)] = None
+    include: Annotated[Several[str] | None, BeforeValidator(_includes)] = None
     truncation: Annotated[None, only("disabled")] = None
     top_logprobs: TopLogprobs = None
     service_tier: Annotated[None, only("auto", "default")] = None
@@ -269,13 +276,6 @@ class ResponseFields(FormFields):
     def _with_logprobs(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value and not info.data.get("include"):
             raise unsupported(f"works with 'include': ['{LOGPROBS}'] only")
-        return value
-
-    @field_validator("metadata")
-    @classmethod
-    def _few(cls, value: dict[str, str] | None) -> dict[str, str] | None:
-        if value is not None and len(value) > 16:
-            raise unsupported("holds more than 16 pairs")
         return value
 
     def job(self) -> Job:

@@ -1,8 +1,11 @@
 """serve(): an app behind uvicorn on one address, until it is told to stop.
 
-Promises to have the address before anything is loaded or answered, and to say when it is ready. Prints nothing.
+Promises to have the address before anything is loaded or answered, and to say when it is ready. Prints nothing, and
+keeps out of the log what others write there of every client that leaves, or asks for what is not served.
 """
 
+import gc
+import logging
 import signal
 import socket
 from collections.abc import Callable
@@ -17,6 +20,9 @@ from dgemma.server.config import ServerConfig
 
 SHUTDOWN_S = 2
 """Seconds that clients may take to read what is left once the service was told to stop."""
+
+NOISE = ("socket.send() raised exception", "Unsupported upgrade request", "No supported WebSocket library")
+"""How those lines begin; the last of them would have the user install something of no use here."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -36,6 +42,11 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def telling(record: logging.LogRecord) -> bool:
+    """Whether a line of the log is more than noise."""
+    return not record.getMessage().startswith(NOISE)
+
+
 class Server(uvicorn.Server):
     """A server that calls `ready` once it takes requests."""
 
@@ -44,6 +55,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                ws="none",
                 log_level="warning",
                 access_log=False,
                 server_header=False,
@@ -51,6 +63,8 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=SHUTDOWN_S,
             )
         )
+        for name in ("asyncio", "uvicorn.error"):
+            logging.getLogger(name).addFilter(telling)
         self._app, self._ready = app, ready
         self.interrupted = False
 
@@ -79,9 +93,13 @@ def serve(llm: LLM, config: ServerConfig, listener: socket.socket, ready: Callab
     """Serves until SIGINT, which raises KeyboardInterrupt, or SIGTERM; open replies end with an error. Closes the
     engine."""
     server = Server(llm, config, ready)
+    # All threads stand still while Python looks for garbage; what is loaded by now stays, and need not be looked at.
+    gc.collect()
+    gc.freeze()
     try:
         server.run(sockets=[listener])
     finally:
+        gc.unfreeze()
         llm.engine.close()
     if server.interrupted:
         raise KeyboardInterrupt

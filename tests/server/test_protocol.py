@@ -1,0 +1,88 @@
+"""What HTTP itself defines: whole addresses, methods, upgrades, and what of it reaches the log."""
+
+import http.client
+import logging
+
+import pytest
+
+from dgemma.server import ServerConfig
+from tests.server.serving import running
+
+
+@pytest.fixture(scope="module")
+def ask(server):
+    """One request, its target as it stands -> status, head and body."""
+    host, port = server.url.removeprefix("http://").split(":")
+
+    def send(method, target, **headers):
+        connection = http.client.HTTPConnection(host, int(port), timeout=30)
+        try:
+            connection.request(method, target, headers={"Host": "localhost", **headers})
+            reply = connection.getresponse()
+            return reply.status, reply.headers, reply.read()
+        finally:
+            connection.close()
+
+    return send
+
+
+@pytest.mark.parametrize(
+    "target", ["http://localhost/health", "HTTP://127.0.0.1:5/health", "https://[::1]:5/health", "/health?http://a"]
+)
+def test_a_whole_address_is_answered_as_its_path(ask, target):
+    assert ask("GET", target)[0] == 200
+
+
+def test_a_whole_address_without_a_path_is_the_page(ask):
+    assert ask("GET", "http://localhost")[2] == ask("GET", "/")[2]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://evil.example/health",
+        "http://localhost@evil.example/health",
+        "http://localhost%2f.evil.example/health",
+        "http:///health",
+    ],
+)
+def test_the_host_in_a_whole_address_is_the_one_that_is_asked_for(ask, target):
+    assert ask("GET", target)[0] == 403
+    assert ask("GET", "http://localhost/health", Host="evil.example")[0] == 200
+
+
+def test_a_key_is_required_for_whole_addresses_too(llm):
+    with running(llm, ServerConfig(api_key="k")) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        for target, status in (("http://localhost/v1/models", 401), ("http://localhost/health", 200)):
+            connection = http.client.HTTPConnection(host, int(port), timeout=30)
+            connection.request("GET", target)
+            assert connection.getresponse().status == status
+            connection.close()
+
+
+@pytest.mark.parametrize("path", ["/health", "/metrics", "/v1/models", "/v1/models/tiny", "/"])
+def test_an_address_that_only_tells_names_both_ways_to_ask(ask, path):
+    status, headers, _ = ask("PUT", path)
+    assert status == 405 and set(headers["allow"].split(", ")) == {"GET", "HEAD"}
+    assert ask("HEAD", path)[0] == 200
+
+
+def test_an_upgrade_is_answered_without_one_and_is_no_matter_for_the_log(ask, caplog):
+    logger = logging.getLogger("uvicorn.error")
+    logger.addHandler(caplog.handler)
+    try:
+        for kind in ("websocket", "h2c"):
+            status, headers, _ = ask("GET", "/health", Connection="Upgrade", Upgrade=kind)
+            assert status == 200 and "upgrade" not in headers
+        assert not caplog.messages
+        logger.warning("something else")
+        assert set(caplog.messages) == {"something else"}
+    finally:
+        logger.removeHandler(caplog.handler)
+
+
+def test_writing_to_a_client_that_is_gone_is_no_matter_for_the_log(server, caplog):
+    for line in ("socket.send() raised exception.", "something else"):
+        logging.getLogger("asyncio").warning(line)
+    assert caplog.messages == ["something else"]
