@@ -21,6 +21,8 @@ from dgemma.errors import BusyError, CancelledError
 from tests.engine.requests import alone, content, made_up_ids, make_engine, make_request
 
 CONSUMERS = 8
+NO_ID = 10**6
+"""As an end token one that never comes."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -97,7 +99,7 @@ def test_cancelling_from_another_thread_reaches_the_consumer():
 
 def test_closing_the_engine_wakes_every_consumer():
     engine = make_engine(max_active=2)
-    streams = [engine.submit(make_request(max_new_tokens=2000, seed=seed)) for seed in range(CONSUMERS)]
+    streams = [engine.submit(make_request(max_new_tokens=2000, seed=seed, eos_token_ids=(NO_ID,))) for seed in range(CONSUMERS)]
     with ThreadPoolExecutor(CONSUMERS) as pool:
         readings = [pool.submit(list, stream) for stream in streams]
         engine.close()
