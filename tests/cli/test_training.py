@@ -27,7 +27,7 @@ canvas_length = 16
 batch_rows = 2
 clean_length = 160
 canvas_slots = 96
-canvas_lengths = [8, 32]
+canvas_lengths = [8, 16, 32]
 
 [data.tasks]
 "pairs.jsonl" = 1.0
@@ -76,3 +76,10 @@ def test_a_stopped_run_is_saved_and_goes_on(tmp_path, number, code):
     )
     assert (done.returncode, done.stdout) == (0, "run/best\n"), done.stderr
     assert [json.loads(line)["step"] for line in metrics.read_text().splitlines()] == list(range(1, step + 4))
+
+
+def test_a_run_goes_by_its_recipes_name_and_says_what_is_doubtful_or_done(tmp_path):
+    arguments = [word for word in command(tmp_path, "--steps", "3") if word not in ("--out", "run")]
+    for told in ("3 steps are fewer than warmup_steps = 100 and decay_steps = 1000", "nothing left to do"):
+        done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert (done.returncode, done.stdout) == (0, "runs/recipe/best\n") and told in done.stderr

@@ -99,7 +99,9 @@ def test_cancelling_from_another_thread_reaches_the_consumer():
 
 def test_closing_the_engine_wakes_every_consumer():
     engine = make_engine(max_active=2)
-    streams = [engine.submit(make_request(max_new_tokens=2000, seed=seed, eos_token_ids=(NO_ID,))) for seed in range(CONSUMERS)]
+    streams = [
+        engine.submit(make_request(max_new_tokens=2000, seed=seed, eos_token_ids=(NO_ID,))) for seed in range(CONSUMERS)
+    ]
     with ThreadPoolExecutor(CONSUMERS) as pool:
         readings = [pool.submit(list, stream) for stream in streams]
         engine.close()

@@ -1,9 +1,11 @@
 """Own examples from a file: what is read, what is held out, what is refused, and that a recipe trains on them."""
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -11,8 +13,9 @@ from hypothesis import strategies as st
 
 import dgemma
 from dgemma.errors import DataError
-from dgemma.evals.example import NO_TEXTS
+from dgemma.evals.example import NO_TEXTS, Split
 from dgemma.evals.pairs import find_tasks, pairs_task, read_pairs, split_pairs
+from dgemma.options import needed_tokenizer
 from dgemma.train.data import BatchStream
 from dgemma.train.recipe import DataRecipe, read_recipe
 from dgemma.train.trainer import train
@@ -42,6 +45,7 @@ def test_both_forms_of_a_line_are_read_each_pair_once(tmp_path):
         '{"messages": [{"role": "user", "content": "a"}]}',
         '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": null}]}',
         '{"messages": 3}',
+        "[" * 100_000,
     ],
 )
 def test_a_bad_line_is_named(tmp_path, line):
@@ -56,9 +60,23 @@ def test_files_that_hold_nothing_are_errors(tmp_path):
         read_pairs(tmp_path / "none.jsonl")
     with pytest.raises(DataError, match="holds no examples"):
         read_pairs(written(tmp_path / "empty.jsonl"))
-    (tmp_path / "latin.jsonl").write_bytes(b"\xff\xfe")
-    with pytest.raises(DataError, match="not UTF-8"):
+    (tmp_path / "latin.jsonl").write_bytes(b'\xef\xbb\xbf{"prompt": "a", "answer": "b"}\r\n\n\xff\xfe')
+    with pytest.raises(DataError, match=r"Line 3 of .*latin\.jsonl is not UTF-8"):
         read_pairs(tmp_path / "latin.jsonl")
+
+
+def test_an_editors_mark_at_the_beginning_is_no_part_of_the_text(tmp_path):
+    (tmp_path / "marked.jsonl").write_text('{"prompt": "a", "answer": "b"}\r\n', encoding="utf-8-sig")
+    assert read_pairs(tmp_path / "marked.jsonl") == [("a", "b")]
+
+
+def test_white_space_around_the_texts_goes_as_it_does_where_the_model_is_asked(tmp_path):
+    path = written(tmp_path / "loose.jsonl", {"prompt": " a\n", "answer": "\n  b "}, {"prompt": "a", "answer": "b"})
+    assert read_pairs(path) == [("a", "b")]
+    llm = dgemma.load("tiny")
+    stream = BatchStream(DataRecipe(tasks={str(path): 1.0}), needed_tokenizer(llm.model), NO_TEXTS, seed=1)
+    asked = llm.chat_ids([{"role": "user", "content": " a\n"}])
+    assert tuple(stream.document(pairs_task(path).held_out[0], Random(1)).prompt) == asked
 
 
 @given(st.sets(st.tuples(st.text(min_size=1), st.text(min_size=1)), min_size=1, max_size=40), st.integers(0, 40))
@@ -66,11 +84,19 @@ def test_a_longer_file_moves_nothing_that_was_held_out_by_its_checksum(pairs, co
     ordered = sorted(pairs)
     training, held_out = split_pairs(ordered)
     assert held_out and training
-    assert len(ordered) == 1 or not set(training) & set(held_out)
+    prompts = [{prompt for prompt, _ in part} for part in (training, held_out)]
+    assert len(prompts[0] | prompts[1]) == 1 or not prompts[0] & prompts[1]
     assert set(training) | set(held_out) == pairs
     _, fewer_held_out = split_pairs(ordered[: max(1, count)])
-    if len(fewer_held_out) > 1:
+    if len({prompt for prompt, _ in fewer_held_out}) > 1:
         assert set(fewer_held_out) <= set(held_out)
+
+
+def test_a_held_out_prompt_stands_in_training_with_no_answer():
+    pairs = [(f"Name a word with {number % 100}", str(number)) for number in range(3000)]
+    training, held_out = split_pairs(pairs)
+    assert len(held_out) == 30 * len({prompt for prompt, _ in held_out}) < 300
+    assert not {prompt for prompt, _ in held_out} & {prompt for prompt, _ in training}
 
 
 def test_a_task_of_pairs_draws_and_scores_them(tmp_path):
@@ -102,10 +128,39 @@ def test_weights_that_choose_nothing_are_errors(tasks):
         DataRecipe(tasks=tasks)
 
 
-def test_pairs_too_long_for_a_row_are_an_error(tmp_path):
-    tokenizer = dgemma.load("tiny").tokenizer
-    assert tokenizer is not None
-    path = written(tmp_path / "long.jsonl", {"prompt": "word " * 400, "answer": "x"})
-    recipe = DataRecipe(tasks={str(path): 1.0}, clean_length=64, canvas_slots=64)
-    with pytest.raises(DataError, match="do not fit 64 clean tokens"):
-        BatchStream(recipe, tokenizer, NO_TEXTS, seed=1).batch(0)
+def stream_of(path: Path, texts: list[str], split: Split = "train", share: float = 1.0) -> tuple[BatchStream, list]:
+    """Batches of a file of such prompts, beside another task where `share` is below 1, and what was told of them."""
+    written(path, *({"prompt": text, "answer": "x"} for text in texts))
+    tasks = {str(path): share, "sudoku4": 1 - share}
+    recipe = DataRecipe(tasks=tasks, canvas_lengths=(8, 16), clean_length=160, canvas_slots=64)
+    told: list[str] = []
+    return BatchStream(recipe, needed_tokenizer(dgemma.load("tiny").model), NO_TEXTS, 1, split, told.append), told
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_a_file_of_which_nothing_fits_a_row_is_an_error(tmp_path, share):
+    """Beside a task that fits, too."""
+    with pytest.raises(DataError, match=r"None of 29 examples of .*long\.jsonl fits 160 clean tokens and 64 canvas"):
+        stream_of(tmp_path / "long.jsonl", [f"{n} " * 400 for n in range(30)], "train", share)
+
+
+def test_held_out_examples_that_do_not_fit_are_told_as_such(tmp_path):
+    texts = [text for text in map(str, range(40)) if crc32(text.encode()) > 2**30]
+    texts.append(next(text for text in (f"{n}{' now' * 400}" for n in range(9000)) if crc32(text.encode()) < 2**26))
+    assert stream_of(tmp_path / "mixed.jsonl", texts, "train")[1] == []
+    with pytest.raises(DataError, match=r"None of 1 held-out examples of .*mixed\.jsonl fits"):
+        stream_of(tmp_path / "mixed.jsonl", texts, "eval")
+
+
+def test_examples_that_do_not_fit_are_counted_once_and_never_drawn(tmp_path):
+    texts = [f"say {n}" for n in range(40)] + [f"{n} " * 400 for n in range(5)] + ["a" * 20_000_000]
+    started = time.perf_counter()
+    made, told = stream_of(tmp_path / "mixed.jsonl", texts)
+    assert time.perf_counter() - started < 10
+    row = "160 clean tokens and 64 canvas slots"
+    assert told == [f"6 of 45 examples of {tmp_path}/mixed.jsonl do not fit {row} and are left out."]
+    (task,) = made.tasks.values()
+    assert len(task.trained) == 39 and {len(task.generate(Random(seed), "train").prompt) for seed in range(50)} == {
+        5,
+        6,
+    }

@@ -13,6 +13,7 @@ from dgemma.errors import DataError, UsageError
 from dgemma.evals.pairs import read_pairs, split_pairs
 from dgemma.evals.run import evaluate, examples
 from dgemma.evals.tasks import TASKS
+from dgemma.options import needed_tokenizer
 
 
 class Oracle:
@@ -22,9 +23,16 @@ class Oracle:
         self.answers = {example.prompt: example.answer for example in examples(task, n, seed=4)}
         self.asked: list[tuple[str, str]] = []
         self.forms: list[dict] = []
-        self.engine = SimpleNamespace(forget_prefixes=lambda: None)
+        self.limits: set[int] = set()
+        self.engine = SimpleNamespace(forget_prefixes=lambda: None, max_context=4096)
+        self.model = dgemma.load("tiny").model
+        self.tokenizer = needed_tokenizer(self.model)
 
-    def chat(self, messages, *, mode, **options):
+    def chat_ids(self, messages):
+        return self.tokenizer.encode(messages[0]["content"])
+
+    def chat(self, messages, *, mode, max_new_tokens, **options):
+        self.limits.add(max_new_tokens)
         prompt = messages[0]["content"]
         self.asked.append((mode, prompt))
         self.forms.append({name: options[name] for name in ("schema", "regex") if name in options})
@@ -32,7 +40,8 @@ class Oracle:
             mode=mode, prompt_tokens=9, new_tokens=8, canvases=1, denoise_steps=3, forward_passes=4, first_text_ms=1.0,
             wall_seconds=0.5, peak_memory_mb=1.0, queued_ms=0.0, reused_tokens=0, canvas_equivalents=2.0,
         )  # fmt: skip
-        return SimpleNamespace(text="" if mode == "autoregressive" else self.answers[prompt], stats=stats)
+        text = "" if mode == "autoregressive" else self.answers[prompt]
+        return SimpleNamespace(text=text, stats=stats, finish_reason="stop" if text else "length")
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 9])
@@ -50,7 +59,8 @@ def test_modes_take_turns_at_different_examples(n):
     assert {(score.steps_per_canvas, score.equivalents_per_canvas, score.tokens_per_forward) for score in scores} == {
         (3.0, 2.0, 2.0)
     }
-    assert len(seen) == 3 * n
+    assert len(seen) == 3 * n and [attempt.cut for attempt in seen] == [not attempt.correct for attempt in seen]
+    assert oracle.limits == {TASKS["sudoku4"].max_new_tokens}
 
 
 def test_no_answer_finds_a_part_of_its_prompt_encoded():
@@ -94,3 +104,18 @@ def test_a_file_of_examples_is_scored_on_those_that_are_held_out(tmp_path):
         examples("nosuch.jsonl", 1, 0)
     with pytest.raises(UsageError, match="no task 'nosuch'"):
         examples("nosuch", 1, 0)
+
+
+def test_an_answer_to_a_files_example_may_be_as_long_as_the_right_ones(tmp_path):
+    """Longer than any built-in task's, and no longer than the context has room for."""
+    file = tmp_path / "long.jsonl"
+    lines = [{"prompt": f"Write out {number}", "answer": "some words " * 150} for number in range(60)]
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    oracle = Oracle(str(file), 5)
+    list(evaluate(oracle, [str(file)], 1, 4, ("diffusion",)))  # pyright: ignore[reportArgumentType]
+    (wide,) = oracle.limits
+    right = len(oracle.tokenizer.encode(lines[0]["answer"]))
+    assert right > 128 and right < wide < 2 * right
+    oracle.engine.max_context = right
+    list(evaluate(oracle, [str(file)], 1, 4, ("diffusion",)))  # pyright: ignore[reportArgumentType]
+    assert min(oracle.limits) < right

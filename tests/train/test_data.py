@@ -8,12 +8,17 @@ import torch
 
 import dgemma
 from dgemma.errors import DataError
-from dgemma.evals.example import NO_TEXTS
+from dgemma.evals.example import NO_TEXTS, Texts
 from dgemma.evals.tasks import TASKS
 from dgemma.tokenizer import Tokenizer
 from dgemma.train.data import BatchStream
 from dgemma.train.recipe import DataRecipe
 
+STORY = (
+    "Once there was a little dog named Pip. He lived by the sea with his friend Ann. One day a big wave took his red "
+    "ball away. Pip was sad and sat down in the sand. Then Ann came with a long stick and got it back for him. They "
+    "both went home and had warm soup."
+)
 RECIPE = DataRecipe(
     tasks={"extract": 0.5, "fix": 0.5},
     batch_rows=8,
@@ -73,3 +78,26 @@ def test_a_number_names_one_batch(tokenizer):
 def test_examples_that_fit_no_row_are_an_error(tokenizer):
     with pytest.raises(DataError, match="clean_length"):
         stream(tokenizer, clean_length=16).batch(0)
+
+
+def test_a_task_that_never_fits_is_an_error_beside_one_that_does(tokenizer):
+    """sudoku4 takes some 60 tokens, sudoku9 more than 160."""
+    tasks = {"sudoku4": 0.1, "sudoku9": 0.9}
+    with pytest.raises(DataError, match="500 examples of sudoku9 in a row do not fit 100 clean tokens"):
+        stream(tokenizer, tasks=tasks, clean_length=100, batch_rows=99).batch(0)
+
+
+def test_a_task_without_held_out_answers_is_left_out_of_the_held_out_batches(tokenizer):
+    """A story's held-out answer is empty where no story is held out."""
+    told = []
+
+    def held_out(texts: Texts, **tasks: float) -> BatchStream:
+        return BatchStream(replace(RECIPE, tasks=tasks), tokenizer, texts, 5, "eval", told.append)
+
+    mixed = held_out(NO_TEXTS, sudoku4=0.5, story=0.5)
+    assert list(mixed.tasks) == ["sudoku4"] and len(told) == 1 and "no held-out answers of story" in told[0]
+    answers = mixed.batch(0).answer_BT.sum(1)
+    assert torch.equal(held_out(NO_TEXTS, sudoku4=0.5).batch(0).answer_BT.sum(1), answers)
+    with pytest.raises(DataError, match="no held-out answers of story, so no held-out loss"):
+        held_out(NO_TEXTS, story=1.0)
+    assert list(held_out(Texts(stories=(STORY,)), story=1.0).tasks) == ["story"] and len(told) == 1

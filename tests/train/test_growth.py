@@ -8,12 +8,10 @@ import torch
 from dgemma.config import ModelConfig
 from dgemma.errors import DataError
 from dgemma.model import DiffusionGemma
-from dgemma.train import trainer
 from dgemma.train.blocks import PackedBatch
 from dgemma.train.growth import grow, layer_sources
 from dgemma.train.objective import losses
 from dgemma.train.recipe import ObjectiveRecipe
-from dgemma.train.trainer import _sample as sample
 from dgemma.train.trainer import train
 from tests.test_model import NETWORK, make_network
 from tests.train.test_objective import packed
@@ -58,8 +56,7 @@ def test_layers_come_from_the_run_of_their_kind():
             layer_sources(deep, (sliding, sliding, full))
 
 
-def test_a_recipe_with_more_layers_starts_from_a_smaller_model(tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "_sample", lambda recipe, texts: sample(recipe, texts, 50))
+def test_a_recipe_with_more_layers_starts_from_a_smaller_model(tmp_path):
     small = train(toy(3), None, tmp_path / "small", lambda progress: None)
     recipe = toy(4)
     deeper = replace(recipe, model=replace(recipe.model, pattern="sssff"))

@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "gutenberg").mkdir()
     (tmp_path / "gutenberg" / "nothing.txt").write_text(BOOK, encoding="utf-8")
     problem = {"question": "Ann has 2 pens and  buys 3. How many?", "answer": "<<2+3=5>>5\n#### 5"}
-    (tmp_path / "gsm8k_train.jsonl").write_text(json.dumps(problem) + "\n")
+    (tmp_path / "gsm8k_train.jsonl").write_text(json.dumps(problem) + "\n\n")
     senses = [
         {"members": ["boat", "Big Boat"], "definition": ["a small vessel"], "examples": ["the boat was late today"]},
         {"members": ["odd"], "definition": ["(of numbers) not divisible by two"], "examples": ["an odd old number"]},

@@ -286,7 +286,10 @@ def evaluate(
 @app.command(short_help="Trains a model by a recipe; resumable.")
 def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe file, such as recipes/tiny_cpu.toml.")],
-    out: Annotated[Path, typer.Option(help="Folder of the run; a run that lies there is resumed.")] = Path("runs/tiny"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the run, by default runs/ and the recipe's name; a run in it is resumed."),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of natural text; without it generators alone.")] = None,
     steps: Annotated[int | None, typer.Option(help="Instead of the recipe's number of steps.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop stepping after so long; rates fall in time.")] = None,

@@ -55,7 +55,8 @@ def evaluate_and_print(
             shown[key] = shown.get(key, 0) + 1
             example, way = attempt.example, f"{attempt.mode}, held" if attempt.held else attempt.mode
             print(
-                f"[{way}] {example.prompt}\n  wanted: {example.answer!r}\n  got:    {attempt.reply!r}",
+                f"[{way}] {example.prompt}\n  wanted: {example.answer!r}\n  got:    {attempt.reply!r}"
+                + (" (cut off)" if attempt.cut else ""),
                 file=sys.stderr,
             )
 

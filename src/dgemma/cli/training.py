@@ -12,21 +12,24 @@ import typer
 
 from dgemma.checkpoint import find_model
 from dgemma.errors import DataError, UsageError
+from dgemma.train.metrics import Progress
 from dgemma.train.recipe import Recipe, read_recipe
-from dgemma.train.trainer import Progress, Stopped, train
+from dgemma.train.trainer import Stopped, train
 
 
-def train_and_print(recipe: Path, out: Path, data: Path | None, init: str | None, **run: Any) -> None:
-    """Runs a recipe to its end; `run` replaces entries of its [run] table, where they are not None."""
+def train_and_print(recipe: Path, out: Path | None, data: Path | None, init: str | None, **run: Any) -> None:
+    """Runs a recipe to its end; `run` replaces entries of its [run] table, where they are not None. Without `out` the
+    run's folder goes by the recipe's name, so that another recipe does not go on with it."""
     if data is not None and not data.is_dir():
         raise DataError(f"There is no data folder {data}; leave --data out to train on the generators alone.")
     chosen = _read(recipe, run)
+    out = Path("runs") / recipe.stem if out is None else out
     start = None if init is None else find_model(init)
     if init is not None and (out / "last.pt").is_file():
         print(f"The run in {out} goes on from its own weights, not from {init}.", file=sys.stderr)
     with _Stop() as stop:
         try:
-            best = train(chosen, data, out, _print, start, stop)
+            best = train(chosen, data, out, _print, start, stop, _tell)
         except Stopped as stopped:
             print(f"Stopped at step {stopped.step} and saved; the same command goes on.", file=sys.stderr)
             raise typer.Exit(128 + (stop.signal or 0)) from None
@@ -83,6 +86,10 @@ class _Stop:
         else:
             signal.signal(number, self._before[number])
             signal.raise_signal(number)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _print(progress: Progress) -> None:

@@ -1,8 +1,10 @@
 """Requests and answers of one's own, from a file of JSON lines, as a task beside those that the package brings.
 
 A line is `{"prompt": "...", "answer": "..."}` or, as other trainers take it, `{"messages": [...]}` with one message of
-the user and one of the assistant. One pair in fifty, at least one, is held out by its own checksum, so that a longer
-file moves nothing. Knows nothing of tokens or models.
+the user and one of the assistant. White space around both texts goes, as it does where a model is asked. One prompt in
+fifty is held out with all its answers, by its own checksum, so that a longer file moves none of them. Where no checksum
+says so, as in many small files, the prompt with the lowest one is held out, and a longer file may hold out another.
+Knows nothing of tokens or models.
 """
 
 import json
@@ -38,10 +40,16 @@ def pairs_task(path: str | Path) -> Task:
     """The pairs of a file as a task; a reply is right that is the answer. Raises DataError for an unusable file."""
     name = str(path)
     train, held_out = (
-        [Example(task=name, prompt=prompt, answer=answer, kind="pair") for prompt, answer in pairs]
+        tuple(Example(task=name, prompt=prompt, answer=answer, kind="pair") for prompt, answer in pairs)
         for pairs in split_pairs(read_pairs(path))
     )
-    return Task(name=name, make=partial(_draw, train, held_out), is_correct=_is_answer, held_out=tuple(held_out))
+    return task_of(name, train, held_out)
+
+
+def task_of(name: str, train: tuple[Example, ...], held_out: tuple[Example, ...]) -> Task:
+    """Examples as a task, those for training and those that are held out."""
+    make = partial(_draw, train, held_out)
+    return Task(name=name, make=make, is_correct=_is_answer, trained=train, held_out=held_out)
 
 
 def read_pairs(path: str | Path) -> list[Pair]:
@@ -50,18 +58,12 @@ def read_pairs(path: str | Path) -> list[Pair]:
     Raises DataError that names the line at fault.
     """
     pairs: dict[Pair, None] = {}
-    try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise DataError(f"The examples {path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"The examples {path} are not UTF-8 text.") from error
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
             pairs[_pair(json.loads(line))] = None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(
                 f'Line {number} of {path} is no example ({error}); write {{"prompt": "...", "answer": "..."}}.'
             ) from error
@@ -71,11 +73,26 @@ def read_pairs(path: str | Path) -> list[Pair]:
 
 
 def split_pairs(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
-    """(for training, held out); a single pair is both."""
-    checksums = {pair: crc32("\n".join(pair).encode()) for pair in pairs}
+    """(for training, held out), no prompt in both; a single prompt is in both."""
+    checksums = {prompt: crc32(prompt.encode()) for prompt, _ in pairs}
     limit = max(_HELD_OUT_SHARE * 2**32, min(checksums.values()))
-    train = [pair for pair in pairs if checksums[pair] > limit]
-    return train or list(pairs), [pair for pair in pairs if checksums[pair] <= limit]
+    train = [pair for pair in pairs if checksums[pair[0]] > limit]
+    return train or list(pairs), [pair for pair in pairs if checksums[pair[0]] <= limit]
+
+
+def _text(path: str | Path) -> str:
+    """The text of a file of examples, without the mark that some editors begin it with."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"The examples {path} cannot be read: {error.strerror}.") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # The place counts from behind the mark, before which no line ends.
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DataError(f"Line {line} of the examples {path} is not UTF-8 text; save the file as UTF-8.") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _pair(record: Any) -> Pair:
@@ -94,10 +111,10 @@ def _pair(record: Any) -> Pair:
         raise ValueError("prompt and answer must be texts that are not empty")
     # Half a surrogate pair is JSON and no text: the error is a ValueError too.
     (prompt + answer).encode()
-    return prompt, answer
+    return prompt.strip(), answer.strip()
 
 
-def _draw(train: list[Example], held_out: list[Example], random: Random, split: Split, texts: Texts) -> Example:
+def _draw(train: Sequence[Example], held_out: Sequence[Example], random: Random, split: Split, texts: Texts) -> Example:
     return random.choice(train if split == "train" else held_out)
 
 

@@ -7,7 +7,7 @@ examples go to every mode. Knows nothing of how results are shown.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import cast
+from typing import Any, cast
 
 from dgemma.api import LLM, Reply
 from dgemma.engine.request import Mode, Stats
@@ -15,6 +15,10 @@ from dgemma.errors import DataError, UsageError
 from dgemma.evals.example import PAIRS_SUFFIX, Example
 from dgemma.evals.pairs import find_tasks
 from dgemma.evals.tasks import Task
+from dgemma.options import needed_tokenizer
+
+_SLACK = 16
+"""Tokens beyond a quarter that an answer to a file's example may be longer than the longest right one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +46,14 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One answered example."""
+    """One answered example; `cut` says that the answer reached the limit of its tokens and not its end."""
 
     example: Example
     mode: str
     reply: str
     correct: bool
     held: bool = False
+    cut: bool = False
 
 
 def examples(task: str, n: int, seed: int) -> list[Example]:
@@ -83,7 +88,8 @@ def evaluate(
     held: bool = False,
 ) -> Iterator[Score]:
     """Yields one Score per task and mode; `watch` sees every attempt, the modes in turns. A name that ends in `.jsonl`
-    is a file of examples (`evals.pairs`), of which fewer than `n` may be held out.
+    is a file of examples (`evals.pairs`), of which fewer than `n` may be held out; its answers may be somewhat longer
+    than the longest that is held out.
 
     With `held`, tasks that ask for a form (`Task.form`) are also answered held to it, a second Score for each mode. Two
     modes are diffusion alone, whatever the model's settings: `unchecked`, and `plain`, which skips no settled
@@ -93,6 +99,7 @@ def evaluate(
         raise UsageError(f"n must be at least 1, not {n}.")
     drawn = {task: _draw(task, n, seed) for task in _found(tasks).values()}
     for task, items in drawn.items():
+        limit = _limit(llm, task)
         ways = [(mode, form) for mode in modes for form in ((False, True) if held and task.form else (False,))]
         replies: dict[tuple[str, bool], list[tuple[bool, Stats]]] = {way: [] for way in ways}
         # The ways take turns, so that all have the same minutes of the machine, each at another example, and none finds
@@ -101,27 +108,50 @@ def evaluate(
             for place, (mode, to_form) in enumerate(ways):
                 number = (turn + place * len(items) // len(ways)) % len(items)
                 llm.engine.forget_prefixes()
-                reply = _answer(llm, task, items[number], number, mode, canvas_length, to_form)
-                correct = task.is_correct(items[number], reply.text)
-                watch(Attempt(example=items[number], mode=mode, reply=reply.text, correct=correct, held=to_form))
+                example = items[number]
+                reply = _answer(llm, task, example, limit, number, mode, canvas_length, to_form)
+                correct = task.is_correct(example, reply.text)
+                cut = reply.finish_reason == "length"
+                watch(Attempt(example=example, mode=mode, reply=reply.text, correct=correct, held=to_form, cut=cut))
                 replies[mode, to_form].append((correct, reply.stats))
         for mode, to_form in ways:
             yield _score(task.name, mode, to_form, *zip(*replies[mode, to_form], strict=True))
 
 
+def _limit(llm: LLM, task: Task) -> int:
+    """How many tokens an answer may have: a file's examples tell it by the longest right answer, its end included."""
+    if not task.held_out:
+        return task.max_new_tokens
+    tokenizer = needed_tokenizer(llm.model)
+    longest = 1 + max(len(tokenizer.encode(example.answer)) for example in task.held_out)
+    return longest + longest // 4 + _SLACK
+
+
 def _answer(
-    llm: LLM, task: Task, example: Example, seed: int, mode: str, canvas_length: int | None, to_form: bool
+    llm: LLM,
+    task: Task,
+    example: Example,
+    limit: int,
+    seed: int,
+    mode: str,
+    canvas_length: int | None,
+    to_form: bool,
 ) -> Reply:
     form = task.form
+    messages = [{"role": "user", "content": example.prompt}]
+    held: dict[str, Any] = form(example) if to_form and form is not None else {}
+    if task.held_out:
+        # The slack may be more than the context has room for; a prompt that leaves none is told by the engine.
+        limit = max(1, min(limit, llm.engine.max_context - len(llm.chat_ids(messages))))
     return llm.chat(
-        [{"role": "user", "content": example.prompt}],
-        max_new_tokens=task.max_new_tokens,
+        messages,
+        max_new_tokens=limit,
         seed=seed,
         mode=cast(Mode, "diffusion" if mode in ("plain", "unchecked") else mode),
         skip_settled=mode != "plain",
         causal_check=mode not in ("plain", "unchecked"),
         canvas_length=canvas_length,
-        **(form(example) if to_form and form is not None else {}),
+        **held,
     )
 
 

@@ -1,34 +1,42 @@
 """The stream of packed batches: batch number i of a seed is always the same, so a run resumes anywhere.
 
-Examples come from the task generators, are rendered as one user turn and one model turn, and packed without padding
-between them. Knows nothing of the network.
+Examples come from the task generators and from files, are rendered as one user turn and one model turn, and packed
+without padding between them. Knows nothing of the network.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
-from typing import Any, TypeVar
-
-from torch.utils.data import DataLoader, Dataset
 
 from dgemma.errors import DataError
 from dgemma.evals.example import Example, Split, Texts
-from dgemma.evals.pairs import find_tasks
+from dgemma.evals.pairs import find_tasks, task_of
+from dgemma.evals.tasks import Task
 from dgemma.tokenizer import Tokenizer
 from dgemma.train.blocks import Document, PackedBatch, pack
 from dgemma.train.recipe import DataRecipe
 
 _MOST_MISSES = 500
 
-Made = TypeVar("Made")
-
 
 class BatchStream:
-    """`stream.batch(i)` -> the i-th PackedBatch of `seed`."""
+    """`stream.batch(i)` -> the i-th PackedBatch of `seed`.
 
-    def __init__(self, recipe: DataRecipe, tokenizer: Tokenizer, texts: Texts, seed: int, split: Split = "train"):
-        self.tasks = find_tasks(recipe.tasks)
+    Of a file of examples those that fit no row are left out, and `tell` is told how many. A task without held-out
+    answers is left out of the split `eval`. Raises DataError where nothing of a file, or no task at all, is left.
+    """
+
+    def __init__(
+        self,
+        recipe: DataRecipe,
+        tokenizer: Tokenizer,
+        texts: Texts,
+        seed: int,
+        split: Split = "train",
+        tell: Callable[[str], None] = lambda line: None,
+    ):
         self.recipe, self.tokenizer, self.texts, self.seed = recipe, tokenizer, texts, seed
         self.split: Split = split
         self._start = [tokenizer.bos_id, tokenizer.special_id("<|turn>"), *tokenizer.encode("user\n")]
@@ -39,6 +47,37 @@ class BatchStream:
             tokenizer.special_id("<|turn>"),
             *tokenizer.encode("model\n"),
         ]
+        self._room = f"{recipe.clean_length} clean tokens and {recipe.canvas_slots} canvas slots"
+        self._whose = "held-out " if split == "eval" else ""
+        self._longest_token = max(map(len, tokenizer.backend.get_vocab()))
+        self.tasks = {name: self._fitting(task, tell) for name, task in self._answered(tell).items()}
+
+    def _answered(self, tell: Callable[[str], None]) -> dict[str, Task]:
+        """The tasks that are drawn at all and have answers in this split."""
+        found = {name: task for name, task in find_tasks(self.recipe.tasks).items() if self.recipe.tasks[name]}
+        silent = []
+        if self.split == "eval":
+            silent = [name for name, task in found.items() if not task.generate(Random(0), "eval", self.texts).answer]
+        if len(silent) == len(found):
+            raise DataError(
+                f"There are no held-out answers of {', '.join(silent)}, so no held-out loss; add a task that has some, "
+                "or give --data with stories."
+            )
+        if silent:
+            tell(f"There are no held-out answers of {', '.join(silent)}; the held-out loss is that of the other tasks.")
+        return {name: task for name, task in found.items() if name not in silent}
+
+    def _fitting(self, task: Task, tell: Callable[[str], None]) -> Task:
+        """The same task without those of a file's examples that fit no row."""
+        examples = task.trained if self.split == "train" else task.held_out
+        kept = tuple(filter(self.fits, examples))
+        if len(kept) == len(examples):
+            return task
+        told = f"of {len(examples)} {self._whose}examples of {task.name}"
+        if not kept:
+            raise DataError(f"None {told} fits {self._room}; make [data] clean_length or canvas_slots larger.")
+        tell(f"{len(examples) - len(kept)} {told} do not fit {self._room} and are left out.")
+        return task_of(task.name, *((kept, task.held_out) if self.split == "train" else (task.trained, kept)))
 
     def batch(self, number: int, rows: int | None = None) -> PackedBatch:
         """Packed rows of whole examples."""
@@ -46,14 +85,26 @@ class BatchStream:
         documents = self._rows(random, rows or self.recipe.batch_rows)
         return pack(documents, self.recipe.clean_length, self.recipe.canvas_slots, self.tokenizer.eos_id)
 
+    def fits(self, example: Example) -> bool:
+        """Whether an example fits a row, under one of the canvas lengths at least."""
+        # A text of megabytes takes minutes to encode; no token has more characters than its name.
+        if len(example.prompt) + len(example.answer) > self._longest_token * self.recipe.clean_length:
+            return False
+        prompt, answer = self._encoded(example)
+        slots = min(-(-len(answer) // length) * length for length in self.recipe.canvas_lengths)
+        return len(prompt) + len(answer) <= self.recipe.clean_length and slots <= self.recipe.canvas_slots
+
     def document(self, example: Example, random: Random) -> Document:
         """An example as ids, with a canvas length drawn near its answer's length."""
-        prompt = [*self._start, *self.tokenizer.encode(example.prompt), *self._middle]
-        answer = [*self.tokenizer.encode(example.answer), self._turn]
+        prompt, answer = self._encoded(example)
         lengths = self.recipe.canvas_lengths
         distances = [abs(math.log2(length / (len(answer) + 4))) for length in lengths]
         weights = [2.0 ** -(1.3 * distance) for distance in distances]
         return Document(prompt=prompt, answer=answer, canvas_length=random.choices(lengths, weights)[0])
+
+    def _encoded(self, example: Example) -> tuple[list[int], list[int]]:
+        prompt = [*self._start, *self.tokenizer.encode(example.prompt), *self._middle]
+        return prompt, [*self.tokenizer.encode(example.answer), self._turn]
 
     def _rows(self, random: Random, rows: int) -> list[list[Document]]:
         """As many examples as the rows have room for, packed the longest first into the fullest row that takes them.
@@ -62,19 +113,21 @@ class BatchStream:
         than half a row two thirds were turned away.
         """
         recipe = self.recipe
-        tasks, weights = zip(*recipe.tasks.items(), strict=True)
+        names, weights = list(self.tasks), [recipe.tasks[name] for name in self.tasks]
         documents: list[Document] = []
-        room, misses = rows * recipe.clean_length, 0
+        room, misses = rows * recipe.clean_length, Counter[str]()
         while room > 0:
-            task = self.tasks[random.choices(tasks, weights)[0]]
-            document = self.document(task.generate(random, self.split, self.texts), random)
+            (name,) = random.choices(names, weights)
+            document = self.document(self.tasks[name].generate(random, self.split, self.texts), random)
             if document.clean_length <= recipe.clean_length and document.slots_per_draw <= recipe.canvas_slots:
                 documents.append(document)
-                room, misses = room - document.clean_length, 0
-            elif (misses := misses + 1) == _MOST_MISSES:
+                room, misses[name] = room - document.clean_length, 0
+                continue
+            misses[name] += 1
+            if misses[name] == _MOST_MISSES:
                 raise DataError(
-                    f"{misses} examples in a row ({', '.join(tasks)}) do not fit {recipe.clean_length} clean tokens"
-                    f" and {recipe.canvas_slots} canvas slots; make [data] clean_length or canvas_slots larger."
+                    f"{_MOST_MISSES} {self._whose}examples of {name} in a row do not fit {self._room}; make [data] "
+                    "clean_length or canvas_slots larger."
                 )
         packed = [_Row(clean=recipe.clean_length, canvas=recipe.canvas_slots) for _ in range(rows)]
         for document in sorted(documents, key=lambda document: -document.clean_length):
@@ -108,20 +161,3 @@ class _Row:
                     self.documents[number] = replace(document, draws=document.draws + 1)
                     self.canvas -= document.slots_per_draw
         return self.documents
-
-
-def prefetch(make: Callable[[int], Made], start: int, stop: int, workers: int = 0) -> Iterator[Made]:
-    """`make(i)` for i from `start` to before `stop`, in order; with `workers` in so many processes of one thread each,
-    ahead of being asked for."""
-    loader = DataLoader(_Numbered(make), batch_size=None, sampler=range(start, stop), num_workers=workers)
-    return iter(loader)
-
-
-class _Numbered(Dataset[Any]):
-    """What is made as the loader wants it: item i is number i."""
-
-    def __init__(self, make: Callable[[int], Any]) -> None:
-        self.make = make
-
-    def __getitem__(self, index: int) -> Any:
-        return self.make(index)

@@ -90,6 +90,12 @@ class DataRecipe:
             raise DataError("No task has a weight above 0; name one in [data.tasks].")
         if not self.canvas_lengths or min(self.canvas_lengths) < 1:
             raise DataError(f"canvas_lengths must be lengths of at least 1, not {self.canvas_lengths}.")
+        longest = max(self.canvas_lengths)
+        if longest > self.canvas_slots:
+            raise DataError(
+                f"A canvas of {longest} tokens fits no row of canvas_slots = {self.canvas_slots}; take it out of "
+                "canvas_lengths or make canvas_slots larger."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,9 +170,9 @@ class RunRecipe:
     that the rates end at zero when the time does (and no two such runs are alike). What counts is the time of the steps
     of all starts together; loading before them and the last evaluation come on top.
 
-    `compile` needs a C compiler; precision `auto` measures bfloat16; `data_workers` processes make batches ahead (0:
-    none), which pays where a step is faster than the making of its batch. `record` replays a step on a GPU instead of
-    handing over its operations one by one (`train.step`); on a CPU it changes nothing.
+    `compile` needs a C compiler; precision `auto` measures bfloat16 when a run begins; `data_workers` processes make
+    batches ahead (0: none), which pays where a step is faster than the making of its batch. `record` replays a step on
+    a GPU instead of handing over its operations one by one (`train.step`); on a CPU it changes nothing.
     """
 
     steps: int = 4000
@@ -205,6 +211,23 @@ class Recipe:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     run: RunRecipe = field(default_factory=RunRecipe)
 
+    def doubts(self) -> list[str]:
+        """What can be done as written and is hardly what is wanted, a sentence each."""
+        told = []
+        usual, lengths = self.model.canvas_length, self.data.canvas_lengths
+        if usual not in lengths:
+            told.append(
+                f"The model will be run with canvases of {usual} tokens (canvas_length in [model]) and is trained on "
+                f"others: canvas_lengths in [data] has {', '.join(map(str, lengths))}."
+            )
+        warm, cool = max(1, self.optimizer.warmup_steps), max(1, self.optimizer.decay_steps)
+        if self.run.steps + 1 < warm + cool:
+            told.append(
+                f"{self.run.steps} steps are fewer than warmup_steps = {warm} and decay_steps = {cool} together: the "
+                f"learning rates come to {(self.run.steps + 1) / (warm + cool):.0%} of the recipe's."
+            )
+        return told
+
 
 def read_recipe(path: str | Path, **run_overrides: Any) -> Recipe:
     """Reads a recipe file; `run_overrides` replace entries of its [run] table.
@@ -212,10 +235,11 @@ def read_recipe(path: str | Path, **run_overrides: Any) -> Recipe:
     Raises DataError for a file that is missing or not TOML, and for a table or key that no recipe has.
     """
     try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        # Some editors begin a file with a mark, which is no TOML.
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(f"The recipe {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"The recipe {path} is not valid TOML: {error}.") from error
     tables = {item.name: item.default_factory for item in fields(Recipe)}
     for name in document:

@@ -177,7 +177,7 @@ def prose_sentences(text: str) -> Iterator[str]:
 def read_word_problems(path: Path) -> Iterator[tuple[str, str]]:
     """(question, worked answer) pairs; the answer keeps its `<<a+b=c>>` marks and its last line `#### answer`."""
     with path.open(encoding="utf-8") as lines:
-        for line in lines:
+        for line in filter(str.strip, lines):
             record = json.loads(line)
             yield " ".join(plain(record["question"]).split()), plain(record["answer"]).strip()
 

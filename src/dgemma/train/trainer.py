@@ -5,60 +5,47 @@
     out/tokenizer.json the vocabulary, made at the first start
     out/metrics.jsonl  one line per log and per evaluation, each step at most once
 
-Knows nothing of the command line; progress goes to the `report` callback.
+Knows nothing of the command line; progress goes to the `report` callback, what else is to be known to `tell`.
 """
 
-import json
 import math
-import pickle
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Any
 
-import tokenizers
 import torch
 
-from dgemma.checkpoint import LoadedModel, open_model, save_model
-from dgemma.checkpoint.safetensors import replacing, write_json
+from dgemma.checkpoint import LoadedModel, save_model
+from dgemma.checkpoint.safetensors import write_json
 from dgemma.config import ModelConfig
 from dgemma.errors import DataError, OutputError
 from dgemma.evals.example import NO_TEXTS, Texts
-from dgemma.evals.pairs import find_tasks
 from dgemma.evals.tasks import story
 from dgemma.model import DiffusionGemma, masked_pass
-from dgemma.norms import RMSNorm
 from dgemma.ops import reference as ops
 from dgemma.tokenizer import Tokenizer
-from dgemma.train.data import BatchStream, prefetch
-from dgemma.train.growth import grow
+from dgemma.train.blocks import PackedBatch
+from dgemma.train.data import BatchStream
+from dgemma.train.drawing import DrawnBatches, prefetch
 from dgemma.train.machine import find_device, require_compiler, use_bfloat16
-from dgemma.train.objective import Drawn, Losses, draw, losses
+from dgemma.train.metrics import Progress, add_line, forget_later
+from dgemma.train.objective import Drawn, Losses, losses
 from dgemma.train.optimizer import learning_rate_factor, load_optimizer, make_optimizers, set_learning_rates
-from dgemma.train.recipe import ObjectiveRecipe, Recipe
+from dgemma.train.recipe import Recipe
+from dgemma.train.start import initialise, open_start, require_room, take_over, with_unnamed
+from dgemma.train.state import UNREADABLE, differences, locked, read_state, settings, unusable, write_state
 from dgemma.train.step import PlainStep, RecordedStep
 from dgemma.train.texts import load_texts
-from dgemma.train.tokenizer import tokenizer_config, train_tokenizer
+from dgemma.train.tokenizer import tokenizer_config
+from dgemma.train.vocabulary import known_vocabulary, make_vocabulary, write_vocabulary
 
 _GRAPHS = 32
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """What `report` receives; losses in nats per token, `held_out` only after an evaluation."""
-
-    step: int
-    steps: int
-    clean: float
-    corrupted: float
-    encoder: float
-    tokens_per_second: float
-    seconds_left: float
-    held_out: float | None = None
+_HELD_OUT_SEED = 1
+"""The same for every run, so that the held-out losses of two seeds compare."""
 
 
 class Stopped(Exception):
@@ -69,24 +56,6 @@ class Stopped(Exception):
         self.step = step
 
 
-def initialise(network: DiffusionGemma, seed: int) -> None:
-    """Fresh weights: embeddings of unit norm after their scaling, matrices of 1/sqrt(fan in), gentle residual norms."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if parameter.ndim >= 2:
-                size = network.config.hidden_size if "embed_tokens" in name else parameter.shape[-1]
-                parameter.normal_(0.0, size**-0.5, generator=generator)
-        for name, module in network.named_modules():
-            if isinstance(module, RMSNorm) and name.endswith(("q_norm", "k_norm")):
-                # The attention scale is 1, so the norms carry the usual 1 / sqrt(head_dim), somewhat sharper.
-                module.weight.fill_((2.0 / module.weight.numel() ** 0.5) ** 0.5)
-            elif isinstance(module, RMSNorm) and name.endswith(
-                ("post_attention_layernorm", "post_feedforward_layernorm")
-            ):
-                module.weight.fill_(0.5)
-
-
 def train(
     recipe: Recipe,
     data: str | Path | None,
@@ -94,80 +63,80 @@ def train(
     report: Callable[[Progress], None],
     init: str | Path | None = None,
     stop: Callable[[], bool] = lambda: False,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """Trains by `recipe` into the folder `out`, resuming what lies there -> the folder of the best checkpoint.
 
     `data` is a folder of natural text (see `train.texts`); None trains on the generators alone. A new run starts from
     the weights and the vocabulary of the model folder `init`, if one is given, which must have the recipe's sizes, but
-    for layers that the recipe repeats (`train.growth`).
+    for layers that the recipe repeats (`train.growth`); what no recipe names is that model's (`train.start`).
     A run that is resumed has its own weights and leaves `init` unread. `stop` is asked before the first step and after
-    each one.
-    Raises DataError for unusable data or state, OutputError when `out` cannot be written, Stopped when `stop` says so.
+    each one. `tell` gets what is to be known before the first step, a sentence each.
+    Raises DataError for unusable data or state, a folder that another run trains into, and losses that are no numbers,
+    OutputError when `out` cannot be written, Stopped when `stop` says so.
     """
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
-    texts, held_out = (NO_TEXTS, NO_TEXTS) if data is None else load_texts(data)
-    start = None if init is None or (folder / "last.pt").is_file() else open_model(init, dtype="float32")
-    if start is not None and start.quant is not None:
-        raise DataError(f"The model {init} has {start.quant} weights, which cannot be trained; give float ones.")
-    given = None if start is None else start.tokenizer
-    tokenizer = _tokenizer(folder / "tokenizer.json", recipe, texts) if given is None else given
-    trainer = Trainer(recipe, tokenizer, texts, held_out, folder, stop)
-    if start is not None:
-        trainer.start_from(start.network, init)
-    if given is not None:
-        with replacing(folder / "tokenizer.json") as temporary:
-            temporary.write_text(given.backend.to_str(pretty=True), encoding="utf-8")
-    return trainer.run(report)
+    with locked(folder):
+        return _prepared(recipe, data, folder, init, stop, tell).run(report)
 
 
-@dataclass(frozen=True)
-class DrawnBatches:
-    """`batches(step)` -> what a step is taken on: its batch, and all that chance decides of it, by `seed`."""
-
-    stream: BatchStream
-    config: ModelConfig
-    objective: ObjectiveRecipe
-    seed: int
-    fixed: bool
-
-    def __call__(self, step: int) -> Drawn:
-        """On the CPU."""
-        batch = self.stream.batch(step)
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        share = self.objective.causal_share
-        if share and float(torch.rand((), generator=generator)) < share:
-            batch = batch.without_canvases()
-        return draw(batch, self.config, self.objective, generator, fixed=self.fixed)
+def _prepared(
+    recipe: Recipe,
+    data: str | Path | None,
+    folder: Path,
+    init: str | Path | None,
+    stop: Callable[[], bool],
+    tell: Callable[[str], None],
+) -> "Trainer":
+    """The run at its first step or, where the folder holds a state, at its next."""
+    for doubt in recipe.doubts():
+        tell(doubt)
+    texts = (NO_TEXTS, NO_TEXTS) if data is None else load_texts(data)
+    saved = read_state(folder / "last.pt", find_device(recipe.run.device))
+    config, vocabulary = recipe.model.config(), folder / "tokenizer.json"
+    if saved is not None:
+        tokenizer = known_vocabulary(vocabulary)
+        config = with_unnamed(config, ModelConfig.from_hf(saved["config"])) if "config" in saved else config
+        require_room(tokenizer, config)
+        return Trainer(recipe, config, tokenizer, texts, folder, stop, tell, saved)
+    if init is None:
+        tokenizer = make_vocabulary(vocabulary, recipe, texts[0])
+        return Trainer(recipe, config, tokenizer, texts, folder, stop, tell)
+    start, tokenizer = open_start(init)
+    require_room(tokenizer, config)
+    trainer = Trainer(recipe, with_unnamed(config, start.config), tokenizer, texts, folder, stop, tell)
+    take_over(trainer.network, start.network, init)
+    write_vocabulary(tokenizer.backend, vocabulary)
+    return trainer
 
 
 class Trainer:
-    """State of one run; `run` goes on to the recipe's last step."""
+    """State of one run; `run` goes on to the recipe's last step.
+
+    `texts` are those for training and those that are held out; `saved` is what `_save` kept of a run that goes on.
+    """
 
     def __init__(
         self,
         recipe: Recipe,
+        config: ModelConfig,
         tokenizer: Tokenizer,
-        texts: Texts,
-        held_out: Texts,
+        texts: tuple[Texts, Texts],
         folder: Path,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool],
+        tell: Callable[[str], None],
+        saved: Mapping[str, Any] | None = None,
     ) -> None:
-        self.recipe, self.tokenizer, self.folder, self.stop = recipe, tokenizer, folder, stop
-        config = recipe.model.config()
-        if tokenizer.vocab_size > config.vocab_size:
-            raise DataError(
-                f"The tokenizer has {tokenizer.vocab_size} entries and the recipe's vocab_size is {config.vocab_size}; "
-                f"set vocab_size = {tokenizer.vocab_size} in [model]."
-            )
+        self.recipe, self.tokenizer, self.folder, self.stop, self.tell = recipe, tokenizer, folder, stop, tell
         device = find_device(recipe.run.device)
         self.network = DiffusionGemma(config)
         initialise(self.network, recipe.run.seed)
         self.network.to(device)
-        self.dtype = torch.bfloat16 if use_bfloat16(recipe.run.precision, device) else torch.float32
+        self.dtype = self._choose_dtype(device, saved or {})
         self.recorded = recipe.run.record and device.type == "cuda"
         self.optimizers = make_optimizers(self.network, recipe.optimizer, self.dtype)
         # Compilers fuse the explicit softmax with its mask; on CUDA the ready kernel is faster.
@@ -179,37 +148,50 @@ class Trainer:
         self.forward: Any = partial(self.network.forward, layer_pass=layer_pass)
         make_step = RecordedStep if self.recorded else PlainStep
         self.take_step = make_step(self.network, self.forward, self.optimizers, recipe, self._precision)
-        self.stream = BatchStream(recipe.data, tokenizer, texts, recipe.run.seed)
+        self.stream = BatchStream(recipe.data, tokenizer, texts[0], recipe.run.seed, tell=tell)
         self._batches = DrawnBatches(self.stream, config, recipe.objective, recipe.run.seed, self.recorded)
-        self.held_out = BatchStream(recipe.data, tokenizer, held_out, recipe.run.seed, split="eval")
-        self.step, self.best = 0, math.inf
+        self._held_out = list(self._held_out_batches(texts[1]))
+        self._settings = settings(recipe, self.stream.tasks, texts[1])
+        self.step, self.best, self._rates = 0, math.inf, (0.0, 0.0)
+        self._saved_step: int | None = None
+        self._measure_first = False
         self._started: float | None = None
         self._seconds_before = 0.0
-        self._restore()
+        if saved is not None:
+            self._restore(saved)
 
-    def start_from(self, network: DiffusionGemma, name: str | Path | None) -> None:
-        """Takes over the weights of `network`, which may have fewer layers (`train.growth`).
+    def _choose_dtype(self, device: torch.device, saved: Mapping[str, Any]) -> torch.dtype:
+        """The type of matrix products; a run that goes on keeps the one that was measured at its start."""
+        precision = self.recipe.run.precision
+        if precision != "auto":
+            return getattr(torch, precision)
+        chosen = saved.get("precision") or ("bfloat16" if use_bfloat16(precision, device) else "float32")
+        self.tell(f"Matrix products run in {chosen}; precision in [run] can say otherwise.")
+        return getattr(torch, chosen)
 
-        Raises DataError when its sizes are not the recipe's.
-        """
-        try:
-            if network.config.num_hidden_layers < self.network.config.num_hidden_layers:
-                grow(self.network, network)
-            else:
-                self.network.load_state_dict(network.state_dict())
-        except (RuntimeError, ValueError) as error:
-            raise DataError(f"The model {name} does not have the sizes of this recipe; start from another.") from error
+    def _held_out_batches(self, texts: Texts) -> Iterator[PackedBatch]:
+        """As many rows as the recipe says. Drawn before the first step: a run shall not end at its first evaluation
+        since nothing fits."""
+        recipe, rows = self.recipe.data, self.recipe.run.held_out_rows
+        stream = BatchStream(recipe, self.tokenizer, texts, _HELD_OUT_SEED, split="eval", tell=self.tell)
+        for number, first in enumerate(range(0, rows, recipe.batch_rows)):
+            yield stream.batch(number, min(recipe.batch_rows, rows - first))
 
     def run(self, report: Callable[[Progress], None]) -> Path:
         """Takes the steps that are left -> the folder of the best checkpoint. Raises Stopped when `stop` says so."""
-        run = self.recipe.run
-        self._forget_later_metrics()
+        run, best = self.recipe.run, self.folder / "best"
+        forget_later(self.folder / "metrics.jsonl", self.step)
         self._started = saved = logged = time.monotonic()
         tokens, window = 0, []
         # A run whose time is used up has no step left either.
         last = self.step if self._schedule_step() >= run.steps else run.steps
         if self.stop():
             raise Stopped(self.step)
+        if self._measure_first:
+            self.tell(f"The held-out loss of the weights of step {self.step} is {self.evaluate():.4f}.")
+            self._save([])
+        if last == self.step:
+            self.tell(f"There is nothing left to do: the run is at step {self.step} of {run.steps}.")
         # Drawn where batches are made: the draws of a GPU's step take longer than its replay where processes compete.
         for drawn in prefetch(self._batches, self.step, last, run.data_workers):
             slots, parts = self._one_step(drawn)
@@ -226,26 +208,44 @@ class Trainer:
                 tokens, window, logged = 0, [], time.monotonic()
             stopped = not ended and self.stop()
             if now - saved > 60 * run.save_every_minutes or ended or stopped:
-                self._save()
+                self._save(window)
                 saved = time.monotonic()
             if stopped:
                 raise Stopped(self.step)
             if ended:
                 break
-        if not (self.folder / "best").is_dir():
-            raise DataError(f"{self.folder} has no best model: the held-out loss was never a number. Lower the rates.")
-        return self.folder / "best"
+        if not best.is_dir():
+            # Somebody took it away meanwhile.
+            self.best = math.inf
+            self.evaluate()
+        return best
 
     def _logged(self, window: list[Losses], tokens: int, seconds: float, evaluate: bool) -> Progress:
         """What the steps of `window`, with so many tokens in so many seconds, came to; it is in the log."""
+        self._require_numbers(window)
         run = self.recipe.run
         left = (run.steps - self.step) * seconds / len(window)
         if run.minutes:
             left = max(0.0, min(left, 60 * run.minutes - self.seconds))
         held_out = self.evaluate() if evaluate else None
         progress = self._progress(window, tokens / seconds, left, held_out)
-        self._log(progress)
+        add_line(progress, self.folder / "metrics.jsonl")
         return progress
+
+    def _require_numbers(self, window: list[Losses]) -> None:
+        """Raises DataError where a loss of the last steps, those of `window`, is not finite."""
+        finite = torch.stack([parts.total for parts in window]).isfinite().tolist() if window else [True]
+        if not all(finite):
+            raise self._diverged(self.step - len(window) + 1 + finite.index(False))
+
+    def _diverged(self, step: int) -> DataError:
+        kept = "nothing was saved before"
+        if self._saved_step is not None:
+            kept = f"{self.folder / 'last.pt'} holds the last good state, of step {self._saved_step}"
+        return DataError(
+            f"The loss is no finite number since step {step}. Lower the learning rates, lr and matrix_lr in "
+            f"[optimizer], and start again; {kept}."
+        )
 
     @property
     def seconds(self) -> float:
@@ -259,17 +259,19 @@ class Trainer:
         return max(self.step, by_clock)
 
     def evaluate(self) -> float:
-        """Held-out loss: mean of the canvas and the encoder's answer loss over fixed batches with fixed noise."""
+        """Held-out loss: what training minimises (the canvases' loss and `encoder_weight` times the encoder's, in which
+        tokens of a prompt count `prompt_weight`), its mean over fixed rows with fixed noise.
+
+        The lowest so far is kept in best/. Raises DataError where it is not finite.
+        """
         generator = torch.Generator().manual_seed(20_000)
-        rows = self.recipe.data.batch_rows
-        batches = max(1, self.recipe.run.held_out_rows // rows)
         total = 0.0
         with torch.no_grad(), self._precision():
-            for number in range(batches):
-                parts = losses(
-                    self.network, self.forward, self.held_out.batch(number), self.recipe.objective, generator
-                )
-                total += float(parts.total) / batches
+            for batch in self._held_out:
+                parts = losses(self.network, self.forward, batch, self.recipe.objective, generator)
+                total += float(parts.total) * len(batch.tokens_BT) / self.recipe.run.held_out_rows
+        if not math.isfinite(total):
+            raise self._diverged(self.step)
         if total < self.best:
             self.best = total
             self._save_best()
@@ -278,7 +280,8 @@ class Trainer:
     def _one_step(self, drawn: Drawn) -> tuple[int, Losses]:
         run, recipe = self.recipe.run, self.recipe.optimizer
         factor = learning_rate_factor(self.step, self._schedule_step(), run.steps, recipe)
-        set_learning_rates(self.optimizers, (recipe.matrix_lr * factor, recipe.lr * factor), self.recorded)
+        self._rates = recipe.matrix_lr * factor, recipe.lr * factor
+        set_learning_rates(self.optimizers, self._rates, self.recorded)
         parts = self.take_step(drawn)
         self.step += 1
         return int((drawn.batch.owner_BN >= 0).sum()), parts
@@ -298,7 +301,7 @@ class Trainer:
 
     def _progress(self, window: list[Losses], speed: float, left: float, held_out: float | None) -> Progress:
         def mean(name: str) -> float:
-            # Batches without canvases have no such loss.
+            # Batches without canvases have no such loss; that the others have one is seen to before.
             return float(torch.stack([getattr(parts, name) for parts in window]).nanmean())
 
         return Progress(
@@ -307,46 +310,34 @@ class Trainer:
             clean=mean("clean"),
             corrupted=mean("corrupted"),
             encoder=mean("encoder"),
+            matrix_lr=self._rates[0],
+            lr=self._rates[1],
             tokens_per_second=speed,
             seconds_left=left,
             held_out=held_out,
         )
 
-    def _log(self, progress: Progress) -> None:
-        # JSON knows no nan.
-        known = {name: value for name, value in vars(progress).items() if value is not None and math.isfinite(value)}
-        path = self.folder / "metrics.jsonl"
-        try:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(known) + "\n")
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
-
-    def _forget_later_metrics(self) -> None:
-        """Takes out the lines of steps that will be taken again, since they came after the last save."""
-        path = self.folder / "metrics.jsonl"
-        lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
-        kept = [line for line in lines if _step_of(line) <= self.step]
-        if len(kept) < len(lines):
-            with replacing(path) as temporary:
-                temporary.write_bytes(b"".join(kept))
-
-    def _save(self) -> None:
+    def _save(self, window: list[Losses]) -> None:
+        """Replaces last.pt; `window` are the steps since the last log. Raises DataError for weights that are no
+        numbers."""
+        self._require_numbers(window)
+        weights = self.network.state_dict()
+        # A loss is that of the weights before its step.
+        if not bool(torch.stack([weight.isfinite().all() for weight in weights.values()]).all()):
+            raise self._diverged(self.step)
         state = {
             "step": self.step,
             "seconds": self.seconds,
             "seed": self.recipe.run.seed,
             "best": self.best,
-            "network": self.network.state_dict(),
+            "precision": str(self.dtype).removeprefix("torch."),
+            "settings": self._settings,
+            "config": self.network.config.to_hf(),
+            "network": weights,
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
-        path = self.folder / "last.pt"
-        with replacing(path) as temporary:
-            try:
-                torch.save(state, temporary)
-            except RuntimeError as error:
-                # What torch makes of a full disk.
-                raise OutputError(f"{path} cannot be written: {error}.") from error
+        write_state(state, self.folder / "last.pt")
+        self._saved_step = self.step
 
     def _save_best(self) -> None:
         turn = self.tokenizer.special_id("<turn|>")
@@ -365,47 +356,25 @@ class Trainer:
         save_model(model, self.folder / "best", dtype=torch.bfloat16)
         write_json(tokenizer_config(), self.folder / "best" / "tokenizer_config.json")
 
-    def _restore(self) -> None:
-        path = self.folder / "last.pt"
-        if not path.is_file():
-            return
+    def _restore(self, saved: Mapping[str, Any]) -> None:
+        path, best = self.folder / "last.pt", self.folder / "best"
+        changes = differences(saved.get("settings", {}), self._settings)
         try:
-            state = torch.load(path, weights_only=True, map_location=self.network.device)
-            self.network.load_state_dict(state["network"])
-            for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-                load_optimizer(optimizer, saved)
-            self.step, self.best = int(state["step"]), float(state["best"])
-            self._seconds_before = float(state.get("seconds", 0.0))
-        except (RuntimeError, LookupError, TypeError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
-            raise DataError(f"{path} does not belong to this recipe or is damaged; choose another folder.") from error
+            self.network.load_state_dict(saved["network"])
+            for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
+                load_optimizer(optimizer, state)
+            self.step, self.best = int(saved["step"]), float(saved["best"])
+            self._seconds_before = float(saved.get("seconds", 0.0))
+        except UNREADABLE as error:
+            raise unusable(path, changes) from error
         seed = self.recipe.run.seed
-        if state.get("seed", seed) != seed:
-            raise DataError(f"{path} is of a run with seed {state['seed']}, not {seed}; choose another folder.")
-
-
-def _step_of(line: bytes) -> float:
-    """The step that a line of metrics.jsonl is of; infinity for one that was cut off."""
-    try:
-        return json.loads(line)["step"]
-    except (ValueError, LookupError, TypeError):
-        return math.inf
-
-
-def _tokenizer(path: Path, recipe: Recipe, texts: Texts) -> Tokenizer:
-    if not path.is_file():
-        backend: tokenizers.Tokenizer = train_tokenizer(_sample(recipe, texts), recipe.model.vocab_size)
-        with replacing(path) as temporary:
-            temporary.write_text(backend.to_str(pretty=True), encoding="utf-8")
-    return Tokenizer.from_file(path)
-
-
-def _sample(recipe: Recipe, texts: Texts, count: int = 40_000) -> Iterator[str]:
-    """Text as the tasks show it, for the vocabulary."""
-    random = Random(f"{recipe.run.seed}/vocabulary")
-    names, weights = zip(*recipe.data.tasks.items(), strict=True)
-    tasks = find_tasks(names)
-    for _ in range(count):
-        example = tasks[random.choices(names, weights)[0]].generate(random, "train", texts)
-        yield example.prompt
-        yield example.answer
-    yield from texts.sentences[: count // 2]
+        if saved.get("seed", seed) != seed:
+            raise DataError(f"{path} is of a run with seed {saved['seed']}, not {seed}; choose another folder.")
+        self._saved_step = self.step
+        if changes:
+            self.tell(f"The run goes on with other settings, and its best model is found anew: {'; '.join(changes)}.")
+        elif math.isfinite(self.best) and not best.is_dir():
+            self.tell(f"There is no {best} any more, and the best model is found anew.")
+        else:
+            return
+        self.best, self._measure_first = math.inf, True

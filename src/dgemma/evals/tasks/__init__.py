@@ -17,8 +17,8 @@ class Task:
     """`make(random, split, texts)` -> Example; `is_correct(example, reply)` -> bool; a limit for the reply's tokens.
 
     `form(example)` -> what holds an answer to the form that the request asks for, as options of `LLM.chat`; None where
-    it asks for plain words. It tells nothing that the request does not. `held_out`: all examples of `eval`, where there
-    are so many and no more.
+    it asks for plain words. It tells nothing that the request does not. `trained`, `held_out`: all examples of `train` and
+    of `eval`, where there are so many and no more.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Task:
     max_new_tokens: int = 128
     kind: str | None = None
     form: Callable[[Example], dict[str, Any]] | None = None
+    trained: tuple[Example, ...] = ()
     held_out: tuple[Example, ...] = ()
 
     def generate(self, random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
