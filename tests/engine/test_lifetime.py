@@ -69,6 +69,19 @@ def test_requests_go_on_when_the_engines_thread_stops():
         assert [one.result(timeout=60) for one in found] == [alone(request) for request in requests]
 
 
+def test_threads_that_start_and_stop_at_once_leave_one_or_none():
+    engine = make_engine()
+    requests = [make_request(seed=number, max_new_tokens=40) for number in range(3)]
+    with ThreadPoolExecutor(7) as pool:
+        ended = [pool.submit(lambda: [(engine.start(), engine.stop()) for _ in range(30)]) for _ in range(4)]
+        found = [pool.submit(lambda one=one: content(engine.submit(one))) for one in requests]
+        assert [one.result(timeout=60) for one in found] == [alone(request) for request in requests]
+        for one in ended:
+            one.result(timeout=60)
+    assert engine._thread is None and not engine._driven
+    assert content(engine.submit(requests[0])) == alone(requests[0])
+
+
 def test_a_closed_engine_is_not_started():
     engine = make_engine()
     engine.close()

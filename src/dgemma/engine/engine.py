@@ -184,15 +184,17 @@ class Engine:
             self._require_open()
             if self._thread is not None:
                 return False
-            self._thread = thread = lifetime.driver(self, self._call)
-        thread.start()
+            # A queue for each: one that ends would take what wakes the next.
+            self._call = SimpleQueue()
+            self._thread = lifetime.driver(self, self._call)
+            self._thread.start()
         return True
 
     def stop(self) -> None:
         """Ends the thread that `start` began, behind its turn; consumers drive again. Requests stay open."""
         with self._state():
-            thread, self._thread = self._thread, None
-        self._join(thread)
+            thread, call, self._thread = self._thread, self._call, None
+        _join(thread, call)
 
     def close(self) -> None:
         """Ends every open request (CancelledError), forgets every cache, and takes no more requests."""
@@ -201,17 +203,17 @@ class Engine:
             for job in list(self._jobs.values()):
                 self._end(job, "cancelled", CancelledError("The engine was closed."))
             self._prefixes.evict(0)
-            thread, self._thread = self._thread, None
-        self._join(thread)
+            thread, call, self._thread = self._thread, self._call, None
+        _join(thread, call)
 
     def is_driven_by(self, thread: threading.Thread) -> bool:
         """Whether that is the thread that `start` began last."""
         return self._thread is thread
 
     def take_turn(self) -> bool:
-        """For that thread: gives one request its turn; False when there is none, or a consumer drives on."""
+        """For that thread: gives one request its turn; False when there is none, or another thread drives on."""
         with self._state():
-            if self._driven and self._driver is None:
+            if self._driven and self._driver is not threading.current_thread():
                 return False
             self._driven, self._driver = True, threading.current_thread()
         return self._turn()
@@ -248,11 +250,6 @@ class Engine:
     def _require_open(self) -> None:
         if self._closed:
             raise UsageError(self._closed)
-
-    def _join(self, thread: threading.Thread | None) -> None:
-        if thread is not None and thread is not threading.current_thread():
-            self._call.put(None)
-            thread.join()
 
     def _wait(self, job: Job) -> Event | Exception:
         """The next that `job`'s consumer shall read, driving where nobody else does."""
@@ -462,3 +459,10 @@ class Engine:
             self._loose = self._loose or kept.cache.num_slots > kept.cache.length
             if self._loose and self._thread is not None:
                 self._call.put(None)
+
+
+def _join(thread: threading.Thread | None, call: SimpleQueue[None]) -> None:
+    """Waits for the end of a thread that was told to end, waking it where it waits for work."""
+    if thread is not None and thread is not threading.current_thread():
+        call.put(None)
+        thread.join()
