@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -170,7 +171,11 @@ def test_truncating_takes_a_length_for_each_row():
     for lengths in ([0], [0, 0, 0]):
         with pytest.raises(UsageError, match="2 rows"):
             cache.truncate(lengths)
-    for lengths in (0.5, [0, None], "00"):
+    cache.commit([3, 2])
+    for lengths, found in ((np.array([3, 1]), [3, 1]), (np.int64(1), [1, 1]), ((1, 0), [1, 0])):
+        cache.truncate(lengths)
+        assert cache.lengths == found
+    for lengths in (0.5, [0, None], "00", torch.tensor(0)):
         with pytest.raises(UsageError, match="whole numbers"):
             cache.truncate(lengths)
 

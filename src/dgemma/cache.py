@@ -16,6 +16,7 @@ Shapes: B batch, K key heads, S slots, T new tokens, d head dim.
 
 from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -205,7 +206,11 @@ class KVCache:
         Raises UsageError for a length that is negative or longer than what is held, and for one before which sliding
         layers have forgotten what the next token would see.
         """
-        wanted = list(length) if isinstance(length, Sequence) else [length] * self.batch_size
+        given: Any = length
+        try:
+            wanted: list[int] = list(given)
+        except TypeError:
+            wanted = [given] * self.batch_size
         if not all(isinstance(one, Integral) for one in wanted):
             raise UsageError(f"A cache is truncated to whole numbers of tokens, not to {length!r}.")
         if len(wanted) != self.batch_size:
