@@ -415,6 +415,12 @@ def test_half_of_a_surrogate_pair_would_not_come_back(tiny):
     assert tiny.edit("a \U0001f600 b", strength=0).text == "a \U0001f600 b"
 
 
+def test_no_images_are_none(tiny):
+    assert tiny.chat("x", images=None, max_new_tokens=2).token_ids
+    with pytest.raises(UsageError, match="parts of messages"):
+        tiny.chat("x", images=[])
+
+
 def test_stop_is_an_answers(tiny):
     for call in (tiny.edit, lambda text, **options: tiny.infill(text, text, **options)):
         assert call("a b", stop=None).text

@@ -257,6 +257,38 @@ def test_a_pass_longer_than_what_is_spare_gets_the_slots_it_needs():
     assert cache.keys[0].shape[2] == 256 + 7 + 90
 
 
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+def test_forgetting_that_is_broken_off_leaves_a_cache_of_nothing(at, monkeypatch):
+    """Not one of which some layers are moved and some are not."""
+    moved, clone = [], torch.Tensor.clone
+
+    def interrupted(tensor):
+        moved.append(tensor)
+        if len(moved) == at:
+            raise KeyboardInterrupt
+        return clone(tensor)
+
+    with patch("dgemma.cache.SPARE", 5), torch.inference_mode():
+        cache = KVCache(CONFIG, max_length=200, sliding_history=3)
+        for number in range(3):
+            NETWORK.encode(ids(1, 5, number), cache)
+        with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+            broken.setattr(torch.Tensor, "clone", interrupted)
+            NETWORK.encode(ids(1, 5, 3), cache)
+        assert len(moved) == at and (cache.lengths, cache.shortest) == ([0], 0)
+        fresh = KVCache(CONFIG, max_length=200, sliding_history=3)
+        for number in range(6):
+            assert torch.equal(*(NETWORK.encode(ids(1, 5, number), one) for one in (cache, fresh)))
+
+
+@pytest.mark.parametrize("sizes", [(200, 8, 2), (50, -3), (60, 8, -5), (60, 2.5), (0, 8)])
+def test_a_cache_is_not_resized_to_what_none_could_be(sizes):
+    cache = KVCache(CONFIG, batch_size=2, max_length=40)
+    with pytest.raises(UsageError):
+        cache.resize(*sizes)
+    assert (cache.max_length, cache.keys[0].shape[2]) == (40, 296)
+
+
 def test_what_was_forgotten_is_not_gone_back_to():
     with patch("dgemma.cache.SPARE", 5):
         cache = KVCache(CONFIG, max_length=200, sliding_history=3)

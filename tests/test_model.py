@@ -256,6 +256,64 @@ def test_hooks_are_called(name):
     assert close(network.encode(tokens, KVCache(CONFIG, max_length=20)), expected) and not called
 
 
+class Shifted(nn.Linear):
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return super().forward(hidden) + 1
+
+
+class Added(nn.Module):
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return weight + addition(weight)
+
+
+def another_class(layer: nn.Linear) -> None:
+    layer.__class__ = Shifted
+
+
+def another_forward(layer: nn.Linear) -> None:
+    plain = layer.forward
+    layer.forward = lambda hidden: plain(hidden) + 1
+
+
+def a_bias(layer: nn.Linear) -> None:
+    layer.bias = nn.Parameter(torch.ones(layer.out_features), requires_grad=False)
+
+
+def a_parametrisation(layer: nn.Linear) -> None:
+    nn.utils.parametrize.register_parametrization(layer, "weight", Added())
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("change", [another_class, another_forward, a_bias, a_parametrisation])
+@pytest.mark.parametrize("name", ["self_attn.q_proj", "mlp.up_proj", "mlp.down_proj"])
+def test_a_module_that_is_changed_in_its_place_is_run_as_it_is(name, change, fused):
+    changed, before = make_network(), make_network()
+    tokens = ids(1, 20)
+
+    def hidden(network: DiffusionGemma) -> torch.Tensor:
+        network._fused.enabled = fused
+        return network.encode(tokens, KVCache(CONFIG, max_length=20))
+
+    plain = hidden(changed)
+    for network in (changed, before):
+        change(network.get_submodule(f"layers.0.{name}"))
+    # One was laid out before the change, the other never.
+    assert close(hidden(changed), hidden(before)) and not close(hidden(changed), plain)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_hooks_of_all_modules_are_called(fused):
+    network, tokens, called = make_network(), ids(1, 5), []
+    network._fused.enabled = fused
+    network.encode(tokens, KVCache(CONFIG, max_length=20))
+    handle = nn.modules.module.register_module_forward_hook(lambda module, *_: called.append(module))
+    try:
+        network.encode(tokens, KVCache(CONFIG, max_length=20))
+    finally:
+        handle.remove()
+    assert network.get_submodule("layers.1.mlp.gate_proj") in called
+
+
 def test_keys_only_leaves_the_same_cache_behind():
     whole, short = KVCache(CONFIG, 2, max_length=20), KVCache(CONFIG, 2, max_length=20)
     NETWORK.encode(ids(2, 9), whole, lengths=[9, 5])

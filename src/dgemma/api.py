@@ -343,7 +343,7 @@ class LLM:
             raise UsageError("An answer that must be a tool call has no room for thinking; leave one of them out.")
         if (tools or thinking) and any(options.get(name) is not None for name in _FORMS):
             raise UsageError("An answer held to schema, regex or choices has no room for thinking or tool calls.")
-        if "images" in options:
+        if options.pop("images", None) is not None:
             raise UsageError("chat() takes images as parts of messages; `images` goes with token_ids.")
         left, images = self.prepare_images(messages, options.pop("image_tokens", 280))
         return self._requests.make(self.chat_ids(left, tools, thinking, images), images=images, **options)

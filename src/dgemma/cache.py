@@ -14,7 +14,8 @@ different lengths. Knows nothing of the network that fills it.
 Shapes: B batch, K key heads, S slots, T new tokens, d head dim.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
 
@@ -50,15 +51,7 @@ class KVCache:
     ) -> None:
         """Raises UsageError for sizes, a type or a device that cannot be."""
         scratch_length = max(256, config.canvas_length) if scratch_length is None else scratch_length
-        wanted = {"batch_size": batch_size, "max_length": max_length, "scratch_length": scratch_length}
-        if sliding_history is not None:
-            wanted["sliding_history"] = sliding_history
-        for name, value in wanted.items():
-            least = 1 if name in ("batch_size", "max_length") else 0
-            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-                raise UsageError(f"{name} must be a whole number of at least {least}, not {value!r}.")
-        if sliding_history is not None and batch_size > 1:
-            raise UsageError("sliding_history is for a cache of one row: rows of a batch have lengths of their own.")
+        _check_sizes(batch_size, max_length, scratch_length, sliding_history)
         kind = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
         if not (isinstance(kind, torch.dtype) and kind.is_floating_point and kind.itemsize > 1):
             raise UsageError(f"A cache holds numbers such as float32, bfloat16 and float16, not {dtype!r}.")
@@ -235,8 +228,10 @@ class KVCache:
         """Moves the committed tokens into more or fewer slots.
 
         One layer's keys or values at a time, so that no more than that exists twice. Sliding layers keep what they
-        hold, as much of it as there is room for. Raises UsageError when the committed tokens would not fit.
+        hold, as much of it as there is room for. Raises UsageError for sizes that cannot be and where the committed
+        tokens would not fit.
         """
+        _check_sizes(self.batch_size, max_length, scratch_length, sliding_history)
         if max_length < max(1, self.length):
             raise UsageError(f"The cache holds {self.length} tokens and cannot be resized to {max_length}.")
         room = _sliding_room(self._window, max_length - self.first_held, sliding_history)
@@ -288,27 +283,51 @@ class KVCache:
         if room > self._room:
             self._move(self.max_length, self.scratch_length, first, room)
             return
-        for tensors in (self.keys, self.values):
-            for tensor, is_sliding in zip(tensors, self._is_sliding, strict=True):
-                if is_sliding:
-                    # What moves and where it goes may overlap.
-                    held = tensor[:, :, first - self.first_held : self.length - self.first_held].clone()
-                    tensor[:, :, : held.shape[2]] = held
-        self.first_held = first
+        with self._in_pieces() as (length, first_held):
+            for tensors in (self.keys, self.values):
+                for tensor, is_sliding in zip(tensors, self._is_sliding, strict=True):
+                    if is_sliding:
+                        # What moves and where it goes may overlap.
+                        held = tensor[:, :, first - first_held : length - first_held].clone()
+                        tensor[:, :, : held.shape[2]] = held
+            self.first_held = first
 
     def _move(self, max_length: int, scratch_length: int, first: int, room: int) -> None:
         """Into new tensors, where sliding layers hold tokens from `first` on and have slots for `room` of them."""
-        for tensors in (self.keys, self.values):
-            for layer, old in enumerate(tensors):
-                is_sliding = self._is_sliding[layer]
-                before, begin, slots = (self.first_held, first, room) if is_sliding else (0, 0, max_length)
-                batch, heads, _, head_dim = old.shape
-                new = old.new_zeros(batch, heads, slots + scratch_length, head_dim)
-                new[:, :, : self.length - begin] = old[:, :, begin - before : self.length - before]
-                tensors[layer] = new
-        self.max_length, self.scratch_length = max_length, scratch_length
-        self.first_held, self._room = first, room
-        self.version += 1
+        with self._in_pieces() as (length, first_held):
+            for tensors in (self.keys, self.values):
+                for layer, old in enumerate(tensors):
+                    is_sliding = self._is_sliding[layer]
+                    before, begin, slots = (first_held, first, room) if is_sliding else (0, 0, max_length)
+                    batch, heads, _, head_dim = old.shape
+                    new = old.new_zeros(batch, heads, slots + scratch_length, head_dim)
+                    new[:, :, : length - begin] = old[:, :, begin - before : length - before]
+                    tensors[layer] = new
+            self.max_length, self.scratch_length = max_length, scratch_length
+            self.first_held, self._room = first, room
+            self.version += 1
+
+    @contextmanager
+    def _in_pieces(self) -> Iterator[tuple[int, int]]:
+        """While slots move, to be whole again at the end -> the tokens of the longest row, and the first that sliding
+        layers hold. What breaks off in between (Ctrl-C, no memory) leaves a cache of no tokens."""
+        lengths, before = self.lengths, (self.length, self.first_held)
+        self.lengths, self.first_held = [0] * self.batch_size, 0
+        yield before
+        self.lengths = lengths
+
+
+def _check_sizes(batch_size: Any, max_length: Any, scratch_length: Any, sliding_history: Any) -> None:
+    """Raises UsageError for sizes of a cache that cannot be."""
+    wanted = {"batch_size": batch_size, "max_length": max_length, "scratch_length": scratch_length}
+    if sliding_history is not None:
+        wanted["sliding_history"] = sliding_history
+    for name, value in wanted.items():
+        least = 1 if name in ("batch_size", "max_length") else 0
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+            raise UsageError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+    if sliding_history is not None and batch_size > 1:
+        raise UsageError("sliding_history is for a cache of one row: rows of a batch have lengths of their own.")
 
 
 def _is_sliding(layer: LayerConfig) -> bool:

@@ -85,7 +85,8 @@ def test_single_tensors_of_another_type_are_read_in_the_embeddings(tmp_path):
     {"rope_parameters": []}, {"rope_parameters": {"full_attention": 3}}, {"per_layer_config": []},
     {"per_layer_config": {"0": 5}}, {"layer_types": 5}, {"layer_types": [["a"]] * 4}, {"vocab_size": 1e999},
     {"per_layer_config": {"0": {"sliding_window": 2}}}, {"per_layer_config": {"4": {"head_dim": 8}}},
-    {"per_layer_config": {"x": {}}}, {"vocab_size": 10**30}, {"rms_norm_eps": float("nan")},
+    {"per_layer_config": {"x": {}}}, {"per_layer_config": {"0": {"layer_type": "full_attention", "head_dim": 8}}},
+    {"vocab_size": 10**30}, {"rms_norm_eps": float("nan")},
     {"rms_norm_eps": -1.0}, {"num_hidden_layers": 10**9},
 ])  # fmt: skip
 def test_damaged_configurations_are_told(tmp_path, change):

@@ -8,6 +8,7 @@ import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -80,6 +81,16 @@ def test_threads_that_start_and_stop_at_once_leave_one_or_none():
             one.result(timeout=60)
     assert engine._thread is None and not engine._driven
     assert content(engine.submit(requests[0])) == alone(requests[0])
+
+
+def test_a_thread_that_cannot_be_had_leaves_consumers_to_drive(monkeypatch):
+    engine = make_engine()
+    with monkeypatch.context() as none_left, pytest.raises(RuntimeError, match="no more threads"):
+        none_left.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("there are no more threads")))
+        engine.start()
+    engine.stop()
+    assert content(engine.submit(make_request())) == alone(make_request())
+    engine.close()
 
 
 def test_a_closed_engine_is_not_started():

@@ -66,6 +66,41 @@ def test_commas_and_brackets_are_counted_outside_of_texts(document, marks):
     assert holds_more(document, marks - 1) and not holds_more(document, marks)
 
 
+def test_more_texts_than_the_marks_allow_are_too_many():
+    """Quotation marks alone are read one by one."""
+    assert holds_more(b'"' + b"," * 100 + b'"' + b'"' * 1000, 50)
+    assert not holds_more(b'["' + b"," * 100 + b'"' + b',"a"' * 48 + b"]", 50)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le", "utf-32-be"])
+def test_a_body_in_another_encoding_is_refused(http, encoding):
+    """Marks are counted as UTF-8 has them."""
+    asked = {**CHAT, "user": '"', "metadata": {str(number): "" for number in range(3)}}
+    assert http.post("/v1/chat/completions", json=asked).is_success
+    sent = http.post(
+        "/v1/chat/completions",
+        content=json.dumps(asked).encode(encoding),
+        headers={"Content-Type": "application/json"},
+    )
+    assert "encoded as UTF-8" in refused(sent)["message"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "place", "told"),
+    [
+        ([1, "a"], "prompt", "its item 1 is none"),
+        ([1, 2, 3.5], "prompt", "its item 2 is none"),
+        ([1.5, 2], "prompt", "its item 0 is none"),
+        ([1, -2], "prompt.0", "greater than or equal to 0"),
+        (["a", 1], "prompt.1", "a valid string"),
+        ([[1], [2, "a"]], "prompt.1.1", "a valid integer"),
+    ],
+)
+def test_a_wrong_item_of_a_prompt_is_told(http, prompt, place, told):
+    error = refused(http.post("/v1/completions", json={**COMPLETION, "prompt": prompt}))
+    assert error["param"] == place and told in error["message"], error
+
+
 @each_path
 def test_a_body_of_too_many_values_is_refused_before_it_is_read(http, monkeypatch, path):
     kind, body = BODIES[path]

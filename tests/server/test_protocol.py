@@ -43,12 +43,21 @@ def test_a_whole_address_without_a_path_is_the_page(ask):
         "http://evil.example/health",
         "http://localhost@evil.example/health",
         "http://localhost%2f.evil.example/health",
+        "http://localhost:80@evil.example/health",
+        "http://localhost:evil.example/health",
+        "http://[::1]evil.example/health",
         "http:///health",
     ],
 )
 def test_the_host_in_a_whole_address_is_the_one_that_is_asked_for(ask, target):
     assert ask("GET", target)[0] == 403
     assert ask("GET", "http://localhost/health", Host="evil.example")[0] == 200
+
+
+@pytest.mark.parametrize("host", ["localhost:80@evil.example", "localhost:x", "[::1]x", "[::1]@evil.example", ""])
+def test_what_stands_behind_a_name_is_a_port(ask, host):
+    assert ask("GET", "/health", Host=host)[0] == 403
+    assert ask("GET", "/health", Host="[::1]:80")[0] == ask("GET", "/health", Host="localhost:")[0] == 200
 
 
 def test_a_key_is_required_for_whole_addresses_too(llm):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from dgemma.checkpoint import names
-from dgemma.checkpoint.safetensors import read_json, read_tensors, stored_types, weight_files
+from dgemma.checkpoint.safetensors import places_of, read_json, read_tensors, stored_types, weight_files
 from dgemma.checkpoint.source import Description, Stored, profile_path
 from dgemma.checkpoint.vision import open_vision
 from dgemma.config import ModelConfig, SamplerConfig
@@ -79,9 +79,11 @@ class Folder:
     def tensors(self) -> Iterator[Stored]:
         """The tensors, read page by page when they are needed. Raises CheckpointError for a tied copy that is none."""
         files = weight_files(self.path)
+        places: dict[str, Path] = {}
         for file_name, tensor in read_tensors(files):
             if (original := names.original(file_name)) is not None:
-                for _, other in read_tensors(files, wanted=original.__eq__):
+                places = places or places_of(files)
+                for _, other in read_tensors([places[original]] if original in places else (), original.__eq__):
                     if tensor.shape != other.shape or not torch.equal(tensor, other.to(tensor.dtype)):
                         raise CheckpointError(
                             f"{file_name} in {self.path} is not the same as {original}; DiffusionGemma ties the two, "

@@ -63,6 +63,15 @@ def _reading(file: Path) -> Iterator[None]:
         raise CheckpointError(f"{file} is damaged or truncated ({error}); fetch the model again.") from error
 
 
+def places_of(files: Iterable[Path]) -> dict[str, Path]:
+    """The file of every tensor; nothing but headers is read."""
+    found: dict[str, Path] = {}
+    for file in files:
+        with _reading(file), safe_open(file, framework="pt") as reader:
+            found |= dict.fromkeys(reader.keys(), file)
+    return found
+
+
 def stored_types(files: Iterable[Path]) -> dict[str, torch.dtype | None]:
     """The type of every tensor, None for one of a kind that is not known; nothing but headers is read."""
     found: dict[str, torch.dtype | None] = {}

@@ -187,7 +187,11 @@ class Engine:
             # A queue for each: one that ends would take what wakes the next.
             self._call = SimpleQueue()
             self._thread = lifetime.driver(self, self._call)
-            self._thread.start()
+            try:
+                self._thread.start()
+            except RuntimeError:  # there can be no more threads
+                self._thread = None
+                raise
         return True
 
     def stop(self) -> None:

@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.graph import increment_version
+from torch.nn.modules import module as torch_module
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from dgemma.errors import NotFiniteError
@@ -217,8 +218,9 @@ _version, _trained = attrgetter("_version"), attrgetter("requires_grad")
 
 
 def _count_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-    """Fused optimisers write weights without counting it, as every other operation does."""
-    trained = [weight for group in optimizer.param_groups for weight in group["params"] if weight.grad is not None]
+    """Fused optimisers write weights without counting it, as every other operation does. Gradients may be gone by now,
+    so that all count which may have had one."""
+    trained = [weight for group in optimizer.param_groups for weight in group["params"] if weight.requires_grad]
     if trained:
         increment_version(trained)
 
@@ -330,8 +332,15 @@ class Stacked:
 
 
 def is_plain(layer: nn.Module) -> bool:
-    """Whether a layer is its weight's product and no more: no adapter in its place, no hooks."""
-    return type(layer) is nn.Linear and not layer._forward_hooks and not layer._forward_pre_hooks
+    """Whether a layer is its weight's product and no more: no adapter in its place or around it, no bias, no hooks."""
+    if type(layer) is not nn.Linear or layer.bias is not None or "forward" in vars(layer):
+        return False
+    return not (
+        layer._forward_hooks
+        or layer._forward_pre_hooks
+        or torch_module._global_forward_hooks
+        or torch_module._global_forward_pre_hooks
+    )
 
 
 def laid_out(weight: Tensor) -> bool:

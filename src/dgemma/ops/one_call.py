@@ -9,6 +9,7 @@ from itertools import takewhile
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 
 from dgemma.ops import native
 from dgemma.ops.native.sizes import LayerShape
@@ -23,15 +24,29 @@ class Parts:
 
     def __init__(self, network: nn.Module, kinds: Container[type]) -> None:
         modules = list(network.modules())
+        # Not the network itself, which would be held in a circle.
+        self._modules = modules[1:]
         self._hooks = [hooks for one in modules for hooks in (one._forward_hooks, one._forward_pre_hooks)]
+        self._hooks += [torch_module._global_forward_hooks, torch_module._global_forward_pre_hooks]
+        self._shape = self._read_shape()
         self._children = [(own, name, own[name]) for own in (one._modules for one in modules) for name in own]
         owners = [own for one in modules for own in (one._parameters, one._buffers)]
         self._places = [(own, name) for own in owners for name in own if own[name] is not None]
-        self._known = all(type(one) in kinds for one in modules)
+        self._absent = [(own, name) for own in owners for name in own if own[name] is None]
+        self._known = all(type(one) in kinds and "forward" not in vars(one) for one in modules)
 
     def hold(self) -> bool:
-        """Whether no module was replaced."""
-        return all(own.get(name) is child for own, name, child in self._children)
+        """Whether no module was replaced, or has other parameters or another class or `forward` than it had."""
+        same = all(own.get(name) is child for own, name, child in self._children)
+        same = same and all(own.get(name) is None for own, name in self._absent)
+        return same and self._read_shape() == self._shape
+
+    def _read_shape(self) -> list[tuple]:
+        """What is to stay of each module beside its children: its class, and how much it has."""
+        return [
+            (type(one), len(vars(one)), len(one._modules), len(one._parameters), len(one._buffers))
+            for one in self._modules
+        ]
 
     def weights(self) -> list[Tensor]:
         """All tensors as they are now, the scales of quantised ones among them."""

@@ -4,6 +4,7 @@ Promises that what takes long with a body is done beside the event loop, and tha
 can need is refused before anything is made of it. Knows nothing of what the fields mean.
 """
 
+import json
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -52,6 +53,8 @@ class BodyRoute(APIRoute):
                 body = await request.body()
             except ClientDisconnect:
                 raise ClientLeftError from None
+            if json.detect_encoding(body) not in ("utf-8", "utf-8-sig"):
+                raise ApiError(400, "The body cannot be read; send JSON, encoded as UTF-8.")
             most = service.most_marks
             if len(body) > most and await service.beside(partial(holds_more, body, most)):
                 raise ApiError(400, f"The body has more than {most} commas and brackets outside its texts; shorten it.")

@@ -5,6 +5,7 @@ this machine alone answers to this machine's own names only. Counts each answer.
 """
 
 import hmac
+import re
 from urllib.parse import unquote
 
 import anyio
@@ -19,6 +20,10 @@ from dgemma.server.metrics import Metrics
 
 OPEN_PATHS = page.PATHS | {"/health"}
 """What may be asked without a key."""
+
+
+_PORT = re.compile(r"(:\d*)?")
+"""What may stand behind the name in a Host header."""
 
 
 class Unanswered:
@@ -135,7 +140,10 @@ def _with_path(scope: Scope) -> Scope:
 
 
 def _host(header: str) -> str:
-    """The name in a Host header, without its port."""
+    """The name in a Host header, without its port; empty where what is behind the name is none."""
     if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.partition(":")[0]
+        name, _, rest = header[1:].partition("]")
+    else:
+        name, mark, port = header.partition(":")
+        rest = mark + port
+    return name if _PORT.fullmatch(rest) else ""

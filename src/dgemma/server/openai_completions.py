@@ -46,10 +46,11 @@ Prompt = Annotated[Annotated[Text, Tag("text")] | Annotated[TokenIds, Tag("ids")
 
 
 def _prompts(value: Any) -> Any:
-    """One prompt or several, text or ids -> a list of one or several."""
-    if isinstance(value, str) or (isinstance(value, list) and value and all(type(item) is int for item in value)):
-        return [value]
-    return value
+    """One prompt or several, text or ids -> a list of one or several. The first item tells which."""
+    is_ids = isinstance(value, list) and bool(value) and type(value[0]) in (int, float)
+    if is_ids and (wrong := next((at for at, item in enumerate(value) if type(item) is not int), None)) is not None:
+        raise unsupported(f"is a list of ids, and its item {wrong} is none")
+    return [value] if isinstance(value, str) or is_ids else value
 
 
 class CompletionFields(FormFields):
