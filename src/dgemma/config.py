@@ -146,7 +146,7 @@ class ModelConfig:
         vision = vision_from_hf(document)
         rope = {kind: table(text, "rope_parameters").get(kind, default) for kind, default in _DEFAULT_ROPE.items()}
         return cls(
-            **{name: number(text, name, int) for name in _REQUIRED_SIZES},
+            **{name: number(text, name, int) for name in SIZES},
             layers=_layers_from_hf(text),
             canvas_length=number(document, "canvas_length", int, 256),
             max_position_embeddings=number(text, "max_position_embeddings", int, 131_072),
@@ -173,7 +173,7 @@ class ModelConfig:
         require(self.layers[-1].layer_type == "full_attention", "A model's last layer must be full attention.")
         images = {name: getattr(self, name) for name in IMAGE_TOKENS if getattr(self, name) is not None}
         first = next((layer for layer in self.layers if layer.layer_type == "sliding_attention"), self.layers[0])
-        text = {name: getattr(self, name) for name in _REQUIRED_SIZES}
+        text = {name: getattr(self, name) for name in SIZES}
         text |= {
             "model_type": "diffusion_gemma_text",
             "num_hidden_layers": self.num_hidden_layers,
@@ -213,7 +213,7 @@ class ModelConfig:
         }
 
 
-_REQUIRED_SIZES = (
+SIZES = (
     "vocab_size",
     "hidden_size",
     "intermediate_size",
@@ -223,6 +223,7 @@ _REQUIRED_SIZES = (
     "moe_intermediate_size",
     "sliding_window",
 )
+"""The sizes that a config.json must have: what weights are made for, beside each layer's own."""
 _EXTRA_KEYS = ("vision_config", *IMAGE_TOKENS, "initializer_range")
 
 

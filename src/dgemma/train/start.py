@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from dgemma.checkpoint import LoadedModel, open_model
-from dgemma.config import ModelConfig
+from dgemma.config import SIZES, ModelConfig
 from dgemma.errors import DataError
 from dgemma.model import DiffusionGemma
 from dgemma.norms import RMSNorm
@@ -28,17 +28,6 @@ _UNNAMED = (
     "bos_token_id",
     "eos_token_ids",
 )
-_SAME = (
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_attention_heads",
-    "num_experts",
-    "top_k_experts",
-    "moe_intermediate_size",
-    "sliding_window",
-)
-"""Sizes that weights were trained for; the layers' own are told by the shapes of their weights."""
 
 
 def initialise(network: DiffusionGemma, seed: int) -> None:
@@ -91,7 +80,7 @@ def take_over(network: DiffusionGemma, start: DiffusionGemma, name: str | Path) 
 
     Raises DataError when its sizes are not those of `network`.
     """
-    sizes = ((size, getattr(start.config, size), getattr(network.config, size)) for size in _SAME)
+    sizes = ((size, getattr(start.config, size), getattr(network.config, size)) for size in SIZES)
     other = [f"{size} is {theirs} there and {ours} here" for size, theirs, ours in sizes if theirs != ours]
     told = f"The model {name} does not have the sizes of this recipe"
     if other:
