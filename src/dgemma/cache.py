@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from dgemma.config import LayerConfig, ModelConfig
+from dgemma.devices import usable_device
 from dgemma.errors import PromptError, UsageError
 
 SPARE = 512
@@ -55,10 +56,7 @@ class KVCache:
         kind = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
         if not (isinstance(kind, torch.dtype) and kind.is_floating_point and kind.itemsize > 1):
             raise UsageError(f"A cache holds numbers such as float32, bfloat16 and float16, not {dtype!r}.")
-        try:
-            torch.empty(1, device=device)
-        except (RuntimeError, TypeError, AssertionError) as error:
-            raise UsageError(f"The device {str(device)!r} of a cache is not there; use 'cpu'.") from error
+        device = usable_device(device, of="a cache")
         self.max_length, self.scratch_length, self.sliding_history = max_length, scratch_length, sliding_history
         self.first_held = 0
         """The first position that sliding layers hold."""
@@ -184,9 +182,8 @@ class KVCache:
     def read(self, layer: int, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Views of the keys and values in slots start .. stop of every row -> two tensors [B, K, stop - start, d]."""
         first = self._first(layer)
-        return self.keys[layer][:, :, start - first : stop - first], self.values[layer][
-            :, :, start - first : stop - first
-        ]
+        held = slice(start - first, stop - first)
+        return self.keys[layer][:, :, held], self.values[layer][:, :, held]
 
     def commit(self, counts: Sequence[int]) -> None:
         """Declares the first `counts[b]` tokens behind row b committed."""

@@ -62,10 +62,9 @@ class ChatOptions(_Sampling, total=False):
     image_tokens: int
 
 
-class AnyOptions(Options, total=False):
+class AnyOptions(ReplyOptions, total=False):
     """What an answer to a prompt of either kind may be given."""
 
-    stop: str | Sequence[str] | None
     thinking: bool
     image_tokens: int
 

@@ -24,6 +24,7 @@ from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight, place, place
 from dgemma.checkpoint.safetensors import FLOATS
 from dgemma.checkpoint.source import Blocks, Description, Source, Stored
 from dgemma.config import ModelConfig
+from dgemma.devices import usable_device
 from dgemma.errors import CheckpointError, ModelNotFoundError, UsageError
 from dgemma.model import DiffusionGemma
 from dgemma.ops.one_call import multiplies_halves
@@ -67,7 +68,7 @@ def open_model(
     another architecture or too large for the machine's memory, ConfigError for numbers that cannot work, UsageError
     for a device that is not there.
     """
-    where = _usable_device(device)
+    where = usable_device(device)
     source = source_of(path)
     kind = source.stored if quant is None else check_kind(quant)
     if source.stored not in (None, kind):
@@ -96,15 +97,6 @@ def source_of(path: str | Path) -> Source:
         told = f"{'file' if is_gguf(path) else 'model folder'} {path}"
         raise ModelNotFoundError(f"There is no {told}. Give a folder with config.json and weights, or a GGUF file.")
     return Folder(path)
-
-
-def _usable_device(device: torch.device | str) -> torch.device:
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, TypeError, AssertionError, NotImplementedError):
-        raise UsageError(f"The device {device!r} is not there or cannot be used; use 'cpu'.") from None
-    return found
 
 
 def torch_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,6 +22,7 @@ from dgemma.errors import CheckpointError, OutputError
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json")
+T = TypeVar("T")
 FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 
 
@@ -45,10 +47,8 @@ def read_tensors(
     files: Iterable[Path], wanted: Callable[[str], bool] = lambda name: True
 ) -> Iterator[tuple[str, Tensor]]:
     """(name, tensor) of every weight of a wanted name, read one after another; peak extra memory is the largest."""
-    for file in files:
-        with _reading(file), safe_open(file, framework="pt") as reader:
-            for name in filter(wanted, reader.keys()):
-                yield name, reader.get_tensor(name)
+    for _, name, tensor in _each(files, lambda reader, name: reader.get_tensor(name), wanted):
+        yield name, tensor
 
 
 @contextmanager
@@ -65,21 +65,23 @@ def _reading(file: Path) -> Iterator[None]:
 
 def places_of(files: Iterable[Path]) -> dict[str, Path]:
     """The file of every tensor; nothing but headers is read."""
-    found: dict[str, Path] = {}
-    for file in files:
-        with _reading(file), safe_open(file, framework="pt") as reader:
-            found |= dict.fromkeys(reader.keys(), file)
-    return found
+    return {name: file for file, name, _ in _each(files, lambda *_: None)}
 
 
 def stored_types(files: Iterable[Path]) -> dict[str, torch.dtype | None]:
     """The type of every tensor, None for one of a kind that is not known; nothing but headers is read."""
-    found: dict[str, torch.dtype | None] = {}
+    types = _each(files, lambda reader, name: _TYPES.get(reader.get_slice(name).get_dtype()))
+    return {name: kind for _, name, kind in types}
+
+
+def _each(
+    files: Iterable[Path], read: Callable[[Any, str], T], wanted: Callable[[str], bool] = lambda name: True
+) -> Iterator[tuple[Path, str, T]]:
+    """(file, name, what is read) of every tensor of a wanted name."""
     for file in files:
         with _reading(file), safe_open(file, framework="pt") as reader:
-            for name in reader.keys():  # noqa: SIM118
-                found[name] = _TYPES.get(reader.get_slice(name).get_dtype())
-    return found
+            for name in filter(wanted, reader.keys()):
+                yield file, name, read(reader, name)
 
 
 _TYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
