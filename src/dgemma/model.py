@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from dgemma.cache import KVCache
 from dgemma.config import LayerConfig, LayerType, ModelConfig
 from dgemma.errors import UsageError
-from dgemma.fused import Fused
+from dgemma.fused import Fused, run_fused
 from dgemma.image_spans import ImageSpan, PlacedImages
 from dgemma.masks import first_key, mask_of
 from dgemma.norms import RMSNorm, add_normed, is_quick, normed
@@ -40,6 +40,7 @@ from dgemma.ops.linear import (
     scale_of,
     with_one_row,
 )
+from dgemma.ops.native.rows import TextRows
 from dgemma.ops.one_call import runs_all
 from dgemma.quant import is_quantised, quantise
 
@@ -47,16 +48,13 @@ HEAD_BLOCK = 8192
 """Vocabulary entries in one product of the head; readers that take as many at a time cause no copies. With 2,048 an
 int8 product takes 1.04 times as long for 256 rows, 1.4 times for 8, as it looks at the rows anew for each."""
 
-Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-"""(layer index, query [B, H, T, d], key [B, K, T, d], value [B, K, T, d]) -> attended [B, H, T, d]."""
-
 
 def linear(in_size: int, out_size: int) -> nn.Linear:
     return nn.Linear(in_size, out_size, bias=False)
 
 
 class Attention(nn.Module):
-    """Projections and per-head norms of one layer; who may look at whom is the caller's `Attend`.
+    """Projections and per-head norms of one layer; who may look at whom is the caller's `attend`.
 
     A full layer has no value projection: V is the key projection's output before the key norm. Queries and keys carry
     a learned norm, values one without weight; the attention scale is 1.
@@ -160,18 +158,19 @@ class Experts(nn.Module):
         self._routed, self._dense = WeightCache(), WeightCache()
 
     def forward(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor) -> Tensor:
-        weights = (self.gate_up_proj, self.down_proj)
-        few = runs_all(self.gate_up_proj)
-        if is_quantised(self.gate_up_proj) and cuda.never_waits(self.gate_up_proj):
-            return cuda.experts(hidden_ND, weights_Nk, ids_Nk, *weights, scales=self._scales())
-        if not few and laid_out(self.gate_up_proj):
+        gate_up, down = self.gate_up_proj, self.down_proj
+        if is_quantised(gate_up) and cuda.never_waits(gate_up):
+            return cuda.experts(hidden_ND, weights_Nk, ids_Nk, gate_up, down, scales=self._scales())
+        runs_all_experts = runs_all(gate_up)
+        if laid_out(gate_up) and runs_all_experts:
+            inward, outward = self._dense.get((gate_up, down), self._lay_out_as_one)
+            return cpu.experts_dense(hidden_ND, weights_Nk, ids_Nk, inward, outward, len(gate_up))
+        if laid_out(gate_up):
             return self._laid_out(hidden_ND.dtype)(hidden_ND, weights_Nk, ids_Nk)
-        if few and laid_out(self.gate_up_proj):
-            gate_up, down = self._dense.get(weights, self._lay_out_as_one)
-            return cpu.experts_dense(hidden_ND, weights_Nk, ids_Nk, gate_up, down, len(self.gate_up_proj))
-        grouped = hidden_ND.is_cuda and not self.gate_up_proj.requires_grad
-        run = ops.experts_dense if few else cuda.experts if grouped else ops.experts
-        return run(hidden_ND, weights_Nk, ids_Nk, self.gate_up_proj, self.down_proj)
+        if runs_all_experts:
+            return ops.experts_dense(hidden_ND, weights_Nk, ids_Nk, gate_up, down)
+        run = cuda.experts if hidden_ND.is_cuda and not gate_up.requires_grad else ops.experts
+        return run(hidden_ND, weights_Nk, ids_Nk, gate_up, down)
 
     def _scales(self) -> list[Tensor]:
         """Those of quantised weights, none of float ones."""
@@ -279,7 +278,7 @@ class DiffusionGemma(nn.Module):
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.self_conditioning = SelfConditioning(config)
         self._frequencies: dict[tuple[LayerType, int, torch.device], Tensor] = {}
-        self._scales: dict[torch.dtype, float] = {}
+        self._embed_scales: dict[torch.dtype, float] = {}
         self._mean, self._head = WeightCache(), WeightCache()
         self._fused = Fused(map(type, self.modules()))
 
@@ -486,9 +485,18 @@ class DiffusionGemma(nn.Module):
             cache.version += 1  # the kernel writes its slots
             if not layers.conditions:
                 embedded, soft_BRD = self._conditioned(embedded, clean, soft_BRD), None
-            slots = range(held, end) if rows is None else (start + rows).tolist()
-            rest = (cache.keys, cache.values, keys_only, soft_BRD, cache.first_held)
-            return layers.run(embedded[0], slots, clean, start, end, *rest)[None]
+            text = TextRows(
+                embedded=embedded[0],
+                positions=range(held, end) if rows is None else (start + rows).tolist(),
+                clean=clean,
+                start=start,
+                end=end,
+                keys=cache.keys,
+                values=cache.values,
+                soft=soft_BRD,
+                first_held=cache.first_held,
+            )
+            return run_fused(layers, text, keys_only)[None]
         positions = self._positions(cache, clean + length)[:, slice(None) if rows is None else rows]
         windows = self.config.windows
         masks: dict[LayerType, Tensor | None] = {
@@ -502,8 +510,18 @@ class DiffusionGemma(nn.Module):
             kind = self.config.layers[index].layer_type
             return ops.attention(query, *cache.read(index, first_key(cache, windows[kind]), end), masks[kind])
 
-        hidden, scalars = self._conditioned(embedded, clean, soft_BRD), self._scalars(clean, length)
-        return self._run(hidden, positions, scalars, attend, cache.write if keys_only else None)
+        layers = self.all_layers()
+
+        def run(index: int, hidden: Tensor, rotary: tuple[Tensor, Tensor], scalar: Tensor) -> Tensor:
+            layer = layers[index]
+            if keys_only and layer is layers[-1]:
+                _, key, value = layer.self_attn.project(layer.input_layernorm(hidden), rotary)
+                cache.write(index, key, value)
+                return hidden
+            return layer(hidden, rotary, partial(attend, index), scalar)
+
+        hidden = self._conditioned(embedded, clean, soft_BRD)
+        return self._run_layers(hidden, positions, self._scalars(clean, length), run)
 
     def _conditioned(self, embedded: Tensor, clean: int, soft_BLD: Tensor | None) -> Tensor:
         """Embeddings of `clean` tokens and of canvas rows behind them, these self-conditioned."""
@@ -518,27 +536,6 @@ class DiffusionGemma(nn.Module):
             return [layer.decoder_scalar if canvas else layer.encoder_scalar for layer in self.all_layers()]
         is_clean = torch.arange(clean + canvas, device=self.device)[None, :, None] < clean
         return [torch.where(is_clean, layer.encoder_scalar, layer.decoder_scalar) for layer in self.all_layers()]
-
-    def _run(
-        self,
-        hidden: Tensor,
-        positions_BT: Tensor,
-        scalars: Sequence[Tensor],
-        attend: Attend,
-        remember: Callable[[int, Tensor, Tensor], None] | None = None,
-    ) -> Tensor:
-        """With `remember`, the last layer only hands its keys and values there."""
-        layers = self.all_layers()
-
-        def run(index: int, hidden: Tensor, rotary: tuple[Tensor, Tensor], scalar: Tensor) -> Tensor:
-            layer = layers[index]
-            if remember is not None and index == len(layers) - 1:
-                _, *keys_and_values = layer.self_attn.project(layer.input_layernorm(hidden), rotary)
-                remember(index, *keys_and_values)
-                return hidden
-            return layer(hidden, rotary, partial(attend, index), scalar)
-
-        return self._run_layers(hidden, positions_BT, scalars, run)
 
     def _run_layers(
         self, hidden: Tensor, positions_BT: Tensor, scalars: Sequence[Tensor], run: Callable[..., Tensor]
@@ -582,9 +579,9 @@ class DiffusionGemma(nn.Module):
     @property
     def embed_scale(self) -> float:
         """sqrt(D) rounded to the weights' type."""
-        if self.dtype not in self._scales:
-            self._scales[self.dtype] = float(torch.tensor(self.config.hidden_size**0.5).to(self.dtype))
-        return self._scales[self.dtype]
+        if self.dtype not in self._embed_scales:
+            self._embed_scales[self.dtype] = float(torch.tensor(self.config.hidden_size**0.5).to(self.dtype))
+        return self._embed_scales[self.dtype]
 
     def _mean_embedding(self) -> Tensor:
         weight_VD = self.embed_tokens.weight

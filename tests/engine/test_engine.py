@@ -142,6 +142,7 @@ class FailingSampler(TokenSampler):
     """Fails at the first token that it is asked for."""
 
     error: type[BaseException] = RuntimeError
+    is_greedy = False
 
     def sample(self, logits_V: torch.Tensor, generator: torch.Generator) -> int:
         raise self.error("no token today")

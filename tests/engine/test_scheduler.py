@@ -24,11 +24,11 @@ def test_active_requests_take_turns():
     scheduler = make()
     for request_id in (1, 2, 3):
         scheduler.enter(request_id, 10)
-    assert scheduler.next_turn() is None
+    assert scheduler.next_turns() == []
     assert admit_all(scheduler) == [1, 2, 3]
-    assert [scheduler.next_turn() for _ in range(6)] == [1, 2, 3, 1, 2, 3]
+    assert [scheduler.next_turns() for _ in range(6)] == [[1], [2], [3], [1], [2], [3]]
     scheduler.leave(2)
-    assert [scheduler.next_turn() for _ in range(4)] == [1, 3, 1, 3]
+    assert [scheduler.next_turns() for _ in range(4)] == [[1], [3], [1], [3]]
 
 
 def test_the_first_in_line_is_not_overtaken_by_a_smaller_one():
@@ -104,8 +104,9 @@ def test_limits_hold_whatever_comes_and_goes(actions, max_active, max_waiting):
             scheduler.leave(gone)
             del open_bytes[gone]
             since_turn.pop(gone, None)
-        elif (turn := scheduler.next_turn()) is not None:
-            since_turn = {other: 0 if other == turn else since + 1 for other, since in since_turn.items()}
+        elif turns := scheduler.next_turns(lambda own, others, value=value: (own + len(others)) % 3 < value % 4):
+            assert len(set(turns)) == len(turns)
+            since_turn = {other: 0 if other in turns else since + 1 for other, since in since_turn.items()}
             assert all(since < max_active for since in since_turn.values())
         for admitted in admit_all(scheduler):
             began.append(admitted)

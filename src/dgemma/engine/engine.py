@@ -1,9 +1,10 @@
 """The engine: many requests on one network, in turns; requests go in, events come out.
 
 There is no engine thread by default. The first consumer that waits for an event becomes the driver: it gives each
-active request its turn (one pass), its own among them, until its own event is there; then another one who waits takes
-over. So one consumer alone runs in its own thread with nothing in between, any number of them share the device, and
-nothing runs when nobody asks. `start` dedicates a thread to driving instead, for servers.
+active request its turn (one pass, those of several in one call where they are small), its own among them, until its own
+event is there; then another one who waits takes over. So one consumer alone runs in its own thread with nothing in
+between, any number of them share the device, and nothing runs when nobody asks. `start` dedicates a thread to driving
+instead, for servers.
 
 `_lock` guards the bookkeeping and is never held during a pass. `_wheel` is the lock of the device: only who holds it,
 for a turn or to measure, touches tensors. A request that is dropped, closed or cancelled is gone before its next turn.
@@ -11,11 +12,13 @@ Ctrl-C is raised where a pass begins, never in the middle of bookkeeping. Knows 
 """
 
 import itertools
+import math
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -34,6 +37,7 @@ from dgemma.engine.prefixes import PrefixStore
 from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request
 from dgemma.engine.runner import Runner
 from dgemma.engine.scheduler import Scheduler
+from dgemma.engine.together import MOST_ROWS, Outcome, take_together
 from dgemma.engine.wheel import Wheel
 from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
 from dgemma.model import DiffusionGemma
@@ -84,7 +88,7 @@ class Engine:
         self._abandoned: deque[Job] = deque()
         self._driven = False
         self._closed: str | None = None
-        self._in_hand: Job | None = None
+        self._in_hand: set[Job] = set()
         self._loose = False
         # The thread that `start` began, and the one of its kind that drives.
         self._thread: threading.Thread | None = None
@@ -344,35 +348,52 @@ class Engine:
                     self._driven = False
 
     def _turn(self) -> bool:
-        """Gives one request its turn; False when there is none to give it to. Only who has the wheel calls it."""
+        """Gives one request its turn, or several with small passes; False when there is none to give one to. Only who
+        drives calls it."""
         with self._state():
-            job = self._admit() or self._jobs.get(self._scheduler.next_turn() or 0)
-            self._in_hand = job
-            num_tokens = 1 if self._scheduler.num_active == 1 else TOKENS_PER_TURN
-        if job is None:
+            jobs, num_active = self._next_jobs(), self._scheduler.num_active
+            self._in_hand.update(jobs)
+        if not jobs:
             return self._tighten()
-        events: tuple[Event, ...] = ()
-        error: Exception | None = None
+        outcomes: list[Outcome[tuple[Event, ...]]] = []
+        num_tokens = 1 if num_active == 1 else TOKENS_PER_TURN
         try:
-            with self._wheel.turn():
-                if job.runner.cache is None:
+            # Broken off, a call for several would end requests whose consumers nobody interrupted.
+            with self._wheel.turn(whole=len(jobs) > 1):
+                if jobs[0].runner.cache is None:
                     # Without a thread of our own nobody else waits, so this request may wait for kernels.
                     native.look_for_arrivals(wait=self._thread is None)
-                    job.runner.open(job.reuse)
-                    job.reuse = None
-                events = job.runner.advance(num_tokens)
+                    jobs[0].runner.open(jobs[0].reuse)
+                    jobs[0].reuse = None
+                turns = [partial(job.runner.advance, num_tokens) for job in jobs]
+                outcomes = [Outcome(value=turns[0]())] if num_active == 1 else take_together(turns)
         except Exception as problem:
-            error = problem
+            outcomes = [Outcome(error=problem)] * len(jobs)
         except BaseException:
             # Ctrl-C in the thread that happens to drive: the request in hand cannot go on, all others can.
-            error = CancelledError("The request was interrupted.")
+            outcomes = [Outcome(error=CancelledError("The request was interrupted."))] * len(jobs)
             raise
         finally:
-            self._after_turn(job, events, error)
-        if events and isinstance(events[-1], Finish):
+            finished = [self._after_turn(*pair) for pair in zip(jobs, outcomes, strict=True)]
+        if any(finished):
             native.compile_wanted(SHORT_LIVED_S)
         self._tighten()
         return True
+
+    def _next_jobs(self) -> list[Job]:
+        """Those whose turn it is: one that becomes active now; else the next one, and all whose passes are likely to be
+        in one call with its."""
+        if (job := self._admit()) is not None:
+            return [job]
+
+        def rows_of(one: int) -> float:
+            rows = self._jobs[one].num_rows
+            return math.inf if rows is None else rows
+
+        def joins(own: int, others: Sequence[int]) -> bool:
+            return sum(rows_of(one) for one in (own, *others)) <= MOST_ROWS
+
+        return [self._jobs[one] for one in self._scheduler.next_turns(joins)]
 
     def _tighten(self) -> bool:
         """Gives back what a request that was broken off had reserved for its answer; False when there is none such.
@@ -414,7 +435,9 @@ class Engine:
         self._counts["prompt_tokens"] += len(job.runner.request.prompt)
         return job
 
-    def _after_turn(self, job: Job, events: tuple[Event, ...], error: Exception | None) -> None:
+    def _after_turn(self, job: Job, outcome: Outcome[tuple[Event, ...]]) -> bool:
+        """Hands out what came of a turn; whether it was the last."""
+        events, error, job.num_rows = outcome.value or (), outcome.error, outcome.num_rows
         finished = bool(events) and isinstance(events[-1], Finish)
         try:
             if finished and self._prefixes.max_prefixes:
@@ -425,7 +448,7 @@ class Engine:
             job.kept = None  # No memory for the copy: the answer is whole, its prompt is not kept.
         finally:
             with self._state():
-                self._in_hand = None
+                self._in_hand.discard(job)
                 self._counts["turns"] += 1
                 if self._jobs.get(job.id) is job:
                     commits = [event for event in events if isinstance(event, Commit)]
@@ -437,6 +460,7 @@ class Engine:
                         self._end(job, "cancelled" if isinstance(error, CancelledError) else "failed", error)
                 else:  # Ended by somebody else during the turn.
                     self._release(job)
+        return finished
 
     def _end(self, job: Job, how: str, error: Exception | None = None) -> None:
         """Closes the books of an open request; what it holds goes at once, or after its turn if that is running."""
@@ -449,7 +473,7 @@ class Engine:
             job.post(error)
         elif error is not None:
             job.break_off(error)
-        if job is not self._in_hand:
+        if job not in self._in_hand:
             self._release(job)
         else:
             self._scheduler.end(job.id)

@@ -21,6 +21,7 @@ class Job:
     kept     what later requests may reuse of it, between its last turn and its release
     encoder  stands for the weights that it began with: what is kept is theirs
     satisfied  its consumer has all it wants
+    num_rows  those of the largest pass of its last turn, as far as it could be in one call with others'; else None
     """
 
     def __init__(self, job_id: int, runner: Runner) -> None:
@@ -31,6 +32,7 @@ class Job:
         self.kept: Prefix | None = None
         self.encoder: object = None
         self.satisfied = False
+        self.num_rows: int | None = None
 
     def post(self, *items: Event | Exception | None) -> None:
         """Hands items to the consumer, which wakes it."""

@@ -28,7 +28,7 @@ from dgemma.config import SamplerConfig
 from dgemma.decode import head
 from dgemma.decode.autoregressive import TokenSampler, autoregressive
 from dgemma.decode.denoise import denoise
-from dgemma.decode.graphs import Passes
+from dgemma.decode.passes import Passes
 from dgemma.decode.verify import DRAFT_LENGTH
 from dgemma.model import DiffusionGemma
 from dgemma.profile import CanvasRecord, DenoisingProfile
@@ -202,8 +202,9 @@ def measure_pace(network: DiffusionGemma, budget_s: float | None = None, passes:
                 before = time.perf_counter()
                 step(rows)
                 start += time.perf_counter() - before
-            ahead = 2 * (step_ms[rows] if step_ms[rows] < math.inf else 2 * min(step_ms.values(), default=0))
-            if rows > 1 and time.perf_counter() - start + (0 if ahead == math.inf else ahead / 1000) > budget_s:
+            known = [ms for ms in step_ms.values() if ms < math.inf]
+            expected_ms = step_ms[rows] if step_ms[rows] < math.inf else 2 * min(known, default=0)
+            if rows > 1 and time.perf_counter() - start + 2 * expected_ms / 1000 > budget_s:
                 break
             step_ms[rows] = min(step_ms[rows], step(rows))
     return Pace(step_ms={rows: ms for rows, ms in step_ms.items() if ms < math.inf}, token_ms=token_ms)

@@ -13,7 +13,7 @@ import torch
 
 from dgemma.cache import KVCache
 from dgemma.config import SamplerConfig
-from dgemma.decode.graphs import Passes
+from dgemma.decode.passes import Passes
 from dgemma.engine.pictures import Pictures, SoftTokens
 from dgemma.engine.prefixes import Chunks, Prefix, Reuse, split_prompt
 from dgemma.engine.request import Event, Finish, Request

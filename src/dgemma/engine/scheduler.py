@@ -1,11 +1,13 @@
 """Which request runs next: a bounded line of waiting requests and a circle of active ones that take turns.
 
 Promises that the active requests' caches stay within the budget, that requests become active in the order of their
-coming, and that each active one gets its turn before another gets two. Pure bookkeeping on ids and byte counts: knows
-no tensors, no threads and nothing of what a turn does. Whoever calls it must hold the engine's lock.
+coming, and that each active one gets its turn before another gets two; some may take theirs together. Pure bookkeeping
+on ids and byte counts: knows no tensors, no threads and nothing of what a turn does. Whoever calls it must hold the
+engine's lock.
 """
 
 from collections import deque
+from collections.abc import Callable, Sequence
 
 from dgemma.errors import BusyError
 
@@ -66,12 +68,18 @@ class Scheduler:
         self._active[request_id] = self._waiting.pop(request_id)
         self._turns.append(request_id)
 
-    def next_turn(self) -> int | None:
-        """The active request whose turn it is; None when there is none."""
+    def next_turns(self, joins: Callable[[int, Sequence[int]], bool] | None = None) -> list[int]:
+        """The active request whose turn it is, and those behind it that take theirs with it, as `joins` says of each
+        and of those that do so before it; none when there is none."""
         if not self._turns:
-            return None
-        self._turns.rotate(-1)
-        return self._turns[-1]
+            return []
+        together = [self._turns[0]]
+        if joins is not None:
+            together += (one for one in tuple(self._turns)[1:] if joins(one, together))
+        for one in together:
+            self._turns.remove(one)
+        self._turns.extend(together)
+        return together
 
     def end(self, request_id: int) -> None:
         """Gives away the place of an active request whose turn is still running; its bytes count until it leaves."""

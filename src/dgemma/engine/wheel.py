@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from dgemma.engine.interrupts import allowed, deferred
 
@@ -25,10 +25,10 @@ class Wheel:
         return self._lock.locked()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """For who drives; Ctrl-C may break off what is done with it."""
+    def turn(self, whole: bool = False) -> Iterator[None]:
+        """For who drives; Ctrl-C may break off what is done with it, unless it is to be done `whole`."""
         self._drives_on.wait(_PATIENCE_S)
-        with self._lock, allowed():
+        with self._lock, nullcontext() if whole else allowed():
             yield
 
     @contextmanager

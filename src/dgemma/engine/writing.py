@@ -16,10 +16,10 @@ from dgemma.config import SamplerConfig
 from dgemma.decode.autoregressive import autoregressive
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep, denoise
-from dgemma.decode.graphs import Passes
 from dgemma.decode.head import Generators
 from dgemma.decode.infill import fill, fill_score, revise
 from dgemma.decode.lookup import COPY_LENGTH, PromptLookup
+from dgemma.decode.passes import Passes
 from dgemma.decode.rewrite import rewrite
 from dgemma.decode.verify import DRAFT_LENGTH, FIRST_LOOK, end_of, is_unsure, verify
 from dgemma.engine.request import SUFFIX_SHOWN, Draft, Event, FinishReason, Infill, Request, Revision
@@ -201,7 +201,8 @@ class Writer:
             )
             self.tally.passes += 1
             kept, reason = self.tally.cut(list(found.token_ids))
-            self.tally.canvases += self.tally.new_tokens + len(kept) >= until or reason is not None
+            if self.tally.new_tokens + len(kept) >= until or reason is not None:
+                self.tally.canvases += 1
             logprobs = tuple(map(self.tally.token_logprobs, found.logprobs[: len(kept)], found.top[: len(kept)]))
             yield (self.tally.commit(kept, found.entropies[: len(kept)], logprobs), *self.tally.finish(reason))
             if self.walk is not None:

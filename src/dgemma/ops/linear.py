@@ -67,8 +67,8 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
         if compiled is not None:
             return lambda hidden: F.linear(hidden, compiled.dequantise_int4(values, scale).to(hidden.dtype))
         return lambda hidden: F.linear(hidden, dequantise(values, scale, hidden.dtype))
-    if values.numel() >= _PANELS_FROM and (laid_out := panels([values])) is not None:
-        return by_panels(laid_out, [values])
+    if values.numel() >= _PANELS_FROM and (packed := panels([values])) is not None:
+        return by_panels(packed, [values])
     if _blocked_pays(values):
         blocked = torch.ops.mkldnn._reorder_linear_weight(values.detach(), _ROWS_HINT)
         # The overload itself: choosing it anew costs several microseconds a call.
@@ -126,27 +126,27 @@ def with_one_row(many: Matrix, weights: Sequence[Tensor], scales: Sequence[Tenso
 
 
 def compiled_products(weights: Sequence[Tensor], scales: Sequence[Tensor]) -> ModuleType | None:
-    """`ops.native.products`, if there is such a thing here and it knows weights and scales of this kind."""
-    in_place = all(weight.device.type == "cpu" and weight.is_contiguous() for weight in weights)
-    of_one_kind = weights[0].dtype in (torch.int8, torch.uint8) and len({weight.dtype for weight in weights}) == 1
+    """`ops.native.products`, if this machine has it and it knows weights and scales of this kind."""
     # Small ones are not waited for.
     large = sum(weight.numel() for weight in weights) >= _COMPILED_FROM
-    known = in_place and of_one_kind and all(map(_is_kept, scales))
+    known = _are_integers_in_place(weights, scales)
     return native.load("products") if known and (large or native.is_ready("products")) else None
 
 
 def compiled_rows(weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> ModuleType | None:
-    """`ops.native.quantised`, if there is such a thing here and these are int8 or int4 weights that gain by it."""
+    """`ops.native.quantised`, if this machine has it and these are int8 or int4 weights that gain by it."""
     entries = sum(weight.numel() for weight in weights)
-    if entries < _INTEGER_FROM:
-        return None
-    in_place = all(weight.device.type == "cpu" and weight.is_contiguous() for weight in weights)
-    if not in_place or any(scale is None or not _is_kept(scale) for scale in scales):
-        return None
-    if not all(weight.dtype in (torch.int8, torch.uint8) and weight.dtype == weights[0].dtype for weight in weights):
+    if entries < _INTEGER_FROM or not _are_integers_in_place(weights, scales):
         return None
     compiled = native.load_for("quantised", entries)
     return compiled if compiled is not None and all(map(compiled.multiplies, weights)) else None
+
+
+def _are_integers_in_place(weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> bool:
+    """Whether these are int8 weights, or int4 ones, that kernels read where they lie."""
+    in_place = all(weight.device.type == "cpu" and weight.is_contiguous() for weight in weights)
+    of_one_kind = weights[0].dtype in (torch.int8, torch.uint8) and len({weight.dtype for weight in weights}) == 1
+    return in_place and of_one_kind and all(scale is not None and _is_kept(scale) for scale in scales)
 
 
 def _by_integers(compiled: ModuleType, weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Matrix:
@@ -240,6 +240,7 @@ class WeightCache:
         self._key: tuple[int, ...] = ()
         # Another weight may come to have the id and the address of one that is gone.
         self._gone: list[weakref.ref] = []
+        # Held so that they call back.
         self._alive: list[weakref.ref] = []
         self._until: int | None = None
         self.value: Any = None
@@ -289,8 +290,8 @@ class Stacked:
         return product(hidden).split([weight.shape[0] for weight in weights], dim=-1)
 
     def joined(self, hidden: Tensor) -> Tensor:
-        """All outputs side by side."""
-        return self._product(hidden.dtype)(hidden) if self.are_laid_out() else torch.cat(self(hidden), dim=-1)
+        """All outputs side by side, for layers that `are_laid_out`."""
+        return self._product(hidden.dtype)(hidden)
 
     def are_laid_out(self) -> bool:
         """Whether these are one product."""
@@ -321,8 +322,8 @@ class Stacked:
         scales = self._all()[len(values) :]
         if not scales:
             large = sum(weight.numel() for weight in values) >= _PANELS_FROM and dtype == torch.float32
-            if large and (laid_out := self.panels()) is not None:
-                return by_panels(laid_out, values)
+            if large and (packed := self.panels()) is not None:
+                return by_panels(packed, values)
             return matrix(values[0] if len(values) == 1 else torch.cat(values))
         if (compiled := compiled_rows(values, scales)) is not None:
             many = _by_integers(compiled, values, scales)

@@ -1,5 +1,8 @@
 """What is the same in all networks that are run in one call: norms, attention, and a clock.
 
+Rows of several texts may be in one pass. Each row sees its own text, and attention computes a text at a time, as if it
+were alone.
+
 Shapes: N rows, H query heads, K key heads, d head dim.
 """
 
@@ -10,11 +13,12 @@ import numpy as np
 from dgemma.ops.native.compiler import array_at, called, cycles, inlined, largest_at, thread_number, turn_floats
 from dgemma.ops.native.kernels import IMPOSSIBLE, exp, floats, integers, share
 from dgemma.ops.native.machine import LANES, PANEL, TILE_ROWS
-from dgemma.ops.native.panel_kernels import product
-from dgemma.ops.native.sizes import CLOCK, LAYER, PASS
+from dgemma.ops.native.panel_kernels import meet, product
+from dgemma.ops.native.sizes import CLOCK, LAYER, PASS, ROW, TEXT
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 LAYER_LENGTH, PASS_LENGTH, _CLOCK_LENGTH = len(LAYER), len(PASS), len(CLOCK)
+_ROW_LENGTH, _TEXT_LENGTH = len(ROW), len(TEXT)
 
 
 @called
@@ -102,18 +106,36 @@ def _attend(query: Any, keys: Any, values: Any, count: Any, size: Any, scores: A
         total_d[j] *= share_of_one
 
 
+@inlined
+def told_of(given: Any, row: Any) -> Any:
+    """What `sizes.ROW` names of a row."""
+    return integers(given[PASS.told] + 8 * _ROW_LENGTH * row, _ROW_LENGTH)
+
+
+@inlined
+def _text(given: Any, number: Any) -> Any:
+    """What `sizes.TEXT` names of a text."""
+    return integers(given[PASS.texts] + 8 * _TEXT_LENGTH * number, _TEXT_LENGTH)
+
+
+@inlined
+def _cache(text: Any, layer: Any) -> Any:
+    """Where a layer's keys and values of a text lie, and the numbers from one key head to the next."""
+    return integers(text[TEXT.cache] + 8 * 3 * layer, 3)
+
+
 @called
-def rotate_heads(arguments: Any, place: Any) -> None:
+def rotate_heads(arguments: Any, place: Any, layer: Any) -> None:
     """Norms and turns what was projected: queries into their room, keys and values into the cache."""
     given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
     heads, key_heads, size = own[LAYER.heads], own[LAYER.key_heads], own[LAYER.head_dim]
     rotated = heads + key_heads
-    positions = integers(given[PASS.positions], given[PASS.rows])
     eps = floats(given[PASS.eps], 1)[0]
     first, last = share(given[PASS.rows] * (rotated + key_heads))
     for item in range(first, last):
         row, head = item // (rotated + key_heads), item % (rotated + key_heads)
-        slot = positions[row]
+        told = told_of(given, row)
+        slot, cache = told[ROW.position], _cache(_text(given, told[ROW.text]), layer)
         # A layer without values of its own takes the keys' before their norm has a weight.
         source = head if head < rotated or own[LAYER.has_values] else head - key_heads
         unit = floats(given[PASS.joined] + row * given[PASS.joined_step] + 4 * source * size, size)
@@ -123,10 +145,10 @@ def rotate_heads(arguments: Any, place: Any) -> None:
             query = floats(given[PASS.attended] + row * given[PASS.attended_step] + 4 * head * size, size)
             _rotate_into(query, unit, floats(own[LAYER.query_norm], size), cos, sin, scale, size)
         elif head < rotated:
-            key = floats(own[LAYER.keys] + 4 * ((head - heads) * own[LAYER.head_step] + slot * size), size)
+            key = floats(cache[0] + 4 * ((head - heads) * cache[2] + slot * size), size)
             _rotate_into(key, unit, floats(own[LAYER.key_norm], size), cos, sin, scale, size)
         else:
-            value = floats(own[LAYER.values] + 4 * ((head - rotated) * own[LAYER.head_step] + slot * size), size)
+            value = floats(cache[1] + 4 * ((head - rotated) * cache[2] + slot * size), size)
             for at in range(size):
                 value[at] = unit[at] * scale
 
@@ -134,27 +156,30 @@ def rotate_heads(arguments: Any, place: Any) -> None:
 @inlined
 def _first_seen(given: Any, own: Any, row: Any) -> Any:
     """The first key that a row sees; the one behind the last is `_behind_seen`."""
-    begin = integers(given[PASS.positions], given[PASS.rows])[row] if row < given[PASS.clean] else given[PASS.start]
-    return max(0, begin + 1 - own[LAYER.window]) if own[LAYER.window] else 0
+    return max(0, told_of(given, row)[ROW.begin] + 1 - own[LAYER.window]) if own[LAYER.window] else 0
 
 
 @inlined
 def _behind_seen(given: Any, row: Any) -> Any:
-    return integers(given[PASS.positions], given[PASS.rows])[row] + 1 if row < given[PASS.clean] else given[PASS.end]
+    return told_of(given, row)[ROW.behind]
 
 
 @called
-def turn_keys(arguments: Any, place: Any) -> None:
-    """The keys that any row sees, in panels: as many of them as a tile has outputs side by side, input by input."""
+def _turn_keys(arguments: Any, place: Any, layer: Any, number_of_text: Any) -> None:
+    """The keys that any row of a text sees, in panels: as many of them as a tile has outputs side by side, input by
+    input."""
     given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    size, begin, stop = own[LAYER.head_dim], _first_seen(given, own, 0), _behind_seen(given, given[PASS.rows] - 1)
+    text = _text(given, number_of_text)
+    cache = _cache(text, layer)
+    size, begin = own[LAYER.head_dim], _first_seen(given, own, text[TEXT.first])
+    stop = _behind_seen(given, text[TEXT.behind] - 1)
     panels = (stop - begin + PANEL - 1) // PANEL
     first, last = share(own[LAYER.key_heads] * panels)
     for item in range(first, last):
         head, number = item // panels, item % panels
         key, count = begin + number * PANEL, min(PANEL, stop - begin - number * PANEL)
-        source = own[LAYER.keys] + 4 * (head * own[LAYER.head_step] + key * size)
-        target = given[PASS.turned] + 4 * item * PANEL * size
+        source = cache[0] + 4 * (head * cache[2] + key * size)
+        target = text[TEXT.turned] + 4 * item * PANEL * size
         if count == PANEL:
             for half in range(2):
                 for at in range(0, size, LANES):
@@ -192,18 +217,20 @@ def _weigh_keys(scores: Any, begin: Any, stop: Any, count: Any) -> Any:
 
 
 @called
-def look_by_tiles(arguments: Any, place: Any) -> None:
-    """Attention of each head, a tile of rows at a time, over keys that `turn_keys` has turned."""
+def _look_by_tiles(arguments: Any, place: Any, layer: Any, number_of_text: Any) -> None:
+    """Attention of each head of a text, a tile of rows at a time, over keys that `_turn_keys` has turned."""
     given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    heads, size, rows = own[LAYER.heads], own[LAYER.head_dim], given[PASS.rows]
+    text = _text(given, number_of_text)
+    cache, above = _cache(text, layer), text[TEXT.first]
+    heads, size, rows = own[LAYER.heads], own[LAYER.head_dim], text[TEXT.behind] - above
     step, scores = given[PASS.score_step], given[PASS.scores] + given[PASS.score_step] * TILE_ROWS * thread_number()
-    origin = _first_seen(given, own, 0)
-    panels = (_behind_seen(given, rows - 1) - origin + PANEL - 1) // PANEL
+    origin = _first_seen(given, own, above)
+    panels = (_behind_seen(given, above + rows - 1) - origin + PANEL - 1) // PANEL
     tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
     first, last = share(heads * tiles)
     for item in range(first, last):
         head, tile = item // tiles, item % tiles
-        row, behind = rows * tile // tiles, rows * (tile + 1) // tiles
+        row, behind = above + rows * tile // tiles, above + rows * (tile + 1) // tiles
         count = behind - row
         key_head = head // (heads // own[LAYER.key_heads])
         query = given[PASS.attended] + row * given[PASS.attended_step] + 4 * head * size
@@ -211,7 +238,7 @@ def look_by_tiles(arguments: Any, place: Any) -> None:
         begin, stop = _first_seen(given, own, row) - origin, _behind_seen(given, behind - 1) - origin
         begin = begin // PANEL * PANEL
         for number in range(begin // PANEL, (stop + PANEL - 1) // PANEL):
-            panel = given[PASS.turned] + 4 * (key_head * panels + number) * PANEL * size
+            panel = text[TEXT.turned] + 4 * (key_head * panels + number) * PANEL * size
             target = scores + 4 * (number * PANEL - begin)
             product(count, query, given[PASS.attended_step], panel, 4 * PANEL, size, target, step)
         seen = stop - begin
@@ -220,7 +247,7 @@ def look_by_tiles(arguments: Any, place: Any) -> None:
             own_begin = _first_seen(given, own, row + at) - origin - begin
             own_stop = _behind_seen(given, row + at) - origin - begin
             shares[at] = _weigh_keys(scores + step * at, own_begin, own_stop, seen)
-        values = own[LAYER.values] + 4 * (key_head * own[LAYER.head_step] + (origin + begin) * size)
+        values = cache[1] + 4 * (key_head * cache[2] + (origin + begin) * size)
         out = given[PASS.joined] + row * given[PASS.joined_step] + 4 * head * size
         for at in range(0, size, PANEL):
             product(count, scores, step, values + 4 * at, 4 * size, seen, out + 4 * at, given[PASS.joined_step])
@@ -231,17 +258,44 @@ def look_by_tiles(arguments: Any, place: Any) -> None:
 
 
 @called
-def look(arguments: Any, place: Any) -> None:
-    """Attention of each head of each row, over keys where they lie: for heads whose size is no multiple of a panel, and
-    where rows are too few for turning the keys."""
+def _look(arguments: Any, place: Any, layer: Any, number_of_text: Any) -> None:
+    """Attention of each head of each row of a text, over keys where they lie: for heads whose size is no multiple of a
+    panel, and where rows are too few for turning the keys."""
     given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    heads, size = own[LAYER.heads], own[LAYER.head_dim]
+    text = _text(given, number_of_text)
+    cache, heads, size = _cache(text, layer), own[LAYER.heads], own[LAYER.head_dim]
     scores = given[PASS.scores] + given[PASS.score_step] * TILE_ROWS * thread_number()
-    first, last = share(given[PASS.rows] * heads)
+    first, last = share((text[TEXT.behind] - text[TEXT.first]) * heads)
     for item in range(first, last):
-        row, head = item // heads, item % heads
+        row, head = text[TEXT.first] + item // heads, item % heads
         begin, stop = _first_seen(given, own, row), _behind_seen(given, row)
-        place = 4 * (head // (heads // own[LAYER.key_heads]) * own[LAYER.head_step] + begin * size)
+        place = 4 * (head // (heads // own[LAYER.key_heads]) * cache[2] + begin * size)
         query = given[PASS.attended] + row * given[PASS.attended_step] + 4 * head * size
         out = given[PASS.joined] + row * given[PASS.joined_step] + 4 * head * size
-        _attend(query, own[LAYER.keys] + place, own[LAYER.values] + place, stop - begin, size, scores, out)
+        _attend(query, cache[0] + place, cache[1] + place, stop - begin, size, scores, out)
+
+
+@inlined
+def _turns(given: Any, own: Any, number_of_text: Any) -> Any:
+    """Whether the keys of a text are turned."""
+    text = _text(given, number_of_text)
+    enough = given[PASS.turns_single_rows] or text[TEXT.behind] - text[TEXT.first] > 1
+    return enough and own[LAYER.head_dim] % PANEL == 0
+
+
+@called
+def look_around(arguments: Any, place: Any, layer: Any) -> None:
+    """What each row's heads find."""
+    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
+    any_turns = False
+    for number in range(given[PASS.num_texts]):
+        if _turns(given, own, number):
+            any_turns = True
+            _turn_keys(arguments, place, layer, number)
+    if any_turns:
+        meet(given[PASS.meeting])
+    for number in range(given[PASS.num_texts]):
+        if _turns(given, own, number):
+            _look_by_tiles(arguments, place, layer, number)
+        else:
+            _look(arguments, place, layer, number)

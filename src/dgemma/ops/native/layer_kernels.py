@@ -14,19 +14,17 @@ from dgemma.ops.native.attention_kernels import (
     LAYER_LENGTH,
     PASS_LENGTH,
     inverse_length,
-    look,
-    look_by_tiles,
+    look_around,
     mark,
     norm_into,
     rotate_heads,
-    turn_keys,
+    told_of,
 )
 from dgemma.ops.native.compiler import array_at, called, inlined
 from dgemma.ops.native.kernels import IMPOSSIBLE, exp, floats, gated_by, integers, share
-from dgemma.ops.native.machine import PANEL
 from dgemma.ops.native.panel_kernels import meet, multiply
 from dgemma.ops.native.quantised_kernels import multiply_panels, quantise_row
-from dgemma.ops.native.sizes import BYTES_BY_GROUP, CLOCK, LAYER, PASS
+from dgemma.ops.native.sizes import BYTES_BY_GROUP, CLOCK, KIND, LAYER, PASS, ROW
 from dgemma.quant import GROUP
 
 _ZERO = np.float32(0.0)
@@ -106,8 +104,9 @@ def norm_first(arguments: Any, place: Any) -> None:
     for row in range(first, last):
         hidden = floats(given[PASS.hidden] + 4 * row * size, size)
         normed = floats(given[PASS.normed] + 4 * row * size, size)
-        if row >= given[PASS.clean]:
-            if given[PASS.soft]:
+        kind = told_of(given, row)[ROW.kind]
+        if kind != KIND.clean:
+            if kind == KIND.conditioned:
                 added = floats(given[PASS.added] + row * given[PASS.added_step], size)
                 for at in range(size):
                     hidden[at] += added[at]
@@ -201,7 +200,8 @@ def add_fed_forward(arguments: Any, place: Any, following: Any) -> None:
         normed = floats(given[PASS.normed] + 4 * row * size, size)
         dense = floats(given[PASS.added] + row * given[PASS.added_step], size)
         routed = floats(given[PASS.routed] + row * given[PASS.added_step], size)
-        scalar = floats(own[LAYER.encoder_scalar] if row < given[PASS.clean] else own[LAYER.decoder_scalar], 1)[0]
+        is_clean = told_of(given, row)[ROW.kind] == KIND.clean
+        scalar = floats(own[LAYER.encoder_scalar] if is_clean else own[LAYER.decoder_scalar], 1)[0]
         dense_scale, routed_scale = inverse_length(dense, size, eps), inverse_length(routed, size, eps)
         for at in range(size):
             dense[at] = dense[at] * dense_scale * dense_norm[at] + routed[at] * routed_scale * routed_norm[at]
@@ -300,16 +300,11 @@ def _pass_with(multiply_rows: Any) -> Any:
             projected = (own[LAYER.heads] + (1 + own[LAYER.has_values]) * own[LAYER.key_heads]) * own[LAYER.head_dim]
             multiply_rows(arguments, 0, normed, 4 * size, own[LAYER.qkv], size, projected, joined, joined_step, nibbles)
             meet(meeting)
-            rotate_heads(arguments, place)
+            rotate_heads(arguments, place, layer)
             meet(meeting)
             if given[PASS.keys_only] and layer == depth - 1:
                 return
-            if own[LAYER.head_dim] % PANEL == 0:
-                turn_keys(arguments, place)
-                meet(meeting)
-                look_by_tiles(arguments, place)
-            else:
-                look(arguments, place)
+            look_around(arguments, place, layer)
             meet(meeting)
             if given[PASS.quantised]:
                 quantise_attended(arguments, place)
@@ -353,17 +348,16 @@ _run_floats, _run_quantised = _pass_with(_multiply_floats), _pass_with(_multiply
 def layers(arguments: Any) -> None:
     """All layers over the rows of `hidden`, which is used up; what is left in `normed` is the next norm of it.
 
-    Given what `sizes.PASS` names: hidden_ND, soft_ND or 0, normed_ND, the final norm's weight, positions_N (int64: a
-    row's place in the text and its slot in the cache), table (int64: `sizes.LAYER` of each layer), eps (float32), then
+    Given what `sizes.PASS` names: hidden_ND, soft_ND or 0, normed_ND, the final norm's weight, what is told of each row
+    (`sizes.ROW`) and of each text (`sizes.TEXT`), table (`sizes.LAYER` of each layer), all int64, eps (float32), then
     room for N rows of joined, attended, added, inner and routed and for each thread's scores (a row's for each of a
-    tile, and TILE_ROWS numbers more), a zero (int64) to meet at, and the bytes from one row to the next; `turned`, room
-    for a layer's keys.
+    tile, and TILE_ROWS numbers more), a zero (int64) to meet at, and the bytes from one row to the next.
 
-    The first `clean` rows are clean tokens and see what stands before them and themselves; the others are a canvas from
-    `start` to `end` and see all before its end, on layers with a window what a token at its start would see. These
-    come as embeddings and are self-conditioned by `soft`, which is for passes over a canvas alone, and normed. With
-    `keys_only` the last layer ends with its keys and values. A row of inner is the dense MLP's gate and up, from
-    `routed_at` on the experts', and at its end their weights. `halves`: panels are bfloat16.
+    Clean tokens see what stands before them and themselves; positions of a canvas see all before its end, on layers
+    with a window what a token at its start would see. These come as embeddings, are self-conditioned by `soft` where
+    they are of that kind, and normed. With `keys_only` the last layer ends with its keys and values. A row of inner is
+    the dense MLP's gate and up, from `routed_at` on the experts', and at its end their weights. `halves`: panels are
+    bfloat16.
     """
     _run_floats(arguments)
 

@@ -1,4 +1,4 @@
-"""A network over some rows of one text: all layers in one call.
+"""A network over some rows of one or several texts: all layers in one call.
 
 A pass is in good part the handing over of operations: a hundred a layer, each of a few rows shorter than its call. Here
 it is one kernel, which reads each weight once for all rows. float32 weights that bfloat16 holds exactly, as those of
@@ -26,7 +26,8 @@ from torch import Tensor
 from dgemma.ops.native.head import takes_int8
 from dgemma.ops.native.machine import DOTS, PANEL, TILE_ROWS, run_with
 from dgemma.ops.native.panels import are_halves, padded, panels, quantised_panels, side_by_side
-from dgemma.ops.native.sizes import CLOCK, LAYER, PASS, LayerShape
+from dgemma.ops.native.rows import TextRows
+from dgemma.ops.native.sizes import CLOCK, LAYER, PASS, TEXT, LayerShape
 from dgemma.quant import GROUP, is_quantised
 
 
@@ -52,11 +53,11 @@ def are_plain(weights: Sequence[Mapping[str, Tensor]]) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class _Rotary:
-    """Rotary tables, and where each layer's lie."""
+    """Rotary tables, and the table of layers that says where each layer's lie."""
 
     num_positions: int
     tables: tuple[Tensor, ...]
-    columns: np.ndarray
+    layers: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,8 @@ class OneCall(ABC):
     names of `sizes.PASS`, `_settled` what is the same in every pass."""
 
     kernel: str
+    _turns_single_rows = True
+    """Whether keys are turned for a single row of a text, too."""
     counts_cycles = platform.machine() in ("x86_64", "AMD64")
     """Whether `timed` works: other processors keep their counts from programs."""
 
@@ -92,12 +95,13 @@ class OneCall(ABC):
         own = [] if conditioning is None else [one for one in conditioning.values() if not one.is_inference()]
         self._conditioned_by = [(one, one._version) for one in own]
         self._kept: list[Tensor] = []
-        self._shapes, self._rotary = list(shapes), _Rotary(num_positions=0, tables=(), columns=np.zeros((0, 0)))
+        self._shapes, self._rotary = list(shapes), _Rotary(num_positions=0, tables=(), layers=np.zeros((0, 0)))
+        self._most_keys = max(shape.keys for shape in shapes)
         # Bytes from one position's key to the next one's, on layers that forget.
         self._window_steps = np.array([[4 * shape.head_dim if shape.window else 0] for shape in shapes])
         self._met: dict[int, tuple[weakref.ref[Tensor], np.ndarray]] = {}
         self._spare: list[np.ndarray] = []
-        self._plans: dict[tuple[int, int, int], _Plan] = {}
+        self._plans: dict[tuple[int, int, int, int], _Plan] = {}
         first = weights[0]
         self.size, self.top_k = len(final_norm_D), top_k
         self.width = len(first["mlp.gate_proj.weight"])
@@ -115,9 +119,8 @@ class OneCall(ABC):
             **{"final_norm": self.final_norm_D, "eps": self.eps_1},
             **{f"{name}_step": 4 * self._widths[name] for name in ("joined", "attended", "added")},
             **{"size": self.size, "depth": len(shapes), "width": self.width, "experts": self.num_experts},
-            **{"expert_width": self.expert_width, "top_k": top_k},
+            **{"expert_width": self.expert_width, "top_k": top_k, "turns_single_rows": int(self._turns_single_rows)},
         }
-        self._turns_single_rows = True
         self._clock: np.ndarray | None = None
 
     @contextmanager
@@ -138,56 +141,45 @@ class OneCall(ABC):
                 if place != CLOCK.last:
                     shares[name] = float(clock[place] / max(1, clock.sum()))
 
-    def run(
-        self,
-        hidden_ND: Tensor,
-        positions: Sequence[int],
-        clean: int,
-        start: int,
-        end: int,
-        keys: Sequence[Tensor],
-        values: Sequence[Tensor],
-        keys_only: bool = False,
-        soft_ND: Tensor | None = None,
-        first_held: int = 0,
-    ) -> Tensor:
-        """Self-conditioning, all layers and the final norm of the embeddings `hidden_ND`, float32 -> [N, D].
+    def run(self, texts: Sequence[TextRows], keys_only: bool = False) -> Tensor:
+        """Self-conditioning, all layers and the final norm of the rows of all texts -> float32 [N, D].
 
-        The first `clean` rows are clean tokens, the others a canvas from position `start` to `end`, which may come with
-        the expectation `soft_ND` where all rows are of it. Keys and values of each layer are [1, K, S, d], a position's
-        in the slot of its number, on layers with a window of its number less `first_held`. With `keys_only` the last
-        layer ends with them, and what comes back means nothing.
+        Each text comes out as it would alone, to the last bit. With `keys_only` the last layer ends with keys and
+        values, and what comes back means nothing.
         """
-        if not positions:
-            return hidden_ND
-        rows, reach = len(positions), max(end, positions[-1] + 1)
+        texts = [text for text in texts if text.positions]
+        if not texts:
+            return torch.empty(0, self.size)
+        counts = [len(text.positions) for text in texts]
+        rows, reach = sum(counts), max(text.reach for text in texts)
         rotary = self._rotary
         if reach > rotary.num_positions:
             self._rotary = rotary = self._rotated(reach + max(256, reach // 8))
-        key = (rows, padded(reach), torch.get_num_threads())
+        turned = [padded(one.reach) * self._turns(count) for one, count in zip(texts, counts, strict=True)]
+        key = (rows, padded(reach), sum(turned), torch.get_num_threads())
         if (plan := self._plans.get(key)) is None:
             plan = self._plans[key] = self._planned(*key)
         # Of its own for each call: another thread may be in the kernel.
-        table, given, room = self.table.copy(), plan.given.copy(), self._room(plan.needed)
-        table[:-1, _CACHE], table[:-1, _ROTARY_COLUMNS] = self._bind(keys, values), rotary.columns
-        if first_held:
-            # Where the slots of the positions before would lie; no row sees one of them.
-            table[:-1, _KEYS_AND_VALUES] -= first_held * self._window_steps
-        # A zero to meet at, apart from what is read; the positions.
-        numbers = np.array([*_NOTHING, *positions], dtype=np.int64)
+        given, room, meeting = plan.given.copy(), self._room(plan.needed), np.zeros(_LINE_BYTES // 8, dtype=np.int64)
         normed = torch.empty(rows * self.size + 2 * _APART, dtype=torch.float32)[_APART:-_APART]
         begin = room.ctypes.data
         # The rows are used up, and their own memory is the caller's.
         first = (given[PASS.hidden] + -begin % _LINE_BYTES) // 4
-        room[first : first + rows * self.size] = hidden_ND.reshape(-1).numpy()
         given[plan.in_room] += begin + -begin % _LINE_BYTES
-        given[PASS.normed], given[PASS.table] = normed.data_ptr(), table.ctypes.data
-        if soft_ND is not None:
-            soft_ND = soft_ND.float().contiguous()  # of any leading shape
-            given[PASS.soft] = soft_ND.data_ptr()
-        given[PASS.meeting] = numbers.ctypes.data
-        given[PASS.positions] = given[PASS.meeting] + 8 * len(_NOTHING)
-        given[PASS.clean], given[PASS.start], given[PASS.end], given[PASS.keys_only] = clean, start, end, keys_only
+        soft = self._soft(texts, counts)
+        told, caches = [one.told(number) for number, one in enumerate(texts)], [self._cache_of(one) for one in texts]
+        of_texts, row, room_turned = np.empty((len(texts), len(TEXT)), dtype=np.int64), 0, int(given[PASS.turned])
+        for number, count in enumerate(counts):
+            behind, end = row + count, first + self.size * count
+            of_texts[number] = (row, behind, room_turned, caches[number].ctypes.data)
+            room[first:end] = texts[number].embedded.reshape(-1).numpy()
+            row, first, room_turned = behind, end, room_turned + 4 * self._most_keys * turned[number]
+        rows_told = told[0] if len(told) == 1 else np.concatenate(told)
+        given[PASS.normed], given[PASS.table] = normed.data_ptr(), rotary.layers.ctypes.data
+        given[PASS.told], given[PASS.texts] = rows_told.ctypes.data, of_texts.ctypes.data
+        given[PASS.num_texts], given[PASS.keys_only], given[PASS.meeting] = len(texts), keys_only, meeting.ctypes.data
+        if soft is not None:
+            given[PASS.soft] = soft.data_ptr()
         if (clock := self._clock) is not None:
             given[PASS.clock] = clock.ctypes.data
         run_with(self.kernel, given.ctypes.data)
@@ -224,14 +216,13 @@ class OneCall(ABC):
         rows.append({"input_norm": own["pre_norm.weight"], **self._dense(len(rows), own)} if own else {})
         self.table = np.array([[self._number(row.get(name, 0)) for name in LAYER._fields] for row in rows])
 
-    def _planned(self, rows: int, reach: int, threads: int) -> _Plan:
-        """For rows that see no farther than `reach`."""
+    def _planned(self, rows: int, reach: int, turned: int, threads: int) -> _Plan:
+        """For rows that see no farther than `reach`, of texts of which `turned` keys are turned."""
         # Scores come in whole panels; behind them is a number for each row of a tile.
         scores = reach + PANEL
         widths = {name: rows * width for name, width in self._widths.items()}
-        widths |= {"scores": threads * TILE_ROWS * scores} | self._more_room(rows, threads)
-        if rows > 1 or self._turns_single_rows:
-            widths["turned"] = reach * max(shape.keys for shape in self._shapes)
+        widths |= {"scores": threads * TILE_ROWS * scores, "turned": turned * self._most_keys}
+        widths |= self._more_room(rows, threads)
         known, free = {**self._settled, "rows": rows, "score_step": 4 * scores}, _APART
         for name, width in widths.items():
             known[name], free = 4 * free, free + -(-width // _LINE) * _LINE + _APART
@@ -279,12 +270,35 @@ class OneCall(ABC):
             "window": shape.window,
         }
 
+    def _turns(self, rows: int) -> bool:
+        """Whether keys are turned for so many rows of a text."""
+        return rows > 1 or self._turns_single_rows
+
+    def _soft(self, texts: Sequence[TextRows], counts: Sequence[int]) -> Tensor | None:
+        """What is expected of all rows, zeros of those of which nothing is; None where nothing is of any."""
+        if all(text.soft is None for text in texts):
+            return None
+        parts = [
+            torch.zeros(count, self.size) if text.soft is None else text.soft.float().reshape(count, self.size)
+            for text, count in zip(texts, counts, strict=True)
+        ]
+        return torch.cat(parts) if len(parts) > 1 else parts[0].contiguous()
+
+    def _cache_of(self, text: TextRows) -> np.ndarray:
+        """Where keys and values of each layer lie, and the numbers from one key head to the next."""
+        found = self._bind(text.keys, text.values)
+        if text.first_held:
+            # Where the slots of the positions before would lie; no row sees one of them.
+            found = found.copy()
+            found[:, :2] -= text.first_held * self._window_steps
+        return found
+
     def _number(self, entry: Tensor | int) -> int:
         """An address of what is kept, or the number itself."""
         return self._keep(entry).data_ptr() if isinstance(entry, Tensor) else entry
 
     def _bind(self, keys: Sequence[Tensor], values: Sequence[Tensor]) -> np.ndarray:
-        """The columns of the table that tell where keys and values lie."""
+        """`_cache_of` caches that have forgotten nothing, kept for as long as their keys live."""
         found = self._met.get(id(keys[0]))
         if found is None or found[0]() is not keys[0]:
             self._met = {place: known for place, known in list(self._met.items()) if known[0]() is not None}
@@ -298,9 +312,10 @@ class OneCall(ABC):
         """The rotary tables of so many positions, one pair for layers that share them."""
         found = {shape.tables: shape.tables(num_positions) for shape in self._shapes}
         pairs = {make: (cos.contiguous(), sin.contiguous()) for make, (cos, sin) in found.items()}
-        rows = [[table.data_ptr() for table in pairs[shape.tables]] for shape in self._shapes]
+        layers = self.table.copy()
+        layers[:-1, _ROTARY_COLUMNS] = [[table.data_ptr() for table in pairs[shape.tables]] for shape in self._shapes]
         tables = tuple(table for pair in pairs.values() for table in pair)
-        return _Rotary(num_positions=num_positions, tables=tables, columns=np.array(rows, dtype=np.int64))
+        return _Rotary(num_positions=num_positions, tables=tables, layers=layers)
 
     def _keep(self, tensor: Tensor) -> Tensor:
         self._kept.append(tensor.detach().contiguous())
@@ -387,12 +402,9 @@ _SPARE_UP_TO = 1 << 26
 """Bytes of a room that is kept for the next call."""
 _LINE, _LINE_BYTES = 16, 64
 """Numbers and bytes of a line of the processor's cache, at whose beginning arrays lie."""
-_NOTHING = (0,) * 8
 _PLANS = 256
 """Passes of which it is kept what they are given."""
 _ROTARY_COLUMNS = slice(LAYER.cos, LAYER.sin + 1)
-_CACHE = slice(LAYER.keys, LAYER.head_step + 1)
-_KEYS_AND_VALUES = slice(LAYER.keys, LAYER.values + 1)
 
 
 PRODUCTS = (

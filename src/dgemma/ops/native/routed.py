@@ -1,4 +1,4 @@
-"""A network with many experts over some rows of one text: all layers in one call, each expert on its rows.
+"""A network with many experts over some rows of one or several texts: all layers in one call, each expert on its rows.
 
 float32 and bfloat16 weights come laid out in panels, int8 and int4 ones are read where they lie.
 
@@ -33,6 +33,8 @@ class RoutedLayers(OneCall):
     yes to; of float ones also the panels of each layer's products, and of self-conditioning's behind these, by the
     names of `sizes.LAYER`. What is contiguous is read where it lies, all but the router's weight."""
 
+    _turns_single_rows = False
+
     def __init__(
         self,
         weights: Sequence[Mapping[str, Tensor]],
@@ -44,7 +46,7 @@ class RoutedLayers(OneCall):
         eps: float,
     ) -> None:
         super().__init__(weights, shapes, conditioning, final_norm_D, top_k, eps)
-        self._laid_out, self._turns_single_rows, self.quantised = laid_out, False, laid_out is None
+        self._laid_out, self.quantised = laid_out, laid_out is None
         self.kernel = "layers_routed_quantised" if self.quantised else "layers_routed"
         self._nibbles = weights[0]["experts.gate_up_proj"].dtype == torch.uint8
         inner, logits = padded(2 * self.width), padded(self.num_experts)

@@ -1,7 +1,8 @@
 """The kernel of networks with many experts: all layers over some rows in one call, each expert on its rows.
 
 As in `layer_kernels` all threads run the same phases. A row's result depends on nothing but the row, what it sees and
-whether it is alone: a single row looks at keys where they lie, several at keys that are turned for all of them.
+whether it is alone in its text: a single row looks at keys where they lie, several at keys that are turned for all of
+them.
 
 Shapes: N rows, D hidden, I width of the dense MLP, E experts, M their width, k experts of a row, P = N k pairs of a row
 and one of its experts, in the order of the experts.
@@ -15,11 +16,9 @@ from dgemma.ops.native.attention_kernels import (
     LAYER_LENGTH,
     PASS_LENGTH,
     inverse_length,
-    look,
-    look_by_tiles,
+    look_around,
     mark,
     rotate_heads,
-    turn_keys,
 )
 from dgemma.ops.native.compiler import array_at, called, inlined, thread_number
 from dgemma.ops.native.kernels import exp, floats, integers, share
@@ -138,18 +137,6 @@ def _arrange(arguments: Any) -> None:
             pair = following[chosen[at]]
             following[chosen[at]] = pair + 1
             back[at], rows[pair] = pair, at // top_k
-
-
-@called
-def _look_around(arguments: Any, place: Any) -> None:
-    """What each row's heads find."""
-    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    if given[PASS.rows] > 1 and own[LAYER.head_dim] % PANEL == 0:
-        turn_keys(arguments, place)
-        meet(given[PASS.meeting])
-        look_by_tiles(arguments, place)
-    else:
-        look(arguments, place)
 
 
 # Products of rows with a weight, and of each expert's pairs with its weight: where rows begin and the bytes from one to
@@ -321,11 +308,11 @@ def _pass_with(multiply_rows: Any, multiply_by_expert: Any) -> Any:
             own = integers(place, 2 * LAYER_LENGTH)
             project(arguments, place)
             meet(meeting)
-            rotate_heads(arguments, place)
+            rotate_heads(arguments, place, layer)
             meet(meeting)
             if given[PASS.keys_only] and layer == depth - 1:
                 return
-            _look_around(arguments, place)
+            look_around(arguments, place, layer)
             meet(meeting)
             if given[PASS.quantised]:
                 quantise_attended(arguments, place)

@@ -62,12 +62,9 @@ class _Layer(NamedTuple):
     per_expert_scale: int
     encoder_scalar: int
     decoder_scalar: int
-    # Rotary tables, and the cache with the numbers from one key head to the next.
+    # Rotary tables.
     cos: int
     sin: int
-    keys: int
-    values: int
-    head_step: int
     # Sizes.
     heads: int
     key_heads: int
@@ -95,6 +92,45 @@ LAYER = _Layer(*range(len(_Layer._fields)))
 self-conditioning's: its norm, which is an input norm, and its dense MLP."""
 
 
+class _Row(NamedTuple):
+    # Its place in its text, which is the number of its slot in the cache.
+    position: int
+    # Where a window is counted from, and one past the last key that it sees: its own place, or its canvas.
+    begin: int
+    behind: int
+    # One of `KIND`; which text it is of.
+    kind: int
+    text: int
+
+
+ROW = _Row(*range(len(_Row._fields)))
+"""The place of each thing that is told of a row."""
+
+
+class _Kind(NamedTuple):
+    clean: int
+    canvas: int
+    conditioned: int
+
+
+KIND = _Kind(*range(len(_Kind._fields)))
+"""What a row is: a clean token, a position of a canvas, or one that comes with an expectation."""
+
+
+class _Text(NamedTuple):
+    # Its rows follow each other.
+    first: int
+    behind: int
+    # The addresses of room for its keys, and of its cache: for each layer those of keys and of values, and the numbers
+    # from one key head to the next.
+    turned: int
+    cache: int
+
+
+TEXT = _Text(*range(len(_Text._fields)))
+"""The place of each thing that is told of a text."""
+
+
 class _Clock(NamedTuple):
     last: int
     attention: int
@@ -113,10 +149,11 @@ class _Pass(NamedTuple):
     soft: int
     normed: int
     final_norm: int
-    positions: int
+    told: int
+    texts: int
     table: int
     eps: int
-    # Room for N rows each; for each thread's scores, and for a layer's keys; a zero to meet at.
+    # Room for N rows each; for each thread's scores, and for a layer's keys of all texts; a zero to meet at.
     joined: int
     attended: int
     added: int
@@ -133,16 +170,16 @@ class _Pass(NamedTuple):
     score_step: int
     # Sizes.
     rows: int
+    num_texts: int
     size: int
-    clean: int
-    start: int
-    end: int
     depth: int
     keys_only: int
     width: int
     experts: int
     expert_width: int
     top_k: int
+    # Whether a text's keys are turned for a single row, too.
+    turns_single_rows: int
     # With few experts: whether all panels are bfloat16, and where what the experts make begins in a row of `inner`.
     halves: int
     routed_at: int

@@ -1,0 +1,228 @@
+"""Several requests' passes in one call: each gets to the last bit what it would get alone."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dgemma.cache import KVCache
+from dgemma.checkpoint.quantised import quantise_network
+from dgemma.decode.autoregressive import TokenSampler
+from dgemma.engine import engine as engine_module
+from dgemma.engine import together
+from dgemma.engine.together import take_together
+from dgemma.model import DiffusionGemma
+from dgemma.ops.native.layers import OneCall
+from tests.engine.requests import alone, content, make_engine, make_request, tokens
+from tests.ops.test_native_layers import ids, make_network
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is fused there")
+
+Found = list[torch.Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """A prompt in a cache, and the pass behind it."""
+
+    prompt: int
+    canvas: int
+    clean: int
+    kind: str
+    forgets: bool
+
+    def begin(self, network: DiffusionGemma) -> KVCache:
+        history = self.clean if self.forgets else None
+        cache = KVCache(network.config, max_length=700, scratch_length=20, sliding_history=history)
+        if self.forgets:
+            network.encode(ids(560), cache)
+        network.encode(ids(self.prompt), cache)
+        return cache
+
+    def go_on(self, network: DiffusionGemma, cache: KVCache) -> Found:
+        canvas, soft = ids(self.canvas, 1), torch.ones(1, self.canvas, network.config.hidden_size)
+        if self.kind == "encode":
+            return [network.encode(ids(self.clean, 3), cache), network.encode(ids(1, 4), cache)]
+        if self.kind == "keys":
+            return [network.encode(ids(self.clean, 3), cache, keys_only=True)][:0]
+        if self.kind == "denoise":
+            return [network.denoise(canvas, cache), network.denoise(canvas, cache, soft)]
+        if self.kind == "rows":
+            network.denoise(canvas, cache)
+            return [network.denoise(canvas, cache, soft, torch.arange(self.canvas)[:: self.clean])]
+        return list(network.encode_and_denoise(ids(self.clean, 3), canvas, cache))
+
+
+@torch.inference_mode()
+def computed(network: DiffusionGemma, texts: list[Text], run: Callable[[list[Callable[[], Found]]], list[Found]]):
+    """What the passes of all texts found, and the keys and values that they left."""
+    caches = [text.begin(network) for text in texts]
+    found = run([partial(text.go_on, network, cache) for text, cache in zip(texts, caches, strict=True)])
+    return [[*own, *cache.keys, *cache.values] for own, cache in zip(found, caches, strict=True)]
+
+
+def in_turns(turns: list[Callable[[], Found]]) -> list[Found]:
+    return [turn() for turn in turns]
+
+
+def in_one_call(turns: list[Callable[[], Found]]) -> list[Found]:
+    outcomes = take_together(turns)
+    assert not [outcome.error for outcome in outcomes if outcome.error is not None]
+    return [outcome.value for outcome in outcomes]  # pyright: ignore[reportReturnType]
+
+
+TEXTS = st.builds(
+    Text,
+    prompt=st.integers(1, 60),
+    canvas=st.integers(1, 20),
+    clean=st.integers(1, 9),
+    kind=st.sampled_from(["encode", "keys", "denoise", "rows", "joint"]),
+    forgets=st.booleans(),
+)
+
+
+@pytest.mark.parametrize("num_experts", [4, 12])
+@pytest.mark.parametrize("quant", [None, "int8", "int4"])
+@settings(max_examples=8)
+@given(texts=st.lists(TEXTS, min_size=1, max_size=6), size=st.sampled_from([8, 32]), seed=st.integers(0, 3))
+def test_each_text_comes_out_as_alone(num_experts, quant, texts, size, seed) -> None:
+    kinds = (("sliding_attention", size, 2), ("full_attention", 2 * size, 1))
+    network = make_network(kinds, num_experts, hidden_size=64, width=64, expert_width=32, seed=seed)
+    if quant is not None:
+        quantise_network(network, quant)
+    one_by_one = computed(network, texts, in_turns)
+    assert network.are_fused[0]
+    for own, other in zip(computed(network, texts, in_one_call), one_by_one, strict=True):
+        assert all(torch.equal(one, two) for one, two in zip(own, other, strict=True))
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """The rows of each text of each fused call."""
+    seen: list[list[int]] = []
+    run = OneCall.run
+
+    def counting(self: OneCall, texts: Any, keys_only: bool = False) -> torch.Tensor:
+        seen.append([len(text.positions) for text in texts])
+        return run(self, texts, keys_only)
+
+    monkeypatch.setattr(OneCall, "run", counting)
+    return seen
+
+
+def turns_of(network: DiffusionGemma, *counts: int, keys_only: bool = False) -> list[Callable[[], torch.Tensor]]:
+    caches = [KVCache(network.config, max_length=200) for _ in counts]
+    encode = partial(network.encode, keys_only=keys_only)
+    return [partial(encode, ids(count), cache) for count, cache in zip(counts, caches, strict=True)]
+
+
+def test_no_call_has_more_rows_than_pay(calls) -> None:
+    take_together(turns_of(make_network(), 3, together.MOST_ROWS, 4, together.MOST_ROWS + 9, 1))
+    assert calls == [[3, 4, 1], [together.MOST_ROWS], [together.MOST_ROWS + 9]]
+
+
+def test_passes_of_another_kind_have_a_call_of_their_own(calls) -> None:
+    first, second = make_network(), make_network(seed=1)
+    turns = [*turns_of(first, 1, 2), *turns_of(second, 3), *turns_of(first, 4, keys_only=True), *turns_of(first, 5)]
+    take_together(turns)
+    assert calls == [[1, 2, 5], [3], [4]]
+
+
+def test_the_largest_pass_of_a_turn_is_told(calls) -> None:
+    network = make_network()
+
+    def two_passes() -> None:
+        for turn in turns_of(network, 2, 7):
+            turn()
+
+    (single,), (double,), plain = turns_of(network, 5), [two_passes], lambda: None
+    assert [outcome.num_rows for outcome in take_together([single, double, plain])] == [5, 7, None]
+    with network.unfused():
+        assert [outcome.num_rows for outcome in take_together(turns_of(network, 5, 5))] == [None, None]
+    assert calls == [[5, 2], [7]]
+
+
+def test_an_error_ends_its_own_turn_alone() -> None:
+    network = make_network()
+
+    def failing() -> torch.Tensor:
+        network.encode(ids(2), KVCache(network.config, max_length=9))
+        raise ValueError("of its own")
+
+    good, bad, other = take_together([*turns_of(network, 3), failing, *turns_of(network, 4)])
+    assert good.value is not None and other.value is not None and bad.value is None
+    assert isinstance(bad.error, ValueError) and good.error is other.error is None
+
+
+def test_an_error_of_a_call_reaches_all_that_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, left = make_network(), []
+
+    def run(self: OneCall, texts: Any, keys_only: bool = False) -> torch.Tensor:
+        raise MemoryError("no room")
+
+    def careful(turn: Callable[[], torch.Tensor]) -> torch.Tensor:
+        try:
+            return turn()
+        finally:
+            left.append(turn)
+
+    monkeypatch.setattr(OneCall, "run", run)
+    outcomes = take_together([partial(careful, turn) for turn in turns_of(network, 3, 4)])
+    assert [type(outcome.error) for outcome in outcomes] == [MemoryError, MemoryError] and len(left) == 2
+
+
+def test_an_interrupt_ends_all(calls) -> None:
+    network, left = make_network(), []
+
+    def interrupted() -> torch.Tensor:
+        raise KeyboardInterrupt
+
+    def resting() -> torch.Tensor:
+        try:
+            return turns_of(network, 3)[0]()
+        finally:
+            left.append("left")
+
+    with pytest.raises(KeyboardInterrupt):
+        take_together([resting, interrupted])
+    assert left == ["left"] and calls == []
+    assert take_together([*turns_of(network, 3)])[0].value is not None
+
+
+@torch.inference_mode()
+def test_a_pass_outside_of_a_turn_waits_for_nobody() -> None:
+    network = make_network()
+    caches = [KVCache(network.config, max_length=9) for _ in range(2)]
+    inside = take_together([lambda: network.encode(ids(2), caches[0])])[0].value
+    assert inside is not None and torch.equal(inside, network.encode(ids(2), caches[1]))
+
+
+def test_small_passes_of_requests_are_one_call(calls) -> None:
+    engine = make_engine()
+    requests = [make_request(mode="autoregressive", seed=seed, max_new_tokens=12) for seed in range(3)]
+    requests += [make_request(seed=3, canvas_length=8, token_sampler=TokenSampler(temperature=1.0))]
+    streams = [engine.submit(request) for request in requests]
+    said = [[] for _ in streams]
+    while any(said[number][-1:] != [None] for number in range(len(streams))):
+        for own, stream in zip(said, streams, strict=True):
+            own.append(next(stream, None))
+    together_calls = [call for call in calls if len(call) > 1]
+    assert [1, 1, 1] in together_calls and any(8 in call for call in together_calls)
+    for request, events in zip(requests, said, strict=True):
+        assert content([event for event in events if event is not None]) == alone(request)
+
+
+def test_who_comes_is_not_kept_waiting_by_large_passes(calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request's first turn is its own, as its size is not known; those of more rows than pay are as well."""
+    monkeypatch.setattr(engine_module, "MOST_ROWS", 10)
+    engine = make_engine()
+    streams = [engine.submit(make_request(seed=seed, canvas_length=8)) for seed in range(3)]
+    for stream in streams:
+        tokens(stream)
+    assert all(len(call) == 1 for call in calls)
