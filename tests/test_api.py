@@ -360,6 +360,31 @@ def test_neither_gaps_nor_edits_take_tools(tiny, options):
             call()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("skip_settled", False), ("causal_check", False), ("canvas_length", 9), ("mode", "autoregressive"), ("top_k", 3)],
+)
+def test_no_option_of_a_gap_is_ignored(tiny, name, value):
+    with pytest.raises(UsageError, match=name):
+        tiny.infill("a", "b", **{name: value})
+    if name != "canvas_length":
+        with pytest.raises(UsageError, match=name):
+            tiny.edit("She go home.", **{name: value})
+
+
+def test_a_gap_takes_answers_options_as_they_are_by_default(tiny):
+    neutral = {"skip_settled": True, "causal_check": True, "mode": "auto", "schema": None, "stop": None, "top_p": 1.0}
+    plain = tiny.infill("The cat sat", " mat.", length=2)
+    assert tiny.infill("The cat sat", " mat.", length=2, **neutral, canvas_length=None).token_ids == plain.token_ids
+
+
+def test_a_space_before_a_gap_is_not_written_twice(tiny):
+    bare = tiny.infill("She goes to", " every day.", length=2, seed=7)
+    spaced = tiny.infill("She goes to ", " every day.", length=2, seed=7)
+    assert spaced.token_ids == bare.token_ids and bare.text == f" {spaced.text}"
+    assert tiny.gap_text("a  ", tiny.tokenizer.encode("  b")) == " b"
+
+
 def test_a_type_may_be_torchs_own():
     assert dgemma.load(dtype=torch.float32).network.dtype == torch.float32
 

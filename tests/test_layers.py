@@ -29,7 +29,7 @@ LAYER_OF = {
             ["decode"],
             ["engine"],
             ["options", "reply", "api", PACKAGE],
-            ["cli", "tui", "server", "train", "evals", "bench", "tiny", "demo", "__main__"],
+            ["cli", "tui", "server", "train", "evals", "bench", "tiny", "__main__"],
         ]
     )
     for name in names

@@ -11,6 +11,7 @@ events of either as they happen. Nothing here prints.
 import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from operator import index
 from pathlib import Path
 from typing import Any, Unpack
@@ -28,7 +29,17 @@ from dgemma.engine.request import Event, Infill, Request, Revision
 from dgemma.errors import ImageError, PromptError, UsageError
 from dgemma.images import PreparedImage, prepare_images
 from dgemma.model import DiffusionGemma
-from dgemma.options import AnyOptions, ChatOptions, ReplyOptions, RequestMaker, needed_tokenizer
+from dgemma.options import (
+    FORMS,
+    AnyOptions,
+    ChatOptions,
+    EditOptions,
+    GapOptions,
+    ReplyOptions,
+    RequestMaker,
+    needed_tokenizer,
+    options_in_place,
+)
 from dgemma.reply import Reply, checked_stops, told, whole
 from dgemma.tokenizer import Tokenizer
 
@@ -38,11 +49,15 @@ REWRITING_ROOM = 16
 """Tokens that a text which answers an instruction may have besides twice its own."""
 _OF_DIFFUSION = ("canvas_length", "max_denoising_steps", "temperature", "skip_settled", "causal_check")
 """Options without a meaning where the causal mode alone goes over a text."""
-_FORMS = ("schema", "regex", "choices")
 # Of ten lengths four are tried so, and what is chosen comes nearly as close to the right one (docs/log.md).
 _INFILL_PATIENCE = 2
 PACE_FILE = Path(os.path.expanduser("~/.cache/dgemma/pace.json"))
 """Where the speeds are kept that mode "auto" measures, by machine and model."""
+
+
+def edit_messages(text: str, instruction: str) -> Messages:
+    """How `LLM.edit` asks for an edit by instruction."""
+    return [{"role": "user", "content": f"{instruction}: {text}"}]
 
 
 def load(
@@ -211,9 +226,10 @@ class LLM:
         *,
         length: int | Sequence[int] | None = None,
         instruction: str | None = None,
-        **options: Unpack[ReplyOptions],
+        **options: Unpack[GapOptions],
     ) -> Reply:
-        """Writes what stands between `prefix` and `suffix`; the reply's text is the gap alone.
+        """Writes what stands between `prefix` and `suffix`; the reply's text is the gap alone. A space at the end of
+        `prefix` belongs to the gap's first word and is not written twice.
 
         `length` is the gap in tokens, or the lengths to try; by default 1, 2, 3, 4, 6, 8, 12 .. up to `max_new_tokens`
         (default 32) are tried until two in a row read no better, and the filling that reads best from end to end is
@@ -222,10 +238,10 @@ class LLM:
         max_denoising_steps, temperature. Raises PromptError, UsageError and ConfigError.
         """
         events = self.submit_infill(prefix, suffix, length=length, instruction=instruction, **options)
-        return whole(events, self._in_place)
+        return whole(events, partial(self._in_place, prefix))
 
     def edit(
-        self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Unpack[ReplyOptions]
+        self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Unpack[EditOptions]
     ) -> Reply:
         """Goes over `text` in place and rewrites what the model doubts; the reply's text is the whole text, and what is
         not rewritten comes back byte for byte.
@@ -238,7 +254,7 @@ class LLM:
         Raises PromptError, UsageError, and ConfigError for sampling numbers that cannot be.
         """
         events = self.submit_edit(text, instruction=instruction, strength=strength, **options)
-        return whole(events, self._in_place)
+        return whole(events, partial(self._in_place, ""))
 
     def submit_infill(
         self,
@@ -247,10 +263,10 @@ class LLM:
         *,
         length: int | Sequence[int] | None = None,
         instruction: str | None = None,
-        **options: Unpack[ReplyOptions],
+        **options: Unpack[GapOptions],
     ) -> Events:
-        """The events of `infill`: drafts of one length after another, then the Commit of the best."""
-        given = _of_no_answer(options)
+        """The events of `infill`: drafts of one length after another, then the Commit of the best (`gap_text`)."""
+        given = options_in_place(options, GapOptions)
         tokenizer = needed_tokenizer(self.model)
         most = given.pop("max_new_tokens", None)
         if length is None:
@@ -264,19 +280,21 @@ class LLM:
             if not lengths or not all(isinstance(count, int) for count in lengths):
                 raise UsageError(f"length is a whole number of tokens, or several, not {length!r}.")
             most = max(1, *lengths) if most is None else most
-        request = self._requests.make(self.text_ids(prefix, instruction), max_new_tokens=most, **given)
+        # A space belongs to the word after it, so the one before the gap is the model's to write.
+        prompt = self.text_ids(prefix.removesuffix(" ") if isinstance(prefix, str) else prefix, instruction)
+        request = self._requests.make(prompt, max_new_tokens=most, **given)
         special = tuple(tokenizer.special_ids.values())
         patience = _INFILL_PATIENCE if length is None else None
         gap = Infill(suffix=self._encode(suffix), gap_lengths=lengths, forbidden=special, patience=patience)
         return self.engine.submit(replace(request, in_place=gap))
 
     def submit_edit(
-        self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Unpack[ReplyOptions]
+        self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Unpack[EditOptions]
     ) -> Events:
         """The events of `edit`: a Commit for each piece of the text, as it was where nothing was doubted."""
-        given = _of_no_answer(options)
-        if "max_new_tokens" in given:
+        if "max_new_tokens" in options:
             raise UsageError("An edit takes as many tokens as its text asks for; leave out max_new_tokens.")
+        given = options_in_place(options, EditOptions)
         for name in _OF_DIFFUSION:
             if instruction is not None and given.get(name) is not None:
                 raise UsageError(f"With an instruction the causal mode goes over the text; leave out {name}.")
@@ -291,10 +309,15 @@ class LLM:
         if instruction is None:
             prompt, most = self.text_ids(""), max(1, len(ids))
         else:
-            prompt = self.chat_ids([{"role": "user", "content": f"{instruction}: {text}"}])
+            prompt = self.chat_ids(edit_messages(text, instruction))
             most = 2 * len(ids) + REWRITING_ROOM
         request = self._requests.make(prompt, max_new_tokens=most, **given)
         return self.engine.submit(replace(request, in_place=revision))
+
+    def gap_text(self, prefix: str, token_ids: Sequence[int]) -> str:
+        """What fills a gap after `prefix`, without the space that already stands there."""
+        text = self.decode(token_ids, skip_special=False)
+        return text.removeprefix(" ") if prefix.endswith(" ") else text
 
     def decode(self, token_ids: Sequence[int], *, skip_special: bool = True) -> str:
         """Ids as text; an empty string for a model without a tokenizer."""
@@ -341,7 +364,7 @@ class LLM:
         tools, thinking = options.get("tools"), options.pop("thinking", False)
         if thinking and options.get("tool_choice", "auto") != "auto":
             raise UsageError("An answer that must be a tool call has no room for thinking; leave one of them out.")
-        if (tools or thinking) and any(options.get(name) is not None for name in _FORMS):
+        if (tools or thinking) and any(options.get(name) is not None for name in FORMS):
             raise UsageError("An answer held to schema, regex or choices has no room for thinking or tool calls.")
         if options.pop("images", None) is not None:
             raise UsageError("chat() takes images as parts of messages; `images` goes with token_ids.")
@@ -370,25 +393,14 @@ class LLM:
     def _parsed(self, token_ids: Sequence[int], complete: bool) -> chat_format.MessageParts:
         return self.parse(token_ids, complete=complete)
 
-    def _in_place(self, token_ids: Sequence[int], complete: bool) -> chat_format.MessageParts:
+    def _in_place(self, prefix: str, token_ids: Sequence[int], complete: bool) -> chat_format.MessageParts:
         """Every id as text: none of them speaks to a reader of messages."""
-        return chat_format.MessageParts(thinking="", text=self.decode(token_ids, skip_special=False), tool_calls=())
+        return chat_format.MessageParts(thinking="", text=self.gap_text(prefix, token_ids), tool_calls=())
 
     def _stops(self, options: dict[str, Any]) -> tuple[str, ...]:
         stops = checked_stops(options.pop("stop", None))
-        if stops and any(options.get(name) is not None for name in _FORMS):
+        if stops and any(options.get(name) is not None for name in FORMS):
             raise UsageError("An answer held to schema, regex or choices has no room for stop; leave one of them out.")
         if stops:
             needed_tokenizer(self.model)
         return stops
-
-
-def _of_no_answer(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options for a gap or a revised text, which are no answers. Raises UsageError for what only an answer can have."""
-    for name in ("tools", "tool_choice", "parallel_tool_calls"):
-        if name in options:
-            raise UsageError(f"Tools are called in an answer, not in a gap or a revised text; leave out {name}.")
-    given = dict(options)
-    if given.pop("stop", None) is not None:
-        raise UsageError("stop ends an answer, not a gap or a revised text; leave it out.")
-    return given

@@ -163,9 +163,8 @@ class KVCache:
             values[:, :, start : start + count] = value_BKTd
             return
         offsets = torch.arange(count, device=keys.device) if offsets is None else offsets
-        for row, start in enumerate(self.lengths):
-            keys[row].index_copy_(1, start - first + offsets, key_BKTd[row].to(keys.dtype))
-            values[row].index_copy_(1, start - first + offsets, value_BKTd[row].to(values.dtype))
+        starts_B1 = torch.tensor(self.lengths, device=keys.device)[:, None]
+        self.write_slots(layer, key_BKTd, value_BKTd, starts_B1 + offsets)
 
     def write_slots(self, layer: int, key_BKTd: Tensor, value_BKTd: Tensor, slots_BT: Tensor) -> None:
         """Places new keys and values in the slots given, without committing them; the lengths are not looked at."""

@@ -5,6 +5,7 @@ Knows prompts as ids only.
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from inspect import Parameter, signature
 from typing import Any, TypedDict
 
 from dgemma.checkpoint import LoadedModel
@@ -67,6 +68,56 @@ class AnyOptions(ReplyOptions, total=False):
 
     thinking: bool
     image_tokens: int
+
+
+class GapOptions(TypedDict, total=False):
+    """What `dgemma.LLM.infill` may be given beside the texts, the gap's length and an instruction."""
+
+    max_new_tokens: int | None
+    seed: int
+    max_denoising_steps: int | None
+    temperature: float | None
+
+
+class EditOptions(TypedDict, total=False):
+    """What `dgemma.LLM.edit` may be given beside a text, an instruction and a strength; all but the seed work without
+    an instruction alone."""
+
+    seed: int
+    canvas_length: int | None
+    max_denoising_steps: int | None
+    temperature: float | None
+
+
+FORMS = ("schema", "regex", "choices")
+"""Options that hold an answer to a form."""
+
+
+_WITHOUT_EFFECT = {
+    **dict.fromkeys(FORMS, "schema, regex and choices hold an answer, not a gap or a revised text; leave them out."),
+    **{
+        name: f"Tools are called in an answer, not in a gap or a revised text; leave out {name}."
+        for name in ("tools", "tool_choice", "parallel_tool_calls")
+    },
+    "stop": "stop ends an answer, not a gap or a revised text; leave it out.",
+    "logprobs": "logprobs tell of an answer, not of a gap or a revised text; leave them out.",
+    "mode": "Filling a gap and revising a text work by diffusion; leave out mode.",
+    "reference": "Filling a gap and revising a text are not in the reference; leave out reference.",
+}
+"""Why options of answers are refused where a text is worked on in place."""
+
+
+def options_in_place(given: Mapping[str, Any], taken: type[GapOptions] | type[EditOptions]) -> dict[str, Any]:
+    """The options of a gap or of a text to go over; what is another answer's option may have its default value.
+
+    Raises UsageError for any other, named with the reason why it has no effect.
+    """
+    for name, value in given.items():
+        neutral = (_DEFAULTS.get(name), "auto" if name == "mode" else None)
+        if name not in taken.__annotations__ and name in _DEFAULTS and value not in neutral:
+            raise UsageError(_WITHOUT_EFFECT.get(name, f"A gap and a text to go over take no {name}; leave it out."))
+    left = set(_DEFAULTS) - set(taken.__annotations__)
+    return {name: value for name, value in given.items() if name not in left}
 
 
 def needed_tokenizer(model: LoadedModel) -> Tokenizer:
@@ -172,3 +223,14 @@ class RequestMaker:
     def _turn_ends(self) -> tuple[int, ...]:
         tokenizer = self._model.tokenizer
         return (tokenizer.special_id(TURN_END),) if tokenizer is not None and tokenizer.has_special(TURN_END) else ()
+
+
+_DEFAULTS: dict[str, Any] = {
+    **{
+        name: parameter.default
+        for name, parameter in signature(RequestMaker.make).parameters.items()
+        if parameter.kind is Parameter.KEYWORD_ONLY
+    },
+    "stop": None,
+}
+"""Every option of an answer, and what it is where it is not given."""

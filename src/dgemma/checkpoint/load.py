@@ -205,7 +205,7 @@ def _kind_of_blocks(network: DiffusionGemma, source: Source, reading: _Reading) 
         total = torch.cuda.get_device_properties(reading.device).total_memory
     else:
         total = memory.total_bytes()
-    expanded, kind = _needed(network, source, reading, None), None
+    expanded = _needed(network, source, reading, None)
     if expanded <= total / 2:
         return None
     for kind in ("int8", "int4"):

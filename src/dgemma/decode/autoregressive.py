@@ -12,8 +12,8 @@ from torch import Tensor
 
 from dgemma.cache import KVCache
 from dgemma.decode.constrain import Walk
-from dgemma.decode.graphs import Passes
 from dgemma.decode.head import refuse_nan
+from dgemma.decode.passes import Passes
 from dgemma.errors import ConfigError
 from dgemma.model import DiffusionGemma
 
@@ -40,9 +40,14 @@ class TokenSampler:
         if not (isinstance(self.top_p, Real) and 0 < self.top_p <= 1):
             raise ConfigError(f"Sampling needs top_p in (0, 1], not {self.top_p!r}.")
 
+    @property
+    def is_greedy(self) -> bool:
+        """Whether it always takes the likeliest id."""
+        return self.temperature < COLDEST
+
     def sample(self, logits_V: Tensor, generator: torch.Generator) -> int:
         """One id from float32 logits [V]."""
-        if self.temperature < COLDEST:
+        if self.is_greedy:
             return int(logits_V.argmax())
         ordered, ids = torch.sort(logits_V / self.temperature, descending=True)
         if self.top_k:
@@ -86,8 +91,7 @@ def autoregressive(
     hidden_D = last_hidden_D
     forbidden = list(forbidden_first)
     # The likeliest id and its entropy are all that greedy decoding asks for.
-    greedy = type(sampler) is TokenSampler and sampler.temperature < COLDEST
-    plain = greedy and constraint is None and not top_k
+    plain = sampler.is_greedy and constraint is None and not top_k
     while plain and (head := network.fused_head()) is not None:
         reading = head.read(hidden_D[None], barred=[(0, token) for token in forbidden])
         forbidden, token, entropy = [], int(reading.likeliest_N), float(reading.entropy_N)

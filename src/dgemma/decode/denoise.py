@@ -13,7 +13,7 @@ Shapes: B rows, L canvas positions, R positions that a step computes.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ from dgemma.config import SamplerConfig
 from dgemma.decode import head
 from dgemma.decode.accept import EntropyBound
 from dgemma.decode.constrain import Walk
-from dgemma.decode.graphs import Passes
+from dgemma.decode.passes import Passes
 from dgemma.decode.schedule import LinearSchedule
 from dgemma.decode.stop import StableAndConfident
 from dgemma.errors import UsageError
@@ -234,7 +234,9 @@ class _Canvas:
         ends_BL = certain_BL & (reading.argmax_BL[..., None] == self.end_ids).any(-1)
         return torch.where(ends_BL.any(-1), ends_BL.int().argmax(-1) + 1, len(self.places_L))
 
-    def _settle(self, before: head.HeadReading | None, now: head.HeadReading, accepted_BL: Tensor, rows_R) -> None:
+    def _settle(
+        self, before: head.HeadReading | None, now: head.HeadReading, accepted_BL: Tensor, rows_R: Tensor | None
+    ) -> None:
         """A computed position settles when its own token and its last two argmaxes are the same, its entropy is below
         SETTLED_NATS and it is accepted; a skipped one stays settled while it is accepted."""
         if before is None:
@@ -246,15 +248,14 @@ class _Canvas:
         self.settled_BL = settled_BL & accepted_BL
 
 
-def _read(reading: head.HeadReading) -> dict[str, Tensor]:
+def _present(reading: head.HeadReading) -> dict[str, Tensor]:
     """What was read, by name; the likeliest ids are among it only where they were asked for."""
-    found = {field.name: getattr(reading, field.name) for field in fields(reading)}
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in vars(reading).items() if value is not None}
 
 
 def _merged(old: head.HeadReading, new: head.HeadReading, rows_R: Tensor) -> head.HeadReading:
     """`old` with the positions `rows_R` replaced by those of `new`."""
-    return replace(old, **{n: before.index_copy(1, rows_R, getattr(new, n)) for n, before in _read(old).items()})
+    return replace(old, **{n: before.index_copy(1, rows_R, getattr(new, n)) for n, before in _present(old).items()})
 
 
 def _kept(old: head.HeadReading, new: head.HeadReading, done_B: Tensor) -> head.HeadReading:
@@ -263,7 +264,7 @@ def _kept(old: head.HeadReading, new: head.HeadReading, done_B: Tensor) -> head.
     def choose(name: str, now: Tensor) -> Tensor:
         return torch.where(done_B.view(-1, *[1] * (now.ndim - 1)), getattr(old, name), now)
 
-    return replace(new, **{name: choose(name, now) for name, now in _read(new).items()})
+    return replace(new, **{name: choose(name, now) for name, now in _present(new).items()})
 
 
 def _pin(

@@ -13,13 +13,13 @@ import threading
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from dgemma.cache import KVCache
 from dgemma.decode.buckets import Bucket, Inputs, bucketed_pass, gather
+from dgemma.decode.passes import Passes
 from dgemma.errors import UsageError
 from dgemma.model import DiffusionGemma, Experts
 from dgemma.ops import cuda
@@ -36,18 +36,6 @@ MOST_RECORDINGS = 256
 
 RESERVE_BYTES = 1 << 30
 """Left to plain passes and to what graphs hold: a stage is made where as much stays free."""
-
-
-class Passes(Protocol):
-    """What decoding asks of a network: `DiffusionGemma`'s own methods, or their recorded twins."""
-
-    def encode(self, tokens_BT: Tensor, cache: KVCache) -> Tensor: ...
-
-    def denoise(
-        self, canvas_BL: Tensor, cache: KVCache, soft_BLD: Tensor | None = None, rows: Tensor | None = None
-    ) -> Tensor: ...
-
-    def encode_and_denoise(self, tokens_BT: Tensor, canvas_BL: Tensor, cache: KVCache) -> tuple[Tensor, Tensor]: ...
 
 
 def passes_of(network: DiffusionGemma) -> Passes:

@@ -12,6 +12,7 @@ and gains nothing from one: `is_unsure` tells the two apart. Works on a cache of
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -20,8 +21,8 @@ from torch import Tensor
 from dgemma.cache import KVCache
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep
-from dgemma.decode.graphs import Passes
 from dgemma.decode.head import refuse_nan
+from dgemma.decode.passes import Passes
 from dgemma.model import DiffusionGemma
 
 DRAFT_LENGTH = 8
@@ -110,9 +111,7 @@ def verify(
             logits_TV[:, list(forbidden)] = -torch.inf
         opinion = _opinion(logits_TV, judged, constraint, margin)
     refuse_nan(sum(opinion.entropies))
-    agreed = 0
-    while agreed < end_of(judged, end_ids) and opinion.agrees[agreed]:
-        agreed += 1
+    agreed = sum(1 for _ in takewhile(bool, opinion.agrees[: end_of(judged, end_ids)]))
     ids = list(judged[:agreed])
     if not ids or ids[-1] not in end_ids:
         ids.append(opinion.best[agreed])

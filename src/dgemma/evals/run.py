@@ -7,16 +7,25 @@ examples go to every mode. Knows nothing of how results are shown.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 from dgemma.api import LLM, Reply
-from dgemma.engine.request import Mode, Stats
+from dgemma.engine.request import Stats
 from dgemma.errors import DataError, UsageError
 from dgemma.evals.example import PAIRS_SUFFIX, Example
 from dgemma.evals.pairs import find_tasks
 from dgemma.evals.tasks import Task
 from dgemma.options import needed_tokenizer
 
+MODES: dict[str, dict[str, Any]] = {
+    "diffusion": {"mode": "diffusion"},
+    "autoregressive": {"mode": "autoregressive"},
+    "auto": {"mode": "auto"},
+    "unchecked": {"mode": "diffusion", "causal_check": False},
+    "plain": {"mode": "diffusion", "causal_check": False, "skip_settled": False},
+}
+"""The ways of answering that are scored, and what each asks of `LLM.chat`: `unchecked` leaves every canvas to
+diffusion, `plain` computes every position in every step as well."""
 _SLACK = 16
 """Tokens beyond a quarter that an answer to a file's example may be longer than the longest right one."""
 
@@ -147,10 +156,8 @@ def _answer(
         messages,
         max_new_tokens=limit,
         seed=seed,
-        mode=cast(Mode, "diffusion" if mode in ("plain", "unchecked") else mode),
-        skip_settled=mode != "plain",
-        causal_check=mode not in ("plain", "unchecked"),
         canvas_length=canvas_length,
+        **MODES[mode],
         **held,
     )
 

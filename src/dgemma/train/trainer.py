@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from dgemma.chat.prompt import default_template
 from dgemma.checkpoint import LoadedModel, save_model
 from dgemma.checkpoint.safetensors import write_json
 from dgemma.config import ModelConfig
@@ -259,22 +260,25 @@ class Trainer:
         return max(self.step, by_clock)
 
     def evaluate(self) -> float:
-        """Held-out loss: what training minimises (the canvases' loss and `encoder_weight` times the encoder's, in which
-        tokens of a prompt count `prompt_weight`), its mean over fixed rows with fixed noise.
+        """The held-out loss; the weights of the lowest so far are kept in best/. Raises DataError where it is not
+        finite."""
+        loss = self._held_out_loss()
+        if not math.isfinite(loss):
+            raise self._diverged(self.step)
+        if loss < self.best:
+            self.best = loss
+            self._save_best()
+        return loss
 
-        The lowest so far is kept in best/. Raises DataError where it is not finite.
-        """
+    def _held_out_loss(self) -> float:
+        """What training minimises (the canvases' loss and `encoder_weight` times the encoder's, in which tokens of a
+        prompt count `prompt_weight`), its mean over fixed rows with fixed noise."""
         generator = torch.Generator().manual_seed(20_000)
         total = 0.0
         with torch.no_grad(), self._precision():
             for batch in self._held_out:
                 parts = losses(self.network, self.forward, batch, self.recipe.objective, generator)
                 total += float(parts.total) * len(batch.tokens_BT) / self.recipe.run.held_out_rows
-        if not math.isfinite(total):
-            raise self._diverged(self.step)
-        if total < self.best:
-            self.best = total
-            self._save_best()
         return total
 
     def _one_step(self, drawn: Drawn) -> tuple[int, Losses]:
@@ -343,13 +347,12 @@ class Trainer:
         turn = self.tokenizer.special_id("<turn|>")
         eos = (self.tokenizer.eos_id, turn)
         sampler = replace(self.recipe.sampler, eos_token_ids=eos)
-        template = Path(__file__).parents[1] / "tiny" / "chat_template.jinja"
         model = LoadedModel(
             config=self.network.config,
             network=self.network,
             sampler=sampler,
             tokenizer=self.tokenizer,
-            chat_template=template.read_text(encoding="utf-8") if template.is_file() else None,
+            chat_template=default_template(),
             single_turn=True,
             text_request=story.ANY if any(task == story.TASK for task in self.recipe.data.tasks) else None,
         )

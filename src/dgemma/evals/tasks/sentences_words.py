@@ -110,9 +110,6 @@ def _verbs() -> dict[str, Verb]:
 
 
 VERBS = _verbs()
-IRREGULAR_BASES = tuple(
-    base for base, verb in VERBS.items() if verb.past not in (regular_past(base), base) and base != "be"
-)
 
 WOMEN_TRAIN = tuple(
     [
