@@ -14,7 +14,8 @@ print(f"{before}[{llm.infill(before, after, max_new_tokens=4).text}]{after}")
 
 text = "They was late for the the train yestreday."
 mended = llm.edit(text, instruction="Fix the mistakes").text
-for kind, old_from, old_to, new_from, new_to in difflib.SequenceMatcher(None, text, mended).get_opcodes():
+old, new = text.split(), mended.split()
+for kind, old_from, old_to, new_from, new_to in difflib.SequenceMatcher(None, old, new).get_opcodes():
     if kind != "equal":
-        print(f"{text[old_from:old_to]!r} -> {mended[new_from:new_to]!r}")
+        print(f"{' '.join(old[old_from:old_to])!r} -> {' '.join(new[new_from:new_to])!r}")
 print(mended)

@@ -22,7 +22,7 @@ LAYER_OF = {
     name: layer
     for layer, names in enumerate(
         [
-            ["errors", "values", "config", "vision_config", "profile", "memory", "devices"],
+            ["errors", "values", "config", "vision_config", "profile", "memory", "devices", "files", "interrupts"],
             ["quant", "ops"],
             ["cache", "model", "fused", "masks", "norms", "vision", "image_spans"],
             ["tokenizer", "images", "chat", "checkpoint"],

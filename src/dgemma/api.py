@@ -51,8 +51,9 @@ _OF_DIFFUSION = ("canvas_length", "max_denoising_steps", "temperature", "skip_se
 """Options without a meaning where the causal mode alone goes over a text."""
 # Of ten lengths four are tried so, and what is chosen comes nearly as close to the right one (docs/log.md).
 _INFILL_PATIENCE = 2
-PACE_FILE = Path(os.path.expanduser("~/.cache/dgemma/pace.json"))
-"""Where the speeds are kept that mode "auto" measures, by machine and model."""
+_PACE_FILE = os.path.expanduser("~/.cache/dgemma/pace.json")
+PACE_FILE = _PACE_FILE if os.path.isabs(_PACE_FILE) else None
+"""Where the speeds are kept that mode "auto" measures, by machine and model; None for a user without a home."""
 
 
 def edit_messages(text: str, instruction: str) -> Messages:
@@ -83,7 +84,7 @@ def load(
             device=device,
             dtype=str(dtype).removeprefix("torch."),  # pyright: ignore[reportArgumentType]
             max_context=max_context,
-            pace_file=str(PACE_FILE),
+            pace_file=PACE_FILE,
         )
     )
     folder = find_model(name)

@@ -160,6 +160,11 @@ def test_an_answer_is_held_to_a_form(tmp_path):
     assert dgemma("run", "--choice", "yes", "--choice", "no", "Is it?").stdout in ("yes\n", "no\n")
 
 
+def test_the_space_before_a_gap_is_written_once():
+    done = dgemma("infill", "The cat sat ___ the mat.")
+    assert done.stdout == "The cat sat on the mat.\n"
+
+
 def test_infill_keeps_both_sides():
     done = dgemma("infill", "The cat ___ on the mat.", "--length", "2")
     assert done.stdout.startswith("The cat ") and done.stdout.endswith(" on the mat.\n")
@@ -170,7 +175,7 @@ def test_a_longer_run_of_underscores_is_one_gap():
     assert _around_gap("a ## b", "##") == ("a ", " b")
 
 
-@pytest.mark.parametrize(("columns", "told"), [(80, "E a ┃"), (40, "E a canvas ")])
+@pytest.mark.parametrize(("columns", "told"), [(80, "canvas ┃"), (40, "canvas equivalents ")])
 def test_scores_are_whole_on_a_narrow_terminal(capsys, monkeypatch, columns, told):
     monkeypatch.setenv("COLUMNS", str(columns))
     numbers = dict(steps_per_canvas=5, equivalents_per_canvas=1, tokens_per_forward=3.9, tokens_per_second=12345)
@@ -182,11 +187,17 @@ def test_scores_are_whole_on_a_narrow_terminal(capsys, monkeypatch, columns, tol
 
 
 def test_eval_prints_one_document():
-    done = dgemma("eval", "sudoku4", "-n", "2", "--held", "--json")
+    done = dgemma("eval", "sudoku4", "-n", "2", "--constrained", "--json")
     scores = json.loads(done.stdout)["scores"]
     ways = [(score["mode"], score["held"]) for score in scores]
     assert ways == [(mode, held) for mode in ("diffusion", "autoregressive") for held in (False, True)]
     assert all(0 <= score["accuracy"] <= 1 and score["n"] == 2 for score in scores)
+
+
+def test_eval_takes_the_older_name_of_an_option():
+    done = dgemma("eval", "sudoku4", "-n", "1", "--mode", "diffusion", "--held")
+    rows = [line.split("│")[1].strip() for line in done.stdout.splitlines() if line.startswith("│")]
+    assert rows == ["diffusion", "constrained"], done.stderr
 
 
 def test_bench_ends_with_a_document():

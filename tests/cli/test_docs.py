@@ -1,6 +1,7 @@
 """docs/cli.md is what the commands say of themselves, and the README's commands exist and print what it shows."""
 
 import re
+import runpy
 from pathlib import Path
 
 import typer
@@ -49,6 +50,22 @@ def test_the_recipe_for_examples_of_ones_own_trains_the_embedded_model(tmp_path)
     chosen = read_recipe(tmp_path / "mine.toml", steps=1, held_out_rows=1)
     best = train(chosen, None, tmp_path / "run", lambda progress: None, find_model("tiny"))
     assert best == tmp_path / "run" / "best" and best.is_dir()
+
+
+def test_the_example_of_an_edit_shows_which_words_changed(capsys):
+    runpy.run_path(str(ROOT / "examples" / "gaps_and_edits.py"))
+    told = capsys.readouterr().out.splitlines()
+    assert told[1:] == [
+        "'was' -> 'were'",
+        "'the' -> ''",
+        "'yestreday.' -> 'yesterday.'",
+        "They were late for the train yesterday.",
+    ]
+
+
+def test_the_readme_tells_of_every_environment_variable_of_ours():
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    assert all(name in README for name in set(re.findall(r"\bDGEMMA_[A-Z_]+", sources)))
 
 
 def test_the_python_of_the_readme_runs():

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dgemma.engine.interrupts import allowed, deferred
+from dgemma.interrupts import allowed, deferred
 from tests.engine.requests import alone, content, make_engine, make_request
 
 BOOKKEEPING = ("engine.py", "events.py", "interrupts.py", "prefixes.py", "scheduler.py", "wheel.py")
@@ -42,7 +42,7 @@ def interrupted_at(number: int, work: Callable[[], Any]) -> tuple[int, bool]:
 
     def first(frame: FrameType, event: str, value: object) -> Any:
         path = Path(frame.f_code.co_filename)
-        ours = path.name in BOOKKEEPING and path.parent.name == "engine"
+        ours = path.name in BOOKKEEPING and path.parent.name in ("dgemma", "engine")
         return each(frame, event, value) if ours or path.name == "contextlib.py" else None
 
     before = sys.gettrace()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import dgemma
 from dgemma import chat
 from dgemma.decode.graphs import RecordedPasses
-from dgemma.decode.verify import DRAFT_LENGTH
+from dgemma.decode.verify import DRAFT_LENGTH, FIRST_LOOK
 from dgemma.engine import pace
 from dgemma.engine.pace import ROWS, Pace, choose, guess_profile, kept_pace, mean_embedding, measure_pace
 from dgemma.errors import CheckpointError, ConfigError
@@ -51,8 +51,10 @@ def test_where_a_pass_costs_the_same_for_any_canvas_diffusion_wins():
 def test_checked_canvases_cost_their_share_of_drafts_and_checks():
     drafted = CanvasRecord(length=64, steps=6, equivalents=1.5, tokens=24, accuracy=1, checks=6)
     pace = Pace(step_ms={1: 10, 16: 15, 64: 40}, token_ms=10)
-    choice = choose(profile(drafted, answer_tokens=48), pace, max_new_tokens=100)
-    assert choice.diffusion_ms == pytest.approx(48 / 24 * 6 * (15 + pace.step(DRAFT_LENGTH)))
+    look, a_canvas = pace.step(FIRST_LOOK), 6 * (15 + pace.step(DRAFT_LENGTH))
+    for tokens, canvases in ((48, 2), (24, 1), (6, 1), (1, 1), (30, 2)):
+        choice = choose(profile(drafted, answer_tokens=48), pace, max_new_tokens=tokens)
+        assert choice.diffusion_ms == pytest.approx(canvases * look + tokens / 24 * (a_canvas - look))
     assert DenoisingProfile.from_document(profile(drafted).to_document()) == profile(drafted)
     with pytest.raises(ConfigError):
         CanvasRecord(length=64, steps=6, equivalents=1.5, tokens=24, accuracy=1, checks=-1)
@@ -143,7 +145,7 @@ def kind(name: str, centre: tuple[float, ...], *records: CanvasRecord, tokens: f
 
 
 def test_what_is_known_of_a_kind_of_requests_decides_for_those_near_it():
-    """Averages speak for one token at a time, the kind at (5, 0) for diffusion; beyond its reach averages decide."""
+    """Averages speak for one token at a time, the kind at (5, 0) for diffusion."""
     slow, fast = record(64, 80), record(64, 2)
     kinds = (kind("torn", (0.0, 0.0), slow), kind("sure", (5.0, 0.0), fast, tokens=32))
     known = replace(profile(slow), kinds=kinds)
@@ -152,6 +154,30 @@ def test_what_is_known_of_a_kind_of_requests_decides_for_those_near_it():
     chosen = {at: choose(known, FLAT, 64, mean_embedding=at) for at in ((0.5, 0.5), (5.0, 0.5), (2.5, 0.0), ())}
     assert [choice.mode == "diffusion" for choice in chosen.values()] == [False, True, False, False]
     assert chosen[5.0, 0.5].autoregressive_ms == 32 * FLAT.token_ms
+
+
+def test_a_request_of_no_known_kind_is_answered_in_the_way_whose_cost_is_known():
+    fast = record(64, 2)
+    known = replace(profile(fast), kinds=(kind("sure", (5.0, 0.0), fast),))
+    chosen = {at: choose(known, FLAT, 64, mean_embedding=at).mode for at in ((5.0, 0.0), (0.0, 0.0), ())}
+    assert chosen == {(5.0, 0.0): "diffusion", (0.0, 0.0): "autoregressive", (): "diffusion"}
+    assert choose(profile(fast), FLAT, 64, mean_embedding=(0.0, 0.0)).mode == "diffusion", "no kinds, no strangers"
+
+
+def test_a_pace_that_is_outdone_is_measured_anew(tmp_path, monkeypatch):
+    """Whoever measures beside another process finds passes several times as slow."""
+    monkeypatch.setattr(pace, "_FASTER", 0.6)
+    file = tmp_path / "pace.json"
+    kept_pace(NETWORK, file)
+    ((key, entry),) = json.loads(file.read_text()).items()
+    for part in ("token_ms", "step_ms"):
+        slow = {rows: 1000 * ms for rows, ms in entry["step_ms"].items()} if part == "step_ms" else 1000 * entry[part]
+        file.write_text(json.dumps({key: {**entry, part: slow}}))
+        found = kept_pace(NETWORK, file)
+        assert found.token_ms < 900 * entry["token_ms"] and found.step(8) < 900 * entry["step_ms"]["8"]
+    fast = {"token_ms": 1e-9, "step_ms": dict.fromkeys(entry["step_ms"], 1e-9)}
+    file.write_text(json.dumps({key: fast}))
+    assert kept_pace(NETWORK, file).token_ms == 1e-9, "a machine that is busy now tells nothing"
 
 
 def test_kinds_survive_the_file():

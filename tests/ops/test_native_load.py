@@ -47,7 +47,7 @@ class Starts:
 
     @property
     def kernels(self) -> list[list[str]]:
-        return [command[3:] for command in self.commands]
+        return [command[len(compiling.COMMAND) :] for command in self.commands]
 
     def start(self, command: list[str], **_) -> SimpleNamespace:
         self.commands.append(command)
@@ -91,7 +91,41 @@ def test_a_small_model_does_not_wait_for_its_kernels(started: Starts, ends: list
     assert len(ends) == 1
     ends[0]()
     ends[0]()
-    assert started.commands == [[sys.executable, "-m", "dgemma.ops.native", "layers"]] and started.quiet == [1]
+    assert started.commands == [[*compiling.COMMAND, "layers"]] and started.quiet == [1]
+
+
+def test_compilers_take_no_modules_from_the_current_folder(tmp_path: Path) -> None:
+    """It may be somebody else's, such as a model that was fetched."""
+    (tmp_path / "numba.py").write_text("print('not ours'); raise SystemExit(9)")
+    shown = subprocess.run(
+        [*compiling.COMMAND, "nosuch"], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "HOME": "/"}
+    )
+    assert shown.returncode != 9 and "not ours" not in shown.stdout
+
+
+def test_machine_code_is_this_users_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dgemma.ops.native import machine
+
+    monkeypatch.setattr(machine, "file_of", lambda kernel: tmp_path / "folder" / f"{kernel}.o")
+    machine.keep("head", b"code")
+    file = tmp_path / "folder" / "head.o"
+    assert file.stat().st_mode & 0o777 == 0o600 and file.parent.stat().st_mode & 0o077 == 0
+    assert machine._code_of("head") == b"code" and list(file.parent.iterdir()) == [file]
+    file.chmod(0o620)
+    with pytest.raises(OSError, match="alone to write"):
+        machine._code_of("head")
+
+
+def test_without_a_home_nothing_is_kept_in_the_current_folder(tmp_path: Path) -> None:
+    code = (
+        "import os; os.path.expanduser = lambda path: path\n"
+        "from dgemma.ops import native; assert native.load('head') is None\n"
+        "from dgemma.api import PACE_FILE; assert PACE_FILE is None"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "DGEMMA_KERNELS"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_there_may_be_no_place_for_kernels(

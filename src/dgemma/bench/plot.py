@@ -10,8 +10,8 @@ from typing import Any
 from dgemma.bench.anatomy import Anatomy
 from dgemma.bench.canvas import CanvasBench
 from dgemma.bench.steps import StepTimes
-from dgemma.checkpoint.safetensors import replacing
 from dgemma.errors import UsageError
+from dgemma.files import replacing
 
 SUFFIXES = (".png", ".svg", ".pdf")
 

@@ -5,7 +5,6 @@ leaves nothing half-done. Knows nothing of what the tensors mean.
 """
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from dgemma.errors import CheckpointError, OutputError
+from dgemma.errors import CheckpointError
+from dgemma.files import replacing
+from dgemma.interrupts import deferred
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -81,7 +82,18 @@ def _each(
     for file in files:
         with _reading(file), safe_open(file, framework="pt") as reader:
             for name in filter(wanted, reader.keys()):
-                yield file, name, read(reader, name)
+                # The library makes an error of its own of a Ctrl-C that comes meanwhile.
+                with deferred():
+                    found = read(reader, name)
+                yield file, name, found
+
+
+def _save(shard: Mapping[str, Tensor], path: Path) -> None:
+    try:
+        with deferred():
+            save_file(dict(shard), path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
 
 
 _TYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
@@ -102,7 +114,7 @@ def write_folder(
     with ExitStack() as beside, ExitStack() as shards:
         for number, shard in enumerate(_shards(tensors, max_shard_bytes), 1):
             file = replacing(folder / f"model-{number:05d}.safetensors")
-            save_file(shard, shards.enter_context(file), metadata={"format": "pt"})
+            _save(shard, shards.enter_context(file))
             written.append((file, list(shard)))
             total += sum(tensor.nbytes for tensor in shard.values())
             # `enumerate` still holds it while the next one is filled.
@@ -133,48 +145,6 @@ def _shards(tensors: Iterable[tuple[str, Tensor]], max_shard_bytes: int) -> Iter
         shard[name] = tensor.contiguous()
         size += tensor.nbytes
     yield shard
-
-
-class replacing:
-    """`with replacing(path) as temporary:` writes beside `path`, renames on success, else leaves it alone; until then
-    `path` may be another of the same folder.
-
-    The file keeps the permissions of the one that it replaces, or gets those of any new file, whatever its writer would
-    give it (safetensors: owner only).
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        self.mode = 0o644
-
-    def __enter__(self) -> Path:
-        try:
-            self.temporary.touch()
-            self.mode = self.temporary.stat().st_mode & 0o777
-            self.temporary.chmod(self._mode())
-        except OSError as error:
-            raise self._cannot(error) from error
-        return self.temporary
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        try:
-            if error is None:
-                self.temporary.chmod(self._mode())
-                os.replace(self.temporary, self.path)
-        except OSError as problem:
-            error = problem
-        if error is not None:
-            self.temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError | SafetensorError):
-            raise self._cannot(error) from error
-
-    def _mode(self) -> int:
-        return self.path.stat().st_mode & 0o777 if self.path.exists() else self.mode
-
-    def _cannot(self, error: Exception) -> OutputError:
-        reason = getattr(error, "strerror", None) or str(error)
-        return OutputError(f"{self.path} cannot be written: {reason}.")
 
 
 def read_json(path: Path) -> dict:

@@ -21,8 +21,12 @@ app = typer.Typer(
 Model = Annotated[str, typer.Option("--model", "-m", help="tiny, a model folder, a GGUF file, or a hub id.")]
 Mode = Annotated[str, typer.Option(callback=checked_mode, help="diffusion, autoregressive or auto.")]
 Tokens = Annotated[
-    int | None, typer.Option("--max-new-tokens", "-n", callback=checked_tokens, help="At most so many new tokens.")
-]
+    int | None,
+    typer.Option(
+        "--max-new-tokens", "-n", callback=checked_tokens,
+        help="New tokens at most; by default the model's own number, else 256.",
+    ),
+]  # fmt: skip
 Seed = Annotated[int, typer.Option(callback=checked_seed, help="The same seed gives the same answer.")]
 Canvas = Annotated[int | None, typer.Option("--canvas", help="Tokens per canvas; by default the model's own.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
@@ -49,7 +53,9 @@ def run(
     max_new_tokens: Tokens = None,
     seed: Seed = 0,
     canvas: Canvas = None,
-    steps: Annotated[int | None, typer.Option(help="At most so many denoise steps a canvas.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Denoise steps per canvas at most; by default the model's own number.")
+    ] = None,
     temperature: Temperature = None,
     schema: Annotated[Path | None, typer.Option(help="A file with a JSON Schema that the answer is held to.")] = None,
     regex: Annotated[str | None, typer.Option(help="A regular expression that the whole answer is held to.")] = None,
@@ -58,7 +64,7 @@ def run(
         list[Path] | None, typer.Option(help="A picture to show the model, if it reads images; give it several times.")
     ] = None,
     image_tokens: Annotated[
-        int, typer.Option(help="At most so many tokens a picture: 70, 140, 280, 560 or 1120; more see more detail.")
+        int, typer.Option(help="Tokens per picture at most: 70, 140, 280, 560 or 1120; more see more detail.")
     ] = 280,
     raw: Annotated[bool, typer.Option("--raw", help="Continue the text as it stands, without a chat turn.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No statistics, no drawing.")] = False,
@@ -120,7 +126,11 @@ def infill(
     only: Annotated[bool, typer.Option("--only", help="Print what fills the gap and nothing else.")] = False,
     instruction: Annotated[
         str | None,
-        typer.Option("--instruction", "-i", help="What the text answers; by default what the model takes texts for."),
+        typer.Option(
+            "--instruction",
+            "-i",
+            help="The request that the text is shown as an answer to; by default the model's `text_request`.",
+        ),
     ] = None,
     model: Model = "tiny",
     seed: Seed = 0,
@@ -224,6 +234,9 @@ def serve(
     max_waiting: Annotated[int, typer.Option(min=0, help="Requests that may wait; further ones must come back.")] = 64,
     max_context: Annotated[int | None, typer.Option(help="Tokens of prompt and reply; by default the model's.")] = None,
     max_prompt_tokens: Annotated[int | None, typer.Option(help="Longer prompts are refused.")] = None,
+    default_max_tokens: Annotated[
+        int, typer.Option(min=1, help="New tokens for requests that name no limit, as far as they fit.")
+    ] = 2048,
     max_body_mb: Annotated[
         float | None,
         typer.Option(help="Larger requests are refused; by default 4, with images 32."),
@@ -245,7 +258,7 @@ def serve(
         server = ServerConfig(
             host=host, port=port, api_key=api_key, model_name=public_name(model) if name is None else name,
             max_body_bytes=None if max_body_mb is None else int(max_body_mb * (1 << 20)),
-            max_prompt_tokens=max_prompt_tokens,
+            max_prompt_tokens=max_prompt_tokens, default_max_tokens=default_max_tokens,
         )  # fmt: skip
         engine = EngineConfig(
             device=device, dtype=dtype,  # pyright: ignore[reportArgumentType]
@@ -266,21 +279,31 @@ def evaluate(
             "or both: the first two."
         ),
     ] = "both",
-    held: Annotated[
-        bool, typer.Option("--held", help="Also hold answers to the form that a task asks for, where it asks for one.")
+    constrained: Annotated[
+        bool,
+        typer.Option(
+            "--constrained", "--held", help="Also hold answers to the form that a task asks for, where it asks for one."
+        ),
     ] = False,
     canvas: Canvas = None,
     seed: Seed = 0,
-    failures: Annotated[int, typer.Option(help="Show so many wrong answers per task on stderr.")] = 0,
+    failures: Annotated[int, typer.Option(help="Wrong answers per task to show on stderr.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")] = False,
     data: Annotated[Path | None, typer.Option(help="Training text: also show the longest run copied from it.")] = None,
     quant: Quant = None,
     debug: Debug = False,
 ) -> None:
-    """Scores a model on held-out tasks, all by default, diffusion beside autoregressive decoding."""
+    """Scores a model on held-out tasks, all by default, diffusion beside autoregressive decoding.
+
+    Canvas equivalents are the denoise steps of a canvas, each counted by the share of its positions that it computed,
+    as settled ones are skipped.
+    """
     from dgemma.cli.measure import evaluate_and_print
 
-    evaluate_and_print(tasks or [], model, quant, n, mode, canvas, seed, failures, as_json, data, held)
+    evaluate_and_print(
+        tasks or [], model=model, quant=quant, n=n, mode=mode, canvas=canvas, seed=seed, failures=failures,
+        as_json=as_json, data=data, constrained=constrained,
+    )  # fmt: skip
 
 
 @app.command(short_help="Trains a model by a recipe; resumable.")
@@ -292,7 +315,9 @@ def train(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of natural text; without it generators alone.")] = None,
     steps: Annotated[int | None, typer.Option(help="Instead of the recipe's number of steps.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Stop stepping after so long; rates fall in time.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop training after this many minutes; the rates fall to zero by then.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's seed.")] = None,
     init: Annotated[
         str | None, typer.Option(help="Start from the weights of tiny, a folder, a file, a hub id.")

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import stat
 import sys
 import unicodedata
 from collections import Counter
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dgemma.api import LLM
-from dgemma.checkpoint.safetensors import replacing
 from dgemma.cli.answer import refuse_stray_bytes, statistics_line
 from dgemma.cli.spans import Keeper
 from dgemma.cli.structure import lines, runs
-from dgemma.errors import PromptError, UsageError
+from dgemma.errors import OutputError, PromptError, UsageError
+from dgemma.files import replacing
 from dgemma.tokenizer import REPLACEMENT_CHARACTER, Tokenizer
 from dgemma.tui.counting import counting
 
@@ -56,13 +57,9 @@ def fill_gap(
     refuse_stray_bytes(text, "The text")
     refuse_stray_bytes(instruction or "", "The instruction")
     prefix, suffix = _around_gap(text, mark)
-    # A space belongs to the word behind it, so the one before the gap is the model's to write.
-    spaced = prefix.endswith(" ")
-    prefix = prefix.removesuffix(" ")
     most = max(most, length or 1)
     reply = load().infill(prefix, suffix, length=length, instruction=instruction, max_new_tokens=most, seed=seed)
-    filled = f" {reply.text}" if spaced and not reply.text.startswith(" ") else reply.text
-    print(filled.strip() if only else f"{prefix}{filled}{suffix}")
+    print(reply.text.strip() if only else f"{prefix}{reply.text}{suffix}")
     print(statistics_line(reply.stats), file=sys.stderr)
 
 
@@ -94,6 +91,8 @@ def edit_file(
     piped = str(file) == "-"
     if piped and write:
         raise UsageError("Standard input cannot be written back; leave out --write.")
+    if write:
+        _require_writable(file)
     text = _read(file, piped)
     pieces = _gone_over(load(), text, instruction, strength, seed)
     revised = "".join(piece.new for piece in pieces)
@@ -105,6 +104,8 @@ def edit_file(
         # Behind a link stands the file that is meant.
         with replacing(file.resolve()) as temporary:
             temporary.write_bytes(revised.encode())
+            if _read(file, piped) != text:
+                raise OutputError(f"{file} was changed by somebody else meanwhile and is left as it is; edit it again.")
     if shown and not shown.endswith("\n") and sys.stdout.isatty() and sys.stderr.isatty():
         print(file=sys.stderr)
     _tell(pieces)
@@ -301,6 +302,19 @@ def _read(file: Path, piped: bool) -> str:
     except UnicodeDecodeError as error:
         told = "Standard input" if piped else file
         raise PromptError(f"{told} is not UTF-8 text (byte {error.start}); convert it first.") from error
+
+
+def _require_writable(file: Path) -> None:
+    """Refuses what is not to be replaced by a new file, before a model goes over it."""
+    if not file.exists():
+        return
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OutputError(f"{file} is no regular file and is not written; leave out --write and direct the output.")
+    if not status.st_mode & 0o222:
+        raise OutputError(f"{file} is write-protected; chmod u+w it, or leave out --write.")
+    if status.st_nlink > 1:
+        print(f"{file} has other names (hard links); they keep the old text.", file=sys.stderr)
 
 
 def _easily_lost(tokenizer: Tokenizer | None, text: str) -> set[str]:

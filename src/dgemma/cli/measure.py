@@ -13,18 +13,19 @@ from rich.table import Table
 from dgemma.api import load
 from dgemma.errors import UsageError
 from dgemma.evals.copied import longest_copied_span
-from dgemma.evals.run import Attempt, Score, evaluate
+from dgemma.evals.run import MODES, Attempt, Score, evaluate
 from dgemma.ops import native
 from dgemma.train.texts import load_texts
 
 SCORED = ("extract", "extract_plain", "fix", "edit", "sudoku4", "sudoku9", "math")
-NUMBERS = ("accuracy", "steps a canvas", "E a canvas", "passes an answer", "tokens a pass", "tokens/s")
-TABLE_WIDTH = 78
+NUMBERS = ("accuracy", "steps a canvas", "canvas equivalents", "passes an answer", "tokens a pass", "tokens a second")
+TABLE_WIDTH = 79
 """Columns of a terminal below which the table of the scores would be cut."""
 
 
 def evaluate_and_print(
     tasks: Sequence[str],
+    *,
     model: str,
     quant: str | None,
     n: int,
@@ -34,17 +35,17 @@ def evaluate_and_print(
     failures: int,
     as_json: bool,
     data: Path | None,
-    held: bool,
+    constrained: bool,
 ) -> None:
     """Prints one table per task, a row per mode, as soon as the task is done.
 
-    With `held`, below it the same mode held to the form that the task's requests ask for, where they ask for one. With
-    `data`, also the longest run of words that any answer shares with the training text in that folder.
+    With `constrained`, below it the same mode held to the form that the task's requests ask for, where they ask for
+    one. With `data`, also the longest run of words that any answer shares with the training text in that folder.
     """
     corpus = None if data is None else load_texts(data)[0]
     replies: list[str] = []
-    if mode not in ("both", "diffusion", "autoregressive", "auto", "unchecked", "plain"):
-        raise UsageError(f"mode {mode!r} is not one of both, diffusion, autoregressive, auto, unchecked, plain.")
+    if mode not in ("both", *MODES):
+        raise UsageError(f"mode {mode!r} is not one of both, {', '.join(MODES)}.")
     modes = ("diffusion", "autoregressive") if mode == "both" else (mode,)
     shown: dict[tuple[str, str, bool], int] = {}
 
@@ -53,7 +54,7 @@ def evaluate_and_print(
         key = (attempt.example.task, attempt.mode, attempt.held)
         if not attempt.correct and shown.get(key, 0) < failures:
             shown[key] = shown.get(key, 0) + 1
-            example, way = attempt.example, f"{attempt.mode}, held" if attempt.held else attempt.mode
+            example, way = attempt.example, f"{attempt.mode}, constrained" if attempt.held else attempt.mode
             print(
                 f"[{way}] {example.prompt}\n  wanted: {example.answer!r}\n  got:    {attempt.reply!r}"
                 + (" (cut off)" if attempt.cut else ""),
@@ -63,7 +64,7 @@ def evaluate_and_print(
     native.prepare()
     chosen = tuple(tasks) or SCORED
     scores: list[Score] = []
-    every = evaluate(load(model, quant=quant), chosen, n, seed, modes, canvas, watch, held)
+    every = evaluate(load(model, quant=quant), chosen, n, seed, modes, canvas, watch, constrained)
     for _, of_one_task in groupby(every, key=lambda score: score.task):
         rows = list(of_one_task)
         scores += rows
@@ -95,14 +96,14 @@ def _print_scores(scores: Sequence[Score]) -> None:
         # As wide as its longest word, so that a terminal of 80 columns holds the table.
         table.add_column(name, justify="right", width=max(map(len, name.split())))
     for score in scores:
-        table.add_row("  held" if score.held else score.mode, *_row(score))
+        table.add_row("  constrained" if score.held else score.mode, *_row(score))
     console.print(table)
 
 
 def _print_lines(scores: Sequence[Score]) -> None:
     """The same where no table has room."""
     for score in scores:
-        print(f"{score.task} (n = {score.n}), {score.mode}{', held' if score.held else ''}")
+        print(f"{score.task} (n = {score.n}), {score.mode}{', constrained' if score.held else ''}")
         for name, value in zip(NUMBERS, _row(score), strict=True):
             print(f"  {name} {value}")
 

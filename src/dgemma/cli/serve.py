@@ -18,7 +18,7 @@ from dgemma.tui.reading import reading
 
 def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, quant: str | None = None) -> None:
     """Serves `model` at the address of `server`, which is taken first: a port that is in use is told at once."""
-    engine = replace(placed(engine), pace_file=str(PACE_FILE))
+    engine = replace(placed(engine), pace_file=PACE_FILE)
     listener = listen(server.host, server.port)
     with listener:
         folder = find_model(model)

@@ -29,7 +29,6 @@ from dgemma.decode.graphs import passes_of
 from dgemma.engine import lifetime
 from dgemma.engine.checks import check_request
 from dgemma.engine.events import Events, Job
-from dgemma.engine.interrupts import deferred
 from dgemma.engine.pace import Choice, Pace, choose, first_passes, guess_profile, kept_pace, mean_embedding
 from dgemma.engine.pictures import SoftTokens
 from dgemma.engine.placement import MEGABYTE, resolve
@@ -40,6 +39,7 @@ from dgemma.engine.scheduler import Scheduler
 from dgemma.engine.together import MOST_ROWS, Outcome, take_together
 from dgemma.engine.wheel import Wheel
 from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
+from dgemma.interrupts import deferred
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
 from dgemma.ops.linear import WeightCache

@@ -2,22 +2,24 @@
 
 `measure_pace` times passes over 1 to 256 canvas positions and one autoregressive token, in well under a second, or in
 the time of twenty tokens where these take long; `kept_pace` remembers them in a file by machine and model. `choose`
-weighs them against what canvases of each length took on held-out requests (`DenoisingProfile`), on those like the one
-at hand where there were such; without a profile there is a guess. Knows nothing of requests in flight.
+weighs them against what canvases of each length took on held-out requests like the one at hand (`DenoisingProfile`);
+without a profile there is a guess. Knows nothing of requests in flight.
 
 The cost of n tokens: n * t_token one after another; ceil(n / L) canvases of S(L) passes over E(L) L / S(L) positions
-and a commit each but the last. Where canvases are checked, a token costs its share of the drafts and checks measured.
+and a commit each but the last. Where canvases are checked, each begins with a look at it, and a token costs its share
+of the other drafts and checks measured.
 """
 
 import hashlib
 import json
 import math
-import os
 import platform
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -29,7 +31,9 @@ from dgemma.decode import head
 from dgemma.decode.autoregressive import TokenSampler, autoregressive
 from dgemma.decode.denoise import denoise
 from dgemma.decode.passes import Passes
-from dgemma.decode.verify import DRAFT_LENGTH
+from dgemma.decode.verify import DRAFT_LENGTH, FIRST_LOOK
+from dgemma.errors import OutputError
+from dgemma.files import replacing
 from dgemma.model import DiffusionGemma
 from dgemma.profile import CanvasRecord, DenoisingProfile
 
@@ -50,6 +54,9 @@ that the next ones find in cache."""
 _CLEARLY = 0.9
 """The share of one token at a time's cost that diffusion may take at most where it is chosen by a mean over requests of
 many kinds: some of them take it half as long again."""
+_FASTER = 0.6
+"""A kept pace is measured anew where passes take less than this share of what it says. Beside another process they take
+two to forty times as long."""
 _AS_ACCURATE = 0.1
 """Canvas lengths whose accuracy is this much below the best one's are not chosen. Profiles rest on a few dozen
 requests, of which that is two or three."""
@@ -106,7 +113,8 @@ def choose(
 ) -> Choice:
     """The faster mode for an answer of at most `max_new_tokens`, and the canvas length that makes diffusion fastest
     among those that answer as well as the best; `canvas_length` settles the length. The prompt's mean embedding tells
-    of which kind the request is, if the profile knows such."""
+    of which kind the request is. Where the profile knows kinds and it is of none of them, how many passes its canvases
+    take is not known, and one token at a time is."""
     kind = profile.kind_of(mean_embedding)
     known, clearly = (profile, _CLEARLY) if kind is None else (kind, 1.0)
     tokens = min(float(max_new_tokens), known.answer_tokens)
@@ -118,8 +126,9 @@ def choose(
     costs = {record.length: _diffusion_ms(record, pace, tokens) for record in records}
     length = min(costs, key=lambda candidate: costs[candidate])
     one_by_one = tokens * pace.token_ms
+    is_known = kind is not None or not (profile.kinds and mean_embedding)
     return Choice(
-        mode="diffusion" if costs[length] < clearly * one_by_one else "autoregressive",
+        mode="diffusion" if is_known and costs[length] < clearly * one_by_one else "autoregressive",
         canvas_length=length if canvas_length is None else canvas_length,
         diffusion_ms=costs[length],
         autoregressive_ms=one_by_one,
@@ -129,10 +138,16 @@ def choose(
 def _diffusion_ms(record: CanvasRecord, pace: Pace, tokens: float) -> float:
     denoising = record.steps * pace.step(record.length * record.equivalents / record.steps)
     if record.checks:
-        checking = record.checks * pace.step(min(DRAFT_LENGTH, record.length))
-        return tokens / record.tokens * (denoising + checking)
+        checking, look = record.checks * pace.step(min(DRAFT_LENGTH, record.length)), pace.step(_look(record))
+        parts = tokens / record.tokens
+        return math.ceil(parts) * look + parts * max(0.0, denoising + checking - look)
     canvases = math.ceil(tokens / record.length)
     return canvases * denoising + (canvases - 1) * pace.step(record.length)
+
+
+def _look(record: CanvasRecord) -> int:
+    """The positions of the first step over a canvas that is checked."""
+    return min(FIRST_LOOK, record.length)
 
 
 def mean_embedding(network: DiffusionGemma, prompt: Sequence[int]) -> list[float]:
@@ -153,6 +168,42 @@ def first_passes(network: DiffusionGemma) -> None:
     next(denoise(network, cache, SamplerConfig(max_denoising_steps=1), [generator], 1))
 
 
+class _Stopwatch:
+    """Times single tokens and denoise steps behind a context of `_CONTEXT` tokens."""
+
+    def __init__(self, network: DiffusionGemma, passes: Passes | None) -> None:
+        self.network, self.passes = network, passes
+        self.generator = torch.Generator(device=network.device).manual_seed(0)
+        config = network.config
+        self.context = min(_CONTEXT, config.max_position_embeddings - 1)
+        self.cache = KVCache(
+            config,
+            max_length=self.context + 1,
+            dtype=network.dtype,
+            device=network.device,
+            scratch_length=max(ROWS),
+        )
+        ids = head.random_ids(config.vocab_size, (1, self.context), self.generator, network.device)
+        self.last_hidden_D = network.encode(ids, self.cache)[0, -1]
+        self.sampler = SamplerConfig(max_denoising_steps=2)
+
+    def token(self) -> float:
+        """Milliseconds of one."""
+        tokens = autoregressive(
+            self.network, self.cache, self.last_hidden_D, TokenSampler(), self.generator, passes=self.passes
+        )
+        next(tokens)
+        took = _ms(lambda: next(tokens))
+        self.cache.truncate(self.context)
+        return took
+
+    def step(self, rows: int) -> float:
+        """Milliseconds of a step over so many positions: the mean of a canvas' first, which reads noise alone, and a
+        later one, which is self-conditioned."""
+        steps = denoise(self.network, self.cache, self.sampler, [self.generator], rows, passes=self.passes)
+        return _ms(lambda: next(steps)) / 2 + _ms(lambda: next(steps, None)) / 2
+
+
 @torch.inference_mode()
 def measure_pace(network: DiffusionGemma, budget_s: float | None = None, passes: Passes | None = None) -> Pace:
     """Times passes from few positions to many, the fastest of some each, and stops when `budget_s` is used up; None
@@ -161,30 +212,10 @@ def measure_pace(network: DiffusionGemma, budget_s: float | None = None, passes:
     Never more than one canvas of two passes beyond the budget; at least a token and the smallest step are measured.
     `passes` are timed instead of the network's own.
     """
-    generator = torch.Generator(device=network.device).manual_seed(0)
-    config = network.config
-    context = min(_CONTEXT, config.max_position_embeddings - 1)
-    cache = KVCache(
-        config, max_length=context + 1, dtype=network.dtype, device=network.device, scratch_length=max(ROWS)
-    )
-    ids = head.random_ids(config.vocab_size, (1, max(ROWS)), generator, network.device)
-    last_hidden_D = network.encode(ids[:, :context], cache)[0, -1]
-    sampler = SamplerConfig(max_denoising_steps=2)
+    watch = _Stopwatch(network, passes)
+    token, step = watch.token, watch.step
     # The first pass of each length takes as long as several, and is no answer's cost.
     recording = passes is not None and passes is not network
-
-    def token() -> float:
-        tokens = autoregressive(network, cache, last_hidden_D, TokenSampler(), generator, passes=passes)
-        next(tokens)
-        took = _ms(lambda: next(tokens))
-        cache.truncate(context)
-        return took
-
-    def step(rows: int) -> float:
-        # The mean of a canvas' first, which reads noise alone, and a later one, which is self-conditioned.
-        steps = denoise(network, cache, sampler, [generator], rows, passes=passes)
-        return _ms(lambda: next(steps)) / 2 + _ms(lambda: next(steps, None)) / 2
-
     # The first passes lay the weights out and compile kernels.
     once = token()
     in_a_row = next((count for below, count in _IN_A_ROW if once < below), 1)
@@ -211,7 +242,8 @@ def measure_pace(network: DiffusionGemma, budget_s: float | None = None, passes:
 
 
 def kept_pace(network: DiffusionGemma, file: Path | None, passes: Passes | None = None) -> Pace:
-    """The pace that `file` holds for this machine and model, else measured and added to it.
+    """The pace that `file` holds for this machine and model, else measured and added to it; measured anew as well where
+    passes are clearly faster than it says, since another process was in the way then.
 
     A file that cannot be read or written is gone without: it only saves a second.
     """
@@ -219,12 +251,21 @@ def kept_pace(network: DiffusionGemma, file: Path | None, passes: Passes | None 
     first_passes(network)
     key = _fingerprint(network)
     known = {} if file is None else _read(file)
-    if key in known:
+    if key in known and not _is_outdone(known[key], network, passes):
         return known[key]
     pace = measure_pace(network, passes=passes)
     if file is not None and key == _fingerprint(network):
         _write(file, {**known, key: pace})
     return pace
+
+
+@torch.inference_mode()
+def _is_outdone(pace: Pace, network: DiffusionGemma, passes: Passes | None) -> bool:
+    """Whether a token or a short step now takes less than `_FASTER` of what it took when the pace was measured."""
+    watch, rows = _Stopwatch(network, passes), min(pace.step_ms, key=lambda rows: abs(rows - DRAFT_LENGTH))
+    tries = next((count for below, count in _IN_A_ROW if pace.token_ms < below), 1)
+    token_ms, step_ms = (min(once() for _ in range(tries)) for once in (watch.token, partial(watch.step, rows)))
+    return token_ms < _FASTER * pace.token_ms or step_ms < _FASTER * pace.step_ms[rows]
 
 
 def _read(file: Path) -> dict[str, Pace]:
@@ -244,13 +285,11 @@ def _read(file: Path) -> dict[str, Pace]:
 
 def _write(file: Path, paces: Mapping[str, Pace]) -> None:
     document = {key: {"step_ms": dict(pace.step_ms), "token_ms": pace.token_ms} for key, pace in paces.items()}
-    temporary = file.with_suffix(f".{os.getpid()}")
-    try:
+    # It only saves a second.
+    with suppress(OSError, OutputError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(document, indent=1), encoding="utf-8")
-        temporary.replace(file)
-    except OSError:
-        return
+        with replacing(file) as temporary:
+            temporary.write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 
 def _fingerprint(network: DiffusionGemma) -> str:

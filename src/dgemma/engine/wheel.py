@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from dgemma.engine.interrupts import allowed, deferred
+from dgemma.interrupts import allowed, deferred
 
 _PATIENCE_S = 1.0
 """How long who drives waits for one who wants the wheel: it may be interrupted before it takes it."""

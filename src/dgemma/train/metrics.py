@@ -8,8 +8,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from dgemma.checkpoint.safetensors import replacing
 from dgemma.errors import OutputError
+from dgemma.files import replacing
 
 
 @dataclass(frozen=True, kw_only=True)

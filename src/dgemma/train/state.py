@@ -14,10 +14,10 @@ from zlib import crc32
 
 import torch
 
-from dgemma.checkpoint.safetensors import replacing
 from dgemma.errors import DataError, OutputError
 from dgemma.evals.example import Texts
 from dgemma.evals.tasks import Task
+from dgemma.files import replacing
 from dgemma.train.recipe import Recipe
 
 try:

@@ -9,10 +9,10 @@ from random import Random
 
 import tokenizers
 
-from dgemma.checkpoint.safetensors import replacing
 from dgemma.errors import DataError
 from dgemma.evals.example import Texts
 from dgemma.evals.pairs import find_tasks
+from dgemma.files import replacing
 from dgemma.tokenizer import Tokenizer
 from dgemma.train.recipe import Recipe
 from dgemma.train.tokenizer import train_tokenizer

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
+COMMAND = (sys.executable, "-P", "-m", "dgemma.ops.native")
+"""What compiles the kernels named behind it; not with modules from the current folder (-P), which may be anybody's."""
 TRIED_FOR_S = 600
 """How long a kernel is waited for, and how long another process may be at one before this one begins it quietly too."""
 _SECONDS = {"layers": 18, "head": 6, "paths": 6, "product_rows": 5, "experts_rows": 5}
@@ -112,8 +114,7 @@ def _start(kernels: Sequence[str], quiet: bool) -> None:
     for part in _parts(kernels):
         # Groups of their own, as Ctrl-C is not meant for them, but no session: Linux shares the processor out among
         # sessions first, whatever the priorities within.
-        command = [sys.executable, "-m", "dgemma.ops.native", *part]
-        process = subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent, process_group=0)
+        process = subprocess.Popen([*COMMAND, *part], stdin=silent, stdout=silent, stderr=silent, process_group=0)
         _makers.update(dict.fromkeys(part, _Maker(process=process, quiet=quiet)))
         if quiet:
             os.setpriority(os.PRIO_PROCESS, process.pid, 19)

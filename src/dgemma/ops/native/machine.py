@@ -11,6 +11,7 @@ version of the kernels and each kind of processor.
 import ctypes
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
@@ -27,6 +28,10 @@ _OPENMP = ("GOMP_parallel", "GOMP_barrier", "omp_get_thread_num", "omp_get_num_t
 if sys.platform == "win32":
     raise ImportError("torch brings another OpenMP on Windows")
 _loaded = ctypes.CDLL(None)
+_USUAL = os.path.expanduser("~/.cache/dgemma/kernels")
+if not (os.environ.get("DGEMMA_KERNELS") or os.path.isabs(_USUAL)):
+    # It would be kept in, and loaded from, whichever folder the process was started in.
+    raise ImportError("machine code is kept in the user's home, and there is none")
 if missing := [name for name in _OPENMP if not hasattr(_loaded, name)]:
     raise ImportError(f"torch has brought no OpenMP with {', '.join(missing)}")
 for _name in _OPENMP:
@@ -103,14 +108,20 @@ def file_of(kernel: str) -> Path:
 def keep(kernel: str, code: bytes) -> None:
     """Puts an object file in place, behind its digest: LLVM ends the process over one that is damaged."""
     path = file_of(kernel)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}")
-    part.write_bytes(sha256(code).digest() + code)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A new file that its owner alone may read and write.
+    number, part = tempfile.mkstemp(dir=path.parent, prefix=f"{kernel}.")
+    with os.fdopen(number, "wb") as file:
+        file.write(sha256(code).digest() + code)
     os.replace(part, path)
 
 
 def _code_of(kernel: str) -> bytes:
-    kept = file_of(kernel).read_bytes()
+    with file_of(kernel).open("rb") as file:
+        status = os.fstat(file.fileno())
+        if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
+            raise OSError(f"{file_of(kernel)} is not this user's alone to write")
+        kept = file.read()
     digest, code = kept[:32], kept[32:]
     if sha256(code).digest() != digest:
         file_of(kernel).unlink(missing_ok=True)
@@ -126,11 +137,10 @@ def target_machine() -> llvmlite.binding.TargetMachine:
 
 @cache
 def _folder() -> Path:
-    chosen = os.environ.get("DGEMMA_KERNELS") or os.path.expanduser("~/.cache/dgemma/kernels")
     sources = [Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in _SOURCES]
     told = [_PROCESSOR, _FEATURES, str(GROUP), *(version(name) for name in ("numba", "llvmlite"))]
     digest = sha256("\0".join([*told, *sources]).encode())
-    return Path(chosen) / digest.hexdigest()[:16]
+    return Path(os.environ.get("DGEMMA_KERNELS") or _USUAL) / digest.hexdigest()[:16]
 
 
 @cache

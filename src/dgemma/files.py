@@ -1,0 +1,64 @@
+"""Files that are whole or not there."""
+
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from dgemma.errors import OutputError
+
+
+class replacing:
+    """`with replacing(path) as temporary:` writes beside `path`, renames on success, else leaves it alone; until then
+    `path` may be another of the same folder.
+
+    The file keeps the permissions of the one that it replaces, and its owner where that may be, or gets those of any
+    new file, whatever its writer would give it (safetensors: owner only). Raises OutputError for what the system
+    refuses, and for a `path` that is there and no regular file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # Nobody else knows the name beforehand, so that no link can stand there.
+        self.temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+        self.mode = 0o644
+
+    def __enter__(self) -> Path:
+        if self.path.exists() and not self.path.is_file():
+            raise OutputError(f"{self.path} is no regular file; write to another name.")
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+            os.close(os.open(self.temporary, flags, 0o666))
+            self.mode = stat.S_IMODE(self.temporary.stat().st_mode)
+            self.temporary.chmod(self._mode())
+        except OSError as error:
+            raise self._cannot(error) from error
+        return self.temporary
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            if error is None:
+                self._give_back()
+                self.temporary.chmod(self._mode())
+                os.replace(self.temporary, self.path)
+        except OSError as problem:
+            error = problem
+        if error is not None:
+            self.temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise self._cannot(error) from error
+
+    def _give_back(self) -> None:
+        """Makes the file its owner's whose is replaced."""
+        if self.path.exists() and hasattr(os, "chown"):
+            before, now = self.path.stat(), self.temporary.stat()
+            if (before.st_uid, before.st_gid) != (now.st_uid, now.st_gid):
+                with suppress(PermissionError):
+                    os.chown(self.temporary, before.st_uid, before.st_gid)
+
+    def _mode(self) -> int:
+        return stat.S_IMODE(self.path.stat().st_mode) & 0o777 if self.path.exists() else self.mode
+
+    def _cannot(self, error: OSError) -> OutputError:
+        return OutputError(f"{self.path} cannot be written: {error.strerror or error}.")

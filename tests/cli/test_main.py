@@ -1,0 +1,117 @@
+"""What stands around every command: errors in one line, Ctrl-C at any time, readers that have gone."""
+
+import os
+import signal
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from dgemma import cli
+from dgemma.cli import printable
+from dgemma.cli.in_place import edit_file
+from dgemma.errors import OutputError
+
+
+def test_importing_the_package_or_asking_for_its_version_imports_no_torch():
+    code = "import sys, dgemma, dgemma.cli; assert dgemma.__version__ and 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_public_name_is_there():
+    import dgemma
+
+    assert all(getattr(dgemma, name) is not None for name in dgemma.__all__)
+    assert set(dgemma.__all__) <= set(dir(dgemma))
+    with pytest.raises(AttributeError, match="nosuch"):
+        dgemma.nosuch  # noqa: B018
+
+
+@pytest.mark.skipif(not hasattr(os, "kill"), reason="signals are another thing there")
+def test_an_interrupt_while_modules_are_imported_says_nothing(tmp_path):
+    """The command is interrupted where it imports torch, as somebody does who sees at once that it is the wrong one."""
+    (tmp_path / "torch.py").write_text("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)")
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from dgemma.cli import main; main()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code, "run", "hi"], env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_handlers_are_as_before_once_all_is_imported(monkeypatch):
+    monkeypatch.setattr(cli, "import_module", lambda name: SimpleNamespace(app=name))
+    before = signal.getsignal(signal.SIGINT)
+    for handler in (signal.default_int_handler, signal.SIG_IGN):
+        signal.signal(signal.SIGINT, handler)
+        assert cli._imported_app() == "dgemma.cli.app" and signal.getsignal(signal.SIGINT) is handler
+    signal.signal(signal.SIGINT, before)
+
+
+def test_what_files_say_commands_no_terminal(monkeypatch, capsys):
+    assert printable("one\ntwo, drei: \u00fc\u4f60") == "one\ntwo, drei: \u00fc\u4f60"
+
+    def app() -> None:
+        raise OutputError("unexpected: \x1b]0;pwn\x07\r\x9b2J")
+
+    monkeypatch.setattr(cli, "_imported_app", lambda: app)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "dgemma: unexpected: \\x1b]0;pwn\\x07\\r\\x9b2J\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes end otherwise there")
+def test_a_reader_that_has_gone_is_told_to_scripts_as_by_other_tools():
+    command = [sys.executable, "-m", "dgemma", "show", "tiny", "--json"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert running.stdout is not None and running.stderr is not None
+    running.stdout.close()
+    told = running.stderr.read()
+    running.stderr.close()
+    assert (told, running.wait(timeout=60)) == (b"", 141)
+
+
+class Meddled:
+    """Changes the file while it goes over its text."""
+
+    tokenizer = None
+
+    def __init__(self, file):
+        self.file = file
+
+    def edit(self, text, **options):
+        with self.file.open("a") as other:
+            other.write("another line\n")
+        return SimpleNamespace(text=text.replace("teh", "the"), finish_reason="stop")
+
+
+def edited(file, model) -> None:
+    edit_file(file, load=lambda: model, instruction="Fix", strength=0.5, write=True, diff=False, seed=0)
+
+
+def test_a_file_that_others_change_meanwhile_is_left(tmp_path):
+    file = tmp_path / "shared.txt"
+    file.write_text("teh cat\n")
+    with pytest.raises(OutputError, match="changed by somebody else"):
+        edited(file, Meddled(file))
+    assert file.read_text() == "teh cat\nanother line\n" and list(tmp_path.iterdir()) == [file]
+
+
+def test_what_is_not_to_be_replaced_is_refused_before_a_model_is_loaded(tmp_path, capsys):
+    file, pipe, other = tmp_path / "kept.txt", tmp_path / "pipe", tmp_path / "other.txt"
+    file.write_text("teh cat\n")
+    file.chmod(0o444)
+    with pytest.raises(OutputError, match="write-protected"):
+        edited(file, None)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(pipe)
+        with pytest.raises(OutputError, match="no regular file"):
+            edited(pipe, None)
+    file.chmod(0o644)
+    os.link(file, other)
+    edited(
+        file, SimpleNamespace(tokenizer=None, edit=lambda text, **_: SimpleNamespace(text=text, finish_reason="stop"))
+    )
+    assert "hard links" in capsys.readouterr().err

@@ -1,0 +1,76 @@
+"""Files are whole or not there, keep what is theirs, and are nobody else's on the way."""
+
+import os
+import stat
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from dgemma.checkpoint.safetensors import write_json
+from dgemma.errors import OutputError
+from dgemma.files import replacing
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "kept"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
+        temporary.write_text("half")
+        1 / 0  # noqa: B018
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(OutputError, match="nosuch"):
+        write_json({}, tmp_path / "nosuch" / "file.json")
+
+
+def test_a_replaced_file_keeps_its_permissions(tmp_path):
+    path = tmp_path / "private"
+    path.write_text("old")
+    path.chmod(0o600)
+    with replacing(path) as temporary:
+        assert temporary.stat().st_mode & 0o777 == 0o600
+        temporary.write_text("new")
+    assert path.read_text() == "new" and path.stat().st_mode & 0o777 == 0o600
+
+
+def test_weights_get_the_permissions_of_any_new_file(tmp_path):
+    (tmp_path / "plain").touch()
+    with replacing(tmp_path / "weights") as temporary:
+        save_file({"a": torch.zeros(1)}, temporary)
+    assert (tmp_path / "weights").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_the_name_on_the_way_cannot_be_known_beforehand(tmp_path):
+    """A link that stands there would be followed, and what it leads to overwritten."""
+    names = []
+    for _ in range(2):
+        with replacing(tmp_path / "file") as temporary:
+            names.append(temporary.name)
+            assert stat.S_ISREG(temporary.lstat().st_mode)
+    assert names[0] != names[1] and not any(str(os.getpid()) in name.split(".") for name in names)
+    one = replacing(tmp_path / "file")
+    (tmp_path / "victim").write_text("whole")
+    one.temporary.symlink_to(tmp_path / "victim")
+    with pytest.raises(OutputError), one:
+        pass
+    assert (tmp_path / "victim").read_text() == "whole"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+def test_a_replaced_file_keeps_its_owner(tmp_path):
+    path = tmp_path / "theirs"
+    path.write_text("old")
+    os.chown(path, 1234, 1235)
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1235)
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match="no regular file"), replacing(tmp_path / "folder"):
+        pass
+    assert (tmp_path / "folder").is_dir()
