@@ -1,4 +1,6 @@
-"""Anthropic's client against `dgemma serve`: a stream, with a tool that the model may call.
+"""Anthropic's client against `dgemma serve`: a stream, and a tool that the model must call.
+
+`tiny` was never taught tools: its call has the right shape, and the arguments mean nothing.
 
 dgemma serve &
 python examples/anthropic_client.py [http://127.0.0.1:8000]
@@ -9,20 +11,25 @@ import sys
 from anthropic import Anthropic
 
 address = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000"
+city = {"type": "string", "maxLength": 20}
 tool = {
     "name": "weather",
     "description": "The weather in a city.",
-    "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    "input_schema": {"type": "object", "properties": {"city": city}, "required": ["city"]},
 }
 
 with Anthropic(base_url=address, api_key="none") as client:
     model = client.models.list().data[0].id
-    question = [{"role": "user", "content": "How is the weather in Lisbon?"}]
-    with client.messages.stream(model=model, max_tokens=64, messages=question, tools=[tool]) as stream:
+
+    mend = [{"role": "user", "content": "Fix the mistakes: They was late."}]
+    with client.messages.stream(model=model, max_tokens=64, messages=mend) as stream:
         for text in stream.text_stream:
             print(text, end="", flush=True)
-        message = stream.get_final_message()
     print()
+
+    asked = [{"role": "user", "content": "How is the weather in Lisbon?"}]
+    must = {"type": "any", "disable_parallel_tool_use": True}
+    message = client.messages.create(model=model, max_tokens=64, messages=asked, tools=[tool], tool_choice=must)
     for block in message.content:
         if block.type == "tool_use":
             print("calls", block.name, "with", block.input)

@@ -24,5 +24,5 @@ with OpenAI(base_url=f"{address}/v1", api_key="none") as client:
             print(event.delta, end="", flush=True)
     print()
 
-    gap = client.completions.create(model=model, prompt="She goes to ", suffix=" every day.", max_tokens=4, seed=7)
-    print(f"She goes to {gap.choices[0].text} every day.")
+    gap = client.completions.create(model=model, prompt="She goes to", suffix=" every day.", max_tokens=4, seed=7)
+    print(f"She goes to{gap.choices[0].text} every day.")

@@ -281,9 +281,7 @@ class LLM:
             if not lengths or not all(isinstance(count, int) for count in lengths):
                 raise UsageError(f"length is a whole number of tokens, or several, not {length!r}.")
             most = max(1, *lengths) if most is None else most
-        # A space belongs to the word after it, so the one before the gap is the model's to write.
-        prompt = self.text_ids(prefix.removesuffix(" ") if isinstance(prefix, str) else prefix, instruction)
-        request = self._requests.make(prompt, max_new_tokens=most, **given)
+        request = self._requests.make(self.text_ids(prefix, instruction), max_new_tokens=most, **given)
         special = tuple(tokenizer.special_ids.values())
         patience = _INFILL_PATIENCE if length is None else None
         gap = Infill(suffix=self._encode(suffix), gap_lengths=lengths, forbidden=special, patience=patience)
@@ -333,6 +331,8 @@ class LLM:
     def text_ids(self, text: str, instruction: str | None = None) -> tuple[int, ...]:
         """The ids of a text before a gap as `infill` shows it: the beginning of an answer, or of a document."""
         request = self.model.text_request if instruction is None else instruction
+        # A space belongs to the word after it, so the one before the gap is the model's to write.
+        text = text.removesuffix(" ") if isinstance(text, str) else text
         if not request:
             return self._encode(text, add_bos=True)
         return (*self.chat_ids([{"role": "user", "content": request}]), *self._encode(text))

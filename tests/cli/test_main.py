@@ -1,16 +1,19 @@
 """What stands around every command: errors in one line, Ctrl-C at any time, readers that have gone."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import fields
 from types import SimpleNamespace
 
 import pytest
 
-from dgemma import cli
+from dgemma import __version__, cli
 from dgemma.cli import printable
-from dgemma.cli.in_place import edit_file
+from dgemma.cli.in_place import edit_file, fill_gap
+from dgemma.engine.request import Stats
 from dgemma.errors import OutputError
 
 
@@ -71,6 +74,25 @@ def test_a_reader_that_has_gone_is_told_to_scripts_as_by_other_tools():
     told = running.stderr.read()
     running.stderr.close()
     assert (told, running.wait(timeout=60)) == (b"", 141)
+
+
+def test_the_version_is_told():
+    done = subprocess.run([sys.executable, "-m", "dgemma", "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"dgemma {__version__}\n", "")
+
+
+def test_a_gap_may_come_from_standard_input(monkeypatch, capsys):
+    """With the end of line that `echo` writes."""
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO("The c\u00e4t ___ there.\n".encode())))
+    counts = dict.fromkeys((field.name for field in fields(Stats)), 0) | {"mode": "diffusion"}
+    reply = SimpleNamespace(stats=Stats(**counts))  # pyright: ignore[reportArgumentType]
+
+    def infill(before: str, after: str, **_: object) -> SimpleNamespace:
+        return SimpleNamespace(text=f"[{before}|{after}]", **vars(reply))
+
+    fill = SimpleNamespace(infill=infill)
+    fill_gap("-", load=lambda: fill, mark="___", length=None, most=4, only=True, instruction=None, seed=0)
+    assert capsys.readouterr().out == "[The c\u00e4t | there.]\n"
 
 
 class Meddled:

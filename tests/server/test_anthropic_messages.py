@@ -91,7 +91,10 @@ def test_tools_and_thinking_are_asked_for(create):
     plain = create(max_tokens=1).usage.input_tokens
     assert create(max_tokens=1, tools=[TOOL], tool_choice={"type": "auto"}).usage.input_tokens > plain
     assert create(max_tokens=1, tools=[TOOL], tool_choice={"type": "none"}).usage.input_tokens == plain
-    assert create(max_tokens=1, thinking={"type": "adaptive"}).usage.input_tokens != plain
+    thoughtful = create(max_tokens=1, thinking={"type": "adaptive"}).usage.input_tokens
+    assert thoughtful != plain
+    # A budget is a target, and one that the model does not know.
+    assert create(max_tokens=1, thinking={"type": "enabled", "budget_tokens": 1024}).usage.input_tokens == thoughtful
     assert create(max_tokens=1, thinking={"type": "disabled"}).usage.input_tokens == plain
 
 
@@ -104,14 +107,33 @@ def test_tools_and_thinking_are_asked_for(create):
         ({"tool_choice": {"type": "any", "name": "find_city"}, "tools": [TOOL]}, "tool_choice.name"),
         ({"tool_choice": {"type": "all"}, "tools": [TOOL]}, "tool_choice.type"),
         ({"tools": [{"type": "web_search_20260318", "name": "web_search"}]}, "tools.0.type"),
-        ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, "thinking.type"),
-        ({"output_config": {"effort": "low"}}, "output_config.effort"),
+        ({"tools": [{"type": "web_search_20260318", "name": "web_search"}]}, "'web_search_20260318'; only tools"),
+        ({"tools": [{**TOOL, "defer_loading": True}]}, "tools.0.defer_loading"),
+        ({"tools": [{**TOOL, "allowed_callers": ["code_execution_20250825"]}]}, "tools.0.allowed_callers"),
+        ({"tools": [{**TOOL, "input_examples": [{"name": "Oslo"}]}]}, "tools.0.input_examples"),
+        ({"thinking": {"type": "endless"}}, "thinking.type"),
+        ({"thinking": {"type": "adaptive", "budget_tokens": 1024}}, "thinking.budget_tokens belongs to"),
+        ({"output_config": {"effort": "some"}}, "output_config.effort"),
+        ({"extra_body": {"mcp_servers": [{"type": "url"}]}}, "mcp_servers"),
         ({"service_tier": "standard"}, "service_tier"),
         ({"messages": [*QUESTION, {"role": "assistant", "content": "It"}]}, "messages"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.role"),
         ({"messages": [{"role": "system", "content": [{"type": "thinking", "thinking": "x"}]}]}, "messages.0.content"),
         ({"extra_body": {"thread": {"type": "create"}}}, "thread"),
         ({"messages": [{"role": "user", "content": [{"type": "image"}]}]}, "messages.0.content.0"),
+        (
+            {"messages": [{"role": "assistant", "content": [{"type": "redacted_thinking", "data": "x"}]}, *QUESTION]},
+            "messages.0.content.0 is of type 'redacted_thinking'; this server cannot read it",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "document", "source": {}}]}]},
+            "messages.0.content.0 is of type 'document'; this server takes no files",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "x" * 999}]}]},
+            f"is of type '{'x' * 60}...'; this server takes text, image, thinking, tool_use and tool_result.",
+        ),
+        ({"messages": [{"role": "user", "content": [{"text": "x"}]}]}, "messages.0.content.0 needs a type"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"extra_body": {"top_p": 0.5}}, "top_p"),
         ({"extra_body": {"nosuch": 1}}, "nosuch"),
@@ -121,6 +143,39 @@ def test_a_field_that_is_not_supported_is_named(create, fields, name):
     with pytest.raises(anthropic.BadRequestError) as caught:
         create(**fields)
     assert caught.value.type == "invalid_request_error" and name in caught.value.api_message
+
+
+KEEPS = {"type": "clear_thinking_20251015", "keep": "all"}
+
+
+@pytest.mark.parametrize("given", [None, {}, {"edits": []}, {"edits": [KEEPS, {**KEEPS, "keep": {"type": "all"}}]}])
+def test_edits_of_the_context_that_remove_nothing_pass(create, given):
+    assert create(max_tokens=4, extra_body={"context_management": given}).content == create(max_tokens=4).content
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        ({**KEEPS, "keep": {"type": "thinking_turns", "value": 2}}, "'clear_thinking_20251015'"),
+        ({"type": "clear_thinking_20251015"}, "'clear_thinking_20251015'"),
+        ({**KEEPS, "nosuch": 1}, "'clear_thinking_20251015'"),
+        ({"type": "clear_tool_uses_20250919"}, "'clear_tool_uses_20250919'"),
+        ({}, "needs a type"),
+    ],
+)
+def test_edits_of_the_context_that_do_something_are_named(create, edit, words):
+    with pytest.raises(anthropic.BadRequestError) as caught:
+        create(extra_body={"context_management": {"edits": [KEEPS, edit]}})
+    assert "context_management.edits.1 " in caught.value.api_message and words in caught.value.api_message
+
+
+def test_effort_and_hints_of_delivery_have_no_effect(create):
+    plain = create(tools=[TOOL])
+    for effort in ("low", "medium", "high", "xhigh", "max"):
+        assert create(tools=[TOOL], output_config={"effort": effort}).content == plain.content
+    hints = {"eager_input_streaming": True, "defer_loading": False, "allowed_callers": ["direct"], "input_examples": []}
+    message = create(tools=[{**TOOL, **hints}], extra_body={"mcp_servers": []})
+    assert (message.content, message.usage.input_tokens) == (plain.content, plain.usage.input_tokens)
 
 
 def test_another_model_is_not_found(create):

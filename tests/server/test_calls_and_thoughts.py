@@ -87,6 +87,33 @@ def test_responses(server):
     assert kinds.count("response.function_call_arguments.done") == 2
 
 
+def test_thoughts_are_summaries_too_where_they_are_asked_for(server):
+    fields = {"model": "tiny", "input": "hi", "reasoning": {"effort": "low", "summary": "auto"}}
+    with server.openai().responses.stream(**fields) as stream:
+        events = list(stream)
+        final = stream.get_final_response()
+    for response in (final, server.openai().responses.create(**fields)):
+        thought = response.output[0]
+        assert [part.text for part in thought.summary] == [part.text for part in thought.content] == ["Look it up."]
+        assert thought.summary[0].type == "summary_text" and response.reasoning.summary == "auto"
+    summary = [event for event in events if event.type.startswith("response.reasoning_summary_")]
+    kinds = [event.type.removeprefix("response.reasoning_summary_") for event in summary]
+    assert kinds[0] == "part.added" and kinds[-2:] == ["text.done", "part.done"] and set(kinds[1:-2]) == {"text.delta"}
+    assert "".join(event.delta for event in summary[1:-2]) == summary[-2].text == summary[-1].part.text == "Look it up."
+    assert summary[0].part.text == "" and {event.summary_index for event in summary} == {0}
+    assert {(event.item_id, event.output_index) for event in summary} == {(thought_id(events), 0)}
+    # All of it between the item's beginning and its end.
+    items = [place for place, event in enumerate(events) if event.type.startswith("response.output_item.")]
+    assert items[0] < events.index(summary[0]) < events.index(summary[-1]) < items[1]
+    assert events[items[0]].item.summary == [] and events[items[1]].item.summary[0].text == "Look it up."
+    # Unasked there is none.
+    assert server.openai().responses.create(model="tiny", input="hi").output[0].summary == []
+
+
+def thought_id(events):
+    return next(event.item.id for event in events if event.type == "response.output_item.added")
+
+
 def test_messages(server):
     tool = {"name": "find", "input_schema": FUNCTION["parameters"]}
     fields = {"model": "tiny", "max_tokens": 99, "messages": QUESTION, "tools": [tool]}

@@ -105,7 +105,7 @@ def test_a_field_that_cannot_be_served_is_named(http, fields, param):
 
 def test_a_text_beyond_the_context_and_another_model_are_refused(http):
     long = http.post("/v1/edit", json={**BODY, "input": "word " * 9000})
-    assert long.status_code == 400 and "at most 4095 are taken" in long.json()["error"]["message"]
+    assert long.status_code == 400 and "tokens > 4095 maximum" in long.json()["error"]["message"]
     assert http.post("/v1/edit", json={**BODY, "model": "gpt"}).status_code == 404
 
 

@@ -145,12 +145,20 @@ def test_a_prompt_of_ten_megabytes_is_too_large(http):
 
 def test_a_prompt_that_is_small_enough_to_read_but_not_to_take(http):
     reply = http.post(CHAT, json={**GOOD, "messages": [{"role": "user", "content": "word " * 200_000}]})
-    assert "at most 4095" in sentence(reply)
+    assert "tokens > 4095 maximum" in sentence(reply)
 
 
 def test_addresses_and_methods_that_are_not_there(http):
-    sentence(http.get("/nosuch"), 404)
+    assert sentence(http.get("/nosuch"), 404).startswith("There is nothing at this address;")
     sentence(http.get("/v1/messages/nosuch"), 404)
     sentence(http.get(CHAT), 405)
     sentence(http.delete("/v1/models"), 405)
+    for path, meant in (
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/messages", "/v1/messages"),
+        ("/models/tiny", "/v1/models/ID"),
+        ("/v1/health", "/health"),
+    ):
+        assert f"but there is at {meant}; the address to set" in sentence(http.post(path, json=GOOD), 404)
+    assert "but there is" not in sentence(http.post("/v1/v1/v1/messages", json=GOOD), 404)
     assert http.get("/docs").status_code == http.get("/redoc").status_code == 404

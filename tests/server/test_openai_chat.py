@@ -149,9 +149,33 @@ def test_tools_are_declared_and_their_results_taken(chat):
 
 
 def test_thinking_is_asked_for_by_the_effort(chat):
-    plain, thinking = chat(max_tokens=1), chat(max_tokens=1, reasoning_effort="medium")
-    assert thinking.usage.prompt_tokens != plain.usage.prompt_tokens
-    assert chat(max_tokens=1, reasoning_effort="none").usage.prompt_tokens == plain.usage.prompt_tokens
+    def prompt_tokens(**fields):
+        return chat(max_tokens=1, **fields).usage.prompt_tokens
+
+    plain, thinking = prompt_tokens(), prompt_tokens(reasoning_effort="medium")
+    assert thinking != plain
+    assert {prompt_tokens(reasoning_effort=effort) for effort in ("none", "minimal")} == {plain}
+    assert {prompt_tokens(reasoning_effort=effort) for effort in ("low", "high", "xhigh", "max")} == {thinking}
+
+
+def test_thinking_is_asked_for_by_the_templates_switch(chat):
+    def prompt_tokens(switch, **fields):
+        body = {"chat_template_kwargs": switch}
+        return chat(max_tokens=1, extra_body=body, **fields).usage.prompt_tokens
+
+    plain = chat(max_tokens=1).usage.prompt_tokens
+    assert {prompt_tokens(switch) for switch in (None, {}, {"enable_thinking": False})} == {plain}
+    assert prompt_tokens({"enable_thinking": True}) == prompt_tokens({}, reasoning_effort="low") != plain
+    assert prompt_tokens({"enable_thinking": True}, reasoning_effort="high") != plain
+    for switch, told in (
+        ({"enable_thinking": True, "tools": []}, "chat_template_kwargs.tools is not a field"),
+        ({"enable_thinking": "yes"}, "chat_template_kwargs.enable_thinking"),
+        ({"enable_thinking": True}, "chat_template_kwargs contradicts reasoning_effort"),
+    ):
+        with pytest.raises(openai.BadRequestError, match=told):
+            prompt_tokens(switch, reasoning_effort="none")
+    with pytest.raises(openai.BadRequestError, match="no room for chat_template_kwargs"):
+        prompt_tokens({"enable_thinking": True}, response_format={"type": "json_object"})
 
 
 def test_content_in_parts_is_content(chat):
@@ -165,6 +189,43 @@ def test_fields_that_change_nothing_pass(chat):
     assert chat(**neutral, **more, response_format={"type": "text"}).choices == chat().choices
 
 
+def test_neutral_values_of_other_servers_fields_pass(chat, server):
+    neutral = {"top_k": -1, "min_p": 0, "repetition_penalty": 1.0, "ignore_eos": False, "skip_special_tokens": True}
+    hints = {"verbosity": "low", "service_tier": "flex"}
+    assert chat(extra_body={**neutral, **hints}).choices == chat().choices
+    greedy = {"mode": "autoregressive", "canvas_length": None, "max_denoising_steps": None}
+    assert chat(extra_body={**greedy, "top_k": -1}).choices == chat(extra_body=greedy).choices
+    options = {"include_usage": False, "include_obfuscation": True, "continuous_usage_stats": False}
+    assert streamed(chat(stream=True, stream_options=options))[0] == {0: chat().choices[0].message.content}
+    client, body = server.openai(), {**FAST, "seed": 1, "min_p": 0.0, "metadata": None}
+    texts = [
+        client.completions.create(model="tiny", prompt="a", max_tokens=4, extra_body=more).choices[0].text
+        for more in (body, {**FAST, "seed": 1})
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_messages_come_back_as_other_clients_keep_them(chat):
+    call = {"id": "call_1", "type": "function", "function": {"name": "find_city", "arguments": "{}"}}
+    kept = {"provider_specific_fields": None, "thinking_blocks": [], "reasoning_details": [], "cache_control": {}}
+
+    def prompt_tokens(tool, call, kept):
+        said = [
+            {"role": "assistant", "content": None, "tool_calls": [call], **kept},
+            {"role": "tool", "tool_call_id": "call_1", "content": "Norway"},
+        ]
+        return chat(messages=[*QUESTION, *said], tools=[tool], max_tokens=1).usage.prompt_tokens
+
+    cached = {**TOOL, "cache_control": {}, "function": {**TOOL["function"], "cache_control": {"type": "ephemeral"}}}
+    told = prompt_tokens(cached, {**call, "extra_content": None}, kept)
+    assert told == prompt_tokens(TOOL, call, {})
+    for name in ("provider_specific_fields", "thinking_blocks", "reasoning_details"):
+        with pytest.raises(openai.BadRequestError, match=f"messages.1.{name}"):
+            prompt_tokens(TOOL, call, {name: [{"type": "thinking"}]})
+    with pytest.raises(openai.BadRequestError, match=r"messages.1.tool_calls.0.extra_content"):
+        prompt_tokens(TOOL, {**call, "extra_content": {"google": {}}}, {})
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -174,19 +235,22 @@ def test_fields_that_change_nothing_pass(chat):
         ("presence_penalty", -1),
         ("logit_bias", {"5": 1}),
         ("top_p", 0.5),
-        ("service_tier", "flex"),
+        ("min_p", 0.1),
+        ("repetition_penalty", 1.1),
+        ("ignore_eos", True),
+        ("skip_special_tokens", False),
+        ("top_k", -2),
         ("store", True),
         ("tool_choice", "required"),
         ("tool_choice", "always"),
         ("tool_choice", {"type": "function", "function": {"name": "find_city"}}),
         ("tool_choice", {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}),
-        ("reasoning_effort", "high"),
+        ("reasoning_effort", "some"),
         ("stream_options", {"include_usage": True}),
         ("functions", [{"name": "f"}]),
         ("audio", {"voice": "x", "format": "mp3"}),
         ("web_search_options", {}),
         ("prediction", {"type": "content", "content": "x"}),
-        ("verbosity", "low"),
         ("diffusing", True),
         ("nosuch", 1),
         ("n", 17),
@@ -219,6 +283,24 @@ def test_what_is_wrong_in_a_part_is_named(chat, part, place):
     assert caught.value.param == f"messages.0.content.0.{place}"
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (
+            {"messages": [{"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}, *QUESTION]},
+            "messages.0.content.0.type is 'refusal'; this server takes texts and images.",
+        ),
+        ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools.0.type is 'custom'; only functions"),
+        ({"tools": [{"type": "\ud800" + "x" * 99, "function": {"name": "x"}}]}, r"tools.0.type is '\ud800xxx"),
+    ],
+)
+def test_a_type_that_is_not_taken_is_named(server, fields, words):
+    body = json.dumps({"model": "tiny", "messages": QUESTION, **fields})
+    reply = server.http().post("/v1/chat/completions", content=body, headers={"content-type": "application/json"})
+    assert reply.status_code == 400 and words in reply.json()["error"]["message"]
+    assert len(reply.json()["error"]["message"]) < 200
+
+
 def test_a_place_inside_a_message_is_named(chat):
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     with pytest.raises(openai.BadRequestError, match="text only") as caught:
@@ -227,7 +309,7 @@ def test_a_place_inside_a_message_is_named(chat):
 
 
 def test_a_prompt_beyond_the_limit_is_refused(chat):
-    with pytest.raises(openai.BadRequestError, match="at most 4095"):
+    with pytest.raises(openai.BadRequestError, match="tokens > 4095 maximum"):
         chat(messages=[{"role": "user", "content": "1 2 3 " * 5000}])
 
 

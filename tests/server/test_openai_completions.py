@@ -70,6 +70,9 @@ def test_a_suffix_makes_it_fill_the_gap(complete, limit):
     assert reply.usage.prompt_tokens == len(dgemma.load("tiny").text_ids("She goes to "))
     chunks = list(complete(**fields, stream=True))
     assert "".join(choice.text for chunk in chunks for choice in chunk.choices) == reply.choices[0].text
+    # The space before the gap is the prompt's, and not written twice.
+    bare = complete(**{**fields, "prompt": "She goes to"})
+    assert bare.choices[0].text == f" {reply.choices[0].text}"
 
 
 def test_drafts_are_on_request(complete):
@@ -82,7 +85,7 @@ def test_the_reply_ends_with_the_context(complete, llm):
     word = llm.tokenizer.encode("1")
     reply = complete(prompt=word * 4090, max_tokens=1000, extra_body={"max_denoising_steps": 1})
     assert reply.usage.completion_tokens <= 6
-    with pytest.raises(openai.BadRequestError, match="at most 4095"):
+    with pytest.raises(openai.BadRequestError, match="tokens > 4095 maximum"):
         complete(prompt=word * 4096)
 
 

@@ -3,6 +3,8 @@
 import openai
 import pytest
 
+from dgemma.server import generation
+from dgemma.server.errors import UNFORESEEN
 from tests.server.serving import FAST, QUESTION
 
 TOOL = {"type": "function", "name": "find_city", "parameters": {"type": "object", "properties": {}}, "strict": False}
@@ -85,7 +87,8 @@ def test_metadata_is_repeated(respond):
         ("conversation", "conv_1"),
         ("store", True),
         ("background", True),
-        ("include", ["reasoning.encrypted_content"]),
+        ("include", ["file_search_call.results"]),
+        ("context_management", [{"type": "compaction"}]),
         ("include", ["message.output_text.logprobs", 3]),
         ("truncation", "auto"),
         ("top_logprobs", 2),
@@ -110,7 +113,10 @@ def test_a_field_that_is_not_supported_is_named(respond, field, value):
         ({"tools": [{**TOOL, "strict": "yes"}]}, "tools.0.strict"),
         ({"tools": [TOOL], "tool_choice": {"type": "function", "name": "nosuch"}}, "tool_choice"),
         ({"tools": [TOOL], "tool_choice": {"type": "web_search"}}, "tool_choice"),
-        ({"reasoning": {"effort": "low"}}, "reasoning.effort"),
+        ({"reasoning": {"effort": "some"}}, "reasoning.effort"),
+        ({"reasoning": {"summary": "long"}}, "reasoning.summary"),
+        ({"tools": [{**TOOL, "defer_loading": True}]}, "tools.0.defer_loading"),
+        ({"include": ["reasoning.encrypted_content"], "extra_body": {"top_logprobs": 2}}, "top_logprobs"),
         ({"text": {"format": {"type": "grammar"}}}, "text.format"),
         ({"text": {"format": {"type": "json_object"}}, "tools": [TOOL]}, "text"),
         ({"temperature": -1}, "temperature"),
@@ -127,3 +133,95 @@ def test_tokens_are_counted_as_the_reply_counts_them(respond, server):
     count = server.openai().responses.input_tokens.count(model="tiny", input=QUESTION[0]["content"])
     assert count.object == "response.input_tokens"
     assert count.input_tokens == respond().usage.input_tokens
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"tools": [TOOL, {"type": "web_search"}]}, "tools.1.type is 'web_search'; only functions"),
+        (
+            {"tools": [{"type": "namespace", "name": "x", "tools": [TOOL]}]},
+            "tools.0.type is 'namespace'; only functions",
+        ),
+        (
+            {"input": [{"type": "item_reference", "id": "x"}]},
+            "input.0 is of type 'item_reference'; nothing is stored here, so send the item itself.",
+        ),
+        (
+            {"input": [{"type": "computer_call"}]},
+            "is of type 'computer_call'; this server takes message, reasoning, function_call and function_call_output.",
+        ),
+        (
+            {"input": [{"type": "message", "role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}]},
+            "input.0.content.0.type is 'refusal'; this server takes texts and images",
+        ),
+        ({"input": [{"type": 5}]}, "input.0 needs a type"),
+        ({"input": ["hi"]}, "input.0 is no object"),
+        (
+            {"input": [{"type": "reasoning", "summary": [], "encrypted_content": "x"}]},
+            "input.0.encrypted_content cannot be read here",
+        ),
+    ],
+)
+def test_a_type_that_is_not_taken_is_named(respond, fields, words):
+    with pytest.raises(openai.BadRequestError) as caught:
+        respond(**fields)
+    assert words in caught.value.body["message"]
+
+
+def test_what_changes_nothing_passes(respond):
+    include = ["reasoning.encrypted_content"]
+    extra = {"client_metadata": {"x": "y"}, "service_tier": "flex"}
+    hints = {"stream_options": {"include_obfuscation": True}, "text": {"verbosity": "low"}}
+    tools = [{**TOOL, "defer_loading": False, "allowed_callers": ["direct"]}]
+    response = respond(include=include, tools=tools, extra_body={**extra, **hints})
+    plain = respond(tools=[TOOL])
+    assert response.output_text == plain.output_text
+    assert response.usage.input_tokens == plain.usage.input_tokens and response.tools == plain.tools
+    assert not response.output[0].content[0].logprobs
+    both = [*include, "message.output_text.logprobs"]
+    assert respond(include=both).output[0].content[0].logprobs
+
+
+def test_thinking_is_asked_for_by_the_effort(respond):
+    def prompt_tokens(**reasoning):
+        response = respond(reasoning=reasoning, max_output_tokens=1)
+        assert response.reasoning.effort == reasoning.get("effort")
+        assert response.reasoning.summary == reasoning.get("summary")
+        return response.usage.input_tokens
+
+    plain = prompt_tokens()
+    assert {prompt_tokens(effort=effort) for effort in ("none", "minimal")} == {plain}
+    thinking = {prompt_tokens(effort=effort) for effort in ("low", "medium", "high", "xhigh", "max")}
+    assert len(thinking) == 1 and thinking != {plain}
+    assert {prompt_tokens(summary=summary) for summary in ("auto", "concise", "detailed")} == {plain}
+
+
+def test_a_thought_comes_back_by_its_content_or_its_summary(respond):
+    def prompt_tokens(**thought):
+        call = {"type": "function_call", "call_id": "call_1", "name": "find_city", "arguments": "{}"}
+        result = {"type": "function_call_output", "call_id": "call_1", "output": "Norway"}
+        given = [*QUESTION, {"type": "reasoning", "id": "rs_1", **thought}, call, result]
+        return respond(input=given, tools=[TOOL], max_output_tokens=1).usage.input_tokens
+
+    summary = [{"type": "summary_text", "text": "Look it up."}]
+    content = [{"type": "reasoning_text", "text": "Look it up."}]
+    told = prompt_tokens(summary=summary, encrypted_content=None)
+    assert told == prompt_tokens(summary=[], content=content) == prompt_tokens(summary=summary, content=content)
+    assert told > prompt_tokens(summary=[])
+
+
+def test_a_stream_that_fails_late_ends_with_a_response_that_failed(respond, server, monkeypatch):
+    def fail(self, event):
+        raise RuntimeError("/home/somebody")
+
+    monkeypatch.setattr(generation._Reply, "_end", fail)
+    events = list(respond(stream=True))
+    error, last = events[-2:]
+    assert [event.type for event in events[:2]] == ["response.created", "response.in_progress"]
+    assert (error.type, error.message) == ("error", UNFORESEEN)
+    assert last.type == "response.failed" and last.response.status == "failed" and last.response.usage is None
+    assert (last.response.error.code, last.response.error.message) == ("server_error", UNFORESEEN)
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    said = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    assert last.response.output_text == said and all(item.status != "in_progress" for item in last.response.output)

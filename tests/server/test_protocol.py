@@ -1,12 +1,16 @@
-"""What HTTP itself defines: whole addresses, methods, upgrades, and what of it reaches the log."""
+"""What HTTP itself defines: whole addresses, methods, upgrades, names of replies, and what of it reaches the log."""
 
 import http.client
 import logging
+import re
 
 import pytest
 
-from dgemma.server import ServerConfig
-from tests.server.serving import running
+from dgemma.server import ServerConfig, models, openai_chat
+from dgemma.server.errors import UNFORESEEN
+from tests.server.serving import FAST, QUESTION, running
+
+ASKED = {"model": "tiny", "messages": QUESTION, "max_tokens": 4, **FAST}
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +99,37 @@ def test_writing_to_a_client_that_is_gone_is_no_matter_for_the_log(server, caplo
     for line in ("socket.send() raised exception.", "something else"):
         logging.getLogger("asyncio").warning(line)
     assert caplog.messages == ["something else"]
+
+
+def test_every_reply_has_a_name_of_its_own(server):
+    http = server.http()
+    replies = [
+        http.post("/v1/chat/completions", json=ASKED),
+        http.post("/v1/chat/completions", json={**ASKED, "stream": True}),
+        http.post("/v1/chat/completions", json={}),
+        http.get("/health", headers={"host": "evil.example", "x-request-id": "mine"}),
+        http.get("/nosuch"),
+        http.get("/"),
+    ]
+    names = [reply.headers["x-request-id"] for reply in replies]
+    assert all(re.fullmatch("req_[0-9a-f]{24}", name) for name in names) and len(set(names)) == len(names)
+    assert not any("request-id" in reply.headers for reply in replies)
+    for body in ({**ASKED, "max_tokens": 1}, {**ASKED, "stream": True}, {}):
+        headers = http.post("/v1/messages", json=body).headers
+        assert headers["request-id"] == headers["x-request-id"]
+    fields = {"model": "tiny", "messages": QUESTION, "max_tokens": 1}
+    assert server.openai().chat.completions.create(**fields)._request_id.startswith("req_")
+    assert server.anthropic().messages.create(**fields)._request_id.startswith("req_")
+
+
+def test_what_nobody_foresaw_has_a_name_too(llm, monkeypatch):
+    def fail(*given):
+        raise RuntimeError("/home/somebody")
+
+    monkeypatch.setattr(models, "check_model", fail)
+    monkeypatch.setattr(openai_chat, "read", fail)
+    with running(llm) as server:
+        for method, path in (("GET", "/v1/models/tiny"), ("POST", "/v1/chat/completions")):
+            reply = server.http().request(method, path, json=ASKED if method == "POST" else None)
+            assert reply.status_code == 500 and reply.headers["x-request-id"].startswith("req_")
+            assert reply.json()["error"]["message"] == UNFORESEEN

@@ -250,11 +250,45 @@ def test_a_full_line_is_told_when_to_come_back(narrow):
 def test_a_limit_on_the_prompt_is_kept(llm):
     with running(llm, ServerConfig(max_prompt_tokens=20, max_body_bytes=2000, max_choices=2)) as server:
         http = server.http()
-        assert "at most 20" in http.post("/v1/chat/completions", json=CHAT).json()["error"]["message"]
+        assert "tokens > 20 maximum" in http.post("/v1/chat/completions", json=CHAT).json()["error"]["message"]
         small = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1, **FAST}
         assert http.post("/v1/chat/completions", json=small).status_code == 200
         assert http.post("/v1/chat/completions", json={**small, "user": "x" * 2000}).status_code == 413
         assert http.post("/v1/chat/completions", json={**small, "n": 3}).json()["error"]["param"] == "n"
+
+
+def test_who_names_no_limit_gets_the_usual_one(llm):
+    model = endless(llm)
+    unlimited = {**{name: value for name, value in CHAT.items() if name != "max_tokens"}, "max_denoising_steps": 1}
+    with running(model, ServerConfig(default_max_tokens=20)) as server:
+        reply = server.http().post("/v1/chat/completions", json=unlimited).json()
+        assert reply["usage"]["completion_tokens"] == 20 and reply["choices"][0]["finish_reason"] == "length"
+    model.engine.close()
+    assert ServerConfig().default_max_tokens == 2048
+    with pytest.raises(ConfigError, match="default_max_tokens"):
+        ServerConfig(default_max_tokens=0)
+
+
+@pytest.mark.parametrize("way", [FAST, {"mode": "autoregressive"}, {"mode": "auto", "max_denoising_steps": 1}])
+@pytest.mark.parametrize("limits", [{"max_context": 90}, {"kv_budget_mb": 3.0}, {"kv_budget_mb": 3.0, "max_active": 1}])
+def test_a_limit_by_default_is_no_reason_for_a_refusal(llm, limits, way):
+    """An explicit one of as many tokens is, where the memory for caches cannot hold them."""
+    model = endless(llm, **limits)
+    unlimited = {"model": "tiny", "messages": QUESTION, **way}
+    with running(model, ServerConfig(default_max_tokens=3000)) as server:
+        http = server.http()
+        reply = http.post("/v1/chat/completions", json=unlimited)
+        assert reply.status_code == 200, reply.text
+        usage = reply.json()["usage"]
+        if "max_context" in limits:
+            assert usage["total_tokens"] == 90
+        else:
+            assert http.post("/v1/chat/completions", json={**unlimited, "max_tokens": 3000}).status_code == 400
+            # As many as there is room for, and not one more; "auto" might have taken a canvas of twice the length.
+            spare = 200 if way.get("mode") == "auto" else 1
+            more = {**unlimited, "max_tokens": usage["completion_tokens"] + spare}
+            assert "needs a cache" in http.post("/v1/chat/completions", json=more).json()["error"]["message"]
+    model.engine.close()
 
 
 def test_what_nobody_foresaw_is_told_without_details(llm, caplog):
@@ -279,6 +313,8 @@ def test_a_port_in_use_is_told():
 
 def test_the_description_of_the_interface_is_served(server):
     paths = server.http().get("/openapi.json").json()["paths"]
+    told = paths["/health"]["get"]["responses"]["4XX"]["description"]
+    assert all(str(status) in told for status in (400, 401, 403, 404, 405, 413, 429))
     assert {"/v1/chat/completions", "/v1/messages"} <= set(paths)
     assert {status for path in paths.values() for way in path.values() for status in way["responses"]} == {
         "200", "4XX", "5XX"

@@ -112,6 +112,29 @@ def test_a_form_of_the_text_is_none_of_a_call_that_must_come(server):
     assert call.function.name == TOOLS[0]["function"]["name"] and not reply.choices[0].message.content
 
 
+def test_stop_strings_end_no_call_that_must_come(server):
+    """They end visible text, and there is none."""
+    letters = [*"abcdefghijk", "{", "}", ":"]
+    create, fields = server.openai().chat.completions.create, {**CHAT, "tool_choice": NAMED, "seed": 1}
+    stopped = create(**fields, stop=letters, extra_body=FAST).choices[0]
+    assert stopped.finish_reason == "tool_calls" and stopped.message.content is None
+    functions = [
+        choice.message.tool_calls[0].function for choice in (stopped, *create(**fields, extra_body=FAST).choices)
+    ]
+    assert functions[0] == functions[1] and checked(functions[0].name, json.loads(functions[0].arguments))
+    tool = {"name": "forecast", "input_schema": SCHEMA}
+    message = server.anthropic().messages.create(
+        model="tiny",
+        max_tokens=80,
+        messages=QUESTION,
+        tools=[tool],
+        tool_choice={"type": "any"},
+        stop_sequences=letters,
+        extra_body=FAST,
+    )
+    assert message.stop_reason == "tool_use" and message.stop_sequence is None
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -126,7 +149,6 @@ def test_a_form_of_the_text_is_none_of_a_call_that_must_come(server):
         ({"tools": [TOOLS[0], TOOLS[0]]}, "Two tools have the name forecast"),
         ({"max_tokens": 3}, "only 3 are left"),
         ({"reasoning_effort": "medium"}, "no room for reasoning_effort"),
-        ({"stop": "x"}, "no room for stop"),
         ({"extra_body": {"guided_regex": "x"}}, "each say what the reply is held to"),
     ],
 )

@@ -13,7 +13,6 @@ from typing import Any
 
 from dgemma.errors import DgemmaError, UsageError
 
-
 _NO_READER = 141
 
 

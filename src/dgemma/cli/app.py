@@ -37,8 +37,17 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 
 
 @app.callback(invoke_without_command=True)
-def default(context: typer.Context, debug: Debug = False) -> None:
+def default(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    debug: Debug = False,
+) -> None:
     """Chats with the embedded model when no command is given."""
+    if version:
+        from dgemma import __version__
+
+        print(f"dgemma {__version__}")
+        raise typer.Exit
     if context.invoked_subcommand is None:
         from dgemma.cli.chat import chat_loop
 
@@ -119,7 +128,12 @@ def chat(
 
 @app.command(short_help="Fills the gap in a text.")
 def infill(
-    text: Annotated[str, typer.Argument(help="The text, with the gap marked: 'Once upon a ___ there was a king.'")],
+    text: Annotated[
+        str,
+        typer.Argument(
+            help="The text, with the gap marked: 'Once upon a ___ there was a king.'; - reads it from standard input."
+        ),
+    ],
     mark: Annotated[str, typer.Option(help="What marks the gap; if underscores, a longer run of them too.")] = "___",
     length: Annotated[int | None, typer.Option(help="Tokens of the gap; by default several are tried.")] = None,
     max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", "-n", min=1, help="The longest gap to try.")] = 32,

@@ -66,7 +66,6 @@ def bench_and_print(options: BenchOptions) -> None:
     """Measures what the options ask for, one table after another, then prints one JSON document as the last line."""
     if options.plot is not None:
         plot.require(options.plot)
-    native.prepare()
     console = Console()
     llm = None
     if options.config is None:
@@ -93,6 +92,7 @@ def bench_and_print(options: BenchOptions) -> None:
         )
     if options.context > longest:
         raise UsageError(f"context must be at most {longest} with this model, not {options.context}.")
+    native.prepare()
     length = min(options.canvas_length, network.config.max_position_embeddings - options.context)
     ceilings = measure_ceilings(network.device)
     console.print(_ceilings_line(ceilings))

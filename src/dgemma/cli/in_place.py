@@ -53,7 +53,8 @@ def fill_gap(
     instruction: str | None,
     seed: int,
 ) -> None:
-    """Prints `text` with its one gap filled by the model that `load` gives."""
+    """Prints `text`, or for - what stands in standard input, with its one gap filled by the model that `load` gives."""
+    text = _read(Path(text), piped=True).removesuffix("\n") if text == "-" else text
     refuse_stray_bytes(text, "The text")
     refuse_stray_bytes(instruction or "", "The instruction")
     prefix, suffix = _around_gap(text, mark)

@@ -61,10 +61,11 @@ def evaluate_and_print(
                 file=sys.stderr,
             )
 
-    native.prepare()
     chosen = tuple(tasks) or SCORED
     scores: list[Score] = []
     every = evaluate(load(model, quant=quant), chosen, n, seed, modes, canvas, watch, constrained)
+    # What cannot be done has been told by now: this may take minutes.
+    native.prepare()
     for _, of_one_task in groupby(every, key=lambda score: score.task):
         rows = list(of_one_task)
         scores += rows

@@ -4,7 +4,7 @@ Every example is drawn from the held-out split, so its phrasing, names and templ
 examples go to every mode. Knows nothing of how results are shown.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -102,11 +102,22 @@ def evaluate(
 
     With `held`, tasks that ask for a form (`Task.form`) are also answered held to it, a second Score for each mode. Two
     modes are diffusion alone, whatever the model's settings: `unchecked`, and `plain`, which skips no settled
-    position either.
+    position either. Raises UsageError at once for what cannot be scored.
     """
     if n < 1:
         raise UsageError(f"n must be at least 1, not {n}.")
     drawn = {task: _draw(task, n, seed) for task in _found(tasks).values()}
+    return _scores(llm, drawn, modes, canvas_length, watch, held)
+
+
+def _scores(
+    llm: LLM,
+    drawn: Mapping[Task, Sequence[Example]],
+    modes: Sequence[str],
+    canvas_length: int | None,
+    watch: Callable[[Attempt], None],
+    held: bool,
+) -> Iterator[Score]:
     for task, items in drawn.items():
         limit = _limit(llm, task)
         ways = [(mode, form) for mode in modes for form in ((False, True) if held and task.form else (False,))]

@@ -16,18 +16,21 @@ from dgemma.server.fields import (
     Stops,
     Strict,
     Text,
-    TextType,
     ToolName,
     content,
     image_fields,
     joined,
     only,
+    only_kinds,
+    only_types,
     part_kind,
     parts,
+    text_type,
+    told_name,
     unsupported,
 )
 from dgemma.server.forms import FormFields, ToolUse
-from dgemma.server.generation import Job
+from dgemma.server.jobs import GenerationJob
 
 NO_THREADS = "is not supported: this server keeps no conversations; send the whole one, without it"
 THREAD_UNSUPPORTED = "thread_unsupported_request"
@@ -37,7 +40,7 @@ THREAD_UNSUPPORTED = "thread_unsupported_request"
 class TextBlock(Strict):
     """A piece of text. Caching is this server's own business, so `cache_control` changes nothing."""
 
-    type: Annotated[Literal["text"], TextType]
+    type: Annotated[Literal["text"], text_type("text")]
     text: Text
     cache_control: Bookkeeping = None
     citations: Annotated[None, only([])] = None
@@ -103,18 +106,20 @@ class ToolResultBlock(Strict):
     toolset_name: Annotated[None, only()] = None
 
 
+WAYS_OUT = {
+    "redacted_thinking": "this server cannot read it; leave it out",
+    "document": "this server takes no files; send the text itself",
+}
+"""What to do with blocks that are not taken, by their type."""
+
 Block = Annotated[
     Annotated[TextBlock, Tag("text")]
     | Annotated[ImageBlock, Tag("image")]
     | Annotated[ThinkingBlock, Tag("thinking")]
     | Annotated[ToolUseBlock, Tag("tool_use")]
     | Annotated[ToolResultBlock, Tag("tool_result")],
-    Discriminator(
-        part_kind,
-        custom_error_type="unsupported",
-        custom_error_message="is of a type that this server does not take; "
-        "it takes text, image, thinking, tool_use and tool_result",
-    ),
+    Discriminator(part_kind),
+    only_kinds("text", "image", "thinking", "tool_use", "tool_result", hints=WAYS_OUT),
 ]
 
 
@@ -166,14 +171,21 @@ def _result(block: ToolResultBlock) -> dict[str, Any]:
 
 
 class ToolFields(Strict):
-    """A tool that the model may call."""
+    """A tool that the model may call. Input is streamed as it is, however eagerly."""
 
-    type: Literal["custom"] | None = None
+    type: Annotated[
+        Literal["custom"] | None,
+        only_types("custom", why="only tools that the client runs itself, of type 'custom', are taken here"),
+    ] = None
     name: ToolName
     description: Text | None = None
     input_schema: JsonObject
     strict: bool | None = None
     cache_control: Bookkeeping = None
+    eager_input_streaming: Bookkeeping = None
+    defer_loading: Annotated[None, only(False)] = None
+    allowed_callers: Annotated[None, only(["direct"])] = None
+    input_examples: Annotated[None, only([])] = None
 
     def function(self) -> dict[str, Any]:
         """The tool as OpenAI's clients declare it."""
@@ -197,16 +209,17 @@ class ToolChoice(Strict):
 
 
 class Thinking(Strict):
-    """Whether the model shall think."""
+    """Whether the model shall think. A budget is a target by its own definition, and the model knows none."""
 
-    type: Literal["adaptive", "disabled"]
+    type: Literal["adaptive", "enabled", "disabled"]
+    budget_tokens: Annotated[int | None, Field(ge=1, le=MAX_INTEGER)] = None
     display: Annotated[None, only("summarized", why="is not supported: thoughts are given as they are")] = None
 
-    @field_validator("type", mode="before")
+    @field_validator("budget_tokens")
     @classmethod
-    def _without_budget(cls, value: Any) -> Any:
-        if value == "enabled":
-            raise unsupported("is 'adaptive' or 'disabled' here: a budget of thinking tokens cannot be enforced")
+    def _of_thinking(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("type") != "enabled":
+            raise unsupported("belongs to the type 'enabled'")
         return value
 
 
@@ -218,10 +231,29 @@ class SchemaFormat(Strict):
 
 
 class OutputConfig(Strict):
-    """The form of the reply's text."""
+    """The form of the reply's text. The effort has no effect: it is about words and calls as well as thoughts."""
 
     format: SchemaFormat | None = None
-    effort: Annotated[None, only(why="is not supported: the model knows no degrees; leave it out")] = None
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+
+
+def _removes_nothing(value: Any) -> None:
+    """Refuses an edit of the conversation that would change it, naming it."""
+    kind = part_kind(value)
+    if (
+        kind == "clear_thinking_20251015"
+        and set(value) == {"type", "keep"}
+        and value["keep"] in ("all", {"type": "all"})
+    ):
+        return
+    told = "needs a type" if kind is None else f"is of type {told_name(kind)}"
+    raise unsupported(f"{told}; this server removes nothing from a conversation, so leave the edit out")
+
+
+class ContextManagement(Strict):
+    """Edits of the conversation; only those that remove nothing are taken."""
+
+    edits: Several[Annotated[None, BeforeValidator(_removes_nothing)]] | None = None
 
 
 class MessagesFields(FormFields):
@@ -244,6 +276,8 @@ class MessagesFields(FormFields):
     inference_geo: Annotated[None, only()] = None
     speed: Annotated[None, only("standard")] = None
     diagnostics: Annotated[None, only()] = None
+    context_management: ContextManagement | None = None
+    mcp_servers: Annotated[None, only([])] = None
     thread: Annotated[None, only(False, why=NO_THREADS, kind=THREAD_UNSUPPORTED)] = None
 
     @field_validator("messages")
@@ -260,17 +294,17 @@ class MessagesFields(FormFields):
             raise unsupported("of the type 'tool' needs the name of one")
         return value
 
-    def job(self) -> Job:
+    def job(self) -> GenerationJob:
         """What is to be generated."""
         form = self.output_config.format.schema_ if self.output_config and self.output_config.format else None
         told = joined(self.system)
         system = [{"role": "system", "content": told}] if told else []
-        use, thinking = self._tool_use(), self.thinking is not None and self.thinking.type == "adaptive"
+        use, thinking = self._tool_use(), self.thinking is not None and self.thinking.type != "disabled"
         held = self.held(
             {"output_config": None if form is None else {"schema": form}, "tool_choice": use.form},
             {"tools": use.may_be_called, "thinking": thinking, "stop_sequences": self.stop_sequences},
         )
-        return Job(
+        return GenerationJob(
             prompts=([*system, *(message for given in self.messages for message in given.rendered())],),
             image_fields=image_fields(self.messages, "messages"),
             tools=use.declared,

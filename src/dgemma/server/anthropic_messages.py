@@ -13,7 +13,8 @@ from dgemma.server.anthropic_fields import CountFields, MessagesFields
 from dgemma.server.body import BodyRoute, described, read
 from dgemma.server.endpoint import answer, check_model
 from dgemma.server.errors import ApiError, anthropic_error
-from dgemma.server.generation import Ended, Grown, Piece, Service, Started
+from dgemma.server.generation import Service
+from dgemma.server.jobs import Ended, Grown, Piece, Started
 from dgemma.server.replies import Growth
 from dgemma.server.sse import frame
 from dgemma.server.usage import Usage

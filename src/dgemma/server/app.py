@@ -44,7 +44,7 @@ ENDPOINTS = frozenset(
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "What is wrong, in one sentence: 400, 401, 404, 413; 429 to come back later."},
+    "4XX": {"description": "What is wrong, in one sentence: 400, 401, 403, 404, 405, 413; 429 to come back later."},
     "5XX": {"description": "503 while the server is shutting down or full; 500 for what nobody foresaw."},
 }
 """What every address may answer, for /openapi.json; without it the framework tells of a 422 that is never sent."""
@@ -76,7 +76,7 @@ def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
         responses=ERRORS,
     )
     app.state.service, app.state.unanswered = service, Unanswered()
-    errors.install(app)
+    errors.install(app, ENDPOINTS)
     app.add_middleware(
         Gate,
         config=config,

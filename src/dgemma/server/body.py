@@ -18,7 +18,8 @@ from starlette.requests import ClientDisconnect
 
 from dgemma.server.errors import ApiError, ClientLeftError
 from dgemma.server.fields import holds_more
-from dgemma.server.generation import Job, Service
+from dgemma.server.generation import Service
+from dgemma.server.jobs import GenerationJob
 
 SMALL = 16 << 10
 """Bytes of a body that takes a few milliseconds at most, so that it need not wait for a thread."""
@@ -32,7 +33,7 @@ class Asking(Protocol):
         """A body that was read -> its fields. Raises ValidationError."""
         ...
 
-    def job(self) -> Job:
+    def job(self) -> GenerationJob:
         """What they ask for."""
         ...
 
@@ -56,7 +57,7 @@ class BodyRoute(APIRoute):
             if json.detect_encoding(body) not in ("utf-8", "utf-8-sig"):
                 raise ApiError(400, "The body cannot be read; send JSON, encoded as UTF-8.")
             most = service.most_marks
-            if len(body) > most and await service.beside(partial(holds_more, body, most)):
+            if len(body) > most and await service.run_aside(partial(holds_more, body, most)):
                 raise ApiError(400, f"The body has more than {most} commas and brackets outside its texts; shorten it.")
             return await handle(request)
 
@@ -68,13 +69,13 @@ def described(kind: type[BaseModel]) -> PlainValidator:
     return PlainValidator(lambda given: given, json_schema_input_type=kind)
 
 
-async def read(service: Service, request: Request, kind: type[F], given: Any) -> tuple[F, Job]:
+async def read(service: Service, request: Request, kind: type[F], given: Any) -> tuple[F, GenerationJob]:
     """The fields of a body, and the job they ask for. Raises RequestValidationError and ApiError."""
     work = partial(_read, kind, given)
-    return work() if len(await request.body()) <= SMALL else await service.beside(work)
+    return work() if len(await request.body()) <= SMALL else await service.run_aside(work)
 
 
-def _read(kind: type[F], given: Any) -> tuple[F, Job]:
+def _read(kind: type[F], given: Any) -> tuple[F, GenerationJob]:
     try:
         fields: F = kind.model_validate(given)
     except ValidationError as error:

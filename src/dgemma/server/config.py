@@ -20,7 +20,7 @@ class ServerConfig:
     model_name         the id under which clients ask for the model
     max_body_bytes     larger bodies are answered with 413; None: what the model's usual requests take, images or texts
     max_prompt_tokens  longer prompts are answered with 400; None: what the model's context holds
-    default_max_tokens new tokens for a request that names no limit of its own
+    default_max_tokens new tokens for a request that names no limit of its own, or as many as context and memory hold
     max_choices        replies that one request may ask for
     max_connections    open connections; the next one is answered with 503
     send_timeout_s     seconds that a client may refuse to read before its stream is cut off
@@ -32,7 +32,7 @@ class ServerConfig:
     model_name: str = "tiny"
     max_body_bytes: int | None = None
     max_prompt_tokens: int | None = None
-    default_max_tokens: int = 1024
+    default_max_tokens: int = 2048
     max_choices: int = 16
     max_connections: int = 512
     send_timeout_s: float = 60.0

@@ -15,7 +15,9 @@ from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field, ValidationInfo, field_validator
 
+from dgemma.api import edit_messages
 from dgemma.server.body import BodyRoute, described, read
+from dgemma.server.decoding import seed_or_new
 from dgemma.server.endpoint import answer
 from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (
@@ -28,10 +30,10 @@ from dgemma.server.fields import (
     Temperature,
     Text,
     only,
-    seed_or_new,
     unsupported,
 )
-from dgemma.server.generation import Drafted, Edit, Ended, Grown, Job, Piece, Service, Started
+from dgemma.server.generation import Service
+from dgemma.server.jobs import Drafted, Edit, Ended, GenerationJob, Grown, Piece, Started
 from dgemma.server.openai_fields import draft_body, usage_body
 from dgemma.server.sse import DONE, frame
 
@@ -73,11 +75,11 @@ class EditFields(Strict):
             raise unsupported("works with 'stream': true only")
         return value
 
-    def job(self) -> Job:
+    def job(self) -> GenerationJob:
         """What is to be done."""
-        messages = [{"role": "user", "content": f"{self.instruction}: {self.input}"}]
-        return Job(
-            prompts=("" if self.instruction is None else messages,),
+        prompt = "" if self.instruction is None else edit_messages(self.input, self.instruction)
+        return GenerationJob(
+            prompts=(prompt,),
             raw=self.instruction is None,
             edit=Edit(text=self.input, instruction=self.instruction, strength=self.strength),
             seed=seed_or_new(self.seed),

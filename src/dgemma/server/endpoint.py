@@ -11,7 +11,8 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from dgemma.server.errors import ApiError, refusal
-from dgemma.server.generation import Ended, Job, Piece, Service, Started
+from dgemma.server.generation import Service
+from dgemma.server.jobs import Ended, GenerationJob, Piece, Started
 from dgemma.server.sse import EventStream, unless_left
 
 READING = ["GET", "HEAD"]
@@ -35,7 +36,9 @@ class Writer(Protocol):
         ...
 
 
-async def answer(service: Service, request: Request, model: str, job: Job, *, stream: bool, writer: Writer) -> Response:
+async def answer(
+    service: Service, request: Request, model: str, job: GenerationJob, *, stream: bool, writer: Writer
+) -> Response:
     """Runs a job and writes its reply; stops the engine when the client hangs up."""
     check_model(service, model)
     if (wanted := len(job.prompts) * job.choices) > (limit := service.config.max_choices):

@@ -6,7 +6,7 @@ field that is to blame is named. What nobody foresaw goes to the log, and to the
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -36,6 +36,7 @@ SENTENCES = {
     405: "This address does not take that method; docs/server.md lists what there is.",
     413: "The body is larger than this server takes.",
 }
+BASE_ADDRESSES = "the address to set ends with /v1 for OpenAI's clients, and without it for Anthropic's"
 STOPPING = "The server is shutting down; try again later."
 UNFORESEEN = "The server failed on this request; its log says why."
 LONGEST_NAME = 100
@@ -90,8 +91,14 @@ def error_response(path: str, error: ApiError) -> JSONResponse:
     return JSONResponse(body, status_code=error.status, headers=error.headers)
 
 
-def install(app: FastAPI) -> None:
-    """Makes an app answer every error in this way."""
+def identified(path: str, identity: str) -> dict[str, str]:
+    """The headers that name a reply to a request for `path`, as the clients of either API look for them."""
+    anthropic = {"request-id": identity} if path.startswith(ANTHROPIC_PREFIX) else {}
+    return {"x-request-id": identity, **anthropic}
+
+
+def install(app: FastAPI, endpoints: Collection[str]) -> None:
+    """Makes an app with these endpoints answer every error in this way."""
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
         return error_response(request.url.path, refusal(error))
@@ -103,13 +110,18 @@ def install(app: FastAPI) -> None:
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         told = SENTENCES.get(error.status_code, "The body cannot be read; send JSON, encoded as UTF-8.")
+        if error.status_code == 404 and (meant := _meant(request.url.path, endpoints)) is not None:
+            told = f"There is nothing at this address, but there is at {meant}; {BASE_ADDRESSES}."
         plain = ApiError(error.status_code, told)
         plain.headers.update(error.headers or {})
         return error_response(request.url.path, plain)
 
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
         # The framework logs it: this handler's error is raised again once the client has its answer.
-        return error_response(request.url.path, ApiError(500, UNFORESEEN))
+        reply = error_response(request.url.path, ApiError(500, UNFORESEEN))
+        # This answer does not pass the gate, which names all others.
+        reply.headers.update(identified(request.url.path, request.state.identity))
+        return reply
 
     async def left(request: Request, error: Exception) -> Response:
         # Nobody reads it; the number is the one that access logs use for this.
@@ -121,6 +133,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unforeseen)
+
+
+def _meant(path: str, endpoints: Collection[str]) -> str | None:
+    """The address that is there with one `/v1` more or less than in `path`."""
+    other = path.removeprefix("/v1") if path.startswith("/v1/") else f"/v1{path}"
+    if other.startswith("/v1/models/"):
+        return "/v1/models/ID"
+    return other if other in endpoints else None
 
 
 def _validation_refusal(request: Request, error: RequestValidationError) -> ApiError:

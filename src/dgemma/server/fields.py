@@ -7,7 +7,6 @@ Knows nothing of what the fields do.
 
 import json
 import math
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Any, Literal, LiteralString, TypeVar, cast
@@ -18,8 +17,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -34,7 +31,8 @@ MAX_MARKS = 100_000
 """Commas and brackets of a JSON document whose prompt is short; reading so many takes some tens of milliseconds."""
 MAX_UNKNOWN = 10
 """Unknown fields of an object that are looked at; the first is the one that is told."""
-SEED_BITS = 31
+MAX_TOLD = 60
+"""Characters of a name that a client made up, as far as a message quotes it."""
 
 T = TypeVar("T")
 Several = Annotated[list[T], Field(fail_fast=True)]
@@ -187,22 +185,57 @@ class Strict(BaseModel):
         return {name: given for name, given in value.items() if name in known or name in told}
 
 
-def _text_type(value: Any) -> Any:
-    if value in IMAGE_TYPES:
-        shape = "'image_url' (chat), 'input_image' (responses) or 'image' (messages)"
-        raise unsupported(f"is {value!r}; images go into messages of the user, as {shape}")
-    if value in ("input_audio", "audio", "file", "input_file", "document", "video", "video_url"):
-        raise unsupported(f"is {value!r}; this server takes texts and images")
-    return value
+def told_name(name: str) -> str:
+    """A name that a client made up, as a message quotes it: short, and fit to be sent back."""
+    return repr(name if len(name) <= MAX_TOLD else f"{name[:MAX_TOLD]}...")
 
 
-TextType = BeforeValidator(_text_type)
+def only_types(*known: str, why: str) -> BeforeValidator:
+    """Refuses every type but the known ones, naming it."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and value not in known:
+            raise unsupported(f"is {told_name(value)}; {why}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def only_kinds(*known: str, usual: str | None = None, hints: Mapping[str, str] | None = None) -> BeforeValidator:
+    """Refuses every object whose type is not a known one, naming it; `hints` tell the way out of some."""
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise unsupported("is no object")
+        kind = value.get("type", usual)
+        if not isinstance(kind, str):
+            raise unsupported("needs a type")
+        if kind not in known:
+            way_out = (hints or {}).get(kind, f"this server takes {', '.join(known[:-1])} and {known[-1]}")
+            raise unsupported(f"is of type {told_name(kind)}; {way_out}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def text_type(*known: str) -> BeforeValidator:
+    """Refuses every type of part that holds no text here, naming it."""
+
+    def check(value: Any) -> Any:
+        if value in IMAGE_TYPES:
+            shape = "'image_url' (chat), 'input_image' (responses) or 'image' (messages)"
+            raise unsupported(f"is {value!r}; images go into messages of the user, as {shape}")
+        if isinstance(value, str) and value not in known:
+            raise unsupported(f"is {told_name(value)}; this server takes texts and images")
+        return value
+
+    return BeforeValidator(check)
 
 
 class TextPart(Strict):
     """A piece of a message's text."""
 
-    type: Annotated[Literal["text"], TextType]
+    type: Annotated[Literal["text"], text_type("text")]
     text: Text
     cache_control: Bookkeeping = None
 
@@ -270,58 +303,8 @@ class StreamOptions(Strict):
     """What a stream shall hold besides its text."""
 
     include_usage: bool | None = None
-    include_obfuscation: Annotated[None, only(False)] = None
-
-
-class DecodingFields(Strict):
-    """How a reply is decoded. All endpoints take these, beyond what their APIs have of them.
-
-    mode                 diffusion, autoregressive, or auto; the three names and what follows are `LLM.generate`'s
-    temperature          diffusion: scales the schedule, 1 by default; autoregressive: 0, greedy, by default
-    top_p, top_k         autoregressive only
-    canvas_length        tokens per canvas            max_denoising_steps  at most so many steps a canvas
-    seed                 the same seed gives the same reply; without one each request draws its own, told in the usage
-    """
-
-    mode: Annotated[Literal["diffusion", "autoregressive", "auto"], usual("diffusion")] = "diffusion"
-    temperature: Temperature = None
-    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
-    top_k: Annotated[int | None, Field(ge=0, le=MAX_INTEGER)] = None
-    canvas_length: CanvasLength = None
-    max_denoising_steps: DenoisingSteps = None
-    seed: Seed = None
-
-    @field_validator("top_p", "top_k")
-    @classmethod
-    def _autoregressive_only(cls, value: float | None, info: ValidationInfo) -> float | None:
-        neutral = 1 if info.field_name == "top_p" else 0
-        if value not in (None, neutral) and info.data.get("mode") != "autoregressive":
-            raise unsupported("works with mode 'autoregressive' only; leave it out, or set that mode")
-        return value
-
-    @field_validator("canvas_length", "max_denoising_steps")
-    @classmethod
-    def _diffusion_only(cls, value: int | None, info: ValidationInfo) -> int | None:
-        if value is not None and info.data.get("mode") == "autoregressive":
-            raise unsupported("does not work with mode 'autoregressive'; leave it out, or change the mode")
-        return value
-
-    def decoding(self) -> dict[str, Any]:
-        """The options of `LLM.submit`."""
-        options: dict[str, Any] = {"mode": self.mode, "temperature": self.temperature}
-        options |= {"canvas_length": self.canvas_length, "max_denoising_steps": self.max_denoising_steps}
-        if self.mode == "autoregressive":
-            options |= {"top_k": self.top_k or 0, "top_p": 1.0 if self.top_p is None else self.top_p}
-        return options
-
-    def seed_or_new(self) -> int:
-        """The seed that was asked for, or one that nobody has had before."""
-        return seed_or_new(self.seed)
-
-
-def seed_or_new(seed: int | None) -> int:
-    """A seed that was asked for, or one that nobody has had before."""
-    return secrets.randbits(SEED_BITS) if seed is None else seed
+    include_obfuscation: Bookkeeping = None
+    continuous_usage_stats: Annotated[None, only(False)] = None
 
 
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
@@ -347,13 +330,3 @@ class AnyObject(Strict):
     def form(self) -> dict[str, Any]:
         """The schema of every object."""
         return ANY_OBJECT
-
-
-def _effort(value: Any) -> Any:
-    if isinstance(value, str) and value in ("minimal", "low", "high", "xhigh", "max"):
-        raise unsupported("is 'none' or 'medium' here: the model thinks, or it does not")
-    return value
-
-
-Effort = Annotated[Literal["none", "medium"] | None, BeforeValidator(_effort)]
-"""How much to think. The model knows no degrees."""

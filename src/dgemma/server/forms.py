@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from dgemma.server.decoding import DecodingFields
 from dgemma.server.errors import ApiError
-from dgemma.server.fields import ANY_OBJECT, DecodingFields, JsonObjectText, Several, Strict, Text, only, unsupported
+from dgemma.server.fields import ANY_OBJECT, JsonObjectText, Several, Strict, Text, only, unsupported
 
 MAX_PATTERN = 4096
 MAX_CHOICES = 1024
@@ -23,6 +24,8 @@ Choices = Annotated[
     Field(min_length=1, max_length=MAX_CHOICES),
 ]
 
+STOPS = ("stop", "stop_sequences")
+"""The fields of stop strings, which end visible text only."""
 NO_GRAMMAR = "is not supported: a reply is held to a JSON schema, a regular expression or a list of choices"
 
 
@@ -56,7 +59,7 @@ class FormFields(DecodingFields):
         """The options of the one form that is asked for.
 
         own     the forms of the endpoint's own fields, by field; None where there is none. A reply that must be a call
-                (`tool_choice`) has no text that another could be about.
+                (`tool_choice`) has no text that another, or a stop string, could be about.
         others  what a reply of a guaranteed form cannot hold, by field
         """
         structured = self.structured_outputs.options() if self.structured_outputs else []
@@ -72,6 +75,7 @@ class FormFields(DecodingFields):
         asked = {name: form for name, form in own.items() if form is not None}
         if "tool_choice" in asked:
             asked = {"tool_choice": asked["tool_choice"]}
+            others = {name: value for name, value in others.items() if name not in STOPS}
         forms = {**asked, **({"structured_outputs": structured[0]} if structured else {}), **older}
         if len(forms) > 1:
             first, second = list(forms)[:2]

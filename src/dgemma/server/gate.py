@@ -1,21 +1,23 @@
 """What every request passes before anything is read of it: the host it asks for, the key it shows, its size.
 
 A page on another site could make a browser send requests to this machine under a name of that site; so a service for
-this machine alone answers to this machine's own names only. Counts each answer. Knows nothing of what is behind it.
+this machine alone answers to this machine's own names only. Counts and names each answer. Knows nothing of what is
+behind it.
 """
 
 import hmac
 import re
+import secrets
 from urllib.parse import unquote
 
 import anyio
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dgemma.server import page
 from dgemma.server.config import ServerConfig, is_loopback
-from dgemma.server.errors import SENTENCES, STOPPING, ApiError, error_response
+from dgemma.server.errors import SENTENCES, STOPPING, ApiError, error_response, identified
 from dgemma.server.metrics import Metrics
 
 OPEN_PATHS = page.PATHS | {"/health"}
@@ -60,12 +62,15 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        identity = f"req_{secrets.token_hex(12)}"
+        scope.setdefault("state", {})["identity"] = identity
         scope = _with_path(scope)
         path: str = scope["path"]
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._unanswered.scopes.discard(waiting)
+                MutableHeaders(scope=message).update(identified(path, identity))
                 # Only known addresses become labels; anything else could fill the memory with made-up ones.
                 self._metrics.answered(path if path in self._endpoints else "other", message["status"])
             await send(message)

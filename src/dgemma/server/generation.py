@@ -6,7 +6,6 @@ seed gives the same reply. Knows neither OpenAI nor Anthropic: jobs come in, pie
 
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -19,11 +18,12 @@ from dgemma.decode.constrain import token_bytes
 from dgemma.engine.events import Events
 from dgemma.engine.request import Commit, Draft, FinishReason, Stats
 from dgemma.errors import CheckpointError, ImageError, UsageError
-from dgemma.images import PreparedImage
+from dgemma.server.allowance import default_tokens
 from dgemma.server.aside import aside
 from dgemma.server.config import ServerConfig
 from dgemma.server.errors import ApiError
 from dgemma.server.fields import MAX_MARKS
+from dgemma.server.jobs import Drafted, Ended, GenerationJob, Grown, Piece, Prompt, Started
 from dgemma.server.logprobs import TextToken, TextTokens
 from dgemma.server.metrics import Metrics
 from dgemma.server.replies import GrowingMessage, GrowingText, Growth, count_thinking
@@ -42,113 +42,6 @@ READING_THREADS = 1
 
 SHOWING_THREADS = 1
 """Requests whose images are decoded at the same time: text waits for none of them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What one HTTP request asks for.
-
-    prompts      messages, a text, or ids; `choices` replies to each, with the seeds seed, seed + 1, ...
-    raw          continue the prompt as it stands; otherwise it is a conversation whose reply is taken apart
-    suffix       fill the gap between the prompt, a text, and this
-    options      further options of `LLM.stream`
-    stops        strings that end a reply and are not part of it
-    drafts       give the canvas after every denoise step
-    single_call  a reply may hold one tool call at most
-    image_fields  the fields that hold the images of the messages, in their order
-    edit         go over a text behind the prompt, which is what `LLM.submit_edit` makes of it, instead of replying
-    """
-
-    prompts: tuple[Any, ...]
-    seed: int
-    raw: bool = False
-    suffix: str | None = None
-    tools: Sequence[Mapping[str, Any]] = ()
-    thinking: bool = False
-    choices: int = 1
-    max_new_tokens: int | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    stops: tuple[str, ...] = ()
-    drafts: bool = False
-    single_call: bool = False
-    image_fields: tuple[str, ...] = ()
-    edit: "Edit | None" = None
-
-    @property
-    def has_form(self) -> bool:
-        """Whether replies are held to something that must first be compiled."""
-        return not self.options.keys().isdisjoint(("schema", "regex", "choices", "tools"))
-
-    @property
-    def plain(self) -> bool:
-        """Whether what is generated is text alone, and no message."""
-        return self.raw or self.edit is not None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Edit:
-    """A text to go over; the three are `LLM.edit`'s."""
-
-    text: str
-    instruction: str | None
-    strength: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prompt:
-    """A prompt as the engine takes it."""
-
-    ids: Sequence[int]
-    images: tuple[PreparedImage, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Started:
-    """The first piece: every prompt was accepted. The number of tokens is over all prompts."""
-
-    prompt_tokens: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grown:
-    """Thinking or text that will not change any more, with its text's tokens where log probabilities are asked for."""
-
-    index: int
-    growth: Growth
-    tokens: tuple[TextToken, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drafted:
-    """The canvas after a denoise step, and the whole reply as it would read with it; all of it may change."""
-
-    index: int
-    draft: Draft
-    thinking: str
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """The end of one reply: all of it, why it ended, and what it took.
-
-    stop_string   the one at which it ended, if it did so at one
-    context_full  it ended because prompt and reply fill the context, before the limit that was asked for
-    token_ids     every generated id
-    tokens        those of its text, where log probabilities are asked for
-    """
-
-    index: int
-    parts: MessageParts
-    reason: FinishReason
-    stop_string: str | None
-    context_full: bool
-    usage: Usage
-    token_ids: tuple[int, ...]
-    tokens: tuple[TextToken, ...] = ()
-
-
-Piece = Started | Grown | Drafted | Ended
 
 
 class Service:
@@ -195,18 +88,18 @@ class Service:
         for reply in self._open:
             self.llm.engine.cancel(reply.id)
 
-    async def beside(self, work: Callable[[], T]) -> T:
+    async def run_aside(self, work: Callable[[], T]) -> T:
         """What is slow about a body, in a thread beside the event loop. Raises what it raises."""
         return await aside(work, self._reading)
 
-    async def count_tokens(self, job: Job) -> int:
+    async def count_tokens(self, job: GenerationJob) -> int:
         """The tokens of a job's prompts, whether or not they would be taken. Raises PromptError, ApiError and
         UsageError."""
         limiter = self._showing if job.image_fields else self._rendering
         rendered = [await aside(partial(self._rendered, job, prompt), limiter) for prompt in job.prompts]
         return sum(len(prompt.ids) for prompt in rendered)
 
-    async def pieces(self, job: Job) -> AsyncGenerator[Piece]:
+    async def pieces(self, job: GenerationJob) -> AsyncGenerator[Piece]:
         """Runs a job: `Started` once, then for each reply in turn what it grows by and `Ended`.
 
         Whoever stops iterating closes this generator, which stops the engine. Raises PromptError, ApiError,
@@ -239,7 +132,9 @@ class Service:
         # A thread that waits in the engine is woken by `close`; until then nobody needs to wait for it.
         return await anyio.to_thread.run_sync(read, limiter=self._waiting, abandon_on_cancel=True)
 
-    def _enter(self, job: Job, prompts: Sequence[Prompt], replies: "list[_Reply]", left: threading.Event) -> None:
+    def _enter(
+        self, job: GenerationJob, prompts: Sequence[Prompt], replies: "list[_Reply]", left: threading.Event
+    ) -> None:
         """Begins every reply of a job, until it is `left`. A schema that is new may take seconds here to become an
         automaton."""
         # All of them take their places first, so that none can be refused when others were answered already.
@@ -252,15 +147,15 @@ class Service:
                 replies[-1].close()
                 return
 
-    def _prompts(self, job: Job) -> list[Prompt]:
+    def _prompts(self, job: GenerationJob) -> list[Prompt]:
         return [self._fitting(job, prompt) for prompt in job.prompts]
 
-    def _fitting(self, job: Job, prompt: Any) -> Prompt:
+    def _fitting(self, job: GenerationJob, prompt: Any) -> Prompt:
         """One prompt, refused when it is too long."""
         limit = min(self.config.max_prompt_tokens or self.context, self.context - 1)
         # Each of them takes a token at least, and turning all of them into ids may take seconds.
         if not job.raw and len(prompt) + len(job.tools) > limit:
-            raise _too_long(f"more than {limit}", limit)
+            raise _too_long(f"at least {len(prompt) + len(job.tools)}", limit)
         rendered = self._rendered(job, prompt)
         # A text to go over or to lead up to is read as the prompt is.
         given = job.edit.text if job.edit is not None else job.suffix
@@ -269,7 +164,7 @@ class Service:
             raise _too_long(str(count), limit)
         return rendered
 
-    def _rendered(self, job: Job, prompt: Any) -> Prompt:
+    def _rendered(self, job: GenerationJob, prompt: Any) -> Prompt:
         if not job.raw:
             try:
                 messages, images = self.llm.prepare_images(prompt)
@@ -282,22 +177,31 @@ class Service:
 
 
 def _too_long(count: str, limit: int) -> ApiError:
-    told = f"The prompt has {count} tokens; at most {limit} are taken. Shorten it."
+    # Clients know this case by its wording, and read both numbers.
+    told = f"prompt is too long: {count} tokens > {limit} maximum; shorten it."
     return ApiError(400, told, code="context_length_exceeded")
 
 
 class _Reply:
     """One reply while it is generated; the engine checks the request when it is made."""
 
-    def __init__(self, service: Service, job: Job, index: int, prompt: Prompt, seed: int) -> None:
+    def __init__(self, service: Service, job: GenerationJob, index: int, prompt: Prompt, seed: int) -> None:
         self._service, self._job, self._index, self._prompt, self._seed = service, job, index, prompt, seed
         room = service.context - len(prompt.ids)
-        wanted = job.max_new_tokens or service.config.default_max_tokens
-        self._ends_with_context = wanted > room
+        wanted = job.max_new_tokens
+        if wanted is None:
+            usual = service.config.default_max_tokens
+            wanted = default_tokens(service.llm.engine, usual, prompt, job.options)
+            self._ends_with_context = usual > wanted == room
+        else:
+            self._ends_with_context = wanted > room
         stops, tokenizer = job.stops, service.tokenizer
-        self._growing = GrowingText(tokenizer, stops) if job.plain else GrowingMessage(service.llm, tokenizer, stops)
+        self._before = "" if job.suffix is None else job.prompts[index // job.choices]
+        plain, message = partial(GrowingText, before=self._before), partial(GrowingMessage, service.llm)
+        self._growing = (plain if job.plain else message)(tokenizer, stops)
         self._tokens: TextTokens | None = None
-        # Made here, in a thread, for whoever needs it later.
+        # Read here where nothing needs it yet: the first to ask computes it for the service, which takes a while for a
+        # large vocabulary, and this is a thread beside the event loop, where the writers of replies are not.
         written = service.written if job.edit is not None or job.options.get("logprobs") is not None else {}
         if job.options.get("logprobs") is not None:
             self._tokens = TextTokens(tokenizer, written, raw=job.plain)
@@ -317,7 +221,7 @@ class _Reply:
         # Every length up to the limit is tried, so that without one the engine's own, shorter one is the right one.
         most = None if job.max_new_tokens is None else max_new_tokens
         options = {"max_new_tokens": most, "seed": self._seed, **job.options}
-        return llm.submit_infill(job.prompts[self._index // job.choices], job.suffix, **options)
+        return llm.submit_infill(self._before, job.suffix, **options)
 
     @property
     def id(self) -> int:
@@ -395,6 +299,7 @@ class _Reply:
             ids += self._service.tokenizer.encode(self._job.edit.text)[len(ids) :]
         if self._job.plain:
             thinking, text = "", self._service.tokenizer.decode(ids)
+            text = text.removeprefix(" ") if self._before.endswith(" ") else text
         else:
             parts = self._service.llm.parse(ids)
             thinking, text = parts.thinking, parts.text

@@ -17,15 +17,16 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from dgemma.chat import MessageParts
 from dgemma.server.body import BodyRoute, described, read
+from dgemma.server.decoding import Effort, thinks
 from dgemma.server.endpoint import answer
 from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (
     Bookkeeping,
-    Effort,
     ModelName,
     Several,
     Stops,
     StreamOptions,
+    Strict,
     TokenLimit,
     TopLogprobs,
     image_fields,
@@ -33,7 +34,8 @@ from dgemma.server.fields import (
     unsupported,
 )
 from dgemma.server.forms import FormFields, ToolUse
-from dgemma.server.generation import Drafted, Ended, Grown, Job, Piece, Service, Started
+from dgemma.server.generation import Service
+from dgemma.server.jobs import Drafted, Ended, GenerationJob, Grown, Piece, Started
 from dgemma.server.logprobs import Shapes, TextToken
 from dgemma.server.openai_fields import (
     Message,
@@ -48,6 +50,12 @@ from dgemma.server.openai_fields import (
 )
 from dgemma.server.sse import DONE, frame
 from dgemma.server.usage import Usage
+
+
+class TemplateKwargs(Strict):
+    """What clients of vLLM pass to a chat template; the one here knows a single switch."""
+
+    enable_thinking: bool | None = None
 
 
 class ChatFields(FormFields):
@@ -66,20 +74,21 @@ class ChatFields(FormFields):
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool | None = None
     reasoning_effort: Effort = None
+    chat_template_kwargs: TemplateKwargs | None = None
     response_format: ResponseFormat | None = None
     logprobs: bool | None = None
     top_logprobs: TopLogprobs = None
     frequency_penalty: Annotated[None, only(0, 0.0)] = None
     presence_penalty: Annotated[None, only(0, 0.0)] = None
     logit_bias: Annotated[None, only({})] = None
-    verbosity: Annotated[None, only("medium")] = None
+    verbosity: Bookkeeping = None
     prediction: Annotated[None, only()] = None
     audio: Annotated[None, only()] = None
     web_search_options: Annotated[None, only()] = None
     functions: Annotated[None, only([], why="is not supported; declare the functions as tools")] = None
     function_call: Annotated[None, only("none", why="is not supported; use tool_choice")] = None
     modalities: Annotated[None, only(["text"])] = None
-    service_tier: Annotated[None, only("auto", "default")] = None
+    service_tier: Bookkeeping = None
     store: Annotated[None, only(False, why="is not supported: nothing is stored here; leave it out")] = None
     user: Bookkeeping = None
     metadata: Bookkeeping = None
@@ -113,15 +122,25 @@ class ChatFields(FormFields):
             raise unsupported("works with 'logprobs': true only")
         return value
 
-    def job(self) -> Job:
+    @field_validator("chat_template_kwargs")
+    @classmethod
+    def _one_switch(cls, value: TemplateKwargs | None, info: ValidationInfo) -> TemplateKwargs | None:
+        effort, switch = info.data.get("reasoning_effort"), None if value is None else value.enable_thinking
+        if switch is not None and effort is not None and switch != thinks(effort):
+            raise unsupported("contradicts reasoning_effort; give one of them")
+        return value
+
+    def job(self) -> GenerationJob:
         """What is to be generated."""
-        use, thinking = self._tool_use(), self.reasoning_effort == "medium"
+        switched = self.chat_template_kwargs is not None and bool(self.chat_template_kwargs.enable_thinking)
+        use, thinking = self._tool_use(), switched or thinks(self.reasoning_effort)
+        asks = "chat_template_kwargs" if switched else "reasoning_effort"
         form = self.response_format and self.response_format.form
         held = self.held(
             {"response_format": None if form is None else {"schema": form}, "tool_choice": use.form},
-            {"tools": use.may_be_called, "reasoning_effort": thinking, "stop": self.stop},
+            {"tools": use.may_be_called, asks: thinking, "stop": self.stop},
         )
-        return Job(
+        return GenerationJob(
             prompts=([message.rendered() for message in self.messages if message.says_something],),
             image_fields=image_fields(self.messages, "messages"),
             tools=use.declared,
@@ -138,7 +157,7 @@ class ChatFields(FormFields):
     def _tool_use(self) -> ToolUse:
         named = None if isinstance(self.tool_choice, str) else self.tool_choice.function.name
         return ToolUse(
-            functions=[tool.function.model_dump(exclude_none=True) for tool in self.tools or ()],
+            functions=[tool.declared() for tool in self.tools or ()],
             choice=self.tool_choice if isinstance(self.tool_choice, str) else "required",
             named=named,
             parallel=self.parallel_tool_calls is not False,

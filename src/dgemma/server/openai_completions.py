@@ -29,7 +29,8 @@ from dgemma.server.fields import (
     unsupported,
 )
 from dgemma.server.forms import FormFields
-from dgemma.server.generation import Drafted, Ended, Grown, Job, Piece, Service, Started
+from dgemma.server.generation import Service
+from dgemma.server.jobs import Drafted, Ended, GenerationJob, Grown, Piece, Started
 from dgemma.server.logprobs import Shapes, TextToken
 from dgemma.server.openai_fields import draft_body, includes_usage, no_usage_yet, usage_body
 from dgemma.server.sse import DONE, frame
@@ -72,6 +73,7 @@ class CompletionFields(FormFields):
     presence_penalty: Annotated[None, only(0, 0.0)] = None
     logit_bias: Annotated[None, only({})] = None
     user: Bookkeeping = None
+    metadata: Bookkeeping = None
 
     @field_validator("stream_options", "diffusing")
     @classmethod
@@ -103,11 +105,11 @@ class CompletionFields(FormFields):
             raise unsupported("does not work with suffix: the gap is chosen among several fillings")
         return value
 
-    def job(self) -> Job:
+    def job(self) -> GenerationJob:
         """What is to be generated."""
         held = self.held({}, {"suffix": self.suffix is not None, "stop": self.stop})
         logprobs = {} if self.logprobs is None else {"logprobs": self.logprobs}
-        return Job(
+        return GenerationJob(
             prompts=tuple(self.prompt),
             raw=True,
             suffix=self.suffix,

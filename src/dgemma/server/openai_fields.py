@@ -26,12 +26,13 @@ from dgemma.server.fields import (
     ToolName,
     content,
     only,
+    only_types,
     part_kind,
     parts,
     unsupported,
 )
 from dgemma.server.forms import ToolWord, choice_type, named_choice
-from dgemma.server.generation import Drafted
+from dgemma.server.jobs import Drafted
 from dgemma.server.usage import Usage
 from dgemma.tokenizer import Tokenizer
 
@@ -51,10 +52,11 @@ class Call(Strict):
     type: Literal["function"] = "function"
     function: CalledFunction
     index: Bookkeeping = None
+    extra_content: Annotated[None, only({})] = None
 
     def rendered(self) -> dict[str, Any]:
         """The call without what clients' helpers add to it."""
-        return self.model_dump(exclude={"index": True, "function": {"parsed_arguments"}})
+        return self.model_dump(exclude={"index": True, "extra_content": True, "function": {"parsed_arguments"}})
 
 
 class ImageUrl(Strict):
@@ -88,8 +90,8 @@ Parts = Annotated[
 
 
 class Message(Strict):
-    """A message of the conversation; the empty fields are those that OpenAI's replies carry and clients send back, with
-    what their helpers add. `name` is rendered for tools only: Gemma's turns have no names."""
+    """A message of the conversation; the empty fields are those that replies of OpenAI and of others carry and clients
+    send back, with what their helpers add. `name` is rendered for tools only: Gemma's turns have no names."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Parts | None = None
@@ -102,6 +104,10 @@ class Message(Strict):
     audio: Annotated[None, only()] = None
     function_call: Annotated[None, only()] = None
     parsed: Bookkeeping = None
+    cache_control: Bookkeeping = None
+    provider_specific_fields: Annotated[None, only({}, {"refusal": None})] = None
+    thinking_blocks: Annotated[None, only([])] = None
+    reasoning_details: Annotated[None, only([])] = None
 
     @field_validator("content")
     @classmethod
@@ -145,6 +151,12 @@ class Message(Strict):
         return message
 
 
+FunctionType = Annotated[
+    Literal["function"],
+    only_types("function", why="only functions, which the client runs itself, are taken as tools here"),
+]
+
+
 class FunctionDeclaration(Strict):
     """A function that the model may call."""
 
@@ -152,13 +164,19 @@ class FunctionDeclaration(Strict):
     description: Text | None = None
     parameters: JsonObject | None = None
     strict: bool | None = None
+    cache_control: Bookkeeping = None
 
 
 class Tool(Strict):
     """A tool; only functions are known."""
 
-    type: Literal["function"]
+    type: FunctionType
     function: FunctionDeclaration
+    cache_control: Bookkeeping = None
+
+    def declared(self) -> dict[str, Any]:
+        """What is declared of the function."""
+        return self.function.model_dump(exclude_none=True, exclude={"cache_control"})
 
 
 class FunctionName(Strict):

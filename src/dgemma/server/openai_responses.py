@@ -18,12 +18,16 @@ from dgemma.chat import ToolCall
 from dgemma.server.body import BodyRoute, described, read
 from dgemma.server.endpoint import answer, check_model
 from dgemma.server.errors import ApiError
-from dgemma.server.generation import Ended, Grown, Piece, Service, Started
+from dgemma.server.generation import Service
+from dgemma.server.jobs import Ended, Grown, Piece, Started
 from dgemma.server.logprobs import Shapes, TextToken
 from dgemma.server.replies import Growth
-from dgemma.server.responses_fields import ResponseFields
+from dgemma.server.responses_fields import Reasoning, ResponseFields
 from dgemma.server.sse import frame
 from dgemma.server.usage import Usage
+
+ERROR_CODES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
+"""What clients know errors of a response by; all others are `server_error`."""
 
 Given = Annotated[Any, Body(), described(ResponseFields)]
 
@@ -80,8 +84,12 @@ class _ResponseWriter:
                     yield self._frame(*event)
 
     def failure(self, error: ApiError) -> bytes:
-        """The event that tells of an error after the stream began."""
-        return self._frame("error", {"code": error.code, "message": error.message, "param": error.param})
+        """The events that tell of an error after the stream began: the error, and the response as far as it came."""
+        if self._open is not None:
+            self._open["status"] = "incomplete"
+        told = self._frame("error", {"code": error.code, "message": error.message, "param": error.param})
+        failed = {"code": ERROR_CODES.get(error.status, "server_error"), "message": error.message}
+        return told + self._frame("response.failed", {"response": {**self._response("failed"), "error": failed}})
 
     def _frame(self, kind: str, data: dict[str, Any]) -> bytes:
         self._number += 1
@@ -104,6 +112,9 @@ class _ResponseWriter:
                 yield "response.output_text.delta", {**self._place(), "delta": more, "logprobs": told}
             else:
                 yield "response.reasoning_text.delta", {**self._place(), "delta": more}
+                if self._fields.summarizes:
+                    self._open["summary"][0]["text"] += more
+                    yield "response.reasoning_summary_text.delta", {**self._summary_place(), "delta": more}
 
     def _begin(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Opens an item of the output with one part of text."""
@@ -119,6 +130,10 @@ class _ResponseWriter:
         yield "response.output_item.added", {"output_index": len(self._output) - 1, "item": deepcopy(self._open)}
         yield "response.content_part.added", {**self._place(), "part": deepcopy(part)}
         self._open["content"].append(part)
+        if kind == "reasoning" and self._fields.summarizes:
+            summary = {"type": "summary_text", "text": ""}
+            yield "response.reasoning_summary_part.added", {**self._summary_place(), "part": deepcopy(summary)}
+            self._open["summary"].append(summary)
 
     def _close(self, status: str = "completed") -> Iterator[tuple[str, dict[str, Any]]]:
         """Closes the item that is open, if one is."""
@@ -131,13 +146,22 @@ class _ResponseWriter:
         else:
             yield "response.reasoning_text.done", {**self._place(), "text": part["text"]}
         yield "response.content_part.done", {**self._place(), "part": deepcopy(part)}
+        for summary in item.get("summary", ()):
+            yield "response.reasoning_summary_text.done", {**self._summary_place(), "text": summary["text"]}
+            yield "response.reasoning_summary_part.done", {**self._summary_place(), "part": deepcopy(summary)}
         item["status"] = status
         self._open = None
         yield "response.output_item.done", {"output_index": len(self._output) - 1, "item": deepcopy(item)}
 
     def _place(self) -> dict[str, Any]:
+        return {**self._item_place(), "content_index": 0}
+
+    def _summary_place(self) -> dict[str, Any]:
+        return {**self._item_place(), "summary_index": 0}
+
+    def _item_place(self) -> dict[str, Any]:
         assert self._open is not None
-        return {"item_id": self._open["id"], "output_index": len(self._output) - 1, "content_index": 0}
+        return {"item_id": self._open["id"], "output_index": len(self._output) - 1}
 
     def _finish(self, end: Ended) -> Iterator[tuple[str, dict[str, Any]]]:
         """The events of tool calls and of the end; the last one carries the response."""
@@ -180,7 +204,7 @@ class _ResponseWriter:
             "output": deepcopy(self._output),
             "parallel_tool_calls": fields.parallel_tool_calls is not False,
             "previous_response_id": None,
-            "reasoning": {"effort": fields.reasoning.effort if fields.reasoning else None, "summary": None},
+            "reasoning": (fields.reasoning or Reasoning()).model_dump(include={"effort", "summary"}),
             "store": False,
             "temperature": fields.temperature,
             "text": {"format": _format(fields)},

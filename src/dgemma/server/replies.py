@@ -62,10 +62,12 @@ def _overlap(text: str, stop: str) -> int:
 
 
 class GrowingText:
-    """A raw continuation: every id that is not special is text."""
+    """A raw continuation: every id that is not special is text. After a `before` that ends with a space, the first
+    space that it begins with is not written again, as `LLM.gap_text` says."""
 
-    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str]) -> None:
+    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str], before: str = "") -> None:
         self._detokenizer = StreamingDetokenizer(tokenizer)
+        self._repeats_space = before.endswith(" ")
         self._stops = StopStrings(stops)
         self._text = ""
 
@@ -76,12 +78,19 @@ class GrowingText:
 
     def push(self, ids: Sequence[int]) -> Growth:
         """Takes the next ids -> the text to show."""
-        return self._grow(self._stops.push(self._detokenizer.push(ids)))
+        return self._grow(self._stops.push(self._own(self._detokenizer.push(ids))))
 
     def finish(self) -> tuple[Growth, MessageParts]:
         """The last text to show and the whole reply."""
-        growth = self._grow(self._stops.push(self._detokenizer.finish()) + self._stops.finish())
+        growth = self._grow(self._stops.push(self._own(self._detokenizer.finish())) + self._stops.finish())
         return growth, MessageParts(thinking="", text=self._text, tool_calls=())
+
+    def _own(self, text: str) -> str:
+        """What is not there already."""
+        if text and self._repeats_space:
+            self._repeats_space = False
+            return text.removeprefix(" ")
+        return text
 
     def _grow(self, text: str) -> Growth:
         self._text += text

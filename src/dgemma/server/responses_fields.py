@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
+from dgemma.server.decoding import Effort, thinks
 from dgemma.server.fields import (
     AnyObject,
     AnyText,
@@ -15,13 +16,11 @@ from dgemma.server.fields import (
     Bookkeeping,
     DataUrl,
     Detail,
-    Effort,
     JsonObject,
     ModelName,
     Several,
     Strict,
     Text,
-    TextType,
     TokenLimit,
     ToolName,
     TopLogprobs,
@@ -29,21 +28,26 @@ from dgemma.server.fields import (
     image_fields,
     joined,
     only,
+    only_kinds,
     part_kind,
     parts,
+    text_type,
     unsupported,
 )
 from dgemma.server.forms import FormFields, ToolUse, ToolWord, choice_type, named_choice
-from dgemma.server.generation import Job
+from dgemma.server.jobs import GenerationJob
+from dgemma.server.openai_fields import FunctionType
 
 LOGPROBS = "message.output_text.logprobs"
+ENCRYPTED = "reasoning.encrypted_content"
+"""Adds nothing: thoughts are given in plain words, which can be sent back."""
 NOT_STORED = "is not supported: nothing is stored here; send the whole conversation as input"
 
 
 class InputText(Strict):
     """A piece of text that goes in, or that came out earlier."""
 
-    type: Annotated[Literal["input_text", "output_text"], TextType]
+    type: Annotated[Literal["input_text", "output_text"], text_type("input_text", "output_text")]
     text: Text
     annotations: Annotated[None, only([])] = None
     logprobs: Bookkeeping = None
@@ -102,15 +106,27 @@ class ReasoningText(Strict):
     text: Text
 
 
+class SummaryText(Strict):
+    """A piece of a thought's summary, which is the thought itself where it came from here."""
+
+    type: Literal["summary_text"]
+    text: Text
+
+
 class ReasoningItem(Strict):
     """An earlier thought of the model."""
 
     type: Literal["reasoning"]
     content: Several[ReasoningText] | None = None
-    summary: Annotated[None, only([])] = None
-    encrypted_content: Annotated[None, only()] = None
+    summary: Several[SummaryText] | None = None
+    encrypted_content: Annotated[None, only(why="cannot be read here; leave it out")] = None
     id: Bookkeeping = None
     status: Bookkeeping = None
+
+    @property
+    def thought(self) -> str:
+        """The thought. Some clients send back its summary alone."""
+        return joined(self.content or self.summary)
 
 
 class CallItem(Strict):
@@ -144,17 +160,16 @@ def _item_type(value: Any) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
+WAYS_OUT = {"item_reference": "nothing is stored here, so send the item itself"}
+"""What to do with items that are not taken, by their type."""
+
 Item = Annotated[
     Annotated[MessageItem, Tag("message")]
     | Annotated[ReasoningItem, Tag("reasoning")]
     | Annotated[CallItem, Tag("function_call")]
     | Annotated[CallOutputItem, Tag("function_call_output")],
-    Discriminator(
-        _item_type,
-        custom_error_type="unsupported",
-        custom_error_message="is of a type that this server does not know; "
-        "it knows message, reasoning, function_call and function_call_output",
-    ),
+    Discriminator(_item_type),
+    only_kinds("message", "reasoning", "function_call", "function_call_output", usual="message", hints=WAYS_OUT),
 ]
 
 
@@ -165,15 +180,18 @@ def _items(value: Any) -> Any:
 class FunctionTool(Strict):
     """A function that the model may call."""
 
-    type: Literal["function"]
+    type: FunctionType
     name: ToolName
     description: Text | None = None
     parameters: JsonObject | None = None
     strict: bool | None = None
+    defer_loading: Annotated[None, only(False)] = None
+    allowed_callers: Annotated[None, only(["direct"])] = None
 
     def shown(self) -> dict[str, Any]:
         """The declaration as a response repeats it."""
-        return {**self.model_dump(), "strict": bool(self.strict)}
+        declared = self.model_dump(exclude={"defer_loading", "allowed_callers"})
+        return {**declared, "strict": bool(self.strict)}
 
 
 class NamedTool(Strict):
@@ -191,10 +209,10 @@ ToolChoice = Annotated[
 
 
 class Reasoning(Strict):
-    """Whether the model shall think."""
+    """Whether the model shall think, and whether its thoughts are given as summaries too."""
 
     effort: Effort = None
-    summary: Annotated[None, only(why="is not supported: thoughts are given as they are; leave it out")] = None
+    summary: Literal["auto", "concise", "detailed"] | None = None
     generate_summary: Annotated[None, only()] = None
 
 
@@ -217,18 +235,18 @@ class TextFields(Strict):
     """The form of the reply's text."""
 
     format: Annotated[AnyText | AnyObject | SchemaFormat, Field(discriminator="type")] | None = None
-    verbosity: Annotated[None, only("medium")] = None
+    verbosity: Bookkeeping = None
 
 
 class ResponseStreamOptions(Strict):
     """What a stream shall hold besides the reply."""
 
-    include_obfuscation: Annotated[None, only(False)] = None
+    include_obfuscation: Bookkeeping = None
 
 
 def _includes(value: Any) -> Any:
-    if isinstance(value, list) and any(name != LOGPROBS for name in value):
-        raise unsupported(f"can ask for '{LOGPROBS}' only")
+    if isinstance(value, list) and any(name not in (LOGPROBS, ENCRYPTED) for name in value):
+        raise unsupported(f"can ask for '{LOGPROBS}' and '{ENCRYPTED}' only")
     return value
 
 
@@ -260,12 +278,13 @@ class ResponseFields(FormFields):
     include: Annotated[Several[str] | None, BeforeValidator(_includes)] = None
     truncation: Annotated[None, only("disabled")] = None
     top_logprobs: TopLogprobs = None
-    service_tier: Annotated[None, only("auto", "default")] = None
+    service_tier: Bookkeeping = None
     user: Bookkeeping = None
     safety_identifier: Bookkeeping = None
     prompt_cache_key: Bookkeeping = None
     prompt_cache_retention: Bookkeeping = None
     prompt_cache_options: Bookkeeping = None
+    client_metadata: Bookkeeping = None
     moderation: Annotated[None, only()] = None
     context_management: Annotated[None, only()] = None
     max_tool_calls: Annotated[None, only()] = None
@@ -274,20 +293,20 @@ class ResponseFields(FormFields):
     @field_validator("top_logprobs")
     @classmethod
     def _with_logprobs(cls, value: int | None, info: ValidationInfo) -> int | None:
-        if value and not info.data.get("include"):
+        if value and LOGPROBS not in (info.data.get("include") or ()):
             raise unsupported(f"works with 'include': ['{LOGPROBS}'] only")
         return value
 
-    def job(self) -> Job:
+    def job(self) -> GenerationJob:
         """What is to be generated."""
-        use, thinking = self._tool_use(), self.reasoning is not None and self.reasoning.effort == "medium"
+        use, thinking = self._tool_use(), self.reasoning is not None and thinks(self.reasoning.effort)
         form = self.text.format.form if self.text and self.text.format else None
         held = self.held(
             {"text": None if form is None else {"schema": form}, "tool_choice": use.form},
             {"tools": use.may_be_called, "reasoning": thinking},
         )
         system = [{"role": "system", "content": self.instructions}] if self.instructions else []
-        return Job(
+        return GenerationJob(
             prompts=([*system, *messages(self.input)],),
             image_fields=image_fields(self.input, "input"),
             tools=use.declared,
@@ -298,8 +317,13 @@ class ResponseFields(FormFields):
             single_call=use.single,
         )
 
+    @property
+    def summarizes(self) -> bool:
+        """Whether thoughts are given as summaries too."""
+        return self.reasoning is not None and self.reasoning.summary is not None
+
     def _logprobs(self) -> dict[str, Any]:
-        return {"logprobs": self.top_logprobs or 0} if self.include else {}
+        return {"logprobs": self.top_logprobs or 0} if LOGPROBS in (self.include or ()) else {}
 
     def _tool_use(self) -> ToolUse:
         fields = {"name", "description", "parameters", "strict"}
@@ -337,7 +361,7 @@ def _add_to_reply(rendered: list[dict[str, Any]], item: MessageItem | ReasoningI
     if isinstance(item, MessageItem):
         last["content"] = joined(item.content)
     elif isinstance(item, ReasoningItem):
-        last["reasoning_content"] = joined(item.content)
+        last["reasoning_content"] = item.thought
     else:
         function = {"name": item.name, "arguments": item.arguments}
         last.setdefault("tool_calls", []).append({"id": item.call_id, "type": "function", "function": function})

@@ -38,6 +38,8 @@ const SETTINGS = { seed: "seed", max_tokens: "max-tokens", canvas_length: "canva
 const LONGEST_CANVAS = 4096;
 /** What the service calls a number beyond a bound. */
 const BOUNDS = { greater_than_equal: "at least", less_than_equal: "at most" };
+/** What it calls a prompt that is too long. */
+const TOO_LONG = "context_length_exceeded";
 
 function aboutSetting(id, told) {
   // A label may name its unit behind a comma.
@@ -57,6 +59,8 @@ function refusedSetting({ message, param, code }) {
 function inWords(error) {
   if (error instanceof FieldError) return error.message;
   if (!(error instanceof client.ServerError)) return `The page failed: ${error.message}`;
+  // Programs know this one by its beginning.
+  if (error.code === TOO_LONG) return error.message.charAt(0).toUpperCase() + error.message.slice(1);
   if (error.status !== 401) return refusedSetting(error) ?? error.message;
   if (!client.hasKey()) return "This server asks for its key now.";
   return "That key is not right. It is the one that dgemma serve was started with.";
