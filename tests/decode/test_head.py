@@ -10,6 +10,7 @@ import torch
 from dgemma.config import LayerConfig, ModelConfig
 from dgemma.decode import head
 from dgemma.decode.vocabulary import BLOCK, summarise, summarise_in_blocks, uniforms_per_row
+from dgemma.errors import UsageError
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
 
@@ -135,3 +136,11 @@ def test_a_gpu_reads_the_same() -> None:
     one, other = summarise(*arguments), summarise_in_blocks(*arguments)
     assert torch.equal(one.top_ids_NK, other.top_ids_NK) and torch.equal(one.sample_N, other.sample_N)
     torch.testing.assert_close(one.entropy_N, other.entropy_N, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_temperature_that_cannot_be_is_refused(temperature: float) -> None:
+    network = make_network(30)
+    hidden_BLD = torch.ones(1, 2, network.config.hidden_size)
+    with pytest.raises(UsageError, match="temperature above 0"):
+        head.read(network, hidden_BLD, temperature, torch.Generator())

@@ -69,8 +69,10 @@ def read(
     `forbidden_first` ids get no probability at position 0, `forbidden` ids none anywhere, in the sample, the entropy
     and the expected embedding alike. `exact` and few entries in all (`takes_dense`) take the dense way, a `constraint`
     its own (`read_held`), everything else the streamed one. Raises NotFiniteError for hidden states that are not
-    numbers.
+    numbers, UsageError for a temperature that is not above 0.
     """
+    if not 0 < temperature < math.inf:
+        raise UsageError(f"The vocabulary is read at a temperature above 0, not at {temperature!r}.")
     refuse_nan(float(hidden_BLD.sum(dtype=torch.float32)))
     if constraint is not None:
         return read_held(network, hidden_BLD, temperature, generator, constraint, top_k, forbidden_first, forbidden)

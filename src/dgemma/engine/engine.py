@@ -27,12 +27,12 @@ import torch
 from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.decode.graphs import passes_of
 from dgemma.engine import lifetime
-from dgemma.engine.checks import check_request
 from dgemma.engine.events import Events, Job
 from dgemma.engine.pace import Choice, Pace, choose, first_passes, guess_profile, kept_pace, mean_embedding
 from dgemma.engine.pictures import SoftTokens
 from dgemma.engine.placement import MEGABYTE, resolve
 from dgemma.engine.prefixes import PrefixStore
+from dgemma.engine.refusals import check_request
 from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request
 from dgemma.engine.runner import Runner
 from dgemma.engine.scheduler import Scheduler
@@ -88,12 +88,12 @@ class Engine:
         self._abandoned: deque[Job] = deque()
         self._driven = False
         self._closed: str | None = None
-        self._in_hand: set[Job] = set()
-        self._loose = False
+        self._in_turn: set[Job] = set()
+        self._has_large_prefix = False
         # The thread that `start` began, and the one of its kind that drives.
         self._thread: threading.Thread | None = None
         self._driver: threading.Thread | None = None
-        self._call: SimpleQueue[None] = SimpleQueue()
+        self._wake: SimpleQueue[None] = SimpleQueue()
         lifetime.watch(self)
 
     def submit(self, request: Request) -> Events:
@@ -124,7 +124,7 @@ class Engine:
                     raise
                 self._jobs[job.id] = job
             if self._thread is not None:
-                self._call.put(None)
+                self._wake.put(None)
             return Events(job, self._wait, self._abandon)
 
     def choose(self, max_new_tokens: int, canvas_length: int | None = None, prompt: Sequence[int] = ()) -> Choice:
@@ -189,8 +189,8 @@ class Engine:
             if self._thread is not None:
                 return False
             # A queue for each: one that ends would take what wakes the next.
-            self._call = SimpleQueue()
-            self._thread = lifetime.driver(self, self._call)
+            self._wake = SimpleQueue()
+            self._thread = lifetime.driver(self, self._wake)
             try:
                 self._thread.start()
             except RuntimeError:  # there can be no more threads
@@ -201,7 +201,7 @@ class Engine:
     def stop(self) -> None:
         """Ends the thread that `start` began, behind its turn; consumers drive again. Requests stay open."""
         with self._state():
-            thread, call, self._thread = self._thread, self._call, None
+            thread, call, self._thread = self._thread, self._wake, None
         _join(thread, call)
 
     def close(self) -> None:
@@ -211,7 +211,7 @@ class Engine:
             for job in list(self._jobs.values()):
                 self._end(job, "cancelled", CancelledError("The engine was closed."))
             self._prefixes.evict(0)
-            thread, call, self._thread = self._thread, self._call, None
+            thread, call, self._thread = self._thread, self._wake, None
         _join(thread, call)
 
     def is_driven_by(self, thread: threading.Thread) -> bool:
@@ -244,7 +244,7 @@ class Engine:
         """In a process that was forked: what other threads held is held by nobody who could give it back."""
         busy = self._driven or self._thread is not None
         self._lock, self._measuring, self._wheel = threading.Lock(), threading.Lock(), Wheel()
-        self._driven, self._driver, self._thread, self._call = False, None, None, SimpleQueue()
+        self._driven, self._driver, self._thread, self._wake = False, None, None, SimpleQueue()
         if busy:
             self._closed = (
                 "This process was forked while another thread used the model; load it here, or start the process by "
@@ -278,7 +278,7 @@ class Engine:
         thread included. So it only takes notes, and whoever lets go of the lock next reads them.
         """
         self._abandoned.append(job)
-        self._sweep()
+        self._end_abandoned_if_free()
 
     def _with_mode(self, request: Request) -> Request:
         if request.mode != "auto":
@@ -301,11 +301,12 @@ class Engine:
                     try:
                         yield
                     finally:
-                        self._settle()
+                        self._end_abandoned()
             finally:
-                self._sweep()
+                self._end_abandoned_if_free()
 
-    def _settle(self) -> None:
+    def _end_abandoned(self) -> None:
+        """Ends the requests whose consumers are gone, and wakes who is to drive for the others."""
         while self._abandoned:
             job = self._abandoned.popleft()
             how = "finished" if job.satisfied else "cancelled"
@@ -313,16 +314,16 @@ class Engine:
         if self._driven or self._closed:
             return
         if self._thread is not None:
-            self._call.put(None)
+            self._wake.put(None)
         elif (job := next((job for job in self._jobs.values() if job.waiting), None)) is not None:
             job.post(None)
 
-    def _sweep(self) -> None:
+    def _end_abandoned_if_free(self) -> None:
         # When the lock is taken, its holder comes here after letting go of it and sees the note.
         with deferred():
             while self._abandoned and self._lock.acquire(blocking=False):
                 try:
-                    self._settle()
+                    self._end_abandoned()
                 finally:
                     self._lock.release()
 
@@ -352,9 +353,9 @@ class Engine:
         drives calls it."""
         with self._state():
             jobs, num_active = self._next_jobs(), self._scheduler.num_active
-            self._in_hand.update(jobs)
+            self._in_turn.update(jobs)
         if not jobs:
-            return self._tighten()
+            return self._shrink_a_prefix()
         outcomes: list[Outcome[tuple[Event, ...]]] = []
         num_tokens = 1 if num_active == 1 else TOKENS_PER_TURN
         try:
@@ -377,7 +378,7 @@ class Engine:
             finished = [self._after_turn(*pair) for pair in zip(jobs, outcomes, strict=True)]
         if any(finished):
             native.compile_wanted(SHORT_LIVED_S)
-        self._tighten()
+        self._shrink_a_prefix()
         return True
 
     def _next_jobs(self) -> list[Job]:
@@ -395,14 +396,14 @@ class Engine:
 
         return [self._jobs[one] for one in self._scheduler.next_turns(joins)]
 
-    def _tighten(self) -> bool:
+    def _shrink_a_prefix(self) -> bool:
         """Gives back what a request that was broken off had reserved for its answer; False when there is none such.
         Only who drives calls it."""
-        if not self._loose:
+        if not self._has_large_prefix:
             return False
         with self._state():
             prefix = self._prefixes.loose()
-            self._loose = prefix is not None
+            self._has_large_prefix = prefix is not None
         if prefix is not None:
             try:
                 with self._wheel.grip(), torch.inference_mode():
@@ -448,7 +449,7 @@ class Engine:
             job.kept = None  # No memory for the copy: the answer is whole, its prompt is not kept.
         finally:
             with self._state():
-                self._in_hand.discard(job)
+                self._in_turn.discard(job)
                 self._counts["turns"] += 1
                 if self._jobs.get(job.id) is job:
                     commits = [event for event in events if isinstance(event, Commit)]
@@ -473,7 +474,7 @@ class Engine:
             job.post(error)
         elif error is not None:
             job.break_off(error)
-        if job not in self._in_hand:
+        if job not in self._in_turn:
             self._release(job)
         else:
             self._scheduler.end(job.id)
@@ -484,9 +485,9 @@ class Engine:
         self._scheduler.leave(job.id)
         if kept is not None and not self._closed and job.encoder is self._encoder:
             self._prefixes.add(kept)
-            self._loose = self._loose or kept.cache.num_slots > kept.cache.length
-            if self._loose and self._thread is not None:
-                self._call.put(None)
+            self._has_large_prefix = self._has_large_prefix or kept.cache.num_slots > kept.cache.length
+            if self._has_large_prefix and self._thread is not None:
+                self._wake.put(None)
 
 
 def _join(thread: threading.Thread | None, call: SimpleQueue[None]) -> None:

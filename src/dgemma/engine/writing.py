@@ -1,7 +1,7 @@
 """How one request's answer is written, piece by piece: canvas after canvas, token after token, or in place.
 
 A canvas is encoded in the same pass as the next one's first step, the last one not at all. Where the model asks for it
-(`causal_check`), canvases that start unsure are drafted and checked instead (`decode.verify`). Yields the events of one
+(`causal_check`), canvases that start unsure are drafted and verified instead (`decode.verify`). Yields the events of one
 piece of work after another, a Finish last. Knows nothing of prompts being encoded, of memory or of other requests.
 """
 
@@ -63,7 +63,7 @@ class Writer:
             token for token in request.eos_token_ids or sampler.eos_token_ids or fallback if 0 <= token < vocab_size
         )
         writes_on = request.in_place is None and not request.reference
-        self.checks = sampler.causal_check and request.causal_check and request.mode == "diffusion" and writes_on
+        self.verifies = sampler.causal_check and request.causal_check and request.mode == "diffusion" and writes_on
         self.walk: Walk | None = None
         if request.constraint is not None:
             budget = NO_LIMIT if request.open_end else request.max_new_tokens
@@ -107,18 +107,18 @@ class Writer:
         return self._diffusion(cache, last_chunk_BT)
 
     def _diffusion(self, cache: KVCache, finished_BL: torch.Tensor | None) -> Pieces:
-        """Canvas after canvas, behind what is `finished` and not encoded yet; those that start unsure are checked."""
-        lookup = PromptLookup(self.request.prompt if self.checks else ())
+        """Canvas after canvas, behind what is `finished` and not encoded yet; those that start unsure are verified."""
+        lookup = PromptLookup(self.request.prompt if self.verifies else ())
         while True:
-            if not self.checks:
+            if not self.verifies:
                 steps = self._canvas(cache, self.length, finished_BL)
             else:
                 steps = self._canvas(cache, self._first_look(), finished_BL, self.first_look_sampler)
             step = self._step(steps)
-            if self.checks:
+            if self.verifies:
                 if is_unsure(step, self.eos):
                     steps.close()
-                    finished_BL = yield from self._checked(cache, step, lookup)
+                    finished_BL = yield from self._verified(cache, step, lookup)
                     continue
                 length = step.argmax_BL.shape[1]
                 if length < self.length and self.eos.isdisjoint(step.argmax_BL[0].tolist()):
@@ -147,7 +147,7 @@ class Writer:
                 finished_BL = step.argmax_BL
 
     def _first_look(self) -> int:
-        """The positions that tell whether a canvas is to be checked; all of them where the request says how many."""
+        """The positions that tell whether a canvas is to be verified; all of them where the request says how many."""
         return self.length if self.request.canvas_length is not None else min(self.length, FIRST_LOOK)
 
     def _canvas(
@@ -171,10 +171,10 @@ class Writer:
             commit_BT=finished_BL,
         )
 
-    def _checked(
+    def _verified(
         self, cache: KVCache, step: DenoiseStep, lookup: PromptLookup
     ) -> Generator[tuple[Event, ...], None, torch.Tensor]:
-        """A canvas' worth of tokens, guessed and then checked by the causal mode -> the last token [1, 1], which is not
+        """A canvas' worth of tokens, drafted and then verified by the causal mode -> the last token [1, 1], which is not
         encoded yet. A guess is a draft of one denoise step, of which `step` is the first, or copied from the prompt.
 
         When the canvas has had all its denoise steps, the rest comes token by token.
