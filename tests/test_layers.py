@@ -24,7 +24,7 @@ LAYER_OF = {
         [
             ["errors", "values", "config", "vision_config", "profile", "memory", "devices", "files", "interrupts"],
             ["quant", "ops"],
-            ["cache", "model", "fused", "masks", "norms", "vision", "image_spans"],
+            ["cache", "model", "fused", "fused_calls", "masks", "norms", "vision", "image_spans"],
             ["tokenizer", "images", "chat", "checkpoint"],
             ["decode"],
             ["engine"],

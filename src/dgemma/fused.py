@@ -6,8 +6,7 @@ What is computed stands in `model`; here is who may compute it so, and with what
 Shapes: D hidden, V vocabulary.
 """
 
-from collections.abc import Callable, Iterable
-from contextvars import ContextVar
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ from dgemma.cache import KVCache
 from dgemma.norms import is_quick
 from dgemma.ops import reference as ops
 from dgemma.ops.linear import WeightCache
-from dgemma.ops.native.rows import TextRows
 from dgemma.ops.native.sizes import LayerShape
 from dgemma.ops.one_call import Parts, lay_out_head, lay_out_layers
 
@@ -28,16 +26,6 @@ if TYPE_CHECKING:
 SMALL_VOCABULARY = 1 << 12
 """Entries up to which a row's whole distribution is made at once where a CPU has compiled kernels; of larger ones they
 read blocks: 0.35 to 0.45 of the dense way's time at 32,768 entries, 0.8 at 4,096, more than it at 1,536."""
-
-asked_instead: ContextVar[Callable[[Any, TextRows, bool], Tensor] | None] = ContextVar("asked_instead", default=None)
-"""Whoever, in this context, computes fused passes instead: given the layers, the text and whether only keys are wanted
--> hidden [N, D]. `engine.together` makes one call of several."""
-
-
-def run_fused(layers: Any, text: TextRows, keys_only: bool) -> Tensor:
-    """The pass of one text through `layers` (of `Fused.layers`) -> hidden [N, D]."""
-    ask = asked_instead.get()
-    return layers.run([text], keys_only) if ask is None else ask(layers, text, keys_only)
 
 
 class Fused:

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from dgemma.cache import KVCache
 from dgemma.config import LayerConfig, LayerType, ModelConfig
 from dgemma.errors import UsageError
-from dgemma.fused import Fused, run_fused
+from dgemma.fused import Fused
+from dgemma.fused_calls import LayersCall, compute
 from dgemma.image_spans import ImageSpan, PlacedImages
 from dgemma.masks import first_key, mask_of
 from dgemma.norms import RMSNorm, add_normed, is_quick, normed
@@ -496,7 +497,7 @@ class DiffusionGemma(nn.Module):
                 soft=soft_BRD,
                 first_held=cache.first_held,
             )
-            return run_fused(layers, text, keys_only)[None]
+            return compute(LayersCall(layers=layers, text=text, keys_only=keys_only))[None]
         positions = self._positions(cache, clean + length)[:, slice(None) if rows is None else rows]
         windows = self.config.windows
         masks: dict[LayerType, Tensor | None] = {

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,9 @@ from dgemma.decode.autoregressive import TokenSampler
 from dgemma.engine import engine as engine_module
 from dgemma.engine import together
 from dgemma.engine.together import take_together
+from dgemma.fused_calls import HeadCall, compute
 from dgemma.model import DiffusionGemma
+from dgemma.ops.native.head import Head
 from dgemma.ops.native.layers import OneCall
 from tests.engine.requests import alone, content, make_engine, make_request, tokens
 from tests.ops.test_native_layers import ids, make_network
@@ -100,6 +102,62 @@ def test_each_text_comes_out_as_alone(num_experts, quant, texts, size, seed) -> 
     assert network.are_fused[0]
     for own, other in zip(computed(network, texts, in_one_call), one_by_one, strict=True):
         assert all(torch.equal(one, two) for one, two in zip(own, other, strict=True))
+
+
+READINGS = st.lists(
+    st.tuples(
+        st.integers(1, 6), st.sampled_from([0.5, 0.8]), st.lists(st.tuples(st.integers(-1, 0), st.integers(0, 89)))
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@pytest.mark.parametrize("quant", [None, "int8"])
+@pytest.mark.parametrize("soft", [False, True])
+@settings(max_examples=12)
+@given(readings=READINGS, draws=st.booleans())
+@torch.inference_mode()
+def test_each_reading_of_the_vocabulary_comes_out_as_alone(quant, soft, readings, draws) -> None:
+    network = make_network(hidden_size=64, width=64, expert_width=32)
+    if quant is not None:
+        quantise_network(network, quant)
+    generator = torch.Generator().manual_seed(1)
+    calls = [
+        HeadCall(
+            head=network.fused_head(),
+            hidden_ND=torch.randn(rows, 64, generator=generator),
+            temperature=temperature,
+            uniforms_N=torch.rand(rows, generator=generator) if draws else None,
+            barred=barred,
+            soft=soft,
+        )
+        for rows, temperature, barred in readings
+    ]
+    outcomes = take_together([partial(compute, call) for call in calls])
+    for call, outcome in zip(calls, outcomes, strict=True):
+        alone, found = compute(call), outcome.value
+        assert found is not None
+        assert torch.equal(found.likeliest_N, alone.likeliest_N)
+        for own, other in zip(found.summary_N4.T[:3], alone.summary_N4.T[:3], strict=True):
+            assert torch.equal(own, other)
+        assert not draws or torch.equal(found.sample_N, alone.sample_N)
+        if soft:
+            assert torch.equal(found.soft_ND, alone.soft_ND)
+        else:
+            assert found.soft_ND is None and torch.equal(found.logits_NV, alone.logits_NV)
+
+
+def test_readings_of_another_kind_have_a_call_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, seen = make_network(), []
+    with torch.inference_mode():
+        head, hidden_ND = network.fused_head(), torch.ones(2, 36)
+    read = Head.read
+    monkeypatch.setattr(Head, "read", lambda self, rows, *rest: seen.append(len(rows)) or read(self, rows, *rest))
+    call = HeadCall(head=head, hidden_ND=hidden_ND)
+    others = [replace(call, temperature=0.5), replace(call, soft=True), replace(call, uniforms_N=torch.zeros(2))]
+    take_together([partial(compute, one) for one in (call, *others, call)])
+    assert seen == [4, 2, 2, 2]
 
 
 @pytest.fixture

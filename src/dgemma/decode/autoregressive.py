@@ -15,6 +15,7 @@ from dgemma.decode.constrain import Walk
 from dgemma.decode.head import refuse_nan
 from dgemma.decode.passes import Passes
 from dgemma.errors import ConfigError
+from dgemma.fused_calls import HeadCall, compute
 from dgemma.model import DiffusionGemma
 
 HOTTEST = 1e6
@@ -93,7 +94,8 @@ def autoregressive(
     # The likeliest id and its entropy are all that greedy decoding asks for.
     plain = sampler.is_greedy and constraint is None and not top_k
     while plain and (head := network.fused_head()) is not None:
-        reading = head.read(hidden_D[None], barred=[(0, token) for token in forbidden])
+        barred = [(0, token) for token in forbidden]
+        reading = compute(HeadCall(head=head, hidden_ND=hidden_D[None], barred=barred))
         forbidden, token, entropy = [], int(reading.likeliest_N), float(reading.entropy_N)
         refuse_nan(entropy)
         yield NextToken(token=token, entropy=entropy)

@@ -20,6 +20,7 @@ from dgemma.decode.constrain import Walk
 from dgemma.decode.vocabulary import summarise, uniforms_per_row
 from dgemma.errors import NotFiniteError, UsageError
 from dgemma.fused import SMALL_VOCABULARY
+from dgemma.fused_calls import HeadCall, compute
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
 from dgemma.ops.native.sizes import IMPOSSIBLE
@@ -187,7 +188,16 @@ def _read_as_one(
     batch, length, size = hidden_BLD.shape
     barred = _barred(batch, length, forbidden_first, forbidden)
     drawn_N = _uniforms(generator, batch, length, 1, hidden_BLD.device)[:, 0]
-    found = compiled.read(hidden_BLD.reshape(-1, size), temperature, drawn_N, barred, soft=True)
+    found = compute(
+        HeadCall(
+            head=compiled,
+            hidden_ND=hidden_BLD.reshape(-1, size),
+            temperature=temperature,
+            uniforms_N=drawn_N,
+            barred=barred,
+            soft=True,
+        )
+    )
     return HeadReading(
         argmax_BL=found.likeliest_N.view(batch, length),
         sample_BL=found.sample_N.view(batch, length),

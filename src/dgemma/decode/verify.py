@@ -23,6 +23,7 @@ from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep
 from dgemma.decode.head import refuse_nan
 from dgemma.decode.passes import Passes
+from dgemma.fused_calls import HeadCall, compute
 from dgemma.model import DiffusionGemma
 
 DRAFT_LENGTH = 8
@@ -102,7 +103,8 @@ def verify(
     in_one = network.fused_head() if constraint is None and not top_k else None
     if in_one is not None:
         barred = [(0, token) for token in forbidden_first] + [(-1, token) for token in forbidden]
-        opinion = _opinion_in_one(in_one.read(states_TD, barred=barred), judged, margin)
+        reading = compute(HeadCall(head=in_one, hidden_ND=states_TD, barred=barred))
+        opinion = _opinion_in_one(reading, judged, margin)
     else:
         logits_TV = network.logits(states_TD)
         if forbidden_first:

@@ -1,23 +1,22 @@
 """Several requests' passes in one call.
 
 A pass over few rows reads all weights, so that eight texts' next tokens cost little more in one pass than one does
-alone. Each request's own code runs as it is until it asks for a fused pass, and rests there (in a greenlet) while the
-others come as far as theirs; then all of these are one call. What a request gets is to the last bit what it would get
-alone. Where nothing is fused no request ever rests, and they simply run one after another.
+alone. Each request's own code runs as it is until it asks for a fused call, a pass or a reading of the vocabulary, and
+rests there (in a greenlet) while the others come as far as theirs; then all of one kind are one call. What a request
+gets is to the last bit what it would get alone. Where nothing is fused no request ever rests, and they simply run one
+after another.
 
 Knows nothing of requests, caches or turns.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import torch
 from greenlet import getcurrent, greenlet
-from torch import Tensor
 
-from dgemma.fused import asked_instead
-from dgemma.ops.native.rows import TextRows
+from dgemma.fused_calls import FusedCall, asked_instead
 
 MOST_ROWS = 64
 """Rows of one call: passes over more take so long to compute that reading the weights again hardly counts."""
@@ -26,26 +25,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Pass:
-    """What somebody rests for."""
-
-    layers: Any
-    text: TextRows
-    keys_only: bool
-
-    @property
-    def num_rows(self) -> int:
-        return len(self.text.positions)
-
-    def joins(self, others: Sequence["_Pass"]) -> bool:
-        """Whether it may be in one call with these."""
-        alike = all(self.layers is other.layers and self.keys_only == other.keys_only for other in others)
-        return alike and sum(other.num_rows for other in others) + self.num_rows <= MOST_ROWS
-
-
-@dataclass(frozen=True, kw_only=True)
 class Outcome(Generic[T]):
-    """What came of a turn: its value, or what went wrong in it; the rows of its largest fused pass, if it had one."""
+    """What came of a turn: its value, or what went wrong in it; the rows of its largest fused call, if it had one."""
 
     value: T | None = None
     error: Exception | None = None
@@ -53,11 +34,11 @@ class Outcome(Generic[T]):
 
 
 def take_together(turns: Sequence[Callable[[], T]]) -> list[Outcome[T]]:
-    """Runs all turns in this thread, their fused passes together where that is allowed -> what came of each, in order.
+    """Runs all turns in this thread, their fused calls together where they are small -> what came of each, in order.
 
     What one raises ends that one alone, unless it is none of an Exception (Ctrl-C): that ends all and is raised.
     """
-    resting: dict[int, _Pass] = {}
+    resting: dict[int, FusedCall] = {}
     num_rows: dict[int, int] = {}
     outcomes: dict[int, Outcome[T]] = {}
     runs = [greenlet(_begin) for _ in turns]
@@ -82,15 +63,15 @@ def take_together(turns: Sequence[Callable[[], T]]) -> list[Outcome[T]]:
                 go_on(number, runs[number].switch, turn)
             while resting:
                 for group in list(_groups(resting)):
-                    passes = [resting.pop(number) for number in group]
+                    calls = [resting.pop(number) for number in group]
                     try:
-                        found = _run(passes)
+                        found = calls[0].compute(calls)
                     except Exception as problem:
                         for number in group:
                             go_on(number, runs[number].throw, problem)
                         continue
-                    for number, hidden in zip(group, found, strict=True):
-                        go_on(number, runs[number].switch, hidden)
+                    for number, result in zip(group, found, strict=True):
+                        go_on(number, runs[number].switch, result)
         finally:
             for run in runs:
                 if not run.dead:
@@ -103,30 +84,21 @@ def _begin(turn: Callable[[], T]) -> T:
     hub = getcurrent().parent
     assert hub is not None
 
-    def ask(layers: Any, text: TextRows, keys_only: bool) -> Tensor:
-        return hub.switch(_Pass(layers=layers, text=text, keys_only=keys_only))
-
-    asked_instead.set(ask)
+    asked_instead.set(hub.switch)
     return turn()
 
 
-def _groups(resting: dict[int, _Pass]) -> Iterator[list[int]]:
-    """Numbers of passes that may be one call, each in the first group that it may join."""
+def _groups(resting: Mapping[int, FusedCall]) -> Iterator[list[int]]:
+    """The numbers of those that can be one call, each in the first group that it may join."""
     groups: list[list[int]] = []
-    for number, wanted in resting.items():
-        fitting = (group for group in groups if wanted.joins([resting[other] for other in group]))
-        if (group := next(fitting, None)) is None:
+
+    def joins(call: FusedCall, group: Sequence[int]) -> bool:
+        others = [resting[number] for number in group]
+        return call.kind == others[0].kind and sum(one.num_rows for one in (call, *others)) <= MOST_ROWS
+
+    for number, call in resting.items():
+        if (group := next((group for group in groups if joins(call, group)), None)) is None:
             groups.append([number])
         else:
             group.append(number)
     yield from groups
-
-
-def _run(passes: Sequence[_Pass]) -> list[Tensor]:
-    """The hidden states of each."""
-    first = passes[0]
-    hidden = first.layers.run([one.text for one in passes], first.keys_only)
-    if len(passes) == 1:
-        return [hidden]
-    # Of their own, so that none keeps all others' alive, and in memory as aligned as alone.
-    return [part.clone() for part in hidden.split([one.num_rows for one in passes])]

@@ -1,8 +1,8 @@
 """How one request's answer is written, piece by piece: canvas after canvas, token after token, or in place.
 
 A canvas is encoded in the same pass as the next one's first step, the last one not at all. Where the model asks for it
-(`causal_check`), canvases that start unsure are drafted and verified instead (`decode.verify`). Yields the events of one
-piece of work after another, a Finish last. Knows nothing of prompts being encoded, of memory or of other requests.
+(`causal_check`), canvases that start unsure are drafted and verified (`decode.verify`). Yields the events of one piece
+of work after another, a Finish last. Knows nothing of prompts being encoded, of memory or of other requests.
 """
 
 from collections.abc import Generator, Iterator
@@ -174,7 +174,7 @@ class Writer:
     def _verified(
         self, cache: KVCache, step: DenoiseStep, lookup: PromptLookup
     ) -> Generator[tuple[Event, ...], None, torch.Tensor]:
-        """A canvas' worth of tokens, drafted and then verified by the causal mode -> the last token [1, 1], which is not
+        """A canvas' worth of tokens, drafted and verified by the causal mode -> the last token [1, 1], which is not
         encoded yet. A guess is a draft of one denoise step, of which `step` is the first, or copied from the prompt.
 
         When the canvas has had all its denoise steps, the rest comes token by token.

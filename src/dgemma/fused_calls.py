@@ -1,0 +1,118 @@
+"""Fused computations as values, so that several of one kind can be one call.
+
+Whoever wants one says `compute(call)`. Within a context that has set `asked_instead` somebody else is asked, who may
+wait for more of the kind (`engine.together`); each comes out to the last bit as alone.
+
+Shapes: N rows, D hidden, V vocabulary.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from dgemma.ops.native.rows import TextRows
+
+
+class FusedCall(Protocol):
+    """A computation over some rows. Those of one `kind` can be one call: `compute` gives the result of each."""
+
+    @property
+    def num_rows(self) -> int: ...
+
+    @property
+    def kind(self) -> Hashable: ...
+
+    def compute(self, calls: Sequence[Any]) -> list[Any]: ...
+
+
+asked_instead: ContextVar[Callable[[FusedCall], Any] | None] = ContextVar("asked_instead", default=None)
+"""Who is asked, in this context, for the result of a call."""
+
+
+def compute(call: FusedCall) -> Any:
+    """The result of a call."""
+    ask = asked_instead.get()
+    return call.compute([call])[0] if ask is None else ask(call)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayersCall:
+    """All layers (`ops.native.layers.OneCall`) over the rows of a text -> hidden [N, D]; with `keys_only` the last
+    layer ends with keys and values."""
+
+    layers: Any
+    text: TextRows
+    keys_only: bool = False
+
+    @property
+    def num_rows(self) -> int:
+        """Those of the text."""
+        return len(self.text.positions)
+
+    @property
+    def kind(self) -> Hashable:
+        """Passes through the same layers, as far."""
+        return "layers", id(self.layers), self.keys_only
+
+    def compute(self, calls: Sequence["LayersCall"]) -> list[Tensor]:
+        """The hidden states of each."""
+        hidden_ND = self.layers.run([call.text for call in calls], self.keys_only)
+        return _parts(hidden_ND, [call.num_rows for call in calls])
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadCall:
+    """A small vocabulary (`ops.native.head.Head`) read at the rows `hidden_ND` -> VocabularyReading."""
+
+    head: Any
+    hidden_ND: Tensor
+    temperature: float = 1.0
+    uniforms_N: Tensor | None = None
+    barred: Sequence[tuple[int, int]] = ()
+    soft: bool = False
+
+    @property
+    def num_rows(self) -> int:
+        """Those that are read."""
+        return len(self.hidden_ND)
+
+    @property
+    def kind(self) -> Hashable:
+        """Readings of the same vocabulary for the same purpose."""
+        return "head", id(self.head), self.temperature, self.uniforms_N is None, self.soft
+
+    def compute(self, calls: Sequence["HeadCall"]) -> list[Any]:
+        """The reading of each."""
+        if len(calls) == 1:
+            return [self.head.read(self.hidden_ND, self.temperature, self.uniforms_N, self.barred, self.soft)]
+        counts = [call.num_rows for call in calls]
+        barred, first = [], 0
+        for call, count in zip(calls, counts, strict=True):
+            for row, token in call.barred:
+                barred += [(first + one, token) for one in (range(count) if row == -1 else (row,))]
+            first += count
+        drawn = [call.uniforms_N for call in calls if call.uniforms_N is not None]
+        reading = self.head.read(
+            torch.cat([call.hidden_ND for call in calls]),
+            self.temperature,
+            torch.cat(drawn) if drawn else None,
+            barred,
+            self.soft,
+        )
+        # Logits are used up where an expectation is made of them.
+        logits = reading.logits_NV.split(counts) if self.soft else _parts(reading.logits_NV, counts)
+        soft = [None] * len(counts) if reading.soft_ND is None else _parts(reading.soft_ND, counts)
+        of_each = zip(_parts(reading.ids_N2, counts), _parts(reading.summary_N4, counts), logits, soft, strict=True)
+        return [
+            replace(reading, ids_N2=ids, summary_N4=summary, logits_NV=own_logits, soft_ND=own_soft)
+            for ids, summary, own_logits, own_soft in of_each
+        ]
+
+
+def _parts(rows: Tensor, counts: Sequence[int]) -> list[Tensor]:
+    """The rows of each, of their own: none keeps all others' alive, and each lies in memory as aligned as alone."""
+    return [rows] if len(counts) == 1 else [part.clone() for part in rows.split(list(counts))]
