@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from dgemma import chat
 from dgemma.api import load
-from dgemma.bench import answers, plot
+from dgemma.bench import answers, plot, streams
 from dgemma.bench.anatomy import dissect
 from dgemma.bench.canvas import measure_canvases
 from dgemma.bench.compare import compare
@@ -16,9 +16,11 @@ from dgemma.bench.forms import FORMS, measure_forms
 from dgemma.bench.machine import measure_ceilings
 from dgemma.bench.shapes import SHAPES, quantised_copy, random_network, shape
 from dgemma.bench.steps import measure
+from dgemma.bench.streams import made_up_requests, measure_streams
 from dgemma.checkpoint import LoadedModel, save_model
 from dgemma.cli.app import app
 from dgemma.config import SamplerConfig
+from dgemma.engine.engine import Engine
 from dgemma.engine.pace import Pace, mean_embedding
 from dgemma.errors import OutputError, UsageError
 from dgemma.evals.run import examples
@@ -160,3 +162,24 @@ def test_canvases_are_answered_and_drawn(tmp_path):
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(OutputError, match="cannot be written"):
         plot.draw(tmp_path / "no" / "plot.png", "tiny", times, anatomy, None)
+
+
+def test_streams_are_run_one_after_another_and_at_once(monkeypatch):
+    """No more than a second's tokens each; both engines answer all of them."""
+    assert [one.max_new_tokens for one in made_up_requests(NETWORK, 5, 0.1)] == [32] * 5
+    assert [one.max_new_tokens for one in made_up_requests(NETWORK, 5, 1000.0)] == [4] * 5
+    requests = made_up_requests(NETWORK, 3, 60.0)
+    assert [one.max_new_tokens for one in requests] == [5] * 3 and len({one.prompt for one in requests}) == 3
+    engines = []
+    monkeypatch.setattr(streams, "Engine", lambda *given: engines.append(Engine(*given)) or engines[-1])
+    speed = measure_streams(NETWORK, SamplerConfig(), requests, runs=2)
+    assert (speed.mode, speed.streams, speed.gain) == ("autoregressive", 3, speed.at_once / speed.one_by_one)
+    assert [engine.config.max_active for engine in engines] == [1, 3]
+    assert [engine.snapshot().new_tokens for engine in engines] == [2 * 15, 3 * 15]
+    assert speed.at_once > 0 < speed.one_by_one
+
+
+@pytest.mark.parametrize(("arguments", "words"), [(["--streams", "-1"], "streams must be at least 0")])
+def test_what_bench_cannot_do_is_told(arguments, words):
+    shown = CliRunner().invoke(app, ["bench", *arguments])
+    assert isinstance(shown.exception, UsageError) and words in str(shown.exception)

@@ -358,6 +358,7 @@ def bench(
     canvas_length: Annotated[int, typer.Option(help="Canvas positions of the step that is taken apart.")] = 256,
     context: Annotated[int, typer.Option(help="Cached tokens before the canvas.")] = 64,
     runs: Annotated[int, typer.Option(help="Rounds; medians are shown.")] = 9,
+    streams: Annotated[int, typer.Option(help="Requests to run at once; below 2: none.")] = 8,
     answers: Annotated[int, typer.Option(help="Held-out requests of each task to answer in each mode; 0: none.")] = 4,
     canvas: Annotated[
         bool, typer.Option("--canvas", help="Also answer with canvases of 8 to 128: S(L), speed-up.")
@@ -380,8 +381,8 @@ def bench(
     bench_and_print(
         BenchOptions(
             model=model, config=config, quant=quant, canvas_length=canvas_length, context=context, runs=runs,
-            answers=answers, canvases=canvas, save=save, plot=plot, transformers=transformers, device=device,
-            dtype=dtype,
+            streams=streams, answers=answers, canvases=canvas, save=save, plot=plot, transformers=transformers,
+            device=device, dtype=dtype,
         )
     )  # fmt: skip
 

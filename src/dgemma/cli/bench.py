@@ -20,16 +20,22 @@ from dgemma.bench.forms import FormCost, measure_forms
 from dgemma.bench.machine import Ceilings, measure_ceilings
 from dgemma.bench.shapes import quantised_copy, random_network, shape
 from dgemma.bench.steps import StepTimes, measure
+from dgemma.bench.streams import made_up_requests, measure_streams
 from dgemma.checkpoint import find_model
 from dgemma.checkpoint.safetensors import write_json
 from dgemma.checkpoint.source import profile_path
-from dgemma.config import EngineConfig
+from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.engine.pace import Pace
 from dgemma.engine.placement import resolve
+from dgemma.engine.request import Request
 from dgemma.errors import UsageError
+from dgemma.evals.run import examples
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
 from dgemma.tui.reading import reading
+
+_QUICK_MS = 20.0
+"""A token's time below which whole answers by diffusion are over within seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,7 @@ class BenchOptions:
     canvas_length: int
     context: int
     runs: int
+    streams: int
     answers: int
     canvases: bool
     save: bool
@@ -54,8 +61,9 @@ class BenchOptions:
         for name in ("canvas_length", "context", "runs"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}.")
-        if self.answers < 0:
-            raise UsageError(f"answers must be at least 0, not {self.answers}.")
+        for name in ("answers", "streams"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"{name} must be at least 0, not {getattr(self, name)}.")
         if self.config is not None and (self.canvases or self.save):
             raise UsageError("--canvas and --save need a model that answers; random weights never settle.")
         if self.save and not self.canvases:
@@ -114,6 +122,8 @@ def bench_and_print(options: BenchOptions) -> None:
     }
     if options.transformers:
         document["comparison"] = _compare(console, network, plain, length, options)
+    if options.streams > 1:
+        document["streams"] = _streams(console, network, llm, times, options)
     canvases = None
     if llm is not None and llm.tokenizer is not None:
         forms = measure_forms(network, llm.tokenizer, llm.model.end_ids, network.config.canvas_length, options.runs)
@@ -207,6 +217,25 @@ def _compare(
     table.add_row(token, f"{found.our_token_ms:.2f}", f"{found.their_token_ms:.2f}", f"{found.token_ratio:.2f}")
     console.print(table)
     return {**asdict(found), "step_ratio": found.step_ratio, "token_ratio": found.token_ratio}
+
+
+def _streams(
+    console: Console, network: DiffusionGemma, llm: LLM | None, times: StepTimes, options: BenchOptions
+) -> list[dict[str, object]]:
+    """Several requests at once: made-up ones one token at a time, and of a small model sentences by diffusion."""
+    count = options.streams
+    requests = [made_up_requests(network, count, times.token_ms)]
+    if llm is not None and llm.tokenizer is not None and times.token_ms < _QUICK_MS:
+        asked = [example.prompt for example in examples("fix", count, seed=0)]
+        ids = [llm.chat_ids([{"role": "user", "content": prompt}]) for prompt in asked]
+        requests.append([Request(prompt=one, max_new_tokens=64, seed=seed) for seed, one in enumerate(ids)])
+    sampler = SamplerConfig() if llm is None else llm.model.sampler
+    found = [measure_streams(network, sampler, one, min(3, options.runs)) for one in requests]
+    table = _table(f"{count} requests, tokens/s in all", "mode", ("one after another", "at once", "ratio"))
+    for speed in found:
+        table.add_row(speed.mode, f"{speed.one_by_one:.1f}", f"{speed.at_once:.1f}", f"{speed.gain:.2f}")
+    console.print(table)
+    return [{**asdict(speed), "gain": speed.gain} for speed in found]
 
 
 def _forms_table(length: int, forms: Sequence[FormCost]) -> Table:
