@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from dgemma.decode.constrain.patterns import MAX_PATTERN
 from dgemma.server.decoding import DecodingFields
 from dgemma.server.errors import ApiError
 from dgemma.server.fields import ANY_OBJECT, JsonObjectText, Several, Strict, Text, only, unsupported
 
-MAX_PATTERN = 4096
 MAX_CHOICES = 1024
 MAX_CHOICE_CHARACTERS = 4096
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from dgemma.decode.constrain import characters, regex
 from dgemma.decode.constrain.byte_automaton import determine
 from dgemma.decode.constrain.description import byte_automaton
-from dgemma.decode.constrain.expressions import NOTHING, Expressions, Term, TooLargeError
+from dgemma.decode.constrain.expressions import NOTHING, Expressions, Term
 from dgemma.decode.constrain.numbers import Bound, number
 from dgemma.decode.constrain.patterns import compile_pattern
+from dgemma.decode.constrain.work import TooLargeError
 from dgemma.errors import UsageError
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dgemma.decode.constrain.byte_automaton import ByteAutomaton, TooLargeError
+from dgemma.decode.constrain.byte_automaton import ByteAutomaton
 from dgemma.decode.constrain.description import byte_automaton, json_schema
+from dgemma.decode.constrain.work import TooLargeError
 from dgemma.errors import UsageError
 from tests.decode.constrain.schemas import PLAIN_SCHEMAS, TREE, objects
 
@@ -170,6 +171,19 @@ def test_every_text_of_an_automaton_validates(schema, data):
         ({"$schema": 5}, "is no text"),
         ({"type": "string", "pattern": "a{5000000000}"}, "a pattern cannot be used"),
         ({"type": "object", "propertyNames": {"pattern": "a"}}, "an enum of names"),
+        ({"propertyNames": {"enum": ["a", "bc"], "maxLength": 1}, "type": "object"}, "an enum of names"),
+        (
+            {
+                "$defs": {"n": {"enum": ["a", "b"]}},
+                "propertyNames": {"$ref": "#/$defs/n", "const": "a"},
+                "type": "object",
+            },
+            "nothing beside it",
+        ),
+        (
+            {"$defs": {"n": {"enum": [1, 2]}}, "items": {"$ref": "#/$defs/n", "maximum": 1}, "uniqueItems": True},
+            "nothing beside it",
+        ),
         ({"type": ["integer", "number"], "minimum": 0.2, "maximum": 0.1}, "no integer or number that can be written"),
         ({"const": float("nan")}, "no JSON document"),
         ({"const": "\ud800"}, "no JSON document"),

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dgemma.decode.constrain.expressions import NOTHING, Expressions, Term, TooLargeError
+from dgemma.decode.constrain.expressions import NOTHING, Expressions, Term
+from dgemma.decode.constrain.work import TooLargeError
 
 DEAD = -1
 """The successor from which nothing can match any more."""

@@ -14,12 +14,15 @@ from dgemma.decode.constrain.notation import CALL
 from dgemma.decode.constrain.schema import SchemaCompiler
 from dgemma.decode.constrain.schema_document import check
 from dgemma.decode.constrain.vocabulary import FIRST_MARK, MARKS
+from dgemma.decode.constrain.work import Work
 from dgemma.errors import UsageError
 from dgemma.tokenizer import CHANNEL_BEGIN, CHANNEL_END, TOOL_CALL_BEGIN, TOOL_CALL_END
 
 NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 NO_ARGUMENTS: Mapping[str, Any] = {"type": "object", "properties": {}}
 """The schema of a tool that declares no parameters."""
+TOOL = 500
+"""Units of work for a tool, beside those for its schema."""
 
 
 def describe(tools: Sequence[Mapping[str, Any]], *, many: bool, text: bool) -> str:
@@ -30,6 +33,7 @@ def describe(tools: Sequence[Mapping[str, Any]], *, many: bool, text: bool) -> s
     if isinstance(tools, str | Mapping) or not tools:
         raise UsageError("A tool call needs at least one tool.")
     checked: dict[str, Any] = {}
+    work = Work()
     for tool in tools:
         function = tool.get("function", tool) if isinstance(tool, Mapping) else None
         name = function.get("name") if isinstance(function, Mapping) else None
@@ -37,19 +41,21 @@ def describe(tools: Sequence[Mapping[str, Any]], *, many: bool, text: bool) -> s
             raise UsageError("Each tool needs a name of 1 to 128 letters, digits and _ . : / -.")
         if name in checked:
             raise UsageError(f"Two tools have the name {name}; give each its own.")
+        work.spend(TOOL)
         try:
-            schema = json.loads(check(function.get("parameters") or NO_ARGUMENTS))
-            _check_possible(name, schema)
+            # Together they are one document; whether each is possible is a matter of its own.
+            schema = json.loads(check(function.get("parameters") or NO_ARGUMENTS, work))
+            _check_possible(name, schema, work.afresh())
         except UsageError as error:
             raise UsageError(f"Calls of the tool {name} cannot be held to its parameters. {error}") from error
         checked[name] = schema
     return json.dumps({"tools": checked, "many": many, "text": text}, ensure_ascii=False)
 
 
-def _check_possible(name: str, schema: Any) -> None:
+def _check_possible(name: str, schema: Any, work: Work) -> None:
     """Raises UsageError where no object satisfies the schema. An open one may need a greater depth, which compiling
     finds out."""
-    expressions = Expressions()
+    expressions = Expressions(work)
     call = CallCompiler(expressions, json.dumps({"tools": {name: schema}, "many": False, "text": False}))
     if not expressions.possible(call.compile(1)) and not call.unrolled:
         raise UsageError("No object satisfies the schema.")

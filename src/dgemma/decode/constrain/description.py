@@ -17,10 +17,11 @@ from typing import Any, Literal, Protocol
 
 from dgemma.decode.constrain import characters
 from dgemma.decode.constrain.byte_automaton import ByteAutomaton, determine
-from dgemma.decode.constrain.expressions import NOTHING, Expressions, Term, TooLargeError
+from dgemma.decode.constrain.expressions import NOTHING, Expressions, Term
 from dgemma.decode.constrain.patterns import compile_pattern
 from dgemma.decode.constrain.token_automaton import TokenAutomaton, build
 from dgemma.decode.constrain.vocabulary import MARKS, Trie, build_trie, constrained_bytes
+from dgemma.decode.constrain.work import TooLargeError, Work
 from dgemma.errors import UsageError
 from dgemma.tokenizer import Tokenizer
 
@@ -62,8 +63,10 @@ def _check_schema(text: str) -> Constraint:
     from dgemma.decode.constrain.schema import SchemaCompiler
     from dgemma.decode.constrain.schema_document import check, refusal
 
+    work = Work()
     try:
-        SchemaCompiler(Expressions(), json.loads(check(json.loads(text)))).compile(1)
+        document = json.loads(check(json.loads(text), work))
+        SchemaCompiler(Expressions(work.afresh()), document).compile(1)
     except RecursionError as error:
         raise refusal("#", "it is nested too deeply") from error
     return Constraint(kind="json_schema", source=text)
@@ -189,7 +192,7 @@ def _determined(constraint: Constraint) -> ByteAutomaton:
         try:
             return _deepest(expressions, _compiler(expressions, constraint, tight=False))
         except TooLargeError:
-            expressions = Expressions()
+            expressions = Expressions(expressions.work.afresh())
             return _deepest(expressions, _compiler(expressions, constraint, tight=True))
     if constraint.kind == "regex":
         term = compile_pattern(expressions, constraint.source, characters.plain, anywhere=False)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-from dgemma.errors import UsageError
+from dgemma.decode.constrain.work import Work
 
 Term = int
 """The number of an expression within its `Expressions`."""
@@ -20,30 +20,27 @@ EMPTY: Term = 1
 UNBOUNDED = 1 << 30
 """An upper bound of `repeat` that is none."""
 
-MAX_WORK = 2_000_000
-"""Parts of terms that may be put together, a few seconds' work: counts within counts have huge terms for few states."""
+DERIVATION, VISIT = 0.25, 1 / 16
+"""Units of work for one derivative and for each part looked at, beside those of the parts that are put together."""
 
 CharacterRanges = tuple[tuple[int, int], ...]
 """Sorted, disjoint, inclusive ranges of code points."""
 
 
-class TooLargeError(UsageError):
-    """An expression, or the automaton made of it, is larger than it may be."""
-
-
 class Expressions:
     """A growing set of expressions. NOTHING matches no text, EMPTY the empty one.
 
-    Raises TooLargeError, whatever is asked of it, once that took more than MAX_WORK.
+    Whatever is asked of it draws on `work`: counts within counts have huge terms for few states.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, work: Work | None = None) -> None:
+        self.work = Work() if work is None else work
         self._nodes: list[tuple[Any, ...]] = [("nothing",), ("empty",)]
         self._terms: dict[tuple[Any, ...], Term] = {node: term for term, node in enumerate(self._nodes)}
         self._nullable: list[bool] = [False, True]
         self._cuts: dict[Term, frozenset[int]] = {}
+        self._possible: set[Term] = set()
         self._derivatives: dict[tuple[Term, int], Term] = {}
-        self._work = 0
 
     def byte(self, ranges: Iterable[tuple[int, int]]) -> Term:
         """One byte out of inclusive ranges."""
@@ -94,19 +91,26 @@ class Expressions:
 
     def possible(self, term: Term, max_terms: int = 10_000) -> bool:
         """Whether any text matches; taken for granted when that is not decided after `max_terms` derivatives."""
-        seen, waiting = {term}, [term]
-        while waiting and len(seen) < max_terms:
-            here = waiting.pop()
-            if self._nullable[here]:
+        before: dict[Term, Term | None] = {term: None}
+        waiting = [term]
+        while waiting and len(before) < max_terms:
+            here: Term | None = waiting.pop()
+            if self._nullable[here] or here in self._possible:
+                while here is not None:
+                    self._possible.add(here)
+                    here = before[here]
                 return True
-            following = {self.derivative(here, low) for low, _ in self.first_bytes(here)} - {NOTHING} - seen
-            seen |= following
-            waiting += following
+            for low, _ in self.first_bytes(here):
+                following = self.derivative(here, low)
+                if following != NOTHING and following not in before:
+                    before[following] = here
+                    waiting.append(following)
         return bool(waiting)
 
     def first_bytes(self, term: Term) -> list[tuple[int, int]]:
         """Inclusive ranges over 0..255; within one, every byte has the same derivative."""
         cuts = sorted(self._cuts_of(term) | {0, 256})
+        self.work.spend(DERIVATION * len(cuts))
         return [(low, high - 1) for low, high in pairwise(cuts)]
 
     def derivative(self, term: Term, value: int) -> Term:
@@ -118,6 +122,7 @@ class Expressions:
 
     def _derive(self, term: Term, value: int) -> Term:
         kind, *parts = self._nodes[term]
+        self.work.spend(DERIVATION + VISIT * len(parts))
         if kind == "byte":
             return EMPTY if any(low <= value <= high for low, high in parts[0]) else NOTHING
         if kind == "pair":
@@ -137,6 +142,7 @@ class Expressions:
     def _cuts_of(self, term: Term) -> frozenset[int]:
         if term not in self._cuts:
             kind, *parts = self._nodes[term]
+            self.work.spend(DERIVATION + VISIT * len(parts))
             if kind == "byte":
                 cuts = frozenset(cut for low, high in parts[0] for cut in (low, high + 1))
             elif kind == "pair":
@@ -178,9 +184,7 @@ class Expressions:
         return self._term((kind, *ordered), decide(self._nullable[term] for term in ordered))
 
     def _term(self, node: tuple[Any, ...], nullable: bool) -> Term:
-        self._work += len(node)
-        if self._work > MAX_WORK:
-            raise TooLargeError("What the answer is held to nests too many counts and alternatives; simplify it.")
+        self.work.spend(len(node))
         term = self._terms.get(node)
         if term is None:
             term = self._terms[node] = len(self._nodes)

@@ -12,6 +12,8 @@ from dgemma.decode.constrain.characters import Alphabet, complement, union
 from dgemma.decode.constrain.expressions import UNBOUNDED, CharacterRanges, Expressions, Term
 from dgemma.errors import UsageError
 
+MAX_PATTERN = 4096
+"""The most characters of a pattern that comes with a request, on its own or within a schema."""
 MAX_REPEAT = 10_000
 MAX_DEPTH = 100
 CONTROL_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}

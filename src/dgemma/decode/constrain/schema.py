@@ -12,21 +12,22 @@ from decimal import Decimal
 from typing import Any
 
 from dgemma.decode.constrain import characters
-from dgemma.decode.constrain.combining import COMBINED, alternatives, merged
+from dgemma.decode.constrain.combining import COMBINED, Combinations, merged
 from dgemma.decode.constrain.expressions import EMPTY, NOTHING, UNBOUNDED, Expressions, Term
 from dgemma.decode.constrain.notation import JSON, Notation
 from dgemma.decode.constrain.numbers import Bound, multiples, number
 from dgemma.decode.constrain.patterns import compile_pattern
+from dgemma.decode.constrain.references import References
 from dgemma.decode.constrain.schema_document import (
     ANNOTATIONS,
     KEYWORDS_OF_TYPE,
     TYPES,
-    References,
     Schema,
     known_keywords,
     refusal,
     validator,
 )
+from dgemma.decode.constrain.values import BEYOND_VALUES, identity, satisfying
 
 DATE = r"[12]\d{3}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"
 TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"
@@ -53,21 +54,23 @@ OPEN_MULTIPLES = 1_000
 LONG_TEXT, LONG_TEXTS, LONGEST_TIGHT, MOST_ITEMS_TIGHT = 100, 1_000, 64, 8
 """A text's states grow with its greatest length: those above LONG_TEXT share LONG_TEXTS characters. A document that is
 still too large is compiled once more, tight, with greatest lengths and counts of at most these."""
-BEYOND_VALUES = frozenset({"pattern", "properties", "additionalProperties", "items", "prefixItems"})
-DECIDED_BY_VALUE = frozenset({"type", "const"}).union(*KEYWORDS_OF_TYPE.values()) - BEYOND_VALUES
-"""Keywords whose word on a given value the reference validator has, without a look at any other schema."""
+TERM = 5
+"""Units of work for a look at a schema, beside the terms made of it."""
 
 
 class SchemaCompiler:
-    """One document to expressions; `unrolled` tells whether a greater depth may allow more texts."""
+    """One checked document to expressions; `unrolled` tells whether a greater depth may allow more texts."""
 
     def __init__(
         self, expressions: Expressions, document: Schema, notation: Notation = JSON, *, tight: bool = False
     ) -> None:
         self._expressions, self._document, self._notation, self._tight = expressions, document, notation, tight
-        self._references, self._validator = References(document), validator(document)
+        self._work, self._validator = expressions.work, validator(document)
+        self._references = References(document, self._work)
+        self._combinations = Combinations(self._references, self._work)
         self._longest = LONGEST_TIGHT if tight else max(LONG_TEXT, LONG_TEXTS // max(1, _long_texts(document)))
         self._known: dict[tuple[str, int], Term] = {}
+        self._merged: dict[tuple[tuple[int, ...], int], tuple[Sequence[Mapping[str, Any]], Term]] = {}
         self.unrolled = False
 
     def compile(self, depth: int) -> Term:
@@ -80,6 +83,7 @@ class SchemaCompiler:
     def _term(self, schema: Schema, depth: int, place: str) -> Term:
         if isinstance(schema, bool):
             return self._anything(depth) if schema else NOTHING
+        self._work.spend(TERM)
         keywords = known_keywords(schema, self._validator, place)
         if not keywords:
             return self._anything(depth)
@@ -106,31 +110,35 @@ class SchemaCompiler:
 
     def _by_alternatives(self, schema: Mapping[str, Any], depth: int, place: str) -> Term | None:
         """A schema that speaks of one object in several places, each alternative merged; None for any other."""
-        found = alternatives(schema, self._references, place)
+        found = self._combinations.alternatives(schema, place)
         if found is None or not any(each.describes_an_object_twice() for each in found):
             return None
-        terms = []
-        for each in found:
-            for part in each.parts:
-                known_keywords(part, self._validator, place)
-            left = depth - sum(map(self._references.recursive, each.references))
-            self.unrolled |= left < depth
-            if left >= 0:
-                whole = merged(each.parts)
-                parts = [part for part in each.parts if not ANNOTATIONS.issuperset(part)] if whole is None else [whole]
-                conditions = [self._term(part, left, place) for part in parts] or [self._anything(left)]
-                terms.append(self._expressions.both(*conditions))
+        self.unrolled |= any(each.recursions for each in found)
+        terms = [self._all_of(each.parts, left, place) for each in found if (left := depth - each.recursions) >= 0]
         return self._expressions.choice(*terms)
 
+    def _all_of(self, parts: Sequence[Mapping[str, Any]], depth: int, place: str) -> Term:
+        """What all parts allow, none of which has a reference or a combination; found once for those of references."""
+        key = (tuple(map(id, parts)), depth)
+        self._work.spend(1 + len(parts))
+        if key not in self._merged:
+            for part in parts:
+                known_keywords(part, self._validator, place)
+            whole = merged(parts, self._work)
+            told = [part for part in parts if not ANNOTATIONS.issuperset(part)] if whole is None else [whole]
+            conditions = [self._term(part, depth, place) for part in told] or [self._anything(depth)]
+            # The parts are kept as well, so that no others come to have their identity.
+            self._merged[key] = parts, self._expressions.both(*conditions)
+        return self._merged[key][1]
+
     def _values(self, schema: Mapping[str, Any], place: str) -> Term:
-        candidates = schema["enum"] if "enum" in schema else [schema["const"]]
-        # What refers elsewhere, or takes a pattern, is left to the expressions: nothing is fetched or backtracked here.
-        plain = {keyword: schema[keyword] for keyword in schema if keyword in DECIDED_BY_VALUE}
-        validator = self._validator.evolve(schema=plain)
-        values = [value for value in candidates if validator.is_valid(value)]
+        values = self._satisfying(schema, place)
         if not values:
             raise refusal(place, "none of its values satisfies the rest of it")
         return self._expressions.choice(*(self._expressions.literal(self._notation.literal(value)) for value in values))
+
+    def _satisfying(self, schema: Mapping[str, Any], place: str) -> list[Any]:
+        return satisfying(schema, self._references.followed, self._validator, self._work, place)
 
     def _reference(self, reference: str, depth: int, place: str) -> Term:
         schema = self._references.resolve(reference, place)
@@ -243,20 +251,28 @@ class SchemaCompiler:
 
     def _distinct_items(self, schema: Mapping[str, Any], least: int, most: int, place: str) -> Term:
         """Arrays whose items are all different: some of the values listed, in their order."""
-        item = self._references.followed(schema.get("items", True))
-        values = item.get("enum") if isinstance(item, Mapping) and set(item) - ANNOTATIONS <= {"enum", "type"} else None
-        if values is None or schema.get("prefixItems"):
+        item = self._followed_alone(schema.get("items", True), f"{place}/items")
+        listed = isinstance(item, Mapping) and "enum" in item and set(item) - ANNOTATIONS <= {"enum", "type"}
+        if isinstance(item, bool) or not listed or schema.get("prefixItems"):
             raise refusal(place, "uniqueItems is supported where `items` is an enum")
-        validator = self._validator.evolve(schema=item)
         distinct: dict[Any, Any] = {}
-        for value in values:
-            distinct.setdefault(_identity(value), value)
-        allowed = [value for value in distinct.values() if validator.is_valid(value)]
+        for value in self._satisfying(item, place):
+            distinct.setdefault(identity(value), value)
+        allowed = list(distinct.values())
         if len(allowed) < least:
             raise refusal(place, f"no array has {least} items of {len(allowed)} that are all different")
         items = [(self._expressions.literal(self._notation.literal(value)), False) for value in allowed]
         body = self._members(items, least, most)
         return self._expressions.sequence(self._expressions.literal(b"["), body, self._expressions.literal(b"]"))
+
+    def _followed_alone(self, schema: Schema, place: str) -> Schema:
+        """What a reference leads to, where it has nothing beside it that would hold as well."""
+        while isinstance(schema, Mapping) and "$ref" in schema:
+            if set(schema) - ANNOTATIONS - {"$ref"}:
+                raise refusal(place, "a reference is supported here with nothing beside it")
+            self._work.spend(TERM)
+            schema = self._references.resolve(schema["$ref"], place)
+        return schema
 
     def _names(self, schema: Mapping[str, Any], place: str) -> tuple[Mapping[str, Any], Sequence[str], Any]:
         """(properties, required, additionalProperties), with propertyNames written out."""
@@ -264,9 +280,9 @@ class SchemaCompiler:
         further = schema.get("additionalProperties", True)
         if "propertyNames" not in schema:
             return properties, required, further
-        wanted = self._references.followed(schema["propertyNames"])
+        wanted = self._followed_alone(schema["propertyNames"], f"{place}/propertyNames")
         listed = wanted.get("enum") if isinstance(wanted, Mapping) else None
-        if listed is None:
+        if not isinstance(wanted, Mapping) or listed is None or set(wanted) - ANNOTATIONS - {"enum", "type"}:
             raise refusal(place, "propertyNames is supported for an enum of names")
         names = [name for name in listed if isinstance(name, str)]
         allowed = {name: properties.get(name, further) for name in names}
@@ -276,6 +292,7 @@ class SchemaCompiler:
         properties, required, further = self._names(schema, place)
         least, most = int(schema.get("minProperties", 0)), int(schema.get("maxProperties", UNBOUNDED))
         names = self._notation.ordered(dict.fromkeys([*properties, *required]))
+        needed = set(required)
         if not names and "properties" not in schema and "propertyNames" not in schema:
             body = self._members_of_any_name(
                 self._term(further, depth, f"{place}/additionalProperties"), least, most, place
@@ -287,12 +304,14 @@ class SchemaCompiler:
                 value = self._term(properties.get(name, further), depth, where)
                 key = self._expressions.literal(self._notation.key(name))
                 member = self._expressions.sequence(key, self._colon(), value)
-                members.append((member, name in required))
+                members.append((member, name in needed))
             body = self._members(members, least, most)
         return self._expressions.sequence(self._expressions.literal(b"{"), body, self._expressions.literal(b"}"))
 
     def _members(self, members: Sequence[tuple[Term, bool]], least: int, most: int) -> Term:
         """Members in their order, each with whether it must be there, between `least` and `most` of them."""
+        if least > len(members):
+            return NOTHING
         # Beyond this count it makes no difference how many there are.
         enough = max(1, least, 0 if most >= len(members) else most + 1)
         following = [EMPTY if least <= count <= most else NOTHING for count in range(enough + 1)]
@@ -330,15 +349,6 @@ def _types(schema: Mapping[str, Any], keywords: frozenset[str]) -> list[str]:
     if named is None:
         return [kind for kind, own in KEYWORDS_OF_TYPE.items() if own & keywords]
     return [named] if isinstance(named, str) else list(named)
-
-
-def _identity(value: Any) -> Any:
-    """The same for values that are equal in JSON Schema: 1 and 1.0 are, 1 and true are not."""
-    if isinstance(value, Mapping):
-        return "object", frozenset((name, _identity(own)) for name, own in value.items())
-    if isinstance(value, list):
-        return "array", tuple(map(_identity, value))
-    return isinstance(value, bool), value
 
 
 def _long_texts(schema: Any) -> int:
