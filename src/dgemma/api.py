@@ -152,7 +152,8 @@ class LLM:
         **options: Unpack[ChatOptions],
     ) -> Reply:
         """Answers messages such as `[{"role": "user", "content": "..."}]`; a string is one message of the user. Options
-        as in `generate`, and `thinking=True`, `tools=[...]`, which do not go together with schema, regex or choices.
+        as in `generate`, and `thinking=True`, which does not go together with a form, and `tools=[...]`, of forms with
+        a schema alone: the answer is then one or more calls, or a value that the schema describes.
 
         A content may be a list of parts, texts and images of the user: `{"type": "image", "image": path, bytes or PIL
         image}`, or OpenAI's `image_url` with a data: URL. Each takes up to `image_tokens` of the context (70, 140, 280,
@@ -365,8 +366,10 @@ class LLM:
         tools, thinking = options.get("tools"), options.pop("thinking", False)
         if thinking and options.get("tool_choice", "auto") != "auto":
             raise UsageError("An answer that must be a tool call has no room for thinking; leave one of them out.")
-        if (tools or thinking) and any(options.get(name) is not None for name in FORMS):
-            raise UsageError("An answer held to schema, regex or choices has no room for thinking or tool calls.")
+        forms = [name for name in FORMS if options.get(name) is not None]
+        if (thinking and forms) or (tools and {"regex", "choices"} & {*forms}):
+            other = "thinking" if thinking else "tool calls"
+            raise UsageError(f"An answer held to {forms[0]} has no room for {other}; leave one of them out.")
         if options.pop("images", None) is not None:
             raise UsageError("chat() takes images as parts of messages; `images` goes with token_ids.")
         left, images = self.prepare_images(messages, options.pop("image_tokens", 280))

@@ -170,7 +170,10 @@ class RequestMaker:
         images = () if images is None else images
         if not isinstance(images, Sequence) or not all(isinstance(image, PreparedImage) for image in images):
             raise UsageError("images are what prepare_images gives; chat() takes pictures as they are, in messages.")
-        calls = constrain.chosen_calls(tools or (), tool_choice, many=parallel_tool_calls)
+        calls = constrain.chosen_calls(tools or (), tool_choice, many=parallel_tool_calls, answer=schema)
+        if calls is not None and tool_choice == "auto":
+            # It is the answer that may come instead of calls.
+            schema = None
         automaton = self._automaton(schema, regex, choices, calls)
         if reference and automaton is not None:
             raise UsageError("reference=True takes no schema, regex or choices, and no tool that it is held to.")

@@ -83,6 +83,32 @@ def test_a_message_keeps_to_its_schema(server):
     checked(message.content[0].text)
 
 
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+
+
+def test_beside_tools_a_reply_is_calls_or_of_the_form(server):
+    """As agents ask for both. The embedded model was never taught tools, so of itself it answers."""
+    client = server.openai()
+    chat = client.chat.completions.create(**{**CHAT, "response_format": NAMED, "tools": [TOOL]})
+    checked(chat.choices[0].message.content)
+    forced = {"response_format": NAMED, "tools": [TOOL], "tool_choice": "required"}
+    called = client.chat.completions.create(**{**CHAT, **forced})
+    assert called.choices[0].message.tool_calls[0].function.name == "f"
+    form = {"format": {"type": "json_schema", "name": "x", "schema": SCHEMA}}
+    function = {"type": "function", "strict": False, **TOOL["function"]}
+    response = client.responses.create(model="tiny", input="Anna is 5.", text=form, tools=[function], extra_body=FAST)
+    checked(response.output_text)
+    message = server.anthropic().messages.create(
+        model="tiny",
+        max_tokens=100,
+        messages=CHAT["messages"],
+        tools=[{"name": "f", "input_schema": {"type": "object"}}],
+        output_config={"format": {"type": "json_schema", "schema": SCHEMA}},
+        extra_body=FAST,
+    )
+    checked(message.content[0].text)
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -92,7 +118,7 @@ def test_a_message_keeps_to_its_schema(server):
         ({"response_format": NAMED, "max_tokens": 3}, "3"),
         ({"response_format": NAMED, "stop": ["x"]}, "stop"),
         ({"response_format": NAMED, "reasoning_effort": "medium"}, "reasoning_effort"),
-        ({"response_format": NAMED, "tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"extra_body": {"guided_regex": "a"}, "tools": [TOOL]}, "tools"),
     ],
 )
 def test_a_form_that_cannot_be_kept_is_refused(server, fields, words):

@@ -311,7 +311,7 @@ class MessagesFields(FormFields):
             thinking=thinking,
             seed=self.seed_or_new(),
             max_new_tokens=self.max_tokens,
-            options={**self.decoding(), **use.free_form(), **held},
+            options={**self.decoding(), **use.free_form(held), **held},
             stops=tuple(self.stop_sequences),
             single_call=use.single,
         )

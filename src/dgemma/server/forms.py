@@ -81,6 +81,9 @@ class FormFields(DecodingFields):
             first, second = list(forms)[:2]
             raise ApiError(400, f"{second} and {first} each say what the reply is held to; give one.", param=second)
         for name, form in forms.items():
+            if "schema" in form:
+                # A reply may be calls instead of a value of the schema.
+                others = {other: value for other, value in others.items() if other != "tools"}
             for other, value in others.items():
                 if value:
                     told = f"{name} guarantees the reply's form, which has no room for {other}; leave one of them out."
@@ -137,10 +140,13 @@ class ToolUse:
         tools = [tool for tool in self.functions if self.named in (None, tool["name"])]
         return {"tools": tools, "tool_choice": "required", "parallel_tool_calls": not self.single}
 
-    def free_form(self) -> dict[str, Any]:
-        """What holds calls that may come or not; nothing unless a tool is strict."""
-        strict = self.may_be_called and any(tool.get("strict") for tool in self.functions)
-        return {"tools": self.functions, "parallel_tool_calls": self.parallel} if strict else {}
+    def free_form(self, held: Mapping[str, Any]) -> dict[str, Any]:
+        """What holds calls that may come or not, in a reply that is `held` to something else as well; nothing unless a
+        tool is strict or the reply else a value of a schema."""
+        are_held = "schema" in held or any(tool.get("strict") for tool in self.functions)
+        return (
+            {"tools": self.functions, "parallel_tool_calls": self.parallel} if are_held and self.may_be_called else {}
+        )
 
 
 ToolWord = Literal["none", "auto", "required"]

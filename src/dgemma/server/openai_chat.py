@@ -148,7 +148,7 @@ class ChatFields(FormFields):
             seed=self.seed_or_new(),
             choices=self.n or 1,
             max_new_tokens=self.max_completion_tokens or self.max_tokens,
-            options={**self.decoding(), **use.free_form(), **held, **self._logprobs()},
+            options={**self.decoding(), **use.free_form(held), **held, **self._logprobs()},
             stops=tuple(self.stop),
             drafts=bool(self.diffusing),
             single_call=use.single,

@@ -313,7 +313,7 @@ class ResponseFields(FormFields):
             thinking=thinking,
             seed=self.seed_or_new(),
             max_new_tokens=self.max_output_tokens,
-            options={**self.decoding(), **use.free_form(), **held, **self._logprobs()},
+            options={**self.decoding(), **use.free_form(held), **held, **self._logprobs()},
             single_call=use.single,
         )
 

@@ -56,6 +56,35 @@ def test_a_required_call_validates_and_fits(first, second, request, extra, many,
     checked(reply.tool_calls, tools)
 
 
+@settings(max_examples=16)
+@given(PARAMETERS, PARAMETERS, REQUESTS, st.integers(0, 12), st.booleans(), st.sampled_from([*LLMS, TINY]))
+def test_an_answer_beside_tools_is_calls_or_a_value_of_the_schema(parameters, schema, request, extra, many, llm):
+    tools, schema = [tool("find.it", parameters)], schema or {"type": "integer"}
+    automaton = COMPILER.compile(tool_calls(tools, many=many, answer=schema))
+    most = int(automaton.distance_S[0]) + extra
+    options = {"tools": tools, "schema": schema, "parallel_tool_calls": many}
+    reply = llm.chat("Answer.", max_new_tokens=most, **request, **options)
+    assert len(reply.token_ids) <= most and reply.token_ids[-1] in (1, 5)
+    if reply.finish_reason == "tool_calls":
+        assert reply.text == "" and (len(reply.tool_calls) == 1 or many)
+        checked(reply.tool_calls, tools)
+    else:
+        assert reply.finish_reason == "stop" and not reply.tool_calls
+        jsonschema.validate(json.loads(reply.text), schema)
+
+
+def test_both_ways_of_answering_beside_tools_are_open():
+    """What the automaton takes, whatever a model would say."""
+    constraint = tool_calls([tool("f", None)], answer={"const": 7})
+    automaton = COMPILER.compile(constraint)
+    found = set()
+    for seed in range(24):
+        options = {"tools": [tool("f", None)], "schema": {"const": 7}, "seed": seed, "max_new_tokens": 40}
+        reply = LLMS[seed % 2].chat("Answer.", mode="autoregressive", temperature=50.0, **options)
+        found.add("call" if reply.tool_calls else reply.text)
+    assert found == {"call", "7"} and automaton.distance_S[0] == 2
+
+
 @settings(max_examples=10)
 @given(PARAMETERS, REQUESTS, st.integers(1, 60), st.sampled_from([*LLMS, TINY]))
 def test_with_a_strict_tool_calls_that_come_validate_and_the_limit_stays_exact(parameters, request, limit, llm):

@@ -25,8 +25,9 @@ TOOL = 500
 """Units of work for a tool, beside those for its schema."""
 
 
-def describe(tools: Sequence[Mapping[str, Any]], *, many: bool, text: bool) -> str:
-    """The tools, in OpenAI's shape or as its inner part, as a checked JSON document for `CallCompiler`.
+def describe(tools: Sequence[Mapping[str, Any]], *, many: bool, text: bool, answer: Any = None) -> str:
+    """The tools, in OpenAI's shape or as its inner part, and the schema of an answer without calls, as a checked JSON
+    document for `CallCompiler`.
 
     Raises UsageError, naming the tool, for what is no tool or no schema that can be kept to.
     """
@@ -49,7 +50,10 @@ def describe(tools: Sequence[Mapping[str, Any]], *, many: bool, text: bool) -> s
         except UsageError as error:
             raise UsageError(f"Calls of the tool {name} cannot be held to its parameters. {error}") from error
         checked[name] = schema
-    return json.dumps({"tools": checked, "many": many, "text": text}, ensure_ascii=False)
+    described: dict[str, Any] = {"tools": checked, "many": many, "text": text}
+    if answer is not None:
+        described["answer"] = json.loads(check(answer, work.afresh()))
+    return json.dumps(described, ensure_ascii=False)
 
 
 def _check_possible(name: str, schema: Any, work: Work) -> None:
@@ -71,20 +75,26 @@ class CallCompiler:
             name: SchemaCompiler(expressions, schema, CALL, tight=tight)
             for name, schema in description["tools"].items()
         }
+        has_answer = "answer" in description
+        self._answer = SchemaCompiler(expressions, description["answer"], tight=tight) if has_answer else None
 
     @property
     def unrolled(self) -> bool:
         """Whether any of the schemas is open or refers to itself."""
-        return any(schema.unrolled for schema in self._schemas.values())
+        return any(schema.unrolled for schema in (*self._schemas.values(), self._answer) if schema is not None)
 
     def compile(self, depth: int) -> Term:
         """Calls of any of the tools, their arguments at most `depth` open values deep; NOTHING while that leaves a
-        tool without any. With `text`, text and thoughts may come before the calls and instead of them."""
+        tool without any. With `text`, text and thoughts may come before the calls and instead of them; with an answer,
+        a value of its schema may come instead of them."""
         calls = [self._call(name, schema.compile(depth)) for name, schema in self._schemas.items()]
         if not all(map(self._expressions.possible, calls)):
             return NOTHING
         least, most = 0 if self._text else 1, UNBOUNDED if self._many else 1
         written = self._expressions.repeat(self._expressions.choice(*calls), least, most)
+        if self._answer is not None:
+            value = self._answer.compile(depth)
+            return self._expressions.choice(value, written) if self._expressions.possible(value) else NOTHING
         return self._expressions.sequence(self._any_text(), written) if self._text else written
 
     def _call(self, name: str, arguments: Term) -> Term:

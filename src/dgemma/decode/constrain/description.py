@@ -99,24 +99,32 @@ def choice(options: Sequence[str]) -> Constraint:
     return Constraint(kind="choice", source=json.dumps(list(options)))
 
 
-def tool_calls(tools: Sequence[Mapping[str, Any]], *, many: bool = True, text: bool = False) -> Constraint:
+def tool_calls(
+    tools: Sequence[Mapping[str, Any]], *, many: bool = True, text: bool = False, answer: Any = None
+) -> Constraint:
     """Calls of the given tools, each with arguments that validate against its `parameters`, as Gemma writes calls.
 
     At least one, and with `many` any number. With `text` there may be text and thoughts before them, and none at all;
-    such an answer may be cut off anywhere, and only whole calls count. Raises UsageError, naming the tool.
+    such an answer may be cut off anywhere, and only whole calls count. With `answer`, a schema, a value that validates
+    may come instead of the calls. Raises UsageError, naming the tool, or as `json_schema` does.
     """
+    if answer is not None:
+        json_schema(answer)
     # The reference validator takes a while to import, and only schemas need it.
     from dgemma.decode.constrain.calls import describe
 
-    return Constraint(kind="tool_calls", source=describe(tools, many=many, text=text), open_end=text)
+    return Constraint(kind="tool_calls", source=describe(tools, many=many, text=text, answer=answer), open_end=text)
 
 
-def chosen_calls(tools: Sequence[Any], choice: str, *, many: bool) -> Constraint | None:
+def chosen_calls(tools: Sequence[Any], choice: str, *, many: bool, answer: Any = None) -> Constraint | None:
     """What `tool_choice` means for these tools: "required" calls, one call of the tool it names, or with "auto" calls
-    among text once a tool is `strict`, else nothing. Raises UsageError for a choice that is none of these.
+    among text once a tool is `strict`, calls or an `answer` of that schema where one is given, else nothing. Raises
+    UsageError for a choice that is none of these.
     """
     functions = [tool.get("function", tool) if isinstance(tool, Mapping) else {} for tool in tools]
     if choice == "auto":
+        if tools and answer is not None:
+            return tool_calls(functions, many=many, answer=answer)
         strict = any(isinstance(function, Mapping) and function.get("strict") for function in functions)
         return tool_calls(functions, many=many, text=True) if strict else None
     if choice == "required":
