@@ -2,11 +2,12 @@
 
 import json
 
+import jinja2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgemma.chat import MessageParts, ToolCall, default_template, parse, render
+from dgemma.chat import MessageParts, ToolCall, default_template, parse, render, sandbox
 from dgemma.errors import PromptError
 from dgemma.tokenizer import SPECIAL_TOKENS
 from tests.test_tokenizer import small_tokenizer
@@ -158,6 +159,102 @@ def test_earlier_thoughts_are_dropped_once_the_user_speaks_again():
 def test_what_cannot_be_rendered_is_told(messages, options, told):
     with pytest.raises(PromptError, match=told):
         render(messages, TOKENIZER, **options)
+
+
+DOUBLING = "{% set n = namespace(v=['aa'], s='aa') %}{% for i in range(60) %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        ("{% for i in [1] %}" * 25 + "x" + "{% endfor %}" * 25, "not valid .*nested"),
+        ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "not valid .*recursion"),
+        ("{{ " + "9" * 5000 + " }}", "not valid .*digits"),
+        ("{# " + "x" * 2_000_000 + " #}", "more than the 1,048,576 allowed"),
+        ("{{ 'a' * 10**10 }}", "more than 67,108,864 characters"),
+        ("{{ 10**10 * [0] }}", "more than 67,108,864 characters"),
+        ("{{ 9 ** 99999 }}", "65,536 bits"),
+        (DOUBLING + "{% set n.s = n.s ~ n.s %}{% endfor %}", "67,108,864 characters"),
+        (DOUBLING + "{% set n.s = n.s + n.s %}{% endfor %}", "67,108,864 characters"),
+        (DOUBLING + "{% set s %}{{ n.s }}{{ n.s }}{% endset %}{% set n.s = s %}{% endfor %}", "67,108,864 characters"),
+        (DOUBLING + "{% set n.s = n.s | replace('a', n.s) %}{% endfor %}", "67,108,864 characters"),
+        (DOUBLING + "{% set n.s = n.s.replace('a', n.s) %}{% endfor %}", "67,108,864 characters"),
+        (DOUBLING + "{% set n.s = n.s | join(n.s) %}{% endfor %}", "67,108,864 characters"),
+        (DOUBLING + "{% set n.s = n.s.join(n.s) %}{% endfor %}", "67,108,864 characters"),
+        ("{{ '%s' * 100 % (('a' * 1000000,) * 100) }}", "67,108,864 characters"),
+        ("{{ ('{0}' * 100).format('a' * 1000000) }}", "67,108,864 characters"),
+        ("{{ ('a' * 100000).translate({97: 'b' * 100000}) }}", "67,108,864 characters"),
+        ("{{ ('a' * 100000) | wordwrap(1, true, 'b' * 100000) }}", "67,108,864 characters"),
+        ("{{ ('\n' * 100000) | indent(900) }}", "67,108,864 characters"),
+        ("{% for i in range(100) %}{{ 'a' * 700000 }}{% endfor %}", "67,108,864 characters"),
+        ("{% for i in range(700) %}{% set a = range(100000) | list %}{% endfor %}", "67,108,864 characters"),
+        ("{{ 'a' | center(10**10) }}", "width above 999"),
+        ("{{ 'a'.center(10**10) }}", "width above 999"),
+        ("{{ 'a' | indent(10**10, true) }}", "width above 999"),
+        ("{{ messages | tojson(indent=10**9) }}", "width above 999"),
+        ("{{ '%10000000000d' % 1 }}", "width above 999"),
+        ("{{ '%*d' | format(10000000000, 1) }}", "width above 999"),
+        ("{{ '{:>10000000000}'.format(1) }}", "width above 999"),
+        ("{{ '{:{}}'.format(1, 10000000000) }}", "width above 999"),
+        ("{{ [1] | batch(10**9, 0) | list }}", "width above 999"),
+        ("{{ [[1]] | sum(start=[]) }}", "adds up lists"),
+        ("{{ lipsum(n=100000) }}", "lipsum"),
+        ("{{ 'a'.encode() }}{{ (1).to_bytes(10**10, 'big') }}", "unsafe"),
+        ("{% for i in range(10**9) %}{% endfor %}", "Range too big"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recursion"),
+    ],
+)
+def test_a_template_cannot_take_the_process_with_it(template, told):
+    with pytest.raises(PromptError, match=f"^The model's chat template .*{told}"):
+        render([USER], TOKENIZER, template=template)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for i in range(99) %}{% for j in range(99) %}{% endfor %}{% endfor %}x",
+        "{% set l = range(50) | list %}{% for i in l %}{% for j in l %}{% endfor %}{% endfor %}x",
+        "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}",
+    ],
+)
+def test_loops_and_calls_without_output_are_bounded(template, monkeypatch):
+    monkeypatch.setattr(sandbox, "MOST_STEPS", 2000)
+    with pytest.raises(PromptError, match=r"chat template cannot render .* takes more than 2,000 steps"):
+        render([USER], TOKENIZER, template=template)
+
+
+@pytest.mark.parametrize("shown", ["n.v", "n.v | tojson", "n.v ~ 'x'", "n.v | string", "n.v | pprint"])
+def test_a_list_that_holds_another_twice_is_not_written_out(shown, monkeypatch):
+    monkeypatch.setattr(sandbox, "MOST_CHARACTERS", 10_000)
+    with pytest.raises(PromptError, match="makes more than 10,000 characters"):
+        render([USER], TOKENIZER, template=DOUBLING + "{% set n.v = [n.v, n.v] %}{% endfor %}{{ " + shown + " }}")
+
+
+def test_a_step_that_takes_long_is_the_last(monkeypatch):
+    monkeypatch.setattr(sandbox, "_MOST_SECONDS", -1)
+    with pytest.raises(PromptError, match="seconds"):
+        render([USER], TOKENIZER, template="{% for i in [1] %}{% endfor %}")
+
+
+def test_what_templates_do_every_day_is_within_the_bounds():
+    everyday = (
+        "{% for m in messages %}{{ loop.index }}/{{ loop.length }}{{ loop.last }}{{ loop.previtem }} "
+        "{{ '%03d|%s' % (7, m.role) }} {{ '{:>5}{{}}'.format(m.role) }} {{ 'a' ~ 1 ~ none }} {{ [1] + [2] }} "
+        "{{ 2 ** 8 * 3 % 5 + 1.5 }} {{ m.content | indent(2) | replace('a', 'bb') }} {{ ['x', 'y'] | join(', ') }} "
+        "{{ {'b': [1], 'a': none} | tojson(indent=1) }} {{ 'ab'.center(4) }} {{ [1, 2] | sum }} {{ 'ab' * 2 }}"
+        "{% else %}none{% endfor %}{% for k, v in {'k': 1}.items() recursive %}{{ k }}{{ v }}{% endfor %}"
+    )
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    environment.filters["tojson"] = lambda value, **options: json.dumps(value, **options)
+    message = {"role": "user", "content": "a boat\non a sea" * 999}
+    for messages in ([message], [message, {"role": "user", "content": "b" * 999}]):
+        ids = render(messages, TOKENIZER, template=everyday)
+        assert TOKENIZER.decode(ids) == environment.from_string(everyday).render(messages=messages)
+
+
+def test_a_long_conversation_is_within_the_bounds():
+    turns = [USER, {"role": "assistant", "content": "In the harbour." * 9}] * 5000
+    assert len(render([*turns, USER], TOKENIZER)) > 100_000
 
 
 # Says everything twice without a space between, so that the end of one copy and the beginning of the next meet.

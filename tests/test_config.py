@@ -1,13 +1,19 @@
 """Configurations: both spellings, transformers reading ours, and every impossible value told by name."""
 
+import json
 from dataclasses import replace
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgemma.config import EngineConfig, LayerConfig, ModelConfig, RotaryConfig, SamplerConfig
+from dgemma.config import MOST_STEPS, EngineConfig, LayerConfig, ModelConfig, RotaryConfig, SamplerConfig
+from dgemma.decode.schedule import LinearSchedule
 from dgemma.errors import CheckpointError, ConfigError, DgemmaError
+from dgemma.model import DiffusionGemma
+from dgemma.profile import DenoisingProfile
+from dgemma.vision import VisionTower
 from dgemma.vision_config import VisionConfig
 from tests.test_model import CONFIG
 
@@ -72,6 +78,52 @@ def test_what_no_release_has_is_refused(change):
         ModelConfig.from_hf(document)
 
 
+@pytest.mark.parametrize(("name", "value"), [
+    ("vocab_size", 2**53), ("hidden_size", 2**53), ("intermediate_size", 2**53), ("num_experts", 2**50),
+    ("num_attention_heads", 2**50), ("moe_intermediate_size", 2**53), ("num_hidden_layers", 9999), ("head_dim", 2**52),
+])  # fmt: skip
+def test_sizes_beyond_any_model_are_told(name, value):
+    document = CONFIG.to_hf()
+    document["text_config"] |= {name: value, "layer_types": None, "per_layer_config": {}}
+    with pytest.raises(ConfigError, match=f"{name} = {value} is more than any model has"):
+        ModelConfig.from_hf(document)
+
+
+def test_a_canvas_beyond_any_model_is_told():
+    with pytest.raises(ConfigError, match="canvas_length = 9007199254740992 is more than any model has"):
+        ModelConfig.from_hf(CONFIG.to_hf() | {"canvas_length": 2**53})
+
+
+def test_networks_of_the_largest_sizes_can_be_described():
+    sizes = {"vocab_size": 1 << 24, "hidden_size": 1 << 20, "intermediate_size": 1 << 24, "num_experts": 1 << 16}
+    sizes |= {"num_attention_heads": 1 << 16, "moe_intermediate_size": 1 << 20}
+    layer = LayerConfig(layer_type="full_attention", head_dim=1 << 16, num_key_value_heads=1 << 16)
+    tower = {"hidden_size": 1 << 16, "intermediate_size": 1 << 20, "num_attention_heads": 1 << 12, "head_dim": 1 << 12}
+    tower |= {"num_key_value_heads": 1 << 12, "patch_size": 1024, "position_embedding_size": 1 << 20}
+    with torch.device("meta"):
+        network = DiffusionGemma(replace(CONFIG, layers=(layer,), **sizes))
+        VisionTower(VisionConfig(**tower, num_hidden_layers=1), sizes["hidden_size"])
+    assert sum(parameter.nbytes for parameter in network.parameters()) > 1 << 58
+
+
+@pytest.mark.parametrize("name", ["hidden_size", "intermediate_size", "position_embedding_size", "num_hidden_layers"])
+def test_towers_beyond_any_are_told(name):
+    document = WITH_IMAGES.to_hf()
+    document["vision_config"] |= {name: 2**53}
+    with pytest.raises(ConfigError, match=f"vision_config: {name} = 9007199254740992 is more than any"):
+        ModelConfig.from_hf(document)
+
+
+@pytest.mark.parametrize("centre", ["9" * 400, "1e999", "NaN", "true", '"x"'])
+def test_centres_that_are_no_numbers_are_told(centre):
+    record = {"length": 8, "steps": 2, "equivalents": 1, "tokens": 7, "accuracy": 1}
+    kind = {"name": "a", "reach": 1, "canvases": [record], "answer_tokens": 7}
+    document = json.loads(json.dumps({"canvases": [record], "answer_tokens": 7, "kinds": [kind]}))
+    document["kinds"][0]["centre"] = [0.5, json.loads(centre)]
+    with pytest.raises(CheckpointError, match=r"denoising.json has centre = .{,60}, where a number belongs"):
+        DenoisingProfile.from_document(document)
+
+
 @given(st.integers(1, 99), st.floats(1e-3, 9), st.floats(0.5, 2), st.floats(0.01, 0.5),
        st.lists(st.integers(0, 9), max_size=3))  # fmt: skip
 def test_sampler_round_trip(steps, bound, t_max, t_min, eos):
@@ -79,6 +131,32 @@ def test_sampler_round_trip(steps, bound, t_max, t_min, eos):
         max_denoising_steps=steps, entropy_bound=bound, t_max=t_max, t_min=t_min, eos_token_ids=tuple(eos)
     )
     assert SamplerConfig.from_hf(sampler.to_hf()) == sampler
+
+
+@pytest.mark.parametrize("sampler", [
+    SamplerConfig(t_min=0.4, t_max=0.4), SamplerConfig(t_min=1, t_max=1, confidence_threshold=1),
+    SamplerConfig(t_min=0, t_max=2), SamplerConfig(eos_token_ids=(1, 106)), SamplerConfig(),
+])  # fmt: skip
+def test_transformers_reads_every_sampler_that_we_write(sampler, tmp_path):
+    """It wants floats, and a t_max above t_min."""
+    generation = pytest.importorskip("transformers.models.diffusion_gemma.generation_diffusion_gemma")
+    (tmp_path / "generation_config.json").write_text(json.dumps(sampler.to_hf()))
+    theirs = generation.DiffusionGemmaGenerationConfig.from_pretrained(tmp_path)
+    assert (theirs.t_min, theirs.confidence_threshold) == (sampler.t_min, sampler.confidence_threshold)
+    assert isinstance(theirs.t_min, float) and isinstance(theirs.t_max, float) and theirs.t_max > theirs.t_min
+    again = SamplerConfig.from_hf(json.loads((tmp_path / "generation_config.json").read_text()))
+    assert again == sampler
+    ours, read = (
+        LinearSchedule(t_min=sampler.t_min, t_max=t_max, num_steps=48) for t_max in (sampler.t_max, theirs.t_max)
+    )
+    assert [ours.temperature(left) for left in range(1, 49)] == [read.temperature(left) for left in range(1, 49)]
+
+
+def test_the_most_steps_have_a_temperature():
+    with pytest.raises(ConfigError, match="max_denoising_steps must lie between 1 and 1000000, not 9007199254740992"):
+        SamplerConfig.from_hf({"max_denoising_steps": 2**53})
+    steps = SamplerConfig(max_denoising_steps=MOST_STEPS).max_denoising_steps
+    assert LinearSchedule(t_min=0.5, t_max=1.0, num_steps=steps).temperature(steps) == 1.0
 
 
 def test_an_empty_generation_config_takes_the_published_numbers():

@@ -11,8 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from dgemma import images
 from dgemma.errors import PromptError, UsageError
-from dgemma.images import BUDGETS, FORMATS, MOST_PIXELS, open_image, prepare_image, stack_images, target_size
+from dgemma.images import (
+    BUDGETS,
+    FORMATS,
+    MOST_PIXELS,
+    MOST_RATIO,
+    MOST_SCANS,
+    as_image,
+    image_size,
+    open_image,
+    prepare_image,
+    stack_images,
+    target_size,
+)
 
 
 def as_file(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -117,6 +130,55 @@ def bomb(width: int, height: int) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def strip(height: int) -> bytes:
+    return as_file(Image.new("L", (1, height)))
+
+
+@pytest.mark.parametrize("source", [strip(MOST_RATIO + 1), Image.new("L", (3 * MOST_RATIO + 1, 3))])
+def test_images_that_are_all_length_are_refused(source):
+    with pytest.raises(PromptError, match="more than 10,000 times as long as wide; cut it"):
+        prepare_image(as_image(source))
+
+
+def test_the_longest_image_is_shown():
+    assert prepare_image(open_image(strip(MOST_RATIO)), 280).num_soft_tokens == 280
+
+
+def test_an_image_too_large_for_memory_is_told(monkeypatch):
+    def full(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "resize", full)
+    with pytest.raises(PromptError, match="does not fit into this machine's memory"):
+        prepare_image(Image.new("RGB", (99, 9)))
+
+
+def jpeg_of_scans(count: int, behind: bytes = b"") -> bytes:
+    """A progressive JPEG whose last scan stands there as many times more as are missing."""
+    written = as_file(Image.fromarray(NOISE), "JPEG", progressive=True)
+    last = written.rindex(b"\xff\xda")
+    missing = count - written.count(b"\xff\xda")
+    return written[:-2] + written[last:-2] * missing + b"\xff\xd9" + behind
+
+
+def test_jpegs_of_endless_scans_are_refused():
+    whole = open_image(jpeg_of_scans(MOST_SCANS, behind=b"\xff\xda" * 999))
+    assert whole.size == (60, 60)
+    for read in (open_image, image_size):
+        with pytest.raises(PromptError, match="a JPEG of 101 scans, more than the 100 allowed"):
+            read(jpeg_of_scans(MOST_SCANS + 1))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_what_is_transparent_is_shown_on_white_band_by_band(mode, monkeypatch):
+    shades = np.random.default_rng(1).integers(0, 256, (50, 40, 4), dtype=np.uint8)
+    image = Image.fromarray(shades)
+    image = image.quantize(16).convert("PA") if mode == "PA" else image.convert(mode)
+    whole = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
+    monkeypatch.setattr(images, "_BAND", 130)
+    assert torch.equal(prepare_image(image).pixels_PC, prepare_image(whole).pixels_PC)
 
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)

@@ -1,5 +1,7 @@
 """Text survives the tokenizer, users cannot type special tokens, and streaming never shows half of a character."""
 
+import base64
+import json
 from functools import cache
 
 import pytest
@@ -8,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import decoders, models, normalizers
 
-import dgemma
+from dgemma import chat
 from dgemma.checkpoint import EMBEDDED
 from dgemma.errors import CheckpointError, DgemmaError
-from dgemma.tokenizer import SPECIAL_TOKENS, StreamingDetokenizer, Tokenizer
+from dgemma.tokenizer import MOST_IDS, SPECIAL_TOKENS, StreamingDetokenizer, Tokenizer
 from dgemma.train.tokenizer import train_tokenizer
 
 TOKENIZER = Tokenizer.from_file(EMBEDDED["tiny"] / "tokenizer.json")
@@ -138,6 +140,98 @@ def test_files_that_are_no_tokenizer_are_told(tmp_path):
         Tokenizer.from_file(tmp_path / "tokenizer.json")
 
 
+def changed(tmp_path, **parts) -> Tokenizer:
+    """The embedded model's tokenizer with other parts, read from a file."""
+    document = json.loads((EMBEDDED["tiny"] / "tokenizer.json").read_text(encoding="utf-8"))
+    document["model"]["vocab"] |= parts.pop("vocab", {})
+    document["added_tokens"] += parts.pop("added_tokens", [])
+    (tmp_path / "tokenizer.json").write_text(json.dumps({**document, **parts}), encoding="utf-8")
+    return Tokenizer.from_file(tmp_path / "tokenizer.json")
+
+
+def replace_step(pattern: str, content: str) -> dict:
+    return {"type": "Replace", "pattern": {"String": pattern}, "content": content}
+
+
+def split_step(expression: str) -> dict:
+    return {"type": "Split", "pattern": {"Regex": expression}, "behavior": "Isolated", "invert": False}
+
+
+def charsmap(table: bytes) -> dict:
+    return {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(table).decode()}
+
+
+DOUBLED = [replace_step("h", "hh")]
+ADDED = {"content": "x", "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+
+
+@pytest.mark.parametrize(("parts", "told"), [
+    ({"vocab": {"zz": 2**31}}, "token id 2147483648"),
+    ({"added_tokens": [{**ADDED, "id": MOST_IDS}]}, f"token id {MOST_IDS}"),
+    ({"normalizer": charsmap(b"\xff\xff\xff\xff")}, "precompiled_charsmap that is damaged"),
+    ({"normalizer": charsmap(b"")}, "precompiled_charsmap that is damaged"),
+    ({"normalizer": charsmap(b"\4\0\0\0" + b"\0" * 4 + b"long" * 999)}, "a normalizer with steps that make"),
+    ({"normalizer": {"type": "Sequence", "normalizers": DOUBLED * 9}}, "a normalizer with steps that make"),
+    ({"normalizer": {"normalizers": [{"normalizers": DOUBLED * 9}]}}, "a normalizer with steps that make"),
+    ({"normalizer": {"type": "Prepend", "prepend": "x" * 10_000}}, "a normalizer with steps that make"),
+    ({"normalizer": {"type": "Replace", "pattern": {"Regex": ""}, "content": "x" * 999}}, "normalizer with steps that"),
+    ({"decoder": {"type": "Sequence", "decoders": DOUBLED * 9}}, "a decoder with steps that make"),
+    ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [split_step("a")] * 33}}, "a pre_tokenizer with 33 steps"),
+    ({"pre_tokenizer": split_step("(")}, "is not a readable tokenizer.json"),
+    ({"normalizer": {"type": "Sequence", "normalizers": [{"type": "Nothing"}]}}, "is not a readable tokenizer.json"),
+])  # fmt: skip
+def test_tokenizers_that_would_end_the_process_are_refused(tmp_path, parts, told):
+    with pytest.raises(CheckpointError, match=told) as raised:
+        changed(tmp_path, **parts)
+    assert str(tmp_path / "tokenizer.json") in str(raised.value)
+
+
+def test_tokenizers_within_the_bounds_are_read(tmp_path):
+    steps = [{"type": "Prepend", "prepend": "\u2581"}, replace_step(" ", "\u2581"), {"type": "NFKC"}]
+    whole = charsmap(b"\0\4\0\0" + b"\xff\3\0\0" * 256 + b"abc")
+    normalizer = {"type": "Sequence", "normalizers": [*steps, whole, *DOUBLED * 4]}
+    assert len(changed(tmp_path, normalizer=normalizer).encode("h")) > 16
+    assert changed(tmp_path, added_tokens=[{**ADDED, "id": 1536, "content": "zzzz"}]).special_id("zzzz") == 1536
+
+
+def test_a_name_that_stands_twice_is_refused(tmp_path):
+    written = (EMBEDDED["tiny"] / "tokenizer.json").read_text(encoding="utf-8").lstrip()
+    (tmp_path / "tokenizer.json").write_text('{"normalizer": null,' + written[1:], encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"tokenizer.json is not a readable .* a name twice"):
+        Tokenizer.from_file(tmp_path / "tokenizer.json")
+
+
+def test_a_file_beyond_any_size_is_not_read(tmp_path):
+    with (tmp_path / "tokenizer.json").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(CheckpointError, match="has more than 256 MB"):
+        Tokenizer.from_file(tmp_path / "tokenizer.json")
+
+
+def test_panics_of_the_library_become_errors_that_name_the_file(tmp_path):
+    with pytest.raises(CheckpointError, match=r"The vocabulary in .*tokenizer.json cannot encode this text"):
+        changed(tmp_path, pre_tokenizer=split_step("(a+)+$")).encode("a" * 40 + "! ha")
+    ids = TOKENIZER.encode("a")
+    strips = changed(tmp_path, decoder={"type": "Strip", "content": "a", "start": 0, "stop": 9})
+    for decode in (lambda: strips.decode(ids), lambda: strips.token_text(ids[0]), lambda: strips.token_texts(ids)):
+        with pytest.raises(CheckpointError, match=r"The vocabulary in .*tokenizer.json cannot decode"):
+            decode()
+    unknown = {"type": "WordLevel", "unk_token": "q", "vocab": {}}
+    with pytest.raises(CheckpointError, match=r"tokenizer.json cannot encode .*UNK"):
+        changed(tmp_path, model=unknown).encode("hi")
+
+
+def test_an_interrupt_goes_through(monkeypatch):
+    class Interrupted:
+        def encode(self, *_, **__):
+            raise KeyboardInterrupt
+
+    tokenizer = Tokenizer(TOKENIZER.backend)
+    monkeypatch.setattr(tokenizer, "_backend", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        tokenizer.encode("hi")
+
+
 def test_digits_stand_alone_and_special_ids_have_names():
     assert len(TOKENIZER.encode("2024")) == 4
     assert (TOKENIZER.pad_id, TOKENIZER.eos_id, TOKENIZER.bos_id) == (0, 1, 2)
@@ -155,5 +249,5 @@ def test_transformers_loads_the_folder():
     assert (theirs.bos_token_id, theirs.eos_token_id, theirs.pad_token_id) == (2, 1, 0)
     messages = [{"role": "user", "content": "Hello there"}]
     rendered = theirs.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    ours = dgemma.chat.render(messages, TOKENIZER, template=dgemma.chat.default_template())
+    ours = chat.render(messages, TOKENIZER, template=chat.default_template())
     assert theirs.encode(rendered, add_special_tokens=False) == ours

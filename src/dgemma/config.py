@@ -5,6 +5,8 @@ what transformers 5.23 reads back. `SamplerConfig.from_hf` does the same for `ge
 Validates every value; knows nothing of files or tensors.
 """
 
+import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -97,6 +99,8 @@ class ModelConfig:
         names = "vocab_size hidden_size intermediate_size num_attention_heads num_experts top_k_experts"
         for name in (*names.split(), "moe_intermediate_size", "sliding_window", "canvas_length"):
             require(getattr(self, name) >= 1, f"{name} must be at least 1, not {getattr(self, name)}.")
+        for name, most in _MOST.items():
+            require(getattr(self, name) <= most, f"{name} = {getattr(self, name)} is more than any model has.")
         require(len(self.layers) >= 1, "A model needs at least one layer.")
         require(self.top_k_experts <= self.num_experts, "top_k_experts cannot exceed num_experts.")
         require(self.final_logit_softcapping > 0, "final_logit_softcapping must be positive.")
@@ -109,6 +113,8 @@ class ModelConfig:
         for index, layer in enumerate(self.layers):
             require(layer.layer_type in _DEFAULT_ROPE, f"Layer {index} has the unknown type {layer.layer_type!r}.")
             require(layer.head_dim >= 2 and layer.head_dim % 2 == 0, f"Layer {index}: head_dim must be even.")
+            most = f"Layer {index}: head_dim = {layer.head_dim} is more than any model has."
+            require(layer.head_dim <= _MOST_HEAD_DIM, most)
             require(
                 layer.num_key_value_heads >= 1 and self.num_attention_heads % layer.num_key_value_heads == 0,
                 f"Layer {index}: {self.num_attention_heads} heads cannot share {layer.num_key_value_heads} key heads.",
@@ -137,11 +143,12 @@ class ModelConfig:
         model_type = document.get("model_type")
         if model_type != "diffusion_gemma":
             raise CheckpointError(
-                f"This is a checkpoint of the architecture {model_type!r}; dgemma runs 'diffusion_gemma' models only."
+                f"This is a checkpoint of the architecture {reprlib.repr(model_type)}; dgemma runs 'diffusion_gemma' "
+                "models only."
             )
         text = document.get("text_config")
         if not isinstance(text, Mapping):
-            raise CheckpointError("The config.json has no `text_config`; it is not a complete DiffusionGemma config.")
+            raise CheckpointError("config.json has no `text_config`; it is not a complete DiffusionGemma config.")
         _refuse_unsupported(document, text)
         vision = vision_from_hf(document)
         rope = {kind: table(text, "rope_parameters").get(kind, default) for kind, default in _DEFAULT_ROPE.items()}
@@ -240,7 +247,18 @@ def _refuse_unsupported(document: Mapping[str, Any], text: Mapping[str, Any]) ->
             raise CheckpointError(f"This checkpoint uses {what}, which no released DiffusionGemma has; not supported.")
 
 
-_MOST_LAYERS = 10_000
+# Far above any model, and so low that what tensors take can be counted in 64 bits and layers be made in a moment.
+_MOST = {
+    "vocab_size": 1 << 24,
+    "hidden_size": 1 << 20,
+    "intermediate_size": 1 << 24,
+    "num_attention_heads": 1 << 16,
+    "num_experts": 1 << 16,
+    "moe_intermediate_size": 1 << 20,
+    "canvas_length": 1 << 24,
+    "num_hidden_layers": 1000,
+}
+_MOST_HEAD_DIM = 1 << 16
 
 
 def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
@@ -249,8 +267,8 @@ def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
     pattern: Any = text.get("layer_types")
     is_list = isinstance(pattern, list | tuple) and all(isinstance(kind, str) for kind in pattern)
     if pattern is not None and not is_list:
-        raise CheckpointError(f"config.json has layer_types = {pattern!r}, where a list of names belongs.")
-    require(count <= _MOST_LAYERS, f"num_hidden_layers = {count} is more than any model has.")
+        raise CheckpointError(f"config.json has layer_types = {reprlib.repr(pattern)}, where a list of names belongs.")
+    require(count <= _MOST["num_hidden_layers"], f"num_hidden_layers = {count} is more than any model has.")
     pattern = (
         list(pattern) if pattern else ["full_attention" if i % 6 == 5 else "sliding_attention" for i in range(count)]
     )
@@ -287,8 +305,8 @@ def _check_override(index: str, sizes: Mapping[str, Any], text: Mapping[str, Any
     for name, value in sizes.items():
         if name not in ("head_dim", "num_key_value_heads") and value != text.get(name):
             raise CheckpointError(
-                f"config.json sets {name} = {value!r} for layer {index} alone; only head_dim and num_key_value_heads "
-                "may differ from layer to layer."
+                f"config.json sets {name} = {reprlib.repr(value)} for layer {index} alone; only head_dim and "
+                "num_key_value_heads may differ from layer to layer."
             )
 
 
@@ -308,6 +326,10 @@ def _rotary_to_hf(rotary: RotaryConfig) -> dict[str, Any]:
     if rotary.factor != 1.0:
         document["factor"] = rotary.factor
     return document
+
+
+MOST_STEPS = 1_000_000
+"""Denoise passes of one canvas: far above any use, and the schedule's arithmetic holds below it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -334,7 +356,8 @@ class SamplerConfig:
     eos_token_ids: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        require(self.max_denoising_steps >= 1, f"max_denoising_steps must be >= 1, not {self.max_denoising_steps}.")
+        steps = self.max_denoising_steps
+        require(1 <= steps <= MOST_STEPS, f"max_denoising_steps must lie between 1 and {MOST_STEPS}, not {steps}.")
         require(self.entropy_bound > 0, f"entropy_bound must be positive, not {self.entropy_bound}.")
         # The schedule reaches t_min in the limit only, so it may be zero.
         require(
@@ -361,11 +384,15 @@ class SamplerConfig:
         if nested.get("entropy_bound") is not None:
             values["entropy_bound"] = number(nested, "entropy_bound", float, file=file)
         values["eos_token_ids"] = _token_ids(document.get("eos_token_id"))
-        return cls(**values)
+        read = cls(**values)
+        # As `to_hf` writes two that are the same.
+        return replace(read, t_max=read.t_min) if read.t_max == math.nextafter(read.t_min, math.inf) else read
 
     def to_hf(self) -> dict[str, Any]:
         """The `generation_config.json` document, as transformers 5.23 reads it."""
-        document: dict[str, Any] = {name: getattr(self, name) for name in _SAMPLER_KEYS}
+        document: dict[str, Any] = {name: kind(getattr(self, name)) for name, kind in _SAMPLER_KEYS.items()}
+        # transformers wants a t_max above t_min; float32, in which temperatures are computed, takes these two for one.
+        document["t_max"] = max(document["t_max"], math.nextafter(document["t_min"], math.inf))
         document["sampler_config"] = {
             "_cls_name": "EntropyBoundSamplerConfig",
             "entropy_bound": float(self.entropy_bound),
@@ -388,7 +415,7 @@ def _token_ids(value: Any) -> tuple[int, ...]:
     """End tokens as files give them: none, one id, or several."""
     items = list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
     if not all(isinstance(item, int) and not isinstance(item, bool) for item in items):
-        raise CheckpointError(f"eos_token_id = {value!r} is no token id and no list of them.")
+        raise CheckpointError(f"eos_token_id = {reprlib.repr(value)} is no token id and no list of them.")
     return tuple(items)
 
 

@@ -14,6 +14,7 @@ import hashlib
 import io
 import math
 import os
+import re
 import sys
 import threading
 import warnings
@@ -40,6 +41,11 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
 MOST_PIXELS = 89_478_485
 """Pixels of the largest image that is decoded, Pillow's own bound against files that unpack to more than memory."""
+MOST_RATIO = 10_000
+"""Times that an image may be as long as wide. The largest budget shows a strip of 1120 to 1, and shrinking a longer one
+takes its length in memory many times over."""
+MOST_SCANS = 100
+"""Passes over the whole picture of a progressive JPEG; ten or so are usual, and each is decoded."""
 MOST_IMAGES, MOST_PIXELS_OF_ALL = 256, 1_000_000_000
 """What the images of one conversation may be together: they are decoded anew for each answer."""
 Source = str | os.PathLike[str] | bytes | BinaryIO
@@ -126,6 +132,8 @@ def _opened(source: Source) -> Iterator[tuple["Image", str]]:
         with _pillow_errors(name):
             image = Image.open(stream, formats=FORMATS)
             _check_size(image, name)
+            if image.format in ("JPEG", "MPO"):
+                _check_scans(image, name)
         yield image, name
 
 
@@ -189,7 +197,8 @@ def prepare_image(
     image = _rgb(_upright(image))
     height, width = target_size(image.height, image.width, max_soft_tokens, patch_size, pooling_kernel_size)
     if (image.width, image.height) != (width, height):
-        image = image.resize((width, height), resample=Image.Resampling.BICUBIC)
+        with _pillow_errors("The image"):
+            image = image.resize((width, height), resample=Image.Resampling.BICUBIC)
     rows, columns = height // patch_size, width // patch_size
     patches = np.array(image).reshape(rows, patch_size, columns, patch_size, 3).transpose(0, 2, 1, 3, 4)
     y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
@@ -282,6 +291,33 @@ def _check_size(image: "Image", name: str) -> None:
             f"{name} has {image.width} by {image.height} pixels, more than {MOST_PIXELS / 1e6:.0f} million; make it "
             "smaller, it is shrunk to less than two million anyway."
         )
+    if max(image.size) > MOST_RATIO * min(image.size):
+        raise PromptError(
+            f"{name} has {image.width} by {image.height} pixels and is more than {MOST_RATIO:,} times as long as wide; "
+            "cut it into parts."
+        )
+
+
+# What ends the coded pixels of a scan: a marker that is no escaped byte, no padding and no restart.
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_SCAN, _END = 0xDA, 0xD9
+_MOST_READ = 1 << 28
+
+
+def _check_scans(image: "Image", name: str) -> None:
+    """Refuses a JPEG of more than `MOST_SCANS`. What follows its end may be anything, as the film of a motion photo."""
+    file: BinaryIO = image.fp  # pyright: ignore[reportAttributeAccessIssue]
+    place = file.tell()
+    file.seek(0)
+    data = file.read(_MOST_READ)
+    file.seek(place)
+    scans, at = 0, 2
+    while (found := _MARKER.search(data, at)) and data[found.start() + 1] != _END:
+        scans += data[found.start() + 1] == _SCAN
+        # A segment is as long as it says, without its marker.
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
+    if scans > MOST_SCANS:
+        raise PromptError(f"{name} is a JPEG of {scans} scans, more than the {MOST_SCANS} allowed; save it as a PNG.")
 
 
 @contextmanager
@@ -300,6 +336,8 @@ def _pillow_errors(name: str) -> Iterator[None]:
         raise PromptError(f"{name} is none of {', '.join(FORMATS)}; save it as one of them.") from error
     except PromptError:
         raise
+    except MemoryError as error:
+        raise PromptError(f"{name} does not fit into this machine's memory; make it smaller.") from error
     # Decoders raise whatever they stumble over: OSError, SyntaxError, struct.error, IndexError, ZeroDivisionError.
     except Exception as error:
         raise PromptError(f"{name} is damaged or truncated ({error}); take a whole copy.") from error
@@ -318,6 +356,9 @@ def _upright(image: "Image") -> "Image":
         return image
 
 
+_BAND = 1 << 20  # pixels
+
+
 def _rgb(image: "Image") -> "Image":
     """The image in eight bits for each of three colours, what is transparent on white."""
     from PIL import Image
@@ -332,8 +373,13 @@ def _rgb(image: "Image") -> "Image":
         transparent = image.mode in ("LA", "PA", "RGBA", "RGBa") or image.info.get("transparency") is not None
         if not transparent:
             return image.convert("RGB")
-        layer = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), layer).convert("RGB")
+        # Band by band: whole copies on the way would take several times the memory of the image.
+        shown, height = Image.new("RGB", image.size), max(1, _BAND // image.width)
+        for top in range(0, image.height, height):
+            band = image.crop((0, top, image.width, min(top + height, image.height))).convert("RGBA")
+            white = Image.new("RGBA", band.size, (255, 255, 255, 255))
+            shown.paste(Image.alpha_composite(white, band).convert("RGB"), (0, top))
+        return shown
 
 
 def _eight_bits(image: "Image") -> "Image":

@@ -105,12 +105,11 @@ def _records(document: Mapping[str, Any]) -> tuple[CanvasRecord, ...]:
 
 def _kind(document: Mapping[str, Any]) -> RequestKind:
     name, centre = document.get("name"), document.get("centre")
-    numbers = isinstance(centre, list) and all(isinstance(one, int | float) for one in centre)
-    if not isinstance(name, str) or not isinstance(centre, list) or not numbers:
-        raise CheckpointError("denoising.json holds a kind without a name or a centre; remove it or measure it anew.")
+    if not isinstance(name, str) or not isinstance(centre, list):
+        raise CheckpointError("denoising.json holds a kind without a name or a centre.")
     return RequestKind(
         name=name,
-        centre=tuple(map(float, centre)),
+        centre=tuple(number({"centre": one}, "centre", float, file=_FILE) for one in centre),
         reach=number(document, "reach", float, file=_FILE),
         canvases=_records(document),
         answer_tokens=number(document, "answer_tokens", float, file=_FILE),
@@ -120,7 +119,7 @@ def _kind(document: Mapping[str, Any]) -> RequestKind:
 def _mappings(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     found = document.get(name)
     if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
-        raise CheckpointError(f"denoising.json holds no list `{name}`; remove it or measure it anew.")
+        raise CheckpointError(f"denoising.json holds no list `{name}`.")
     return found
 
 

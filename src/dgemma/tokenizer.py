@@ -6,9 +6,14 @@ One `Tokenizer` may be used from several threads at once: nothing in it changes 
 Does not know turns, roles, thinking or tools; those are `chat`'s.
 """
 
+import base64
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from math import prod
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 
@@ -56,16 +61,26 @@ MAX_PENDING_TOKENS = 64
 _LONG = 10_000
 """Characters that take so long to encode that other threads would notice."""
 
+MOST_IDS = 1 << 24
+"""More than any vocabulary has; the library makes a table as long as the largest id, which may be more than memory."""
+_MOST_BYTES = 1 << 28  # of a tokenizer.json; the released one has 32 MB
+_MOST_STEPS, _MOST_GROWTH = 32, 256
+# What the steps do to each character that does not change its length by itself; all others keep it nearly.
+_GROWTH = {"ByteLevel": 2, "Metaspace": 2, "CTC": 2, "BPEDecoder": 2}
+
 
 class Tokenizer:
     """A `tokenizers.Tokenizer` with safe encoding and named special ids."""
 
-    def __init__(self, backend: tokenizers.Tokenizer) -> None:
-        # The backend is changed below, and callers may go on using theirs.
-        self._backend = tokenizers.Tokenizer.from_str(backend.to_str())
-        self._backend.no_truncation()
-        self._backend.no_padding()
-        _mark_control_tokens_special(self._backend)
+    def __init__(self, backend: tokenizers.Tokenizer, file: Path | None = None) -> None:
+        """file: the tokenizer.json that `backend` was just read from, for errors; such a backend is not copied."""
+        self._name = f"The vocabulary in {file}" if file else "The model's vocabulary"
+        with self._faults("cannot be used"):
+            # The backend is changed below, and callers may go on using theirs.
+            self._backend = backend if file else tokenizers.Tokenizer.from_str(backend.to_str())
+            self._backend.no_truncation()
+            self._backend.no_padding()
+            _mark_control_tokens_special(self._backend)
         # From here on the backend reads special tokens in text as plain text; `encode` finds those it is allowed to.
         self._backend.encode_special_tokens = True
         self._special_ids = {
@@ -88,15 +103,23 @@ class Tokenizer:
         if not path.is_file():
             raise CheckpointError(f"There is no tokenizer at {path}. Copy the model's tokenizer.json there.")
         try:
-            path.open("rb").close()
+            with path.open("rb") as file:
+                written = file.read(_MOST_BYTES + 1)
         except OSError as error:
             raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-        try:
-            # The library raises a bare Exception for a file that it cannot read.
-            backend = tokenizers.Tokenizer.from_file(str(path))
-        except Exception as error:
-            raise CheckpointError(f"{path} is not a readable tokenizer.json ({error}). Download it again.") from error
-        return cls(backend)
+        if len(written) > _MOST_BYTES:
+            raise CheckpointError(
+                f"{path} has more than {_MOST_BYTES >> 20} MB, as no tokenizer has. Download it again."
+            )
+        with _rust_faults(f"{path} is not a readable tokenizer.json"):
+            try:
+                text = written.decode()
+                _check_sizes(json.loads(text, object_pairs_hook=_once_each), path)
+            except (ValueError, RecursionError) as error:
+                raise CheckpointError(
+                    f"{path} is not a readable tokenizer.json ({error}). Download it again."
+                ) from error
+            return cls(tokenizers.Tokenizer.from_str(text), path)
 
     @property
     def backend(self) -> tokenizers.Tokenizer:
@@ -149,11 +172,12 @@ class Tokenizer:
 
     def token_text(self, token_id: int) -> str:
         """One token alone as text: special tokens by name, parts of a character as U+FFFD."""
-        return self._backend.decode([token_id], skip_special_tokens=False)
+        return self._decoded([token_id], skip_special=False)
 
     def token_texts(self, token_ids: Iterable[int]) -> list[str]:
         """`token_text` of each of these, all at once."""
-        return self._backend.decode_batch([[token] for token in token_ids], skip_special_tokens=False)
+        with self._faults("cannot decode its tokens"):
+            return self._backend.decode_batch([[token] for token in token_ids], skip_special_tokens=False)
 
     def encode(self, text: str, *, add_bos: bool = False, allow_special: bool = False) -> list[int]:
         """Text to ids. The names of special tokens in `text` are plain text unless `allow_special`."""
@@ -174,7 +198,11 @@ class Tokenizer:
 
     def decode(self, ids: Iterable[int], *, skip_special: bool = True) -> str:
         """Ids to text. Ids outside the vocabulary give no text."""
-        return self._backend.decode([token for token in ids if token >= 0], skip_special_tokens=skip_special)
+        return self._decoded([token for token in ids if token >= 0], skip_special)
+
+    def _decoded(self, ids: list[int], skip_special: bool) -> str:
+        with self._faults("cannot decode these tokens"):
+            return self._backend.decode(ids, skip_special_tokens=skip_special)
 
     def _encode_plain(self, text: str) -> list[int]:
         try:
@@ -182,10 +210,85 @@ class Tokenizer:
         except UnicodeEncodeError:
             # Lone surrogates reach us from JSON; pairs are joined, the rest becomes U+FFFD.
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        if len(text) > _LONG:
-            # For a batch it lets go of the interpreter's lock, which other threads would miss for seconds.
-            return self._backend.encode_batch([text], add_special_tokens=False)[0].ids
-        return self._backend.encode(text, add_special_tokens=False).ids
+        with self._faults("cannot encode this text"):
+            if len(text) > _LONG:
+                # For a batch it lets go of the interpreter's lock, which other threads would miss for seconds.
+                return self._backend.encode_batch([text], add_special_tokens=False)[0].ids
+            return self._backend.encode(text, add_special_tokens=False).ids
+
+    def _faults(self, problem: str) -> AbstractContextManager[None]:
+        return _rust_faults(f"{self._name} {problem}")
+
+
+@contextmanager
+def _rust_faults(problem: str) -> Iterator[None]:
+    """What the library raises of its own, as a CheckpointError of that beginning: bare Exceptions, and panics of its
+    Rust code, which are BaseExceptions of a class that cannot be imported."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error) is not Exception and type(error).__name__ != "PanicException":
+            raise
+        raise CheckpointError(f"{problem} ({error}). Use the tokenizer.json that belongs to the model.") from error
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Of a name that stands there twice, the one that is checked need not be the one that is used."""
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("an object has a name twice")
+    return found
+
+
+def _check_sizes(document: Any, path: Path) -> None:
+    """Refuses what ends the process, not the call: ids that make too long a table, and texts that grow without end."""
+    told = "Use the tokenizer.json that belongs to the model."
+    document = document if isinstance(document, Mapping) else {}
+    model, added = document.get("model"), document.get("added_tokens")
+    vocabulary = model.get("vocab") if isinstance(model, Mapping) else None
+    ids = list(vocabulary.values()) if isinstance(vocabulary, Mapping) else []
+    ids += [token.get("id") for token in added if isinstance(token, Mapping)] if isinstance(added, list) else []
+    largest = max((one for one in ids if isinstance(one, int)), default=0)
+    if largest >= MOST_IDS:
+        raise CheckpointError(f"{path} has the token id {largest}, which no vocabulary needs. {told}")
+    for part in ("normalizer", "pre_tokenizer", "decoder"):
+        growths = [_growth(step) for step in _steps(document.get(part))]
+        if len(growths) > _MOST_STEPS or prod(growths) > _MOST_GROWTH:
+            problem = f"{len(growths)} steps" if len(growths) > _MOST_STEPS else "steps that make a text far longer"
+            raise CheckpointError(f"{path} has a {part} with {problem}, as no model has. {told}")
+
+
+def _steps(part: Any) -> Iterator[Mapping[str, Any]]:
+    """The steps of a normalizer, pre-tokenizer or decoder, those of sequences one by one."""
+    if not isinstance(part, Mapping):
+        return
+    inner = [part[name] for name in ("normalizers", "pretokenizers", "decoders") if isinstance(part.get(name), list)]
+    if part.get("type") != "Sequence" or not inner:
+        yield part
+    for steps in inner:
+        for step in steps:
+            yield from _steps(step)
+
+
+def _growth(step: Mapping[str, Any]) -> int:
+    """How many times longer a step may make a text, rounded up."""
+    if "precompiled_charsmap" in step:
+        return _charsmap_growth(step["precompiled_charsmap"])
+    kind, pattern, new = step.get("type"), step.get("pattern"), step.get("content", step.get("prepend"))
+    if isinstance(new, str) and ("pattern" in step or "prepend" in step):
+        old = pattern.get("String") if isinstance(pattern, Mapping) else None
+        # What a regular expression finds may be empty, between any two characters.
+        return max(1, -(-len(new) // len(old))) if isinstance(old, str) and old else 1 + len(new)
+    return _GROWTH.get(kind, 1) if isinstance(kind, str) else 2
+
+
+def _charsmap_growth(charsmap: Any) -> int:
+    """The same of sentencepiece's table: the size of its index, the index, and texts that end with a zero."""
+    table = base64.b64decode(charsmap if isinstance(charsmap, str) else "", validate=True)
+    size = int.from_bytes(table[:4], "little")
+    # The library makes room for an index of any size.
+    if len(table) < 4 or size % 4 or size > len(table) - 4:
+        raise ValueError("a precompiled_charsmap that is damaged")
+    return 1 + max(len(text.decode(errors="replace")) for text in table[4 + size :].split(b"\0"))
 
 
 def _mark_control_tokens_special(backend: tokenizers.Tokenizer) -> None:

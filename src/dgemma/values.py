@@ -36,5 +36,5 @@ def table(values: Mapping[str, Any], name: str, file: str = "config.json") -> Ma
     """Reads `values[name]` as an object; one that is absent or null is empty, anything else an error."""
     value = values.get(name)
     if value is not None and not isinstance(value, Mapping):
-        raise CheckpointError(f"{file} has {name} = {value!r}, where an object belongs.")
+        raise CheckpointError(f"{file} has {name} = {reprlib.repr(value)}, where an object belongs.")
     return value or {}

@@ -132,7 +132,16 @@ _SIZES = (
     "position_embedding_size",
 )
 _FLAGS = ("use_clipped_linears", "standardize")
-_MOST = {"num_hidden_layers": 10_000, "patch_size": 1024, "pooling_kernel_size": 64}
+_MOST = {
+    "hidden_size": 1 << 16,
+    "intermediate_size": 1 << 20,
+    "num_hidden_layers": 1000,
+    "num_attention_heads": 1 << 12,
+    "head_dim": 1 << 12,
+    "patch_size": 1024,
+    "pooling_kernel_size": 64,
+    "position_embedding_size": 1 << 20,
+}
 
 
 def _flag(document: Mapping[str, Any], name: str) -> bool:

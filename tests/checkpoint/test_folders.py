@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from dgemma import files
 from dgemma.checkpoint import EMBEDDED, LoadedModel, find_model, open_model, safetensors, save_model
 from dgemma.config import SamplerConfig
 from dgemma.errors import CheckpointError, ConfigError, ModelNotFoundError, OutputError, UsageError
@@ -107,6 +108,54 @@ def test_damaged_files_are_told_by_their_name(tmp_path, name, content):
     save_model(MODEL, tmp_path)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CheckpointError, match=name):
+        open_model(tmp_path)
+
+
+RECORD = {"length": 8, "steps": 2, "equivalents": 1, "tokens": 7, "accuracy": 1}
+IN_THE_FILE = "Correct the file, or take another model."
+MEASURED = "Remove the file, or measure it anew."
+
+
+@pytest.mark.parametrize(("name", "change", "told"), [
+    ("generation_config.json", {"max_new_tokens": 0}, f": max_new_tokens must be >= 1, not 0. {IN_THE_FILE}"),
+    ("generation_config.json", {"t_max": -1}, f"not 0.4 and -1.0. {IN_THE_FILE}"),
+    ("generation_config.json", {"t_max": "hot"}, f" has t_max = 'hot', where a number belongs. {IN_THE_FILE}"),
+    ("config.json", {"model_type": "gemma4"},
+     f": This is a checkpoint of the architecture 'gemma4'; dgemma runs 'diffusion_gemma' models only. {IN_THE_FILE}"),
+    ("config.json", {"canvas_length": 0}, f": canvas_length must be at least 1, not 0. {IN_THE_FILE}"),
+    ("config.json", {"dgemma": {"single_turn": 3}}, f": single_turn must be true or false, not 3. {IN_THE_FILE}"),
+    ("config.json", {"dgemma": {"causal_check": 3}}, f": causal_check must be true or false, not 3. {IN_THE_FILE}"),
+    ("config.json", {"dgemma": []}, f" has dgemma = [], where an object belongs. {IN_THE_FILE}"),
+    ("config.json", {"text_config": None}, f"not a complete DiffusionGemma config. {IN_THE_FILE}"),
+    ("denoising.json", {"canvases": [RECORD | {"length": 0}], "answer_tokens": 7},
+     f": A canvas record needs a length and steps above 0. {MEASURED}"),
+    ("denoising.json", {"canvases": 3}, f" holds no list `canvases`. {MEASURED}"),
+])  # fmt: skip
+def test_bad_values_are_told_with_their_file_and_what_to_do(tmp_path, name, change, told):
+    save_model(MODEL, tmp_path)
+    file = tmp_path / name
+    document = json.loads(file.read_text()) if file.exists() else {}
+    file.write_text(json.dumps(document | change))
+    with pytest.raises((CheckpointError, ConfigError)) as raised:
+        open_model(tmp_path)
+    assert str(raised.value).startswith(str(file)) and str(raised.value).endswith(told)
+    assert str(raised.value).count(name) == 1
+
+
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json", "denoising.json", "chat_template.jinja"])
+def test_files_beyond_any_size_are_not_read(tmp_path, name):
+    save_model(MODEL, tmp_path)
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(20 * 10**9)
+    with pytest.raises(CheckpointError, match=rf"{name} has 20,000 MB, as no such file has"):
+        open_model(tmp_path)
+
+
+def test_a_device_is_no_file_of_a_model(tmp_path):
+    save_model(MODEL, tmp_path)
+    (tmp_path / "config.json").unlink()
+    (tmp_path / "config.json").symlink_to("/dev/zero")
+    with pytest.raises(CheckpointError, match=r"has no config\.json"):
         open_model(tmp_path)
 
 
@@ -211,7 +260,7 @@ def test_a_write_that_fails_leaves_the_model_that_was_there(tmp_path, monkeypatc
 
 def test_a_save_in_shards_over_a_single_file_can_break_off_anywhere(tmp_path, monkeypatch):
     """The index comes last: until it is there, the old file is the model."""
-    replaced = safetensors.os.replace
+    replaced = files.os.replace
     for allowed in range(1, 12):
         folder = tmp_path / str(allowed)
         save_model(MODEL, folder)
@@ -225,7 +274,7 @@ def test_a_save_in_shards_over_a_single_file_can_break_off_anywhere(tmp_path, mo
             replaced(source, target)
 
         with monkeypatch.context() as patched:
-            patched.setattr(safetensors.os, "replace", failing)
+            patched.setattr(files.os, "replace", failing)
             with pytest.raises(OutputError, match="No space left"):
                 save_model(MODEL, folder, max_shard_bytes=20_000)
         again = open_model(folder)
@@ -247,3 +296,11 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch
     monkeypatch.setattr(Path, "open", refused)
     with pytest.raises(CheckpointError, match=rf"{name} cannot be read: Permission denied\.$"):
         open_model(folder)
+
+
+def test_of_many_missing_shards_a_few_are_named(tmp_path):
+    table = {f"t{number}": f"model-{number:05d}.safetensors" for number in range(1000)}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": table}))
+    with pytest.raises(CheckpointError, match="and 992 more; fetch the model again") as caught:
+        safetensors.weight_files(tmp_path)
+    assert len(str(caught.value)) < 500

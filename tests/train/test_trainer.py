@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dgemma.checkpoint import open_model
-from dgemma.errors import DataError
+from dgemma.errors import ConfigError, DataError
 from dgemma.evals.example import NO_TEXTS
 from dgemma.tokenizer import Tokenizer
 from dgemma.train.data import BatchStream
@@ -241,7 +241,7 @@ def test_typos_in_a_recipe_are_told(tmp_path, line, problem):
     [
         ("[run]\nseed = 99999999999999999999", "seed = 99999999999999999999"),
         ("[run]\nseed = 9000000000000", "seed must lie between -8796093022208 and 8796093022208, not 9000000000000"),
-        ("[run]\ndata_workers = -1", "data_workers must be at least 0, not -1"),
+        ("[run]\ndata_workers = -1", "data_workers must be between 0 and 1024, not -1"),
         ("[run]\nsave_every_minutes = -1", "save_every_minutes must be at least 0, not -1"),
         ("[run]\nsteps = 100000000000000000000", "steps = 100000000000000000000"),
         ("[optimizer]\nlr = -1", "lr must be at least 0, not -1"),
@@ -267,6 +267,43 @@ def test_numbers_that_no_run_can_have_are_told(tmp_path, line, problem):
     file.write_text(line)
     with pytest.raises(DataError, match=problem):
         read_recipe(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[model]\nvocab_size = 9007199254740992", "vocab_size = 9007199254740992 is more than any model has"),
+        ("[model]\nhidden_size = 100000000", "hidden_size = 100000000 is more than any model has"),
+        ("[model]\nhidden_size = 1000000\nvocab_size = 1000000", "weights would take about .* GB of memory"),
+        ("[model]\nnum_experts = 60000\nmoe_intermediate_size = 90000", "weights would take about .* GB of memory"),
+        ("[model]\nglobal_head_dim = 60000\nnum_attention_heads = 60000", "weights would take about .* GB"),
+        ('[model]\npattern = "' + "s" * 200_000 + 'f"', "num_hidden_layers = 200001 is more than any model has"),
+        ('[model]\npattern = "' + "x" * 200_000 + '"', "ends in f, which 'xxx"),
+        ("[data]\nbatch_rows = 9007199254740992", "batch_rows must be between 1 and 65536"),
+        ("[data]\nbatch_rows = 65536\nclean_length = 1000000", "A batch of batch_rows = 65536 would have"),
+        (
+            "[data]\ncanvas_lengths = [9007199254740000]\ncanvas_slots = 9007199254740000",
+            "canvas_slots must be between",
+        ),
+        ("[data]\ncanvas_lengths = [9007199254740000]", "canvas of 9007199254740000 tokens fits no row"),
+        ("[data]\nnoise_draws = 9007199254740992", "noise_draws must be between 1 and 65536"),
+        ("[run]\nheld_out_rows = 9007199254740992", "held_out_rows must be between 1 and 65536"),
+        ("[run]\ndata_workers = 9007199254740992", "data_workers must be between 0 and 1024"),
+        ("[objective]\nrollout_steps = 9007199254740992", "rollout_steps must be between 1 and 1000000"),
+        ("[sampler]\nmax_denoising_steps = 9007199254740992", "max_denoising_steps must lie between 1 and 1000000"),
+        ("[model]\nvocab_size = " + "9" * 5000, "is not valid TOML: .*digits"),
+        ("a" + ".a" * 50_000 + " = 1", "a key of more than 32 parts"),
+        ("[" + "'a' . " * 50_000 + "a]", "a key of more than 32 parts"),
+        ("a = " + "[" * 50_000, "is not valid TOML"),
+        ("#" * 2_000_000, "more than 1 MB"),
+    ],
+)
+def test_absurd_recipes_are_told_in_one_sentence(tmp_path, text, problem):
+    file = tmp_path / "recipe.toml"
+    file.write_text(text)
+    with pytest.raises((DataError, ConfigError), match=problem) as raised:
+        read_recipe(file)
+    assert len(str(raised.value)) < 400
 
 
 def test_the_largest_seed_is_one_that_torch_takes():

@@ -8,15 +8,11 @@ know what a model answers; that is `parts.py`.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Template, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
+from dgemma.chat.sandbox import fill
 from dgemma.errors import PromptError
 from dgemma.tokenizer import BOS, CHANNEL_BEGIN, CHANNEL_END, EOS, IMAGE, IMAGE_BEGIN, IMAGE_END, Tokenizer
 
@@ -31,9 +27,6 @@ ROLES = {
 """The roles that callers may use, and the names under which templates know them."""
 
 THOUGHT = re.compile(re.escape(CHANNEL_BEGIN) + r"(?:thought\n)?(.*?)" + re.escape(CHANNEL_END), re.DOTALL)
-
-_TEMPLATE_FAULTS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What a template's own code may raise."""
 
 
 def default_template() -> str:
@@ -71,19 +64,16 @@ def render(
         raise PromptError("The last message calls tools; add a message of role tool with the result of each call.")
     disguise = _disguise(tokenizer, "".join([source, *_strings(conversation), *_strings(declarations)]))
     shown_messages, shown_tools = _replaced(conversation, disguise), _replaced(declarations, disguise)
-    compiled = _compiled(source)
-    try:
-        text = compiled.render(
-            messages=shown_messages,
-            tools=shown_tools or None,
-            add_generation_prompt=add_generation_prompt,
-            enable_thinking=thinking,
-            thought_stub=template is None,
-            bos_token=BOS if tokenizer.has_special(BOS) else "",
-            eos_token=EOS if tokenizer.has_special(EOS) else "",
-        )
-    except (TemplateError, *_TEMPLATE_FAULTS) as error:
-        raise PromptError(f"The chat template cannot render this conversation: {error}.") from error
+    text = fill(
+        source,
+        messages=shown_messages,
+        tools=shown_tools or None,
+        add_generation_prompt=add_generation_prompt,
+        enable_thinking=thinking,
+        thought_stub=template is None,
+        bos_token=BOS if tokenizer.has_special(BOS) else "",
+        eos_token=EOS if tokenizer.has_special(EOS) else "",
+    )
     reveal = {ord(stand_in): chr(code) for code, stand_in in disguise.items()}
     pieces, lengths = tokenizer.split_special(text), iter(image_lengths)
     num_images = sum(part == _IMAGE for message in conversation for part in _parts_of(message))
@@ -273,27 +263,3 @@ def _replaced(value: Any, table: Mapping[int, str]) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     raise PromptError(f"A message holds a {type(value).__name__}; give plain JSON values.")
-
-
-@lru_cache(maxsize=8)
-def _compiled(template: str) -> Template:
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-
-    def raise_exception(message: str) -> None:
-        raise TemplateError(message)
-
-    def as_json(value: Any, **options: Any) -> str:
-        # Escaped stand-ins could not be told from escapes that a user wrote.
-        return json.dumps(value, **{**options, "ensure_ascii": False})
-
-    def strftime_now(form: str) -> str:
-        return datetime.now().strftime(form)
-
-    environment.filters["tojson"] = as_json
-    environment.globals.update(raise_exception=raise_exception, strftime_now=strftime_now)
-    try:
-        return environment.from_string(template)
-    except TemplateError as error:
-        raise PromptError(f"The model's chat template is not valid: {error}.") from error

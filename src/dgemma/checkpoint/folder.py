@@ -1,5 +1,6 @@
 """A model folder in the released layout: config.json, safetensors weights, and what may lie beside them."""
 
+import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +9,12 @@ from typing import Any
 import torch
 
 from dgemma.checkpoint import names
-from dgemma.checkpoint.safetensors import places_of, read_json, read_tensors, stored_types, weight_files
+from dgemma.checkpoint.beside import naming, read_object, read_profile, read_text
+from dgemma.checkpoint.safetensors import places_of, read_tensors, stored_types, weight_files
 from dgemma.checkpoint.source import Description, Stored, profile_path
 from dgemma.checkpoint.vision import open_vision
 from dgemma.config import ModelConfig, SamplerConfig
 from dgemma.errors import CheckpointError, ConfigError
-from dgemma.profile import DenoisingProfile
 from dgemma.quant import Kind, kind_from_hf
 from dgemma.tokenizer import Tokenizer
 from dgemma.values import table
@@ -35,28 +36,33 @@ class Folder:
         config_file = path / "config.json"
         if not config_file.is_file():
             raise CheckpointError(f"{path} has no config.json; it is not a model folder.")
-        self._document = read_json(config_file)
-        try:
+        self._document = read_object(config_file)
+        with naming(config_file):
             self._config = ModelConfig.from_hf(self._document)
-        except ConfigError as error:
-            raise ConfigError(f"{config_file}: {error}") from error
-        self.stored: Kind | None = kind_from_hf(self._document)
+            self.stored: Kind | None = kind_from_hf(self._document)
 
     def describe(self) -> Description:
         """All but the weights."""
-        generation, profile = self.path / "generation_config.json", profile_path(self.path)
+        generation = self.path / "generation_config.json"
         tokenizer, template = self.path / "tokenizer.json", self.path / "chat_template.jinja"
         # Without the file no end tokens are the sampler's: others take the configuration's, transformers' loop none.
-        sampler = SamplerConfig.from_hf(read_json(generation)) if generation.is_file() else SamplerConfig()
-        own = table(self._document, OWN)
+        sampler = SamplerConfig()
+        if generation.is_file():
+            document = read_object(generation)
+            with naming(generation):
+                sampler = SamplerConfig.from_hf(document)
+        with naming(self.path / "config.json"):
+            own = table(self._document, OWN)
+            sampler = replace(sampler, causal_check=own.get("causal_check", False))
+            single_turn, text_request = _single_turn(own), _text_request(own)
         return Description(
             config=self._config,
-            sampler=replace(sampler, causal_check=own.get("causal_check", False)),
+            sampler=sampler,
             tokenizer=Tokenizer.from_file(tokenizer) if tokenizer.is_file() else None,
-            chat_template=_read_text(template) if template.is_file() else None,
-            profile=DenoisingProfile.from_document(read_json(profile)) if profile.is_file() else None,
-            single_turn=_single_turn(own),
-            text_request=_text_request(own),
+            chat_template=read_text(template) if template.is_file() else None,
+            profile=read_profile(profile_path(self.path)),
+            single_turn=single_turn,
+            text_request=text_request,
         )
 
     def tower(self, config: ModelConfig, device: torch.device) -> VisionTower | None:
@@ -95,21 +101,12 @@ class Folder:
 def _single_turn(own: Mapping[str, Any]) -> bool:
     value = own.get("single_turn", False)
     if not isinstance(value, bool):
-        raise ConfigError(f"single_turn in config.json must be true or false, not {value!r}.")
+        raise ConfigError(f"single_turn must be true or false, not {reprlib.repr(value)}.")
     return value
 
 
 def _text_request(own: Mapping[str, Any]) -> str | None:
     request = own.get("text_request")
     if request is not None and not isinstance(request, str):
-        raise ConfigError(f"text_request in config.json must be a text, not {request!r}.")
+        raise ConfigError(f"text_request must be a text, not {reprlib.repr(request)}.")
     return request
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{path} is no UTF-8 text ({error}); fetch the model again.") from error

@@ -15,13 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dgemma.checkpoint.beside import read_profile
 from dgemma.checkpoint.gguf import GgufFile, GgufTensor, listed, read_gguf
 from dgemma.checkpoint.gguf_vocabulary import read_tokenizer, texts
-from dgemma.checkpoint.safetensors import read_json
 from dgemma.checkpoint.source import Description, Stored, profile_path
 from dgemma.config import LayerConfig, LayerType, ModelConfig, RotaryConfig, SamplerConfig
 from dgemma.errors import CheckpointError, ConfigError
-from dgemma.profile import DenoisingProfile
 from dgemma.quant import Kind
 from dgemma.tokenizer import EOS, TOOL_RESPONSE_BEGIN, TURN_END
 from dgemma.values import number
@@ -120,11 +119,11 @@ class GgufModel:
         """All but the weights."""
         entries, told = self._file.entries, str(self.path)
         tokens = texts(entries, "tokenizer.ggml.tokens", told)
-        template, profile = entries.get("tokenizer.chat_template"), profile_path(self.path)
+        template = entries.get("tokenizer.chat_template")
         try:
             config, sampler = _config(self._file), _sampler(entries, tokens, told)
         except ConfigError as error:
-            raise ConfigError(f"{told}: {error}") from error
+            raise ConfigError(f"{told}: {error} Take another file of the model.") from error
         if tokens is not None and len(tokens) > config.vocab_size:
             raise CheckpointError(f"{told} has {len(tokens)} tokens and embeddings of {config.vocab_size}.")
         return Description(
@@ -132,7 +131,7 @@ class GgufModel:
             sampler=sampler,
             tokenizer=read_tokenizer(entries, tokens, told),
             chat_template=template if isinstance(template, str) else None,
-            profile=DenoisingProfile.from_document(read_json(profile)) if profile.is_file() else None,
+            profile=read_profile(profile_path(self.path)),
         )
 
     def tower(self, config: ModelConfig, device: torch.device) -> None:

@@ -23,6 +23,8 @@ from dgemma.interrupts import deferred
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json")
+_SHOWN = 8
+"""Names in one message at most."""
 T = TypeVar("T")
 FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -37,7 +39,8 @@ def weight_files(folder: Path) -> list[Path]:
         files = [folder / Path(name).name for name in sorted(set(table.values()))]
         missing = [file.name for file in files if not file.is_file()]
         if missing:
-            raise CheckpointError(f"{folder} lacks the shards {', '.join(missing)}; fetch the model again.")
+            shown = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" if missing[_SHOWN:] else "")
+            raise CheckpointError(f"{folder} lacks the shards {shown}; fetch the model again.")
         return files
     if (folder / SINGLE).is_file():
         return [folder / SINGLE]

@@ -7,12 +7,10 @@ import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 
-from dgemma.config import ModelConfig
+from dgemma.config import MOST_STEPS, ModelConfig
 from dgemma.engine.request import Infill, Request
 from dgemma.errors import ConfigError, PromptError, UsageError
 
-MOST_STEPS = 1_000_000
-"""A limit far above any use, below which the schedule's arithmetic holds."""
 MAX_TOP_LOGPROBS = 64
 
 

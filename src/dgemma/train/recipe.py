@@ -3,6 +3,8 @@
 Everything that decides the result is in here, so a recipe and its seed reproduce a run. Knows nothing of tensors.
 """
 
+import re
+import reprlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -10,8 +12,9 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from dgemma.config import LayerConfig, LayerType, ModelConfig, SamplerConfig
-from dgemma.errors import DataError
+from dgemma import memory
+from dgemma.config import MOST_STEPS, LayerConfig, LayerType, ModelConfig, SamplerConfig
+from dgemma.errors import ConfigError, DataError
 from dgemma.evals.example import PAIRS_SUFFIX
 
 LARGEST_SEED = 2**43
@@ -19,6 +22,9 @@ LARGEST_SEED = 2**43
 
 _LARGEST = 2**53
 """Above it a number is no longer the one that was written; infinity and what is no number are not below it."""
+
+_MOST_BYTES, _MOST_PARTS = 1 << 20, 32  # of a recipe, and of a dotted key in it
+_MOST_ROWS, _MOST_TOKENS, _MOST_IN_A_BATCH = 1 << 16, 1 << 20, 1 << 26
 
 _KINDS: dict[str, LayerType] = {"s": "sliding_attention", "f": "full_attention"}
 
@@ -49,7 +55,8 @@ class ModelRecipe:
     def config(self) -> ModelConfig:
         """The network's configuration. Raises DataError for a pattern that no network can have."""
         if not self.pattern or set(self.pattern) - set(_KINDS) or self.pattern[-1] != "f":
-            raise DataError(f"pattern has one letter s or f a layer and ends in f, which {self.pattern!r} does not.")
+            told = reprlib.repr(self.pattern)
+            raise DataError(f"pattern has one letter s or f a layer and ends in f, which {told} does not.")
         layers = tuple(
             LayerConfig(
                 layer_type=_KINDS[letter],
@@ -61,6 +68,22 @@ class ModelRecipe:
         own = {"pattern", "head_dim", "num_key_value_heads", "global_head_dim", "num_global_key_value_heads"}
         sizes = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in own}
         return ModelConfig(layers=layers, **sizes)
+
+    def check_memory(self) -> None:
+        """Raises DataError for sizes whose weights alone would not fit into this machine's memory."""
+        heads = [
+            self.head_dim * (self.num_attention_heads + self.num_key_value_heads)
+            if letter == "s"
+            else self.global_head_dim * (self.num_attention_heads + self.num_global_key_value_heads)
+            for letter in self.pattern
+        ]
+        inner = self.intermediate_size + self.num_experts * self.moe_intermediate_size
+        width = self.vocab_size + sum(2 * size for size in heads) + 3 * inner * len(heads)
+        if (asked := 4 * width * self.hidden_size) > (there := memory.total_bytes()):
+            raise DataError(
+                f"The model's weights would take about {asked / 1e9:,.1f} GB of memory, and there are "
+                f"{there / 1e9:,.1f}; make the sizes in [model] smaller."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +105,14 @@ class DataRecipe:
     canvas_lengths: tuple[int, ...] = (8, 16, 32, 64, 128, 256)
 
     def __post_init__(self) -> None:
-        _require(self, "batch_rows", "clean_length", "canvas_slots", "noise_draws", least=1)
+        _require(self, "batch_rows", "noise_draws", least=1, most=_MOST_ROWS)
+        _require(self, "clean_length", "canvas_slots", least=1, most=_MOST_TOKENS)
+        tokens = self.batch_rows * (self.clean_length + self.canvas_slots)
+        if tokens > _MOST_IN_A_BATCH:
+            raise DataError(
+                f"A batch of batch_rows = {self.batch_rows} would have {tokens} tokens, and {_MOST_IN_A_BATCH} are the "
+                "most; make it smaller."
+            )
         for name, weight in self.tasks.items():
             if not _is_a(weight, float) or weight < 0:
                 raise DataError(f"The weight of the task {name} must be a number of at least 0, not {weight!r}.")
@@ -130,7 +160,7 @@ class ObjectiveRecipe:
     def __post_init__(self) -> None:
         _require(self, "noise_floor", "full_noise", "ordered", "self_conditioning", "rollout", least=0, most=1)
         _require(self, "causal_share", least=0, most=1)
-        _require(self, "rollout_steps", least=1)
+        _require(self, "rollout_steps", least=1, most=MOST_STEPS)
         _require(self, "entropy_bound", "encoder_weight", "prompt_weight", least=0)
         if not 0 < self.temperature[0] <= self.temperature[1] < inf:
             raise DataError(f"temperature must be a range of numbers above 0, not {list(self.temperature)}.")
@@ -189,8 +219,10 @@ class RunRecipe:
     held_out_rows: int = 16
 
     def __post_init__(self) -> None:
-        _require(self, "steps", "log_every", "evaluate_every", "held_out_rows", least=1)
-        _require(self, "save_every_minutes", "data_workers", least=0)
+        _require(self, "steps", "log_every", "evaluate_every", least=1)
+        _require(self, "held_out_rows", least=1, most=_MOST_ROWS)
+        _require(self, "save_every_minutes", least=0)
+        _require(self, "data_workers", least=0, most=1024)
         if not 0 <= self.minutes < inf:
             raise DataError(f"minutes must be at least 0 (0: no limit), not {self.minutes}.")
         if abs(self.seed) > LARGEST_SEED:
@@ -236,23 +268,40 @@ def read_recipe(path: str | Path, **run_overrides: Any) -> Recipe:
     """
     try:
         # Some editors begin a file with a mark, which is no TOML.
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+        with Path(path).open("rb") as file:
+            text = file.read(_MOST_BYTES + 1).decode("utf-8-sig")
+        if len(text) > _MOST_BYTES:
+            raise DataError(f"The recipe {path} has more than {_MOST_BYTES >> 20} MB, as no recipe has.")
+        # The parser takes the square of a key's length in memory.
+        if _LONG_KEY.search(text):
+            raise DataError(f"The recipe {path} has a key of more than {_MOST_PARTS} parts; none has more than three.")
+        document = tomllib.loads(text)
     except OSError as error:
         raise DataError(f"The recipe {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of too many digits is one, too
         raise DataError(f"The recipe {path} is not valid TOML: {error}.") from error
     tables = {item.name: item.default_factory for item in fields(Recipe)}
     for name in document:
         if name not in tables:
             raise DataError(f"The recipe {path} has an unknown table [{name}]; known: {', '.join(tables)}.")
         if not isinstance(document[name], dict):
-            raise DataError(f"The recipe {path} has {name} = {document[name]!r}, where a table [{name}] belongs.")
+            told = reprlib.repr(document[name])
+            raise DataError(f"The recipe {path} has {name} = {told}, where a table [{name}] belongs.")
     tasks = document.get("data", {}).get("tasks")
     if isinstance(tasks, dict):
         document["data"]["tasks"] = {_beside(path, name): weight for name, weight in tasks.items()}
     parts = {name: _table(table, document.get(name, {}), name, path) for name, table in tables.items()}  # pyright: ignore
+    try:
+        parts["model"].config()
+    except (ConfigError, DataError) as error:
+        raise DataError(f"The recipe {path} has a [model] that cannot be: {error}") from error
+    parts["model"].check_memory()
     given = {key: value for key, value in run_overrides.items() if value is not None}
     return Recipe(**{**parts, "run": replace(parts["run"], **given)})
+
+
+# From the beginning of a word on and never back, as words may be long, too.
+_LONG_KEY = re.compile(rf"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){{{_MOST_PARTS}}}""")
 
 
 def _require(recipe: Any, *names: str, least: float, most: float = _LARGEST) -> None:
@@ -279,7 +328,8 @@ def _table(kind: Any, values: dict[str, Any], name: str, path: str | Path) -> An
     types = get_type_hints(kind)
     for key, value in values.items():
         if not _is_a(value, types[key]):
-            raise DataError(f"The recipe {path} has {key} = {value!r} in [{name}], which is no value for it.")
+            told = reprlib.repr(value)
+            raise DataError(f"The recipe {path} has {key} = {told} in [{name}], which is no value for it.")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
