@@ -8,8 +8,8 @@ Shapes: N rows, D hidden, V vocabulary.
 
 from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -39,8 +39,7 @@ def compute(call: FusedCall) -> Any:
     return call.compute([call])[0] if ask is None else ask(call)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayersCall:
+class LayersCall(NamedTuple):
     """All layers (`ops.native.layers.OneCall`) over the rows of a text -> hidden [N, D]; with `keys_only` the last
     layer ends with keys and values."""
 
@@ -64,8 +63,7 @@ class LayersCall:
         return _parts(hidden_ND, [call.num_rows for call in calls])
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeadCall:
+class HeadCall(NamedTuple):
     """A small vocabulary (`ops.native.head.Head`) read at the rows `hidden_ND` -> VocabularyReading."""
 
     head: Any

@@ -9,9 +9,14 @@ Only Python's own handler is replaced, for that long: whoever installs another o
 
 import signal
 import threading
+from importlib import import_module
 from types import FrameType
 from typing import Any
 
+# What `signal.signal` and `signal.getsignal` call: these make enumeration members of what they return, which with ten
+# calls for every token takes as long as a tenth of a small model's pass.
+_C = import_module("_signal")
+_SIGINT = int(signal.SIGINT)
 _noted = False
 
 
@@ -39,7 +44,7 @@ def _forget() -> None:
 
 def _handler() -> Any:
     """Who is called at Ctrl-C; None in a thread that is never interrupted."""
-    return signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
+    return _C.getsignal(_SIGINT) if threading.current_thread() is threading.main_thread() else None
 
 
 class deferred:
@@ -52,11 +57,11 @@ class deferred:
         if self.before is not None:
             if self.before is signal.default_int_handler:
                 _forget()
-            signal.signal(signal.SIGINT, _note)
+            _C.signal(_SIGINT, _note)
 
     def __exit__(self, *error: object) -> None:
         if self.before is not None:
-            signal.signal(signal.SIGINT, self.before)
+            _C.signal(_SIGINT, self.before)
             try:
                 _raise_noted()
             finally:
@@ -71,7 +76,7 @@ class allowed:
         self.inside = _handler() is _note
         if self.inside:
             try:
-                signal.signal(signal.SIGINT, _note_and_raise)
+                _C.signal(_SIGINT, _note_and_raise)
                 _raise_noted()
             except BaseException:
                 self.__exit__()
@@ -79,7 +84,7 @@ class allowed:
 
     def __exit__(self, kind: type[BaseException] | None = KeyboardInterrupt, *error: object) -> None:
         if self.inside:
-            signal.signal(signal.SIGINT, _note)
+            _C.signal(_SIGINT, _note)
             if kind is not None and issubclass(kind, KeyboardInterrupt):
                 # It is on its way.
                 _forget()

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -155,7 +155,7 @@ def test_readings_of_another_kind_have_a_call_of_their_own(monkeypatch: pytest.M
     read = Head.read
     monkeypatch.setattr(Head, "read", lambda self, rows, *rest: seen.append(len(rows)) or read(self, rows, *rest))
     call = HeadCall(head=head, hidden_ND=hidden_ND)
-    others = [replace(call, temperature=0.5), replace(call, soft=True), replace(call, uniforms_N=torch.zeros(2))]
+    others = [call._replace(temperature=0.5), call._replace(soft=True), call._replace(uniforms_N=torch.zeros(2))]
     take_together([partial(compute, one) for one in (call, *others, call)])
     assert seen == [4, 2, 2, 2]
 

@@ -386,6 +386,8 @@ class Engine:
         in one call with its."""
         if (job := self._admit()) is not None:
             return [job]
+        if self._scheduler.num_active < 2:
+            return [self._jobs[one] for one in self._scheduler.next_turns()]
 
         def rows_of(one: int) -> float:
             rows = self._jobs[one].num_rows

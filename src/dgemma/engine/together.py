@@ -10,8 +10,7 @@ Knows nothing of requests, caches or turns.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from greenlet import getcurrent, greenlet
@@ -24,8 +23,7 @@ MOST_ROWS = 64
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome(Generic[T]):
+class Outcome(NamedTuple, Generic[T]):
     """What came of a turn: its value, or what went wrong in it; the rows of its largest fused call, if it had one."""
 
     value: T | None = None

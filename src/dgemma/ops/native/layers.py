@@ -27,7 +27,7 @@ from dgemma.ops.native.head import takes_int8
 from dgemma.ops.native.machine import DOTS, PANEL, TILE_ROWS, run_with
 from dgemma.ops.native.panels import are_halves, padded, panels, quantised_panels, side_by_side
 from dgemma.ops.native.rows import TextRows
-from dgemma.ops.native.sizes import CLOCK, LAYER, PASS, TEXT, LayerShape
+from dgemma.ops.native.sizes import CLOCK, LAYER, PASS, ROW, TEXT, LayerShape
 from dgemma.quant import GROUP, is_quantised
 
 
@@ -58,6 +58,7 @@ class _Rotary:
     num_positions: int
     tables: tuple[Tensor, ...]
     layers: np.ndarray
+    address: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +96,11 @@ class OneCall(ABC):
         own = [] if conditioning is None else [one for one in conditioning.values() if not one.is_inference()]
         self._conditioned_by = [(one, one._version) for one in own]
         self._kept: list[Tensor] = []
-        self._shapes, self._rotary = list(shapes), _Rotary(num_positions=0, tables=(), layers=np.zeros((0, 0)))
+        self._shapes, self._rotary = list(shapes), _Rotary(num_positions=0, tables=(), layers=np.zeros(0), address=0)
         self._most_keys = max(shape.keys for shape in shapes)
         # Bytes from one position's key to the next one's, on layers that forget.
         self._window_steps = np.array([[4 * shape.head_dim if shape.window else 0] for shape in shapes])
-        self._met: dict[int, tuple[weakref.ref[Tensor], np.ndarray]] = {}
+        self._met: dict[int, tuple[weakref.ref[Tensor], np.ndarray, int]] = {}
         self._spare: list[np.ndarray] = []
         self._plans: dict[tuple[int, int, int, int], _Plan] = {}
         first = weights[0]
@@ -147,38 +148,47 @@ class OneCall(ABC):
         Each text comes out as it would alone, to the last bit. With `keys_only` the last layer ends with keys and
         values, and what comes back means nothing.
         """
-        texts = [text for text in texts if text.positions]
+        counts = [len(text.positions) for text in texts]
+        if 0 in counts:
+            texts = [text for text in texts if text.positions]
+            counts = [len(text.positions) for text in texts]
         if not texts:
             return torch.empty(0, self.size)
-        counts = [len(text.positions) for text in texts]
-        rows, reach = sum(counts), max(text.reach for text in texts)
+        reaches = [text.reach for text in texts]
+        rows, reach = sum(counts), max(reaches)
         rotary = self._rotary
         if reach > rotary.num_positions:
             self._rotary = rotary = self._rotated(reach + max(256, reach // 8))
-        turned = [padded(one.reach) * self._turns(count) for one, count in zip(texts, counts, strict=True)]
+        turned = [padded(own) * self._turns(count) for own, count in zip(reaches, counts, strict=True)]
         key = (rows, padded(reach), sum(turned), torch.get_num_threads())
         if (plan := self._plans.get(key)) is None:
             plan = self._plans[key] = self._planned(*key)
         # Of its own for each call: another thread may be in the kernel.
-        given, room, meeting = plan.given.copy(), self._room(plan.needed), np.zeros(_LINE_BYTES // 8, dtype=np.int64)
+        given, room = plan.given.copy(), self._room(plan.needed)
         normed = torch.empty(rows * self.size + 2 * _APART, dtype=torch.float32)[_APART:-_APART]
         begin = room.ctypes.data
         # The rows are used up, and their own memory is the caller's.
         first = (given[PASS.hidden] + -begin % _LINE_BYTES) // 4
         given[plan.in_room] += begin + -begin % _LINE_BYTES
-        soft = self._soft(texts, counts)
-        told, caches = [one.told(number) for number, one in enumerate(texts)], [self._cache_of(one) for one in texts]
-        of_texts, row, room_turned = np.empty((len(texts), len(TEXT)), dtype=np.int64), 0, int(given[PASS.turned])
-        for number, count in enumerate(counts):
-            behind, end = row + count, first + self.size * count
-            of_texts[number] = (row, behind, room_turned, caches[number].ctypes.data)
-            room[first:end] = texts[number].embedded.reshape(-1).numpy()
+        # A zero to meet at, apart from what is read; what is told of texts and of rows.
+        of_texts = _LINE_BYTES // 8
+        of_rows = of_texts + len(TEXT) * len(texts)
+        numbers = np.zeros(of_rows + len(ROW) * rows, dtype=np.int64)
+        told, caches = numbers[of_rows:].reshape(rows, len(ROW)), []
+        row, room_turned = 0, int(given[PASS.turned])
+        for number, (text, count) in enumerate(zip(texts, counts, strict=True)):
+            cache, address = self._cache_of(text)
+            caches.append(cache)
+            behind, end, at = row + count, first + self.size * count, of_texts + len(TEXT) * number
+            numbers[at : at + len(TEXT)] = (row, behind, room_turned, address)
+            text.tell(told[row:behind], number)
+            room[first:end] = text.embedded.reshape(-1).numpy()
             row, first, room_turned = behind, end, room_turned + 4 * self._most_keys * turned[number]
-        rows_told = told[0] if len(told) == 1 else np.concatenate(told)
-        given[PASS.normed], given[PASS.table] = normed.data_ptr(), rotary.layers.ctypes.data
-        given[PASS.told], given[PASS.texts] = rows_told.ctypes.data, of_texts.ctypes.data
-        given[PASS.num_texts], given[PASS.keys_only], given[PASS.meeting] = len(texts), keys_only, meeting.ctypes.data
-        if soft is not None:
+        given[PASS.normed], given[PASS.table] = normed.data_ptr(), rotary.address
+        given[PASS.meeting] = meeting = numbers.ctypes.data
+        given[PASS.told], given[PASS.texts] = meeting + 8 * of_rows, meeting + 8 * of_texts
+        given[PASS.num_texts], given[PASS.keys_only] = len(texts), keys_only
+        if (soft := self._soft(texts, counts)) is not None:
             given[PASS.soft] = soft.data_ptr()
         if (clock := self._clock) is not None:
             given[PASS.clock] = clock.ctypes.data
@@ -284,29 +294,29 @@ class OneCall(ABC):
         ]
         return torch.cat(parts) if len(parts) > 1 else parts[0].contiguous()
 
-    def _cache_of(self, text: TextRows) -> np.ndarray:
-        """Where keys and values of each layer lie, and the numbers from one key head to the next."""
-        found = self._bind(text.keys, text.values)
+    def _cache_of(self, text: TextRows) -> tuple[np.ndarray, int]:
+        """Where keys and values of each layer lie, and the numbers from one key head to the next; and its address."""
+        found, address = self._bind(text.keys, text.values)
         if text.first_held:
             # Where the slots of the positions before would lie; no row sees one of them.
             found = found.copy()
             found[:, :2] -= text.first_held * self._window_steps
-        return found
+            address = found.ctypes.data
+        return found, address
 
     def _number(self, entry: Tensor | int) -> int:
         """An address of what is kept, or the number itself."""
         return self._keep(entry).data_ptr() if isinstance(entry, Tensor) else entry
 
-    def _bind(self, keys: Sequence[Tensor], values: Sequence[Tensor]) -> np.ndarray:
+    def _bind(self, keys: Sequence[Tensor], values: Sequence[Tensor]) -> tuple[np.ndarray, int]:
         """`_cache_of` caches that have forgotten nothing, kept for as long as their keys live."""
         found = self._met.get(id(keys[0]))
         if found is None or found[0]() is not keys[0]:
             self._met = {place: known for place, known in list(self._met.items()) if known[0]() is not None}
             rows = [(key.data_ptr(), value.data_ptr(), key.stride(1)) for key, value in zip(keys, values, strict=True)]
             columns = np.array(rows, dtype=np.int64)
-            self._met[id(keys[0])] = weakref.ref(keys[0]), columns
-            return columns
-        return found[1]
+            self._met[id(keys[0])] = found = weakref.ref(keys[0]), columns, columns.ctypes.data
+        return found[1], found[2]
 
     def _rotated(self, num_positions: int) -> "_Rotary":
         """The rotary tables of so many positions, one pair for layers that share them."""
@@ -315,7 +325,7 @@ class OneCall(ABC):
         layers = self.table.copy()
         layers[:-1, _ROTARY_COLUMNS] = [[table.data_ptr() for table in pairs[shape.tables]] for shape in self._shapes]
         tables = tuple(table for pair in pairs.values() for table in pair)
-        return _Rotary(num_positions=num_positions, tables=tables, layers=layers)
+        return _Rotary(num_positions=num_positions, tables=tables, layers=layers, address=layers.ctypes.data)
 
     def _keep(self, tensor: Tensor) -> Tensor:
         self._kept.append(tensor.detach().contiguous())

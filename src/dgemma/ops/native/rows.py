@@ -4,7 +4,7 @@ Shapes: N rows, D hidden, K key heads, S slots, d head dim.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -12,9 +12,8 @@ from torch import Tensor
 from dgemma.ops.native.sizes import KIND, ROW
 
 
-@dataclass(frozen=True, kw_only=True)
-class TextRows:
-    """The rows of one text in a pass, and its cache.
+class TextRows(NamedTuple):
+    """The rows of one text in a pass, and its cache. One is made for every pass, and a tuple is made at once.
 
     embedded     float32, the rows' embeddings; the first `clean` are those of clean tokens, the others of a canvas
     positions    where they stand in the text, ascending
@@ -39,16 +38,23 @@ class TextRows:
         """One past the farthest position that is written or seen."""
         return max(self.end, self.positions[-1] + 1)
 
-    def told(self, number: int) -> np.ndarray:
-        """What `sizes.ROW` names of each row, of the text of that number."""
-        told, clean = np.empty((len(self.positions), len(ROW)), dtype=np.int64), self.clean
-        told[:, ROW.position] = self.positions
-        told[:, ROW.text] = number
+    def tell(self, told: np.ndarray, number: int) -> None:
+        """Fills in what `sizes.ROW` names of each row, of the text of that number; all is zero before."""
+        clean, positions = self.clean, self.positions
+        if len(told) == clean == 1:
+            position = positions[0]
+            told[0] = (position, position, position + 1, KIND.clean, number)
+            return
+        if isinstance(positions, range):
+            positions = np.arange(positions.start, positions.stop)
+        told[:, ROW.position] = positions
+        if number:
+            told[:, ROW.text] = number
         if clean:
-            told[:clean, ROW.begin] = told[:clean, ROW.position]
-            told[:clean, ROW.behind] = told[:clean, ROW.position] + 1
-            told[:clean, ROW.kind] = KIND.clean
+            # Of their kind, which is zero.
+            told[:clean, ROW.begin] = positions[:clean]
+            told[:clean, ROW.behind] = positions[:clean]
+            told[:clean, ROW.behind] += 1
         if clean < len(told):
             kind = KIND.canvas if self.soft is None else KIND.conditioned
             told[clean:, ROW.begin : ROW.kind + 1] = (self.start, self.end, kind)
-        return told
