@@ -39,6 +39,11 @@ def compute(call: FusedCall) -> Any:
     return call.compute([call])[0] if ask is None else ask(call)
 
 
+def is_asked_elsewhere() -> bool:
+    """Whether `compute` would ask somebody else."""
+    return asked_instead.get() is not None
+
+
 class LayersCall(NamedTuple):
     """All layers (`ops.native.layers.OneCall`) over the rows of a text -> hidden [N, D]; with `keys_only` the last
     layer ends with keys and values."""
@@ -109,6 +114,31 @@ class HeadCall(NamedTuple):
             replace(reading, ids_N2=ids, summary_N4=summary, logits_NV=own_logits, soft_ND=own_soft)
             for ids, summary, own_logits, own_soft in of_each
         ]
+
+
+class ProductsCall(NamedTuple):
+    """A network's `products` of the hidden states [..., D] with its whole vocabulary -> [..., V]."""
+
+    network: Any
+    hidden: Tensor
+
+    @property
+    def num_rows(self) -> int:
+        """Those that are multiplied."""
+        return self.hidden.numel() // self.hidden.shape[-1]
+
+    @property
+    def kind(self) -> Hashable:
+        """Products with the same vocabulary."""
+        return "products", id(self.network)
+
+    def compute(self, calls: Sequence["ProductsCall"]) -> list[Tensor]:
+        """The products of each."""
+        if len(calls) == 1:
+            return [self.network.products(self.hidden)]
+        joined_ND = torch.cat([call.hidden.reshape(-1, call.hidden.shape[-1]) for call in calls])
+        parts = _parts(self.network.products(joined_ND), [call.num_rows for call in calls])
+        return [part.view(*call.hidden.shape[:-1], -1) for call, part in zip(calls, parts, strict=True)]
 
 
 def _parts(rows: Tensor, counts: Sequence[int]) -> list[Tensor]:

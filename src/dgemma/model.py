@@ -24,7 +24,7 @@ from dgemma.cache import KVCache
 from dgemma.config import LayerConfig, LayerType, ModelConfig
 from dgemma.errors import UsageError
 from dgemma.fused import Fused
-from dgemma.fused_calls import LayersCall, compute
+from dgemma.fused_calls import LayersCall, ProductsCall, compute, is_asked_elsewhere
 from dgemma.image_spans import ImageSpan, PlacedImages
 from dgemma.masks import first_key, mask_of
 from dgemma.norms import RMSNorm, add_normed, is_quick, normed
@@ -32,6 +32,7 @@ from dgemma.ops import cpu, cuda
 from dgemma.ops import reference as ops
 from dgemma.ops.linear import (
     Matrix,
+    PanelProduct,
     Stacked,
     WeightCache,
     gains_by_int8,
@@ -367,7 +368,10 @@ class DiffusionGemma(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states [..., D] -> float32 logits [..., V], `c * tanh(x / c)` with c the soft cap."""
-        cap, products = self.config.final_logit_softcapping, self.products(hidden)
+        cap = self.config.final_logit_softcapping
+        # Reading a large vocabulary's weights is most of a token's time; others' rows cost little beside it.
+        joins = is_asked_elsewhere() and self._multiplies_row_by_row(hidden)
+        products = compute(ProductsCall(network=self, hidden=hidden)) if joins else self.products(hidden)
         if torch.is_grad_enabled():
             return torch.tanh(products / cap) * cap
         return products.div_(cap).tanh_().mul_(cap)
@@ -565,6 +569,14 @@ class DiffusionGemma(nn.Module):
         inner = self.first_weight
         gains = inner.dtype == torch.uint8 and gains_by_int8(self.embed_tokens.weight)
         return (inner.dtype == torch.int8 or gains) and inner.device.type == "cpu"
+
+    def _multiplies_row_by_row(self, hidden: Tensor) -> bool:
+        """Whether a row's products are to the last bit the same whatever rows come with it."""
+        weight_VD = self.embed_tokens.weight
+        if self.has_int8_head() or not laid_out(weight_VD) or {weight_VD.dtype, hidden.dtype} != {torch.float32}:
+            return False
+        blocks = self._head.get((weight_VD, self.first_weight), self._lay_out_head)
+        return all(isinstance(block, PanelProduct) for block in blocks)
 
     def _lay_out_head(self) -> list[Matrix]:
         blocks = self.embed_tokens.weight.split(HEAD_BLOCK)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dgemma.bench.shapes import random_network
 from dgemma.cache import KVCache
 from dgemma.checkpoint.quantised import quantise_network
 from dgemma.decode.autoregressive import TokenSampler
@@ -23,6 +24,7 @@ from dgemma.ops.native.head import Head
 from dgemma.ops.native.layers import OneCall
 from tests.engine.requests import alone, content, make_engine, make_request, tokens
 from tests.ops.test_native_layers import ids, make_network
+from tests.test_model import CONFIG
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is fused there")
 
@@ -146,6 +148,28 @@ def test_each_reading_of_the_vocabulary_comes_out_as_alone(quant, soft, readings
             assert torch.equal(found.soft_ND, alone.soft_ND)
         else:
             assert found.soft_ND is None and torch.equal(found.logits_NV, alone.logits_NV)
+
+
+@pytest.mark.parametrize("halves", [False, True])
+@torch.inference_mode()
+def test_a_large_vocabulary_is_multiplied_for_all_at_once(halves, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = random_network(replace(CONFIG, vocab_size=20_000, hidden_size=64), torch.float32, torch.device("cpu"))
+    if not halves:
+        network.embed_tokens.weight += torch.rand(20_000, 64)
+    generator = torch.Generator().manual_seed(0)
+    rows = [torch.randn(*shape, 64, generator=generator) for shape in ((), (3,), (1, 2), ())]
+    expected = [network.logits(one) for one in rows]
+    multiplied, products = [], DiffusionGemma.products
+    monkeypatch.setattr(DiffusionGemma, "products", lambda self, h: multiplied.append(h.shape) or products(self, h))
+    outcomes = take_together([partial(network.logits, one) for one in rows])
+    assert multiplied == [(7, 64)]
+    for one, outcome in zip(expected, outcomes, strict=True):
+        assert outcome.value is not None and torch.equal(outcome.value, one)
+    quantise_network(network, "int8")
+    assert network.has_int8_head()
+    multiplied.clear()
+    take_together([partial(network.logits, one) for one in rows])
+    assert len(multiplied) == 4, "int8 products of one row are rounded otherwise than those of several"
 
 
 def test_readings_of_another_kind_have_a_call_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

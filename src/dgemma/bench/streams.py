@@ -16,8 +16,8 @@ from dgemma.engine.engine import Engine
 from dgemma.engine.request import Commit, Mode, Request
 from dgemma.model import DiffusionGemma
 
-_PROMPT = 32
-"""Tokens of a made-up prompt."""
+_PROMPT = 8
+"""Tokens of a made-up prompt, few beside those of its answer."""
 _SECONDS = 1.0
 """What one stream's tokens should take in all."""
 

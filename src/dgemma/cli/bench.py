@@ -230,7 +230,8 @@ def _streams(
         ids = [llm.chat_ids([{"role": "user", "content": prompt}]) for prompt in asked]
         requests.append([Request(prompt=one, max_new_tokens=64, seed=seed) for seed, one in enumerate(ids)])
     sampler = SamplerConfig() if llm is None else llm.model.sampler
-    found = [measure_streams(network, sampler, one, min(3, options.runs)) for one in requests]
+    rounds = options.runs if times.token_ms < _QUICK_MS else min(3, options.runs)
+    found = [measure_streams(network, sampler, one, rounds) for one in requests]
     table = _table(f"{count} requests, tokens/s in all", "mode", ("one after another", "at once", "ratio"))
     for speed in found:
         table.add_row(speed.mode, f"{speed.one_by_one:.1f}", f"{speed.at_once:.1f}", f"{speed.gain:.2f}")

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dgemma.ops import native, reference
-from dgemma.ops.linear import Matrix, by_panels, compiled_products, compiled_rows, matrix, needs_gradient, panels
+from dgemma.ops.linear import Matrix, PanelProduct, compiled_products, compiled_rows, matrix, needs_gradient, panels
 from dgemma.quant import dequantise
 
 
@@ -86,7 +86,7 @@ class RoutedExperts:
         self._gated: Matrix = _gated if kernels is None else kernels.gated
         if self.panels is not None:
             self._gate_up, self._down = (
-                [by_panels(laid_out.of_expert(number), [weight]) for number, weight in enumerate(weights)]
+                [PanelProduct(laid_out.of_expert(number), [weight]) for number, weight in enumerate(weights)]
                 for laid_out, weights in zip(self.panels, self._weights, strict=True)
             )
         elif self._compiled_rows is None:

@@ -68,7 +68,7 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
             return lambda hidden: F.linear(hidden, compiled.dequantise_int4(values, scale).to(hidden.dtype))
         return lambda hidden: F.linear(hidden, dequantise(values, scale, hidden.dtype))
     if values.numel() >= _PANELS_FROM and (packed := panels([values])) is not None:
-        return by_panels(packed, [values])
+        return PanelProduct(packed, [values])
     if _blocked_pays(values):
         blocked = torch.ops.mkldnn._reorder_linear_weight(values.detach(), _ROWS_HINT)
         # The overload itself: choosing it anew costs several microseconds a call.
@@ -97,16 +97,17 @@ def panels(weights: Sequence[Tensor]) -> Any:
     return None if compiled is None else compiled.lay_out(*weights)
 
 
-def by_panels(laid_out: Any, weights: Sequence[Tensor]) -> Matrix:
+class PanelProduct:
     """The product with weights of one input that are laid out; of rows that are not float32, or whose gradient is asked
-    for, in plain PyTorch."""
+    for, in plain PyTorch. A float32 row's is the same to the last bit whatever rows come with it."""
 
-    def product(hidden: Tensor) -> Tensor:
+    def __init__(self, laid_out: Any, weights: Sequence[Tensor]) -> None:
+        self._laid_out, self._weights = laid_out, weights
+
+    def __call__(self, hidden: Tensor) -> Tensor:
         if hidden.dtype == torch.float32 and not needs_gradient(hidden):
-            return laid_out.multiply(hidden)
-        return torch.cat([F.linear(hidden, weight.to(hidden.dtype)) for weight in weights], dim=-1)
-
-    return product
+            return self._laid_out.multiply(hidden)
+        return torch.cat([F.linear(hidden, weight.to(hidden.dtype)) for weight in self._weights], dim=-1)
 
 
 def with_one_row(many: Matrix, weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Matrix:
@@ -323,7 +324,7 @@ class Stacked:
         if not scales:
             large = sum(weight.numel() for weight in values) >= _PANELS_FROM and dtype == torch.float32
             if large and (packed := self.panels()) is not None:
-                return by_panels(packed, values)
+                return PanelProduct(packed, values)
             return matrix(values[0] if len(values) == 1 else torch.cat(values))
         if (compiled := compiled_rows(values, scales)) is not None:
             many = _by_integers(compiled, values, scales)
