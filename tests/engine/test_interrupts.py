@@ -14,7 +14,7 @@ from dgemma.interrupts import allowed, deferred
 from tests.engine.requests import alone, content, make_engine, make_request
 
 BOOKKEEPING = ("engine.py", "events.py", "interrupts.py", "prefixes.py", "scheduler.py", "wheel.py")
-STRIDE = 13
+STRIDE = 3
 REQUEST = make_request(prompt=(1, 2, 3), max_new_tokens=2, canvas_length=2, max_denoising_steps=1)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dgemma.decode.autoregressive import TokenSampler
-from dgemma.engine import engine as engine_module
+from dgemma.engine import modes
 from dgemma.engine.engine import Engine
 from dgemma.engine.pace import Pace
 from dgemma.engine.request import Request
@@ -213,7 +213,7 @@ def test_nothing_else_runs_while_the_machine_is_measured(own_thread, monkeypatch
         return Pace(step_ms={8: 1.0}, token_ms=1.0)
 
     monkeypatch.setattr(Runner, "advance", counted)
-    monkeypatch.setattr(engine_module, "kept_pace", measured)
+    monkeypatch.setattr(modes, "kept_pace", measured)
     if own_thread:
         engine.start()
     over = threading.Event()

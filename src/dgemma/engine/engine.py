@@ -19,7 +19,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from queue import Empty, SimpleQueue
 
 import torch
@@ -28,7 +27,8 @@ from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.decode.graphs import passes_of
 from dgemma.engine import lifetime
 from dgemma.engine.events import Events, Job
-from dgemma.engine.pace import Choice, Pace, choose, first_passes, guess_profile, kept_pace, mean_embedding
+from dgemma.engine.modes import ModeChooser
+from dgemma.engine.pace import Choice, first_passes, guess_profile
 from dgemma.engine.pictures import SoftTokens
 from dgemma.engine.placement import MEGABYTE, resolve
 from dgemma.engine.prefixes import PrefixStore
@@ -83,8 +83,8 @@ class Engine:
         self._jobs: dict[int, Job] = {}
         self._ids = itertools.count(1)
         self._counts: Counter[str] = Counter()
-        self._lock, self._measuring, self._wheel = threading.Lock(), threading.Lock(), Wheel()
-        self._pace: tuple[int, Pace] | None = None
+        self._lock, self._wheel = threading.Lock(), Wheel()
+        self._modes = ModeChooser(network, self._passes, sampler, self.profile, self.config.pace_file, self._wheel)
         self._abandoned: deque[Job] = deque()
         self._driven = False
         self._closed: str | None = None
@@ -104,7 +104,7 @@ class Engine:
         allow.
         """
         check_request(request, self.network.config, self.max_context)
-        request = self._with_mode(request)
+        request = self._modes.settled(request)
         ample_bytes = self.budget_bytes // self.config.max_active
         rest = (self.config.prefill_chunk, self._soft_tokens, ample_bytes)
         runner = Runner(self.network, self._passes, self.sampler, request, *rest)
@@ -130,21 +130,11 @@ class Engine:
     def choose(self, max_new_tokens: int, canvas_length: int | None = None, prompt: Sequence[int] = ()) -> Choice:
         """What mode "auto" takes for an answer of at most `max_new_tokens` to a prompt of its kind; the first call may
         measure the machine."""
-        with self._measuring:
-            # Passes become several times as fast when kernels arrive.
-            arrivals = native.look_for_arrivals()
-            if self._pace is None or self._pace[0] != arrivals:
-                file = self.config.pace_file
-                with self._wheel.between_turns():
-                    self._pace = arrivals, kept_pace(self.network, None if file is None else Path(file), self._passes)
-            pace = self._pace[1]
-        mean_D = mean_embedding(self.network, prompt) if prompt and self.profile.kinds else ()
-        return choose(self.profile, pace, max_new_tokens, canvas_length, mean_D)
+        return self._modes.choose(max_new_tokens, canvas_length, prompt)
 
     def warm_up(self) -> None:
         """Does what the first request would have to wait for; before any is there."""
-        with self._wheel.between_turns():
-            first_passes(self.network)
+        self._wheel.between_turns(partial(first_passes, self.network))
 
     def forget_prefixes(self) -> None:
         """Has later requests encode their prompts whole, for those who measure."""
@@ -243,7 +233,8 @@ class Engine:
     def after_fork(self) -> None:
         """In a process that was forked: what other threads held is held by nobody who could give it back."""
         busy = self._driven or self._thread is not None
-        self._lock, self._measuring, self._wheel = threading.Lock(), threading.Lock(), Wheel()
+        self._lock, self._wheel = threading.Lock(), Wheel()
+        self._modes.after_fork(self._wheel)
         self._driven, self._driver, self._thread, self._wake = False, None, None, SimpleQueue()
         if busy:
             self._closed = (
@@ -279,18 +270,6 @@ class Engine:
         """
         self._abandoned.append(job)
         self._end_abandoned_if_free()
-
-    def _with_mode(self, request: Request) -> Request:
-        if request.mode != "auto":
-            return request
-        if request.reference or request.in_place is not None:
-            return replace(request, mode="diffusion")
-        if self.sampler.causal_check and request.causal_check:
-            # Each canvas gets its length from a first look at it (`decode.verify`): the model's own, or less.
-            longest = request.canvas_length or self.network.config.canvas_length
-            return replace(request, mode=self.choose(request.max_new_tokens, longest, request.prompt).mode)
-        choice = self.choose(request.max_new_tokens, request.canvas_length, request.prompt)
-        return replace(request, mode=choice.mode, canvas_length=choice.canvas_length)
 
     @contextmanager
     def _state(self) -> Iterator[None]:
@@ -360,14 +339,8 @@ class Engine:
         num_tokens = 1 if num_active == 1 else TOKENS_PER_TURN
         try:
             # Broken off, a call for several would end requests whose consumers nobody interrupted.
-            with self._wheel.turn(whole=len(jobs) > 1):
-                if jobs[0].runner.cache is None:
-                    # Without a thread of our own nobody else waits, so this request may wait for kernels.
-                    native.look_for_arrivals(wait=self._thread is None)
-                    jobs[0].runner.open(jobs[0].reuse)
-                    jobs[0].reuse = None
-                turns = [partial(job.runner.advance, num_tokens) for job in jobs]
-                outcomes = [Outcome(value=turns[0]())] if num_active == 1 else take_together(turns)
+            take = partial(self._take, jobs, num_tokens, num_active == 1)
+            outcomes = self._wheel.turn(take, whole=len(jobs) > 1)
         except Exception as problem:
             outcomes = [Outcome(error=problem)] * len(jobs)
         except BaseException:
@@ -380,6 +353,17 @@ class Engine:
             native.compile_wanted(SHORT_LIVED_S)
         self._shrink_a_prefix()
         return True
+
+    def _take(self, jobs: Sequence[Job], num_tokens: int, alone: bool) -> list[Outcome[tuple[Event, ...]]]:
+        """What comes of the turns of some requests; the first of them may have no memory yet."""
+        if jobs[0].runner.cache is None:
+            # Without a thread of our own nobody else waits, so this request may wait for kernels.
+            native.look_for_arrivals(wait=self._thread is None)
+            jobs[0].runner.open(jobs[0].reuse)
+            jobs[0].reuse = None
+        if alone:
+            return [Outcome(value=jobs[0].runner.advance(num_tokens))]
+        return take_together([partial(job.runner.advance, num_tokens) for job in jobs])
 
     def _next_jobs(self) -> list[Job]:
         """Those whose turn it is: one that becomes active now; else the next one, and all whose passes are likely to be

@@ -1,0 +1,66 @@
+"""What mode "auto" takes for a request. The pace of the machine is measured when it is first asked for, and anew when
+passes have become faster. Knows nothing of requests in flight.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from dgemma.config import SamplerConfig
+from dgemma.decode.passes import Passes
+from dgemma.engine.pace import Choice, Pace, choose, kept_pace, mean_embedding
+from dgemma.engine.request import Request
+from dgemma.engine.wheel import Wheel
+from dgemma.model import DiffusionGemma
+from dgemma.ops import native
+from dgemma.profile import DenoisingProfile
+
+
+class ModeChooser:
+    """Chooses for one network. May be asked from any thread; measures with the `wheel` in hand."""
+
+    def __init__(
+        self,
+        network: DiffusionGemma,
+        passes: Passes,
+        sampler: SamplerConfig,
+        profile: DenoisingProfile,
+        pace_file: str | None,
+        wheel: Wheel,
+    ) -> None:
+        self._network, self._passes, self._sampler, self._profile = network, passes, sampler, profile
+        self._file = None if pace_file is None else Path(pace_file)
+        self._pace: tuple[int, Pace] | None = None
+        self.after_fork(wheel)
+
+    def after_fork(self, wheel: Wheel) -> None:
+        """In a process that was forked: what another thread held is nobody's there."""
+        self._wheel, self._measuring = wheel, threading.Lock()
+
+    def choose(self, max_new_tokens: int, canvas_length: int | None, prompt: Sequence[int]) -> Choice:
+        """The faster way to an answer of at most `max_new_tokens` to a prompt of its kind; the first call may measure
+        the machine."""
+        with self._measuring:
+            # Passes become several times as fast when kernels arrive.
+            arrivals = native.look_for_arrivals()
+            if self._pace is None or self._pace[0] != arrivals:
+                measure = partial(kept_pace, self._network, self._file, self._passes)
+                self._pace = arrivals, self._wheel.between_turns(measure)
+            pace = self._pace[1]
+        mean_D = mean_embedding(self._network, prompt) if prompt and self._profile.kinds else ()
+        return choose(self._profile, pace, max_new_tokens, canvas_length, mean_D)
+
+    def settled(self, request: Request) -> Request:
+        """The request with a mode that is not "auto"."""
+        if request.mode != "auto":
+            return request
+        if request.reference or request.in_place is not None:
+            return replace(request, mode="diffusion")
+        if self._sampler.causal_check and request.causal_check:
+            # Each canvas gets its length from a first look at it (`decode.verify`): the model's own, or less.
+            longest = request.canvas_length or self._network.config.canvas_length
+            return replace(request, mode=self.choose(request.max_new_tokens, longest, request.prompt).mode)
+        choice = self.choose(request.max_new_tokens, request.canvas_length, request.prompt)
+        return replace(request, mode=choice.mode, canvas_length=choice.canvas_length)
