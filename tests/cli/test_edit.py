@@ -374,6 +374,7 @@ def test_a_long_edit_shows_how_far_it_is_on_a_terminal_alone(tmp_path, capsys, m
     monkeypatch.setattr(counting, "PATIENCE_S", 0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
     file = tmp_path / "long.txt"
     file.write_text("teh cat\n\n" * 1200)
     edited(file, Rambling, write=True)
