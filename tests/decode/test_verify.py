@@ -17,6 +17,7 @@ from dgemma.decode import verify as module
 from dgemma.decode.denoise import denoise
 from dgemma.decode.verify import end_of, is_unsure, verify
 from dgemma.engine.engine import Engine
+from dgemma.engine.modes import ModeChooser
 from dgemma.engine.pace import Choice
 from dgemma.engine.request import Commit, Draft, Finish
 from dgemma.evals.tasks import TASKS
@@ -197,7 +198,7 @@ def test_a_first_step_tells_whether_a_canvas_is_open():
 
 def test_auto_leaves_the_canvas_length_to_the_first_look(monkeypatch):
     chosen = Choice(mode="diffusion", canvas_length=3, diffusion_ms=1.0, autoregressive_ms=2.0)
-    monkeypatch.setattr(Engine, "choose", lambda *_: chosen)
+    monkeypatch.setattr(ModeChooser, "choose", lambda *_: chosen)
     auto, plain = (make_request(max_new_tokens=9, mode=mode) for mode in ("auto", "diffusion"))
     assert content(engine().submit(auto)) == content(engine().submit(plain))
     short = make_request(max_new_tokens=9, canvas_length=3)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -294,7 +293,7 @@ def test_a_pace_is_that_of_the_passes_it_was_measured_on(
     slow, fast = dgemma.load("tiny"), dgemma.load("tiny")
     file = tmp_path / "pace.json"
     for llm in (slow, fast):
-        llm.engine.config = replace(llm.engine.config, pace_file=str(file))
+        llm.engine._modes._file = file
     before = slow.engine.choose(50)
     native.compile_wanted()
     compiled()
