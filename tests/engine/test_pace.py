@@ -52,7 +52,7 @@ def test_checked_canvases_cost_their_share_of_drafts_and_checks():
     drafted = CanvasRecord(length=64, steps=6, equivalents=1.5, tokens=24, accuracy=1, checks=6)
     pace = Pace(step_ms={1: 10, 16: 15, 64: 40}, token_ms=10)
     look, a_canvas = pace.step(FIRST_LOOK), 6 * (15 + pace.step(DRAFT_LENGTH))
-    for tokens, canvases in ((48, 2), (24, 1), (6, 1), (1, 1), (30, 2)):
+    for tokens, canvases in ((48, 2), (24, 1), (6, 1), (1, 1), (30, 1.25)):
         choice = choose(profile(drafted, answer_tokens=48), pace, max_new_tokens=tokens)
         assert choice.diffusion_ms == pytest.approx(canvases * look + tokens / 24 * (a_canvas - look))
     assert DenoisingProfile.from_document(profile(drafted).to_document()) == profile(drafted)

@@ -6,8 +6,8 @@ weighs them against what canvases of each length took on held-out requests like 
 without a profile there is a guess. Knows nothing of requests in flight.
 
 The cost of n tokens: n * t_token one after another; ceil(n / L) canvases of S(L) passes over E(L) L / S(L) positions
-and a commit each but the last. Where canvases are checked, each begins with a look at it, and a token costs its share
-of the other drafts and checks measured.
+and a commit each but the last. Where canvases are checked, a token costs its share of the drafts and checks measured,
+and the first look at a canvas is paid whole.
 """
 
 import hashlib
@@ -140,7 +140,8 @@ def _diffusion_ms(record: CanvasRecord, pace: Pace, tokens: float) -> float:
     if record.checks:
         checking, look = record.checks * pace.step(min(DRAFT_LENGTH, record.length)), pace.step(_look(record))
         parts = tokens / record.tokens
-        return math.ceil(parts) * look + parts * max(0.0, denoising + checking - look)
+        # One canvas at least is looked at, however few tokens are asked for.
+        return max(1.0, parts) * look + parts * max(0.0, denoising + checking - look)
     canvases = math.ceil(tokens / record.length)
     return canvases * denoising + (canvases - 1) * pace.step(record.length)
 
