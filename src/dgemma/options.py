@@ -112,12 +112,12 @@ def options_in_place(given: Mapping[str, Any], taken: type[GapOptions] | type[Ed
 
     Raises UsageError for any other, named with the reason why it has no effect.
     """
+    foreign = set(_DEFAULTS) - set(taken.__annotations__)
     for name, value in given.items():
-        neutral = (_DEFAULTS.get(name), "auto" if name == "mode" else None)
-        if name not in taken.__annotations__ and name in _DEFAULTS and value not in neutral:
+        # Of the modes "auto" may mean the only one there is.
+        if name in foreign and value not in (None, _DEFAULTS[name]) and (name, value) != ("mode", "auto"):
             raise UsageError(_WITHOUT_EFFECT.get(name, f"A gap and a text to go over take no {name}; leave it out."))
-    left = set(_DEFAULTS) - set(taken.__annotations__)
-    return {name: value for name, value in given.items() if name not in left}
+    return {name: value for name, value in given.items() if name not in foreign}
 
 
 def needed_tokenizer(model: LoadedModel) -> Tokenizer:

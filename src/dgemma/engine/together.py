@@ -9,7 +9,7 @@ after another.
 Knows nothing of requests, caches or turns.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
@@ -60,7 +60,7 @@ def take_together(turns: Sequence[Callable[[], T]]) -> list[Outcome[T]]:
             for number, turn in enumerate(turns):
                 go_on(number, runs[number].switch, turn)
             while resting:
-                for group in list(_groups(resting)):
+                for group in _groups(resting):
                     calls = [resting.pop(number) for number in group]
                     try:
                         found = calls[0].compute(calls)
@@ -81,12 +81,11 @@ def _begin(turn: Callable[[], T]) -> T:
     """Runs a turn in a greenlet of its own, which has a context of its own."""
     hub = getcurrent().parent
     assert hub is not None
-
     asked_instead.set(hub.switch)
     return turn()
 
 
-def _groups(resting: Mapping[int, FusedCall]) -> Iterator[list[int]]:
+def _groups(resting: Mapping[int, FusedCall]) -> list[list[int]]:
     """The numbers of those that can be one call, each in the first group that it may join."""
     groups: list[list[int]] = []
 
@@ -99,4 +98,4 @@ def _groups(resting: Mapping[int, FusedCall]) -> Iterator[list[int]]:
             groups.append([number])
         else:
             group.append(number)
-    yield from groups
+    return groups
