@@ -1,91 +1,135 @@
-"""The passes of a network as compiled calls, where this machine has kernels for them: all layers over the rows of one
-text, and the whole vocabulary. What is laid out of the weights is kept until they change.
+"""The network's layers and its head as one compiled call each, on machines that have the kernels.
 
-What is computed stands in `model`; here is who may compute it so, and with what.
+`model.py` defines what is computed. This module decides when a compiled call may replace it (one float32 text on a CPU,
+the network's own modules unchanged, no gradients), lays out the weights and keeps the layout until a weight changes.
 
 Shapes: D hidden, V vocabulary.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 
 from dgemma.cache import KVCache
 from dgemma.norms import is_quick
 from dgemma.ops import reference as ops
+from dgemma.ops.fused_kernels import lay_out_head, lay_out_layers
 from dgemma.ops.linear import WeightCache
 from dgemma.ops.native.sizes import LayerShape
-from dgemma.ops.one_call import Parts, lay_out_head, lay_out_layers
 
 if TYPE_CHECKING:
-    from dgemma.model import DiffusionGemma
+    from dgemma.model import DiffusionGemma, GatedMLP, Layer
 
 SMALL_VOCABULARY = 1 << 12
-"""Entries up to which a row's whole distribution is made at once where a CPU has compiled kernels; of larger ones they
-read blocks: 0.35 to 0.45 of the dense way's time at 32,768 entries, 0.8 at 4,096, more than it at 1,536."""
+"""The largest vocabulary whose whole distribution is computed at once; larger ones are read in blocks. Reading blocks
+takes 0.35 to 0.45 of the dense time at 32,768 entries, 0.8 at 4,096, and more than it at 1,536."""
 
 
 class Fused:
-    """What one network keeps for its compiled calls. Copies start empty, as `WeightCache` does.
+    """One network's compiled calls. Copies start empty, as those of `WeightCache` do.
 
-    `kinds` are the types of the network's own modules: with others among them (an adapter, say) nothing is fused.
-    The network is told to each method, so that it is not held in a circle.
+    `own_classes` are those of the network as it was built: with a module of another class (an adapter, say) nothing is
+    fused. Methods take the network as an argument, because a reference to it would be a cycle.
     """
 
-    def __init__(self, kinds: Iterable[type]) -> None:
+    def __init__(self, own_classes: Iterable[type]) -> None:
         self.enabled = True
-        self._kinds = frozenset(kinds)
+        self._own_classes = frozenset(own_classes)
         self._layers, self._head = WeightCache(), WeightCache()
-        self._parts: Parts | None = None
+        self._modules: ModuleSnapshot | None = None
 
     @property
     def kept(self) -> tuple[Any, Any]:
-        """The layers and the head as they were last laid out; None for what was not."""
+        """The compiled layers and head of the last calls; None for one that could not be fused."""
         return self._layers.value, self._head.value
 
     def layers(self, network: "DiffusionGemma", cache: KVCache) -> Any:
-        """All layers as one kernel (`ops.native.layers`), for one float32 text on a CPU, else None."""
+        """All layers as one kernel (`ops.native.layers`); None where they cannot be."""
         norm = network.norm.weight
         quick = is_quick(norm) and is_quick(cache.keys[0]) and not norm.requires_grad
         if not (self.enabled and quick and cache.batch_size == 1):
             return None
-        # Weights do not change while a cache holds what they made; looking at all of them takes a third of a token.
+        # Weights must not change while a cache is in use, and comparing all of them takes a third of a token's time.
         known = self._layers.value
         if known is not None and cache.lengths[0] and known.has_met(cache.keys):
             return known
-        parts = self.parts(network)
-        return self._layers.get(parts.weights(), partial(_lay_out_layers, network)) if parts.are_plain() else None
+        modules = self.modules(network)
+        return self._layers.get(modules.weights(), partial(_lay_out_layers, network)) if modules.is_plain() else None
 
     def head(self, network: "DiffusionGemma") -> Any:
-        """The whole vocabulary as one kernel (`ops.native.head.Head`), a small one on a CPU, else None."""
+        """The head as one kernel (`ops.native.head.Head`); None where it cannot be."""
         weight_VD = network.embed_tokens.weight
         quick = is_quick(weight_VD) and not weight_VD.requires_grad
         if not (self.enabled and quick and len(weight_VD) <= SMALL_VOCABULARY):
             return None
-        # What the layers' weights are decides whether the head is int8.
+        # The head is int8 if the layers' weights are quantised.
         return self._head.get((weight_VD, network.first_weight), partial(_lay_out_head, network))
 
-    def parts(self, network: "DiffusionGemma") -> Parts:
-        """The network's modules and tensors, looked up anew when a module was replaced."""
-        if self._parts is None or not self._parts.hold():
-            self._parts = Parts(network, self._kinds)
-        return self._parts
+    def modules(self, network: "DiffusionGemma") -> "ModuleSnapshot":
+        """The network's modules and tensors; collected anew after a module was replaced."""
+        if self._modules is None or not self._modules.is_current():
+            self._modules = ModuleSnapshot(network, self._own_classes)
+        return self._modules
 
     def __deepcopy__(self, memo: dict) -> "Fused":
-        return Fused(self._kinds)
+        return Fused(self._own_classes)
 
     def __reduce__(self) -> tuple:
-        return Fused, (self._kinds,)
+        return Fused, (self._own_classes,)
+
+
+class ModuleSnapshot:
+    """The modules of a network and where its tensors are kept, valid until a module is replaced.
+
+    `own_classes` are those of the network as it was built.
+    """
+
+    def __init__(self, network: nn.Module, own_classes: Container[type]) -> None:
+        modules = list(network.modules())
+        # Without the network itself: it owns this object, and the reference would be a cycle.
+        self._modules = modules[1:]
+        self._hooks = [hooks for module in modules for hooks in (module._forward_hooks, module._forward_pre_hooks)]
+        self._hooks += [torch_module._global_forward_hooks, torch_module._global_forward_pre_hooks]
+        self._shapes = self._read_shapes()
+        self._children = [(module._modules, *item) for module in modules for item in module._modules.items()]
+        owners = [owner for module in modules for owner in (module._parameters, module._buffers)]
+        self._places = [(owner, name) for owner in owners for name in owner if owner[name] is not None]
+        self._absent = [(owner, name) for owner in owners for name in owner if owner[name] is None]
+        self._are_own = all(type(module) in own_classes and "forward" not in vars(module) for module in modules)
+
+    def is_current(self) -> bool:
+        """Whether no module was replaced since, or changed its class, its `forward` or its set of parameters."""
+        return (
+            all(owner.get(name) is child for owner, name, child in self._children)
+            and all(owner.get(name) is None for owner, name in self._absent)
+            and self._read_shapes() == self._shapes
+        )
+
+    def is_plain(self) -> bool:
+        """Whether the modules compute what `model.py` defines: none of another class (an adapter, say), no hooks."""
+        return self._are_own and not any(self._hooks)
+
+    def weights(self) -> list[Tensor]:
+        """All current tensors, including the scales of quantised weights."""
+        return [owner[name] for owner, name in self._places]  # pyright: ignore[reportReturnType]
+
+    def _read_shapes(self) -> list[tuple]:
+        """Each module's class and its number of attributes, children, parameters and buffers."""
+        return [
+            (type(module), len(vars(module)), len(module._modules), len(module._parameters), len(module._buffers))
+            for module in self._modules
+        ]
 
 
 def _lay_out_layers(network: "DiffusionGemma") -> Any:
     config = network.config
     tables = {}
     for sizes in config.layers:
-        # Layers of one kind and size share theirs.
+        # Layers of one type and size share their tables.
         kind = (sizes.layer_type, sizes.head_dim)
         tables[kind] = partial(_rotary_tables, network.rotary_frequencies(*kind))
     shapes = [
@@ -100,8 +144,21 @@ def _lay_out_layers(network: "DiffusionGemma") -> Any:
     ]
     layers, conditioning = network.all_layers(), network.self_conditioning
     *by_name, own = (one.state_dict(keep_vars=True) for one in (*layers, conditioning))
-    panels = [*(layer.panels for layer in layers), conditioning.mlp.panels]
+    panels = [*(partial(_panels_of, layer) for layer in layers), partial(_mlp_panels, conditioning.mlp)]
     return lay_out_layers(by_name, shapes, own, network.norm.weight, config.top_k_experts, config.rms_norm_eps, panels)
+
+
+def _panels_of(layer: "Layer") -> dict[str, Any]:
+    """A layer's weights laid out for compiled kernels, by the names of `ops.native.sizes.LAYER`; None for a weight that
+    cannot be."""
+    attention, experts = layer.self_attn, layer.experts
+    inward, down = experts.dispatch.panels(experts.gate_up_proj, experts.down_proj, experts.scales())
+    found = {"qkv": attention.inward.panels(), "o": attention.outward.panels(), **_mlp_panels(layer.mlp)}
+    return found | {"routed_inward": inward, "routed_down": down}
+
+
+def _mlp_panels(mlp: "GatedMLP") -> dict[str, Any]:
+    return {"dense_inward": mlp.inward.panels(), "dense_down": mlp.outward.panels()}
 
 
 def _rotary_tables(frequencies: Tensor, num_positions: int) -> tuple[Tensor, Tensor]:

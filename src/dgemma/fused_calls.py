@@ -1,7 +1,8 @@
-"""Fused computations as values, so that several of one kind can be one call.
+"""Fused computations as values, so that several requests can share one kernel call.
 
-Whoever wants one says `compute(call)`. Within a context that has set `asked_instead` somebody else is asked, who may
-wait for more of the kind (`engine.together`); each comes out to the last bit as alone.
+The network calls `compute(call)`. By default this runs the call. In a context where `asked_instead` is set, it passes
+the call to that function, which may collect calls of the same kind and run them as one (`engine.together`). Each result
+is bit for bit that of the call alone.
 
 Shapes: N rows, D hidden, V vocabulary.
 """
@@ -18,7 +19,7 @@ from dgemma.ops.native.rows import TextRows
 
 
 class FusedCall(Protocol):
-    """A computation over some rows. Those of one `kind` can be one call: `compute` gives the result of each."""
+    """A computation over some rows. Calls of the same `kind` can be joined: `compute` returns the result of each."""
 
     @property
     def num_rows(self) -> int: ...
@@ -30,7 +31,7 @@ class FusedCall(Protocol):
 
 
 asked_instead: ContextVar[Callable[[FusedCall], Any] | None] = ContextVar("asked_instead", default=None)
-"""Who is asked, in this context, for the result of a call."""
+"""The function that `compute` passes calls to in this context; None to run them directly."""
 
 
 def compute(call: FusedCall) -> Any:
@@ -40,13 +41,13 @@ def compute(call: FusedCall) -> Any:
 
 
 def is_asked_elsewhere() -> bool:
-    """Whether `compute` would ask somebody else."""
+    """Whether `compute` would pass a call on, so that it may be joined with others."""
     return asked_instead.get() is not None
 
 
 class LayersCall(NamedTuple):
     """All layers (`ops.native.layers.OneCall`) over the rows of a text -> hidden [N, D]; with `keys_only` the last
-    layer ends with keys and values."""
+    layer stops after its keys and values."""
 
     layers: Any
     text: TextRows
@@ -54,22 +55,22 @@ class LayersCall(NamedTuple):
 
     @property
     def num_rows(self) -> int:
-        """Those of the text."""
+        """Number of rows of the text."""
         return len(self.text.positions)
 
     @property
     def kind(self) -> Hashable:
-        """Passes through the same layers, as far."""
+        """Calls with the same layers and the same `keys_only`."""
         return "layers", id(self.layers), self.keys_only
 
     def compute(self, calls: Sequence["LayersCall"]) -> list[Tensor]:
-        """The hidden states of each."""
+        """The hidden states of each call."""
         hidden_ND = self.layers.run([call.text for call in calls], self.keys_only)
         return _parts(hidden_ND, [call.num_rows for call in calls])
 
 
 class HeadCall(NamedTuple):
-    """A small vocabulary (`ops.native.head.Head`) read at the rows `hidden_ND` -> VocabularyReading."""
+    """The head of a small vocabulary (`ops.native.head.Head`) for the rows `hidden_ND` -> VocabularyReading."""
 
     head: Any
     hidden_ND: Tensor
@@ -80,16 +81,16 @@ class HeadCall(NamedTuple):
 
     @property
     def num_rows(self) -> int:
-        """Those that are read."""
+        """Number of rows to read."""
         return len(self.hidden_ND)
 
     @property
     def kind(self) -> Hashable:
-        """Readings of the same vocabulary for the same purpose."""
+        """Calls with the same head, temperature and outputs."""
         return "head", id(self.head), self.temperature, self.uniforms_N is None, self.soft
 
     def compute(self, calls: Sequence["HeadCall"]) -> list[Any]:
-        """The reading of each."""
+        """The reading of each call."""
         if len(calls) == 1:
             return [self.head.read(self.hidden_ND, self.temperature, self.uniforms_N, self.barred, self.soft)]
         counts = [call.num_rows for call in calls]
@@ -106,7 +107,7 @@ class HeadCall(NamedTuple):
             barred,
             self.soft,
         )
-        # Logits are used up where an expectation is made of them.
+        # With `soft` the kernel overwrites the logits, so no copies are needed.
         logits = reading.logits_NV.split(counts) if self.soft else _parts(reading.logits_NV, counts)
         soft = [None] * len(counts) if reading.soft_ND is None else _parts(reading.soft_ND, counts)
         of_each = zip(_parts(reading.ids_N2, counts), _parts(reading.summary_N4, counts), logits, soft, strict=True)
@@ -124,16 +125,16 @@ class ProductsCall(NamedTuple):
 
     @property
     def num_rows(self) -> int:
-        """Those that are multiplied."""
+        """Number of rows to multiply."""
         return self.hidden.numel() // self.hidden.shape[-1]
 
     @property
     def kind(self) -> Hashable:
-        """Products with the same vocabulary."""
+        """Calls with the same network."""
         return "products", id(self.network)
 
     def compute(self, calls: Sequence["ProductsCall"]) -> list[Tensor]:
-        """The products of each."""
+        """The products of each call."""
         if len(calls) == 1:
             return [self.network.products(self.hidden)]
         joined_ND = torch.cat([call.hidden.reshape(-1, call.hidden.shape[-1]) for call in calls])
@@ -142,5 +143,6 @@ class ProductsCall(NamedTuple):
 
 
 def _parts(rows: Tensor, counts: Sequence[int]) -> list[Tensor]:
-    """The rows of each, of their own: none keeps all others' alive, and each lies in memory as aligned as alone."""
+    """Each call's rows as a tensor of their own, so that none keeps the others' memory alive and each is aligned as if
+    computed alone."""
     return [rows] if len(counts) == 1 else [part.clone() for part in rows.split(list(counts))]

@@ -1,11 +1,13 @@
 """The text network of DiffusionGemma, whole, in one file; it reads top to bottom.
 
-One stack of weights runs in two ways. `encode` is causal and writes the keys and values of clean tokens into the cache;
-`denoise` is bidirectional over a canvas, reads the cache and commits nothing. `forward` is both at once under one
-explicit mask: what training runs, and the oracle that the cached ways are tested against. Semantics: arXiv 2608.00146
-and transformers 5.23 `DiffusionGemmaForBlockDiffusion`.
+One stack of weights runs in two modes. `encode` is causal and writes the keys and values of clean tokens to the cache;
+`denoise` is bidirectional over a canvas, reads the cache and commits nothing. `forward` does both at once under an
+explicit mask, without a cache: training runs it, and the cached modes are tested against it. Semantics: arXiv
+2608.00146 and transformers 5.23 `DiffusionGemmaForBlockDiffusion`.
 
-Knows nothing of sampling, text or files.
+The modules are the definition. On a CPU a whole pass may run as one compiled call instead (`fused.py`), and products go
+through `ops.linear.Stacked` and `ops.experts`, which choose the layout of the weights. Knows nothing of sampling, text
+or files.
 
 Shapes: B batch, T clean tokens, L canvas tokens, R canvas rows that are computed, S keys, D hidden, H query heads,
 K key heads, d head dim, V vocabulary, E experts, M expert width.
@@ -27,28 +29,12 @@ from dgemma.fused import Fused
 from dgemma.fused_calls import LayersCall, ProductsCall, compute, is_asked_elsewhere
 from dgemma.image_spans import ImageSpan, PlacedImages
 from dgemma.masks import first_key, mask_of
-from dgemma.norms import RMSNorm, add_normed, is_quick, normed
-from dgemma.ops import cpu, cuda
+from dgemma.norms import RMSNorm, add_normed, normed
 from dgemma.ops import reference as ops
-from dgemma.ops.linear import (
-    Matrix,
-    PanelProduct,
-    Stacked,
-    WeightCache,
-    gains_by_int8,
-    is_plain,
-    laid_out,
-    matrix,
-    scale_of,
-    with_one_row,
-)
+from dgemma.ops.experts import ExpertDispatch
+from dgemma.ops.linear import Stacked, WeightCache, scale_of
 from dgemma.ops.native.rows import TextRows
-from dgemma.ops.one_call import runs_all
-from dgemma.quant import is_quantised, quantise
-
-HEAD_BLOCK = 8192
-"""Vocabulary entries in one product of the head; readers that take as many at a time cause no copies. With 2,048 an
-int8 product takes 1.04 times as long for 256 rows, 1.4 times for 8, as it looks at the rows anew for each."""
+from dgemma.ops.vocabulary_products import VocabularyProducts, is_int8
 
 
 def linear(in_size: int, out_size: int) -> nn.Linear:
@@ -56,7 +42,7 @@ def linear(in_size: int, out_size: int) -> nn.Linear:
 
 
 class Attention(nn.Module):
-    """Projections and per-head norms of one layer; who may look at whom is the caller's `attend`.
+    """Projections and per-head norms of one layer; the caller's `attend` applies the mask and the cache.
 
     A full layer has no value projection: V is the key projection's output before the key norm. Queries and keys carry
     a learned norm, values one without weight; the attention scale is 1.
@@ -74,23 +60,16 @@ class Attention(nn.Module):
         self.o_proj = linear(query_size, config.hidden_size)
         self.q_norm = RMSNorm(layer.head_dim, config.rms_norm_eps)
         self.k_norm = RMSNorm(layer.head_dim, config.rms_norm_eps)
-        self._inward = Stacked(self, "q_proj", "k_proj", "v_proj")
-        self._outward = Stacked(self, "o_proj")
-        self._norms = WeightCache()
+        self.inward = Stacked(self, "q_proj", "k_proj", "v_proj")
+        self.outward = Stacked(self, "o_proj")
 
     def forward(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor], attend: Callable[..., Tensor]) -> Tensor:
         attended_BHTd = attend(*self.project(hidden_BTD, rotary))
-        return self._outward(attended_BHTd.transpose(1, 2).flatten(2))[0]
+        return self.outward(attended_BHTd.transpose(1, 2).flatten(2))[0]
 
     def project(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Normed and rotated query [B, H, T, d] and key, normed value [B, K, T, d]."""
-        if is_quick(hidden_BTD) and self._inward.are_laid_out():
-            norms_nd = self._norms.get((self.q_norm.weight, self.k_norm.weight), self._lay_out_norms)
-            unit_BTnd, turned = cpu.heads(self._heads(self._inward.joined(hidden_BTD)), norms_nd, *rotary, self.eps)
-            first_value = self.num_heads if self.v_proj is None else len(norms_nd)
-            value_BTKd = unit_BTnd[:, :, first_value : first_value + self.num_key_heads]
-            return turned[:, : self.num_heads], turned[:, self.num_heads :], value_BTKd.transpose(1, 2)
-        query, key, *values = map(self._heads, self._inward(hidden_BTD))
+        query, key, *values = map(self._heads, self.inward(hidden_BTD))
         value = values[0] if values else key
         query_BHTd = ops.rotate(self.q_norm(query).transpose(1, 2), *rotary)
         key_BKTd = ops.rotate(self.k_norm(key).transpose(1, 2), *rotary)
@@ -98,10 +77,6 @@ class Attention(nn.Module):
 
     def _heads(self, joined_BTn: Tensor) -> Tensor:
         return joined_BTn.view(*joined_BTn.shape[:2], joined_BTn.shape[2] // self.head_dim, self.head_dim)
-
-    def _lay_out_norms(self) -> Tensor:
-        query_norms, key_norms = self.q_norm.weight.expand(self.num_heads, -1), self.k_norm.weight
-        return torch.cat((query_norms, key_norms.expand(self.num_key_heads, -1)))
 
 
 class GatedMLP(nn.Module):
@@ -112,20 +87,16 @@ class GatedMLP(nn.Module):
         self.gate_proj = linear(hidden_size, width)
         self.up_proj = linear(hidden_size, width)
         self.down_proj = linear(width, hidden_size)
-        self._inward = Stacked(self, "gate_proj", "up_proj")
-        self._outward = Stacked(self, "down_proj")
+        self.inward = Stacked(self, "gate_proj", "up_proj")
+        self.outward = Stacked(self, "down_proj")
 
     def forward(self, hidden: Tensor) -> Tensor:
-        gate, up = self._inward(hidden)
-        return self._outward(F.gelu(gate, approximate="tanh") * up)[0]
-
-    def panels(self) -> dict[str, Any]:
-        """Both products laid out for compiled kernels, by the names of these; None for one that cannot be."""
-        return {"dense_inward": self._inward.panels(), "dense_down": self._outward.panels()}
+        gate, up = self.inward(hidden)
+        return self.outward(F.gelu(gate, approximate="tanh") * up)[0]
 
 
 class Router(nn.Module):
-    """Chooses `top_k_experts` for each token, of which it reads the norm without weight, and weighs them."""
+    """Chooses `top_k_experts` for each token and their weights; its input is normed without a weight."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -133,68 +104,32 @@ class Router(nn.Module):
         self.proj = linear(config.hidden_size, config.num_experts)
         self.scale = nn.Parameter(torch.ones(config.hidden_size))
         self.per_expert_scale = nn.Parameter(torch.ones(config.num_experts))
-        self._scaled = WeightCache()
 
     def forward(self, normed_ND: Tensor) -> tuple[Tensor, Tensor]:
-        if is_quick(normed_ND) and is_plain(self.proj) and laid_out(self.proj.weight):
-            weight_ED = self._scaled.get((self.proj.weight, self.scale), self._scale_weight)
-            return cpu.route(normed_ND, weight_ED, self.per_expert_scale, self.top_k)
         return ops.route(normed_ND, self.scale, self.proj, self.per_expert_scale, self.top_k)
-
-    def _scale_weight(self) -> Tensor:
-        return self.proj.weight * self.scale * len(self.scale) ** -0.5
 
 
 class Experts(nn.Module):
-    """The experts' weights, gate and up projection stacked (gate first).
-
-    With few experts all of them are run on every row (two matrix products); with many, each on the rows routed to it,
-    on CUDA in grouped products. On a CPU each expert's weights are laid out for their products at the first pass.
-    """
+    """The experts' weights, gate and up projection stacked (gate first)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         size, width = config.hidden_size, config.moe_intermediate_size
         self.gate_up_proj = nn.Parameter(torch.zeros(config.num_experts, 2 * width, size))
         self.down_proj = nn.Parameter(torch.zeros(config.num_experts, size, width))
-        self._routed, self._dense = WeightCache(), WeightCache()
+        self.dispatch = ExpertDispatch()
 
     def forward(self, hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor) -> Tensor:
-        gate_up, down = self.gate_up_proj, self.down_proj
-        if is_quantised(gate_up) and cuda.never_waits(gate_up):
-            return cuda.experts(hidden_ND, weights_Nk, ids_Nk, gate_up, down, scales=self._scales())
-        runs_all_experts = runs_all(gate_up)
-        if laid_out(gate_up) and runs_all_experts:
-            inward, outward = self._dense.get((gate_up, down), self._lay_out_as_one)
-            return cpu.experts_dense(hidden_ND, weights_Nk, ids_Nk, inward, outward, len(gate_up))
-        if laid_out(gate_up):
-            return self._laid_out(hidden_ND.dtype)(hidden_ND, weights_Nk, ids_Nk)
-        if runs_all_experts:
-            return ops.experts_dense(hidden_ND, weights_Nk, ids_Nk, gate_up, down)
-        run = cuda.experts if hidden_ND.is_cuda and not gate_up.requires_grad else ops.experts
-        return run(hidden_ND, weights_Nk, ids_Nk, gate_up, down)
+        return self.dispatch(hidden_ND, weights_Nk, ids_Nk, self.gate_up_proj, self.down_proj, self.scales())
 
-    def _scales(self) -> list[Tensor]:
-        """Those of quantised weights, none of float ones."""
-        found = (scale_of(self, name) for name in ("gate_up_proj", "down_proj"))
-        return [scale for scale in found if scale is not None]
-
-    def _laid_out(self, dtype: torch.dtype) -> cpu.RoutedExperts:
-        weights, scales = (self.gate_up_proj, self.down_proj), self._scales()
-        make = partial(cpu.RoutedExperts, *weights, scales or (None, None), dtype=dtype)
-        return self._routed.get([*weights, *scales], make)
-
-    def panels(self) -> Sequence[Any] | None:
-        """Both weights laid out for compiled kernels; None where they cannot be."""
-        return self._laid_out(torch.float32).panels
-
-    def _lay_out_as_one(self) -> tuple[Matrix, Matrix]:
-        gate_up, down = self.gate_up_proj.flatten(0, 1), self.down_proj.transpose(0, 1).flatten(1).contiguous()
-        return matrix(gate_up), matrix(down)
+    def scales(self) -> list[Tensor]:
+        """The scales of quantised weights, in their order; empty for float weights."""
+        scales = (scale_of(self, name) for name in ("gate_up_proj", "down_proj"))
+        return [scale for scale in scales if scale is not None]
 
 
 class Layer(nn.Module):
-    """Attention, then a dense MLP beside routed experts; every branch is normed on its way in and on its way out."""
+    """Attention, then a dense MLP in parallel with routed experts; each branch is normed before and after."""
 
     def __init__(self, config: ModelConfig, layer: LayerConfig) -> None:
         super().__init__()
@@ -217,19 +152,13 @@ class Layer(nn.Module):
     def forward(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor], attend: Callable, scalar: Tensor) -> Tensor:
         attended = self.self_attn(self.input_layernorm(hidden_BTD), rotary, attend)
         residual = add_normed(hidden_BTD, attended, self.post_attention_layernorm)
-        # Three norms of one input: its length is computed once.
+        # Three norms of one input: `normed` computes its root mean square once.
         weights = (self.pre_feedforward_layernorm.weight, self.pre_feedforward_layernorm_2.weight)
         for_mlp, for_experts, for_router = normed(residual, self.eps, *weights, None)
         dense = self.post_feedforward_layernorm_1(self.mlp(for_mlp))
         routed = self.experts(for_experts.flatten(0, 1), *self.router(for_router.flatten(0, 1))).view_as(residual)
         both = add_normed(dense, routed, self.post_feedforward_layernorm_2)
         return add_normed(residual, both, self.post_feedforward_layernorm) * scalar
-
-    def panels(self) -> dict[str, Any]:
-        """All products laid out for compiled kernels, by the names of these; None for one that cannot be."""
-        inward, down = self.experts.panels() or (None, None)
-        found = {"qkv": self.self_attn._inward.panels(), "o": self.self_attn._outward.panels(), **self.mlp.panels()}
-        return found | {"routed_inward": inward, "routed_down": down}
 
 
 def masked_pass(
@@ -240,16 +169,18 @@ def masked_pass(
     scalar: Tensor,
     attention: Callable[..., Tensor] = ops.attention,
 ) -> Tensor:
-    """One layer over hidden [B, N, D] with its rotary tables (cos, sin), `mask` [B or 1, 1, N or 1, S] saying who may
-    look at whom, and its layer scalar; `attention` takes (query, key, value, mask) and is called once.
+    """One layer over hidden [B, N, D] with its rotary tables (cos, sin) and its layer scalar.
 
-    What training compiles: one graph for each kind of layer instead of one of the whole depth.
+    `mask` is [B or 1, 1, N or 1, S], True where a query may attend. `attention` takes (query, key, value, mask) and is
+    called once.
+
+    Training compiles this function: one graph for each kind of layer instead of one for the whole depth.
     """
     return layer(hidden_BTD, rotary, lambda query, key, value: attention(query, key, value, mask), scalar)
 
 
 class SelfConditioning(nn.Module):
-    """Mixes what the previous step expected of each position into the canvas' embeddings, then norms the sum."""
+    """Adds the previous step's expected embedding of each position to the canvas' embeddings, then norms the sum."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -267,7 +198,7 @@ class SelfConditioning(nn.Module):
 class DiffusionGemma(nn.Module):
     """The network: embedding, layers, final norm, tied soft-capped head, self-conditioning.
 
-    Raises nothing of its own but UsageError for shapes that do not belong together; token ids are not range-checked.
+    Raises UsageError for shapes that do not fit together. Token ids are not range-checked.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -281,22 +212,22 @@ class DiffusionGemma(nn.Module):
         self.self_conditioning = SelfConditioning(config)
         self._frequencies: dict[tuple[LayerType, int, torch.device], Tensor] = {}
         self._embed_scales: dict[torch.dtype, float] = {}
-        self._mean, self._head = WeightCache(), WeightCache()
+        self._mean, self._vocabulary = WeightCache(), VocabularyProducts()
         self._fused = Fused(map(type, self.modules()))
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """Device of the weights."""
         return self.embed_tokens.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """The weights' type, which is also the hidden states'."""
+        """Dtype of the embedding, the norms and the hidden states."""
         return self.embed_tokens.weight.dtype
 
     @contextmanager
     def unfused(self) -> Iterator[None]:
-        """While it is open every pass goes through the modules, an operation at a time, none in one compiled call."""
+        """Within the context every pass runs module by module, never as one compiled call."""
         before, self._fused.enabled = self._fused.enabled, False
         try:
             yield
@@ -304,16 +235,17 @@ class DiffusionGemma(nn.Module):
             self._fused.enabled = before
 
     def fused_layers(self, cache: KVCache) -> Any:
-        """All layers as one compiled call (`ops.native.layers`), for one float32 text on a CPU, else None."""
+        """All layers as one compiled call (`ops.native.layers`); None unless the cache is float32, on a CPU, of one
+        row."""
         return self._fused.layers(self, cache)
 
     def fused_head(self) -> Any:
-        """The whole vocabulary as one compiled call (`ops.native.head.Head`), a small one on a CPU, else None."""
+        """The head as one compiled call (`ops.native.head.Head`); None unless the vocabulary is small, on a CPU."""
         return self._fused.head(self)
 
     @property
     def are_fused(self) -> tuple[bool, bool]:
-        """Whether the layers and the vocabulary were last laid out for one compiled call each."""
+        """Whether the layers and the head ran as one compiled call each when they were last used."""
         layers, head = self._fused.kept
         return layers is not None, head is not None
 
@@ -324,15 +256,14 @@ class DiffusionGemma(nn.Module):
     def expect(self, probabilities: Tensor) -> Tensor:
         """The expected embedding of distributions over the vocabulary, [..., V] -> [..., D]: self-conditioning's input.
 
-        Exact and dense: the whole vocabulary enters. `expect_top` is the short cut.
+        Exact and dense, over the whole vocabulary; `expect_top` approximates it.
         """
         return probabilities.to(self.dtype) @ self.embed_tokens.weight * self.embed_scale
 
     def expect_top(self, probabilities_NK: Tensor, ids_NK: Tensor) -> Tensor:
         """The expected embedding of N distributions given by K of their entries -> [N, D].
 
-        What the entries lack to 1 is taken to lie evenly over the whole vocabulary, so it counts with the mean
-        embedding.
+        The probability that the entries leave is spread evenly over the vocabulary, so it weighs the mean embedding.
         """
         weight = self.embed_tokens.weight
         listed_ND = F.embedding_bag(ids_NK, weight, mode="sum", per_sample_weights=probabilities_NK.to(weight.dtype))
@@ -342,35 +273,17 @@ class DiffusionGemma(nn.Module):
     def products(self, hidden: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
         """Hidden states [..., D] times the embeddings of ids start .. stop -> float32 [..., stop - start].
 
-        The logits before their soft cap; `decode.head` reads them block by block. On a CPU from a copy of the embedding
-        laid out for products; where the layers hold int8 or int4 weights that the CPU multiplies as such, it is int8.
+        These are the logits before the soft cap; `decode.head` reads them block by block.
         """
-        weight_VD = self.embed_tokens.weight
-        start, stop, _ = slice(start, stop).indices(len(weight_VD))
-        if not (self.has_int8_head() or (laid_out(weight_VD) and weight_VD.dtype == torch.float32)):
-            return F.linear(hidden, weight_VD[start:stop]).float()
-        blocks = self._head.get((weight_VD, self.first_weight), self._lay_out_head)
-        first, last = start // HEAD_BLOCK, (stop - 1) // HEAD_BLOCK
-
-        def part(number: int) -> Tensor:
-            offset = number * HEAD_BLOCK
-            return blocks[number](hidden)[..., max(start - offset, 0) : stop - offset].float()
-
-        if first == last:
-            return part(first)
-        # Filled in place: put together at the end, the blocks would be there twice.
-        products, filled = hidden.new_empty(*hidden.shape[:-1], stop - start, dtype=torch.float32), 0
-        for number in range(first, last + 1):
-            block = part(number)
-            products[..., filled : filled + block.shape[-1]] = block
-            filled += block.shape[-1]
-        return products
+        return self._vocabulary.multiply(hidden, self.embed_tokens.weight, self.first_weight, start, stop)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states [..., D] -> float32 logits [..., V], `c * tanh(x / c)` with c the soft cap."""
         cap = self.config.final_logit_softcapping
-        # Reading a large vocabulary's weights is most of a token's time; others' rows cost little beside it.
-        joins = is_asked_elsewhere() and self._multiplies_row_by_row(hidden)
+        # A large vocabulary's weights take most of a token's time to read; more rows in the same read cost little.
+        joins = is_asked_elsewhere() and self._vocabulary.are_row_by_row(
+            hidden, self.embed_tokens.weight, self.first_weight
+        )
         products = compute(ProductsCall(network=self, hidden=hidden)) if joins else self.products(hidden)
         if torch.is_grad_enabled():
             return torch.tanh(products / cap) * cap
@@ -387,12 +300,12 @@ class DiffusionGemma(nn.Module):
     ) -> Tensor:
         """Causal pass over clean tokens; appends their keys and values to the cache -> hidden [B, T, D].
 
-        Rows of different lengths are padded on the right and told by `lengths`; the hidden states of padding mean
-        nothing and padding is not committed. Chunks may be encoded one after another with the same result, if none ends
-        within an image. `keys_only` leaves out all that follows the last layer's keys and values; what comes back is
-        then no hidden state to be read. `images` take the places of their image tokens and see themselves whole.
-        Weights, modules and hooks must stay as they are while a cache holds what they made. Raises PromptError when the
-        cache cannot hold the tokens, UsageError for images that do not fit them.
+        Rows of different lengths are padded on the right and their `lengths` given; padding is not committed, and its
+        hidden states are meaningless. A text may be encoded in chunks with the same result, unless a chunk ends within
+        an image. `keys_only` stops after the last layer's keys and values; the result is then no valid hidden state.
+        `images` replace their image tokens, and each image's tokens see each other. Weights, modules and hooks must not
+        change while the cache is in use. Raises PromptError when the cache cannot hold the tokens, UsageError for
+        images that do not fit them.
         """
         batch, count = tokens_BT.shape
         counts = [count] * batch if lengths is None else list(lengths)
@@ -411,11 +324,11 @@ class DiffusionGemma(nn.Module):
     ) -> Tensor:
         """Bidirectional pass over a canvas that continues each row's cached tokens -> hidden [B, L, D].
 
-        Every canvas position sees the whole canvas; on full layers all cached tokens, on sliding layers the last
-        `sliding_window - 1` of them, the same for every position. `soft_BLD` is the self-conditioning signal
-        (`expect` of the previous step), None at a canvas' first step. With `rows` ([R], int64, ascending) only those
-        canvas positions are computed, the others keep the keys and values of the previous pass -> hidden [B, R, D].
-        The cache's lengths do not change; its scratch is overwritten.
+        Every canvas position sees the whole canvas and, on full layers, all cached tokens; on sliding layers the last
+        `sliding_window - 1` of these, the same for every position. `soft_BLD` is the self-conditioning signal
+        (`expect` of the previous step), None at a canvas' first step. With `rows` ([R], int64, ascending) only these
+        canvas positions are computed; the others keep the keys and values of the previous pass -> hidden [B, R, D].
+        The cache's lengths do not change; its scratch slots are overwritten.
         """
         batch, length = canvas_BL.shape
         if batch != cache.batch_size:
@@ -427,11 +340,12 @@ class DiffusionGemma(nn.Module):
         return self._cached_pass(canvas_BL, cache, 0, length, soft_BLD, rows)
 
     def encode_and_denoise(self, tokens_BT: Tensor, canvas_BL: Tensor, cache: KVCache) -> tuple[Tensor, Tensor]:
-        """`encode` of clean tokens and the first `denoise` of the canvas behind them, in one pass -> (hidden [B, T, D],
+        """`encode` of clean tokens and the first `denoise` of the canvas after them, in one pass -> (hidden [B, T, D],
         hidden [B, L, D]).
 
-        What costs the same for few rows as for many is paid once: a finished canvas is committed with the first step of
-        the next one. All rows of the cache must hold the same number of tokens. Raises PromptError as `encode` does.
+        A finished canvas is committed in the first step of the next one, so that costs that do not grow with the number
+        of rows are paid once. All rows of the cache must hold the same number of tokens. Raises PromptError as `encode`
+        does.
         """
         count, length = tokens_BT.shape[1], canvas_BL.shape[1]
         if not cache.uniform or not len(tokens_BT) == len(canvas_BL) == cache.batch_size:
@@ -453,9 +367,9 @@ class DiffusionGemma(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Clean tokens and noised canvases in one pass without a cache -> (hidden [B, T, D], hidden [B, L, D]).
 
-        `positions` is [B, T + L]; each mask, one per layer kind, is boolean [B, 1, T + L, T + L], clean tokens first,
-        True where a row may look. `train.blocks` draws the masks of packed examples. `layer_pass` is called as
-        `masked_pass` is, once for each layer in their order.
+        `positions` is [B, T + L]. `masks` has one for each layer type: boolean [B, 1, T + L, T + L], clean tokens
+        first, True where a query may attend; `train.blocks` makes those of packed examples. `layer_pass` has the
+        signature of `masked_pass` and is called once for each layer, in order.
         """
         count, layers = tokens_BT.shape[1], self.all_layers()
         hidden, scalars = self.embed(tokens_BT), self._scalars(count, canvas_BL.shape[1])
@@ -479,7 +393,8 @@ class DiffusionGemma(nn.Module):
         keys_only: bool = False,
         images: PlacedImages | None = None,
     ) -> Tensor:
-        """`clean` tokens, then a canvas of `length` or `rows` of it, behind the cache's tokens -> hidden [B, N, D]."""
+        """A pass over `clean` tokens and then a canvas of `length`, or `rows` of it, after the cache's tokens -> hidden
+        [B, N, D]."""
         if cache.keys[0].dtype != self.dtype:
             raise UsageError(
                 f"The cache holds {cache.keys[0].dtype} and the network {self.dtype}; make it with dtype=network.dtype."
@@ -529,14 +444,14 @@ class DiffusionGemma(nn.Module):
         return self._run_layers(hidden, positions, self._scalars(clean, length), run)
 
     def _conditioned(self, embedded: Tensor, clean: int, soft_BLD: Tensor | None) -> Tensor:
-        """Embeddings of `clean` tokens and of canvas rows behind them, these self-conditioned."""
+        """Embeddings of `clean` tokens, then of canvas rows; self-conditioning is applied to the canvas rows."""
         if clean == embedded.shape[1]:
             return embedded
         canvas = self.self_conditioning(embedded[:, clean:], soft_BLD)
         return torch.cat((embedded[:, :clean], canvas), dim=1) if clean else canvas
 
     def _scalars(self, clean: int, canvas: int) -> list[Tensor]:
-        """Each layer's, for so many clean tokens and canvas rows."""
+        """Each layer's scalar: the encoder's for clean tokens, the decoder's for canvas rows."""
         if not canvas or not clean:
             return [layer.decoder_scalar if canvas else layer.encoder_scalar for layer in self.all_layers()]
         is_clean = torch.arange(clean + canvas, device=self.device)[None, :, None] < clean
@@ -545,7 +460,7 @@ class DiffusionGemma(nn.Module):
     def _run_layers(
         self, hidden: Tensor, positions_BT: Tensor, scalars: Sequence[Tensor], run: Callable[..., Tensor]
     ) -> Tensor:
-        """`run(index, hidden, rotary tables, scalar)` for every layer, then the final norm."""
+        """Calls `run(index, hidden, rotary tables, scalar)` for every layer, then the final norm."""
         tables: dict[tuple[LayerType, int], tuple[Tensor, Tensor]] = {}
         for index, sizes in enumerate(self.config.layers):
             key = (sizes.layer_type, sizes.head_dim)
@@ -556,37 +471,20 @@ class DiffusionGemma(nn.Module):
         return self.norm(hidden)
 
     def weights(self) -> list[Tensor]:
-        """All as they are now, the scales of quantised ones among them."""
-        return self._fused.parts(self).weights()
+        """All current weights, including the scales of quantised ones."""
+        return self._fused.modules(self).weights()
 
     @property
     def first_weight(self) -> Tensor:
-        """One of the layers', of whose type and kind all their matrices are."""
+        """A layer weight; all matrices of the layers share its dtype."""
         return self.all_layers()[0].self_attn.q_proj.weight
 
     def has_int8_head(self) -> bool:
-        """Whether logits are products with an int8 copy of the embedding."""
-        inner = self.first_weight
-        gains = inner.dtype == torch.uint8 and gains_by_int8(self.embed_tokens.weight)
-        return (inner.dtype == torch.int8 or gains) and inner.device.type == "cpu"
-
-    def _multiplies_row_by_row(self, hidden: Tensor) -> bool:
-        """Whether a row's products are to the last bit the same whatever rows come with it."""
-        weight_VD = self.embed_tokens.weight
-        if self.has_int8_head() or not laid_out(weight_VD) or {weight_VD.dtype, hidden.dtype} != {torch.float32}:
-            return False
-        blocks = self._head.get((weight_VD, self.first_weight), self._lay_out_head)
-        return all(isinstance(block, PanelProduct) for block in blocks)
-
-    def _lay_out_head(self) -> list[Matrix]:
-        blocks = self.embed_tokens.weight.split(HEAD_BLOCK)
-        if self.has_int8_head():
-            quantised = [quantise(rows, "int8") for rows in blocks]
-            return [with_one_row(matrix(*pair), [pair[0]], [pair[1]]) for pair in quantised]
-        return [matrix(rows) for rows in blocks]
+        """Whether the head multiplies by an int8 copy of the embedding."""
+        return is_int8(self.embed_tokens.weight, self.first_weight)
 
     def all_layers(self) -> list[Layer]:
-        """The layers, typed."""
+        """`layers`, with their type."""
         return [layer for layer in self.layers if isinstance(layer, Layer)]
 
     @property
@@ -601,7 +499,7 @@ class DiffusionGemma(nn.Module):
         return self._mean.get((weight_VD,), lambda: weight_VD.mean(0, dtype=torch.float32).to(self.dtype))
 
     def rotary_frequencies(self, kind: LayerType, head_dim: int) -> Tensor:
-        """Those of one kind of layer, float32 [head_dim / 2]."""
+        """Inverse frequencies of one layer type, float32 [head_dim / 2]."""
         key = (kind, head_dim, self.device)
         if key not in self._frequencies:
             rotary = self.config.rotary(kind)

@@ -18,7 +18,7 @@ from dgemma.checkpoint.safetensors import write_folder
 from dgemma.config import LayerConfig, ModelConfig, SamplerConfig
 from dgemma.errors import CheckpointError, UsageError
 from dgemma.model import DiffusionGemma
-from dgemma.ops import linear, one_call
+from dgemma.ops import linear, native
 from dgemma.quant import dequantise, quantise
 from tests.test_model import make_network
 
@@ -253,7 +253,7 @@ def test_matrices_stay_in_bfloat16_where_kernels_read_them_so(tmp_path, monkeypa
     assert matrix.dtype == torch.bfloat16
     # Not in small networks, whose layers are laid out in another way, and not without kernels.
     assert {one.dtype for one in dgemma.load("tiny").network.parameters()} == {torch.float32}
-    monkeypatch.setattr(one_call.native, "load_for", lambda name, entries: None)
+    monkeypatch.setattr(native, "load_for", lambda name, entries: None)
     made = open_model(tmp_path, dtype="float32", keep_halves=True).network
     assert {parameter.dtype for parameter in made.parameters()} == {torch.float32}
 

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from dgemma.ops import cpu, linear
+from dgemma.ops import experts as experts_module
+from dgemma.ops import linear
 from dgemma.ops import reference as ops
+from dgemma.ops.experts import RoutedExperts
 from dgemma.quant import dequantise, quantise
 
 
@@ -111,7 +113,7 @@ def test_small_weights_do_not_wait_for_kernels(kind, monkeypatch):
     hidden = draw(3, 256)
     assert linear.matrix(values[0], scale[0])(hidden).shape == (3, 128)
     down, down_scale = quantise(draw(4, 256, 64), kind)
-    routed = cpu.RoutedExperts(values, down, (scale, down_scale))
+    routed = RoutedExperts(values, down, (scale, down_scale))
     assert routed(hidden, torch.ones(3, 2), torch.tensor([[0, 1]] * 3)).shape == (3, 256)
 
 
@@ -133,7 +135,7 @@ def test_gathered_experts_equal_the_loop_over_experts(seed, top_k, count, rows, 
     expected = ops.experts(hidden, weights, chosen, gate_up, down)
     with pytest.MonkeyPatch.context() as patched:
         if not compiled:
-            patched.setattr(cpu, "panels", lambda weights: None)
-        experts = cpu.RoutedExperts(gate_up, down)
+            patched.setattr(experts_module, "panels", lambda weights: None)
+        experts = RoutedExperts(gate_up, down)
     assert (experts.panels is None) != compiled
     assert (experts(hidden, weights, chosen) - expected).abs().max() <= 2e-5 * expected.abs().max()

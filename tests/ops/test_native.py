@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from dgemma.decode import head
 from dgemma.decode.vocabulary import BLOCK, Summary, summarise, summarise_in_blocks, uniforms_per_row
-from dgemma.model import HEAD_BLOCK, DiffusionGemma
+from dgemma.model import DiffusionGemma
 from dgemma.ops import linear, native, reference
 from dgemma.ops.linear import Matrix, matrix, with_one_row
+from dgemma.ops.vocabulary_products import HEAD_BLOCK
 from dgemma.quant import GROUP, Kind, dequantise, quantise
 from tests.decode.test_head import make_network, states
 

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dgemma
-from dgemma import model
 from dgemma.cache import KVCache
 from dgemma.checkpoint.quantised import is_weight, place_quantised, quantise_network
 from dgemma.config import LayerConfig, ModelConfig
@@ -21,7 +20,7 @@ from dgemma.decode import head
 from dgemma.decode.autoregressive import TokenSampler, autoregressive
 from dgemma.decode.verify import Verified, verify
 from dgemma.model import DiffusionGemma
-from dgemma.ops import cpu, linear, native, one_call
+from dgemma.ops import experts, linear, native
 from dgemma.quant import Kind, dequantise, quantise
 from tests.ops.test_native_quantised import rounded
 
@@ -168,15 +167,15 @@ def test_few_large_experts_are_routed_to(monkeypatch: pytest.MonkeyPatch) -> Non
     """Running all of them on every row pays in small networks alone."""
     network = make_network()
     expected = passes(network, 30, 12, [3, 4])
-    monkeypatch.setattr(one_call, "_DENSE_UP_TO", 1000)
+    monkeypatch.setattr(experts, "_FEW_UP_TO_ENTRIES", 1000)
     twin = make_network()
     for one, other in zip(passes(twin, 30, 12, [3, 4]), expected, strict=True):
         assert_close(one, other)
     assert type(network._fused.kept[0]) is not type(twin._fused.kept[0])
     with twin.unfused():
         passes(twin, 30, 12, [3, 4])
-    experts = twin.layers[0].get_submodule("experts")
-    assert experts._routed.value is not None and experts._dense.value is None, "one layout for both ways"
+    dispatch = twin.all_layers()[0].experts.dispatch
+    assert dispatch._routed.value is not None and dispatch._dense.value is None, "one layout for both ways"
 
 
 @pytest.mark.parametrize("broken", [torch.nan, torch.inf])
@@ -217,7 +216,7 @@ def test_a_network_that_is_quantised_in_use_is_quantised_all_through() -> None:
 def test_nothing_is_compiled_or_laid_out_for_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     network, asked = make_network(num_experts=12), []
     monkeypatch.setattr(linear, "_has_room", lambda num_bytes: asked.append(num_bytes))
-    monkeypatch.setattr(one_call.native, "load_for", lambda name, entries: pytest.fail(f"{name} was asked for"))
+    monkeypatch.setattr(native, "load_for", lambda name, entries: pytest.fail(f"{name} was asked for"))
     with torch.inference_mode():
         assert network.fused_layers(KVCache(network.config, max_length=9)) is None
     assert len(asked) <= 2 * 12 + 2, "one layer's experts, and no further"
@@ -310,9 +309,9 @@ def test_quantised_layers_in_one_call_are_those_of_rounded_rows(
     def rounding(values: torch.Tensor, _scale: None = None) -> Callable[[torch.Tensor], torch.Tensor]:
         return lambda hidden: rounded(hidden, kind) @ values.T
 
-    for module in (linear, model, cpu):
+    for module in (linear, experts):
         monkeypatch.setattr(module, "matrix", rounding)
-    monkeypatch.setattr(cpu, "panels", lambda weights: None)
+    monkeypatch.setattr(experts, "panels", lambda weights: None)
     plain = copy.deepcopy(plain)  # with nothing laid out
     with plain.unfused():
         expected = encoded(plain, ids(70))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from dgemma.errors import NotFiniteError
-from dgemma.ops import cpu, linear, native
+from dgemma.ops import linear, native
+from dgemma.ops.experts import RoutedExperts
 from dgemma.quant import GROUP, Kind, dequantise, quantise
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="torch brings another OpenMP there")
@@ -140,7 +141,7 @@ def test_experts_equal_the_loop_over_experts(
         inner = rounded(F.gelu(gate, approximate="tanh") * up, kind)
         expected[row] += weights[row, slot] * (dequantise(down[expert], down_scale[expert]) @ inner)
     agree(found, expected, steps=1.5, of=largest(kind))
-    routed = cpu.RoutedExperts(gate_up, down, scales)
+    routed = RoutedExperts(gate_up, down, scales)
     if gate_up.numel() + down.numel() >= linear._INTEGER_FROM and rows > 1:
         assert torch.equal(routed(hidden, weights, chosen), found)
 
@@ -181,7 +182,7 @@ def test_gradients_of_hidden_states_are_those_of_the_weights(kind: Kind) -> None
     assert hidden.grad is not None and plain.grad is not None
     torch.testing.assert_close(hidden.grad, plain.grad, rtol=1e-4, atol=1e-3)
     gate_up, down = quantise(draw(8, 128, 64, seed=2), kind), quantise(draw(8, 64, 64, seed=3), kind)
-    experts = cpu.RoutedExperts(gate_up[0], down[0], (gate_up[1], down[1]))
+    experts = RoutedExperts(gate_up[0], down[0], (gate_up[1], down[1]))
     rows = draw(5, 64, seed=4).requires_grad_()
     weights, ids = draw(5, 8, seed=5).softmax(-1).topk(2)
     experts(rows, weights, ids).sum().backward()
@@ -204,6 +205,6 @@ def test_no_rows_at_all(kind: Kind) -> None:
                     plain(rows)
         assert bool(plain(torch.full((2, 128), 2e36)).isfinite().all()), "their sum is too large to be a number"
     gate_up, down = quantise(draw(8, 128, 64), kind), quantise(draw(8, 64, 64), kind)
-    experts = cpu.RoutedExperts(gate_up[0], down[0], (gate_up[1], down[1]))
+    experts = RoutedExperts(gate_up[0], down[0], (gate_up[1], down[1]))
     empty = torch.empty(0, 64)
     assert experts(empty, torch.empty(0, 2), torch.empty(0, 2, dtype=torch.long)).shape == (0, 64)

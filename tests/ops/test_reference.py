@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgemma.ops import cpu
+from dgemma.ops import cpu_norms, experts
 from dgemma.ops import reference as ops
 from dgemma.ops.linear import matrix
 
@@ -93,10 +93,10 @@ def test_norms_of_one_input_equal_each_alone_and_the_formula(seed, shape, eps):
     hidden, weights = draw(*shape, seed=seed), (draw(shape[-1], seed=1), None, draw(shape[-1], seed=2))
     expected = hidden / (hidden.square().mean(-1, keepdim=True) + eps).sqrt()
     for some in (weights, weights[:1], weights[1:2]):
-        for run in (ops.rms_norms, cpu.rms_norms):
+        for run in (ops.rms_norms, cpu_norms.rms_norms):
             for weight, found in zip(some, run(hidden, some, eps), strict=True):
                 torch.testing.assert_close(found, expected if weight is None else expected * weight)
-    assert torch.equal(cpu.rms_norms(torch.zeros(2, 4), (None,), eps)[0], torch.zeros(2, 4))
+    assert torch.equal(cpu_norms.rms_norms(torch.zeros(2, 4), (None,), eps)[0], torch.zeros(2, 4))
 
 
 @given(st.integers(0, 99), st.integers(1, 3), st.integers(1, 9))
@@ -106,32 +106,11 @@ def test_experts_laid_out_side_by_side_give_the_same(seed, top_k, rows):
     gate_up, down = draw(4, 12, 16, seed=2), draw(4, 16, 6, seed=3)
     laid_out = matrix(gate_up.flatten(0, 1)), matrix(down.transpose(0, 1).flatten(1))
     expected = ops.experts_dense(hidden, weights, chosen, gate_up, down)
-    torch.testing.assert_close(cpu.experts_dense(hidden, weights, chosen, *laid_out, 4), expected)
-
-
-@given(st.integers(0, 99), st.integers(1, 3), st.integers(1, 5))
-def test_one_norm_and_rotation_for_all_heads_are_those_of_each(seed, batch, count):
-    joined, weights = draw(batch, count, 7, 8, seed=seed), 1 + 0.3 * draw(5, 8, seed=1)
-    tables = ops.rotary_tables(draw(batch, 1, count, 4, seed=2), torch.float32)
-    unit, turned = cpu.heads(joined, weights, *tables, 1e-6)
-    torch.testing.assert_close(unit, ops.rms_norm(joined, None, 1e-6))
-    for head, weight in enumerate(weights):
-        alone = ops.rms_norm(joined[:, :, head], weight, 1e-6)[:, None]
-        torch.testing.assert_close(turned[:, head : head + 1], ops.rotate(alone, *tables))
-
-
-@given(st.integers(0, 99), st.integers(1, 4), st.integers(1, 6))
-def test_routing_by_the_scaled_weight_is_the_same(seed, top_k, rows):
-    normed, scale, weight = draw(rows, 16, seed=seed), draw(16, seed=1), draw(4, 16, seed=2)
-    each = 1 + 0.2 * draw(4, seed=3)
-    expected, chosen = ops.route(normed, scale, lambda rows: F.linear(rows, weight), each, top_k)
-    found, ids = cpu.route(normed, weight * scale * 16**-0.5, each, top_k)
-    assert torch.equal(ids, chosen)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(experts.experts_dense(hidden, weights, chosen, *laid_out, 4), expected)
 
 
 @given(st.integers(0, 99), st.sampled_from([1e-6, 0.1]))
 def test_adding_a_norm_is_adding_the_norm(seed, eps):
     residual, hidden, weight = draw(2, 3, 8, seed=seed), draw(2, 3, 8, seed=1), draw(8, seed=2)
     expected = residual + ops.rms_norm(hidden, weight, eps)
-    torch.testing.assert_close(cpu.add_normed(residual, hidden, weight, eps), expected)
+    torch.testing.assert_close(cpu_norms.add_normed(residual, hidden, weight, eps), expected)

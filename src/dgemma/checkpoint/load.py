@@ -27,7 +27,7 @@ from dgemma.config import ModelConfig
 from dgemma.devices import usable_device
 from dgemma.errors import CheckpointError, ModelNotFoundError, UsageError
 from dgemma.model import DiffusionGemma
-from dgemma.ops.one_call import multiplies_halves
+from dgemma.ops.experts import multiplies_halves
 from dgemma.quant import DTYPES, Kind, check_kind, is_quantised, shapes
 from dgemma.vision import VisionTower
 

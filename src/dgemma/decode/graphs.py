@@ -23,7 +23,7 @@ from dgemma.decode.passes import Passes
 from dgemma.errors import UsageError
 from dgemma.model import DiffusionGemma, Experts
 from dgemma.ops import cuda
-from dgemma.ops.one_call import runs_all
+from dgemma.ops.experts import runs_all
 
 LARGEST_CONTEXT = 8192
 """Behind more tokens passes run as they are: they last longer than Python does, and stages would be large."""

@@ -17,9 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dgemma.model import HEAD_BLOCK, DiffusionGemma
+from dgemma.model import DiffusionGemma
 from dgemma.ops import cuda, native
 from dgemma.ops.native.sizes import IMPOSSIBLE
+from dgemma.ops.vocabulary_products import HEAD_BLOCK
 
 BLOCK = 2048
 """Entries that are read together: more leave the processor's caches. A part of the head's own block."""

@@ -1,11 +1,14 @@
-"""Linear layers with weights packed for the machine, once, for all later passes.
+"""Linear layers whose weights are laid out once for the machine and reused by all later passes.
 
-A `Matrix` is one weight, float or quantised, ready for products. On a CPU float weights are packed in the panels that
-compiled kernels read (without kernels in oneDNN's blocked format); int8 and int4 weights go through integer kernels
-(int8 through FBGEMM where there are none), with a kernel of its own for one row of large ones. On a GPU fp8 weights are
-multiplied as they are where it can. Small weights stay unpacked, and all other quantised weights are made float for
-each product. `Stacked` makes one matrix of several that read the same input. Nothing is packed while gradients are
-asked for, so training sees the plain weights. Knows nothing of models.
+`matrix` returns the product with one weight, `Stacked` the product with several weights that read the same input. Which
+kernel runs depends on the weight:
+
+    float on a CPU         panels for compiled kernels; without kernels oneDNN's blocked format; small ones as they are
+    int8, int4 on a CPU    compiled integer kernels, another one for a single row; int8 without kernels: FBGEMM
+    fp8 on a GPU           fp8 products from compute capability 8.9 on
+    otherwise quantised    dequantised for each product
+
+Nothing is laid out while gradients are required, so training sees the plain weights. Knows nothing of models.
 
 Shapes: I inputs, O outputs.
 """
@@ -33,29 +36,29 @@ from dgemma.quant import FP8, dequantise, is_quantised
 Matrix = Callable[[Tensor], Tensor]
 """[.., I] -> [.., O], in the type of its argument."""
 
-# Below this many entries oneDNN's own overhead (12 to 40 microseconds a call) exceeds what its layout gains. Matrices
-# of many outputs gain earlier, as the plain product packs them anew at each call. With one row it is memory that
-# decides: what lies in the cache is read faster as it is, and larger matrices belong to models that no cache holds.
+# Below this number of entries oneDNN's overhead (12 to 40 microseconds a call) exceeds the gain of its layout. Matrices
+# with many outputs gain earlier, because the plain product packs them at each call. A single row is bound by memory: a
+# matrix that fits the cache is read faster in the plain layout; larger ones belong to models that no cache holds.
 _BLOCKED_FROM = 1 << 18
 _MANY_OUTPUTS = 512
 _MANY_OUTPUTS_BLOCKED_FROM = 1 << 17
 _ONE_ROW_BLOCKED_FROM = 1 << 19
-# Panels gain over torch's own product from here on: 1.1 to 1.7 times as fast for up to 8 rows, as fast for many.
+# From this number of entries on panels beat torch's product: 1.1 to 1.7 times as fast for up to 8 rows, equal for many.
 _PANELS_FROM = 1 << 17
-# One row of a quantised weight goes through a compiled kernel from here on, where there is one: two to three times as
-# fast as any of torch's products.
+# From this number of entries on one row times a quantised weight uses a compiled kernel if there is one: two to three
+# times as fast as any of torch's products.
 _COMPILED_FROM = native.WAITED_FOR_FROM
-# Quantised weights are multiplied in integer arithmetic by a compiled kernel from here on; smaller ones gain nothing,
-# and models of such do not wait for kernels either.
+# From this number of entries on quantised weights use a compiled integer kernel. Smaller ones gain nothing, and models
+# that have only small ones do not wait for kernels to compile.
 _INTEGER_FROM = 1 << 15
-# The rows that the blocked layout is chosen for; measured equally good for fewer.
+# The number of rows that oneDNN optimises the blocked layout for; measured as fast for fewer.
 _ROWS_HINT = 256
 _LAID_OUT = (torch.float32, torch.bfloat16)
 _FBGEMM = "fbgemm" in torch.backends.quantized.supported_engines or "x86" in torch.backends.quantized.supported_engines
 
 
 def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
-    """The product with one weight [O, I]; with a `scale`, with the quantised one (`dgemma.quant`)."""
+    """The product with one weight [O, I], which is quantised (`dgemma.quant`) if there is a `scale`."""
     if scale is not None:
         if (compiled := compiled_rows([values], [scale])) is not None:
             return _by_integers(compiled, [values], [scale])
@@ -71,7 +74,7 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
         return PanelProduct(packed, [values])
     if _blocked_pays(values):
         blocked = torch.ops.mkldnn._reorder_linear_weight(values.detach(), _ROWS_HINT)
-        # The overload itself: choosing it anew costs several microseconds a call.
+        # The overload itself: resolving it costs several microseconds a call.
         blocked_linear = torch.ops.mkldnn._linear_pointwise.default
         if values.numel() >= _ONE_ROW_BLOCKED_FROM:
             return lambda hidden: blocked_linear(hidden, blocked, None, "none", [], "")
@@ -86,8 +89,10 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
 
 
 def panels(weights: Sequence[Tensor]) -> Any:
-    """`ops.native.panels.Panels` of weights [O, I] of one input, one below the other, or of one [E, O, I] for each
-    expert, float32 or bfloat16; None where there are no kernels for them or the memory is short."""
+    """`ops.native.panels.Panels` of float32 or bfloat16 weights; None without kernels for them, or without the memory.
+
+    The weights are [O, I] with the same input, concatenated along O, or a single [E, O, I] with one for each expert.
+    """
     if any(one.device.type != "cpu" or one.dtype not in _LAID_OUT or one.requires_grad for one in weights):
         return None
     entries = sum(weight.numel() for weight in weights)
@@ -98,8 +103,8 @@ def panels(weights: Sequence[Tensor]) -> Any:
 
 
 class PanelProduct:
-    """The product with weights of one input that are laid out; of rows that are not float32, or whose gradient is asked
-    for, in plain PyTorch. A float32 row's is the same to the last bit whatever rows come with it."""
+    """The product with weights that are laid out as panels. A row's result is bit for bit the same whatever other rows
+    are multiplied with it. Rows that are not float32, or that require a gradient, are multiplied in plain PyTorch."""
 
     def __init__(self, laid_out: Any, weights: Sequence[Tensor]) -> None:
         self._laid_out, self._weights = laid_out, weights
@@ -111,8 +116,8 @@ class PanelProduct:
 
 
 def with_one_row(many: Matrix, weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Matrix:
-    """`many`, the product with all of the quantised weights side by side, but for one row the compiled one where it
-    pays."""
+    """`many`, the product with all of the quantised weights side by side, except that a single row goes through the
+    compiled kernel where this pays."""
     large = sum(weight.numel() for weight in weights) >= _COMPILED_FROM
     compiled = compiled_products(weights, scales) if large else None
     if compiled is None:
@@ -127,15 +132,15 @@ def with_one_row(many: Matrix, weights: Sequence[Tensor], scales: Sequence[Tenso
 
 
 def compiled_products(weights: Sequence[Tensor], scales: Sequence[Tensor]) -> ModuleType | None:
-    """`ops.native.products`, if this machine has it and it knows weights and scales of this kind."""
-    # Small ones are not waited for.
+    """`ops.native.products`, if this machine has it and it supports these weights and scales."""
+    # Small weights do not wait for the kernel to compile.
     large = sum(weight.numel() for weight in weights) >= _COMPILED_FROM
     known = _are_integers_in_place(weights, scales)
     return native.load("products") if known and (large or native.is_ready("products")) else None
 
 
 def compiled_rows(weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> ModuleType | None:
-    """`ops.native.quantised`, if this machine has it and these are int8 or int4 weights that gain by it."""
+    """`ops.native.quantised`, if this machine has it and these are int8 or int4 weights that gain from it."""
     entries = sum(weight.numel() for weight in weights)
     if entries < _INTEGER_FROM or not _are_integers_in_place(weights, scales):
         return None
@@ -144,14 +149,14 @@ def compiled_rows(weights: Sequence[Tensor], scales: Sequence[Tensor | None]) ->
 
 
 def _are_integers_in_place(weights: Sequence[Tensor], scales: Sequence[Tensor | None]) -> bool:
-    """Whether these are int8 weights, or int4 ones, that kernels read where they lie."""
+    """Whether these are all int8 or all int4 weights that kernels can read in place."""
     in_place = all(weight.device.type == "cpu" and weight.is_contiguous() for weight in weights)
     of_one_kind = weights[0].dtype in (torch.int8, torch.uint8) and len({weight.dtype for weight in weights}) == 1
     return in_place and of_one_kind and all(scale is not None and _is_kept(scale) for scale in scales)
 
 
 def _by_integers(compiled: ModuleType, weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Matrix:
-    """The product by `ops.native.quantised`; where a gradient is asked for, which a kernel has none of, in float."""
+    """The product by `ops.native.quantised`; dequantised if a gradient is required, which the kernel does not have."""
 
     def product(hidden: Tensor) -> Tensor:
         if needs_gradient(hidden):
@@ -163,24 +168,24 @@ def _by_integers(compiled: ModuleType, weights: Sequence[Tensor], scales: Sequen
 
 
 def needs_gradient(hidden: Tensor) -> bool:
-    """Whether what is made of these hidden states is to be differentiated."""
+    """Whether results computed from these hidden states require a gradient."""
     return torch.is_grad_enabled() and hidden.requires_grad
 
 
 def gains_by_int8(weight: Tensor) -> bool:
-    """Whether a CPU multiplies with this weight faster when it is int8: x86 does, and small ones gain nothing."""
+    """Whether a CPU multiplies by an int8 copy of this weight faster: x86 does, unless the weight is small."""
     return _FBGEMM and weight.numel() >= _INTEGER_FROM
 
 
 def _is_kept(scale: Tensor) -> bool:
-    """Not so where a network was moved to another type and took its scales along."""
+    """Whether a scale is as `quant` made it; `network.to(dtype)` converts scales as well."""
     return scale.dtype == torch.float32 and scale.is_contiguous()
 
 
 def _int8(values_OI: Tensor, scale_O: Tensor) -> Matrix:
-    """FBGEMM's product: activations are quantised anew for each call, one scale for all of them."""
+    """FBGEMM's product: activations are quantised at each call, with one scale for all of them."""
     with warnings.catch_warnings():
-        # torch means to move these to torchao; the operator itself stays.
+        # torch deprecates these functions in favour of torchao; the operator itself stays.
         warnings.simplefilter("ignore", UserWarning)
         zeros_O = torch.zeros(len(scale_O), dtype=torch.long)
         quantised = torch._make_per_channel_quantized_tensor(  # pyright: ignore[reportPrivateImportUsage]
@@ -192,7 +197,7 @@ def _int8(values_OI: Tensor, scale_O: Tensor) -> Matrix:
     def product(hidden: Tensor) -> Tensor:
         # FBGEMM takes float32 and rows; reduce_range keeps sums of products below 16 bits, which AVX2 needs.
         rows = hidden.reshape(-1, hidden.shape[-1]).float()
-        # It makes numbers of those that are none. A sum of numbers may be too large to be one.
+        # FBGEMM makes finite numbers of NaN and infinities. The sum is a quick check: it may overflow for finite rows.
         if not math.isfinite(float(rows.sum())) and not bool(rows.isfinite().all()):
             raise NotFiniteError
         found = dynamic_linear(rows, packed, True) if len(rows) else rows.new_empty(0, len(scale_O))
@@ -207,7 +212,7 @@ def _blocked_pays(values: Tensor) -> bool:
         return False
     if not torch.backends.mkldnn.is_available():
         return False
-    # The layout is a copy: not where memory is short.
+    # The layout is a copy, so it needs memory.
     return _has_room(values.nbytes)
 
 
@@ -219,8 +224,8 @@ _version, _trained = attrgetter("_version"), attrgetter("requires_grad")
 
 
 def _count_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-    """Fused optimisers write weights without counting it, as every other operation does. Gradients may be gone by now,
-    so that all count which may have had one."""
+    """Counts an optimiser's step in its weights' versions, as fused optimisers do not. Gradients may have been cleared
+    by now, so every trainable weight is counted."""
     trained = [weight for group in optimizer.param_groups for weight in group["params"] if weight.requires_grad]
     if trained:
         increment_version(trained)
@@ -230,27 +235,27 @@ register_optimizer_step_post_hook(_count_step)
 
 
 class WeightCache:
-    """A value made from weights, kept until one of them is replaced, moved, written to or begins or ends to be
-    trained. Copies start empty. What was made without kernels, for want of them, is made anew when some have arrived.
+    """A value computed from weights, kept until one of them is replaced, moved, written to, frozen or unfrozen.
 
-    What is written through `weight.data` leaves no trace and is not seen. `value` is what was kept last, looked up
-    without asking whether it still holds.
+    A value that was computed while kernels were missing is computed again once they have arrived. A copy of a cache
+    starts empty. Writes through `weight.data` leave no trace and are not noticed. `value` is the last value, without
+    checking that it is still valid.
     """
 
     def __init__(self) -> None:
         self._key: tuple[int, ...] = ()
-        # Another weight may come to have the id and the address of one that is gone.
+        # A new weight may have the id and the address of one that was freed.
         self._gone: list[weakref.ref] = []
-        # Held so that they call back.
+        # References must be kept for their callbacks to run.
         self._alive: list[weakref.ref] = []
         self._until: int | None = None
         self.value: Any = None
 
     def get(self, weights: Sequence[Tensor], make: Callable[[], Any]) -> Any:
-        """The kept value, or a new one."""
+        """The kept value if it is valid, else `make()`."""
         try:
             versions = tuple(map(_version, weights))
-        except RuntimeError:  # tensors made in inference mode do not count
+        except RuntimeError:  # tensors made in inference mode have no version
             versions = tuple(0 if weight.is_inference() else weight._version for weight in weights)
         key = (*map(id, weights), *map(Tensor.data_ptr, weights), *map(_trained, weights), *versions)
         if self._gone or key != self._key or self._until not in (None, native.arrivals):
@@ -268,10 +273,11 @@ class WeightCache:
 
 
 class Stacked:
-    """Linear layers of one input as one product: `stacked(hidden)` gives one output for each, views of one tensor.
+    """Linear layers with the same input as one product: `stacked(hidden)` returns the output of each, views of one
+    tensor.
 
-    Layers go by the names that a module has for them, so that one that is replaced is seen; one of another kind or with
-    hooks, and all beside it, are called as they are.
+    Layers are looked up by name at each call, so that a replaced one is noticed. If one of them is not a plain
+    `nn.Linear` (an adapter, a hook), all are called as modules.
     """
 
     def __init__(self, owner: nn.Module, *names: str) -> None:
@@ -290,35 +296,26 @@ class Stacked:
             return (product(hidden),)
         return product(hidden).split([weight.shape[0] for weight in weights], dim=-1)
 
-    def joined(self, hidden: Tensor) -> Tensor:
-        """All outputs side by side, for layers that `are_laid_out`."""
-        return self._product(hidden.dtype)(hidden)
-
-    def are_laid_out(self) -> bool:
-        """Whether these are one product."""
-        layers = self._layers()
-        return all(map(is_plain, layers)) and laid_out(layers[0].weight)
-
     def panels(self) -> Any:
-        """The weights laid out for compiled kernels, one below the other; None where they cannot be."""
+        """The weights laid out for compiled kernels, concatenated along O; None where they cannot be."""
         weights = [layer.weight for layer in self._layers()]
         return self._panels.get(weights, lambda: panels(weights))
 
     def _layers(self) -> list[nn.Linear]:
-        """Those that are there: a full attention layer has no value projection."""
+        """The layers that exist: a full attention layer has no value projection."""
         return [layer for name in self._names if (layer := self._modules.get(name)) is not None]  # pyright: ignore[reportReturnType]
 
     def _product(self, dtype: torch.dtype) -> Matrix:
         return self._kept.get(self._all(), lambda: self._make(dtype))
 
     def _all(self) -> list[Tensor]:
-        """The weights, and behind them the scales of quantised ones."""
+        """The weights, followed by the scales of quantised ones."""
         layers = self._layers()
         scales = [scale_of(layer, "weight") for layer in layers]
         return [layer.weight for layer in layers] + [scale for scale in scales if scale is not None]
 
     def _make(self, dtype: torch.dtype) -> Matrix:
-        """For rows of that type."""
+        """The product with all weights for rows of this dtype."""
         values = [layer.weight for layer in self._layers()]
         scales = self._all()[len(values) :]
         if not scales:
@@ -334,7 +331,7 @@ class Stacked:
 
 
 def is_plain(layer: nn.Module) -> bool:
-    """Whether a layer is its weight's product and no more: no adapter in its place or around it, no bias, no hooks."""
+    """Whether calling a layer is the same as multiplying by its weight: no adapter, no bias, no hooks."""
     if type(layer) is not nn.Linear or layer.bias is not None or "forward" in vars(layer):
         return False
     return not (
@@ -346,12 +343,12 @@ def is_plain(layer: nn.Module) -> bool:
 
 
 def laid_out(weight: Tensor) -> bool:
-    """Whether products with this weight go through a `Matrix`: on a CPU outside training, and wherever quantised."""
+    """Whether products with this weight use a laid out copy: on a CPU outside training, and always if quantised."""
     if is_quantised(weight):
         return True
     return weight.device.type == "cpu" and not weight.requires_grad
 
 
 def scale_of(module: nn.Module, name: str) -> Tensor | None:
-    """The scale beside the quantised parameter `name`; None for one that is not quantised."""
+    """The scale of the quantised parameter `name`; None for one that is not quantised."""
     return getattr(module, f"{name}_scale", None)

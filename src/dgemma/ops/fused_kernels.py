@@ -1,0 +1,73 @@
+"""Chooses the fused kernels: whether a network's layers, or its head, run as one compiled call, and by which kernel.
+
+Shapes: D hidden, V vocabulary.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
+from typing import Any
+
+from torch import Tensor
+
+from dgemma.ops import native
+from dgemma.ops.experts import are_few
+from dgemma.ops.native.sizes import LayerShape
+from dgemma.quant import FP8
+
+
+def lay_out_layers(
+    weights: Sequence[Mapping[str, Tensor]],
+    shapes: Sequence[LayerShape],
+    conditioning: Mapping[str, Tensor],
+    final_norm_D: Tensor,
+    top_k: int,
+    eps: float,
+    panels: Sequence[Callable[[], Mapping[str, Any]]],
+) -> Any:
+    """`Layers` or `RoutedLayers` of `ops.native`, or None where there are no kernels for these weights.
+
+    weights, conditioning   by the names of `model.Layer` and `model.SelfConditioning`
+    panels                  for each layer, then for self-conditioning: a function that lays out its matrices, by the
+                            names of `ops.native.sizes.LAYER`
+
+    Self-conditioning is left out of the call if the kernel cannot take its weights beside those of the layers.
+    """
+    experts, scale = weights[0]["experts.gate_up_proj"], weights[0].get("experts.gate_up_proj_scale")
+    if are_few(experts):
+        compiled = native.load("layers" if scale is None else "layers_quantised")
+        if compiled is None or not compiled.takes(weights):
+            return None
+        fitting = conditioning if compiled.takes((*weights, conditioning)) else None
+        return compiled.Layers(weights, shapes, fitting, final_norm_D, top_k, eps)
+    entries = max(tensor.numel() for own in weights for tensor in own.values())
+    name, products = ("layers_routed", "panels") if scale is None else ("layers_routed_quantised", "quantised")
+    if experts.dtype == FP8:
+        return None
+    if entries >= native.WAITED_FOR_FROM:
+        native.begin(name, products, *(() if scale is None else ("products",)), "vocabulary", "paths")
+    # Checked first, so that nothing is compiled or laid out for a network that is refused in the end. (Kernels for
+    # large weights have begun to compile above.)
+    refusals = native.refusals
+    laid_out = None
+    if scale is not None:
+        rows = native.load_for(products, entries)
+        known = rows is not None and rows.multiplies(experts)
+    else:
+        laid_out = list(takewhile(lambda found: None not in found.values(), (make() for make in panels)))
+        known = len(laid_out) >= len(weights)
+    if not known and native.refusals == refusals:
+        return None
+    # Requested even if the products' kernels are still missing, so that both are compiled by the same time.
+    compiled = native.load_for(name, entries)
+    if not known or compiled is None or not compiled.takes(weights):
+        return None
+    fits = compiled.takes((*weights, conditioning)) and (laid_out is None or len(laid_out) > len(weights))
+    return compiled.RoutedLayers(weights, laid_out, shapes, conditioning if fits else None, final_norm_D, top_k, eps)
+
+
+def lay_out_head(weight_VD: Tensor, cap: float, embed_scale: float, quantised: bool) -> Any:
+    """`ops.native.head.Head` of a small vocabulary's embedding, or None where there are no kernels for it."""
+    compiled = native.load("head")
+    if compiled is None or (quantised and not compiled.takes_int8(weight_VD)):
+        return None
+    return compiled.Head(weight_VD, cap, embed_scale, quantised)
