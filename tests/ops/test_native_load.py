@@ -69,9 +69,9 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ends: list[Callable
     monkeypatch.setattr(subprocess, "Popen", starts.start)
     monkeypatch.setattr(os, "setpriority", lambda _which, pid, priority: starts.quiet.append(pid))
     monkeypatch.setattr(native, "_asked_for", set())
-    monkeypatch.setattr(compiling, "_makers", {})
+    monkeypatch.setattr(compiling, "_compilers", {})
     monkeypatch.setattr(atexit, "register", ends.append)
-    kept = (native._load, compiling.tell, machine._folder, machine.address_of, machine._engine_of)
+    kept = (native._load, compiling.announce, machine._folder, machine.address_of, machine._engine_of)
     for function in kept:
         function.cache_clear()
     yield starts
@@ -304,7 +304,7 @@ def test_a_pace_is_that_of_the_passes_it_was_measured_on(
 
 
 def test_a_large_model_waits_for_its_kernels(started: Starts, caplog: pytest.LogCaptureFixture) -> None:
-    assert native.load("vocabulary") is None, "nothing came of it, so plain PyTorch stands in"
+    assert native.load("vocabulary") is None, "nothing came of it, so plain PyTorch runs"
     assert started.kernels == [["read_slab"]] and started.quiet == []
     assert "Compiling kernels" in caplog.text
     native.prepare()

@@ -1,19 +1,19 @@
-"""Kernels compiled for this very processor, where torch has no operator or a slow one.
+"""Kernels compiled for the processor they run on, where torch has no operator or a slow one.
 
     kernels.py, .._kernels.py      the kernels: Python functions over addresses
     quantised_tiles.py             the processor's products of bytes
-    compiler.py, __main__.py       numba makes machine code of them, once, in a process of its own
-    compiling.py                   starts such processes, and waits for them
-    machine.py                     loads it and runs it on torch's own threads
-    vocabulary.py                  what a denoise step needs of a large vocabulary, a slab of products at a time
-    panels.py                      float weights laid out as tiles read them, and rows times these
-    products.py                    one row times an int8 or int4 weight, and the routed experts of one row
+    compiler.py, __main__.py       compile them to object files with numba, once, in a process of its own
+    compiling.py                   starts these processes and waits for them
+    machine.py                     loads object files and runs kernels on torch's threads
+    vocabulary.py                  the reading of a large vocabulary, a slab of products at a time
+    panels.py                      float weights laid out for tiles, and their products
+    products.py                    one row times int8 and int4 weights, and the routed experts of one row
     quantised.py                   many rows times int8 and int4 weights, and the routed experts of many rows
-    layers.py, routed.py, head.py  all layers of a network, and all of a small vocabulary, in a call each
-    paths.py                       all paths of a constrained canvas in one call
+    layers.py, routed.py, head.py  all layers of a network, or the head of a small vocabulary, in one call
+    paths.py                       the paths of a constrained canvas in one call
 
-Their results are those of the plain ways, which stay: they are the oracle of the tests, and run where numba or OpenMP's
-entry is missing, and with DGEMMA_KERNELS=off.
+Every kernel has a plain PyTorch twin, which the tests compare it with, and which runs where numba or OpenMP is missing
+and with DGEMMA_KERNELS=off.
 """
 
 import atexit
@@ -59,33 +59,33 @@ _MODULES: dict[Name, str] = {
     "layers_routed": "routed",
     "layers_routed_quantised": "routed",
 }
-"""The module that has them, where it goes by another name."""
+"""The Python module of a name, where it differs."""
 WAITED_FOR_FROM = 1 << 19
-"""Entries of a weight, from which on its product is worth the wait: models of smaller ones answer at once."""
+"""From this number of entries on a weight is worth waiting for its kernel; models with smaller ones answer at once."""
 _FOR_LATER = ("head", "layers", *_MODULES, "panels", "paths", "quantised")
 """What small models do not wait for."""
 _WORTH_S = 15.0
-"""What a process may spend without the kernels of a small model, by the clock and of the processor's time, before it
-waits for them: about what making them takes."""
+"""Seconds that a process computes without a small model's kernels before it waits for them, in wall time and in
+processor time: about as long as they take to compile."""
 _WAITED_FOR_S = 40.0
-"""How long it then waits, once: its compilers have the processor to themselves, unless others take it from them."""
+"""The longest such wait, which happens once: the compilers then have the processor to themselves."""
 _asked_for: set[str] = set()
-"""Kernels that were asked for, were missing, and were done without."""
+"""Kernels that were requested, were missing, and were replaced by plain PyTorch."""
 _asked_at_s = 0.0
 _begun_at_s: tuple[float, float] | None = None
-"""By the clock and of the processor's time; None while nobody is to be waited for."""
+"""When compilers were started: wall time and processor time; None when there are none to wait for."""
 arrivals = 0
-"""How many times kernels that this process went without were found to be there."""
+"""How often kernels that were missing have become available."""
 refusals = 0
-"""How many times `load` had nothing to give."""
+"""How often `load` returned None."""
 
 
 def load(name: Name, at_once: bool = False) -> ModuleType | None:
-    """The module of that name; None where its kernels cannot be run, or are not there yet (`look_for_arrivals`).
+    """The module of that name; None where its kernels cannot run, or are not compiled yet (`look_for_arrivals`).
 
-    Kernels for large models are compiled synchronously (up to half a minute, once for a processor): they gain more than
-    that by them. Small models answer without until theirs are there, which are compiled in the background
-    (`compile_wanted`) or when the process ends. `at_once` compiles these synchronously too.
+    Kernels for large models are compiled while the caller waits (up to half a minute, once for a processor), because
+    they save more than that. Small models run without kernels until theirs have been compiled in the background
+    (`compile_wanted`) or at the end of the process. `at_once` waits for these too.
     """
     global refusals
     module = _load(name, at_once)
@@ -98,7 +98,7 @@ def _load(name: Name, at_once: bool) -> ModuleType | None:
     global _asked_at_s
     if os.environ.get("DGEMMA_KERNELS") == "off":
         return None
-    with _going_without():
+    with _without_kernels_on_error():
         module = import_module(f"{__name__}.{_MODULES.get(name, name)}")
         if missing := compiling.missing(_NEEDED[name]):
             if name in _FOR_LATER and not at_once:
@@ -115,12 +115,12 @@ def _load(name: Name, at_once: bool) -> ModuleType | None:
 
 
 def load_for(name: Name, entries: int) -> ModuleType | None:
-    """`load` for weights of so many entries: large ones wait for their kernels."""
+    """`load` for weights with this number of entries: large ones wait for their kernels."""
     return load(name, at_once=entries >= WAITED_FOR_FROM or is_ready(name))
 
 
 def is_ready(name: Name) -> bool:
-    """Whether this process can have that module, or has it; asks for nothing to be compiled."""
+    """Whether `load` would return the module at once; requests no compilation."""
     if os.environ.get("DGEMMA_KERNELS") == "off" or not _asked_for.isdisjoint(_NEEDED[name]):
         return False
     try:
@@ -130,26 +130,27 @@ def is_ready(name: Name) -> bool:
 
 
 def begin(*names: Name) -> None:
-    """Has all that these modules need compiled, for a `load` to come to find: what is to wait for several kernels waits
-    for the longest of them."""
+    """Starts to compile the kernels of several modules, so that the calls of `load` that follow wait for the slowest
+    kernel and not for the sum of all."""
     if os.environ.get("DGEMMA_KERNELS") != "off":
-        with _going_without():
+        with _without_kernels_on_error():
             compiling.begin(_kernels_of(names))
 
 
 def prepare() -> None:
-    """Compiles what is missing, for commands that measure or go on for long; nothing where that cannot be done."""
+    """Compiles all missing kernels and waits, for commands that measure or run for long; does nothing where kernels
+    cannot run."""
     if os.environ.get("DGEMMA_KERNELS") != "off":
-        with _going_without():
+        with _without_kernels_on_error():
             compiling.finish(_kernels_of(_NEEDED))
 
 
 def compile_wanted(after_s: float = 0.0) -> None:
-    """Starts to compile what this process goes without, on what the processor has to spare, if it has done so for
-    `after_s`."""
+    """Starts to compile the missing kernels at the lowest priority, if this process has run without them for `after_s`
+    seconds."""
     global _begun_at_s
     if _asked_for and time.monotonic() - _asked_at_s >= after_s:
-        with _going_without():
+        with _without_kernels_on_error():
             before = compiling.is_at_work()
             compiling.begin_quietly(sorted(_asked_for.copy()))
             if not before and compiling.is_at_work():
@@ -157,21 +158,21 @@ def compile_wanted(after_s: float = 0.0) -> None:
 
 
 def look_for_arrivals(wait: bool = False) -> int:
-    """If all that this process goes without is compiled by now, lets `load` give it from now on -> `arrivals`, by which
-    `ops.linear.WeightCache` knows to make anew what was made without.
+    """Lets `load` return the missing kernels if all of them have been compiled by now -> `arrivals`, from which
+    `ops.linear.WeightCache` knows that values computed without them are outdated.
 
-    With `wait`, a process that has spent as much without it as compiling takes waits for the compilers it has started.
+    With `wait`, a process that has computed without them for as long as compiling takes waits for its compilers.
     """
     global arrivals, _begun_at_s
     if not _asked_for:
         return arrivals
-    with _going_without():
+    with _without_kernels_on_error():
         wanted = sorted(_asked_for.copy())
         if wait and _begun_at_s is not None and compiling.is_at_work():
             clock, processor = _begun_at_s
             if min(time.monotonic() - clock, time.process_time() - processor) > _WORTH_S:
                 _begun_at_s = None
-                compiling.tell()
+                compiling.announce()
                 compiling.wait_for(wanted, _WAITED_FOR_S)
         in_vain = compiling.failed(wanted)
         if set(compiling.missing(wanted)) <= set(in_vain):
@@ -186,8 +187,8 @@ def _kernels_of(names: Iterable[Name]) -> list[str]:
 
 
 @contextmanager
-def _going_without() -> Iterator[None]:
+def _without_kernels_on_error() -> Iterator[None]:
     try:
         yield
     except (ImportError, OSError, RuntimeError) as error:
-        logging.getLogger(__name__).info("Plain PyTorch stands in for the compiled kernels: %s", error)
+        logging.getLogger(__name__).info("Plain PyTorch runs instead of compiled kernels: %s", error)

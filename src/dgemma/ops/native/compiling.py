@@ -1,7 +1,7 @@
-"""Processes that compile kernels: two at a time, since two cores share the work, in which numba is loaded.
+"""Processes that compile kernels, two at a time: numba is loaded in them, and two cores share the work.
 
-Knows which kernels are there and who makes the others; not what they are for. A kernel that could not be made is not
-tried again by the same process.
+Knows which kernels exist and which process compiles the others; not what they are for. A process does not try again to
+compile a kernel that failed.
 """
 
 import atexit
@@ -18,93 +18,95 @@ from functools import cache
 from importlib import import_module
 
 COMMAND = (sys.executable, "-P", "-m", "dgemma.ops.native")
-"""What compiles the kernels named behind it; not with modules from the current folder (-P), which may be anybody's."""
+"""Compiles the kernels whose names follow. -P: never import modules from the current folder, which may be anyone's."""
 TRIED_FOR_S = 600
-"""How long a kernel is waited for, and how long another process may be at one before this one begins it quietly too."""
+"""How long to wait for a kernel, and how long another process may be compiling it before this one starts as well."""
 _SECONDS = {"layers": 18, "head": 6, "paths": 6, "product_rows": 5, "experts_rows": 5}
-"""What the longest take, by the beginning of their names; others take two."""
+"""Seconds that the slowest kernels take, by the prefix of their names; others take two."""
 _LOOK_EVERY_S = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Maker:
+class _Compiler:
     process: subprocess.Popen
     quiet: bool
 
     @property
-    def at_work(self) -> bool:
+    def is_running(self) -> bool:
         return self.process.poll() is None
 
 
-_makers: dict[str, _Maker] = {}
-"""Who makes a kernel, or has tried to: started by this process."""
+_compilers: dict[str, _Compiler] = {}
+"""The process that compiles a kernel or has tried to, for those that this process started."""
 
 
 def missing(kernels: Iterable[str]) -> list[str]:
-    """Those without an object file. Raises ImportError where none can be run."""
+    """The kernels without an object file. Raises ImportError where kernels cannot run."""
     machine = import_module("dgemma.ops.native.machine")
     return [kernel for kernel in kernels if not machine.file_of(kernel).exists()]
 
 
 def failed(kernels: Iterable[str]) -> list[str]:
-    """Those that this process tried to have made and could not."""
-    tried = [one for one in missing(kernels) if (maker := _makers.get(one)) is not None and not maker.at_work]
-    return missing(tried)
+    """The kernels that this process tried to compile in vain."""
+    ended = {kernel for kernel, compiler in tuple(_compilers.items()) if not compiler.is_running}
+    # Looked for after the processes have ended, so that none is missing that was just written.
+    return [kernel for kernel in missing(kernels) if kernel in ended]
 
 
 def begin(kernels: Sequence[str]) -> None:
-    """Has missing kernels made, beside whatever goes on. Raises OSError where no process can be started."""
-    if wanted := [kernel for kernel in missing(kernels) if kernel not in _makers]:
-        tell()
-        # What is waited for is of no use to anybody behind this process' end.
-        atexit.register(_end_the_loud)
+    """Starts to compile missing kernels and returns. Raises OSError where no process can be started."""
+    if wanted := [kernel for kernel in missing(kernels) if kernel not in _compilers]:
+        announce()
+        # The caller will wait for these; when this process ends, they are not needed any more.
+        atexit.register(_kill_foreground)
         _start(wanted, quiet=False)
 
 
 def begin_quietly(kernels: Sequence[str]) -> None:
-    """`begin`, on what the processor has to spare, beyond the end of this process too; not what another process has
-    just begun, and nothing where there is no place to keep it."""
-    if wanted := [kernel for kernel in missing(kernels) if kernel not in _makers and _claim(kernel)]:
+    """`begin` at the lowest priority, and beyond the end of this process. Leaves out kernels that another process has
+    just begun, and those that could not be saved."""
+    if wanted := [kernel for kernel in missing(kernels) if kernel not in _compilers and _claim(kernel)]:
         with suppress(OSError):  # no memory for another process, say
             _start(wanted, quiet=True)
 
 
 def finish(kernels: Sequence[str]) -> None:
-    """Has what is missing made, unless this process is at it already, and waits. Raises RuntimeError when one does not
-    come to be, OSError as `begin` does."""
+    """Compiles missing kernels and waits for them. Raises RuntimeError if one could not be compiled, OSError as `begin`
+    does."""
     try:
         begin(kernels)
-        if any(map(_is_at_work, missing(kernels))):
-            tell()
+        if any(map(_is_running, missing(kernels))):
+            announce()
         wait_for(kernels, TRIED_FOR_S)
     except BaseException:
-        _end_the_loud()
+        _kill_foreground()
         raise
     if left := missing(kernels):
         raise RuntimeError(f"compiling {', '.join(left)} failed")
 
 
 def wait_for(kernels: Sequence[str], seconds: float) -> None:
-    """Waits until all are there, or nobody of this process' is at those that are not, or so long."""
+    """Waits until all kernels exist, or no compiler of this process is at work on the missing ones, or the time is
+    up."""
     deadline = time.monotonic() + seconds
-    while (left := missing(kernels)) and any(map(_is_at_work, left)) and time.monotonic() < deadline:
+    while (left := missing(kernels)) and any(map(_is_running, left)) and time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY_S)
 
 
 def is_at_work() -> bool:
-    """Whether any that this process has started is not done."""
-    return any(maker.at_work for maker in tuple(_makers.values()))
+    """Whether a compiler that this process started is still running."""
+    return any(compiler.is_running for compiler in tuple(_compilers.values()))
 
 
 @cache
-def tell() -> None:
-    """Says, once, what is being waited for."""
+def announce() -> None:
+    """Logs, once, what the user is waiting for."""
     logging.getLogger("dgemma.ops.native").warning("Compiling kernels for this processor, once ...")
 
 
-def _is_at_work(kernel: str) -> bool:
-    maker = _makers.get(kernel)
-    return maker is not None and maker.at_work
+def _is_running(kernel: str) -> bool:
+    compiler = _compilers.get(kernel)
+    return compiler is not None and compiler.is_running
 
 
 def _start(kernels: Sequence[str], quiet: bool) -> None:
@@ -112,28 +114,28 @@ def _start(kernels: Sequence[str], quiet: bool) -> None:
         raise OSError("there is no Python to start")
     silent = subprocess.DEVNULL
     for part in _parts(kernels):
-        # Groups of their own, as Ctrl-C is not meant for them, but no session: Linux shares the processor out among
-        # sessions first, whatever the priorities within.
+        # A process group of their own, because Ctrl-C is not meant for them, but no session of their own: Linux divides
+        # processor time among sessions first, and priorities count only within a session.
         process = subprocess.Popen([*COMMAND, *part], stdin=silent, stdout=silent, stderr=silent, process_group=0)
-        _makers.update(dict.fromkeys(part, _Maker(process=process, quiet=quiet)))
+        _compilers.update(dict.fromkeys(part, _Compiler(process=process, quiet=quiet)))
         if quiet:
             os.setpriority(os.PRIO_PROCESS, process.pid, 19)
-        # Somebody must wait for a process that has ended; not at this one's own end, where no thread can be started.
+        # A process that has ended must be waited for. While this process is shutting down no thread can be started.
         with suppress(RuntimeError):
             threading.Thread(target=process.wait, daemon=True).start()
 
 
-def _end_the_loud() -> None:
-    loud = [(kernel, maker) for kernel, maker in tuple(_makers.items()) if not maker.quiet and maker.at_work]
-    for kernel, maker in loud:
-        maker.process.kill()
-        maker.process.wait()
-        # Ended by us, it has not failed.
-        _makers.pop(kernel, None)
+def _kill_foreground() -> None:
+    running = [kernel for kernel, compiler in tuple(_compilers.items()) if compiler.is_running and not compiler.quiet]
+    for kernel in running:
+        # Forgotten, because it did not fail: we ended it.
+        process = _compilers.pop(kernel).process
+        process.kill()
+        process.wait()
 
 
 def _parts(kernels: Sequence[str]) -> list[list[str]]:
-    """In two that take about as long, each in the given order."""
+    """Two parts that take about equally long, each in the given order."""
     seconds = {kernel: next((s for name, s in _SECONDS.items() if kernel.startswith(name)), 2) for kernel in kernels}
     parts: tuple[set[str], set[str]] = (set(), set())
     for kernel in sorted(kernels, key=lambda one: -seconds[one]):
@@ -142,7 +144,7 @@ def _parts(kernels: Sequence[str]) -> list[list[str]]:
 
 
 def _claim(kernel: str) -> bool:
-    """Marks a kernel as being compiled; False if it is, or if no mark can be left."""
+    """Marks a kernel as being compiled; False if it already is, or if the mark cannot be written."""
     mark = import_module("dgemma.ops.native.machine").file_of(kernel).with_suffix(".started")
     try:
         mark.parent.mkdir(parents=True, exist_ok=True)
