@@ -1,1 +1,1 @@
-"""Running requests on one device: requests in, events out."""
+"""Runs requests on one device: requests in, events out."""

@@ -1,6 +1,6 @@
-"""The two ends of one open request: what the engine holds (Job) and what its consumer iterates (Events).
+"""The two ends of one open request: the engine holds a Job, the consumer iterates Events.
 
-Between them lies the outbox, a queue that may be filled from any thread. Knows nothing of turns; that is the engine's.
+Between them is the outbox, a queue that any thread may fill. Knows nothing of turns; the engine runs those.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,13 +15,13 @@ from dgemma.engine.runner import Runner
 class Job:
     """One open request, as the engine sees it.
 
-    outbox   what its consumer shall read: events, an error, or None, which says that the wheel is free
-    waiting  its consumer is blocked on an empty outbox
-    reuse    the kept prefix that it starts from, between its admission and its first turn
-    kept     what later requests may reuse of it, between its last turn and its release
-    encoder  stands for the weights that it began with: what is kept is theirs
-    satisfied  its consumer has all it wants
-    num_rows  those of the largest pass of its last turn, as far as it could be in one call with others'; else None
+    outbox       items for the consumer: events, an error, or None, which asks it to drive because nobody does
+    waiting      whether the consumer is blocked on an empty outbox
+    reuse        the kept prefix that it starts from; set between its admission and its first turn
+    kept         the prefix that later requests may reuse; set between its last turn and its release
+    weights_key  identifies the weights that it was admitted under; `kept` is valid for these only
+    satisfied    whether the consumer closed the request because it has all it wants
+    num_rows     rows of the largest pass of its last turn that could be joined with other requests'; None if none could
     """
 
     def __init__(self, job_id: int, runner: Runner) -> None:
@@ -30,19 +30,19 @@ class Job:
         self.waiting = False
         self.reuse: Reuse | None = None
         self.kept: Prefix | None = None
-        self.encoder: object = None
+        self.weights_key: object = None
         self.satisfied = False
         self.num_rows: int | None = None
 
     def post(self, *items: Event | Exception | None) -> None:
-        """Hands items to the consumer, which wakes it."""
+        """Puts items into the outbox, which wakes the consumer."""
         for item in items:
             self.waiting = False
             self.outbox.put(item)
 
     def break_off(self, error: Exception) -> None:
-        """Hands an error to the consumer, in place of what it has not read yet."""
-        # Its consumer may read at the same time: what was there a moment ago need not be.
+        """Replaces all unread items by an error."""
+        # The consumer may read at the same time, so the outbox may be empty even if it was not a moment ago.
         with suppress(Empty):
             while True:
                 self.outbox.get_nowait()
@@ -50,10 +50,10 @@ class Job:
 
 
 class Events(Iterator[Event]):
-    """The events of one request, for one consumer at a time (of several each gets some); Finish is the last.
+    """Iterates the events of one request; Finish is the last. For one consumer: several would each get a part of them.
 
-    `id` is what `Engine.cancel` takes. `close`, or letting go of it, ends the request; iteration then stops. Raises
-    what went wrong in the request's own work, and CancelledError when it was ended from elsewhere.
+    `id` is the argument of `Engine.cancel`. `close`, or dropping the iterator, ends the request; iteration then stops.
+    Iterating raises an error of the request's own work, and CancelledError if the request was ended from elsewhere.
     """
 
     def __init__(self, job: Job, wait: Callable[[Job], Event | Exception], abandon: Callable[[Job], None]) -> None:
@@ -67,7 +67,7 @@ class Events(Iterator[Event]):
         try:
             item = self._wait(self._job)
             if self._over:
-                # Closed by another thread, or read to its end by one; a third may wait as well.
+                # Another thread closed it or read the last item; post this one again for any third that waits.
                 self._job.post(item)
                 raise StopIteration
             if isinstance(item, Exception):
@@ -83,9 +83,9 @@ class Events(Iterator[Event]):
         return item
 
     def close(self, satisfied: bool = False) -> None:
-        """Ends the request; its step in flight is the last. May be called from any thread.
+        """Ends the request; a step in flight is its last. May be called from any thread.
 
-        satisfied: its consumer has all it wants, so that it counts as finished and not as cancelled
+        satisfied: the consumer has all it wants, so the request counts as finished, not as cancelled
         """
         self._over = True
         self._job.satisfied = self._job.satisfied or satisfied

@@ -1,6 +1,6 @@
-"""How long an engine lives: the thread that drives it, the end of the program, and processes forked from it.
+"""The lifetime of engines: their driver threads, the end of the program, and forked processes.
 
-All engines of the process are known here, and none is kept alive by it.
+Holds weak references to all engines of the process, so it keeps none alive.
 """
 
 import atexit
@@ -14,36 +14,37 @@ from typing import Any
 _engines: weakref.WeakSet[Any] = weakref.WeakSet()
 
 _LAST_PASS_S = 10.0
-"""How long the end of the program waits for passes that are running."""
+"""How long the program waits at its end for running passes."""
 
 
 def watch(engine: Any) -> None:
-    """Has the engine end with the program, and be told in a process that is forked from it."""
+    """Registers an engine: it is closed when the program ends, and `after_fork` is called in a forked child."""
     _engines.add(engine)
 
 
-def driver(engine: Any, call: SimpleQueue[None]) -> threading.Thread:
-    """A thread, not started yet, that gives the engine's requests their turns until it is closed, stopped or let go of;
-    what is put into `call` wakes it."""
-    # Not held by the thread that waits for work: who lets go of an engine is not to close it first.
-    weakref.finalize(engine, call.put, None).atexit = False
-    return threading.Thread(target=_drive, args=(weakref.ref(engine), call), name="dgemma-engine", daemon=True)
+def driver(engine: Any, wake: SimpleQueue[None]) -> threading.Thread:
+    """Makes a driver thread, not started yet, which runs the engine's turns until the engine is closed, stopped or
+    freed; an item in `wake` wakes it."""
+    # While it waits for work the thread holds a weak reference only, so an engine can be freed without `close`.
+    weakref.finalize(engine, wake.put, None).atexit = False
+    return threading.Thread(target=_drive, args=(weakref.ref(engine), wake), name="dgemma-engine", daemon=True)
 
 
-def _drive(reference: weakref.ref[Any], call: SimpleQueue[None]) -> None:
+def _drive(reference: weakref.ref[Any], wake: SimpleQueue[None]) -> None:
     try:
         while (engine := reference()) is not None and engine.is_driven_by(threading.current_thread()):
-            turned = engine.take_turn()
+            has_run = engine.take_turn()
             del engine
-            if not turned:
-                call.get()
+            if not has_run:
+                wake.get()
     finally:
         if (engine := reference()) is not None:
-            engine.let_go(threading.current_thread())
+            engine.release_driver(threading.current_thread())
 
 
 def _end_all() -> None:
-    """A thread inside a pass while the interpreter goes down would abort the process."""
+    """Closes all engines and waits for their passes: a thread inside a pass at interpreter shutdown would abort the
+    process."""
     engines, until = list(_engines), time.monotonic() + _LAST_PASS_S
     for engine in engines:
         engine.close()
@@ -51,11 +52,11 @@ def _end_all() -> None:
         time.sleep(0.001)
 
 
-def _tell_child() -> None:
+def _after_fork() -> None:
     for engine in list(_engines):
         engine.after_fork()
 
 
 atexit.register(_end_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_tell_child)
+    os.register_at_fork(after_in_child=_after_fork)

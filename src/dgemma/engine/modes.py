@@ -1,5 +1,5 @@
-"""What mode "auto" takes for a request. The pace of the machine is measured when it is first asked for, and anew when
-passes have become faster. Knows nothing of requests in flight.
+"""Resolves mode "auto" for a request. The pace of the machine is measured at the first such request, and again when new
+kernels have made passes faster. Knows nothing of requests in flight.
 """
 
 import threading
@@ -19,7 +19,7 @@ from dgemma.profile import DenoisingProfile
 
 
 class ModeChooser:
-    """Chooses for one network. May be asked from any thread; measures with the `wheel` in hand."""
+    """Chooses modes for one network. May be called from any thread; holds the `wheel` while it measures."""
 
     def __init__(
         self,
@@ -36,14 +36,14 @@ class ModeChooser:
         self.after_fork(wheel)
 
     def after_fork(self, wheel: Wheel) -> None:
-        """In a process that was forked: what another thread held is nobody's there."""
+        """Replaces the locks in a forked child, where no thread would release them."""
         self._wheel, self._measuring = wheel, threading.Lock()
 
     def choose(self, max_new_tokens: int, canvas_length: int | None, prompt: Sequence[int]) -> Choice:
-        """The faster way to an answer of at most `max_new_tokens` to a prompt of its kind; the first call may measure
-        the machine."""
+        """The faster mode and canvas length for an answer of at most `max_new_tokens` to `prompt`. The first call may
+        measure the machine."""
         with self._measuring:
-            # Passes become several times as fast when kernels arrive.
+            # Passes become several times as fast once compiled kernels have arrived.
             arrivals = native.look_for_arrivals()
             if self._pace is None or self._pace[0] != arrivals:
                 measure = partial(kept_pace, self._network, self._file, self._passes)
@@ -52,14 +52,14 @@ class ModeChooser:
         mean_D = mean_embedding(self._network, prompt) if prompt and self._profile.kinds else ()
         return choose(self._profile, pace, max_new_tokens, canvas_length, mean_D)
 
-    def settled(self, request: Request) -> Request:
-        """The request with a mode that is not "auto"."""
+    def resolve(self, request: Request) -> Request:
+        """The request with "auto" replaced by a mode, and by a canvas length where that is not decided per canvas."""
         if request.mode != "auto":
             return request
         if request.reference or request.in_place is not None:
             return replace(request, mode="diffusion")
         if self._sampler.causal_check and request.causal_check:
-            # Each canvas gets its length from a first look at it (`decode.verify`): the model's own, or less.
+            # The first look at a canvas decides its length (`decode.verify`): the model's own or less.
             longest = request.canvas_length or self._network.config.canvas_length
             return replace(request, mode=self.choose(request.max_new_tokens, longest, request.prompt).mode)
         choice = self.choose(request.max_new_tokens, request.canvas_length, request.prompt)

@@ -1,10 +1,10 @@
-"""Encoded prompts kept for later requests that begin alike: conversations that go on, documents asked about again.
+"""The prefix cache: KV caches of encoded prompts, reused by later requests that begin with the same tokens.
 
-A prompt is encoded in chunks, and chunks alone are shared: where they end depends on nothing but the tokens before, so
-a request computes the same numbers from a kept prefix as it would have without one, to the last bit. What the model
-wrote itself is not kept: it was encoded canvas by canvas, and a later prompt would chunk it otherwise.
+A prompt is encoded in chunks, and only whole chunks are reused. Where a chunk ends depends only on the tokens before
+that place, so a request computes the same numbers with a reused prefix as without one, to the last bit. Tokens that the
+model wrote are not kept: they were encoded canvas by canvas, and a later prompt would split them otherwise.
 
-Knows no requests and no threads. Whoever calls it must hold the engine's lock.
+Knows no requests and no threads. The caller must hold the engine's lock.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from dgemma.cache import KVCache
 
 SHORTEST_TURN_CHUNK = 64
-"""Below this many tokens a turn's end starts no new chunk: a pass of its own would cost more than it can save."""
+"""The end of a conversation turn ends a chunk only if the chunk has at least this many tokens: a pass over fewer would
+cost more than its reuse can save."""
 
 Chunks = tuple[tuple[int, ...], ...]
 
@@ -21,40 +22,44 @@ Chunks = tuple[tuple[int, ...], ...]
 def split_prompt(
     prompt: Sequence[int], longest: int, turn_ends: Collection[int] = (), shortest: int = SHORTEST_TURN_CHUNK
 ) -> Chunks:
-    """Cuts a prompt into the chunks in which it is encoded.
+    """Splits a prompt into the chunks in which it is encoded.
 
-    A chunk ends after `longest` tokens, or after the first id of `turn_ends` that makes it `shortest` or longer, and
-    behind every image, whose tokens are numbers below zero (`pictures`), but never within one. Prompts that begin alike
-    are cut alike as far as that goes.
+    A chunk ends after `longest` tokens, after an id of `turn_ends` if the chunk is then at least `shortest`, and after
+    every image, whose tokens are negative here (`pictures.Pictures.keys`), but never inside one. Prompts with the same
+    beginning are split alike as far as it goes.
     """
     chunks, start = [], 0
-    for place, token in enumerate(prompt, 1):
-        length = place - start
-        if token < 0 and place < len(prompt) and prompt[place] < 0:
+    for stop, token in enumerate(prompt, 1):
+        length = stop - start
+        if token < 0 and stop < len(prompt) and prompt[stop] < 0:
             continue
-        if length >= longest or token < 0 or place == len(prompt) or (length >= shortest and token in turn_ends):
-            chunks.append(tuple(prompt[start:place]))
-            start = place
+        if length >= longest or token < 0 or stop == len(prompt) or (length >= shortest and token in turn_ends):
+            chunks.append(tuple(prompt[start:stop]))
+            start = stop
     return tuple(chunks)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prefix:
-    """Chunks of a prompt and the cache that holds exactly their tokens."""
+    """The leading chunks of a prompt, and a KV cache that holds exactly their tokens."""
 
     chunks: Chunks
     cache: KVCache
 
     def shared(self, chunks: Chunks) -> int:
-        """How many leading chunks are those of `chunks`; none where the cache has forgotten what follows them sees."""
-        pairs = enumerate(zip(self.chunks, chunks, strict=False))
-        count = next((count for count, (own, other) in pairs if own != other), min(len(self.chunks), len(chunks)))
+        """Number of leading chunks in common with `chunks`; 0 if the sliding layers have dropped tokens that the next
+        one would see."""
+        count = 0
+        for own, other in zip(self.chunks, chunks, strict=False):
+            if own != other:
+                break
+            count += 1
         return count if sum(map(len, chunks[:count])) >= self.cache.shortest else 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reuse:
-    """The first `num_chunks` chunks of a kept prefix, whose cache is given away (`taken`) or is to be copied from."""
+    """The first `num_chunks` chunks of a kept prefix. Its cache is the caller's (`taken`), or is to be copied from."""
 
     cache: KVCache
     num_chunks: int
@@ -62,7 +67,7 @@ class Reuse:
 
 
 class PrefixStore:
-    """At most `max_prefixes` prefixes; the one unused for longest goes first."""
+    """Holds at most `max_prefixes` prefixes, in order of last use; the least recently used is evicted first."""
 
     def __init__(self, max_prefixes: int) -> None:
         self.max_prefixes = max_prefixes
@@ -73,11 +78,11 @@ class PrefixStore:
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of all caches kept."""
+        """Bytes of all kept caches."""
         return sum(prefix.cache.num_bytes for prefix in self._prefixes)
 
     def add(self, prefix: Prefix) -> None:
-        """Keeps a prefix, in place of those that it begins with; one that begins another is not kept twice."""
+        """Keeps a prefix. It replaces shorter ones that it begins with, and is dropped if a kept one begins with it."""
         longer = [kept for kept in self._prefixes if kept.shared(prefix.chunks) == len(prefix.chunks)]
         if longer:
             self._touch(longer[0])
@@ -86,10 +91,11 @@ class PrefixStore:
         self._prefixes = [*kept, prefix][max(0, len(kept) + 1 - self.max_prefixes) :]
 
     def claim(self, chunks: Chunks, room: int) -> Reuse | None:
-        """Evicts until at most `room` bytes are kept, and finds the longest prefix that can be reused for `chunks`.
+        """Finds the prefix that shares most chunks with `chunks`, and evicts until at most `room` bytes are kept.
 
-        A prefix that is used but for its last chunk at most (the generation prompt, or what follows a shared document),
-        or whose bytes are needed, is taken; any other stays to be copied from.
+        The prefix is taken out of the store if all its chunks, or all but the last, are reused (the last holds the
+        generation prompt, or what follows a shared document), or if its bytes are needed. Otherwise it stays, to be
+        copied from.
         """
         best = max(reversed(self._prefixes), key=lambda prefix: prefix.shared(chunks), default=None)
         num_chunks = 0 if best is None else best.shared(chunks)
@@ -103,16 +109,16 @@ class PrefixStore:
         self.evict(room)
         return Reuse(cache=best.cache, num_chunks=num_chunks, taken=taken or best not in self._prefixes)
 
-    def loose(self) -> Prefix | None:
-        """One whose cache has room that it does not use: what its answer would have taken."""
+    def oversized(self) -> Prefix | None:
+        """A prefix whose cache has unused slots, which were reserved for an answer; None if there is none."""
         return next((kept for kept in self._prefixes if kept.cache.num_slots > kept.cache.length), None)
 
     def drop(self, prefix: Prefix) -> None:
-        """Forgets one, if it is kept."""
+        """Drops a prefix if it is kept."""
         self._prefixes = [kept for kept in self._prefixes if kept is not prefix]
 
     def evict(self, room: int) -> None:
-        """Forgets the prefixes unused for longest until the others take at most `room` bytes."""
+        """Evicts the least recently used prefixes until the others take at most `room` bytes."""
         while self._prefixes and self.num_bytes > room:
             self._prefixes.pop(0)
 

@@ -1,6 +1,6 @@
-"""What a request must be to be run: every number possible, and what it asks for within the model's context.
+"""Checks a request before it is accepted: its values are possible, and it fits the model's context.
 
-Raises, in one sentence; changes nothing.
+Each error is one sentence. Changes nothing.
 """
 
 import math
@@ -15,8 +15,8 @@ MAX_TOP_LOGPROBS = 64
 
 
 def check_request(request: Request, config: ModelConfig, max_context: int) -> None:
-    """Raises PromptError for a prompt that is empty, has ids outside the vocabulary or leaves no room for what is asked
-    for, UsageError and ConfigError for request values that cannot be."""
+    """Raises PromptError for a prompt that is empty, has ids outside the vocabulary or leaves no room for new tokens;
+    UsageError and ConfigError for impossible request values."""
     _check_numbers(request)
     if not request.prompt:
         raise PromptError("The prompt is empty; give at least one token.")
@@ -28,8 +28,8 @@ def check_request(request: Request, config: ModelConfig, max_context: int) -> No
         raise UsageError(f"canvas_length must be at most {longest} here, not {request.canvas_length}.")
     _check_in_place(request, config.vocab_size)
     if request.constraint is not None and len(request.constraint.group_V) != config.vocab_size:
-        raise UsageError("The constraint was made for another vocabulary; make it with this model's tokenizer.")
-    new = request.positions_behind_prompt
+        raise UsageError("The constraint was compiled for another vocabulary; compile it with this model's tokenizer.")
+    new = request.positions_after_prompt
     if len(request.prompt) + new > max_context:
         raise PromptError(
             f"The prompt's {len(request.prompt)} tokens and {new} new ones exceed the "
@@ -38,11 +38,11 @@ def check_request(request: Request, config: ModelConfig, max_context: int) -> No
 
 
 def _check_ids(ids: Sequence[int], what: str, vocab_size: int) -> None:
-    """Raises PromptError for ids that the network does not know."""
+    """Raises PromptError for ids outside the vocabulary."""
     unknown = next((token for token in ids if not 0 <= token < vocab_size), None)
     if unknown is not None:
         raise PromptError(
-            f"The {what} has the id {unknown}, outside the vocabulary 0..{vocab_size - 1}. If it came as text, the "
+            f"The {what} has the id {unknown}, outside the vocabulary 0..{vocab_size - 1}. If you gave it as text, the "
             "model's tokenizer.json belongs to another model."
         )
 
@@ -56,7 +56,7 @@ def _check_numbers(request: Request) -> None:
     }
     for name, value in (numbers | {name: value for name, value in optional.items() if value is not None}).items():
         if not isinstance(value, Integral):
-            raise UsageError(f"{name} is a whole number, not {value!r}.")
+            raise UsageError(f"{name} must be a whole number, not {value!r}.")
     for name in ("max_new_tokens", "canvas_length"):
         value = getattr(request, name)
         if value is not None and value < 1:
@@ -66,31 +66,33 @@ def _check_numbers(request: Request) -> None:
     if request.top_logprobs is not None and not 0 <= request.top_logprobs <= MAX_TOP_LOGPROBS:
         raise UsageError(f"logprobs must lie between 0 and {MAX_TOP_LOGPROBS}, not {request.top_logprobs}.")
     if not (isinstance(request.temperature, Real) and 0 <= request.temperature < math.inf):
-        raise ConfigError(f"temperature is a number of at least 0, not {request.temperature!r}.")
+        raise ConfigError(f"temperature must be a number of at least 0, not {request.temperature!r}.")
     if not -(2**63) <= request.seed < 2**63:
         raise UsageError(f"seed must lie between -2^63 and 2^63 - 1, not {request.seed}.")
 
 
 def _check_in_place(request: Request, vocab_size: int) -> None:
-    """Refuses a gap or a revision that cannot be."""
+    """Raises UsageError or PromptError for an infill or a revision that cannot be done."""
     in_place = request.in_place
     if in_place is None:
         return
     if request.constraint is not None:
-        raise UsageError("schema, regex and choices hold an answer, not a gap or a revised text; leave them out.")
+        raise UsageError("schema, regex and choices constrain an answer, not an infill or an edit; leave them out.")
     if request.top_logprobs is not None:
-        raise UsageError("logprobs tell of an answer, not of a gap or a revised text; leave them out.")
+        raise UsageError("logprobs are given for an answer, not for an infill or an edit; leave them out.")
     if request.mode == "autoregressive" or request.reference:
-        raise UsageError("Filling a gap and revising a text work by diffusion; leave out mode and reference.")
+        raise UsageError("Infills and edits work by diffusion only; leave out mode and reference.")
     given = in_place.suffix if isinstance(in_place, Infill) else in_place.text
     _check_ids(given, "given text", vocab_size)
     if isinstance(in_place, Infill):
         lengths = in_place.gap_lengths
         if not lengths or not all(1 <= length <= request.max_new_tokens for length in lengths):
-            raise UsageError(f"Gap lengths must lie between 1 and the {request.max_new_tokens} new tokens allowed.")
+            raise UsageError(f"Gap lengths must lie between 1 and max_new_tokens, {request.max_new_tokens} here.")
     elif not given:
-        raise UsageError("The text to go over is empty; give at least one word.")
+        raise UsageError("The text to edit is empty; give at least one word.")
     elif not (isinstance(in_place.strength, Real) and 0 <= in_place.strength <= 1):
         raise UsageError(f"strength must lie between 0 and 1, not {in_place.strength!r}.")
     elif request.max_new_tokens < len(given):
-        raise UsageError(f"A text of {len(given)} tokens cannot be revised within {request.max_new_tokens} tokens.")
+        raise UsageError(
+            f"A text of {len(given)} tokens cannot be edited within max_new_tokens={request.max_new_tokens}; raise it."
+        )

@@ -1,4 +1,4 @@
-"""What goes into the engine and what comes out: Request, the three events, Stats, EngineSnapshot. Ids only, no text."""
+"""The engine's input and output types: Request, the three events, Stats, EngineSnapshot. Ids only, no text."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,15 +11,15 @@ Mode = Literal["diffusion", "autoregressive", "auto"]
 FinishReason = Literal["stop", "length", "tool_calls"]
 
 SUFFIX_SHOWN = 64
-"""Tokens of a suffix that a canvas shows behind its gap."""
+"""Tokens of the suffix that an infill canvas holds after its gap."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Infill:
-    """Writes between the prompt and `suffix`; of the `gap_lengths` (tokens) the one that reads best is taken.
+    """Writes between the prompt and `suffix`. Each of the `gap_lengths` (in tokens) is tried; the best score wins.
 
-    forbidden  ids, such as the special tokens, that are not written
-    patience   after so many lengths in a row that read no better than an earlier one, the others are not tried
+    forbidden  ids that are never written, such as special tokens
+    patience   stop after this many lengths in a row that score no better than an earlier one; None tries all
     """
 
     suffix: tuple[int, ...]
@@ -30,13 +30,14 @@ class Infill:
 
 @dataclass(frozen=True, kw_only=True)
 class Revision:
-    """Starts from `text` behind the prompt and rewrites what the model doubts; `strength` lies between 0 and 1.
+    """Edits `text`, which follows the prompt: rewrites the tokens that the model finds unlikely.
 
-    answers    False: the denoiser reads the text as a canvas and rewrites the tokens whose probability is below
-               `strength`; their number stays. True: the text is a draft of the answer to the prompt, and the causal
-               mode goes through it (`decode.rewrite`): a token stays while it is at least `strength` times as likely
-               as the best one, and tokens are added and dropped as well.
-    forbidden  ids, such as the special tokens, that are not written
+    strength   0 to 1; 0 keeps every token
+    answers    False: the denoiser reads the text as a canvas and rewrites tokens whose probability is below `strength`;
+               the number of tokens stays. True: the text is a draft of the answer to the prompt, verified by the causal
+               mode (`decode.rewrite`): a token stays while it is at least `strength` times as likely as the best one;
+               tokens may be added and dropped.
+    forbidden  ids that are never written, such as special tokens
     """
 
     text: tuple[int, ...]
@@ -52,13 +53,13 @@ class Request:
     prompt              ids, at least one              max_new_tokens  exact upper bound
     canvas_length       None: the model's own          temperature     scales the schedule (1.0: as published)
     max_denoising_steps None: the model's own          reference       transformers' loop, draw for draw
-    turn_boundary_ids   ids that end a turn: where the prompt may be cut so that a later one can share its beginning
-    in_place            None: write on from the prompt; else fill a gap or revise a text behind it, by diffusion
-    skip_settled        False computes every position of a canvas in every step
-    causal_check        False leaves every canvas to diffusion, even where the model asks for checks (`SamplerConfig`)
-    constraint          what the answer is held to; it then ends with one of the automaton's end ids, in time
-    open_end            such an answer need not end in time: it may be cut off at max_new_tokens like any other
-    top_logprobs        None: no log probabilities; else those of every token and of so many likeliest ones at its place
+    turn_boundary_ids   ids that end a conversation turn: the prompt may be split there, for reuse as a prefix
+    in_place            None: continue the prompt; else fill a gap after it or revise a text after it
+    skip_settled        False: compute every position of a canvas in every step
+    causal_check        False: decode every canvas by diffusion, even if the model asks for checks (`SamplerConfig`)
+    constraint          constrains the answer, which then ends with one of the automaton's end ids within max_new_tokens
+    open_end            a constrained answer need not end in time: it may be cut off at max_new_tokens like any other
+    top_logprobs        None: no log probabilities; else those of every token and of this many likeliest alternatives
     images              in the order of the prompt, which has an image token for each of their soft tokens
     """
 
@@ -82,22 +83,22 @@ class Request:
     images: tuple[PreparedImage, ...] = ()
 
     def longest_canvas(self, usual: int) -> int:
-        """The positions of the longest canvas that is denoised, the model's `usual` ones where it does not say: what
-        the scratch of its cache must hold."""
+        """Positions of the longest canvas that this request denoises: its cache's scratch must hold them. `usual` is
+        the model's canvas length, for a request without its own."""
         if isinstance(self.in_place, Infill):
             return max(self.in_place.gap_lengths) + min(SUFFIX_SHOWN, len(self.in_place.suffix))
         length = self.canvas_length or usual
         return length if self.in_place is None else min(length, len(self.in_place.text))
 
     @property
-    def positions_behind_prompt(self) -> int:
-        """What it may take of the context besides its prompt: new tokens, or a gap and what is shown behind it."""
+    def positions_after_prompt(self) -> int:
+        """Context positions needed besides the prompt: new tokens, or the longest gap and the suffix shown after it."""
         return self.longest_canvas(0) if isinstance(self.in_place, Infill) else self.max_new_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A canvas in flight; it may change. Ids up to the canvas' length, each with entropy in nats and acceptance."""
+    """A canvas in flight; it may change. For each position its id, entropy (nats) and whether the step accepted it."""
 
     canvas: int
     step: int
@@ -108,8 +109,8 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenLogprobs:
-    """The log probability (nats) that a token was settled with, and the likeliest ids at its place with theirs, best
-    first; ids without any probability are not among them."""
+    """The log probability (nats) of a committed token, and `top`: the likeliest ids at its position with theirs, best
+    first. Impossible ids are left out."""
 
     logprob: float
     top: tuple[tuple[int, float], ...]
@@ -117,16 +118,17 @@ class TokenLogprobs:
 
 @dataclass(frozen=True, kw_only=True)
 class Stats:
-    """What a generation took. Times are wall-clock, count from the submission and include the prompt's encoding.
+    """The cost of a generation. Times are wall-clock, from the submission on, and include the prompt's encoding.
 
-    mode            autoregressive or diffusion, which an edit by instruction counts as, though it is checks alone
-    forward_passes  denoise passes, commit passes that are not also denoise passes, checks, or one pass a token, that
-                    of the first being the prompt's last; otherwise the prompt's own encoding is not counted
-    prompt_tokens   those of an infill's suffix too
-    canvases        a canvas that is written in checked drafts is one
+    mode                autoregressive or diffusion; an edit by instruction, which is checks only, counts as diffusion
+    forward_passes      denoise passes, commit passes that are not also denoise passes, and checks; in autoregressive
+                        mode one per token, the first being the prompt's last pass. Other passes over the prompt are
+                        not counted
+    prompt_tokens       includes the suffix of an infill
+    canvases            a canvas written in checked drafts counts as one
     canvas_equivalents  denoise passes, each counted by the share of a canvas that it computed
-    queued_ms       the part of the time that passed before the request's first turn
-    reused_tokens   tokens of the prompt that an earlier request had encoded
+    queued_ms           time before the request's first turn
+    reused_tokens       prompt tokens taken from the prefix cache
     """
 
     mode: str
@@ -144,36 +146,36 @@ class Stats:
 
     @property
     def tokens_per_forward(self) -> float:
-        """New tokens over forward passes."""
+        """New tokens per forward pass."""
         return self.new_tokens / max(1, self.forward_passes)
 
     @property
     def tokens_per_second(self) -> float:
-        """New tokens over wall-clock seconds."""
+        """New tokens per wall-clock second."""
         return self.new_tokens / max(1e-9, self.wall_seconds)
 
     @property
     def steps_per_canvas(self) -> float:
-        """Denoise passes over canvases; 0 in autoregressive mode."""
+        """Denoise passes per canvas; 0 in autoregressive mode."""
         return self.denoise_steps / max(1, self.canvases)
 
     @property
     def equivalents_per_canvas(self) -> float:
-        """Canvas equivalents over canvases: the denoise passes that would have cost as much, had none skipped a
-        settled position; 0 in autoregressive mode."""
+        """Canvas equivalents per canvas: the number of denoise passes that would cost as much if none skipped settled
+        positions; 0 in autoregressive mode."""
         return self.canvas_equivalents / max(1, self.canvases)
 
     @property
     def ms_per_step(self) -> float:
-        """Wall-clock milliseconds, those in the queue left out, over forward passes."""
+        """Wall-clock milliseconds per forward pass, time in the queue left out."""
         return (1000 * self.wall_seconds - self.queued_ms) / max(1, self.forward_passes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Commit:
-    """Ids that will not change any more, each with the entropy (nats) it was settled with; with the log probabilities
-    as well when the request asks for them. `stats` is what all up to here took; as its times never come again, commits
-    are compared without it."""
+    """Ids that will not change any more, each with the entropy (nats) that it was settled with, and with log
+    probabilities if the request asks for them. `stats` is the cost up to here; as times never repeat, commits are
+    compared without it."""
 
     token_ids: tuple[int, ...]
     entropies: tuple[float, ...]
@@ -183,7 +185,7 @@ class Commit:
 
 @dataclass(frozen=True, kw_only=True)
 class Finish:
-    """The end: `stop` at an end token, `length` at max_new_tokens."""
+    """The end of a request: `stop` at an end token, `length` at max_new_tokens."""
 
     reason: FinishReason
     stats: Stats
@@ -194,12 +196,14 @@ Event = Draft | Commit | Finish
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSnapshot:
-    """The engine at one moment.
+    """The engine's counters at one moment.
 
     active, waiting                       requests open now
-    finished, cancelled, failed, refused  requests ended, and those that found no place, since the engine was made
-    prompt_tokens, reused_tokens, new_tokens, turns    since then; a turn is a pass or, in autoregressive mode, a few
-    kv_bytes, kv_budget_bytes             all caches: those of active requests and of kept prefixes
+    finished, cancelled, failed           requests ended since the engine was made
+    refused                               requests refused since then because the engine was full
+    prompt_tokens, reused_tokens, new_tokens, turns    totals since then; a turn is one pass or, in autoregressive mode,
+                                          a few
+    kv_bytes, kv_budget_bytes             KV caches of active requests and kept prefixes
     prefixes                              kept prefixes
     """
 

@@ -1,8 +1,8 @@
-"""One request while it runs: its cache, its prompt, and the next piece of work.
+"""One request while it runs: its KV cache, its prompt, and the next piece of work.
 
-Encodes the prompt chunk by chunk, then writes the answer (`writing`). `advance` does one piece: one pass over a chunk
-or a canvas, or a few tokens. Shares nothing with other requests, so who runs between two pieces changes no token.
-Knows nothing of threads, queues or text.
+Encodes the prompt chunk by chunk (prefill), then writes the answer (`writing`). `advance` does one piece: one pass over
+a chunk or a canvas, or a few tokens. A Runner shares no state with other requests, so what runs between two pieces
+changes no token. Knows nothing of threads, queues or text.
 """
 
 import time
@@ -24,9 +24,9 @@ from dgemma.model import DiffusionGemma
 class Runner:
     """The state of one request, from its submission on.
 
-    `open` takes the memory; `advance` until an event is a Finish; `close` in between ends it early. A cache of more
-    than `ample_bytes` keeps of sliding layers what the request can need and no more. Raises, when it is made, what
-    `Writer` and `Pictures` raise.
+    `open` allocates the cache; call `advance` until an event is a Finish; `close` before that ends the request early.
+    In a cache of more than `ample_bytes`, sliding layers keep only the tokens that the request can need. The
+    constructor raises what `Writer` and `Pictures` raise.
     """
 
     def __init__(
@@ -51,30 +51,30 @@ class Runner:
 
     @property
     def max_length(self) -> int:
-        """Tokens that the cache must be able to hold: a last canvas may reach behind max_new_tokens."""
+        """Tokens that the cache must be able to hold: the last canvas may extend beyond max_new_tokens."""
         return len(self.request.prompt) + self.request.max_new_tokens + self.writer.length
 
     @property
     def num_bytes(self) -> int:
-        """What `open` takes."""
+        """Bytes that `open` allocates."""
         return self._num_bytes(self.sliding_history)
 
     @property
     def seconds(self) -> float:
-        """Since `open`."""
+        """Seconds since `open`."""
         return time.perf_counter() - self.writer.tally.opened
 
     @property
     def shareable_chunks(self) -> Chunks:
-        """The chunks that a kept prefix may provide. The reference path computes everything itself; others need the
-        hidden state of the last chunk, or encode it together with a canvas."""
+        """The chunks that a kept prefix may provide: none for the reference path; all but the last for requests that
+        need its hidden state or encode it together with a canvas; else all."""
         if self.request.reference:
             return ()
         return self.chunks[:-1] if self.writer.reads_prompt or self.writer.encodes_last_chunk else self.chunks
 
     @torch.inference_mode()
     def open(self, reuse: Reuse | None = None) -> None:
-        """Takes the memory and starts from a kept prefix, if one is given."""
+        """Allocates the cache, and starts from a kept prefix if one is given."""
         self.writer.tally.opened = time.perf_counter()
         count = 0 if reuse is None else reuse.num_chunks
         self.writer.tally.reused_tokens = sum(map(len, self.chunks[:count]))
@@ -93,19 +93,19 @@ class Runner:
             )
             if reuse is not None:
                 cache.copy_prefix(reuse.cache, self.writer.tally.reused_tokens)
-        # Last, so that a cache whose making was interrupted is never kept.
+        # Assigned last, so that a cache is never kept if its construction was interrupted.
         self.cache, self._pieces = cache, self._run(cache, count)
 
     @torch.inference_mode()
     def advance(self, num_tokens: int = 1) -> tuple[Event, ...]:
-        """Does the next piece of work and tells what came of it, a Finish last; `num_tokens` in autoregressive mode.
+        """Does the next piece of work, or `num_tokens` pieces in autoregressive mode -> its events.
 
-        Raises what goes wrong in it, at the next call if something had been written by then.
+        Raises the errors of that work; if events precede the error, returns them and raises it at the next call.
         """
         events: list[Event] = []
         if self._problem is not None:
             raise self._problem
-        # The reference is to differ from transformers by as little rounding as can be.
+        # The reference path must differ from transformers by as little rounding as possible.
         with self.network.unfused() if self.request.reference else nullcontext():
             for _ in range(num_tokens if self.request.mode == "autoregressive" else 1):
                 try:
@@ -113,7 +113,7 @@ class Runner:
                 except Exception as problem:
                     if not events:
                         raise
-                    # What was written before it is told first.
+                    # The events before the error are returned first.
                     self._problem = problem
                 if self._problem is not None or (events and isinstance(events[-1], Finish)):
                     break
@@ -121,14 +121,14 @@ class Runner:
 
     @torch.inference_mode()
     def close(self, *, shrink: bool) -> Prefix | None:
-        """Ends the run -> what was encoded of the prompt, for later requests.
+        """Ends the run -> the encoded part of the prompt, for reuse by later requests; None if there is none.
 
-        With `shrink` the cache gives back what the answer took, which copies what remains; without, it stays as it is.
+        With `shrink`, the slots reserved for the answer are freed, which copies the rest of the cache.
         """
         cache, self.cache, self._pieces = self.cache, None, iter(())
         if cache is None or self.request.reference:
             return None
-        # A chunk that was encoded together with a canvas is right, but not to the last bit what it would be alone.
+        # A chunk encoded together with a canvas is correct, but not bit-identical to one encoded alone.
         chunks = self.chunks[:-1] if self.writer.encodes_last_chunk else self.chunks
         num_chunks = num_tokens = 0
         while num_chunks < len(chunks) and num_tokens + len(chunks[num_chunks]) <= cache.length:
@@ -142,9 +142,9 @@ class Runner:
         return Prefix(chunks=chunks[:num_chunks], cache=cache)
 
     def _sliding_history(self, ample_bytes: int | None) -> int | None:
-        """How far behind their window sliding layers keep tokens: all of them where that takes at most `ample_bytes`,
-        else those of the answer and of the chunk before it, so that the prompt is whole again when both are taken
-        back."""
+        """How many tokens before their window sliding layers keep: all (None) if the cache then takes at most
+        `ample_bytes`; else as many as the answer and the longest chunk have, so that the prompt is complete again when
+        both are truncated."""
         if ample_bytes is None or self._num_bytes(None) <= ample_bytes:
             return None
         answer = self.max_length - len(self.request.prompt)

@@ -1,9 +1,8 @@
-"""Which request runs next: a bounded line of waiting requests and a circle of active ones that take turns.
+"""Which request runs next: a bounded FIFO queue of waiting requests, and active requests that take turns round-robin.
 
-Promises that the active requests' caches stay within the budget, that requests become active in the order of their
-coming, and that each active one gets its turn before another gets two; some may take theirs together. Pure bookkeeping
-on ids and byte counts: knows no tensors, no threads and nothing of what a turn does. Whoever calls it must hold the
-engine's lock.
+Promises that the active requests' caches stay within the budget, that requests are admitted in the order of arrival,
+and that each active request gets a turn before any other gets two; several may share a turn. Pure bookkeeping on ids
+and byte counts: knows no tensors, no threads and nothing of what a turn does. The caller must hold the engine's lock.
 """
 
 from collections import deque
@@ -12,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dgemma.errors import BusyError
 
 REMEMBERED = 16
-"""How many finished requests the estimate of speed looks back on."""
+"""Number of finished requests over which `retry_after_s` averages."""
 
 
 class Scheduler:
-    """At most `max_active` requests run in turns, within `budget_bytes`; `max_waiting` more may be open."""
+    """At most `max_active` requests are active, within `budget_bytes` of KV cache; `max_waiting` more may wait."""
 
     def __init__(self, *, max_active: int, max_waiting: int, budget_bytes: int) -> None:
         self.max_active, self.max_waiting, self.budget_bytes = max_active, max_waiting, budget_bytes
@@ -33,7 +32,7 @@ class Scheduler:
 
     @property
     def num_waiting(self) -> int:
-        """Requests in the line."""
+        """Requests that wait to be admitted."""
         return len(self._waiting)
 
     @property
@@ -42,61 +41,64 @@ class Scheduler:
         return sum(self._active.values())
 
     def enter(self, request_id: int, num_bytes: int) -> None:
-        """Puts a request that will need `num_bytes` at the end of the line. Raises BusyError when the line is full.
+        """Queues a request whose cache will take `num_bytes`. Raises BusyError when the queue is full.
 
-        A request that exceeds the budget on its own must be refused before.
+        The caller must already have refused a request that exceeds the budget on its own.
         """
         assert num_bytes <= self.budget_bytes
         if self.num_active + self.num_waiting - len(self._ended) >= self.max_active + self.max_waiting:
             seconds = self.retry_after_s()
             raise BusyError(
-                f"All {self.max_active + self.max_waiting} places are taken; try again in {seconds:.1f} seconds.",
+                f"The engine is full: all {self.max_active + self.max_waiting} places are taken; try again in "
+                f"{seconds:.1f} seconds.",
                 retry_after_s=seconds,
             )
         self._waiting[request_id] = num_bytes
 
     def candidate(self) -> int | None:
-        """The first in line if it may become active now, else None."""
+        """The first waiting request if it can be admitted now, else None."""
         if not self._waiting or self.num_active >= self.max_active:
             return None
         request_id, num_bytes = next(iter(self._waiting.items()))
         return request_id if self.active_bytes + num_bytes <= self.budget_bytes else None
 
     def admit(self, request_id: int) -> None:
-        """Makes the candidate active; its first regular turn comes after those of all others."""
+        """Makes the candidate active, last in the round."""
         assert self.candidate() == request_id
         self._active[request_id] = self._waiting.pop(request_id)
         self._turns.append(request_id)
 
     def next_turns(self, joins: Callable[[int, Sequence[int]], bool] | None = None) -> list[int]:
-        """The active request whose turn it is, and those behind it that take theirs with it, as `joins` says of each
-        and of those that do so before it; none when there is none."""
+        """The active request whose turn it is, then the later ones in the round that share its turn; empty if none is
+        active. `joins(request, chosen)` says whether a request may share the turn of those chosen before it."""
         if not self._turns:
             return []
-        together = [self._turns[0]]
+        chosen = [self._turns[0]]
         if joins is not None:
-            together += (one for one in tuple(self._turns)[1:] if joins(one, together))
-        for one in together:
-            self._turns.remove(one)
-        self._turns.extend(together)
-        return together
+            for request_id in tuple(self._turns)[1:]:
+                if joins(request_id, chosen):
+                    chosen.append(request_id)
+        for request_id in chosen:
+            self._turns.remove(request_id)
+        self._turns.extend(chosen)
+        return chosen
 
     def end(self, request_id: int) -> None:
-        """Gives away the place of an active request whose turn is still running; its bytes count until it leaves."""
+        """Frees the place of an active request whose turn is still running; its bytes count until `leave`."""
         self._ended.add(request_id)
 
     def leave(self, request_id: int) -> None:
-        """Takes a request out wherever it stands."""
+        """Removes a request, waiting or active."""
         self._ended.discard(request_id)
         self._waiting.pop(request_id, None)
         if self._active.pop(request_id, None) is not None:
             self._turns.remove(request_id)
 
     def note(self, seconds: float) -> None:
-        """Remembers how long a request was active that ran to its end."""
+        """Records how long a finished request was active."""
         self._seconds.append(seconds)
 
     def retry_after_s(self) -> float:
-        """Seconds until the next request should end: the mean of the last ones over those that run; 0.1 to 60."""
+        """Estimated seconds until a request ends: the mean duration over the number of active ones; 0.1 to 60."""
         mean = sum(self._seconds) / len(self._seconds) if self._seconds else 1.0
         return min(60.0, max(0.1, mean / max(1, self.num_active)))

@@ -1,6 +1,6 @@
-"""What one request has written and what that took: limits, counts, and the events that tell of it.
+"""The counts and limits of one request, and the events that report them.
 
-Knows nothing of how ids come about.
+Knows nothing of how ids are generated.
 """
 
 import time
@@ -12,14 +12,14 @@ from dgemma.decode.lookup import LONGEST
 from dgemma.engine.request import Commit, Draft, Finish, FinishReason, Infill, Request, Stats, TokenLogprobs
 
 IMPOSSIBLE_NATS = -1e4
-"""What is below has no probability: a constraint or a forbidden id took it."""
+"""A log probability below this means impossible: the constraint or a forbidden id excluded the token."""
 
 
 class Tally:
-    """Counts from the submission on.
+    """Counts what one request writes and takes, from its submission on.
 
-    canvas_length  the positions that count as one canvas
-    tail           the last ids written, as many as `PromptLookup` looks at
+    canvas_length  positions that count as one canvas
+    tail           the last ids written, as many as `PromptLookup` reads
     """
 
     def __init__(self, request: Request, end_ids: Collection[int], canvas_length: int) -> None:
@@ -31,7 +31,7 @@ class Tally:
         self.first_text: float | None = None
 
     def cut(self, ids: list[int]) -> tuple[list[int], FinishReason | None]:
-        """The ids that count: up to the first end token (included) and never more than max_new_tokens in all."""
+        """`ids` up to the first end token (included) and within max_new_tokens, and the reason to finish, if any."""
         room = self.request.max_new_tokens - self.new_tokens
         end = next((index for index, token in enumerate(ids) if token in self.end_ids), None)
         if end is not None and end < room:
@@ -39,7 +39,7 @@ class Tally:
         return ids[:room], "length" if len(ids) >= room else None
 
     def commit(self, ids: list[int], entropies: tuple[float, ...], logprobs: tuple[TokenLogprobs, ...] = ()) -> Commit:
-        """Counts `ids` as written."""
+        """Counts `ids` as written -> the event."""
         self.new_tokens += len(ids)
         self.tail = [*self.tail, *ids][-LONGEST:]
         self.first_text = self.first_text or time.perf_counter()
@@ -52,7 +52,7 @@ class Tally:
         self.first_text = self.first_text or time.perf_counter()
 
     def draft(self, step: DenoiseStep, length: int | None = None, number: int | None = None) -> Draft:
-        """The first `length` positions of a step, which goes by `number` where that is not its own."""
+        """The event for the first `length` positions of a step; `number` replaces the step's own number."""
         return Draft(
             canvas=self.canvases,
             step=number or step.step,
@@ -62,7 +62,7 @@ class Tally:
         )
 
     def logprobs(self, step: DenoiseStep, count: int) -> tuple[TokenLogprobs, ...]:
-        """The log probabilities of the first `count` positions; nothing when the request does not ask for them."""
+        """The log probabilities of the first `count` positions; empty if the request does not ask for them."""
         if step.top_ids_BLK is None or step.top_logprobs_BLK is None or step.argmax_logprob_BL is None:
             return ()
         tops = zip(step.top_ids_BLK[0, :count].tolist(), step.top_logprobs_BLK[0, :count].tolist(), strict=True)
@@ -73,17 +73,17 @@ class Tally:
         )
 
     def token_logprobs(self, logprob: float, top: tuple[tuple[int, float], ...]) -> TokenLogprobs:
-        """As many of the likeliest ids as the request asks for, those with some probability."""
+        """`logprob` with as many of the likeliest ids as the request asks for, impossible ones left out."""
         possible = tuple(pair for pair in top[: self.request.top_logprobs] if pair[1] > IMPOSSIBLE_NATS)
         return TokenLogprobs(logprob=logprob, top=possible)
 
     def finish(self, reason: FinishReason | None) -> tuple[Finish, ...]:
-        """The last event where there is a reason for it."""
+        """The last event if there is a reason to finish, else nothing."""
         return () if reason is None else (Finish(reason=reason, stats=self.stats()),)
 
     def stats(self) -> Stats:
-        """What it took so far."""
-        # What a gap leads up to is read with every filling.
+        """The counts so far."""
+        # The suffix is read with every filling of the gap.
         gap = self.request.in_place if isinstance(self.request.in_place, Infill) else None
         return Stats(
             mode="autoregressive" if self.request.mode == "autoregressive" else "diffusion",

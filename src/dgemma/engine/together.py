@@ -1,12 +1,12 @@
-"""Several requests' passes in one call.
+"""Joins the passes of several requests in one kernel call.
 
-A pass over few rows reads all weights, so that eight texts' next tokens cost little more in one pass than one does
-alone. Each request's own code runs as it is until it asks for a fused call, a pass or a reading of the vocabulary, and
-rests there (in a greenlet) while the others come as far as theirs; then all of one kind are one call. What a request
-gets is to the last bit what it would get alone. Where nothing is fused no request ever rests, and they simply run one
-after another.
+A pass over few rows still reads all weights, so the next tokens of eight texts cost little more in one pass than the
+next token of one. Each request runs its ordinary code in a greenlet until it asks for a fused call (a pass, or a
+reading of the vocabulary). There it is suspended until the others have reached theirs; then all calls of one kind run
+as one. Each request gets, to the last bit, the result it would get alone. Where nothing is fused no request is ever
+suspended, and they run one after another.
 
-Knows nothing of requests, caches or turns.
+Knows nothing of requests, caches or scheduling.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,13 +18,13 @@ from greenlet import getcurrent, greenlet
 from dgemma.fused_calls import FusedCall, asked_instead
 
 MOST_ROWS = 64
-"""Rows of one call: passes over more take so long to compute that reading the weights again hardly counts."""
+"""Rows of one joint call at most: a pass over more takes so long to compute that reading the weights hardly counts."""
 
 T = TypeVar("T")
 
 
 class Outcome(NamedTuple, Generic[T]):
-    """What came of a turn: its value, or what went wrong in it; the rows of its largest fused call, if it had one."""
+    """The result of a turn: its value or its error, and the rows of its largest fused call, if it made one."""
 
     value: T | None = None
     error: Exception | None = None
@@ -32,44 +32,45 @@ class Outcome(NamedTuple, Generic[T]):
 
 
 def take_together(turns: Sequence[Callable[[], T]]) -> list[Outcome[T]]:
-    """Runs all turns in this thread, their fused calls together where they are small -> what came of each, in order.
+    """Runs all turns in this thread, joining their small fused calls -> the outcome of each, in order.
 
-    What one raises ends that one alone, unless it is none of an Exception (Ctrl-C): that ends all and is raised.
+    An Exception that a turn raises ends that turn alone. Any other exception (Ctrl-C) ends all of them and is raised.
     """
-    resting: dict[int, FusedCall] = {}
+    suspended: dict[int, FusedCall] = {}
     num_rows: dict[int, int] = {}
     outcomes: dict[int, Outcome[T]] = {}
     runs = [greenlet(_begin) for _ in turns]
 
-    def go_on(number: int, proceed: Callable[..., Any], *given: Any) -> None:
+    def resume(number: int, enter: Callable[..., Any], *given: Any) -> None:
+        """Enters a turn's greenlet until the turn ends or asks for its next fused call."""
         try:
-            found = proceed(*given)
+            found = enter(*given)
         except Exception as problem:
             outcomes[number] = Outcome(error=problem)
             return
         if runs[number].dead:
             outcomes[number] = Outcome(value=found, num_rows=num_rows.get(number))
         else:
-            resting[number] = found
+            suspended[number] = found
             num_rows[number] = max(found.num_rows, num_rows.get(number, 0))
 
-    # Contexts that a turn has entered before it rests are left after others have entered theirs: all must be in one
-    # and the same mode.
+    # inference_mode is state of the thread: a turn that entered it before it was suspended leaves it after others have
+    # entered it. That is harmless only if all of them, and this loop, are in the same mode.
     with torch.inference_mode():
         try:
             for number, turn in enumerate(turns):
-                go_on(number, runs[number].switch, turn)
-            while resting:
-                for group in _groups(resting):
-                    calls = [resting.pop(number) for number in group]
+                resume(number, runs[number].switch, turn)
+            while suspended:
+                for group in _groups(suspended):
+                    calls = [suspended.pop(number) for number in group]
                     try:
                         found = calls[0].compute(calls)
                     except Exception as problem:
                         for number in group:
-                            go_on(number, runs[number].throw, problem)
+                            resume(number, runs[number].throw, problem)
                         continue
                     for number, result in zip(group, found, strict=True):
-                        go_on(number, runs[number].switch, result)
+                        resume(number, runs[number].switch, result)
         finally:
             for run in runs:
                 if not run.dead:
@@ -78,22 +79,22 @@ def take_together(turns: Sequence[Callable[[], T]]) -> list[Outcome[T]]:
 
 
 def _begin(turn: Callable[[], T]) -> T:
-    """Runs a turn in a greenlet of its own, which has a context of its own."""
+    """Runs a turn in its greenlet. Each greenlet has its own context, so `asked_instead` is set for this turn alone."""
     hub = getcurrent().parent
     assert hub is not None
     asked_instead.set(hub.switch)
     return turn()
 
 
-def _groups(resting: Mapping[int, FusedCall]) -> list[list[int]]:
-    """The numbers of those that can be one call, each in the first group that it may join."""
+def _groups(suspended: Mapping[int, FusedCall]) -> list[list[int]]:
+    """The numbers of the suspended turns, grouped by calls that can be joined; each is in the first group it fits."""
     groups: list[list[int]] = []
 
     def joins(call: FusedCall, group: Sequence[int]) -> bool:
-        others = [resting[number] for number in group]
+        others = [suspended[number] for number in group]
         return call.kind == others[0].kind and sum(one.num_rows for one in (call, *others)) <= MOST_ROWS
 
-    for number, call in resting.items():
+    for number, call in suspended.items():
         if (group := next((group for group in groups if joins(call, group)), None)) is None:
             groups.append([number])
         else:

@@ -1,4 +1,4 @@
-"""The lock of the device: only who holds the wheel touches tensors."""
+"""The device lock: only the thread that holds the wheel touches tensors."""
 
 import threading
 from collections.abc import Callable
@@ -7,47 +7,45 @@ from typing import TypeVar
 from dgemma.interrupts import allowed, deferred
 
 _PATIENCE_S = 1.0
-"""How long who drives waits for one who wants the wheel: it may be interrupted before it takes it."""
+"""How long the driver waits for another thread to take the wheel: that one may be interrupted before it does."""
 T = TypeVar("T")
 
 
 class Wheel:
-    """Held by who drives, turn by turn, and between two turns by who measures.
+    """The driver holds it turn by turn; a thread that measures holds it between two turns.
 
-    It is given what to do, and is no context manager made of a generator: Ctrl-C in the library's code around such a
-    one leaves it open for later, with the lock taken and the handler of signals as it was inside.
+    Its methods take the work as a function and are not context managers made of generators: Ctrl-C in contextlib's
+    code around such a generator would leave it suspended, with the lock taken and the signal handler as it was inside.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        # Who drives takes the wheel again at once, so that another one would hardly get it.
-        self._drives_on = threading.Event()
-        self._drives_on.set()
+        self.lock = threading.Lock()
+        """The lock itself, for work that is short and must not be interrupted."""
+        # Cleared while another thread wants the wheel: the driver retakes it at once after each turn, so that another
+        # thread would hardly ever get it.
+        self._driver_may_run = threading.Event()
+        self._driver_may_run.set()
 
     @property
     def is_held(self) -> bool:
-        """Whether somebody holds it."""
-        return self._lock.locked()
+        """Whether a thread holds it."""
+        return self.lock.locked()
 
     def turn(self, work: Callable[[], T], whole: bool = False) -> T:
-        """For who drives; Ctrl-C may break off what is done with it, unless it is to be done `whole`."""
-        self._drives_on.wait(_PATIENCE_S)
-        with self._lock:
+        """Does `work` holding the wheel, for the driver. Ctrl-C may interrupt it unless it must be done `whole`."""
+        self._driver_may_run.wait(_PATIENCE_S)
+        with self.lock:
             if whole:
                 return work()
             with allowed():
                 return work()
 
     def between_turns(self, work: Callable[[], T]) -> T:
-        """For one who does not drive; Ctrl-C may break off what is done with it."""
+        """Does `work` holding the wheel, for a thread that does not drive. Ctrl-C may interrupt it."""
         with deferred():
             try:
-                self._drives_on.clear()
-                with self._lock, allowed():
+                self._driver_may_run.clear()
+                with self.lock, allowed():
                     return work()
             finally:
-                self._drives_on.set()
-
-    def grip(self) -> threading.Lock:
-        """The lock itself, for what is short and must be whole."""
-        return self._lock
+                self._driver_may_run.set()

@@ -1,8 +1,8 @@
-"""How one request's answer is written, piece by piece: canvas after canvas, token after token, or in place.
+"""Writes one request's answer piece by piece: canvas after canvas, token after token, or in place.
 
-A canvas is encoded in the same pass as the next one's first step, the last one not at all. Where the model asks for it
-(`causal_check`), canvases that start unsure are drafted and verified (`decode.verify`). Yields the events of one piece
-of work after another, a Finish last. Knows nothing of prompts being encoded, of memory or of other requests.
+A canvas is encoded in the same pass as the first step of the next one; the last canvas is not encoded. If the model
+asks for it (`causal_check`), canvases that start unsure are drafted and verified (`decode.verify`). Yields the events
+of each piece of work; the last is a Finish. Knows nothing of prefill, memory or other requests.
 """
 
 from collections.abc import Generator, Iterator
@@ -27,87 +27,87 @@ from dgemma.engine.tally import Tally
 from dgemma.model import DiffusionGemma
 
 SUFFIX_SCORED = 16
-"""Tokens of a suffix that must follow well for a filling to be chosen."""
+"""Tokens of the suffix that are scored after each filling of a gap."""
 NO_LIMIT = 1 << 40
-"""Tokens that a constrained answer may take to its end when it need not come there."""
+"""The token budget of a constrained answer that need not end in time (`Request.open_end`)."""
 
 Pieces = Iterator[tuple[Event, ...]]
 
 
 class Writer:
-    """The sampler, the draws and the constraint of one request, and where its answer stands. `passes` are the network's
-    own or recorded ones.
+    """Writes the answer of one request; holds its sampler, generator and constraint state. `passes` are the network's
+    own or recorded ones (CUDA graphs).
 
-    Raises ConfigError for impossible sampling values, UsageError for a constraint that no answer of max_new_tokens can
-    satisfy, when it is made.
+    The constructor raises ConfigError for impossible sampling values, and UsageError for a constraint that no answer of
+    max_new_tokens tokens can satisfy.
     """
 
     def __init__(self, network: DiffusionGemma, passes: Passes, sampler: SamplerConfig, request: Request) -> None:
         self.network, self.request = network, request
-        # The reference is to differ from transformers by as little rounding as can be.
+        # The reference path must differ from transformers by as little rounding as possible.
         self.passes = network if request.reference else passes
         self.length = request.longest_canvas(network.config.canvas_length)
         if request.max_denoising_steps is not None:
             sampler = replace(sampler, max_denoising_steps=request.max_denoising_steps)
-        # The first look is taken at the model's own temperatures, not the request's.
+        # The first look uses the model's own temperatures, not the request's.
         self.first_look_sampler = sampler
         if request.temperature != 1.0:
             factor = max(request.temperature, 1e-3)
             sampler = replace(sampler, t_min=sampler.t_min * factor, t_max=sampler.t_max * factor)
         self.sampler = sampler
-        # The reference stops where transformers stops: at generation_config's end tokens and at no others.
+        # The reference path stops where transformers stops: only at the end tokens of generation_config.
         fallback = () if request.reference else network.config.eos_token_ids
         vocab_size = network.config.vocab_size
-        # Files of small models may name the end tokens of the released one.
+        # A small model's files may name end tokens of the released model that are outside its vocabulary.
         self.eos = frozenset(
             token for token in request.eos_token_ids or sampler.eos_token_ids or fallback if 0 <= token < vocab_size
         )
-        writes_on = request.in_place is None and not request.reference
-        self.verifies = sampler.causal_check and request.causal_check and request.mode == "diffusion" and writes_on
+        continues = request.in_place is None and not request.reference
+        self.verifies = sampler.causal_check and request.causal_check and request.mode == "diffusion" and continues
         self.walk: Walk | None = None
         if request.constraint is not None:
             budget = NO_LIMIT if request.open_end else request.max_new_tokens
             self.walk = Walk(automaton=request.constraint, remaining=budget)
             self.eos = frozenset(request.constraint.end_ids)
-        # The head tells a token's own log probability only along with some of the best.
+        # The head returns a token's own log probability only together with those of at least one likeliest id.
         self.top_k = 0 if request.top_logprobs is None else max(1, request.top_logprobs)
-        # A first canvas that begins with an end token would be an empty answer.
-        # A vocabulary of nothing but end tokens has no other answer.
-        some_text = len(self.eos) < vocab_size
-        self.forbidden_first = tuple(sorted(self.eos)) if some_text and not request.reference else ()
+        # An answer may not begin with an end token, which would make it empty, unless every token is an end token.
+        has_text = len(self.eos) < vocab_size
+        self.forbidden_first = tuple(sorted(self.eos)) if has_text and not request.reference else ()
         self.generator = torch.Generator(device=network.device).manual_seed(int(request.seed))
-        # The reference draws as transformers does, one number for every entry of the vocabulary.
+        # The reference path draws as transformers does, one number for every entry of the vocabulary.
         self.draws: Generators = self.generator if request.reference else [self.generator]
         self.tally = Tally(request, self.eos, self.length)
 
     @property
     def reads_prompt(self) -> bool:
-        """Whether writing starts from the hidden state of the prompt's last token, not from its keys alone."""
+        """Whether writing needs the hidden state of the prompt's last token, besides the keys and values."""
         in_place = self.request.in_place
         judged = isinstance(in_place, Infill) or (in_place is not None and in_place.answers)
         return self.request.mode == "autoregressive" or judged
 
     @property
     def encodes_last_chunk(self) -> bool:
-        """Whether the prompt's last chunk is encoded in the first pass over a canvas, which saves a pass."""
+        """Whether the prompt's last chunk is encoded in the pass of the first denoise step, which saves a pass."""
         return self.request.mode == "diffusion" and self.request.in_place is None and not self.request.reference
 
     def write(self, cache: KVCache, last_hidden_D: torch.Tensor | None, last_chunk_BT: torch.Tensor | None) -> Pieces:
-        """The whole answer behind what `cache` holds; `last_hidden_D` is needed where the writer `reads_prompt`, the
-        last chunk where it `encodes_last_chunk`."""
+        """The whole answer after the tokens in `cache`. `last_hidden_D` is required if `reads_prompt`, `last_chunk_BT`
+        if `encodes_last_chunk`."""
         in_place = self.request.in_place
         if isinstance(in_place, Infill):
-            return self._infill(cache, _read(last_hidden_D), in_place)
+            return self._infill(cache, _required(last_hidden_D), in_place)
         if in_place is not None and in_place.answers:
-            return self._rewrite(cache, _read(last_hidden_D), in_place)
+            return self._rewrite(cache, _required(last_hidden_D), in_place)
         if in_place is not None:
             return self._revise(cache, in_place)
         if self.request.mode == "autoregressive":
-            return self._autoregressive(cache, _read(last_hidden_D))
+            return self._autoregressive(cache, _required(last_hidden_D))
         return self._diffusion(cache, last_chunk_BT)
 
     def _diffusion(self, cache: KVCache, finished_BL: torch.Tensor | None) -> Pieces:
-        """Canvas after canvas, behind what is `finished` and not encoded yet; those that start unsure are verified."""
+        """Canvas after canvas; `finished_BL` are final tokens that are not encoded yet. Canvases that start unsure are
+        drafted and verified."""
         lookup = PromptLookup(self.request.prompt if self.verifies else ())
         while True:
             if not self.verifies:
@@ -118,11 +118,11 @@ class Writer:
             if self.verifies:
                 if is_unsure(step, self.eos):
                     steps.close()
-                    finished_BL = yield from self._verified(cache, step, lookup)
+                    finished_BL = yield from self._draft_and_verify(cache, step, lookup)
                     continue
                 length = step.argmax_BL.shape[1]
                 if length < self.length and self.eos.isdisjoint(step.argmax_BL[0].tolist()):
-                    # The answer goes on behind what was looked at: the canvas must be longer.
+                    # The answer continues beyond the first look, so the canvas must be longer.
                     length = self.length
                 if length != step.argmax_BL.shape[1] or self.sampler is not self.first_look_sampler:
                     steps.close()
@@ -147,14 +147,15 @@ class Writer:
                 finished_BL = step.argmax_BL
 
     def _first_look(self) -> int:
-        """The positions that tell whether a canvas is to be verified; all of them where the request says how many."""
+        """Length of the first step that decides whether a canvas is verified; the whole canvas if the request sets its
+        length."""
         return self.length if self.request.canvas_length is not None else min(self.length, FIRST_LOOK)
 
     def _canvas(
         self, cache: KVCache, length: int, finished_BL: torch.Tensor | None, sampler: SamplerConfig | None = None
     ) -> Generator[DenoiseStep]:
-        """The steps of a canvas behind all that is written; `finished_BL` is what is not encoded of that yet. To be
-        closed: what is let go of runs its end where Ctrl-C would be told and forgotten."""
+        """The denoise steps of a canvas after everything written; `finished_BL` are final tokens not encoded yet. Close
+        the generator: if it is dropped instead, its cleanup runs where Python prints and discards Ctrl-C."""
         return denoise(
             self.network,
             cache,
@@ -171,13 +172,13 @@ class Writer:
             commit_BT=finished_BL,
         )
 
-    def _verified(
+    def _draft_and_verify(
         self, cache: KVCache, step: DenoiseStep, lookup: PromptLookup
     ) -> Generator[tuple[Event, ...], None, torch.Tensor]:
-        """A canvas' worth of tokens, drafted and verified by the causal mode -> the last token [1, 1], which is not
-        encoded yet. A guess is a draft of one denoise step, of which `step` is the first, or copied from the prompt.
+        """Writes one canvas length of tokens, each guess verified by the causal mode -> the last token [1, 1], which is
+        not encoded yet. A guess is the draft of one denoise step (`step` is the first) or is copied from the prompt.
 
-        When the canvas has had all its denoise steps, the rest comes token by token.
+        When the canvas has used all its denoise steps, the rest is written token by token, or copied.
         """
         assert step.last_hidden_BD is not None, "the step before a verification encodes at least one token"
         last_hidden = step.last_hidden_BD[0]
@@ -211,7 +212,7 @@ class Writer:
             if self.tally.new_tokens >= until:
                 return last_B1
             last_hidden, known = found.last_hidden_D, [found.token_ids[-1]]
-            # Where a copy failed at once, another one would: a draft comes first.
+            # After a copy that failed at its first token, another would fail too: draft instead.
             failed = copied and len(found.token_ids) == 1
             room = self.request.max_new_tokens - self.tally.new_tokens
             guess = [] if failed else lookup.after(self.tally.tail, min(COPY_LENGTH, room))
@@ -225,7 +226,8 @@ class Writer:
                 yield (self.tally.draft(step, number=number),)
 
     def _infill(self, cache: KVCache, last_hidden: torch.Tensor, infill: Infill) -> Pieces:
-        """One length after another is filled and scored behind the same prompt; each filling is a canvas of its own."""
+        """Fills and scores one gap length after another after the same prompt, each as a canvas of its own; commits the
+        best."""
         best: tuple[float, Draft] | None = None
         worse_in_a_row = 0
         forbidden = tuple(sorted(self.eos | set(infill.forbidden)))
@@ -250,7 +252,7 @@ class Writer:
         yield (self.tally.commit(list(best[1].token_ids), best[1].entropies), *self.tally.finish("stop"))
 
     def _revise(self, cache: KVCache, revision: Revision) -> Pieces:
-        """Canvas by canvas: what is done is encoded, so that later parts are read behind the revised earlier ones."""
+        """Revises canvas by canvas. A finished canvas is encoded, so that the next is read after the revised text."""
         forbidden = tuple(sorted(self.eos | set(revision.forbidden)))
         canvases = torch.tensor([revision.text], device=self.network.device).split(self.length, dim=1)
         for text_BL in canvases:
@@ -269,7 +271,7 @@ class Writer:
             yield ()
 
     def _rewrite(self, cache: KVCache, last_hidden: torch.Tensor, revision: Revision) -> Pieces:
-        """Pass by pass, until the causal mode ends the text."""
+        """Rewrites pass by pass, until the causal mode ends the text."""
         forbidden = tuple(sorted(set(revision.forbidden) - self.eos))
         passes = rewrite(
             self.network,
@@ -318,6 +320,6 @@ class Writer:
             yield (self.tally.commit(kept, (found.entropy,), logprobs), *self.tally.finish(reason))
 
 
-def _read(last_hidden_D: torch.Tensor | None) -> torch.Tensor:
+def _required(last_hidden_D: torch.Tensor | None) -> torch.Tensor:
     assert last_hidden_D is not None, "a prompt has at least one token"
     return last_hidden_D
