@@ -251,7 +251,7 @@ def test_a_checked_token_comes_with_the_log_probabilities_of_the_causal_mode(tin
 def test_log_probabilities_that_cannot_be_are_named(tiny):
     with pytest.raises(UsageError, match="logprobs must lie between"):
         tiny.chat(REQUEST, logprobs=-1)
-    with pytest.raises(UsageError, match="not of a gap"):
+    with pytest.raises(UsageError, match="not for an infill"):
         tiny.infill("a", "b", length=2, logprobs=1)
 
 
@@ -294,11 +294,11 @@ def test_a_device_that_is_not_there_is_told(name):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"seed": None}, "seed is a whole number"),
+        ({"seed": None}, "seed must be a whole number"),
         ({"seed": 2**64}, "seed must lie"),
-        ({"max_new_tokens": 3.0}, "max_new_tokens is a whole number"),
-        ({"canvas_length": 2.0}, "canvas_length is a whole number"),
-        ({"max_denoising_steps": "3"}, "max_denoising_steps is a whole number"),
+        ({"max_new_tokens": 3.0}, "max_new_tokens must be a whole number"),
+        ({"canvas_length": 2.0}, "canvas_length must be a whole number"),
+        ({"max_denoising_steps": "3"}, "max_denoising_steps must be a whole number"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "Only chat"),
         ({"thinking": True}, "no option 'thinking'"),
     ],
@@ -338,7 +338,7 @@ def test_what_newcomers_are_shown_is_answered_right(tiny, request_, answer, seed
         (lambda llm: llm.chat("x", prompt=(2, 3)), "no option 'prompt'"),
         (lambda llm: llm.infill("x", "y", prompt=1), "no option 'prompt'"),
         (lambda llm: llm.edit("x", prompt=1), "no option 'prompt'"),
-        (lambda llm: llm.edit("x", instruction=5), "instruction is a text"),
+        (lambda llm: llm.edit("x", instruction=5), "instruction must be a text"),
         (lambda llm: llm.edit(""), "is empty"),
         (copy.deepcopy, "load it again"),
         (pickle.dumps, "load it again"),

@@ -1,7 +1,7 @@
 """dgemma: DiffusionGemma on your own machine.
 
-`load` gives an `LLM`; everything else is a part of it. Importing does nothing but define names: torch, which takes a
-second, is imported when one of them is first used.
+`load` returns an `LLM`, which is the whole interface. Importing the package only defines names: torch, which takes a
+second to import, is imported when one of them is first used.
 """
 
 from importlib import import_module

@@ -1,11 +1,11 @@
-"""load() and LLM: the few calls most people need.
+"""load() and LLM: the calls that most programs need.
 
     llm = dgemma.load("tiny")
     reply = llm.chat([{"role": "user", "content": "..."}], max_new_tokens=128, seed=7)
     print(reply.text, reply.stats.tokens_per_second)
 
-`generate` continues a text as it stands; `chat` answers messages through the model's chat template; `stream` gives the
-events of either as they happen. Nothing here prints.
+`generate` continues a text; `chat` answers messages through the model's chat template; `stream` yields the events of
+either as they happen. Nothing here prints.
 """
 
 import os
@@ -30,7 +30,7 @@ from dgemma.errors import ImageError, PromptError, UsageError
 from dgemma.images import PreparedImage, prepare_images
 from dgemma.model import DiffusionGemma
 from dgemma.options import (
-    FORMS,
+    CONSTRAINT_OPTIONS,
     AnyOptions,
     ChatOptions,
     EditOptions,
@@ -40,24 +40,25 @@ from dgemma.options import (
     needed_tokenizer,
     options_in_place,
 )
-from dgemma.reply import Reply, checked_stops, told, whole
+from dgemma.reply import Reply, checked_stops, collect_reply, stream_events
 from dgemma.tokenizer import Tokenizer
 
 Messages = Sequence[Mapping[str, Any]]
 
 REWRITING_ROOM = 16
-"""Tokens that a text which answers an instruction may have besides twice its own."""
-_OF_DIFFUSION = ("canvas_length", "max_denoising_steps", "temperature", "skip_settled", "causal_check")
-"""Options without a meaning where the causal mode alone goes over a text."""
-# Of ten lengths four are tried so, and what is chosen comes nearly as close to the right one (docs/log.md).
+"""An edit by instruction may have twice the tokens of its text, and this many more."""
+_DIFFUSION_OPTIONS = ("canvas_length", "max_denoising_steps", "temperature", "skip_settled", "causal_check")
+"""Options without effect on an edit by instruction, which works in the causal mode alone."""
 _INFILL_PATIENCE = 2
+"""Gap lengths in a row that may score no better before `infill` stops: of ten lengths four are then tried, and the
+choice is nearly as close to the right length (docs/log.md)."""
 _PACE_FILE = os.path.expanduser("~/.cache/dgemma/pace.json")
 PACE_FILE = _PACE_FILE if os.path.isabs(_PACE_FILE) else None
-"""Where the speeds are kept that mode "auto" measures, by machine and model; None for a user without a home."""
+"""The file in which mode "auto" stores the speeds it measures, by machine and model; None without a home folder."""
 
 
 def edit_messages(text: str, instruction: str) -> Messages:
-    """How `LLM.edit` asks for an edit by instruction."""
+    """The messages with which `LLM.edit` asks for an edit by instruction."""
     return [{"role": "user", "content": f"{instruction}: {text}"}]
 
 
@@ -71,13 +72,16 @@ def load(
     progress: Progress | None = None,
 ) -> "LLM":
     """Loads a model: `tiny`, a local folder or GGUF file, or a hub id (`owner/name`, or `owner/name:TAG` for the GGUF
-    file whose name ends so; fetched once, resumable).
+    file whose name ends with TAG). A hub model is downloaded once; an interrupted download resumes.
 
-    quant: `int8`, `int4` or `fp8` weights in memory, made while the files are read; None keeps the files', of a GGUF
-    file as exactly as half of the memory allows.
-    progress: called with the bytes of weights that are read and with those of all.
-    Raises ModelNotFoundError for a name that is none of these, CheckpointError for files that cannot be used or do not
-    fit into memory, UsageError for a device that is not there.
+    device: `cpu`, `cuda`, or `auto`: CUDA if there is such a device.
+    dtype: `float32`, `bfloat16` or `float16`; `auto` is float32 on a CPU and bfloat16 on CUDA.
+    quant: `int8`, `int4` or `fp8` quantises the weights while the files are read. None keeps the precision of the
+    files; of a GGUF file as much of it as fits into half of the memory.
+    max_context: most tokens of one request, prompt and answer; by default the model's own limit.
+    progress: called with the bytes of weights read so far and in total.
+    Raises ModelNotFoundError for an unknown name, CheckpointError for files that cannot be used or do not fit into
+    memory, UsageError for a device that does not exist.
     """
     config = placed(
         EngineConfig(
@@ -95,7 +99,7 @@ def load(
 
 
 class LLM:
-    """A loaded model. `network`, `tokenizer` and `config` are the parts, for those who want them."""
+    """A loaded model. `network`, `tokenizer` and `config` give access to its parts."""
 
     def __init__(self, model: LoadedModel, config: EngineConfig) -> None:
         self.model = model
@@ -112,7 +116,7 @@ class LLM:
 
     @property
     def tokenizer(self) -> Tokenizer | None:
-        """The tokenizer; None for a folder without one, which works with `token_ids` only."""
+        """The tokenizer; None for a folder without one, which takes `token_ids` only."""
         return self.model.tokenizer
 
     @property
@@ -125,24 +129,27 @@ class LLM:
     ) -> Reply:
         """Continues `prompt` (or `token_ids`) as it stands.
 
-        Options: max_new_tokens, seed (default 0), mode ("diffusion", "autoregressive", "auto"), canvas_length,
-        max_denoising_steps, temperature (diffusion: scales the schedule, default 1; autoregressive: default 0,
-        greedy), top_k, top_p (autoregressive only; what is said of canvases is of diffusion alone, and the mode can be
-        changed beside it), skip_settled (default True; False computes every position of a
-        canvas in every step), causal_check (default True; False leaves every canvas to diffusion, even where the
-        model's own settings, as the embedded model's do, let the causal mode check those that start unsure), reference
-        (transformers' loop, draw for draw).
-        logprobs=N tells the log probability of every id and of the N likeliest ones at its place (0: of the id alone).
-        stop: a text or several at the first of which the reply's text ends (`token_ids` may go on to the end of what
-        was settled with it).
-        images: with token_ids, what `prepare_images` gives, in the places of their image tokens.
-        One of schema (JSON Schema), regex (matched as a whole) and choices (a list of texts) holds the answer to a form
-        for certain: whatever the weights, it has it and ends within max_new_tokens.
-        Raises PromptError, UsageError, and ConfigError for sampling numbers that cannot be.
+        max_new_tokens: default the model's own. seed: default 0.
+        mode: "diffusion" (default), "autoregressive", or "auto", the faster of the two on this machine.
+        canvas_length, max_denoising_steps: default the model's own; diffusion only.
+        temperature: diffusion: scales the schedule, default 1. Autoregressive: default 0, which is greedy.
+        top_k, top_p: with mode "autoregressive" only.
+        skip_settled: False computes every position of a canvas in every step.
+        causal_check: False decodes every canvas by diffusion, even if the model's settings, like those of the embedded
+        model, let the causal mode verify canvases that start unsure.
+        reference: runs transformers' loop, draw for draw.
+        logprobs: N returns the log probability of each id and of the N likeliest ids at its position; 0 of the id only.
+        stop: a text or several; the reply's text ends before the first of them. `token_ids` may contain the ids that
+        were committed together with it.
+        images: with token_ids, what `prepare_images` returns, in the order of their image tokens.
+        schema (JSON Schema), regex (must match the whole answer) or choices (a list of texts): constrains the answer.
+        It satisfies the constraint and ends within max_new_tokens, whatever the weights.
+        Raises PromptError, UsageError, and ConfigError for impossible sampling values.
         """
         given: dict[str, Any] = {**options}
         stops = self._stops(given)
-        return whole(self.engine.submit(self._continuation(prompt, token_ids, given)), self._parsed, stops)
+        events = self.engine.submit(self._continuation(prompt, token_ids, given))
+        return collect_reply(events, self._parsed, stops)
 
     def chat(
         self,
@@ -151,23 +158,25 @@ class LLM:
         schema: Mapping[str, Any] | bool | None = None,
         **options: Unpack[ChatOptions],
     ) -> Reply:
-        """Answers messages such as `[{"role": "user", "content": "..."}]`; a string is one message of the user. Options
-        as in `generate`, and `thinking=True`, which does not go together with a form, and `tools=[...]`, of forms with
-        a schema alone: the answer is then one or more calls, or a value that the schema describes.
+        """Answers messages such as `[{"role": "user", "content": "..."}]`; a string is one message of the user.
 
-        A content may be a list of parts, texts and images of the user: `{"type": "image", "image": path, bytes or PIL
-        image}`, or OpenAI's `image_url` with a data: URL. Each takes up to `image_tokens` of the context (70, 140, 280,
-        560 or 1120; default 280). A path is opened, whoever wrote it: do not pass on strangers' messages with one.
+        Options as in `generate`, and `thinking=True`, which cannot be combined with a constraint, and `tools=[...]`.
+        Of the constraints, tools can be combined with `schema` only: the answer is then one or more calls, or a value
+        that the schema describes.
 
-        With tools, `tool_choice` is "auto", "required" (the answer is one or more calls) or the name of a tool (one
-        call of it); such calls have arguments that validate. With "auto" calls do so once a tool is `strict`.
-        `parallel_tool_calls=False` allows one call at most, where calls are held to a form.
+        A user's content may be a list of texts and images: `{"type": "image", "image": path, bytes or PIL image}`, or
+        OpenAI's `image_url` with a data: URL. Each image takes up to `image_tokens` of the context (70, 140, 280, 560
+        or 1120; default 280). A path is opened from this machine's disk: remove paths from messages of untrusted users.
+
+        With tools, `tool_choice` is "auto" (default), "required" (the answer is one or more calls) or the name of a
+        tool (one call of it). The arguments of required calls satisfy the tool's schema; with "auto" they do if any
+        tool is `strict`. `parallel_tool_calls=False` allows at most one call, where calls are constrained.
         """
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
         given: dict[str, Any] = {"schema": schema, **options}
         stops = self._stops(given)
-        return whole(self.engine.submit(self._answer(messages, given)), self._parsed, stops)
+        return collect_reply(self.engine.submit(self._answer(messages, given)), self._parsed, stops)
 
     def stream(
         self,
@@ -177,12 +186,12 @@ class LLM:
         drafts: bool = False,
         **options: Unpack[AnyOptions],
     ) -> Generator[Event]:
-        """Events as they happen: Commit and Finish, and with `drafts` a Draft after every denoise step.
+        """Yields events as they happen: Commit and Finish, and with `drafts` a Draft after every denoise step.
 
-        A string or `token_ids` are continued as by `generate`, messages are answered as by `chat`. The request begins
-        at once, and ends when the iterator is closed or let go of.
+        A string or `token_ids` are continued as by `generate`, messages are answered as by `chat`. The request is
+        submitted at once, and ends when the iterator is closed or dropped.
         """
-        return told(self.submit(prompt, token_ids=token_ids, **options), self._parsed, drafts)
+        return stream_events(self.submit(prompt, token_ids=token_ids, **options), self._parsed, drafts)
 
     def submit(
         self,
@@ -191,7 +200,7 @@ class LLM:
         token_ids: Sequence[int] | None = None,
         **options: Unpack[AnyOptions],
     ) -> Events:
-        """The engine's own iterator: every event, drafts included; its `close` ends the request within one step.
+        """The engine's own iterator: all events, drafts included. Its `close` ends the request within one step.
 
         A string or `token_ids` are continued as by `generate`, messages are answered as by `chat`.
         """
@@ -205,11 +214,11 @@ class LLM:
         return self.engine.submit(self._answer(prompt, given))
 
     def prepare_images(self, messages: Messages, image_tokens: int = 280) -> tuple[Messages, tuple[PreparedImage, ...]]:
-        """(messages with a placeholder for each image, the images as the image tower takes them), as `chat` does it.
+        """(messages with a placeholder for each image, the images as the image tower takes them), as `chat` uses them.
 
-        Raises ImageError, which says which one, for images that cannot be read, and for any where the model reads text
-        only; PromptError, before they are decoded, for more of them than the context or one request takes; UsageError
-        for an `image_tokens` that is none of `images.BUDGETS`.
+        Raises ImageError, with the image's number, for an image that cannot be read, and for any image if the model
+        reads text only; PromptError, before decoding any, for more images than the context or one request can hold;
+        UsageError for an `image_tokens` that is not in `images.BUDGETS`.
         """
         left, shown = chat_format.take_images(messages)
         if not shown:
@@ -230,33 +239,34 @@ class LLM:
         instruction: str | None = None,
         **options: Unpack[GapOptions],
     ) -> Reply:
-        """Writes what stands between `prefix` and `suffix`; the reply's text is the gap alone. A space at the end of
-        `prefix` belongs to the gap's first word and is not written twice.
+        """Fills the gap between `prefix` and `suffix`; the reply's text is the gap only. A space at the end of `prefix`
+        belongs to the gap's first word and is not written twice.
 
-        `length` is the gap in tokens, or the lengths to try; by default 1, 2, 3, 4, 6, 8, 12 .. up to `max_new_tokens`
-        (default 32) are tried until two in a row read no better, and the filling that reads best from end to end is
-        taken. With an `instruction` the text is shown to the model as its answer to that; by default as the answer to
-        the model's own `text_request`, if it has one, else as a document ('' always does). Further options: seed,
-        max_denoising_steps, temperature. Raises PromptError, UsageError and ConfigError.
+        length: tokens of the gap, or a list of lengths to try. By default 1, 2, 3, 4, 6, 8, 12 .. up to
+        `max_new_tokens` (default 32), until two in a row score no better. The filling with the best score is returned.
+        instruction: the request that the text is presented to the model as an answer to. Default: the model's own
+        `text_request`; without one, or with '', the text is presented as a document.
+        Further options: seed, max_denoising_steps, temperature. Raises PromptError, UsageError and ConfigError.
         """
         events = self.submit_infill(prefix, suffix, length=length, instruction=instruction, **options)
-        return whole(events, partial(self._in_place, prefix))
+        return collect_reply(events, partial(self._in_place, prefix))
 
     def edit(
         self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Unpack[EditOptions]
     ) -> Reply:
-        """Goes over `text` in place and rewrites what the model doubts; the reply's text is the whole text, and what is
-        not rewritten comes back byte for byte.
+        """Rewrites the parts of `text` that the model finds unlikely. The reply's text is the whole text; what is not
+        rewritten is returned byte for byte.
 
-        With an `instruction` the model goes through the text as the answer to it: a token stays while the causal mode
-        finds it at least `strength` times as likely as its own choice; words are replaced, added and dropped. Without
-        one, tokens that the denoiser, reading the text on both sides, gives a probability below `strength` are
-        rewritten by diffusion, the text standing as in `infill`; their number stays. 0 touches nothing, 1 may touch
-        everything. Further options: seed, and without an instruction canvas_length, max_denoising_steps, temperature.
-        Raises PromptError, UsageError, and ConfigError for sampling numbers that cannot be.
+        With an `instruction`, the text is a draft of the answer to it, which the causal mode verifies: a token stays if
+        it is at least `strength` times as likely as the model's own choice; words may be replaced, added and dropped.
+        Without one, the denoiser reads the text in both directions, presented as in `infill`, and rewrites tokens whose
+        probability is below `strength`; the number of tokens stays.
+        strength: 0 changes nothing, 1 may change everything.
+        Further options: seed; without an instruction also canvas_length, max_denoising_steps, temperature. Raises
+        PromptError, UsageError, and ConfigError for impossible sampling values.
         """
         events = self.submit_edit(text, instruction=instruction, strength=strength, **options)
-        return whole(events, partial(self._in_place, ""))
+        return collect_reply(events, partial(self._in_place, ""))
 
     def submit_infill(
         self,
@@ -267,20 +277,20 @@ class LLM:
         instruction: str | None = None,
         **options: Unpack[GapOptions],
     ) -> Events:
-        """The events of `infill`: drafts of one length after another, then the Commit of the best (`gap_text`)."""
+        """The events of `infill`: drafts of one length after another, then the Commit of the best (see `gap_text`)."""
         given = options_in_place(options, GapOptions)
         tokenizer = needed_tokenizer(self.model)
         most = given.pop("max_new_tokens", None)
         if length is None:
             most = 32 if most is None else most
             if not isinstance(most, int):
-                raise UsageError(f"max_new_tokens is a whole number, not {most!r}.")
+                raise UsageError(f"max_new_tokens must be a whole number, not {most!r}.")
             powers = [2**power for power in range(most.bit_length())]
             lengths = tuple(sorted(count for count in (*powers, *(3 * power for power in powers)) if count <= most))
         else:
             lengths = tuple(length) if isinstance(length, Sequence) else (length,)
             if not lengths or not all(isinstance(count, int) for count in lengths):
-                raise UsageError(f"length is a whole number of tokens, or several, not {length!r}.")
+                raise UsageError(f"length must be a whole number of tokens or a list of them, not {length!r}.")
             most = max(1, *lengths) if most is None else most
         request = self._requests.make(self.text_ids(prefix, instruction), max_new_tokens=most, **given)
         special = tuple(tokenizer.special_ids.values())
@@ -291,19 +301,21 @@ class LLM:
     def submit_edit(
         self, text: str, *, instruction: str | None = None, strength: float = 0.5, **options: Unpack[EditOptions]
     ) -> Events:
-        """The events of `edit`: a Commit for each piece of the text, as it was where nothing was doubted."""
+        """The events of `edit`: a Commit for each piece of the text, changed or not."""
         if "max_new_tokens" in options:
-            raise UsageError("An edit takes as many tokens as its text asks for; leave out max_new_tokens.")
+            raise UsageError("The length of an edit follows from its text; leave out max_new_tokens.")
         given = options_in_place(options, EditOptions)
-        for name in _OF_DIFFUSION:
+        for name in _DIFFUSION_OPTIONS:
             if instruction is not None and given.get(name) is not None:
-                raise UsageError(f"With an instruction the causal mode goes over the text; leave out {name}.")
+                raise UsageError(f"An edit by instruction runs in the causal mode, without {name}; leave it out.")
         if not isinstance(instruction, str | None):
-            raise UsageError(f"instruction is a text, not {instruction!r}.")
+            raise UsageError(f"instruction must be a text, not {instruction!r}.")
         tokenizer = needed_tokenizer(self.model)
         ids = self._encode(text)
         if text.encode(errors="surrogatepass").decode(errors="replace") != text:
-            raise PromptError("The text has half of a surrogate pair, which would not come back; leave it out.")
+            raise PromptError(
+                "The text has half of a surrogate pair, which an edit cannot return unchanged; remove it."
+            )
         special = tuple(tokenizer.special_ids.values())
         revision = Revision(text=ids, strength=strength, answers=instruction is not None, forbidden=special)
         if instruction is None:
@@ -315,7 +327,7 @@ class LLM:
         return self.engine.submit(replace(request, in_place=revision))
 
     def gap_text(self, prefix: str, token_ids: Sequence[int]) -> str:
-        """What fills a gap after `prefix`, without the space that already stands there."""
+        """The text of a gap after `prefix`, without the space that `prefix` already ends with."""
         text = self.decode(token_ids, skip_special=False)
         return text.removeprefix(" ") if prefix.endswith(" ") else text
 
@@ -324,15 +336,15 @@ class LLM:
         return "" if self.tokenizer is None else self.tokenizer.decode(token_ids, skip_special=skip_special)
 
     def parse(self, token_ids: Sequence[int], *, complete: bool = True) -> chat_format.MessageParts:
-        """Generated ids as thinking, text and tool calls; `complete=False` for a reply that still grows."""
+        """Splits generated ids into thinking, text and tool calls; `complete=False` for an unfinished reply."""
         if self.tokenizer is None:
             return chat_format.MessageParts(thinking="", text="", tool_calls=())
         return chat_format.parse(token_ids, self.tokenizer, complete=complete)
 
     def text_ids(self, text: str, instruction: str | None = None) -> tuple[int, ...]:
-        """The ids of a text before a gap as `infill` shows it: the beginning of an answer, or of a document."""
+        """The ids of a text before a gap as `infill` presents it: the beginning of an answer, or of a document."""
         request = self.model.text_request if instruction is None else instruction
-        # A space belongs to the word after it, so the one before the gap is the model's to write.
+        # A space is part of the word after it, so the model writes the one before the gap.
         text = text.removesuffix(" ") if isinstance(text, str) else text
         if not request:
             return self._encode(text, add_bos=True)
@@ -341,10 +353,14 @@ class LLM:
     def _continuation(self, prompt: str | None, token_ids: Sequence[int] | None, options: Mapping[str, Any]) -> Request:
         request = self._requests.make(self._prompt_ids(prompt, token_ids), **options)
         if token_ids is None and options.get("images"):
-            raise UsageError("A text shows no images: give chat() messages with them, or token_ids with image tokens.")
-        # Ids may be a conversation's, which was rendered with its tools.
+            raise UsageError(
+                "A text shows no images; put them into messages for chat(), or give token_ids with image tokens."
+            )
+        # token_ids may be a conversation that was rendered with these tools.
         if token_ids is None and options.get("tools") and request.constraint is None:
-            raise UsageError("Only chat() tells a model of tools; here they hold an answer to calls, with tool_choice.")
+            raise UsageError(
+                "Only chat() shows tools to the model; here they only constrain an answer, with tool_choice."
+            )
         return request
 
     def _prompt_ids(self, prompt: str | None, token_ids: Sequence[int] | None) -> tuple[int, ...]:
@@ -354,22 +370,24 @@ class LLM:
             try:
                 return tuple(index(token) for token in token_ids)
             except TypeError:
-                raise PromptError("token_ids are whole numbers: the ids of one prompt.") from None
+                raise PromptError("token_ids must be whole numbers: the ids of one prompt.") from None
         return self._encode(prompt or "", add_bos=True)
 
     def _encode(self, text: str, *, add_bos: bool = False) -> tuple[int, ...]:
         if not isinstance(text, str):
-            raise PromptError(f"A text is needed here, not {type(text).__name__}; conversations go to chat().")
+            raise PromptError(f"Give a text, not {type(text).__name__}; conversations go to chat().")
         return tuple(needed_tokenizer(self.model).encode(text, add_bos=add_bos))
 
     def _answer(self, messages: Messages, options: dict[str, Any]) -> Request:
         tools, thinking = options.get("tools"), options.pop("thinking", False)
         if thinking and options.get("tool_choice", "auto") != "auto":
             raise UsageError("An answer that must be a tool call has no room for thinking; leave one of them out.")
-        forms = [name for name in FORMS if options.get(name) is not None]
-        if (thinking and forms) or (tools and {"regex", "choices"} & {*forms}):
+        constraints = [name for name in CONSTRAINT_OPTIONS if options.get(name) is not None]
+        if (thinking and constraints) or (tools and {"regex", "choices"} & {*constraints}):
             other = "thinking" if thinking else "tool calls"
-            raise UsageError(f"An answer held to {forms[0]} has no room for {other}; leave one of them out.")
+            raise UsageError(
+                f"An answer constrained by {constraints[0]} has no room for {other}; leave one of them out."
+            )
         if options.pop("images", None) is not None:
             raise UsageError("chat() takes images as parts of messages; `images` goes with token_ids.")
         left, images = self.prepare_images(messages, options.pop("image_tokens", 280))
@@ -382,7 +400,7 @@ class LLM:
         thinking: bool = False,
         images: Sequence[PreparedImage] = (),
     ) -> tuple[int, ...]:
-        """The prompt of a conversation, as `chat` renders it; of one with images what `prepare_images` gives."""
+        """The prompt of a conversation, as `chat` renders it. If it has images, pass what `prepare_images` returns."""
         return tuple(
             chat_format.render(
                 messages,
@@ -398,13 +416,15 @@ class LLM:
         return self.parse(token_ids, complete=complete)
 
     def _in_place(self, prefix: str, token_ids: Sequence[int], complete: bool) -> chat_format.MessageParts:
-        """Every id as text: none of them speaks to a reader of messages."""
+        """Decodes every id as text: an infill or edit has no thinking and no tool calls."""
         return chat_format.MessageParts(thinking="", text=self.gap_text(prefix, token_ids), tool_calls=())
 
     def _stops(self, options: dict[str, Any]) -> tuple[str, ...]:
         stops = checked_stops(options.pop("stop", None))
-        if stops and any(options.get(name) is not None for name in FORMS):
-            raise UsageError("An answer held to schema, regex or choices has no room for stop; leave one of them out.")
+        if stops and any(options.get(name) is not None for name in CONSTRAINT_OPTIONS):
+            raise UsageError(
+                "An answer constrained by schema, regex or choices has no room for stop; leave one of them out."
+            )
         if stops:
             needed_tokenizer(self.model)
         return stops

@@ -1,4 +1,4 @@
-"""Devices: whether one is there."""
+"""Checks that a device exists and works."""
 
 import torch
 
@@ -6,11 +6,12 @@ from dgemma.errors import UsageError
 
 
 def usable_device(device: torch.device | str, of: str = "") -> torch.device:
-    """The device, which a sentence about it calls that `of` something. Raises UsageError for one that is not there."""
+    """The device as a torch.device. Raises UsageError if it does not work; `of` names its user in the message."""
     try:
         found = torch.device(device)
         torch.empty(1, device=found)
     except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
-        told = f"The device {str(device)!r}{of and f' of {of}'} is not there or cannot be used; use 'cpu'."
-        raise UsageError(told) from error
+        owner = f" of {of}" if of else ""
+        message = f"The device {str(device)!r}{owner} does not exist or cannot be used; use 'cpu'."
+        raise UsageError(message) from error
     return found

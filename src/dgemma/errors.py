@@ -1,12 +1,12 @@
-"""Every error that a user of dgemma can meet.
+"""Every error that dgemma raises for its users.
 
-Each message is one or two sentences: what happened, with the name of the thing, and what to do next. The command line
-prints the message and leaves with code 1 (`UsageError`: 2); a traceback appears only under `--debug`.
+Each message is one or two sentences: what happened, and what to do next. The command line prints the message and exits
+with code 1 (`UsageError`: 2); it shows a traceback only with `--debug`.
 """
 
 
 class DgemmaError(Exception):
-    """The root: catch this to catch everything that dgemma raises on purpose."""
+    """The base class of all errors that dgemma raises on purpose."""
 
 
 class ConfigError(DgemmaError, ValueError):
@@ -18,7 +18,7 @@ class CheckpointError(DgemmaError):
 
 
 class NotFiniteError(CheckpointError):
-    """The network computed NaN or infinity: its weights are damaged, or too large for their type."""
+    """The network computed NaN or infinity: its weights are damaged, or too large for their dtype."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -28,7 +28,7 @@ class NotFiniteError(CheckpointError):
 
 
 class ModelNotFoundError(CheckpointError):
-    """No model goes by that name."""
+    """There is no model with the given name."""
 
 
 class PromptError(DgemmaError, ValueError):
@@ -36,7 +36,7 @@ class PromptError(DgemmaError, ValueError):
 
 
 class ImageError(PromptError):
-    """An image that cannot be read or shown. number: which one of the conversation, from 0."""
+    """An image that cannot be read or shown. number: its place among the images of the conversation, from 0."""
 
     def __init__(self, message: str, *, number: int) -> None:
         super().__init__(message)
@@ -56,9 +56,9 @@ class UsageError(DgemmaError, ValueError):
 
 
 class BusyError(DgemmaError):
-    """The engine is full: as many requests are open as its limits allow.
+    """The engine is full: it has reached its limit of open requests.
 
-    retry_after_s  seconds after which, by the speed of recent requests, there should be room
+    retry_after_s  estimated seconds until there is room, from the duration of recent requests
     """
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
@@ -67,4 +67,4 @@ class BusyError(DgemmaError):
 
 
 class CancelledError(DgemmaError):
-    """A request that was ended from elsewhere: by its id, or because the engine was closed."""
+    """The request was ended from elsewhere: cancelled by its id, interrupted, or ended with the engine."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Writes files atomically: a file is complete or does not exist."""
 
 import os
 import secrets
@@ -10,17 +10,17 @@ from dgemma.errors import OutputError
 
 
 class replacing:
-    """`with replacing(path) as temporary:` writes beside `path`, renames on success, else leaves it alone; until then
-    `path` may be another of the same folder.
+    """`with replacing(path) as temporary:` write to `temporary`, a file beside `path`. On success it is renamed to
+    `path`; otherwise `path` stays as it was. Until then `self.path` may be set to another name in the same folder.
 
-    The file keeps the permissions of the one that it replaces, and its owner where that may be, or gets those of any
-    new file, whatever its writer would give it (safetensors: owner only). Raises OutputError for what the system
-    refuses, and for a `path` that is there and no regular file.
+    The new file keeps the permissions of the file it replaces, and its owner if the system allows that. A file that
+    replaces none gets the permissions of any new file, even if its writer sets others (safetensors: owner only). Raises
+    OutputError for errors of the system, and for a `path` that exists and is not a regular file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # Nobody else knows the name beforehand, so that no link can stand there.
+        # The name is not predictable, so no other process can have put a link there.
         self.temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
         self.mode = 0o644
 
@@ -39,7 +39,7 @@ class replacing:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
             if error is None:
-                self._give_back()
+                self._restore_owner()
                 self.temporary.chmod(self._mode())
                 os.replace(self.temporary, self.path)
         except OSError as problem:
@@ -49,8 +49,8 @@ class replacing:
         if isinstance(error, OSError):
             raise self._cannot(error) from error
 
-    def _give_back(self) -> None:
-        """Makes the file its owner's whose is replaced."""
+    def _restore_owner(self) -> None:
+        """Gives the new file the owner and group of the file it replaces."""
         if self.path.exists() and hasattr(os, "chown"):
             before, now = self.path.stat(), self.temporary.stat()
             if (before.st_uid, before.st_gid) != (now.st_uid, now.st_gid):

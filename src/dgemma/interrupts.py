@@ -1,10 +1,11 @@
-"""Ctrl-C at places of our choosing.
+"""Raises Ctrl-C only at chosen places.
 
-Python raises KeyboardInterrupt between any two instructions of the main thread, in the middle of bookkeeping as well,
-which would then be wrong for good: a lock that nobody gives back, a request that is half entered. Inside `deferred` an
-interrupt is noted and raised at its end, or at the beginning of the next `allowed` inside it, where long work is done.
+Python raises KeyboardInterrupt between any two instructions of the main thread. In the middle of bookkeeping that
+would leave wrong state for good: a lock that is never released, a request that is half entered. Inside `deferred` an
+interrupt is noted, and raised at its end or at the beginning of the next `allowed` inside it, around long work.
 
-Only Python's own handler is replaced, for that long: whoever installs another one decides what Ctrl-C does.
+Only Python's own SIGINT handler is replaced, and only inside `deferred`: if a program has installed another handler,
+that one decides what Ctrl-C does.
 """
 
 import signal
@@ -13,9 +14,9 @@ from importlib import import_module
 from types import FrameType
 from typing import Any
 
-# What `signal.signal` and `signal.getsignal` call: these make enumeration members of what they return, which with ten
-# calls for every token takes as long as a tenth of a small model's pass.
-_C = import_module("_signal")
+# The C functions under `signal.signal` and `signal.getsignal`. The Python ones convert their results to enum members,
+# which with ten calls per token takes a tenth of the time of a small model's pass.
+_c_signal = import_module("_signal")
 _SIGINT = int(signal.SIGINT)
 _noted = False
 
@@ -26,7 +27,7 @@ def _note(number: int, frame: FrameType | None) -> None:
 
 
 def _note_and_raise(number: int, frame: FrameType | None) -> None:
-    """Python forgets what is raised while a generator that was dropped is closed; the note stays."""
+    """Raises, and notes the interrupt as well: Python discards what is raised while a dropped generator is closed."""
     global _noted
     _noted = True
     raise KeyboardInterrupt
@@ -43,13 +44,13 @@ def _forget() -> None:
 
 
 def _handler() -> Any:
-    """Who is called at Ctrl-C; None in a thread that is never interrupted."""
-    return _C.getsignal(_SIGINT) if threading.current_thread() is threading.main_thread() else None
+    """The current SIGINT handler; None in threads other than the main one, which are never interrupted."""
+    return _c_signal.getsignal(_SIGINT) if threading.current_thread() is threading.main_thread() else None
 
 
 class deferred:
-    """`with deferred():` what is in it is done whole, and Ctrl-C raised at its end; nested, the outermost's, or where
-    the `allowed` around it would be broken off."""
+    """`with deferred():` runs its body to the end, then raises a Ctrl-C that came meanwhile. Nested in another
+    `deferred`, it leaves that to the outer one; nested in an `allowed`, it raises at its own end."""
 
     def __enter__(self) -> None:
         handler = _handler()
@@ -57,11 +58,11 @@ class deferred:
         if self.before is not None:
             if self.before is signal.default_int_handler:
                 _forget()
-            _C.signal(_SIGINT, _note)
+            _c_signal.signal(_SIGINT, _note)
 
     def __exit__(self, *error: object) -> None:
         if self.before is not None:
-            _C.signal(_SIGINT, self.before)
+            _c_signal.signal(_SIGINT, self.before)
             try:
                 _raise_noted()
             finally:
@@ -70,13 +71,13 @@ class deferred:
 
 
 class allowed:
-    """`with allowed():` inside of `deferred`, what may be broken off anywhere."""
+    """`with allowed():` inside `deferred`: Ctrl-C may interrupt the body anywhere."""
 
     def __enter__(self) -> None:
         self.inside = _handler() is _note
         if self.inside:
             try:
-                _C.signal(_SIGINT, _note_and_raise)
+                _c_signal.signal(_SIGINT, _note_and_raise)
                 _raise_noted()
             except BaseException:
                 self.__exit__()
@@ -84,7 +85,7 @@ class allowed:
 
     def __exit__(self, kind: type[BaseException] | None = KeyboardInterrupt, *error: object) -> None:
         if self.inside:
-            _C.signal(_SIGINT, _note)
+            _c_signal.signal(_SIGINT, _note)
             if kind is not None and issubclass(kind, KeyboardInterrupt):
-                # It is on its way.
+                # The interrupt is being raised: it is no longer pending.
                 _forget()

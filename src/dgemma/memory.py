@@ -1,5 +1,5 @@
-"""Memory: how much of it the machine lets a process have, built in or as a container is held to, how much this process
-has had, and large pages."""
+"""Memory: how much a process may use on this machine or in its container, how much this process has used, and large
+pages."""
 
 import ctypes
 import mmap
@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-# What a container may have, what it has, and what of that files were read into, in both versions of Linux' groups.
+# Of cgroup v2 and v1: folder, files of the limit and the usage, and the lines of memory.stat that count page cache.
 _GROUPS = (
     (Path("/sys/fs/cgroup"), "memory.max", "memory.current", r"^(?:in)?active_file (\d+)$"),
     (
@@ -22,26 +22,26 @@ _GROUPS = (
 _STATE, _AVAILABLE = Path("/proc/meminfo"), re.compile(r"^MemAvailable:\s+(\d+) kB$", re.MULTILINE)
 _LARGE_PAGE = 1 << 21
 UNKNOWN = 1 << 62
-"""What is taken for the memory of a system that does not tell."""
+"""The value of a limit that the system does not report."""
 
 
 def total_bytes() -> int:
-    """All of it."""
+    """The memory of the machine, or the limit of its container if that is less."""
     return min([_pages("SC_PHYS_PAGES"), *(_number(folder / limit, UNKNOWN) for folder, limit, _, _ in _GROUPS)])
 
 
 def available_bytes() -> int:
-    """What could be had now: what is free, and what files were read into, which the system gives up for it."""
+    """Memory that a process could allocate now: free memory, and page cache that the system would reclaim."""
     try:
-        told = _AVAILABLE.search(_STATE.read_text(encoding="ascii"))
+        found = _AVAILABLE.search(_STATE.read_text(encoding="ascii"))
     except OSError:
-        told = None
-    free = _pages("SC_AVPHYS_PAGES") if told is None else 1024 * int(told[1])
-    return max(0, min([free, *(_left_to(*group) for group in _GROUPS)]))
+        found = None
+    free = _pages("SC_AVPHYS_PAGES") if found is None else 1024 * int(found[1])
+    return max(0, min([free, *(_left_in_group(*group) for group in _GROUPS)]))
 
 
 def peak_mb() -> float:
-    """The most that this process has had at once; 0 where the system does not tell."""
+    """The peak resident memory of this process in megabytes; 0 if the system does not report it."""
     try:
         import resource  # not on Windows
     except ImportError:
@@ -51,22 +51,22 @@ def peak_mb() -> float:
 
 
 def in_large_pages(num_bytes: int) -> memoryview | None:
-    """New memory that the system is asked to keep in pages of two megabytes, which are read up to a third faster than
-    small ones; None where it cannot be asked. What is behind the last whole page lies in small ones."""
+    """New memory, for which the system is asked to use pages of two megabytes: they are read up to a third faster than
+    small ones. None if the system has no such request. The rest after the last whole large page is in small pages."""
     if not hasattr(mmap, "MADV_HUGEPAGE"):
         return None
     try:
-        room = mmap.mmap(-1, num_bytes + _LARGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        start = -_address(room) % _LARGE_PAGE
+        mapping = mmap.mmap(-1, num_bytes + _LARGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        start = -_address(mapping) % _LARGE_PAGE
         if whole := num_bytes // _LARGE_PAGE * _LARGE_PAGE:
-            room.madvise(mmap.MADV_HUGEPAGE, start, whole)
+            mapping.madvise(mmap.MADV_HUGEPAGE, start, whole)
     except (OSError, ValueError):
         return None
-    return memoryview(room)[start : start + num_bytes]
+    return memoryview(mapping)[start : start + num_bytes]
 
 
-def _address(room: mmap.mmap) -> int:
-    return ctypes.addressof(ctypes.c_char.from_buffer(room))
+def _address(mapping: mmap.mmap) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(mapping))
 
 
 def _pages(name: str) -> int:
@@ -77,16 +77,17 @@ def _pages(name: str) -> int:
     return count if count > 0 else UNKNOWN
 
 
-def _left_to(folder: Path, limit: str, usage: str, files: str) -> int:
-    """What a container may still have."""
-    given_up = 0
+def _left_in_group(folder: Path, limit: str, usage: str, page_cache: str) -> int:
+    """Bytes that a container may still allocate; its page cache can be reclaimed and is not counted as used."""
+    reclaimable = 0
     with suppress(OSError):
-        given_up = sum(map(int, re.findall(files, (folder / "memory.stat").read_text(encoding="ascii"), re.MULTILINE)))
-    return _number(folder / limit, UNKNOWN) - max(0, _number(folder / usage, 0) - given_up)
+        stat = (folder / "memory.stat").read_text(encoding="ascii")
+        reclaimable = sum(map(int, re.findall(page_cache, stat, re.MULTILINE)))
+    return _number(folder / limit, UNKNOWN) - max(0, _number(folder / usage, 0) - reclaimable)
 
 
 def _number(file: Path, default: int) -> int:
     try:
         return int(file.read_text(encoding="ascii"))
-    except (OSError, ValueError):  # not there, or "max"
+    except (OSError, ValueError):  # does not exist, or "max"
         return default

@@ -1,4 +1,4 @@
-"""The options of a call -> the engine's Request: defaults, what does not go together, the form of an answer.
+"""Turns the options of a call into the engine's Request: defaults, conflicting options, constraints.
 
 Knows prompts as ids only.
 """
@@ -17,9 +17,7 @@ from dgemma.errors import PromptError, UsageError
 from dgemma.images import PreparedImage
 from dgemma.tokenizer import TURN_END, Tokenizer
 
-NO_TOKENIZER = (
-    "This model has no tokenizer: a folder needs a tokenizer.json, and of GGUF files the vocabulary gemma4 is read."
-)
+NO_TOKENIZER = "This model has no tokenizer: a folder needs a tokenizer.json, and a GGUF file the vocabulary gemma4."
 
 
 class _Sampling(TypedDict, total=False):
@@ -44,19 +42,19 @@ class _Sampling(TypedDict, total=False):
 
 
 class Options(_Sampling, total=False):
-    """What a request may be given beside its prompt (`dgemma.LLM.generate` tells what each means)."""
+    """The options of a request; `dgemma.LLM.generate` documents them."""
 
     schema: Mapping[str, Any] | bool | None
 
 
 class ReplyOptions(Options, total=False):
-    """The same for who waits for a whole reply."""
+    """The options of calls that return a Reply: `stop` as well."""
 
     stop: str | Sequence[str] | None
 
 
 class ChatOptions(_Sampling, total=False):
-    """What `dgemma.LLM.chat` may be given beside its messages and a schema."""
+    """The options of `dgemma.LLM.chat` besides messages and schema."""
 
     stop: str | Sequence[str] | None
     thinking: bool
@@ -64,14 +62,14 @@ class ChatOptions(_Sampling, total=False):
 
 
 class AnyOptions(ReplyOptions, total=False):
-    """What an answer to a prompt of either kind may be given."""
+    """The options of calls that take a text or messages (`dgemma.LLM.stream` and `submit`)."""
 
     thinking: bool
     image_tokens: int
 
 
 class GapOptions(TypedDict, total=False):
-    """What `dgemma.LLM.infill` may be given beside the texts, the gap's length and an instruction."""
+    """The options of `dgemma.LLM.infill` besides prefix, suffix, length and instruction."""
 
     max_new_tokens: int | None
     seed: int
@@ -80,8 +78,8 @@ class GapOptions(TypedDict, total=False):
 
 
 class EditOptions(TypedDict, total=False):
-    """What `dgemma.LLM.edit` may be given beside a text, an instruction and a strength; all but the seed work without
-    an instruction alone."""
+    """The options of `dgemma.LLM.edit` besides text, instruction and strength. With an instruction only `seed` is
+    accepted."""
 
     seed: int
     canvas_length: int | None
@@ -89,46 +87,48 @@ class EditOptions(TypedDict, total=False):
     temperature: float | None
 
 
-FORMS = ("schema", "regex", "choices")
-"""Options that hold an answer to a form."""
+CONSTRAINT_OPTIONS = ("schema", "regex", "choices")
+"""Options that constrain an answer."""
 
 
 _WITHOUT_EFFECT = {
-    **dict.fromkeys(FORMS, "schema, regex and choices hold an answer, not a gap or a revised text; leave them out."),
+    **dict.fromkeys(
+        CONSTRAINT_OPTIONS, "schema, regex and choices constrain an answer, not an infill or an edit; leave them out."
+    ),
     **{
-        name: f"Tools are called in an answer, not in a gap or a revised text; leave out {name}."
+        name: f"Tools are called in an answer, not in an infill or an edit; leave out {name}."
         for name in ("tools", "tool_choice", "parallel_tool_calls")
     },
-    "stop": "stop ends an answer, not a gap or a revised text; leave it out.",
-    "logprobs": "logprobs tell of an answer, not of a gap or a revised text; leave them out.",
-    "mode": "Filling a gap and revising a text work by diffusion; leave out mode.",
-    "reference": "Filling a gap and revising a text are not in the reference; leave out reference.",
+    "stop": "stop ends an answer, not an infill or an edit; leave it out.",
+    "logprobs": "logprobs are given for an answer, not for an infill or an edit; leave them out.",
+    "mode": "Infills and edits take no mode; leave out mode.",
+    "reference": "transformers' generate() has no infills and edits to reproduce; leave out reference.",
 }
-"""Why options of answers are refused where a text is worked on in place."""
+"""Why `infill` and `edit` refuse options of answers."""
 
 
 def options_in_place(given: Mapping[str, Any], taken: type[GapOptions] | type[EditOptions]) -> dict[str, Any]:
-    """The options of a gap or of a text to go over; what is another answer's option may have its default value.
+    """The options of an infill or an edit. Options of answers alone are dropped if they are None or the default.
 
-    Raises UsageError for any other, named with the reason why it has no effect.
+    Raises UsageError for one with another value, with the reason why it has no effect.
     """
     foreign = set(_DEFAULTS) - set(taken.__annotations__)
     for name, value in given.items():
-        # Of the modes "auto" may mean the only one there is.
+        # mode="auto" is accepted: it leaves the choice to the call.
         if name in foreign and value not in (None, _DEFAULTS[name]) and (name, value) != ("mode", "auto"):
-            raise UsageError(_WITHOUT_EFFECT.get(name, f"A gap and a text to go over take no {name}; leave it out."))
+            raise UsageError(_WITHOUT_EFFECT.get(name, f"Infills and edits have no option {name}; leave it out."))
     return {name: value for name, value in given.items() if name not in foreign}
 
 
 def needed_tokenizer(model: LoadedModel) -> Tokenizer:
-    """The tokenizer of a model. Raises PromptError where it has none."""
+    """The model's tokenizer. Raises PromptError if it has none."""
     if model.tokenizer is None:
-        raise PromptError(f"{NO_TOKENIZER} In Python it takes token_ids instead of text.")
+        raise PromptError(f"{NO_TOKENIZER} In Python, give token_ids in place of text.")
     return model.tokenizer
 
 
 class RequestMaker:
-    """Makes the requests to one model; the automata of forms are kept from one to the next."""
+    """Makes requests for one model; keeps compiled constraints from one request to the next."""
 
     def __init__(self, model: LoadedModel) -> None:
         self._model = model
@@ -159,24 +159,26 @@ class RequestMaker:
         images: Sequence[PreparedImage] | None = None,
         **unknown: Any,
     ) -> Request:
-        """A request for the ids of a prompt, with the options of `LLM.generate`. Raises UsageError for options that are
-        not known or do not go together, and what compiling a form raises."""
+        """A request for a prompt given as ids, with the options of `LLM.generate`. Raises UsageError for unknown or
+        conflicting options, and whatever compiling a constraint raises."""
         if unknown:
             raise UsageError(f"There is no option {next(iter(unknown))!r}; help(dgemma.LLM.generate) lists them.")
         if mode != "autoregressive" and (top_k or top_p != 1.0):
             raise UsageError("top_k and top_p work with mode='autoregressive' only.")
         if reference and (mode != "diffusion" or canvas_length is not None or temperature not in (None, 1.0)):
-            raise UsageError("reference=True takes no mode, canvas_length or temperature of its own.")
+            raise UsageError("reference=True runs transformers' loop; leave out mode, canvas_length and temperature.")
         images = () if images is None else images
         if not isinstance(images, Sequence) or not all(isinstance(image, PreparedImage) for image in images):
-            raise UsageError("images are what prepare_images gives; chat() takes pictures as they are, in messages.")
+            raise UsageError("images must be what prepare_images gives; chat() takes image files, in messages.")
         calls = constrain.chosen_calls(tools or (), tool_choice, many=parallel_tool_calls, answer=schema)
         if calls is not None and tool_choice == "auto":
-            # It is the answer that may come instead of calls.
+            # The schema is part of `calls`: it describes the answer that may come in place of calls.
             schema = None
         automaton = self._automaton(schema, regex, choices, calls)
         if reference and automaton is not None:
-            raise UsageError("reference=True takes no schema, regex or choices, and no tool that it is held to.")
+            raise UsageError(
+                "reference=True works without constraints; leave out schema, regex, choices, required and strict tools."
+            )
         sampler = TokenSampler(temperature=temperature or 0.0, top_k=top_k, top_p=top_p)
         return Request(
             prompt=prompt,
@@ -205,7 +207,7 @@ class RequestMaker:
         calls: constrain.Constraint | None,
     ) -> TokenAutomaton | None:
         if sum(given is not None for given in (schema, regex, choices, calls)) > 1:
-            raise UsageError("Give one of schema, regex and choices, and no tool calls with it.")
+            raise UsageError("Give at most one of schema, regex, choices, and tools that are required or strict.")
         if schema is not None:
             constraint = constrain.json_schema(schema)
         elif regex is not None:
@@ -236,4 +238,4 @@ _DEFAULTS: dict[str, Any] = {
     },
     "stop": None,
 }
-"""Every option of an answer, and what it is where it is not given."""
+"""Every option of an answer, with its default."""

@@ -1,15 +1,15 @@
-"""Block formats of quantised weights: how numbers become bytes and back. No files, no products.
+"""Quantisation formats of weights: floats to bytes and back. No files, no matrix products.
 
-int8: one scale for each output row, the values symmetric.
+int8: one scale for each output row, symmetric values.
 
     values [.., O, I] int8                 scale [.., O] float32
     weight[o, i] = values[o, i] * scale[o]
 
-fp8: the same with values of 8-bit floats, four bits of exponent and three of mantissa (e4m3, arXiv 2209.05433).
+fp8: the same, with 8-bit floats of four exponent and three mantissa bits as values (e4m3, arXiv 2209.05433).
 
     values [.., O, I] float8_e4m3fn        scale [.., O] float32
 
-int4: one scale for each group of `GROUP` inputs of a row, the values symmetric around 8, two to a byte.
+int4: one scale for each group of `GROUP` inputs of a row, values symmetric around 8, two per byte.
 
     values [.., O, I / 2] uint8            scale [.., O, I / GROUP] float32
     byte j of a row:   bits 0-3  input 2 j        bits 4-7  input 2 j + 1
@@ -34,14 +34,14 @@ FP8 = torch.float8_e4m3fn
 DTYPES: dict[Kind, torch.dtype] = {"int8": torch.int8, "int4": torch.uint8, "fp8": FP8}
 
 _METHOD = "dgemma"
-# Entries that are quantised at once: what is made of them stays in the cache and is not asked of the system anew for
-# each. The weights of 26 billion entries take a quarter of the time that they take a tensor at a time.
-_AT_ONCE = {"cpu": 1 << 17}
-_AT_ONCE_ELSEWHERE = 1 << 24
+# Entries quantised at once. On a CPU the intermediate tensors then stay in the processor's cache, and their memory is
+# reused instead of requested from the system each time: 26 billion entries take a quarter of the time of whole tensors.
+_ENTRIES_AT_ONCE = {"cpu": 1 << 17}
+_ENTRIES_AT_ONCE_ELSEWHERE = 1 << 24
 
 
 def check_kind(kind: str) -> Kind:
-    """`kind`, known to be one. Raises UsageError for any other."""
+    """`kind` as a Kind. Raises UsageError for an unknown one."""
     for known in KINDS:
         if kind == known:
             return known
@@ -49,7 +49,7 @@ def check_kind(kind: str) -> Kind:
 
 
 def kind_from_hf(document: Mapping[str, Any]) -> Kind | None:
-    """The kind that a parsed `config.json` says its weights have; None for float weights.
+    """The kind of the weights according to a parsed `config.json`; None for float weights.
 
     Raises CheckpointError for weights quantised by another tool.
     """
@@ -59,7 +59,7 @@ def kind_from_hf(document: Mapping[str, Any]) -> Kind | None:
     method, kind = (entry.get("quant_method"), entry.get("kind")) if isinstance(entry, Mapping) else (entry, None)
     if method != _METHOD or kind not in KINDS:
         raise CheckpointError(
-            f"The weights are quantised by {method!r} ({kind}), which is not read; "
+            f"The weights are quantised by {method!r} ({kind}), which dgemma does not read; "
             "take the float checkpoint and run `dgemma quantize`."
         )
     return check_kind(kind)
@@ -71,55 +71,55 @@ def kind_to_hf(kind: Kind) -> dict[str, Any]:
 
 
 def is_quantised(weight: Tensor) -> bool:
-    """Whether these are the values of a quantised weight, by their type."""
+    """Whether the tensor holds the values of a quantised weight, judged by its dtype."""
     return weight.dtype in DTYPES.values()
 
 
 class Rows(Protocol):
-    """A float weight [.., O, I] whose rows are made when they are asked for, as those of a file in another format."""
+    """A float weight [.., O, I] whose rows are computed on demand, such as those of a file in another format."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the weight."""
+        """The shape of the weight."""
         ...
 
     def rows(self, slab: slice) -> Tensor:
-        """So many of its rows, float32 [N, I]; several threads may ask at once."""
+        """The rows of `slab`, float32 [N, I]. Several threads may call it at once."""
         ...
 
 
 def quantise(
     weight: Tensor | Rows, kind: Kind, device: torch.device | None = None, name: str = "A weight"
 ) -> tuple[Tensor, Tensor]:
-    """A float weight [.., O, I] -> (values, scale) as drawn above, on `device` (None: where the weight is). Raises
-    UsageError for inputs that make no groups, CheckpointError for numbers that are not finite, in a
-    sentence that begins with its `name`.
+    """Quantises a float weight [.., O, I] -> (values, scale) as drawn above, on `device` (None: that of the weight).
 
-    Takes the memory of its results and a few megabytes more, whatever the weight's size.
+    Raises UsageError if the inputs do not divide into groups, and CheckpointError, whose message begins with `name`,
+    for numbers that are not finite. Takes the memory of its results and a few megabytes more, whatever the weight's
+    size.
     """
-    of_values, of_scale = shapes(tuple(weight.shape), kind)
+    values_shape, scale_shape = shapes(tuple(weight.shape), kind)
     inputs = weight.shape[-1]
     if isinstance(weight, Tensor):
         device, flat = device or weight.device, weight.reshape(-1, inputs)
     else:
         device, flat = device or torch.device("cpu"), None
-    values = torch.empty(of_values, dtype=DTYPES[kind], device=device)
-    scale = torch.empty(of_scale, dtype=torch.float32, device=device)
-    to_values = values.view(-1, of_values[-1])
-    to_scale = scale.view(-1, of_scale[-1]) if kind == "int4" else scale.view(-1)
-    at_once = max(1, _AT_ONCE.get(device.type, _AT_ONCE_ELSEWHERE) // max(1, inputs))
+    values = torch.empty(values_shape, dtype=DTYPES[kind], device=device)
+    scale = torch.empty(scale_shape, dtype=torch.float32, device=device)
+    flat_values = values.view(-1, values_shape[-1])
+    flat_scale = scale.view(-1, scale_shape[-1]) if kind == "int4" else scale.view(-1)
+    rows_at_once = max(1, _ENTRIES_AT_ONCE.get(device.type, _ENTRIES_AT_ONCE_ELSEWHERE) // max(1, inputs))
 
     def fill(start: int) -> None:
-        slab = slice(start, start + at_once)
+        slab = slice(start, start + rows_at_once)
         rows = weight.rows(slab) if flat is None else flat[slab].float()  # pyright: ignore[reportAttributeAccessIssue]
-        to_values[slab], to_scale[slab] = _quantise_rows(rows.to(device), kind)
+        flat_values[slab], flat_scale[slab] = _quantise_rows(rows.to(device), kind)
 
-    starts = range(0, len(to_values), at_once)
+    starts = range(0, len(flat_values), rows_at_once)
     if flat is not None:
         for start in starts:
             fill(start)
     else:
-        # torch divides its own work among threads; what makes the rows does not.
+        # torch divides its own work among threads; computing the rows is not divided, so slabs run in parallel.
         with ThreadPoolExecutor(torch.get_num_threads()) as threads:
             for _ in threads.map(fill, starts):
                 pass
@@ -132,7 +132,7 @@ def _quantise_rows(rows: Tensor, kind: Kind) -> tuple[Tensor, Tensor]:
     tiny = torch.finfo(torch.float32).tiny
     if kind == "int4":
         groups = rows.unflatten(-1, (-1, GROUP))
-        # -8 .. 7: the extreme value of a group takes the end that reaches farther.
+        # The range is -8 .. 7, so the entry of largest magnitude is mapped to -8.
         low, high = groups.amin(-1, keepdim=True), groups.amax(-1, keepdim=True)
         scale = torch.where(high > -low, high, low) / -8
         scale = torch.where(scale == 0, tiny, scale)
@@ -143,12 +143,12 @@ def _quantise_rows(rows: Tensor, kind: Kind) -> tuple[Tensor, Tensor]:
     quotients = rows / scale[:, None]
     if kind == "int8":
         quotients.round_()
-    # Rounding may carry a quotient beyond the largest value, which fp8 has no infinity for.
+    # Rounding may carry a quotient beyond the largest value, and fp8 (e4m3fn) has no infinity.
     return quotients.clamp_(-largest, largest).to(DTYPES[kind]), scale
 
 
 def dequantise(values: Tensor, scale: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """(values, scale) -> the weight they stand for, [.., O, I]; the kind is told by the type of `values`."""
+    """(values, scale) -> the weight [.., O, I]. The dtype of `values` determines the kind."""
     if values.dtype in (torch.int8, FP8):
         return values.to(dtype) * scale[..., None].to(dtype)
     nibbles = torch.stack((values & 15, values >> 4), dim=-1).flatten(-2)
@@ -157,7 +157,7 @@ def dequantise(values: Tensor, scale: Tensor, dtype: torch.dtype = torch.float32
 
 
 def shapes(weight: tuple[int, ...], kind: Kind) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The shapes of (values, scale) for a weight of that shape. Raises UsageError as `quantise` does."""
+    """The shapes of (values, scale) for a weight of shape `weight`. Raises UsageError as `quantise` does."""
     if kind != "int4":
         return weight, weight[:-1]
     check_groups(weight)
@@ -165,6 +165,8 @@ def shapes(weight: tuple[int, ...], kind: Kind) -> tuple[tuple[int, ...], tuple[
 
 
 def check_groups(weight: tuple[int, ...]) -> None:
-    """Raises UsageError when the inputs of a weight of that shape do not divide into groups."""
+    """Raises UsageError if the inputs of a weight of shape `weight` do not divide into groups."""
     if weight[-1] % GROUP:
-        raise UsageError(f"int4 takes weights in groups of {GROUP} inputs, and {weight[-1]} is no multiple; use int8.")
+        raise UsageError(
+            f"int4 takes weights in groups of {GROUP} inputs, and {weight[-1]} is no multiple of it; use int8."
+        )

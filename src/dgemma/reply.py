@@ -1,4 +1,4 @@
-"""A whole answer: the events of one request put together, stop strings respected."""
+"""Collects the events of one request into a Reply; handles stop strings."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,11 +13,11 @@ from dgemma.errors import UsageError
 class Reply:
     """A finished answer.
 
-    text           the answer without its end token, thinking and tool calls taken out; up to a stop string
+    text           the answer without end token, thinking and tool calls; up to a stop string
     token_ids      every generated id, the end token included
     finish_reason  stop, length or tool_calls
     entropies      nats, one per id: how unsure the model was when the id was settled
-    logprobs       one per id where they are asked for: its log probability, and the likeliest ids with theirs
+    logprobs       if requested, one per id: its log probability, and the likeliest ids with theirs
     """
 
     text: str
@@ -30,10 +30,12 @@ class Reply:
     logprobs: list[TokenLogprobs] = field(default_factory=list)
 
 
-def whole(events: Events, parse: Callable[[Sequence[int], bool], MessageParts], stops: Sequence[str] = ()) -> Reply:
-    """The reply that `events` come to. At a stop string in its text the request ends, and the reply with it.
+def collect_reply(
+    events: Events, parse: Callable[[Sequence[int], bool], MessageParts], stops: Sequence[str] = ()
+) -> Reply:
+    """Reads all events into a Reply. At the first stop string in the text, ends the request and cuts the text there.
 
-    parse: what the ids so far say, and whether they are all
+    parse: (the ids so far, whether they are complete) -> thinking, text and tool calls
     """
     ids: list[int] = []
     entropies: list[float] = []
@@ -54,7 +56,7 @@ def whole(events: Events, parse: Callable[[Sequence[int], bool], MessageParts], 
             reason, calls = "tool_calls" if parts.tool_calls else event.reason, parts.tool_calls
         else:
             continue
-        assert event.stats is not None, "the engine tells with each commit what it took"
+        assert event.stats is not None, "the engine's commits have stats"
         return Reply(
             text=parts.text[:at],
             token_ids=ids,
@@ -68,9 +70,11 @@ def whole(events: Events, parse: Callable[[Sequence[int], bool], MessageParts], 
     raise AssertionError("the engine ended without Finish")
 
 
-def told(events: Events, parse: Callable[[Sequence[int], bool], MessageParts], drafts: bool) -> Generator[Event]:
-    """The events for one who reads them one by one, drafts where they are wanted; the last tells of tool calls, which
-    the engine knows nothing of."""
+def stream_events(
+    events: Events, parse: Callable[[Sequence[int], bool], MessageParts], drafts: bool
+) -> Generator[Event]:
+    """Passes events on, drafts only if wanted. A Finish after tool calls, which the engine does not recognise, gets the
+    reason "tool_calls"."""
     ids: list[int] = []
     try:
         for event in events:
@@ -85,9 +89,12 @@ def told(events: Events, parse: Callable[[Sequence[int], bool], MessageParts], d
 
 
 def checked_stops(stop: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Stop strings as they are given. Raises UsageError for what is no text, or an empty one."""
-    given = (stop,) if isinstance(stop, str) else () if stop is None else stop
-    stops = tuple(given) if isinstance(given, Iterable) else ("",)
-    if not all(isinstance(one, str) and one for one in stops):
-        raise UsageError(f"stop is a text or a list of texts, none of them empty, not {stop!r}.")
-    return stops
+    """The stop strings as a tuple. Raises UsageError for anything but strings, and for an empty one."""
+    if stop is None:
+        return ()
+    given = (stop,) if isinstance(stop, str) else stop
+    if isinstance(given, Iterable):
+        stops = tuple(given)
+        if all(isinstance(one, str) and one for one in stops):
+            return stops
+    raise UsageError(f"stop must be a text or a list of texts, none of them empty, not {stop!r}.")

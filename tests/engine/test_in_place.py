@@ -90,7 +90,7 @@ def test_impossible_requests_are_told(llm):
         llm.edit("")
     with pytest.raises(UsageError, match="Gap lengths"):
         llm.infill("a", "b", length=[0, 3])
-    with pytest.raises(UsageError, match="diffusion"):
+    with pytest.raises(UsageError, match="take no mode"):
         llm.infill("a", "b", mode="autoregressive")
     with pytest.raises(PromptError, match="context"):
         llm.infill("a " * 5000, "b")

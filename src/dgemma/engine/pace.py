@@ -42,8 +42,8 @@ _CONTEXT = 64
 """Tokens in the KV cache during the measurement."""
 _BUDGET_S = 0.7
 _BUDGET_TOKENS = 20
-"""The time budget in tokens, if that is longer. With less, a model of billions of weights is timed at two short canvases
-only, whose passes touch few experts; extrapolation then puts a canvas of 256 at 2.5 times its cost."""
+"""The time budget in tokens, if that is longer. With less, a model of billions of weights is timed at two short
+canvases only, whose passes touch few experts; extrapolation then puts a canvas of 256 at 2.5 times its cost."""
 _ROUNDS = (3, 12)
 """Fewest and most rounds, as the budget allows. After 3 rounds the ratio of the two modes varied by up to 15 % between
 processes, after 12 by 3 % (docs/log.md)."""
@@ -53,11 +53,11 @@ _REPEATS = ((10, 8), (50, 3))
 """(milliseconds, repeats): tokens faster than this are timed this many times in a row. The first finds the weights in
 memory, the next ones find them in the processor's cache."""
 _CLEARLY = 0.9
-"""If the profile is a mean over requests of many kinds, diffusion is chosen only below this share of the autoregressive
-cost: some requests take half as long again as the mean."""
+"""If the profile is a mean over requests of many kinds, diffusion is chosen only below this share of the
+autoregressive cost: some requests take half as long again as the mean."""
 _FASTER = 0.6
-"""A stored pace is measured again if passes now take less than this share of it. Beside another process they take two to
-forty times as long."""
+"""A stored pace is measured again if passes now take less than this share of it. Beside another process they take two
+to forty times as long."""
 _ACCURACY_MARGIN = 0.1
 """Canvas lengths whose accuracy is further than this below the best are not chosen. Profiles rest on a few dozen
 requests, of which this is two or three."""
@@ -71,7 +71,7 @@ class Pace:
     token_ms: float
 
     def step(self, rows: float) -> float:
-        """Milliseconds of a step over `rows` positions, interpolated linearly between measured ones and extrapolated."""
+        """Milliseconds of a step over `rows` positions: linear between the measured ones, and beyond them."""
         known = sorted(self.step_ms)
         if len(known) == 1:
             return self.step_ms[known[0]] * max(1.0, rows / known[0])

@@ -81,7 +81,7 @@ def _check_in_place(request: Request, vocab_size: int) -> None:
     if request.top_logprobs is not None:
         raise UsageError("logprobs are given for an answer, not for an infill or an edit; leave them out.")
     if request.mode == "autoregressive" or request.reference:
-        raise UsageError("Infills and edits work by diffusion only; leave out mode and reference.")
+        raise UsageError("Infills and edits take neither mode nor reference; leave them out.")
     given = in_place.suffix if isinstance(in_place, Infill) else in_place.text
     _check_ids(given, "given text", vocab_size)
     if isinstance(in_place, Infill):
