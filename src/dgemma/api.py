@@ -131,7 +131,7 @@ class LLM:
 
         max_new_tokens: default the model's own. seed: default 0.
         mode: "diffusion" (default), "autoregressive", or "auto", the faster of the two on this machine.
-        canvas_length, max_denoising_steps: default the model's own; diffusion only.
+        canvas_length, max_denoising_steps: default the model's own; without effect in autoregressive mode.
         temperature: diffusion: scales the schedule, default 1. Autoregressive: default 0, which is greedy.
         top_k, top_p: with mode "autoregressive" only.
         skip_settled: False computes every position of a canvas in every step.

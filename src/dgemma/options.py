@@ -166,7 +166,7 @@ class RequestMaker:
         if mode != "autoregressive" and (top_k or top_p != 1.0):
             raise UsageError("top_k and top_p work with mode='autoregressive' only.")
         if reference and (mode != "diffusion" or canvas_length is not None or temperature not in (None, 1.0)):
-            raise UsageError("reference=True runs transformers' loop; leave out mode, canvas_length and temperature.")
+            raise UsageError("reference=True takes no mode, canvas_length or temperature; leave them out.")
         images = () if images is None else images
         if not isinstance(images, Sequence) or not all(isinstance(image, PreparedImage) for image in images):
             raise UsageError("images must be what prepare_images gives; chat() takes image files, in messages.")
@@ -177,7 +177,7 @@ class RequestMaker:
         automaton = self._automaton(schema, regex, choices, calls)
         if reference and automaton is not None:
             raise UsageError(
-                "reference=True works without constraints; leave out schema, regex, choices, required and strict tools."
+                "reference=True takes no schema, regex, choices, or tools that are required or strict; leave them out."
             )
         sampler = TokenSampler(temperature=temperature or 0.0, top_k=top_k, top_p=top_p)
         return Request(

@@ -212,7 +212,7 @@ def test_what_is_no_path_no_device_and_no_size_is_told(tmp_path):
         with pytest.raises(OutputError, match="No folder"):
             save_model(MODEL, path)
     save_model(MODEL, tmp_path)
-    with pytest.raises(UsageError, match="'x' is not there"):
+    with pytest.raises(UsageError, match="'x' does not exist"):
         open_model(tmp_path, device="x")
     with pytest.raises(UsageError, match="max_shard_bytes"):
         save_model(MODEL, tmp_path, max_shard_bytes="x")

@@ -117,8 +117,8 @@ class Engine:
         )
         if runner.num_bytes > self.budget_bytes:
             raise PromptError(
-                f"The request needs a cache of {runner.num_bytes / MEGABYTE:.0f} MB, more than the budget of "
-                f"{self.budget_bytes / MEGABYTE:.0f} MB for all requests; ask for fewer tokens or raise kv_budget_mb."
+                f"The request needs a cache of {runner.num_bytes / MEGABYTE:.0f} MB but the budget for all caches is "
+                f"{self.budget_bytes / MEGABYTE:.0f} MB; ask for fewer tokens or raise kv_budget_mb."
             )
         job = Job(next(self._ids), runner)
         with deferred():
@@ -216,7 +216,7 @@ class Engine:
         return self._thread is thread
 
     def take_turn(self) -> bool:
-        """Runs one turn, called by the driver thread. False if no request has one, or another thread still drives."""
+        """Runs one turn, for the driver thread. False if there is nothing to do, or another thread still drives."""
         with self._locked():
             if self._driven and self._driver is not threading.current_thread():
                 return False
@@ -281,7 +281,7 @@ class Engine:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Holds the lock of the bookkeeping. On leaving, if nobody drives, a thread that waits to drive is woken."""
+        """Holds the lock of the bookkeeping. On leaving, ends abandoned requests and wakes a driver if none is active."""
         with deferred():
             try:
                 with self._lock:
@@ -293,7 +293,7 @@ class Engine:
                 self._end_abandoned_if_unlocked()
 
     def _end_abandoned(self) -> None:
-        """Ends the requests whose consumers are gone. If nobody drives, wakes a thread to drive for the others."""
+        """Ends the requests whose consumers are gone. If no thread drives, wakes one to drive for the others."""
         while self._abandoned:
             job = self._abandoned.popleft()
             how = "finished" if job.satisfied else "cancelled"

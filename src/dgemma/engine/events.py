@@ -15,7 +15,7 @@ from dgemma.engine.runner import Runner
 class Job:
     """One open request, as the engine sees it.
 
-    outbox       items for the consumer: events, an error, or None, which asks it to drive because nobody does
+    outbox       items for the consumer: events, an error, or None, which asks it to drive because no thread does
     waiting      whether the consumer is blocked on an empty outbox
     reuse        the kept prefix that it starts from; set between its admission and its first turn
     kept         the prefix that later requests may reuse; set between its last turn and its release

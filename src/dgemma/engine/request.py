@@ -59,7 +59,7 @@ class Request:
     causal_check        False: decode every canvas by diffusion, even if the model asks for checks (`SamplerConfig`)
     constraint          constrains the answer, which then ends with one of the automaton's end ids within max_new_tokens
     open_end            a constrained answer need not end in time: it may be cut off at max_new_tokens like any other
-    top_logprobs        None: no log probabilities; else those of every token and of this many likeliest alternatives
+    top_logprobs        None: no log probabilities; else those of every token and of this many likeliest ids
     images              in the order of the prompt, which has an image token for each of their soft tokens
     """
 
