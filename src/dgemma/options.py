@@ -207,7 +207,7 @@ class RequestMaker:
         calls: constrain.Constraint | None,
     ) -> TokenAutomaton | None:
         if sum(given is not None for given in (schema, regex, choices, calls)) > 1:
-            raise UsageError("Give at most one of schema, regex, choices, and tools that are required or strict.")
+            raise UsageError("Give only one of schema, regex and choices, and no tool calls with it.")
         if schema is not None:
             constraint = constrain.json_schema(schema)
         elif regex is not None:

@@ -281,7 +281,7 @@ class Engine:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Holds the lock of the bookkeeping. On leaving, ends abandoned requests and wakes a driver if none is active."""
+        """Holds the bookkeeping lock. On leaving, ends abandoned requests, and wakes a thread to drive if none does."""
         with deferred():
             try:
                 with self._lock:

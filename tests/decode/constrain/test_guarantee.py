@@ -106,7 +106,7 @@ def test_drafts_are_valid_paths_too_and_commits_are_the_answer():
         ({"schema": {"type": "array", "minItems": 9}, "max_new_tokens": 4}, "only 4 are left"),
         ({"schema": {"type": "integer"}, "regex": "a"}, "one of schema, regex and choices"),
         ({"schema": {"type": "integer"}, "thinking": True}, "no room for thinking"),
-        ({"regex": "a", "tools": [{"name": "f"}]}, "held to regex has no room for tool calls"),
+        ({"regex": "a", "tools": [{"name": "f"}]}, "constrained by regex has no room for tool calls"),
         ({"schema": {"type": "integer"}, "tools": [{"name": "f"}], "tool_choice": "f"}, "no tool calls with it"),
         ({"schema": {"type": "strin"}, "tools": [{"name": "f"}]}, "at #/type"),
         ({"schema": {"type": "integer"}, "reference": True}, "reference=True takes no schema"),
