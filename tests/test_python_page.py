@@ -41,21 +41,21 @@ def test_the_snippets_run(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: choice.__name__)
 def test_every_option_of_a_call_is_told_of(choice):
-    titles = {"GapOptions": "Fill a gap, go over a text", "EditOptions": "Fill a gap, go over a text"}
-    title = titles.get(choice.__name__, "Ask")
+    titles = {"GapOptions": "Infill and edit", "EditOptions": "Infill and edit"}
+    title = titles.get(choice.__name__, "Generate text")
     assert choice.__annotations__ and set(choice.__annotations__) <= named(section(title))
 
 
 def test_no_option_is_told_of_that_is_none():
     known = {name for choice in CHOICES for name in choice.__annotations__}
     calls = {"chat", "generate", "stream", "submit"}
-    assert named(section("Ask")) <= known | calls | {"token_ids"}
+    assert named(section("Generate text")) <= known | calls | {"token_ids"}
 
 
 def test_the_defaults_are_those_of_the_code():
     parameters = signature(RequestMaker.make).parameters.values()
     defaults = {one.name: one.default for one in parameters if one.kind is Parameter.KEYWORD_ONLY}
-    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| `([^`|]+)` \|", section("Ask"), flags=re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| `([^`|]+)` \|", section("Generate text"), flags=re.MULTILINE)
     assert {name: repr(value) for name, value in defaults.items()}.items() <= dict(rows).items()
 
 
@@ -67,7 +67,7 @@ def test_every_parameter_of_load_is_told_of_with_its_default():
 @pytest.mark.parametrize("call", [dgemma.LLM.infill, dgemma.LLM.edit])
 def test_every_parameter_of_work_in_place_is_told_of(call):
     given = set(signature(call).parameters) - {"self", "options"}
-    assert given <= named(section("Fill a gap, go over a text"))
+    assert given <= named(section("Infill and edit"))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_every_parameter_of_work_in_place_is_told_of(call):
 )
 def test_every_field_of_what_comes_back_is_told_of(kind):
     derived = {name for name, value in vars(kind).items() if isinstance(value, property)}
-    told = set(re.findall(r"`(\w+)`", section("What comes back")))
+    told = set(re.findall(r"`(\w+)`", section("Replies, statistics and events")))
     assert {field.name for field in fields(kind)} | derived <= told
 
 
