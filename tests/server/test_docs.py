@@ -55,5 +55,5 @@ def test_the_examples_run(server, name):
 
 
 def test_every_endpoint_is_told_of():
-    told = set(re.findall(r"[ `](/[\w/]*)[`,]", PAGE[: PAGE.index("## A reply")]))
+    told = set(re.findall(r"[ `](/[\w/]*)[`,]", PAGE[: PAGE.index("## First request")]))
     assert told >= {*ENDPOINTS, "/"}
