@@ -1,9 +1,10 @@
-"""Anthropic's client against `dgemma serve`: a stream, and a tool that the model must call.
+"""Anthropic's client with `dgemma serve`: a stream, and a forced tool call.
 
-`tiny` was never taught tools: its call has the right shape, and the arguments mean nothing.
+`tiny` was not trained on tools: its call has the right shape, and the arguments mean nothing.
 
-dgemma serve &
-python examples/anthropic_client.py [http://127.0.0.1:8000]
+Usage:
+    dgemma serve &
+    python examples/anthropic_client.py [http://127.0.0.1:8000]
 """
 
 import sys
@@ -21,15 +22,15 @@ tool = {
 with Anthropic(base_url=address, api_key="none") as client:
     model = client.models.list().data[0].id
 
-    mend = [{"role": "user", "content": "Fix the mistakes: They was late."}]
-    with client.messages.stream(model=model, max_tokens=64, messages=mend) as stream:
+    messages = [{"role": "user", "content": "Fix the mistakes: They was late."}]
+    with client.messages.stream(model=model, max_tokens=64, messages=messages) as stream:
         for text in stream.text_stream:
             print(text, end="", flush=True)
     print()
 
-    asked = [{"role": "user", "content": "How is the weather in Lisbon?"}]
-    must = {"type": "any", "disable_parallel_tool_use": True}
-    message = client.messages.create(model=model, max_tokens=64, messages=asked, tools=[tool], tool_choice=must)
+    question = [{"role": "user", "content": "How is the weather in Lisbon?"}]
+    one_call = {"type": "any", "disable_parallel_tool_use": True}
+    message = client.messages.create(model=model, max_tokens=64, messages=question, tools=[tool], tool_choice=one_call)
     for block in message.content:
         if block.type == "tool_use":
             print("calls", block.name, "with", block.input)

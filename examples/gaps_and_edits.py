@@ -1,6 +1,6 @@
-"""What a causal model cannot do: fill a gap between two given texts, and mend a text in place.
+"""Fill a gap between two texts, and correct a text in place and show what changed.
 
-python examples/gaps_and_edits.py
+Usage: python examples/gaps_and_edits.py
 """
 
 import difflib
@@ -13,9 +13,9 @@ before, after = "The cat sat", " the mat."
 print(f"{before}[{llm.infill(before, after, max_new_tokens=4).text}]{after}")
 
 text = "They was late for the the train yestreday."
-mended = llm.edit(text, instruction="Fix the mistakes").text
-old, new = text.split(), mended.split()
+corrected = llm.edit(text, instruction="Fix the mistakes").text
+old, new = text.split(), corrected.split()
 for kind, old_from, old_to, new_from, new_to in difflib.SequenceMatcher(None, old, new).get_opcodes():
     if kind != "equal":
         print(f"{' '.join(old[old_from:old_to])!r} -> {' '.join(new[new_from:new_to])!r}")
-print(mended)
+print(corrected)

@@ -1,7 +1,8 @@
-"""OpenAI's client against `dgemma serve`: a reply, a stream, a filled gap.
+"""OpenAI's client with `dgemma serve`: a reply, a stream, a filled gap.
 
-dgemma serve &
-python examples/openai_client.py [http://127.0.0.1:8000]
+Usage:
+    dgemma serve &
+    python examples/openai_client.py [http://127.0.0.1:8000]
 """
 
 import sys
@@ -18,8 +19,8 @@ with OpenAI(base_url=f"{address}/v1", api_key="none") as client:
     print(reply.choices[0].message.content)
     print(reply.usage.diffusion["denoise_steps"], "denoise steps for", reply.usage.completion_tokens, "tokens")
 
-    mend = "Fix the mistakes: They was late."
-    for event in client.responses.create(model=model, input=mend, max_output_tokens=32, stream=True):
+    request = "Fix the mistakes: They was late."
+    for event in client.responses.create(model=model, input=request, max_output_tokens=32, stream=True):
         if event.type == "response.output_text.delta":
             print(event.delta, end="", flush=True)
     print()

@@ -1,7 +1,8 @@
-"""The canvas while it settles: one line after each denoise step, with how sure the model is.
+"""Watch the canvas settle: one line after each denoise step, with the mean entropy of its positions.
 
-dgemma serve &
-python examples/watch_drafts.py [http://127.0.0.1:8000]
+Usage:
+    dgemma serve &
+    python examples/watch_drafts.py [http://127.0.0.1:8000]
 """
 
 import sys
@@ -17,7 +18,7 @@ with OpenAI(base_url=f"{address}/v1", api_key="none") as client:
     for chunk in client.chat.completions.create(model=model, messages=messages, stream=True, seed=7, extra_body=body):
         draft = getattr(chunk, "diffusion", None)
         if draft:
-            unsure = sum(draft["entropies"]) / len(draft["entropies"])
-            print(f"step {draft['step']}, {unsure:.2f} nats: {draft['text']!r}")
+            entropy = sum(draft["entropies"]) / len(draft["entropies"])
+            print(f"step {draft['step']}, {entropy:.2f} nats: {draft['text']!r}")
         elif chunk.choices[0].delta.content:
             print(chunk.choices[0].delta.content)

@@ -1,11 +1,12 @@
 """Measures the released model's shape, with random weights, on one GPU: python recipes/measure_26b.py --out FILE
 
-All 30 layers in bfloat16 take 52 GB; where they do not fit, as many as do are built, and the document says how many. It
-holds, in milliseconds unless a name says otherwise: the denoise step by canvas and context, plain and by recorded
-passes; its anatomy; one autoregressive token; the head in blocks and by its kernel; peak memory. What fails is recorded
-as its error, and the file is written anew after each part, so a run that is cut off leaves what it has.
+Writes one JSON document. It has, in milliseconds unless a name says otherwise: the denoise step by canvas and context,
+in plain and in recorded passes (CUDA graphs); the step by part; one autoregressive token; the head in blocks and by its
+kernel; peak memory. All 30 layers in bfloat16 take 52 GB; on a smaller GPU only the first layers that fit are built, as
+the document says. A measurement that fails is recorded as its error. The file is rewritten after each part, so an
+interrupted run keeps its results.
 
-Rehearsal without a GPU: python recipes/measure_26b.py --device cpu --config toy --runs 1 --out /tmp/toy.json
+To try it without a GPU: python recipes/measure_26b.py --device cpu --config toy --runs 1 --out /tmp/toy.json
 """
 
 import argparse
@@ -45,7 +46,7 @@ TOY = replace(
 )
 CONFIGS = {**SHAPES, "toy": TOY}
 TEMPERATURE, CHUNK = 0.6, 1024
-# Left free beside weights and cache: activations, the head's buffers, recorded passes, libraries.
+# Memory left free beside weights and cache, for activations, the head's buffers, recorded passes and libraries.
 RESERVE_BYTES = 6 << 30
 
 
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parse(arguments)
     device, dtype = torch.device(options.device), getattr(torch, options.dtype)
     whole = CONFIGS[options.config]
-    config = _that_fits(whole, max(options.contexts) + max(options.canvas), dtype, device)
+    config = _largest_that_fits(whole, max(options.contexts) + max(options.canvas), dtype, device)
     started = time.perf_counter()
     network = random_network(config, dtype, device)
     if options.quant is not None:
@@ -81,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "anatomy": (_attempt(lambda n=n: asdict(dissect(network, n, min(contexts), runs))) for n in lengths),
     }
     for part, rows in parts.items():
-        document[part] = list(_shown(part, rows))
+        document[part] = list(_printed(part, rows))
         if device.type == "cuda":
             document["peak_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
         options.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 Rows = Iterator[dict[str, Any]]
 
 
-def _shown(part: str, rows: Rows) -> Rows:
+def _printed(part: str, rows: Rows) -> Rows:
     for row in rows:
         print(part, json.dumps(row), flush=True)
         yield row
@@ -98,26 +99,26 @@ def _shown(part: str, rows: Rows) -> Rows:
 
 @torch.inference_mode()
 def _steps(network: DiffusionGemma, lengths: Sequence[int], contexts: Sequence[int], runs: int) -> Rows:
-    """For each context one token, then for each canvas a pass of the network and a whole step, plain and recorded."""
+    """Yields for each context the prefill and one token, then for each canvas a pass and a step, plain and recorded."""
     generator = torch.Generator(device=network.device).manual_seed(0)
     for context in contexts:
         cache = KVCache(network.config, 1, context + 8, network.dtype, network.device, scratch_length=max(lengths))
-        ways: dict[str, Passes] = {"plain": network}
+        variants: dict[str, Passes] = {"plain": network}
         if recordable(network):
-            ways["recorded"] = RecordedPasses(network)
+            variants["recorded"] = RecordedPasses(network)
         ids = head.random_ids(network.config.vocab_size, (1, context), generator, network.device)
         yield {"context": context, **_attempt(partial(_prefill, network, cache, ids))}
-        for name, passes in ways.items():
+        for name, passes in variants.items():
             yield {"context": context, "way": name, **_attempt(partial(_tokens, network, passes, cache, ids, runs))}
         for length in lengths:
             row: dict[str, Any] = {"context": context, "canvas": length}
-            for name, passes in ways.items():
+            for name, passes in variants.items():
                 row[name] = _attempt(partial(_passes, network, passes, cache, length, generator, runs))
             yield row
 
 
 def _prefill(network: DiffusionGemma, cache: KVCache, ids_BT: torch.Tensor) -> dict[str, float]:
-    """Fills the cache."""
+    """Times filling the cache with a prompt."""
 
     def prefill() -> None:
         cache.truncate(0)
@@ -130,16 +131,16 @@ def _prefill(network: DiffusionGemma, cache: KVCache, ids_BT: torch.Tensor) -> d
 def _tokens(
     network: DiffusionGemma, passes: Passes, cache: KVCache, ids_BT: torch.Tensor, runs: int
 ) -> dict[str, float]:
-    """Encodes and predicts one token behind a filled cache, and encodes eight, as a check of a draft does."""
-    held = cache.snapshot()
+    """Times one token (encode and predict) after a filled cache, and encoding eight, as in verifying a draft."""
+    before = cache.snapshot()
 
     def token() -> None:
         int(network.logits(passes.encode(ids_BT[:, :1], cache)[:, -1]).argmax())
-        cache.truncate(held)
+        cache.truncate(before)
 
     def eight() -> None:
         passes.encode(ids_BT[:, :8], cache)
-        cache.truncate(held)
+        cache.truncate(before)
 
     return {
         "token_ms": _milliseconds(token, runs, network.device),
@@ -155,7 +156,7 @@ def _passes(
     few = torch.arange(0, length, 8, device=network.device)
 
     def step() -> float:
-        # The second of three steps: the first has no self-conditioning, the last no need of it.
+        # Of three steps the second is timed: the first has no self-conditioning, and the last has no next step.
         sampler = SamplerConfig(max_denoising_steps=3)
         steps = denoise(network, cache, sampler, [generator], length, skip_settled=False, passes=passes)
         next(steps)
@@ -174,7 +175,7 @@ def _passes(
 
 @torch.inference_mode()
 def _heads(network: DiffusionGemma, lengths: Sequence[int], runs: int) -> Rows:
-    """The reading of the vocabulary in blocks and by its kernel, and both ways to the expected embedding."""
+    """Times reading the vocabulary in blocks and by its kernel, and both ways to compute the expected embedding."""
     size, vocab_size = network.config.hidden_size, network.config.vocab_size
     generator = torch.Generator(device=network.device).manual_seed(0)
     for rows in lengths:
@@ -198,7 +199,7 @@ def _heads(network: DiffusionGemma, lengths: Sequence[int], runs: int) -> Rows:
 
 
 def _agreement(plain: Any, chosen: Any) -> dict[str, float]:
-    """How far the reading that was chosen for this device is from the plain one."""
+    """Differences between the implementation chosen for this device and the plain one."""
     return {
         "same_argmax": float((plain.top_ids_NK[:, 0] == chosen.top_ids_NK[:, 0]).float().mean()),
         "same_sample": float((plain.sample_N == chosen.sample_N).float().mean()),
@@ -208,7 +209,7 @@ def _agreement(plain: Any, chosen: Any) -> dict[str, float]:
 
 
 def _ceilings(dtype: torch.dtype, device: torch.device, runs: int) -> dict[str, float]:
-    """What torch reaches here in one large product, and in copying (bytes read and bytes written both count)."""
+    """What torch reaches on this device in one large product, and in copying (bytes read plus bytes written)."""
     size = 8192 if device.type == "cuda" else 256
     square = torch.randn(size, size, device=device).to(dtype)
     return {
@@ -217,22 +218,22 @@ def _ceilings(dtype: torch.dtype, device: torch.device, runs: int) -> dict[str, 
     }
 
 
-def _that_fits(config: ModelConfig, slots: int, dtype: torch.dtype, device: torch.device) -> ModelConfig:
-    """The configuration with as many of its first layers as the GPU's free memory holds; on a CPU, all of them."""
+def _largest_that_fits(config: ModelConfig, slots: int, dtype: torch.dtype, device: torch.device) -> ModelConfig:
+    """The configuration with as many of its first layers as fit into the GPU's free memory; on a CPU with all."""
     if device.type != "cuda":
         return config
-    room = torch.cuda.mem_get_info(device)[0] - RESERVE_BYTES
+    free_bytes = torch.cuda.mem_get_info(device)[0] - RESERVE_BYTES
     for count in range(config.num_hidden_layers, 0, -1):
         fewer = replace(config, layers=config.layers[:count])
         with torch.device("meta"):
             values = sum(parameter.numel() for parameter in DiffusionGemma(fewer).parameters())
-        if values * dtype.itemsize + KVCache.size_of(fewer, slots, 0, dtype) <= room:
+        if values * dtype.itemsize + KVCache.size_of(fewer, slots, 0, dtype) <= free_bytes:
             return fewer
-    raise SystemExit(f"Not even one layer of this shape fits into {room / 1e9:.1f} GB; choose a smaller --config.")
+    raise SystemExit(f"Not even one layer of this shape fits into {free_bytes / 1e9:.1f} GB; give a smaller --config.")
 
 
 def _attempt(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What was measured, or the error that stood in its way, whichever: the other parts are wanted all the same."""
+    """The measurement, or any error as its entry, so that the other parts still run."""
     try:
         return measure()
     except Exception as error:
@@ -240,7 +241,7 @@ def _attempt(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _milliseconds(action: Callable[[], object], runs: int, device: torch.device) -> float:
-    """The median of `runs`, after one unmeasured."""
+    """The median of `runs` timings, after one untimed run."""
     _timed(action, device)
     return statistics.median(_timed(action, device) for _ in range(runs))
 
@@ -259,7 +260,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--config", default="26b", choices=sorted(CONFIGS))
     parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"))
-    parser.add_argument("--quant", choices=KINDS, help="the layers' matrices, quantised once they are drawn")
+    parser.add_argument("--quant", choices=KINDS, help="quantise the matrices of the layers after drawing them")
     parser.add_argument("--canvas", type=int, nargs="+", default=[256, 128, 64])
     parser.add_argument("--contexts", type=int, nargs="+", default=[256, 2048, 8192])
     parser.add_argument("--runs", type=int, default=9)

@@ -1,4 +1,4 @@
-"""How a step's cost grows with the canvas and with the context, and memory with the number of steps.
+"""Measures how the time of a denoise step grows with canvas and context, and memory with the number of steps.
 
     python recipes/measure_growth.py [--config scaled-32k] [--runs 5]
 
@@ -29,7 +29,7 @@ def main() -> None:
     arguments = parser.parse_args()
     network = random_network(shape(arguments.config), torch.float32, torch.device("cpu"))
     print(f"{arguments.config}, float32, {torch.get_num_threads()} threads, medians of {arguments.runs}\n")
-    # First, while no long context has raised the peak.
+    # Memory comes first: a long context would raise the peak.
     print_memory(network)
     print_canvases(network, arguments.runs)
     print_contexts(network, arguments.runs)
@@ -37,10 +37,10 @@ def main() -> None:
 
 def print_canvases(network: DiffusionGemma, runs: int) -> None:
     times = measure(network, CANVASES, context=64, runs=runs).denoise_ms
-    base = (times[CANVASES[-1]] - times[CANVASES[0]]) / (CANVASES[-1] - CANVASES[0])
+    slope = (times[CANVASES[-1]] - times[CANVASES[0]]) / (CANVASES[-1] - CANVASES[0])
     print("| canvas | ms a step | on the line through the first and the last |\n|---|---|---|")
     for length, ms in times.items():
-        print(f"| {length} | {ms:.0f} | {times[CANVASES[0]] + base * (length - CANVASES[0]):.0f} |")
+        print(f"| {length} | {ms:.0f} | {times[CANVASES[0]] + slope * (length - CANVASES[0]):.0f} |")
     print()
 
 
@@ -49,9 +49,9 @@ def print_contexts(network: DiffusionGemma, runs: int) -> None:
     first, last = times[CONTEXTS[0]].denoise_ms[256], times[CONTEXTS[-1]].denoise_ms[256]
     slope = (last - first) / (CONTEXTS[-1] - CONTEXTS[0])
     print("| context | ms a step, canvas 256 | on the line | ms a token |\n|---|---|---|---|")
-    for context, found in times.items():
+    for context, timing in times.items():
         line = first + slope * (context - CONTEXTS[0])
-        print(f"| {context} | {found.denoise_ms[256]:.0f} | {line:.0f} | {found.token_ms:.0f} |")
+        print(f"| {context} | {timing.denoise_ms[256]:.0f} | {line:.0f} | {timing.token_ms:.0f} |")
     print()
 
 
