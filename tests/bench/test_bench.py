@@ -1,4 +1,4 @@
-"""What the measurements promise: every part is there, the work is counted right, and nothing is left hooked."""
+"""The measurements: every part is included, the work is counted right, and no hooks are left behind."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from dgemma.bench import answers, plot, streams
 from dgemma.bench.anatomy import dissect
 from dgemma.bench.canvas import measure_canvases
 from dgemma.bench.compare import compare
-from dgemma.bench.forms import FORMS, measure_forms
+from dgemma.bench.constraints import CONSTRAINTS, measure_constraints
 from dgemma.bench.machine import measure_ceilings
 from dgemma.bench.shapes import SHAPES, quantised_copy, random_network, shape
 from dgemma.bench.steps import measure
@@ -29,7 +29,7 @@ from tests.test_model import CONFIG, NETWORK, make_network
 CPU = torch.device("cpu")
 
 
-def test_an_anatomy_holds_every_part_once_and_lets_go_of_the_modules():
+def test_an_anatomy_holds_every_part_once_and_removes_its_hooks():
     anatomy = dissect(NETWORK, canvas_length=8, context=8, runs=1)
     names = [part.name for part in anatomy.parts]
     assert sorted(names) == sorted({*names}) and {"attention", "experts", "head", "sampler"} <= {*names}
@@ -74,15 +74,15 @@ def test_shapes_are_configurations_that_work(name):
     assert name != "26b" or 24e9 < count < 27e9
 
 
-def test_a_model_of_too_short_a_context_to_be_measured_is_told(tmp_path):
+def test_a_model_with_too_short_a_context_is_refused(tmp_path):
     config = replace(CONFIG, max_position_embeddings=128)
     save_model(LoadedModel(config=config, network=make_network(), sampler=SamplerConfig()), tmp_path)
     found = CliRunner().invoke(app, ["bench", "--model", str(tmp_path)])
-    told = str(found.exception) + found.output
-    assert found.exit_code and "128 tokens is too short to be measured" in " ".join(told.split())
+    message = str(found.exception) + found.output
+    assert found.exit_code and "128 tokens is too short to be measured" in " ".join(message.split())
 
 
-def test_an_unknown_shape_is_told_with_those_there_are():
+def test_an_unknown_shape_raises_an_error_that_lists_the_known_ones():
     with pytest.raises(UsageError, match="scaled-32k"):
         shape("nosuch")
 
@@ -108,13 +108,13 @@ def test_ceilings_are_above_zero():
     assert ceilings.arithmetic("no such type") == ceilings.gflops["float32"]
 
 
-def test_every_form_is_timed_with_and_without_it():
+def test_a_step_is_timed_with_and_without_every_constraint():
     llm = load("tiny")
     ends = llm.model.sampler.eos_token_ids
-    costs = measure_forms(llm.network, llm.tokenizer, ends, canvas_length=16, runs=1)
-    assert [cost.name for cost in costs] == list(FORMS)
+    costs = measure_constraints(llm.network, llm.tokenizer, ends, canvas_length=16, runs=1)
+    assert [cost.name for cost in costs] == list(CONSTRAINTS)
     assert all(cost.states > 1 and cost.free_ms > 0 and cost.held_ms > 0 and 0 <= cost.share < 1 for cost in costs)
-    assert measure_forms(llm.network, llm.tokenizer, (), canvas_length=16, runs=1) == ()
+    assert measure_constraints(llm.network, llm.tokenizer, (), canvas_length=16, runs=1) == ()
 
 
 def test_whole_answers_stand_beside_those_of_one_pass(monkeypatch):
@@ -144,7 +144,7 @@ def test_canvases_are_answered_and_drawn(tmp_path):
     pace = Pace(step_ms={1: 1.0, 64: 3.0}, token_ms=1.0)
     told: list[str] = []
     found = measure_canvases(llm, pace, 2, lengths=(16, 32), tasks=("sudoku4",), watch=told.append)
-    # Beside the lengths that were asked for, what the model takes of itself.
+    # The model's own canvas length is measured in addition to the given ones.
     assert [record.length for record in found.profile.canvases] == [16, 32, 64] and len(told) == 4
     assert [point.record.length for point in found.points] == [16, 32]
     (kind,) = found.profile.kinds
@@ -179,7 +179,7 @@ def test_streams_are_run_one_after_another_and_at_once(monkeypatch):
     assert speed.at_once > 0 < speed.one_by_one
 
 
-@pytest.mark.parametrize(("arguments", "words"), [(["--streams", "-1"], "streams must be at least 0")])
-def test_what_bench_cannot_do_is_told(arguments, words):
+@pytest.mark.parametrize(("arguments", "words"), [(["--streams", "-1"], "--streams must be at least 0")])
+def test_impossible_options_of_bench_are_refused(arguments, words):
     shown = CliRunner().invoke(app, ["bench", *arguments])
     assert isinstance(shown.exception, UsageError) and words in str(shown.exception)

@@ -1,4 +1,4 @@
-"""Commands on a terminal of their own."""
+"""Runs commands on a pseudo-terminal."""
 
 import os
 import subprocess
@@ -7,14 +7,14 @@ from contextlib import suppress
 
 
 def on_terminal(arguments: list[str], typed: bytes = b"") -> bytes:
-    """What a command writes to a terminal, on which `typed` comes in once it says `>>> `."""
+    """What a command writes to a terminal. `typed` is entered once the prompt `>>> ` appears."""
     controller, terminal = os.openpty()
     command = [sys.executable, "-m", "dgemma", *arguments]
     environment = {**os.environ, "TERM": "dumb"}
     running = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
     os.close(terminal)
     seen = b""
-    with suppress(OSError):  # How a terminal ends whose last user has left.
+    with suppress(OSError):  # raised by the read once the command has closed the terminal
         while more := os.read(controller, 1024):
             seen += more
             if typed and b">>> " in seen:

@@ -1,4 +1,4 @@
-"""What a chat says of its model, and of a conversation that grew too long."""
+"""What a chat prints about its model, and about a conversation that is too long."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from dgemma.config import EngineConfig
 
 
 def conversing(monkeypatch: pytest.MonkeyPatch, *lines: str, single_turn: bool) -> None:
-    """Has chats load tiny, taught conversations or not, and these lines typed."""
+    """Makes chats load tiny, as a single-turn model or not, and read these lines."""
     model = replace(open_model(find_model("tiny")), single_turn=single_turn)
     monkeypatch.setattr(chat, "load", lambda *given, **named: LLM(model, EngineConfig(device="cpu", dtype="float32")))
     typed = iter([*lines, None])
@@ -20,23 +20,23 @@ def conversing(monkeypatch: pytest.MonkeyPatch, *lines: str, single_turn: bool) 
 
 
 @pytest.mark.parametrize("single_turn", [True, False])
-def test_too_much_that_was_said_is_told_how_to_go_on(capsys, monkeypatch, single_turn):
+def test_a_conversation_that_is_too_long_is_reported_with_advice(capsys, monkeypatch, single_turn):
     conversing(monkeypatch, "hello", "long " * 4095, single_turn=single_turn)
     with pytest.raises(typer.Exit):
         chat.chat_loop("tiny", max_new_tokens=8)
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert "exceed the context of 4096" in told
-    # Where nothing was said before, it is this line that is too long.
-    assert told.endswith("/new starts a fresh conversation.") != single_turn
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert "exceed the context of 4096" in message
+    # Without earlier messages, this line itself is too long.
+    assert message.endswith("/new starts a new conversation.") != single_turn
 
 
 @pytest.mark.parametrize("model", ["tiny", "models/other"])
 @pytest.mark.parametrize("single_turn", [True, False])
-def test_a_chat_begins_with_what_the_model_is(capsys, monkeypatch, model, single_turn):
+def test_a_chat_begins_with_a_description_of_the_model(capsys, monkeypatch, model, single_turn):
     conversing(monkeypatch, single_turn=single_turn)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     chat.chat_loop(model)
-    told = capsys.readouterr().err
-    assert ("embedded model" in told and "Sort these words" in told) == (model == "tiny")
-    assert ("models/other" in told) == (model != "tiny")
-    assert ("answers each message alone" in told) == (model == "tiny" or single_turn)
+    welcome = capsys.readouterr().err
+    assert ("embedded model" in welcome and "Sort these words" in welcome) == (model == "tiny")
+    assert ("models/other" in welcome) == (model != "tiny")
+    assert ("answers each message on its own" in welcome) == (model == "tiny" or single_turn)

@@ -1,4 +1,4 @@
-"""docs/cli.md is what the commands say of themselves, and the README's commands exist and print what it shows."""
+"""docs/cli.md matches the commands' help, and the README's commands exist and print what it shows."""
 
 import re
 import runpy
@@ -63,7 +63,7 @@ def test_the_example_of_an_edit_shows_which_words_changed(capsys):
     ]
 
 
-def test_the_readme_tells_of_every_environment_variable_of_ours():
+def test_the_readme_names_every_environment_variable():
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
     assert all(name in README for name in set(re.findall(r"\bDGEMMA_[A-Z_]+", sources)))
 

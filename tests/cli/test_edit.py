@@ -1,4 +1,4 @@
-"""`dgemma edit`: what the model gets to see of a text, what of its answers is taken, and what a terminal shows."""
+"""`dgemma edit`: which parts of a text the model sees, which answers are used, and what a terminal shows."""
 
 import os
 import re
@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from dgemma.api import load
 from dgemma.cli.in_place import (
-    _cut,
-    _easily_lost,
-    _gone_over,
-    _grouped,
+    _fragile_characters,
+    _group,
+    _revise_text,
+    _split_long_lines,
     _words_changed,
     edit_file,
-    wrapped_as,
+    wrap_like,
 )
 from dgemma.cli.spans import Keeper
 from dgemma.cli.structure import lines, runs
@@ -34,7 +34,7 @@ def tiny():
 
 
 class Model:
-    """Answers by a function, and remembers what it was asked."""
+    """Answers with a function, and records what it was asked."""
 
     tokenizer = None
 
@@ -47,7 +47,7 @@ class Model:
 
 
 class Rambling:
-    """Mends one word, comes to no end about another, and leaves the rest."""
+    """Corrects one word, never ends its answer to another, and leaves the rest."""
 
     tokenizer = None
 
@@ -62,7 +62,7 @@ def mending(text: str) -> str:
 
 
 def revised(model, text: str, instruction: str | None = "Fix", strength: float = 0.5) -> str:
-    return "".join(piece.new for piece in _gone_over(model, text, instruction, strength, 0))
+    return "".join(piece.new for piece in _revise_text(model, text, instruction, strength, 0))
 
 
 def edited(file, model, **options):
@@ -96,7 +96,7 @@ def test_edit_writes_what_it_prints(tmp_path):
     )
 )
 def test_what_is_no_prose_is_left_alone(all_lines):
-    """As a reader of Markdown sees it; one line after another."""
+    """The expected prose follows a simple Markdown reader, line by line."""
     text, fence, prose = "".join(f"{line}\n" for line in all_lines), "", []
     for line in all_lines:
         if fence:
@@ -179,8 +179,8 @@ def test_parts_are_the_text(text):
         for part in run[1::2]:
             assert part == part.strip() != "" and not part.startswith(("- ", "> ", "1. "))
     for by_sentence, longest in ((True, 0), (False, 1000), (False, 9)):
-        cut = [_cut(run, keeper, by_sentence=by_sentence) for run in runs(text, keeper)]
-        parts = [part for run in cut for group, _ in _grouped(run, longest) for part in group]
+        cut = [_split_long_lines(run, keeper, by_sentence=by_sentence) for run in runs(text, keeper)]
+        parts = [part for run in cut for group, _ in _group(run, longest) for part in group]
         assert "".join(parts) == text
     assert revised(Model(lambda text: text), text) == revised(Model(lambda text: text), text, None) == text
 
@@ -230,7 +230,7 @@ SPANS = [
 @pytest.mark.parametrize("instruction", ["Fix", None])
 @pytest.mark.parametrize("span", SPANS)
 def test_spans_survive(span, instruction):
-    """A model that writes them otherwise is asked again with a stand-in, and mends what is around it."""
+    """A model that changes a span is asked again with a stand-in, and corrects the text around it."""
 
     def careless(text):
         return text.replace(span, "gone").replace("was", "were")
@@ -255,7 +255,7 @@ WRAPPED = (
 
 
 def test_a_wrapped_paragraph_is_asked_for_as_one():
-    parts = _cut(next(iter(runs(WRAPPED, Keeper()))), Keeper(), by_sentence=True)
+    parts = _split_long_lines(next(iter(runs(WRAPPED, Keeper()))), Keeper(), by_sentence=True)
     assert "".join(parts) == WRAPPED
     assert [part for part in parts if part.strip()] == [WRAPPED[: WRAPPED.index("\nHe sat")], "He sat."]
     model = Model(mending)
@@ -275,7 +275,7 @@ def test_a_wrapped_paragraph_is_asked_for_as_one():
     ],
 )
 def test_lines_break_where_they_broke(old, new, wrapped):
-    assert wrapped_as(old, new) == wrapped
+    assert wrap_like(old, new) == wrapped
 
 
 GAPS = st.sampled_from([" ", "\n", "\n  ", "\r\n"])
@@ -287,7 +287,7 @@ GAPS = st.sampled_from([" ", "\n", "\n  ", "\r\n"])
 )
 def test_breaks_are_kept_and_words_are_the_new_ones(old, new):
     gaps = [gap for _, gap in old[:-1] if "\n" in gap]
-    wrapped = wrapped_as("".join(map("".join, old)).rstrip(), " ".join(new))
+    wrapped = wrap_like("".join(map("".join, old)).rstrip(), " ".join(new))
     if wrapped is None:
         assert gaps
         return
@@ -310,7 +310,10 @@ def test_what_breaks_a_sentence_is_not_taken(answer, tmp_path, capsys):
     file.write_text("Copy `a` to `b` now.\n")
     edited(file, Model(answer))
     told = capsys.readouterr()
-    assert told.out == file.read_text() and "left as before: the model's answer broke what must stay" in told.err
+    assert (
+        told.out == file.read_text()
+        and "1 piece left unchanged: the model's answer changed what must stay (" in told.err
+    )
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -326,7 +329,7 @@ def test_lines_stay_lines_where_several_are_read_together(end):
 
 
 def test_characters_that_the_model_cannot_write_stay(tiny):
-    assert _easily_lost(tiny.tokenizer, "a\tb é€ 🐶“\r\n") == {"é", "€", "🐶", "“"}
+    assert _fragile_characters(tiny.tokenizer, "a\tb é€ 🐶“\r\n") == {"é", "€", "🐶", "“"}
     keeper = Keeper("", "é🐶“”\u2019")
     assert [span.kept for span in keeper.spans("A café 🐶")] == [("café",), ("🐶",)]
     assert keeper.keeps("café", "no café") and not keeper.keeps("café", "cafe")
@@ -357,7 +360,7 @@ REVIEWED = [
 @pytest.mark.parametrize("text", REVIEWED)
 def test_the_embedded_model_breaks_nothing(tiny, text, instruction, strength):
     found = revised(tiny, text, instruction, strength)
-    keeper = Keeper(text, _easily_lost(tiny.tokenizer, text))
+    keeper = Keeper(text, _fragile_characters(tiny.tokenizer, text))
     assert keeper.keeps(text, found)
     old, new = runs(text, keeper), runs(found, keeper)
     assert [run[::2] for run in old] == [run[::2] for run in new]
@@ -441,13 +444,15 @@ def test_a_byte_order_mark_stays_where_it_is_and_is_not_read(tmp_path):
     assert model.asked == ["teh cat", "teh cat"]
 
 
-def test_what_comes_to_no_end_is_left_as_it_was(tmp_path, capsys):
+def test_a_piece_whose_answer_does_not_end_is_left_unchanged(tmp_path, capsys):
     file = tmp_path / "lines.txt"
     text = "endless words " * 60 + "\nteh cat"
     file.write_text(text)
     edited(file, Rambling)
     told = capsys.readouterr()
-    assert told.out == mending(text) and "left as before: the model found no end" in told.err
+    assert (
+        told.out == mending(text) and "1 piece left unchanged: the model's answer reached its token limit." in told.err
+    )
 
 
 @pytest.mark.parametrize("text", ["teh cat", "teh cat\n", "a\u2028teh\x0cb\r\nteh", "x\n" * 20 + "teh\n\nteh"])
@@ -464,7 +469,7 @@ def test_a_diff_is_one_that_patch_takes(tmp_path, capsys, text):
 
 
 def test_a_long_text_is_read_in_time(tiny):
-    """Whatever it is made of: no pattern looks for its end over and over."""
+    """No pattern takes quadratic time, whatever the text consists of."""
     for unit in ("`a ", "[a ", "<a ", "a.b", "a@b", "*a", "[[a] ", "](", "(a", "http://", "é", "<!-- ", "- > ", "_a "):
         text = unit * 20_000
         assert revised(Model(lambda text: text), text) == text

@@ -1,4 +1,4 @@
-"""What stands around every command: errors in one line, Ctrl-C at any time, readers that have gone."""
+"""What all commands share: errors in one line, Ctrl-C at any time, readers that close the pipe."""
 
 import io
 import os
@@ -22,7 +22,7 @@ def test_importing_the_package_or_asking_for_its_version_imports_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_every_public_name_is_there():
+def test_every_public_name_exists():
     import dgemma
 
     assert all(getattr(dgemma, name) is not None for name in dgemma.__all__)
@@ -31,9 +31,9 @@ def test_every_public_name_is_there():
         dgemma.nosuch  # noqa: B018
 
 
-@pytest.mark.skipif(not hasattr(os, "kill"), reason="signals are another thing there")
+@pytest.mark.skipif(not hasattr(os, "kill"), reason="signals work differently there")
 def test_an_interrupt_while_modules_are_imported_says_nothing(tmp_path):
-    """The command is interrupted where it imports torch, as somebody does who sees at once that it is the wrong one."""
+    """The command is interrupted while it imports torch."""
     (tmp_path / "torch.py").write_text("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)")
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from dgemma.cli import main; main()"
@@ -52,7 +52,7 @@ def test_handlers_are_as_before_once_all_is_imported(monkeypatch):
     signal.signal(signal.SIGINT, before)
 
 
-def test_what_files_say_commands_no_terminal(monkeypatch, capsys):
+def test_control_characters_in_errors_are_escaped(monkeypatch, capsys):
     assert printable("one\ntwo, drei: \u00fc\u4f60") == "one\ntwo, drei: \u00fc\u4f60"
 
     def app() -> None:
@@ -65,24 +65,24 @@ def test_what_files_say_commands_no_terminal(monkeypatch, capsys):
     assert capsys.readouterr().err == "dgemma: unexpected: \\x1b]0;pwn\\x07\\r\\x9b2J\n"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="pipes end otherwise there")
-def test_a_reader_that_has_gone_is_told_to_scripts_as_by_other_tools():
+@pytest.mark.skipif(os.name == "nt", reason="pipes end differently there")
+def test_a_closed_pipe_exits_with_141_as_other_tools_do():
     command = [sys.executable, "-m", "dgemma", "show", "tiny", "--json"]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert running.stdout is not None and running.stderr is not None
     running.stdout.close()
-    told = running.stderr.read()
+    errors = running.stderr.read()
     running.stderr.close()
-    assert (told, running.wait(timeout=60)) == (b"", 141)
+    assert (errors, running.wait(timeout=60)) == (b"", 141)
 
 
-def test_the_version_is_told():
+def test_the_version_is_printed():
     done = subprocess.run([sys.executable, "-m", "dgemma", "--version"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"dgemma {__version__}\n", "")
 
 
 def test_a_gap_may_come_from_standard_input(monkeypatch, capsys):
-    """With the end of line that `echo` writes."""
+    """It ends with the newline that `echo` writes."""
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO("The c\u00e4t ___ there.\n".encode())))
     counts = dict.fromkeys((field.name for field in fields(Stats)), 0) | {"mode": "diffusion"}
     reply = SimpleNamespace(stats=Stats(**counts))  # pyright: ignore[reportArgumentType]
@@ -91,12 +91,12 @@ def test_a_gap_may_come_from_standard_input(monkeypatch, capsys):
         return SimpleNamespace(text=f"[{before}|{after}]", **vars(reply))
 
     fill = SimpleNamespace(infill=infill)
-    fill_gap("-", load=lambda: fill, mark="___", length=None, most=4, only=True, instruction=None, seed=0)
+    fill_gap("-", load=lambda: fill, mark="___", length=None, max_new_tokens=4, only=True, instruction=None, seed=0)
     assert capsys.readouterr().out == "[The c\u00e4t | there.]\n"
 
 
 class Meddled:
-    """Changes the file while it goes over its text."""
+    """Changes the file while it revises its text."""
 
     tokenizer = None
 
@@ -113,15 +113,15 @@ def edited(file, model) -> None:
     edit_file(file, load=lambda: model, instruction="Fix", strength=0.5, write=True, diff=False, seed=0)
 
 
-def test_a_file_that_others_change_meanwhile_is_left(tmp_path):
+def test_a_file_that_changes_during_the_edit_is_not_overwritten(tmp_path):
     file = tmp_path / "shared.txt"
     file.write_text("teh cat\n")
-    with pytest.raises(OutputError, match="changed by somebody else"):
+    with pytest.raises(OutputError, match="changed during the edit and was not overwritten"):
         edited(file, Meddled(file))
     assert file.read_text() == "teh cat\nanother line\n" and list(tmp_path.iterdir()) == [file]
 
 
-def test_what_is_not_to_be_replaced_is_refused_before_a_model_is_loaded(tmp_path, capsys):
+def test_a_file_that_must_not_be_replaced_is_refused_before_a_model_is_loaded(tmp_path, capsys):
     file, pipe, other = tmp_path / "kept.txt", tmp_path / "pipe", tmp_path / "other.txt"
     file.write_text("teh cat\n")
     file.chmod(0o444)
@@ -129,7 +129,7 @@ def test_what_is_not_to_be_replaced_is_refused_before_a_model_is_loaded(tmp_path
         edited(file, None)
     if hasattr(os, "mkfifo"):
         os.mkfifo(pipe)
-        with pytest.raises(OutputError, match="no regular file"):
+        with pytest.raises(OutputError, match="not a regular file"):
             edited(pipe, None)
     file.chmod(0o644)
     os.link(file, other)

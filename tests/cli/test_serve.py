@@ -19,7 +19,7 @@ from dgemma.server import ServerConfig
 from dgemma.server.run import SHUTDOWN_S
 
 
-def test_it_says_where_it_is_answers_and_ends(tmp_path):
+def test_it_prints_its_address_answers_and_ends(tmp_path):
     command = [sys.executable, "-m", "dgemma", "serve", "--port", "0", "--name", "mine"]
     environment = {**os.environ, "DGEMMA_API_KEY": "s3cret"}
     server = subprocess.Popen(
@@ -39,7 +39,7 @@ def test_it_says_where_it_is_answers_and_ends(tmp_path):
     assert (server.returncode, rest, told) == (130, "", "")
 
 
-def test_what_cannot_be_served_is_told_in_one_sentence(tmp_path):
+def test_a_public_address_without_a_key_is_refused_in_one_sentence(tmp_path):
     command = [sys.executable, "-m", "dgemma", "serve", "--host", "0.0.0.0"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert (done.returncode, done.stdout) == (2, "") and "set an API key" in done.stderr
@@ -54,7 +54,7 @@ def test_what_cannot_be_served_is_told_in_one_sentence(tmp_path):
         ("nosuch", ServerConfig(port=0), ModelNotFoundError),
     ],
 )
-def test_an_address_and_a_model_must_be_there(model, server, error):
+def test_an_address_and_a_model_must_exist(model, server, error):
     with pytest.raises(error):
         serve_and_announce(model, EngineConfig(), server)
 
@@ -82,7 +82,7 @@ def test_ctrl_c_twice_ends_without_a_word(pause, tmp_path):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("waits_for", ["a body", "a form"])
-def test_it_ends_at_once_and_tells_whoever_waits(how, waits_for, tmp_path):
+def test_it_ends_at_once_with_an_answer_to_waiting_clients(how, waits_for, tmp_path):
     command = [sys.executable, "-m", "dgemma", "serve", "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     try:

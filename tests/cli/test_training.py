@@ -1,4 +1,4 @@
-"""`dgemma train` as a process: stopped it keeps its work, and goes on by the same command."""
+"""`dgemma train` as a process: a stopped run is saved, and the same command resumes it."""
 
 import json
 import signal
@@ -49,9 +49,9 @@ def command(folder, *more: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_is_saved_and_goes_on(tmp_path, number, code):
+def test_a_stopped_run_is_saved_and_resumed(tmp_path, number, code):
     arguments = command(tmp_path)
-    # Signals that a shell's background job was started without stay ignored in what it starts, these tests included.
+    # A child process inherits ignored signals, as from a background job of a shell, so install a handler first.
     ours = signal.signal(number, lambda *_: None)
     try:
         run = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
@@ -60,14 +60,15 @@ def test_a_stopped_run_is_saved_and_goes_on(tmp_path, number, code):
     try:
         assert run.stderr is not None and run.stderr.readline().startswith("step 1/")
         run.send_signal(number)
-        out, told = run.communicate(timeout=60)
+        out, errors = run.communicate(timeout=60)
     finally:
         run.kill()
-    last = told.splitlines()[-1].split()
+    last = errors.splitlines()[-1].split()
     step = int(last[3])
-    assert (run.returncode, out) == (code, "") and told.endswith("and saved; the same command goes on.\n")
-    assert "Traceback" not in told
-    # As after a kill: steps behind the saved one are in the log, the last of them in part.
+    assert (run.returncode, out) == (code, "")
+    assert errors.endswith(f"Stopped at step {step} and saved; run the same command to resume.\n")
+    assert "Traceback" not in errors
+    # As after a kill: the log has steps after the saved one, the last of them incomplete.
     metrics = tmp_path / "run" / "metrics.jsonl"
     with metrics.open("a") as file:
         file.write(json.dumps({"step": step + 1}) + '\n{"step": ')
@@ -78,8 +79,8 @@ def test_a_stopped_run_is_saved_and_goes_on(tmp_path, number, code):
     assert [json.loads(line)["step"] for line in metrics.read_text().splitlines()] == list(range(1, step + 4))
 
 
-def test_a_run_goes_by_its_recipes_name_and_says_what_is_doubtful_or_done(tmp_path):
+def test_a_run_is_named_after_its_recipe_and_prints_warnings(tmp_path):
     arguments = [word for word in command(tmp_path, "--steps", "3") if word not in ("--out", "run")]
-    for told in ("3 steps are fewer than warmup_steps = 100 and decay_steps = 1000", "nothing left to do"):
+    for message in ("3 steps are fewer than warmup_steps = 100 and decay_steps = 1000", "nothing left to do"):
         done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
-        assert (done.returncode, done.stdout) == (0, "runs/recipe/best\n") and told in done.stderr
+        assert (done.returncode, done.stdout) == (0, "runs/recipe/best\n") and message in done.stderr

@@ -1,9 +1,9 @@
-"""Where one denoise step's time goes: attention, experts, dense MLP, head, soft embedding, sampler.
+"""Where the time of one denoise step goes: attention, experts, dense MLP, head, soft embedding, sampler.
 
-The network's parts are timed by hooks around its modules, or by the clock of the one call that does their work
-(`ops.native.layers`), the rest by what they are called through: the head is
-reading the vocabulary without the expected embedding, the sampler is a whole step less network and reading. Beside each
-part stands the work that it has to do by its formula. Knows nothing of how results are shown.
+The network's parts are timed by hooks around its modules, or by the cycle counters of the fused call that does their
+work (`ops.native.layers`). The rest is timed by differences: the head is reading the vocabulary without the expected
+embedding, the sampler is a whole step without network and reading. Each part also has the work it must do by formula.
+Knows nothing of how results are shown.
 
 Formulas, for L rows, D hidden, H d query and K d key width, C context, k of E experts of width M, I the dense width, V
 vocabulary: attention 2 L D (2 H d + 2 K d) + 4 L (C + L) H d; experts 6 L k D M; dense MLP 6 L D I; head 2 L D V.
@@ -28,7 +28,7 @@ from dgemma.model import Attention, DiffusionGemma, Experts, Layer, Router
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Milliseconds of one step, and what it must do in them: gigaoperations, and megabytes of weights to read."""
+    """One part of a step: its milliseconds, and its work in gigaoperations and megabytes of weights to read."""
 
     name: str
     ms: float
@@ -37,18 +37,18 @@ class Part:
 
     @property
     def gflops(self) -> float:
-        """Gigaoperations a second."""
+        """Gigaoperations per second."""
         return 1000 * self.gigaoperations / max(1e-6, self.ms)
 
     @property
     def gigabytes_per_second(self) -> float:
-        """Of weights."""
+        """Gigabytes of weights read per second."""
         return self.megabytes / max(1e-6, self.ms)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Anatomy:
-    """One denoise step over a canvas of that length behind that many tokens; `step_ms` is the sum of the parts."""
+    """One denoise step over a canvas after `context` cached tokens; `step_ms` is the sum of the parts."""
 
     canvas_length: int
     context: int
@@ -58,7 +58,7 @@ class Anatomy:
 
 @torch.inference_mode()
 def dissect(network: DiffusionGemma, canvas_length: int = 256, context: int = 64, runs: int = 5) -> Anatomy:
-    """Takes a step apart; medians of `runs` steps after one unmeasured."""
+    """Times the parts of a denoise step: medians of `runs` steps, after one that is not measured."""
     device, config = network.device, network.config
     generator = torch.Generator(device=device).manual_seed(0)
     cache = KVCache(config, max_length=context + 1, dtype=network.dtype, device=device, scratch_length=canvas_length)
@@ -100,16 +100,16 @@ def dissect(network: DiffusionGemma, canvas_length: int = 256, context: int = 64
 
 
 def _soft_ms(network: DiffusionGemma, hidden_BLD: torch.Tensor, read_ms: float) -> float:
-    """What of a reading of the vocabulary the expected embedding takes."""
+    """The part of `read_ms` that the expected embedding takes."""
     compiled = network.fused_head() if head.takes_dense(network, hidden_BLD[..., 0].numel()) else None
     if compiled is None:
         return _timed(lambda: _soften(network, hidden_BLD), network.device)[1]
-    # One call does both; without the embedding it is the head alone.
+    # One call computes head and embedding; the same call without the embedding is the head alone.
     return max(0.0, read_ms - _timed(lambda: compiled.read(hidden_BLD.flatten(0, 1)), network.device)[1])
 
 
 def _soften(network: DiffusionGemma, hidden_BLD: torch.Tensor) -> torch.Tensor:
-    """The expected embedding alone, the way that `head.read` takes it for so many entries."""
+    """The expected embedding alone, computed as in `head.read` for this number of positions."""
     count, vocab_size = hidden_BLD[..., 0].numel(), network.config.vocab_size
     if head.takes_dense(network, count):
         return network.expect(torch.full((1, count, vocab_size), 1 / vocab_size, device=hidden_BLD.device))
@@ -120,7 +120,8 @@ def _soften(network: DiffusionGemma, hidden_BLD: torch.Tensor) -> torch.Tensor:
 
 @contextmanager
 def _shares(network: DiffusionGemma, cache: KVCache) -> Iterator[dict[str, float]]:
-    """The shares of what layers in one call take; none where modules do the work, or no cycles can be counted."""
+    """Yields a dict that, on exit, has each part's share of the fused layers' time. It stays empty if the layers are
+    not fused or cycles cannot be counted; the modules then run one by one."""
     layers = network.fused_layers(cache)
     if layers is None or not layers.counts_cycles:
         with network.unfused():
@@ -134,7 +135,7 @@ def _shares(network: DiffusionGemma, cache: KVCache) -> Iterator[dict[str, float
 
 @contextmanager
 def _clocks(network: DiffusionGemma) -> Iterator[dict[str, float]]:
-    """Milliseconds spent in each kind of module while the context is open."""
+    """Yields the milliseconds spent in each kind of module while the context is open."""
     times = {"attention": 0.0, "experts": 0.0, "dense MLP": 0.0}
     started: list[float] = []
     handles = []
@@ -147,7 +148,7 @@ def _clocks(network: DiffusionGemma) -> Iterator[dict[str, float]]:
         synchronise(network.device)
         times[name] += 1000 * (time.perf_counter() - started.pop())
 
-    for module, name in _named(network):
+    for module, name in _named_modules(network):
         handles.append(module.register_forward_pre_hook(enter))
         handles.append(module.register_forward_hook(lambda *_, name=name: leave(name)))
     try:
@@ -157,7 +158,8 @@ def _clocks(network: DiffusionGemma) -> Iterator[dict[str, float]]:
             handle.remove()
 
 
-def _named(network: DiffusionGemma) -> Iterator[tuple[nn.Module, str]]:
+def _named_modules(network: DiffusionGemma) -> Iterator[tuple[nn.Module, str]]:
+    """Each timed module with the name of its part."""
     for module in network.modules():
         if isinstance(module, Attention):
             yield module, "attention"
@@ -169,7 +171,7 @@ def _named(network: DiffusionGemma) -> Iterator[tuple[nn.Module, str]]:
 
 
 def _work(network: DiffusionGemma, rows: int, context: int) -> dict[str, tuple[float, float]]:
-    """Gigaoperations and megabytes of weights by part."""
+    """(gigaoperations, megabytes of weights) for each part, by the formulas above."""
     config, size = network.config, network.config.hidden_size
     attention = sum(
         2 * rows * size * _projected(config, index)
@@ -186,7 +188,7 @@ def _work(network: DiffusionGemma, rows: int, context: int) -> dict[str, tuple[f
     }
     operations["soft embedding"] = 2 * rows * size * min(config.vocab_size, head.SOFT_TOP_K)
     megabytes = dict.fromkeys(operations, 0.0)
-    for module, name in _named(network):
+    for module, name in _named_modules(network):
         megabytes[name] += sum(parameter.nbytes for parameter in module.parameters()) / 1e6
     megabytes["head"] = network.embed_tokens.weight.nbytes / 1e6
     return {name: (count / 1e9, megabytes[name]) for name, count in operations.items()}

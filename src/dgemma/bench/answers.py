@@ -1,7 +1,7 @@
-"""Whole answers in each mode, and the most that parallel decoding could make of them on this machine.
+"""Speed of whole answers in each mode, and the upper bound for parallel decoding on this machine.
 
-That most is an answer whose every token is right in one pass, the one that encodes its prompt as well: no draft, no
-check and no second step can be faster. Knows nothing of how results are shown.
+The bound is an answer with every token right in a single pass, which also encodes the prompt: no draft, check or second
+step can be faster. Knows nothing of how results are shown.
 """
 
 import time
@@ -25,7 +25,7 @@ _TRIES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerSpeed:
-    """One task: tokens a second by mode, prompt included, and those of answers that take a single pass."""
+    """Tokens per second of one task, prompt included: by mode, and of answers that take a single pass."""
 
     task: str
     by_mode: dict[str, float]
@@ -33,25 +33,25 @@ class AnswerSpeed:
 
     @property
     def speed_up(self) -> float:
-        """Diffusion by one token at a time."""
+        """Diffusion's speed over autoregressive speed."""
         return self.by_mode["diffusion"] / self.by_mode["autoregressive"]
 
     @property
     def speed_up_at_most(self) -> float:
-        """What it would be with a model that needs one pass."""
+        """The same for a model that needs only one pass."""
         return self.in_one_pass / self.by_mode["autoregressive"]
 
     @property
     def auto_by_better(self) -> float:
-        """What the mode that is chosen for each request keeps of the better of the two."""
+        """The speed of `auto`, which chooses a mode for each request, over that of the faster mode."""
         return self.by_mode["auto"] / max(self.by_mode["diffusion"], self.by_mode["autoregressive"])
 
 
 def measure_answers(llm: LLM, n: int) -> tuple[list[Score], list[AnswerSpeed]]:
-    """Answers `n` held-out requests of each task in each mode, the modes in turns."""
-    llm.engine.choose(1)  # the first choice measures the machine, which is no answer's cost
+    """Answers `n` held-out requests of each task in each mode, alternating between modes."""
+    llm.engine.choose(1)  # the first choice measures the machine; keep that out of the answers' times
     if llm.network.device.type == "cuda":
-        # Nor is the recording of passes.
+        # The same for the recording of CUDA graphs.
         list(evaluate(llm, TASKS, min(n, 2), seed=1, modes=MODES))
     scores = list(evaluate(llm, TASKS, n, modes=MODES))
     speeds = []
@@ -65,8 +65,8 @@ def measure_answers(llm: LLM, n: int) -> tuple[list[Score], list[AnswerSpeed]]:
 
 @torch.inference_mode()
 def _in_one_pass(llm: LLM, task: str, n: int, tokens: int) -> float:
-    """Tokens a second of answers of so many to a task's own prompts; each the fastest of some tries."""
-    assert llm.tokenizer is not None, "it has just answered in words"
+    """Tokens per second of answers of `tokens` tokens to a task's prompts, each the fastest of `_TRIES`."""
+    assert llm.tokenizer is not None, "the model has just answered in text"
     network, seconds = llm.network, 0.0
     passes, sampler = passes_of(network), SamplerConfig(max_denoising_steps=1)
     generator = torch.Generator(device=network.device).manual_seed(0)

@@ -1,7 +1,7 @@
-"""How many steps canvases of each length take on held-out tasks, and what that makes of one token at a time.
+"""Steps per canvas S(L) on held-out tasks for each canvas length, and the speed-up over one token at a time.
 
-S(L) belongs to the model, t(rows) to the machine; their product is predicted and whole answers are measured beside it.
-Knows nothing of how results are shown.
+S(L) is a property of the model, t(rows) of the machine. The speed-up is predicted from both and measured on whole
+answers. Knows nothing of how results are shown.
 """
 
 import math
@@ -17,13 +17,13 @@ from dgemma.profile import CanvasRecord, DenoisingProfile, RequestKind
 TASKS = ("extract", "fix", "edit", "sudoku4", "sudoku9", "math")
 LENGTHS = (8, 16, 32, 64, 128)
 _BEYOND = 1.25
-"""How far from its centre a prompt of a kind may lie, by the farthest that was seen."""
+"""The reach of a kind of requests, relative to the distance of its farthest measured prompt from the centre."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CanvasPoint:
-    """One canvas length: what it took, the speed-up over one token at a time as predicted, and as measured on whole
-    answers in the same run."""
+    """One canvas length: its record, and the speed-up over one token at a time, predicted and measured on whole answers
+    in the same run."""
 
     record: CanvasRecord
     step_ms: float
@@ -33,7 +33,7 @@ class CanvasPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class CanvasBench:
-    """All lengths over the same requests; `profile` is what the model's folder keeps."""
+    """All canvas lengths on the same requests. `profile` is what `--save` writes to the model's folder."""
 
     profile: DenoisingProfile
     pace: Pace
@@ -47,9 +47,12 @@ def measure_canvases(
     n: int,
     lengths: Sequence[int] = LENGTHS,
     tasks: Sequence[str] = TASKS,
-    watch: Callable[[str], None] = lambda told: None,
+    watch: Callable[[str], None] = lambda stage: None,
 ) -> CanvasBench:
-    """Answers `n` held-out requests of each task at each length and one token at a time; `watch` hears what comes."""
+    """Answers `n` held-out requests of each task at each canvas length and one token at a time.
+
+    `watch` is called with a description of each stage before it starts.
+    """
     watch("one token at a time")
     single = list(evaluate(llm, tasks, n, modes=("autoregressive",)))
     answers: dict[int, list[Score]] = {}
@@ -59,8 +62,8 @@ def measure_canvases(
     records = {length: _record(length, scores) for length, scores in answers.items()}
     speeds = [_seconds(single) / _seconds(scores) * _tokens(scores) / _tokens(single) for scores in answers.values()]
     if llm.model.sampler.causal_check:
-        # Such a model looks at a canvas first and may take a shorter one: what the engine has to choose by.
-        watch("canvases of its own choice")
+        # This model may shorten a canvas after its first check. The engine chooses by what that takes, so measure it.
+        watch("canvases of the model's own length")
         answers[llm.network.config.canvas_length] = list(evaluate(llm, tasks, n, modes=("diffusion",)))
     kept = tuple(_record(length, scores) for length, scores in sorted(answers.items()))
     by_task = [
@@ -86,9 +89,9 @@ def measure_canvases(
 
 
 def _kind(llm: LLM, score: Score, records: Sequence[CanvasRecord]) -> RequestKind:
-    """What a task took, and where its prompts lie."""
+    """The records of one task, with the centre and reach of its prompts' mean embeddings."""
     requests = [[{"role": "user", "content": one.prompt}] for one in examples(score.task, score.n, seed=0)]
-    assert llm.tokenizer is not None, "it has just answered in words"
+    assert llm.tokenizer is not None, "the model has just answered in text"
     prompts = [chat.render(messages, llm.tokenizer, template=llm.model.chat_template) for messages in requests]
     means = [mean_embedding(llm.network, prompt) for prompt in prompts]
     centre = [round(_mean(iter(column)), 5) for column in zip(*means, strict=True)]

@@ -1,8 +1,8 @@
-"""Our step beside transformers', on the same weights, in one process, run about.
+"""Compares our denoise step and token with transformers', on the same weights, in one process, in alternating runs.
 
-A denoise step is what each one's own loop does: the network, the head, sampling, acceptance, and whatever prepares the
-next step's self-conditioning. transformers is timed inside its own `generate` and with its eager experts. Knows nothing
-of how results are shown.
+A denoise step is all that each implementation's own loop does: the network, the head, sampling, acceptance, and what
+prepares the next step's self-conditioning. transformers is timed inside its own `generate`, with eager experts. Knows
+nothing of how results are shown.
 """
 
 import statistics
@@ -23,12 +23,12 @@ from dgemma.decode.graphs import passes_of
 from dgemma.model import DiffusionGemma
 
 TOKENS = 8
-"""Autoregressive tokens that are timed in a row."""
+"""Number of consecutive autoregressive tokens that are timed together."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Median milliseconds over `runs` alternating runs; each ratio is theirs over ours."""
+    """Median milliseconds of `runs` alternating runs. Ratios are theirs over ours."""
 
     transformers: str
     canvas_length: int
@@ -56,12 +56,12 @@ def available() -> bool:
 
 
 def build_theirs(network: DiffusionGemma) -> Any:
-    """transformers' model over the very tensors of `network`, all of one type, its experts run eagerly."""
+    """transformers' model with the weights of `network`, all in one dtype, with eager experts."""
     import transformers
 
     config = transformers.DiffusionGemmaConfig(**network.config.to_hf())
     model = transformers.DiffusionGemmaForBlockDiffusion(config)
-    # Matrices may lie in bfloat16 beside float32 hidden states, which theirs cannot multiply.
+    # Our matrices may be bfloat16 while hidden states are float32; transformers cannot multiply these.
     state = {names.to_file(name): value.to(network.dtype) for name, value in network.state_dict().items()}
     unexpected = model.load_state_dict(state, strict=False, assign=True).unexpected_keys
     assert not unexpected, unexpected
@@ -78,11 +78,11 @@ def compare(
     runs: int,
     weights: DiffusionGemma | None = None,
 ) -> Comparison:
-    """Alternates one step and some tokens of either side `runs` times, after one unmeasured round.
+    """Alternates a step and `TOKENS` tokens of both implementations `runs` times, after one round without timing.
 
-    `TOKENS` follow one another, as they do in an answer: one alone would find the caches full of a step.
+    Tokens are timed in a row, as in an answer: a single one would find the CPU caches filled by the step before it.
 
-    `weights` are what transformers gets: for a quantised `network`, the one it was made from.
+    weights: the network that transformers gets its weights from; for a quantised `network`, the float original.
     """
     import transformers
 
@@ -108,7 +108,7 @@ def compare(
 
 
 Side = Callable[[], float]
-"""Does its piece once -> the seconds of it that count."""
+"""Runs a step or some tokens once -> seconds of a step or a token."""
 
 
 def _our_sides(network: DiffusionGemma, length: int, context: int) -> tuple[Side, Side]:
@@ -118,7 +118,7 @@ def _our_sides(network: DiffusionGemma, length: int, context: int) -> tuple[Side
     )
     ids = torch.randint(network.config.vocab_size, (1, context), generator=generator, device=network.device)
     network.encode(ids, cache)
-    # The second step is timed: the first one has no self-conditioning yet.
+    # Time the second step: the first one has no self-conditioning.
     sampler, passes = SamplerConfig(max_denoising_steps=3), passes_of(network)
 
     def step() -> float:
@@ -164,7 +164,7 @@ def _their_sides(model: Any, length: int, context: int) -> tuple[Side, Side]:
         return times[1]
 
     def token() -> float:
-        # A sliding layer's cache cannot give a token back, so each run takes a copy.
+        # A sliding layer's cache cannot drop a token again, so each run uses a copy.
         own = deepcopy(cache)
         start = time.perf_counter()
         for _ in range(TOKENS):

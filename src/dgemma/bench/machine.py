@@ -1,7 +1,7 @@
-"""What the machine itself can do: the ceilings that a step's speed is held against.
+"""The machine's peak speeds, which a step's speed is compared with.
 
-Products of large square matrices for arithmetic, one product of a large matrix with a vector for memory. Knows nothing
-of models.
+Arithmetic is measured by products of large square matrices, memory by the product of a large matrix and a vector. Knows
+nothing of models.
 """
 
 import time
@@ -14,7 +14,7 @@ import torch
 from dgemma.ops.linear import matrix
 from dgemma.quant import quantise
 
-# Large enough for a GPU to be busy for a while, small enough for a CPU without bfloat16 arithmetic.
+# Large enough to keep a GPU busy, small enough for a CPU without bfloat16 arithmetic.
 _SIZES = {"cuda": 8192, "cpu": 1024}
 _SLOW_SIZE = 256
 _VECTOR_SIZE = 8192
@@ -23,20 +23,21 @@ _ROUNDS, _SECONDS = 5, 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Ceilings:
-    """Gigaoperations a second (a multiplication and an addition are two) by the weights' type, and gigabytes a second
-    read from memory; what products reach, torch's or our own, not what the data sheet says."""
+    """Peak speeds: gigaoperations per second by weight type (a multiplication and an addition are two operations), and
+    gigabytes per second read from memory. These are measured with torch's and our own products, not taken from a data
+    sheet."""
 
     gflops: dict[str, float]
     gigabytes_per_second: float
 
     def arithmetic(self, kind: str) -> float:
-        """The ceiling for weights of that type; float32's for a type that is not multiplied as such."""
+        """The peak for weights of type `kind`; float32's for a type that was not measured."""
         return self.gflops.get(kind, self.gflops["float32"])
 
 
 @torch.inference_mode()
 def measure_ceilings(device: torch.device) -> Ceilings:
-    """The fastest of some rounds each; about two seconds on two cores, and 800 MB of memory for a moment."""
+    """Measures each peak as the fastest of several rounds. Takes about two seconds on two cores, and briefly 800 MB."""
     size = _SIZES.get(device.type, _SIZES["cpu"])
     a = torch.randn(size, size, device=device)
     gflops = {
@@ -49,7 +50,7 @@ def measure_ceilings(device: torch.device) -> Ceilings:
         for kind in ("int8", "int4"):
             product = matrix(*quantise(a, kind))
             gflops[kind] = _gflops(size, partial(product, a), device)
-    # A tenth is none that bfloat16 holds: all bytes are read.
+    # bfloat16 cannot hold 0.1 exactly, so `matrix` keeps float32 and all bytes are read.
     wide = torch.full((_VECTOR_SIZE, _VECTOR_SIZE), 0.1, device=device)
     vector = torch.ones(1, _VECTOR_SIZE, device=device)
     own = matrix(wide)
@@ -58,7 +59,7 @@ def measure_ceilings(device: torch.device) -> Ceilings:
 
 
 def synchronise(device: torch.device) -> None:
-    """Waits for what a GPU still does; a CPU has nothing in flight."""
+    """Waits until a GPU has finished its work; does nothing on a CPU."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

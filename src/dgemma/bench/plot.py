@@ -1,6 +1,6 @@
-"""The measured points as a picture: t(rows) and the parts of a step, and with canvases S(L) and the speed-up.
+"""Plots the measurements: t(rows) and the parts of a step, and with canvases S(L) and the speed-up.
 
-Needs matplotlib, which `pip install 'dgemma[plot]'` brings. Knows nothing of how anything was measured.
+Needs matplotlib (`pip install 'dgemma[plot]'`). Knows nothing of how anything was measured.
 """
 
 from importlib.util import find_spec
@@ -17,23 +17,23 @@ SUFFIXES = (".png", ".svg", ".pdf")
 
 
 def require(file: Path) -> None:
-    """Raises UsageError where matplotlib is missing, or the file is none that it can write."""
+    """Raises UsageError if matplotlib is missing, or if `file` has an unknown suffix or no folder."""
     if find_spec("matplotlib") is None:
         raise UsageError("--plot needs matplotlib; install it with: pip install 'dgemma[plot]'")
     if file.suffix not in SUFFIXES:
-        raise UsageError(f"--plot draws {', '.join(SUFFIXES)}, not {file.name!r}.")
+        raise UsageError(f"--plot writes {', '.join(SUFFIXES)} files, not {file.name!r}.")
     if not file.parent.is_dir():
         raise UsageError(f"--plot: there is no folder {file.parent}.")
 
 
 def draw(file: Path, model: str, times: StepTimes, anatomy: Anatomy, canvases: CanvasBench | None) -> None:
-    """Writes the picture in the format that the file's ending names. Raises OutputError when it cannot."""
+    """Writes the plot in the format of the file's suffix. Raises OutputError if the file cannot be written."""
     from matplotlib.figure import Figure
 
     count = 2 if canvases is None else 4
     figure = Figure(figsize=(11, 4.2 * count / 2), layout="constrained")
     axes = figure.subplots(count // 2, 2, squeeze=False).flatten()
-    figure.suptitle(f"{model}, behind {times.context} tokens")
+    figure.suptitle(f"{model}, after {times.context} tokens")
     _draw_times(axes[0], times)
     _draw_anatomy(axes[1], anatomy)
     if canvases is not None:
@@ -46,7 +46,7 @@ def draw(file: Path, model: str, times: StepTimes, anatomy: Anatomy, canvases: C
 def _draw_times(axes: Any, times: StepTimes) -> None:
     lengths = list(times.denoise_ms)
     axes.loglog(lengths, list(times.denoise_ms.values()), "o-", label="denoise step")
-    axes.loglog(lengths, [length * times.token_ms for length in lengths], ":", label="as many tokens, one at a time")
+    axes.loglog(lengths, [length * times.token_ms for length in lengths], ":", label="the same tokens, one at a time")
     axes.axhline(times.token_ms, color="grey", linewidth=1, label="one token")
     axes.set(xlabel="canvas positions", ylabel="ms", title="t(rows)")
     axes.set_xticks(lengths, [str(length) for length in lengths])
@@ -58,7 +58,7 @@ def _draw_anatomy(axes: Any, anatomy: Anatomy) -> None:
     parts = sorted(anatomy.parts, key=lambda part: part.ms)
     bars = axes.barh([part.name for part in parts], [part.ms for part in parts])
     axes.bar_label(bars, [f"{part.ms:.1f} ms, {part.ms / anatomy.step_ms:.0%}" for part in parts], padding=3)
-    axes.set(xlabel="ms", title=f"a step over {anatomy.canvas_length} positions: {anatomy.step_ms:.0f} ms")
+    axes.set(xlabel="ms", title=f"one step over {anatomy.canvas_length} positions: {anatomy.step_ms:.0f} ms")
     axes.set_xlim(right=1.5 * max(part.ms for part in parts))
 
 

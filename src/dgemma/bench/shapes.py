@@ -1,6 +1,6 @@
-"""Named sizes with random weights, so that a model's cost can be measured without its weights.
+"""Named model shapes with random weights, to measure a model's speed without its files.
 
-Knows nothing of time.
+Knows nothing of how time is measured.
 """
 
 from copy import deepcopy
@@ -18,7 +18,7 @@ WINDOW = 1024
 
 
 def _layers(pattern: str, sliding: tuple[int, int], full: tuple[int, int]) -> tuple[LayerConfig, ...]:
-    """`s` for sliding and `f` for full layers; each kind as (head_dim, key heads)."""
+    """Layers by a pattern of `s` (sliding) and `f` (full); `sliding` and `full` are (head_dim, key heads)."""
     kinds: dict[str, tuple[LayerType, tuple[int, int]]] = {
         "s": ("sliding_attention", sliding),
         "f": ("full_attention", full),
@@ -41,7 +41,7 @@ _SCALED = ModelConfig(
     sliding_window=WINDOW,
 )
 
-# The released 26B-A4B: 30 layers, of which every sixth is full.
+# The released 26B-A4B: 30 layers, every sixth one full.
 _WHOLE_26B = ModelConfig(
     vocab_size=262_144,
     hidden_size=2816,
@@ -62,12 +62,12 @@ SHAPES: dict[str, ModelConfig] = {
     "26b-layer-262k": replace(_WHOLE_26B, layers=_WHOLE_26B.layers[4:6]),
     "26b": _WHOLE_26B,
 }
-"""By name; `scaled-*` are a thirtieth of the 26B model in every dimension, `26b-layer*` two of its thirty layers."""
+"""Shapes by name. `scaled-*` are scaled-down versions of the 26B model, `26b-layer*` are two of its thirty layers."""
 
 
 def random_network(config: ModelConfig, dtype: torch.dtype, device: torch.device, seed: int = 0) -> DiffusionGemma:
-    """A network of that shape whose matrices are normal with the deviation 1 / sqrt(fan in), rounded to bfloat16 as
-    those of files are."""
+    """A network whose matrices are normal with standard deviation 1 / sqrt(fan in), rounded to bfloat16 like those of
+    released files."""
     with torch.device("meta"):
         network = DiffusionGemma(config).to(dtype)
     network.to_empty(device=device)
@@ -78,20 +78,20 @@ def random_network(config: ModelConfig, dtype: torch.dtype, device: torch.device
                 parameter.normal_(0.0, parameter.shape[-1] ** -0.5, generator=generator)
                 parameter.copy_(parameter.bfloat16())
             else:
-                # After a norm the residual grows by what a layer adds; small additions keep thirty layers calm.
+                # Every layer adds a normalised output to the residual; a small scale keeps it bounded over 30 layers.
                 parameter.fill_(0.3 if name.endswith("post_feedforward_layernorm.weight") else 1.0)
     return network.eval().requires_grad_(False)
 
 
 def shape(name: str) -> ModelConfig:
-    """The configuration of that name. Raises UsageError for an unknown one."""
+    """The configuration named `name`. Raises UsageError for an unknown one."""
     if name not in SHAPES:
         raise UsageError(f"There is no shape {name!r}. The shapes are {', '.join(SHAPES)}.")
     return SHAPES[name]
 
 
 def quantised_copy(network: DiffusionGemma, kind: str) -> DiffusionGemma:
-    """A copy with quantised weights; the float network stays as it is. Raises UsageError for an unknown kind."""
-    made = deepcopy(network)
-    quantise_network(made, check_kind(kind))
-    return made
+    """A copy with quantised weights; `network` is not changed. Raises UsageError for an unknown kind."""
+    copy = deepcopy(network)
+    quantise_network(copy, check_kind(kind))
+    return copy

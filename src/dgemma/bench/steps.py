@@ -1,6 +1,6 @@
-"""How long one pass takes: t(rows) of a denoise step by canvas length, and one autoregressive token.
+"""The time of one pass: t(rows), a denoise step by canvas length, and one autoregressive token.
 
-Medians of alternating runs in one process, since machines drift. Knows nothing of how results are shown.
+Medians of alternating runs in one process, since the machine's speed drifts. Knows nothing of how results are shown.
 """
 
 import statistics
@@ -19,7 +19,7 @@ from dgemma.model import DiffusionGemma
 
 @dataclass(frozen=True, kw_only=True)
 class StepTimes:
-    """Milliseconds: a denoise step (network with self-conditioning, head, sample) by canvas length, and one
+    """Milliseconds of a denoise step (network with self-conditioning, head, sample) by canvas length, and of one
     autoregressive token."""
 
     context: int
@@ -31,7 +31,7 @@ class StepTimes:
 def measure(
     network: DiffusionGemma, lengths: Sequence[int] = (8, 16, 32, 64, 128, 256), context: int = 64, runs: int = 9
 ) -> StepTimes:
-    """Times each canvas length behind `context` cached tokens, round after round, and takes the medians."""
+    """Times a step of each canvas length, and a token, after `context` cached tokens: medians of `runs` rounds."""
     generator = torch.Generator(device=network.device).manual_seed(0)
     vocab_size = network.config.vocab_size
     cache = KVCache(
@@ -39,7 +39,7 @@ def measure(
     )
     network.encode(head.random_ids(vocab_size, (1, context), generator, network.device), cache)
     canvases = {length: head.random_ids(vocab_size, (1, length), generator, network.device) for length in lengths}
-    # As all steps of a canvas but its first are.
+    # All steps of a canvas but the first are self-conditioned.
     conditioned = {length: network.embed(canvas) for length, canvas in canvases.items()}
 
     passes = passes_of(network)
@@ -58,8 +58,8 @@ def measure(
             start = time.perf_counter()
             token() if length == 0 else step(length)
             synchronise(network.device)
-            taken = time.perf_counter() - start
-            if run:
-                seconds[length].append(taken)
+            elapsed = time.perf_counter() - start
+            if run:  # the first round is not measured
+                seconds[length].append(elapsed)
     medians = {length: 1000 * statistics.median(values) for length, values in seconds.items()}
     return StepTimes(context=context, denoise_ms={k: v for k, v in medians.items() if k}, token_ms=medians[0])

@@ -1,7 +1,7 @@
-"""Several requests at once: what they come to together, beside the same requests one after another.
+"""Throughput of several concurrent requests, compared with the same requests one after another.
 
-The same engine runs both, with as many active requests as there are or with one. Knows nothing of text, and nothing of
-how results are shown.
+Both run on the same kind of engine, once with all requests active and once with one. Knows nothing of text or of how
+results are shown.
 """
 
 import time
@@ -17,14 +17,14 @@ from dgemma.engine.request import Commit, Mode, Request
 from dgemma.model import DiffusionGemma
 
 _PROMPT = 8
-"""Tokens of a made-up prompt, few beside those of its answer."""
+"""Tokens of a random prompt; few compared with its answer's."""
 _SECONDS = 1.0
-"""What one stream's tokens should take in all."""
+"""Target duration of all requests, one token at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamSpeed:
-    """Tokens a second of `streams` requests of one mode, all together: one after another, and at once."""
+    """Total tokens per second of `streams` requests of one mode: one after another, and at once."""
 
     mode: Mode
     streams: int
@@ -33,12 +33,13 @@ class StreamSpeed:
 
     @property
     def gain(self) -> float:
-        """How many times as fast they are at once."""
+        """The speed at once over the speed one by one."""
         return self.at_once / self.one_by_one
 
 
 def made_up_requests(network: DiffusionGemma, streams: int, token_ms: float) -> list[Request]:
-    """Requests of random ids for as many tokens, up to 32, as take a second where each takes `token_ms`."""
+    """Autoregressive requests with random prompts. Each asks for 4 to 32 tokens, so that all take about `_SECONDS` one
+    after another at `token_ms` per token."""
     generator = torch.Generator().manual_seed(0)
     tokens = max(4, min(32, int(1000 * _SECONDS / (streams * token_ms))))
     prompts = torch.randint(network.config.vocab_size, (streams, _PROMPT), generator=generator).tolist()
@@ -51,26 +52,26 @@ def made_up_requests(network: DiffusionGemma, streams: int, token_ms: float) -> 
 def measure_streams(
     network: DiffusionGemma, sampler: SamplerConfig, requests: Sequence[Request], runs: int
 ) -> StreamSpeed:
-    """Runs all requests, which have one mode, at once and one after another, in turns; medians of `runs` rounds."""
-    usual = EngineConfig(max_waiting=len(requests), max_prefixes=0)
-    single, several = (Engine(network, sampler, replace(usual, max_active=most)) for most in (1, len(requests)))
-    # The first passes lay out weights.
-    _tokens_a_second(several, requests)
-    rounds = [(_tokens_a_second(single, requests), _tokens_a_second(several, requests)) for _ in range(runs)]
-    for engine in (single, several):
+    """Runs all requests, which must share one mode, one after another and at once: medians of `runs` rounds."""
+    base = EngineConfig(max_waiting=len(requests), max_prefixes=0)
+    single, concurrent = (Engine(network, sampler, replace(base, max_active=most)) for most in (1, len(requests)))
+    # Warm-up: the first passes rearrange the weights in memory.
+    _tokens_per_second(concurrent, requests)
+    rounds = [(_tokens_per_second(single, requests), _tokens_per_second(concurrent, requests)) for _ in range(runs)]
+    for engine in (single, concurrent):
         engine.close()
     one_by_one, at_once = (median(speeds) for speeds in zip(*rounds, strict=True))
     return StreamSpeed(mode=requests[0].mode, streams=len(requests), one_by_one=one_by_one, at_once=at_once)
 
 
-def _tokens_a_second(engine: Engine, requests: Sequence[Request]) -> float:
+def _tokens_per_second(engine: Engine, requests: Sequence[Request]) -> float:
     start, tokens = time.perf_counter(), 0
-    going = [engine.submit(request) for request in requests]
-    while going:
-        for stream in tuple(going):
+    streams = [engine.submit(request) for request in requests]
+    while streams:
+        for stream in tuple(streams):
             event = next(stream, None)
             if event is None:
-                going.remove(stream)
+                streams.remove(stream)
             elif isinstance(event, Commit):
                 tokens += len(event.token_ids)
     return tokens / (time.perf_counter() - start)

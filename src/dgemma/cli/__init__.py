@@ -1,7 +1,7 @@
-"""The `dgemma` command: answers on stdout, everything else on stderr, one sentence per error.
+"""The `dgemma` command: answers go to stdout, everything else to stderr, and each error is one or two sentences.
 
-Exit codes: 0 done, 1 something failed, 2 the command made no sense, 130 stopped by Ctrl-C (143
-by SIGTERM, where that ends it in order), 141 nobody reads the output any more, as of other tools.
+Exit codes: 0 success, 1 failure, 2 usage error, 130 stopped by Ctrl-C (143 by SIGTERM, in commands that shut down in
+order), 141 the reader of stdout closed it (128 + SIGPIPE, as other tools exit).
 """
 
 import os
@@ -13,11 +13,11 @@ from typing import Any
 
 from dgemma.errors import DgemmaError, UsageError
 
-_NO_READER = 141
+_SIGPIPE_CODE = 141
 
 
 def main() -> None:
-    """Runs the command line; a DgemmaError becomes one line on stderr unless `--debug` is given."""
+    """Runs the command line. Without `--debug`, an error becomes one line on stderr instead of a traceback."""
     app = _imported_app()
     _open_streams()
     debug = "--debug" in sys.argv
@@ -25,46 +25,46 @@ def main() -> None:
         try:
             app()
         finally:
-            # On the way out it would be too late to tell what went wrong.
+            # During interpreter shutdown a failing write could no longer be reported.
             sys.stdout.flush()
     except SystemExit as ended:
-        # How the library of commands ends one whose reader has gone.
+        # Typer exits with 1 and wraps stdout like this after EPIPE.
         if ended.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper":
-            os._exit(_NO_READER)
+            os._exit(_SIGPIPE_CODE)
         raise
     except DgemmaError as error:
         if debug:
             raise
         is_usage = isinstance(error, UsageError)
-        told = printable(str(error))
-        print(f"dgemma: {_by_options(told) if is_usage else told}", file=sys.stderr)
+        message = printable(str(error))
+        print(f"dgemma: {_name_options(message) if is_usage else message}", file=sys.stderr)
         sys.exit(2 if is_usage else 1)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        os._exit(_NO_READER)
+        os._exit(_SIGPIPE_CODE)
     except UnicodeEncodeError as error:
         if debug:
             raise
-        told = f"The output is written in {error.encoding}, which has no {error.object[error.start]!a}"
-        print(f"dgemma: {told}; set PYTHONIOENCODING=utf-8.", file=sys.stderr)
+        message = f"The output encoding {error.encoding} cannot represent {error.object[error.start]!a}"
+        print(f"dgemma: {message}; set PYTHONIOENCODING=utf-8.", file=sys.stderr)
         sys.exit(1)
     except OSError as error:
         if debug:
             raise
         print(f"dgemma: {error.strerror or error}.", file=sys.stderr)
-        # What could not be written is not tried again on the way out.
+        # A normal exit would flush stdout again, and fail again.
         os._exit(1)
 
 
 def printable(text: str) -> str:
-    """A text that may hold what a file says, without what a terminal would take for a command."""
-    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
+    """`text` with control characters escaped. Messages may quote files, which must not send commands to a terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
 def _imported_app() -> Any:
-    """The commands. Importing takes seconds on a slow machine; Ctrl-C ends the process at once meanwhile, as there is
-    nothing yet to be ended in order."""
+    """Imports the Typer app. This takes seconds on a slow machine. Until it is done, Ctrl-C ends the process at once,
+    since there is nothing to shut down yet."""
     handler = signal.getsignal(signal.SIGINT)
     if handler is signal.default_int_handler:
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
@@ -85,20 +85,21 @@ _OPTIONS = {
     "kv_budget_mb": "--kv-budget-mb",
     "device='cpu'": "--device cpu",
 }
-"""The options by the names that values have in Python, of which the layers below speak."""
+"""Maps the Python names that errors from lower layers use to command-line options."""
 
 
-def _by_options(told: str) -> str:
-    # There `--canvas` is something else.
-    own = {"canvas_length": "--canvas-length"} if sys.argv[1:2] == ["bench"] else {}
-    for name, option in (_OPTIONS | own).items():
-        told = re.sub(rf"(?<![\w-]){re.escape(name)}(?!\w)", option, told)
-    return told
+def _name_options(message: str) -> str:
+    """Replaces Python parameter names in an error message by the matching options."""
+    # In `bench`, `--canvas` is a flag.
+    bench_options = {"canvas_length": "--canvas-length"} if sys.argv[1:2] == ["bench"] else {}
+    for name, option in (_OPTIONS | bench_options).items():
+        message = re.sub(rf"(?<![\w-]){re.escape(name)}(?!\w)", option, message)
+    return message
 
 
 def _open_streams() -> None:
-    """A stream that the caller closed is empty to read and takes what is written, as /dev/null does."""
-    # In this order each gets its own number, which the next file to be opened would have got instead.
+    """Opens /dev/null in place of each standard stream that the caller closed."""
+    # In this order each stream gets its usual file descriptor, which the next opened file would take otherwise.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115

@@ -1,4 +1,4 @@
-"""One request answered in a terminal or a pipe: the text on stdout, drawing and statistics on stderr."""
+"""`dgemma run`: answers one request. The text goes to stdout, the drawn canvas and statistics to stderr."""
 
 import json
 import sys
@@ -32,10 +32,11 @@ def answer(
 ) -> None:
     """Answers `text` and prints the answer; in a terminal the canvas is drawn while it settles."""
     refuse_stray_bytes(text, "The prompt")
-    # Opened first: a model may take minutes, and then a name be wrong, or the model read no images.
+    # Checked before the weights are loaded, which may take minutes: a file may not exist, or the model may not read
+    # images.
     content = user_content(text, [open_image(file) for file in images])
     if images and open_model(find_model(model, weights=False), device="meta").config.vision is None:
-        raise PromptError(f"The model {model} has no image tower: it reads text only. Leave --image out.")
+        raise PromptError(f"The model {model} has no image tower and reads text only; leave out --image.")
     with reading(model) as progress:
         llm = load(model, device=device, dtype=dtype, quant=quant, progress=progress)
     prompt: str | Sequence[Mapping[str, Any]] = text if raw else [{"role": "user", "content": content}]
@@ -47,13 +48,13 @@ def answer(
 
 
 def user_content(text: str, images: Sequence[Any]) -> str | list[dict[str, Any]]:
-    """What a message of the user holds: a text, or behind PIL images a list of parts."""
-    shown = [{"type": "image", "image": image} for image in images]
-    return [*shown, {"type": "text", "text": text}] if shown else text
+    """The content of a user message: the text alone, or a list of parts with the PIL images before the text."""
+    parts = [{"type": "image", "image": image} for image in images]
+    return [*parts, {"type": "text", "text": text}] if parts else text
 
 
 def read_piped() -> str:
-    """All of standard input; PromptError when it is not text."""
+    """Reads all of standard input. Raises PromptError if it is not text in the expected encoding."""
     try:
         text = sys.stdin.read()
     except UnicodeDecodeError as error:
@@ -63,7 +64,7 @@ def read_piped() -> str:
 
 
 def refuse_stray_bytes(text: str, what: str) -> None:
-    """Raises PromptError for text with bytes that are no text, which some locales let through as lone surrogates."""
+    """Raises PromptError for text with undecodable bytes, which some locales pass through as lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -72,7 +73,7 @@ def refuse_stray_bytes(text: str, what: str) -> None:
 
 
 def read_schema(file: Path) -> Any:
-    """The JSON Schema in `file`; UsageError when it cannot be read or is no JSON."""
+    """The JSON Schema in `file`. Raises UsageError if it cannot be read or is not JSON."""
     try:
         return json.loads(file.read_text(encoding="utf-8-sig"))
     except RecursionError as error:
@@ -80,13 +81,16 @@ def read_schema(file: Path) -> Any:
     except OSError as error:
         raise UsageError(f"The schema {file} cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise UsageError(f"The schema {file} is not JSON ({error}).") from error
+        raise UsageError(f"The schema {file} is not valid JSON: {error}.") from error
 
 
 def respond(
     llm: LLM, prompt: str | Sequence[Mapping[str, Any]], *, draw: bool, options: Mapping[str, Any], pace: float = 0.0
 ) -> tuple[str, Stats | None]:
-    """Prints one answer to stdout -> (text, statistics; None when it was stopped by Ctrl-C)."""
+    """Prints one answer to stdout -> (text, statistics). The statistics are None if Ctrl-C stopped it.
+
+    draw: show the canvas on stderr while it settles, at least `pace` seconds per step.
+    """
     with given_by_options():
         events = llm.stream(prompt, drafts=draw, **options)
     end_ids = frozenset(llm.model.end_ids)
@@ -99,7 +103,7 @@ def respond(
 
 
 def _stream_plain(llm: LLM, events: Iterator[Event]) -> tuple[str, Stats | None]:
-    """Prints the answer as it is committed; thinking and tool calls are held back."""
+    """Prints the answer's text as it is committed; thinking and tool calls are left out."""
     ids: list[int] = []
     stats: Stats | None = None
     printed = ""
@@ -113,13 +117,13 @@ def _stream_plain(llm: LLM, events: Iterator[Event]) -> tuple[str, Stats | None]
         elif isinstance(event, Finish):
             stats = event.stats
     text = llm.parse(ids).text
-    # What was shown can turn out to be a thought that the prompt opened; then the answer follows on a line of its own.
+    # The printed text may turn out to be thinking that the prompt opened. Then the answer follows on a new line.
     print(text[len(printed) :] if text.startswith(printed) else f"\n{text}", flush=True)
     return text, stats
 
 
 def statistics_line(stats: Stats) -> str:
-    """One line of what an answer took."""
+    """One line with the cost and speed of an answer."""
     parts = [f"{stats.mode}: {_counted(stats.new_tokens, 'token')}"]
     if stats.mode == "diffusion":
         parts += [_counted(stats.canvases, "canvas", "es"), _counted(stats.denoise_steps, "step")]

@@ -1,4 +1,4 @@
-"""`dgemma bench`: tables for people, one JSON document for programs as the last line."""
+"""`dgemma bench`: prints one table per measurement, and one JSON document as the last line."""
 
 import json
 import platform
@@ -16,7 +16,7 @@ from dgemma.bench import compare, plot
 from dgemma.bench.anatomy import Anatomy, dissect
 from dgemma.bench.answers import MODES, measure_answers
 from dgemma.bench.canvas import CanvasBench, measure_canvases
-from dgemma.bench.forms import FormCost, measure_forms
+from dgemma.bench.constraints import ConstraintCost, measure_constraints
 from dgemma.bench.machine import Ceilings, measure_ceilings
 from dgemma.bench.shapes import quantised_copy, random_network, shape
 from dgemma.bench.steps import StepTimes, measure
@@ -35,12 +35,12 @@ from dgemma.ops import native
 from dgemma.tui.reading import reading
 
 _QUICK_MS = 20.0
-"""A token's time below which whole answers by diffusion are over within seconds."""
+"""Time of a token below which whole diffusion answers take only seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions:
-    """What `dgemma bench` was asked for; `config` names a shape with random weights and takes the place of a model."""
+    """The options of `dgemma bench`. `config` names a shape with random weights, which replaces the model."""
 
     model: str
     config: str | None
@@ -60,18 +60,18 @@ class BenchOptions:
     def __post_init__(self) -> None:
         for name in ("canvas_length", "context", "runs"):
             if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}.")
+                raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(self, name)}.")
         for name in ("answers", "streams"):
             if getattr(self, name) < 0:
-                raise UsageError(f"{name} must be at least 0, not {getattr(self, name)}.")
+                raise UsageError(f"--{name} must be at least 0, not {getattr(self, name)}.")
         if self.config is not None and (self.canvases or self.save):
-            raise UsageError("--canvas and --save need a model that answers; random weights never settle.")
+            raise UsageError("--canvas and --save need a trained model; random weights never settle.")
         if self.save and not self.canvases:
-            raise UsageError("--save keeps what --canvas measures; give both.")
+            raise UsageError("--save stores what --canvas measures; add --canvas.")
 
 
 def bench_and_print(options: BenchOptions) -> None:
-    """Measures what the options ask for, one table after another, then prints one JSON document as the last line."""
+    """Takes the measurements that `options` select and prints their tables, then one JSON document."""
     if options.plot is not None:
         plot.require(options.plot)
     console = Console()
@@ -83,23 +83,24 @@ def bench_and_print(options: BenchOptions) -> None:
             )
         network = plain = llm.network
         if llm.model.quant is not None and options.transformers:
-            # Of weights that the files hold quantised, or that memory holds so only, there are no others.
+            # transformers needs float weights. There are none if the files are quantised, or were loaded as such to
+            # save memory.
             floats = llm if options.quant is None else load(options.model, device=options.device, dtype=options.dtype)
             plain = floats.network
             if floats.model.quant is not None:
-                print("transformers reads no quantised weights: nothing is compared with it.", file=sys.stderr)
+                print("transformers cannot read quantised weights; the comparison is skipped.", file=sys.stderr)
                 options = replace(options, transformers=False)
     else:
-        plain, network = _random(options)
-    # t(rows) is measured up to 256 of them.
+        plain, network = _random_networks(options)
+    # t(rows) is measured for up to 256 rows.
     longest = network.config.max_position_embeddings - 256
     if longest < 1:
         raise UsageError(
             f"This model's context of {network.config.max_position_embeddings} tokens is too short to be measured: "
-            "passes over 256 positions come behind at least one token."
+            "it must hold a canvas of 256 positions after at least one token."
         )
     if options.context > longest:
-        raise UsageError(f"context must be at most {longest} with this model, not {options.context}.")
+        raise UsageError(f"--context must be at most {longest} for this model, not {options.context}.")
     native.prepare()
     length = min(options.canvas_length, network.config.max_position_embeddings - options.context)
     ceilings = measure_ceilings(network.device)
@@ -107,7 +108,9 @@ def bench_and_print(options: BenchOptions) -> None:
     times = measure(network, context=options.context, runs=options.runs)
     console.print(_steps_table(times))
     anatomy = dissect(network, length, options.context, options.runs)
-    console.print(_anatomy_table(anatomy, ceilings, _kind(network), "int8" if network.has_int8_head() else "float32"))
+    console.print(
+        _anatomy_table(anatomy, ceilings, _weight_kind(network), "int8" if network.has_int8_head() else "float32")
+    )
     document: dict[str, object] = {
         "model": options.model if options.config is None else options.config,
         "quant": options.quant if llm is None else llm.model.quant,
@@ -126,9 +129,10 @@ def bench_and_print(options: BenchOptions) -> None:
         document["streams"] = _streams(console, network, llm, times, options)
     canvases = None
     if llm is not None and llm.tokenizer is not None:
-        forms = measure_forms(network, llm.tokenizer, llm.model.end_ids, network.config.canvas_length, options.runs)
-        console.print(_forms_table(network.config.canvas_length, forms))
-        document["forms"] = [{**asdict(form), "share": form.share} for form in forms]
+        usual_length = network.config.canvas_length
+        costs = measure_constraints(network, llm.tokenizer, llm.model.end_ids, usual_length, options.runs)
+        console.print(_constraints_table(usual_length, costs))
+        document["forms"] = [{**asdict(cost), "share": cost.share} for cost in costs]
         if options.answers:
             document |= _answers(console, llm, options.answers)
         if options.canvases:
@@ -137,21 +141,22 @@ def bench_and_print(options: BenchOptions) -> None:
     try:
         if options.plot is not None:
             plot.draw(options.plot, str(document["model"]), times, anatomy, canvases)
-            print(f"The plot is in {options.plot}.", file=sys.stderr)
+            print(f"The plot was written to {options.plot}.", file=sys.stderr)
     finally:
-        # Minutes of measuring are not lost with a picture.
+        # Print the results of minutes of measuring even if plotting fails.
         print(json.dumps(document))
 
 
-def _random(options: BenchOptions) -> tuple[DiffusionGemma, DiffusionGemma]:
-    """(float weights, the network to measure); one and the same without `quant`."""
+def _random_networks(options: BenchOptions) -> tuple[DiffusionGemma, DiffusionGemma]:
+    """(network with float weights, network to measure); without `quant` they are the same."""
     engine = resolve(EngineConfig(device=options.device, dtype=options.dtype))  # pyright: ignore[reportArgumentType]
     kind = getattr(torch, engine.dtype)
     plain = random_network(shape(options.config or ""), kind, torch.device(engine.device))
     return plain, plain if options.quant is None else quantised_copy(plain, options.quant)
 
 
-def _kind(network: DiffusionGemma) -> str:
+def _weight_kind(network: DiffusionGemma) -> str:
+    """The type of the layers' weights: int8, int4, or the dtype's name."""
     weight = network.layers[0].get_submodule("self_attn.q_proj").get_parameter("weight")
     kinds = {torch.int8: "int8", torch.uint8: "int4"}
     return kinds.get(weight.dtype, str(network.dtype).removeprefix("torch."))
@@ -160,7 +165,7 @@ def _kind(network: DiffusionGemma) -> str:
 def _ceilings_line(ceilings: Ceilings) -> str:
     products = ", ".join(f"{kind} {gflops:.0f}" for kind, gflops in ceilings.gflops.items())
     return (
-        f"This machine with {torch.get_num_threads()} threads: {products} GFLOP/s in products, "
+        f"Peak of this machine with {torch.get_num_threads()} threads: {products} GFLOP/s in matrix products, "
         f"{ceilings.gigabytes_per_second:.1f} GB/s from memory"
     )
 
@@ -175,11 +180,11 @@ def _table(title: str, first: str, columns: Sequence[str]) -> Table:
 
 def _steps_table(times: StepTimes) -> Table:
     table = _table(
-        f"One pass behind {times.context} tokens", "pass", ("ms", "ms a position", "x one token", "breaks even at")
+        f"One pass after {times.context} tokens", "pass", ("ms", "ms per position", "x one token", "breaks even at")
     )
     table.add_row("one token", f"{times.token_ms:.2f}", f"{times.token_ms:.3f}", "1.0", "-")
     for length, ms in times.denoise_ms.items():
-        # A canvas of L tokens takes its steps and a pass to encode it; L tokens one by one take L passes.
+        # A canvas of L tokens takes its steps and a pass to encode it; L autoregressive tokens take L passes.
         even = length * times.token_ms / ms - 1
         table.add_row(
             f"canvas of {length}",
@@ -192,7 +197,7 @@ def _steps_table(times: StepTimes) -> Table:
 
 
 def _anatomy_table(anatomy: Anatomy, ceilings: Ceilings, kind: str, head_kind: str) -> Table:
-    title = f"One step over {anatomy.canvas_length} positions, taken apart: {anatomy.step_ms:.1f} ms"
+    title = f"Parts of a denoise step over {anatomy.canvas_length} positions: {anatomy.step_ms:.1f} ms"
     table = _table(title, "part", ("ms", "share", "GFLOP/s", "of peak", "GB/s", "of peak"))
     for part in sorted(anatomy.parts, key=lambda part: -part.ms):
         arithmetic = part.gflops / ceilings.arithmetic(head_kind if part.name == "head" else kind)
@@ -207,10 +212,10 @@ def _compare(
     console: Console, network: DiffusionGemma, plain: DiffusionGemma, length: int, options: BenchOptions
 ) -> dict[str, object] | None:
     if not compare.available():
-        console.print("transformers is not installed, so nothing is compared with it.")
+        console.print("transformers is not installed; the comparison is skipped.")
         return None
     found = compare.compare(network, length, options.context, max(3, options.runs // 2), weights=plain)
-    title = f"Beside transformers {found.transformers}, the same weights in {network.dtype}, alternating"
+    title = f"dgemma and transformers {found.transformers}, same weights in {network.dtype}, alternating runs"
     table = _table(title, "pass", ("dgemma ms", "transformers ms", "ratio"))
     step, token = f"step, canvas of {length}", "one token"
     table.add_row(step, f"{found.our_step_ms:.1f}", f"{found.their_step_ms:.1f}", f"{found.step_ratio:.2f}")
@@ -222,7 +227,8 @@ def _compare(
 def _streams(
     console: Console, network: DiffusionGemma, llm: LLM | None, times: StepTimes, options: BenchOptions
 ) -> list[dict[str, object]]:
-    """Several requests at once: made-up ones one token at a time, and of a small model sentences by diffusion."""
+    """Measures concurrent requests: random prompts in autoregressive mode, and for a fast model with a tokenizer also
+    sentences in diffusion mode."""
     count = options.streams
     requests = [made_up_requests(network, count, times.token_ms)]
     if llm is not None and llm.tokenizer is not None and times.token_ms < _QUICK_MS:
@@ -232,34 +238,34 @@ def _streams(
     sampler = SamplerConfig() if llm is None else llm.model.sampler
     rounds = options.runs if times.token_ms < _QUICK_MS else min(3, options.runs)
     found = [measure_streams(network, sampler, one, rounds) for one in requests]
-    table = _table(f"{count} requests, tokens/s in all", "mode", ("one after another", "at once", "ratio"))
+    table = _table(f"{count} requests, total tokens/s", "mode", ("one after another", "at once", "ratio"))
     for speed in found:
         table.add_row(speed.mode, f"{speed.one_by_one:.1f}", f"{speed.at_once:.1f}", f"{speed.gain:.2f}")
     console.print(table)
     return [{**asdict(speed), "gain": speed.gain} for speed in found]
 
 
-def _forms_table(length: int, forms: Sequence[FormCost]) -> Table:
-    columns = ("states", "built in ms", "step ms", "held ms", "share of the held step")
-    table = _table(f"What a guaranteed form costs, canvas of {length}", "form", columns)
-    for form in forms:
-        times = (f"{1000 * form.build_seconds:.0f}", f"{form.free_ms:.1f}", f"{form.held_ms:.1f}")
-        table.add_row(form.name, str(form.states), *times, f"{form.share:.0%}")
+def _constraints_table(length: int, costs: Sequence[ConstraintCost]) -> Table:
+    columns = ("states", "build ms", "free step ms", "constrained step ms", "share")
+    table = _table(f"Cost of a constraint in a step over a canvas of {length}", "constraint", columns)
+    for cost in costs:
+        times = (f"{1000 * cost.build_seconds:.0f}", f"{cost.free_ms:.1f}", f"{cost.held_ms:.1f}")
+        table.add_row(cost.name, str(cost.states), *times, f"{cost.share:.0%}")
     return table
 
 
 def _answers(console: Console, llm: LLM, n: int) -> dict[str, object]:
-    """Whole answers in each mode, `n` of each task: what a person gets, prompt included."""
+    """Measures whole answers in each mode, `n` per task, with the time for the prompt."""
     scores, speeds = measure_answers(llm, n)
-    columns = (*MODES, "ratio", "at most", "auto")
-    table = _table(f"Whole answers, {n} of each task, tokens/s", "task", columns)
+    columns = (*MODES, "ratio", "max ratio", "auto ratio")
+    table = _table(f"Whole answers, {n} per task, tokens/s", "task", columns)
     for one in speeds:
         ratios = (one.speed_up, one.speed_up_at_most, one.auto_by_better)
         table.add_row(one.task, *(f"{one.by_mode[mode]:.0f}" for mode in MODES), *(f"{ratio:.2f}" for ratio in ratios))
     console.print(table)
     console.print(
-        "Ratio: diffusion by autoregressive; at most, were every token right in one pass, the one that encodes the\n"
-        "prompt. The last column: auto by the better of the two.\n",
+        "ratio: diffusion / autoregressive. max ratio: the same if one pass, which also encodes the prompt, got every\n"
+        "token right. auto ratio: auto / the faster of the two modes.\n",
         style="dim",
     )
     ceilings = {one.task: one.in_one_pass for one in speeds}
@@ -267,13 +273,13 @@ def _answers(console: Console, llm: LLM, n: int) -> dict[str, object]:
 
 
 def _canvases(console: Console, llm: LLM, times: StepTimes, options: BenchOptions) -> CanvasBench:
-    def watch(told: str) -> None:
-        print(f"measuring {told} ...", file=sys.stderr, flush=True)
+    def watch(stage: str) -> None:
+        print(f"measuring {stage} ...", file=sys.stderr, flush=True)
 
     pace = Pace(step_ms={1: times.token_ms, **times.denoise_ms}, token_ms=times.token_ms)
     found = measure_canvases(llm, pace, max(1, options.answers), watch=watch)
-    columns = ("t(L) ms", "S(L)", "E(L)", "tokens", "accuracy", "speed-up predicted", "measured")
-    table = _table(f"Canvas lengths, {found.requests} requests each, against one token at a time", "L", columns)
+    columns = ("t(L) ms", "S(L)", "E(L)", "tokens", "accuracy", "predicted speed-up", "measured speed-up")
+    table = _table(f"Canvas lengths L, {found.requests} requests each, speed-up over one token at a time", "L", columns)
     for point in found.points:
         record = point.record
         table.add_row(

@@ -1,4 +1,4 @@
-"""The chat loop: one model, one conversation, a few slash commands."""
+"""`dgemma chat`: a loop over one model and one conversation, with a few slash commands."""
 
 import os
 import shlex
@@ -17,15 +17,15 @@ from dgemma.images import open_image
 from dgemma.tui.reading import reading
 
 HELP = """\
-/?               this help
-/new             forget the conversation
-/image FILE      show a picture with the next message, to a model that reads images
-/mode MODE       diffusion, autoregressive or auto
-/stats           statistics after each answer on or off
-/bye             leave (so does Ctrl-D); Ctrl-C stops an answer"""
+/?               show this help
+/new             start a new conversation
+/image FILE      send an image with the next message, if the model reads images
+/mode MODE       set the mode: diffusion, autoregressive or auto
+/stats           turn the statistics after each answer on or off
+/bye             exit (so does Ctrl-D); Ctrl-C stops an answer"""
 
 WELCOME = """\
-dgemma: the embedded model does small jobs, and answers each message alone.
+dgemma: the embedded model does small jobs, and answers each message on its own.
 Try one of these, or /? for help:
   Extract name and city as JSON: Anna Lee, a nurse, lives in Lisbon.
   Fix the mistakes: They was late for the the train yestreday.
@@ -42,16 +42,19 @@ def chat_loop(
     dtype: str = "auto",
     quant: str | None = None,
 ) -> None:
-    """Reads requests from stdin until its end and answers each. A model that was not trained on conversations
-    (`single_turn`) is given each request alone. Raises typer.Exit(1) at the end of a pipe of which a request failed."""
+    """Answers each request that is read from stdin, until its end.
+
+    A model that was not trained on conversations (`single_turn`) sees each request without the earlier ones. Raises
+    typer.Exit(1) at the end of input if stdin is no terminal and a request failed.
+    """
     terminal = sys.stdin.isatty()
     if terminal:
         _edit_lines()
     with reading(model) as progress:
         llm = load(model, device=device, dtype=dtype, quant=quant, progress=progress)
     if terminal:
-        alone = ", which answers each message alone" if llm.model.single_turn else ""
-        print(WELCOME if model in EMBEDDED else f"dgemma: {model}{alone}. /? for help", file=sys.stderr)
+        note = ", which answers each message on its own" if llm.model.single_turn else ""
+        print(WELCOME if model in EMBEDDED else f"dgemma: {model}{note}. /? for help", file=sys.stderr)
     conversation: list[dict[str, Any]] = []
     settings: dict[str, Any] = {"mode": mode, "stats": True, "images": []}
     failed = False
@@ -65,7 +68,7 @@ def chat_loop(
                 _command(line, conversation, settings, llm)
             except DgemmaError as error:
                 if not terminal and not isinstance(error, UsageError):
-                    raise  # What comes next may be about the picture.
+                    raise  # The next line of the pipe may be about this image.
                 print(f"dgemma: {error}", file=sys.stderr)
             continue
         if llm.model.single_turn:
@@ -75,12 +78,12 @@ def chat_loop(
         try:
             text, stats = respond(llm, conversation, draw=terminal and sys.stderr.isatty(), options=options)
         except UsageError:
-            # What the command was given, not what was typed.
+            # The command's own options are wrong, so every request would fail.
             raise
         except DgemmaError as error:
             conversation.pop()
-            # What is too long is all that was said, not this line.
-            advice = " /new starts a fresh conversation." if conversation and type(error) is PromptError else ""
+            # With earlier messages, a prompt that is too long is the fault of the conversation, not of this line.
+            advice = " /new starts a new conversation." if conversation and type(error) is PromptError else ""
             print(f"dgemma: {error}{advice}", file=sys.stderr)
             settings["images"] = []
             failed = True
@@ -94,18 +97,18 @@ def chat_loop(
 
 
 def _edit_lines() -> None:
-    """Arrow keys and a history for `input`, where Python has them."""
+    """Gives `input` arrow keys and a history, if Python was built with readline."""
     with suppress(ImportError):
         import readline  # noqa: F401
 
 
 def _read(terminal: bool) -> str | None:
-    """The next line; a line that ends in a backslash goes on. None at the end of input."""
+    """The next message, or None at the end of input. A backslash at a line's end continues the message."""
     lines: list[str] = []
     while True:
         prompt = ("... " if lines else ">>> ") if terminal else ""
         if prompt and not sys.stdout.isatty():
-            # The answers go elsewhere, and the prompt must not.
+            # stdout holds the answers only; keep the prompt out of it.
             print(prompt, end="", file=sys.stderr, flush=True)
             prompt = ""
         try:
@@ -115,7 +118,7 @@ def _read(terminal: bool) -> str | None:
             raise PromptError(f"Standard input is not UTF-8 text (byte {error.start}); convert it first.") from error
         except EOFError:
             if terminal:
-                # Ctrl-D leaves the line unfinished.
+                # End the line that Ctrl-D left open.
                 print(file=sys.stderr)
             return "\n".join(lines) if lines else None
         except KeyboardInterrupt:
@@ -126,16 +129,17 @@ def _read(terminal: bool) -> str | None:
         lines.append(line[:-1])
 
 
-def _note(told: str) -> None:
-    Console(stderr=True).print(told, style="dim", highlight=False)
+def _note(text: str) -> None:
+    Console(stderr=True).print(text, style="dim", highlight=False)
 
 
 def _command(line: str, conversation: list[dict[str, Any]], settings: dict[str, Any], llm: LLM) -> None:
+    """Carries out one slash command; changes `conversation` and `settings` in place."""
     word, rest = [*line.split(maxsplit=1), ""][:2]
     if word == "/new":
         conversation.clear()
         settings["images"] = []
-        _note("conversation forgotten")
+        _note("conversation cleared")
     elif word == "/stats":
         settings["stats"] = not settings["stats"]
         _note(f"statistics {'on' if settings['stats'] else 'off'}")
@@ -146,26 +150,26 @@ def _command(line: str, conversation: list[dict[str, Any]], settings: dict[str, 
         _note(f"mode: {rest}")
     elif word == "/image":
         if not rest.strip():
-            raise PromptError("/image takes the name of a file.")
-        file = _file(rest.strip())
+            raise PromptError("/image needs a file name: /image photo.png")
+        file = _resolve_file(rest.strip())
         image = open_image(file)
-        # What cannot be shown is told now.
+        # Reports an image that the model cannot take now instead of with the next message.
         llm.prepare_images([{"role": "user", "content": user_content("", [image])}])
         settings["images"].append(image)
-        _note(f"{file} ({image.width} by {image.height}) goes with the next message")
+        _note(f"{file} ({image.width} by {image.height}) will be sent with the next message")
     elif word in ("/?", "/help"):
         print(HELP, file=sys.stderr)
     else:
-        raise UsageError(f"{line!r} is no command; /? lists them.")
+        raise UsageError(f"Unknown command {line!r}; /? lists the commands.")
 
 
-def _file(told: str) -> str:
-    """A file's name as it was typed, or as a terminal gives it that a file is dropped on: quoted, spaces escaped."""
-    name = os.path.expanduser(told)
+def _resolve_file(typed: str) -> str:
+    """The file that `typed` names. Dropping a file on a terminal types its name quoted or with escaped spaces."""
+    name = os.path.expanduser(typed)
     if os.path.exists(name):
         return name
     try:
-        parts = shlex.split(told)
-    except ValueError:  # an apostrophe
+        parts = shlex.split(typed)
+    except ValueError:  # an unmatched quote, such as an apostrophe
         return name
     return os.path.expanduser(parts[0]) if len(parts) == 1 else name

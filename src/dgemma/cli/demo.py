@@ -1,4 +1,4 @@
-"""`dgemma demo`, what `make run` shows: three jobs of the embedded model, the canvas settling before the eyes."""
+"""`dgemma demo`, also run by `make run`: the embedded model does three jobs while its canvas is drawn."""
 
 import sys
 
@@ -16,7 +16,7 @@ JOBS = (
 
 
 def show_demo() -> None:
-    """Runs the three jobs; in a terminal each answer is shown again step by step, slowly enough to be seen."""
+    """Runs the three jobs. In a terminal each answer is replayed step by step, slowly enough to follow."""
     llm = load("tiny")
     draw = sys.stderr.isatty()
     for title, prompt in JOBS:

@@ -1,4 +1,4 @@
-"""`dgemma infill` and `dgemma edit`: a gap filled, a file gone over; the text on stdout, counts on stderr."""
+"""`dgemma infill` and `dgemma edit`: fill a gap, revise a file. The text goes to stdout, counts go to stderr."""
 
 import difflib
 import re
@@ -20,26 +20,28 @@ from dgemma.files import replacing
 from dgemma.tokenizer import REPLACEMENT_CHARACTER, Tokenizer
 from dgemma.tui.counting import counting
 
-# Without an instruction lines are revised together up to so many characters, with their neighbours to read; with one
-# each line is asked for alone, and a longer one sentence by sentence.
 PART_CHARACTERS = 1000
+"""Without an instruction, up to this many characters are revised in one call, so that each line is read with its
+neighbours. Longer pieces without a place to split them are left unchanged."""
 LINE_CHARACTERS = 240
-# A line of so many that ends within a sentence was wrapped; shorter ones are verses or lists, longer ones paragraphs.
-WRAPPED = range(50, 121)
+"""With an instruction each line is revised alone, and a line longer than this sentence by sentence."""
+WRAPPED_LENGTHS = range(50, 121)
+"""Lengths of a line that counts as wrapped if it ends within a sentence. Shorter lines are taken for verses or lists,
+longer ones for paragraphs."""
 _WRAP = re.compile(r"[ \t]*(?:\r\n|\n|\r)[ \t]*")
 BYTE_ORDER_MARK = "\ufeff"
-# Behind a sentence of scripts without spaces there is a place of no length.
+# Scripts without spaces can be split after a sentence, at an empty match.
 _SPACE = re.compile(r"\s+|(?<=[\u3002\uff01\uff1f])")
-NO_END = "the model found no end to the answer"
-NOT_KEPT = "the model's answer broke what must stay (addresses, code, marks, line ends, rare characters)"
+NO_END = "the model's answer reached its token limit"
+NOT_KEPT = "the model's answer changed what must stay (addresses, code, markup, line ends, rare characters)"
 
 
 class Piece(NamedTuple):
-    """A piece of the text, what it became, and if it was left as it was, why."""
+    """A piece of the text before and after the edit. `failure` says why the model's answer was not used, if so."""
 
     old: str
     new: str
-    left: str = ""
+    failure: str = ""
 
 
 def fill_gap(
@@ -48,32 +50,32 @@ def fill_gap(
     load: Callable[[], LLM],
     mark: str,
     length: int | None,
-    most: int,
+    max_new_tokens: int,
     only: bool,
     instruction: str | None,
     seed: int,
 ) -> None:
-    """Prints `text`, or for - what stands in standard input, with its one gap filled by the model that `load` gives."""
+    """Prints `text` (`-`: standard input) with its gap filled by the model that `load` returns."""
     text = _read(Path(text), piped=True).removesuffix("\n") if text == "-" else text
     refuse_stray_bytes(text, "The text")
     refuse_stray_bytes(instruction or "", "The instruction")
-    prefix, suffix = _around_gap(text, mark)
-    most = max(most, length or 1)
+    prefix, suffix = _split_at_mark(text, mark)
+    most = max(max_new_tokens, length or 1)
     reply = load().infill(prefix, suffix, length=length, instruction=instruction, max_new_tokens=most, seed=seed)
     print(reply.text.strip() if only else f"{prefix}{reply.text}{suffix}")
     print(statistics_line(reply.stats), file=sys.stderr)
 
 
-def _around_gap(text: str, mark: str) -> tuple[str, str]:
-    """What stands before and behind the one mark; of underscores a longer run is one mark as well."""
+def _split_at_mark(text: str, mark: str) -> tuple[str, str]:
+    """The text before and after the mark, which must occur once. A longer run of underscores is one mark, too."""
     if mark and not mark.strip("_"):
         parts = re.split(f"{mark}_*", text)
     else:
-        # A longer run of other letters holds the mark more than once.
+        # Overlapping occurrences count: "###" contains the mark "##" twice.
         count = sum(text.startswith(mark, at) for at in range(len(text))) if mark else 0
         parts = text.split(mark) if count == 1 else []
     if len(parts) != 2:
-        raise UsageError(f"The text must hold the mark {mark!r} exactly once, where the gap is.")
+        raise UsageError(f"The text must contain the mark {mark!r} exactly once, where the gap is.")
     return parts[0], parts[1]
 
 
@@ -87,7 +89,7 @@ def edit_file(
     diff: bool,
     seed: int,
 ) -> None:
-    """Prints the revised text or its diff, or writes the file; a diff is printed whether or not it is written."""
+    """Prints the revised text or its diff, or writes the file. With both `diff` and `write` it does both."""
     refuse_stray_bytes(instruction or "", "The instruction")
     piped = str(file) == "-"
     if piped and write:
@@ -95,21 +97,21 @@ def edit_file(
     if write:
         _require_writable(file)
     text = _read(file, piped)
-    pieces = _gone_over(load(), text, instruction, strength, seed)
+    pieces = _revise_text(load(), text, instruction, strength, seed)
     revised = "".join(piece.new for piece in pieces)
     shown = _diff(file, text, revised) if diff else "" if write else revised
-    # Written last: what cannot be shown is not to change the file behind one's back.
+    # The file is written last, so that it stays unchanged if printing the diff fails.
     sys.stdout.write(shown)
     sys.stdout.flush()
     if write and revised != text:
-        # Behind a link stands the file that is meant.
+        # Replace the file that a symbolic link points to, not the link.
         with replacing(file.resolve()) as temporary:
             temporary.write_bytes(revised.encode())
             if _read(file, piped) != text:
-                raise OutputError(f"{file} was changed by somebody else meanwhile and is left as it is; edit it again.")
+                raise OutputError(f"{file} changed during the edit and was not overwritten; run the edit again.")
     if shown and not shown.endswith("\n") and sys.stdout.isatty() and sys.stderr.isatty():
         print(file=sys.stderr)
-    _tell(pieces)
+    _print_summary(pieces)
 
 
 def _diff(file: Path, old: str, new: str) -> str:
@@ -117,122 +119,127 @@ def _diff(file: Path, old: str, new: str) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in changes)
 
 
-def _tell(pieces: list[Piece]) -> None:
-    """How many words changed and what was left, on stderr."""
+def _print_summary(pieces: list[Piece]) -> None:
+    """Prints to stderr how many words changed and which pieces could not be revised."""
     changed = added = 0
     for piece in pieces:
-        of_piece = _words_changed(piece.old, piece.new)
-        changed, added = changed + of_piece[0], added + of_piece[1]
-    whole = sum(len(piece.old.split()) for piece in pieces)
-    print(f"{changed} of {whole} words changed{f', {added} added' if added else ''}", file=sys.stderr)
-    for reason, count in Counter(piece.left for piece in pieces if piece.left).items():
-        print(f"{'A piece was' if count == 1 else f'{count} pieces were'} left as before: {reason}.", file=sys.stderr)
+        piece_changed, piece_added = _words_changed(piece.old, piece.new)
+        changed, added = changed + piece_changed, added + piece_added
+    total = sum(len(piece.old.split()) for piece in pieces)
+    print(f"{changed} of {total} words changed{f', {added} added' if added else ''}", file=sys.stderr)
+    for failure, count in Counter(piece.failure for piece in pieces if piece.failure).items():
+        print(f"{count} piece{'' if count == 1 else 's'} left unchanged: {failure}.", file=sys.stderr)
 
 
 def _words_changed(old: str, new: str) -> tuple[int, int]:
-    """(words of the old text that are gone or others, words that came besides) in one piece: over a long text a
-    comparison takes minutes."""
+    """(words of the old text that were removed or replaced, words added). Called for one piece at a time: comparing
+    long texts takes minutes."""
     if old == new:
         return 0, 0
     old_words, new_words = old.split(), new.split()
     matcher = difflib.SequenceMatcher(None, old_words, new_words, autojunk=False)
     changes = [change for change in matcher.get_opcodes() if change[0] != "equal"]
     changed = sum(end - begin for _, begin, end, _, _ in changes)
-    return changed, sum(max(0, (to - at) - (end - begin)) for _, begin, end, at, to in changes)
+    added = sum(max(0, (new_end - new_begin) - (end - begin)) for _, begin, end, new_begin, new_end in changes)
+    return changed, added
 
 
-def _gone_over(llm: LLM, text: str, instruction: str | None, strength: float, seed: int) -> list[Piece]:
-    """The pieces of the text with what they became, those included that the model does not see."""
+def _revise_text(llm: LLM, text: str, instruction: str | None, strength: float, seed: int) -> list[Piece]:
+    """All pieces of the text in order, including those that the model does not see."""
     body = text.removeprefix(BYTE_ORDER_MARK)
-    # The mark is no letter of the first word, and stays.
-    mark = text[: len(text) - len(body)]
-    keeper = Keeper(body, _easily_lost(llm.tokenizer, body))
+    # Kept, but not shown to the model as a part of the first word.
+    byte_order_mark = text[: len(text) - len(body)]
+    keeper = Keeper(body, _fragile_characters(llm.tokenizer, body))
     reviser = _Reviser(llm, keeper, instruction, strength, seed)
-    cut = [_cut(run, keeper, by_sentence=instruction is not None) for run in runs(body, keeper)]
-    parts = [part for run in cut for part in _grouped(run, 0 if instruction is not None else PART_CHARACTERS)]
-    asked = [prose and any(map(reviser.is_asked, part[::2])) for part, prose in parts]
-    pieces = [Piece(mark, mark)]
-    with counting("edit", sum(asked), "pieces" if instruction is None else "sentences") as done:
-        for (part, _), is_asked in zip(parts, asked, strict=True):
-            if is_asked:
-                pieces += reviser.revised(part)
-                done()
+    split = [_split_long_lines(run, keeper, by_sentence=instruction is not None) for run in runs(body, keeper)]
+    parts = [part for run in split for part in _group(run, 0 if instruction is not None else PART_CHARACTERS)]
+    revisable = [is_prose and any(map(reviser.is_revisable, part[::2])) for part, is_prose in parts]
+    pieces = [Piece(byte_order_mark, byte_order_mark)]
+    with counting("edit", sum(revisable), "pieces" if instruction is None else "sentences") as count_one:
+        for (part, _), is_revisable in zip(parts, revisable, strict=True):
+            if is_revisable:
+                pieces += reviser.revise(part)
+                count_one()
             else:
-                pieces += [Piece(stays, stays) for stays in part]
+                pieces += [Piece(fixed, fixed) for fixed in part]
     return pieces
 
 
 class _Reviser:
-    """Asks the model for one part after another, and takes what keeps what must stay."""
+    """Asks the model to revise one part after another. Uses only answers that preserve what must stay."""
 
     def __init__(self, llm: LLM, keeper: Keeper, instruction: str | None, strength: float, seed: int) -> None:
         self._llm, self._keeper = llm, keeper
         self._instruction, self._strength, self._seed = instruction, strength, seed
 
-    def is_asked(self, prose: str) -> bool:
-        """Whether there is anything to revise; a single word too long to be one is none."""
+    def is_revisable(self, prose: str) -> bool:
+        """Whether to ask the model about `prose`: it has words to rewrite and at most `PART_CHARACTERS`."""
         return len(prose) <= PART_CHARACTERS and self._keeper.has_prose(prose)
 
-    def revised(self, part: list[str]) -> list[Piece]:
-        """The pieces of a part in which prose and what stays take turns. The model reads several together, and alone
-        those that did not come back between what stays."""
-        prose, stays = part[::2], part[1::2]
-        together = self._answer("".join(part)) if stays else None
-        news = [] if together is None else _between(together, stays)
+    def revise(self, part: list[str]) -> list[Piece]:
+        """The pieces of a part that alternates prose and fixed text, starting with prose.
+
+        The model revises the whole part at once if it holds several pieces of prose. A piece is revised alone if the
+        answer does not hold all fixed texts in order, or changes what must stay.
+        """
+        prose, fixed = part[::2], part[1::2]
+        joint_answer = self._ask("".join(part)) if fixed else None
+        news = [] if joint_answer is None else _texts_between(joint_answer, fixed)
         pieces = []
         for number, old in enumerate(prose):
             new = news[number].strip() if news else ""
-            pieces.append(Piece(old, new) if new and self._keeper.keeps(old, new) else self._alone(old))
-            pieces += [Piece(gap, gap) for gap in stays[number : number + 1]]
+            pieces.append(Piece(old, new) if new and self._keeper.keeps(old, new) else self._revise_alone(old))
+            pieces += [Piece(gap, gap) for gap in fixed[number : number + 1]]
         return pieces
 
-    def _alone(self, old: str) -> Piece:
-        """As it stands; if that loses what must stay, with stand-ins for it."""
-        if not self.is_asked(old):
+    def _revise_alone(self, old: str) -> Piece:
+        """Revises one piece of prose. If the answer changes what must stay, tries again with stand-ins for it."""
+        if not self.is_revisable(old):
             return Piece(old, old)
-        shown = _WRAP.sub(" ", old)
-        answer = self._answer(shown)
-        new = wrapped_as(old, answer) if answer else None
-        if not (new and self._keeper.keeps(old, new)) and (masked := self._keeper.masked(shown)):
-            answer = self._answer(masked.text)
+        one_line = _WRAP.sub(" ", old)
+        answer = self._ask(one_line)
+        new = wrap_like(old, answer) if answer else None
+        if not (new and self._keeper.keeps(old, new)) and (masked := self._keeper.masked(one_line)):
+            answer = self._ask(masked.text)
             restored = masked.restore(answer) if answer else None
-            new = wrapped_as(old, restored) if restored else None
+            new = wrap_like(old, restored) if restored else None
         if new and self._keeper.keeps(old, new):
             return Piece(old, new)
         return Piece(old, old, NO_END if answer is None else NOT_KEPT)
 
-    def _answer(self, text: str) -> str | None:
-        """None where it came to no end."""
+    def _ask(self, text: str) -> str | None:
+        """The model's revision of `text`; None if it reached its token limit."""
         reply = self._llm.edit(text, instruction=self._instruction, strength=self._strength, seed=self._seed)
         return None if reply.finish_reason == "length" else reply.text.strip()
 
 
-def _between(text: str, stays: list[str]) -> list[str]:
-    """What stands between these, in their order; nothing where one is not there."""
+def _texts_between(text: str, separators: list[str]) -> list[str]:
+    """`text` split at the separators, each once and in this order; an empty list if one is missing."""
     found = []
-    for gap in stays:
-        before, there, text = text.partition(gap)
-        if not there:
+    for separator in separators:
+        before, match, text = text.partition(separator)
+        if not match:
             return []
         found.append(before)
     return [*found, text]
 
 
-def _unwrapped(run: list[str]) -> list[str]:
-    """The run with the lines of a paragraph together, the line ends in them: where a line breaks off in a sentence."""
+def _join_wrapped_lines(run: list[str]) -> list[str]:
+    """The run with wrapped lines joined into one prose part, which then holds the line ends. A line counts as wrapped
+    if its length is in `WRAPPED_LENGTHS` and it ends within a sentence."""
     joined = run[:2]
     for gap, prose in zip(run[2:-1:2], run[3::2], strict=True):
         before = joined[-1].rpartition("\n")[2]
-        if _WRAP.fullmatch(gap) and len(before) in WRAPPED and before[-1:] not in tuple(".!?:;"):
+        if _WRAP.fullmatch(gap) and len(before) in WRAPPED_LENGTHS and before[-1:] not in tuple(".!?:;"):
             joined[-1] += gap + prose
         else:
             joined += [gap, prose]
     return [*joined, run[-1]] if len(run) > 1 else run
 
 
-def wrapped_as(old: str, new: str) -> str | None:
-    """The new text with the line ends of the old one, behind the words that stand where they stood; None where there is
-    no room for them."""
+def wrap_like(old: str, new: str) -> str | None:
+    """The new text with the line ends of the old one, placed after the corresponding words. None if the new text has
+    too few words for them."""
     breaks = [number for number, gap in enumerate(_gaps(old), 1) if "\n" in gap or "\r" in gap]
     if not breaks:
         return new
@@ -241,8 +248,8 @@ def wrapped_as(old: str, new: str) -> str | None:
     changes = matcher.get_opcodes()
     last = 0
     for place in breaks:
-        _, begin, end, at, to = next(change for change in changes if change[1] < place <= change[2])
-        last = max(last + 1, at + round((place - begin) * (to - at) / (end - begin)))
+        _, begin, end, new_begin, new_end = next(change for change in changes if change[1] < place <= change[2])
+        last = max(last + 1, new_begin + round((place - begin) * (new_end - new_begin) / (end - begin)))
         if last >= len(words):
             return None
         gaps[last - 1] = old_gaps[place - 1]
@@ -250,14 +257,14 @@ def wrapped_as(old: str, new: str) -> str | None:
 
 
 def _gaps(text: str) -> list[str]:
-    """What stands between the words."""
+    """The white space between the words."""
     return re.findall(r"\s+", text.strip())
 
 
-def _cut(run: list[str], keeper: Keeper, *, by_sentence: bool) -> list[str]:
-    """The run with long lines cut into sentences, or else into pieces of about `PART_CHARACTERS`; the white space in
-    between stays, and no span is cut."""
-    run = _unwrapped(run) if by_sentence else run
+def _split_long_lines(run: list[str], keeper: Keeper, *, by_sentence: bool) -> list[str]:
+    """The run with long lines split at white space: into sentences if `by_sentence`, and into pieces of at most
+    `PART_CHARACTERS` where possible. The white space becomes a fixed part; protected spans are not split."""
+    run = _join_wrapped_lines(run) if by_sentence else run
     parts = run[:1]
     for line, end in zip(run[1::2], run[2::2], strict=True):
         spans = iter(keeper.spans(line))
@@ -269,16 +276,17 @@ def _cut(run: list[str], keeper: Keeper, *, by_sentence: bool) -> list[str]:
             if (not span or gap.start() <= span.begin) and gap.end() < len(line):
                 places.append(gap.span())
         begin, sentences = 0, by_sentence and len(line) > LINE_CHARACTERS
-        for (left, right), (further, _) in pairwise([*places, (len(line), len(line))]):
-            if further - begin > PART_CHARACTERS or (sentences and line[left - 1] in ".!?\u3002\uff01\uff1f"):
+        for (left, right), (next_left, _) in pairwise([*places, (len(line), len(line))]):
+            if next_left - begin > PART_CHARACTERS or (sentences and line[left - 1] in ".!?\u3002\uff01\uff1f"):
                 parts += [line[begin:left], line[left:right]]
                 begin = right
         parts += [line[begin:], end]
     return parts
 
 
-def _grouped(run: list[str], longest: int) -> Iterator[tuple[list[str], bool]]:
-    """What stays, and what is prose with what stays in between, up to so many characters together; which of the two."""
+def _group(run: list[str], longest: int) -> Iterator[tuple[list[str], bool]]:
+    """Yields (parts, is prose): single fixed parts, and groups of prose with the fixed parts in between. A group of
+    several prose parts has at most `longest` characters."""
     group, before = [], run[0]
     for prose, after in zip(run[1::2], run[2::2], strict=True):
         if group and sum(map(len, group)) + len(before) + len(prose) <= longest:
@@ -301,26 +309,29 @@ def _read(file: Path, piped: bool) -> str:
     except OSError as error:
         raise PromptError(f"{file} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        told = "Standard input" if piped else file
-        raise PromptError(f"{told} is not UTF-8 text (byte {error.start}); convert it first.") from error
+        source = "Standard input" if piped else file
+        raise PromptError(f"{source} is not UTF-8 text (byte {error.start}); convert it first.") from error
 
 
 def _require_writable(file: Path) -> None:
-    """Refuses what is not to be replaced by a new file, before a model goes over it."""
+    """Raises OutputError for a file that must not be replaced. Called before the model is loaded."""
     if not file.exists():
         return
     status = file.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise OutputError(f"{file} is no regular file and is not written; leave out --write and direct the output.")
+        raise OutputError(
+            f"{file} is not a regular file and is not overwritten; leave out --write and redirect stdout."
+        )
     if not status.st_mode & 0o222:
-        raise OutputError(f"{file} is write-protected; chmod u+w it, or leave out --write.")
+        raise OutputError(f"{file} is write-protected; run chmod u+w on it, or leave out --write.")
     if status.st_nlink > 1:
-        print(f"{file} has other names (hard links); they keep the old text.", file=sys.stderr)
+        print(f"{file} has other hard links; they will keep the old text.", file=sys.stderr)
 
 
-def _easily_lost(tokenizer: Tokenizer | None, text: str) -> set[str]:
-    """The characters of the text that the model could only put together from parts of characters, or not at all, and
-    those of amounts, which no mistake is about."""
+def _fragile_characters(tokenizer: Tokenizer | None, text: str) -> set[str]:
+    """The characters of the text, other than printable ASCII, that a rewrite must preserve: those that the tokenizer
+    splits into bytes or cannot reproduce, and signs of amounts (currency, mathematics, degrees), which are never a
+    mistake."""
     others = {character for character in text if not character.isascii() or not character.isprintable()} - set("\t\n\r")
     found = {character for character in others if character == "°" or unicodedata.category(character) in ("Sc", "Sm")}
     if tokenizer is None:

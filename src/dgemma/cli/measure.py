@@ -1,4 +1,4 @@
-"""`dgemma eval`: a table for people, one JSON document for programs."""
+"""`dgemma eval`: one table of scores per task, or one JSON document."""
 
 import json
 import sys
@@ -18,9 +18,16 @@ from dgemma.ops import native
 from dgemma.train.texts import load_texts
 
 SCORED = ("extract", "extract_plain", "fix", "edit", "sudoku4", "sudoku9", "math")
-NUMBERS = ("accuracy", "steps a canvas", "canvas equivalents", "passes an answer", "tokens a pass", "tokens a second")
+COLUMNS = (
+    "accuracy",
+    "steps per canvas",
+    "canvas equivalents",
+    "passes per answer",
+    "tokens per pass",
+    "tokens per second",
+)
 TABLE_WIDTH = 79
-"""Columns of a terminal below which the table of the scores would be cut."""
+"""Terminal width needed by the table; narrower terminals get lines instead."""
 
 
 def evaluate_and_print(
@@ -37,10 +44,10 @@ def evaluate_and_print(
     data: Path | None,
     constrained: bool,
 ) -> None:
-    """Prints one table per task, a row per mode, as soon as the task is done.
+    """Prints one table per task, with a row per mode, as soon as the task is done.
 
-    With `constrained`, below it the same mode held to the form that the task's requests ask for, where they ask for
-    one. With `data`, also the longest run of words that any answer shares with the training text in that folder.
+    constrained: adds a row with constrained answers after each mode, for tasks that define a constraint.
+    data: folder of training text; adds the longest run of words that an answer shares with it.
     """
     corpus = None if data is None else load_texts(data)[0]
     replies: list[str] = []
@@ -63,11 +70,11 @@ def evaluate_and_print(
 
     chosen = tuple(tasks) or SCORED
     scores: list[Score] = []
-    every = evaluate(load(model, quant=quant), chosen, n, seed, modes, canvas, watch, constrained)
-    # What cannot be done has been told by now: this may take minutes.
+    pending = evaluate(load(model, quant=quant), chosen, n, seed, modes, canvas, watch, constrained)
+    # Bad arguments have raised by now; compiling the kernels may take minutes.
     native.prepare()
-    for _, of_one_task in groupby(every, key=lambda score: score.task):
-        rows = list(of_one_task)
+    for _, task_scores in groupby(pending, key=lambda score: score.task):
+        rows = list(task_scores)
         scores += rows
         if not as_json:
             _print_scores(rows)
@@ -81,7 +88,7 @@ def evaluate_and_print(
         words, span = longest_copied_span(replies, [*corpus.stories, *corpus.sentences])
         document["longest_copied_span"] = {"words": words, "text": span}
         if not as_json:
-            print(f"Longest run of words that also stands in the training text: {words} ({span!r})")
+            print(f"Longest run of words copied from the training text: {words} ({span!r})")
     if as_json:
         print(json.dumps(document))
 
@@ -93,8 +100,8 @@ def _print_scores(scores: Sequence[Score]) -> None:
         return
     table = Table(title=f"{scores[0].task} (n = {scores[0].n})", title_justify="left")
     table.add_column("mode", no_wrap=True)
-    for name in NUMBERS:
-        # As wide as its longest word, so that a terminal of 80 columns holds the table.
+    for name in COLUMNS:
+        # As wide as the longest word of its title, so that the table fits into 80 columns.
         table.add_column(name, justify="right", width=max(map(len, name.split())))
     for score in scores:
         table.add_row("  constrained" if score.held else score.mode, *_row(score))
@@ -102,15 +109,15 @@ def _print_scores(scores: Sequence[Score]) -> None:
 
 
 def _print_lines(scores: Sequence[Score]) -> None:
-    """The same where no table has room."""
+    """Prints the scores one number per line, for narrow terminals."""
     for score in scores:
         print(f"{score.task} (n = {score.n}), {score.mode}{', constrained' if score.held else ''}")
-        for name, value in zip(NUMBERS, _row(score), strict=True):
+        for name, value in zip(COLUMNS, _row(score), strict=True):
             print(f"  {name} {value}")
 
 
 def _row(score: Score) -> tuple[str, ...]:
-    """The `NUMBERS` of a score as they are shown."""
+    """The score's values for `COLUMNS`, formatted."""
     diffuses = score.mode != "autoregressive"
     return (
         f"{score.accuracy:.1%}",

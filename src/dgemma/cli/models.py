@@ -1,4 +1,4 @@
-"""`dgemma show`, `pull` and `quantize`: what a model is, fetching one from the hub, a smaller copy of one."""
+"""`dgemma show`, `pull` and `quantize`: describe a model, fetch one from the hub, write a quantised copy."""
 
 import json
 import shutil
@@ -24,15 +24,15 @@ from dgemma.vision_config import VisionConfig
 
 
 def show(model: str, as_json: bool) -> None:
-    """Prints the sizes, layers and sampler of a model; its weights are not read."""
+    """Prints the sizes, layers and sampler of a model. Does not read its weights."""
     found = open_model(find_model(model, weights=False), device="meta")
     config, sampler = found.config, found.sampler
     parameters = sum(parameter.numel() for parameter in found.network.parameters())
     experts = sum(p.numel() for name, p in found.network.named_parameters() if ".experts." in name)
     active = parameters - experts + experts * config.top_k_experts // config.num_experts
     if as_json:
-        a_token = KVCache.size_of(config, 1, 0, torch.float32)
-        sizes = {"parameters": parameters, "parameters_per_token": active, "kv_bytes_per_token_float32": a_token}
+        kv_bytes = KVCache.size_of(config, 1, 0, torch.float32)
+        sizes = {"parameters": parameters, "parameters_per_token": active, "kv_bytes_per_token_float32": kv_bytes}
         print(json.dumps({"model": model, **sizes, "config": asdict(config), "sampler": asdict(sampler)}))
         return
     kinds = Counter(layer.layer_type for layer in config.layers)
@@ -40,15 +40,15 @@ def show(model: str, as_json: bool) -> None:
         "parameters": f"{parameters:,} ({active:,} used for each token)",
         "layers": f"{len(config.layers)}: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())),
         "hidden size": f"{config.hidden_size}, {_count(config.num_attention_heads, 'query head')}",
-        "experts": f"{config.num_experts} of width {config.moe_intermediate_size}, {config.top_k_experts} a token",
-        "vocabulary": f"{config.vocab_size:,}" + ("" if found.tokenizer else ", none that is read: token ids only"),
+        "experts": f"{config.num_experts} of width {config.moe_intermediate_size}, {config.top_k_experts} per token",
+        "vocabulary": f"{config.vocab_size:,}" + ("" if found.tokenizer else ", no usable tokenizer: token ids only"),
         "context": f"{config.max_position_embeddings:,} tokens, sliding window {config.sliding_window:,}",
         "KV cache": _cache_line(config, sampler.max_new_tokens),
         "images": "text only" if config.vision is None else _tower_line(config.vision),
         "canvas": f"{_count(config.canvas_length, 'token')}, at most "
         + _count(sampler.max_denoising_steps, "denoise step"),
         "sampler": f"entropy bound {sampler.entropy_bound}, temperature {sampler.t_max} to {sampler.t_min}"
-        + (", unsure canvases verified by the causal mode" if sampler.causal_check else ""),
+        + (", unsure canvases are checked by the causal mode" if sampler.causal_check else ""),
     }
     table = Table(title=model, title_justify="left", show_header=False)
     for name, value in rows.items():
@@ -57,29 +57,30 @@ def show(model: str, as_json: bool) -> None:
 
 
 def _cache_line(config: ModelConfig, answer: int) -> str:
-    """What a request of the whole context keeps that ends with an answer, in the types of CPUs and GPUs."""
+    """The KV cache size of a request that fills the context and ends with `answer` new tokens, in the default dtypes
+    of CPUs and GPUs."""
     whole, canvas = config.max_position_embeddings, config.canvas_length
     history = answer + canvas + EngineConfig().prefill_chunk
     kinds = (torch.float32, torch.bfloat16)
-    wide, half = (_told_bytes(KVCache.size_of(config, whole, canvas, kind, history)) for kind in kinds)
+    wide, half = (_format_bytes(KVCache.size_of(config, whole, canvas, kind, history)) for kind in kinds)
     return f"{wide} for the whole context in float32, {half} in bfloat16"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _told_bytes(count: int) -> str:
+def _format_bytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _tower_line(vision: VisionConfig) -> str:
     layers, size = _count(vision.num_hidden_layers, "layer"), vision.patch_size
-    return f"a tower of {layers}, patches of {size} by {size} pixels"
+    return f"image tower of {layers}, patches of {size} by {size} pixels"
 
 
 def quantize(model: str, out: Path, quant: str) -> None:
-    """Writes the quantised copy and prints its folder; its size beside the float one's goes to stderr."""
+    """Writes the quantised copy and prints its folder; both sizes go to stderr."""
     source = find_model(model)
     if out.resolve() == source.resolve():
         raise UsageError(f"{out} is the model itself; give another folder.")
@@ -95,7 +96,7 @@ def quantize(model: str, out: Path, quant: str) -> None:
 
 
 def _holds_a_copy(folder: Path) -> bool:
-    """Whether a folder is what `quantize` writes, which a new copy may replace."""
+    """Whether a folder is an earlier output of `quantize`, which a new copy may replace."""
     config = folder / "config.json"
     try:
         return config.is_file() and kind_from_hf(read_json(config)) is not None
@@ -104,12 +105,12 @@ def _holds_a_copy(folder: Path) -> bool:
 
 
 def pull(model: str) -> None:
-    """Fetches a hub model, going on where an earlier try stopped; prints the folder or the file."""
+    """Fetches a model from the hub and prints its folder or file. Resumes an interrupted download."""
     if model in EMBEDDED:
         raise UsageError(f"{model} is part of the package; there is nothing to fetch.")
     if not is_hub_id(model):
         raise UsageError(
-            f"{model!r} is no hub id; give owner/name, such as google/diffusiongemma-26B-A4B-it, "
+            f"{model!r} is not a hub id; give owner/name, such as google/diffusiongemma-26B-A4B-it, "
             "or owner/name:TAG for a GGUF file."
         )
     print(f"Fetching {model} ...", file=sys.stderr)

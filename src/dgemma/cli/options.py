@@ -1,6 +1,6 @@
-"""What options may say, checked before anything is loaded; a value that cannot be is a usage error.
+"""Checks of option values that run before anything is loaded; a bad value raises UsageError.
 
-Knows nothing of models: what depends on one is told once it is there.
+Knows nothing of models: values that depend on one are checked after it is loaded.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from dgemma.errors import ConfigError, UsageError
 
 @contextmanager
 def given_by_options() -> Iterator[None]:
-    """Makes a ConfigError a UsageError: around what reads the values of options and of no file."""
+    """Turns a ConfigError into a UsageError. For code whose values come from options only, not from files."""
     try:
         yield
     except ConfigError as error:
@@ -22,28 +22,28 @@ def given_by_options() -> Iterator[None]:
 
 
 def checked_mode(mode: str) -> str:
-    """The mode of an answer."""
+    """Returns `mode`. Raises UsageError for an unknown one."""
     if mode not in get_args(Mode):
         raise UsageError(f"mode {mode!r} is not one of {', '.join(get_args(Mode))}.")
     return mode
 
 
 def checked_tokens(count: int | None) -> int | None:
-    """How many new tokens there may be."""
+    """Returns `count`. Raises UsageError if it is below 1."""
     if count is not None and count < 1:
         raise UsageError(f"max_new_tokens must be at least 1, not {count}.")
     return count
 
 
 def checked_seed(seed: int) -> int:
-    """The seed of an answer."""
+    """Returns `seed`. Raises UsageError if it does not fit into 64 bits."""
     if not -(2**63) <= seed < 2**63:
-        raise UsageError(f"seed must lie between -2^63 and 2^63 - 1, not {seed}.")
+        raise UsageError(f"seed must be between -2^63 and 2^63 - 1, not {seed}.")
     return seed
 
 
 def checked_dtype(dtype: str) -> str:
-    """The type of the weights in memory."""
+    """Returns `dtype`. Raises UsageError for an unknown one."""
     with given_by_options():
         EngineConfig(dtype=dtype)  # pyright: ignore[reportArgumentType]
     return dtype

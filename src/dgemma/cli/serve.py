@@ -1,4 +1,4 @@
-"""`dgemma serve`: loads a model, prints one line with the address, and answers until Ctrl-C."""
+"""`dgemma serve`: loads a model, prints one line with the address, and serves until Ctrl-C."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from dgemma.tui.reading import reading
 
 
 def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, quant: str | None = None) -> None:
-    """Serves `model` at the address of `server`, which is taken first: a port that is in use is told at once."""
+    """Serves `model` at the address of `server`. Binds the port first, so that a port in use fails before the load."""
     engine = replace(placed(engine), pace_file=PACE_FILE)
     listener = listen(server.host, server.port)
     with listener:
@@ -26,27 +26,26 @@ def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, q
             settings = {"dtype": engine.dtype, "device": engine.device, "quant": quant}
             opened = open_model(folder, **settings, progress=progress, keep_halves=True)
         llm = LLM(opened, engine)
-        _require_use(llm.engine, engine)
+        _require_usable_limits(llm.engine, engine)
         llm.engine.warm_up()
-        told = f"{server.model_name} at {address(listener)} (Ctrl-C stops)"
-        serve(llm, server, listener, ready=lambda: print(told, flush=True))
+        line = f"{server.model_name} at {address(listener)} (Ctrl-C stops)"
+        serve(llm, server, listener, ready=lambda: print(line, flush=True))
 
 
-def _require_use(engine: Engine, asked: EngineConfig) -> None:
-    """Raises UsageError for limits that the model exceeds or that no request keeps to."""
+def _require_usable_limits(engine: Engine, asked: EngineConfig) -> None:
+    """Raises UsageError for a context longer than the model's, or a KV cache budget too small for any request."""
     longest = engine.network.config.max_position_embeddings
     if asked.max_context is not None and asked.max_context > longest:
         raise UsageError(f"--max-context {asked.max_context} is more than this model's context of {longest} tokens.")
     canvas = engine.network.config.canvas_length
     least = KVCache.size_of(engine.network.config, 1 + canvas, canvas, engine.network.dtype)
     if engine.budget_bytes < least:
-        told = f"--kv-budget-mb {asked.kv_budget_mb:g}" if asked.kv_budget_mb else "A quarter of the memory"
-        raise UsageError(f"{told} holds no request: one canvas takes {least / MEGABYTE:.1f} MB.")
+        budget = f"--kv-budget-mb {asked.kv_budget_mb:g}" if asked.kv_budget_mb else "The default KV cache budget"
+        raise UsageError(f"{budget} is too small for any request: one canvas takes {least / MEGABYTE:.1f} MB.")
 
 
 def public_name(model: str) -> str:
-    """The name under which clients ask for a model: of a folder its last part and of a file its stem, so that no path
-    shows."""
+    """The model name shown to clients: a folder's last part or a file's stem, so that no local path is exposed."""
     path = Path(model).expanduser()
     if model in EMBEDDED or not path.exists():
         return model

@@ -1,1 +1,1 @@
-"""What a terminal shows while an answer is made."""
+"""What is drawn on a terminal: the canvas while it settles, and the progress of long jobs."""

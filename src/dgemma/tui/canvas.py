@@ -1,6 +1,6 @@
-"""The canvas as a terminal shows it: settled text plain, tokens in doubt shaded, noise dimmed.
+"""Draws the canvas on a terminal: committed text plain, draft tokens coloured by entropy.
 
-Draws what the engine's events say; decides nothing about decoding.
+Only draws the engine's events; decides nothing about decoding.
 """
 
 import math
@@ -19,14 +19,14 @@ CERTAIN, LIKELY, DOUBTFUL = "bold green", "yellow", "dim red"
 
 
 def style_of(entropy: float) -> str:
-    """The style of a token whose distribution has `entropy` nats: certain below 0.05, doubtful above 1."""
+    """The style of a draft token whose distribution has `entropy` nats: certain below 0.05, doubtful above 1 or nan."""
     if math.isnan(entropy) or entropy > 1.0:
         return DOUBTFUL
     return CERTAIN if entropy < 0.05 else LIKELY
 
 
 class CanvasView:
-    """Collects events into one coloured text: what is committed, then the canvas in flight."""
+    """Turns events into one coloured text: the committed tokens, then the current draft."""
 
     def __init__(self, decode: Decode, end_ids: frozenset[int]) -> None:
         self.decode, self.end_ids = decode, end_ids
@@ -34,7 +34,7 @@ class CanvasView:
         self.draft: Draft | None = None
 
     def take(self, event: Event) -> None:
-        """Takes one event in."""
+        """Updates the view with one event."""
         if isinstance(event, Draft):
             self.draft = event
         elif isinstance(event, Commit):
@@ -42,7 +42,7 @@ class CanvasView:
             self.draft = None
 
     def tail(self, width: int, height: int) -> Text:
-        """The last `height` lines of the view as a terminal `width` wide breaks them: the newest text is seen."""
+        """The last `height` lines of the view, wrapped to `width` columns."""
         lines = self.text().wrap(Console(width=width), width)
         return Text("\n").join(lines[-max(1, height) :])
 
@@ -51,7 +51,7 @@ class CanvasView:
         view = Text(self.decode(self.committed))
         if self.draft is None:
             return view
-        # Runs of one style are decoded together, so that characters of several tokens come out whole.
+        # Decode runs of one style together, since a character may span several tokens.
         run: list[int] = []
         style = ""
         for token, entropy in zip(self.draft.token_ids, self.draft.entropies, strict=True):
@@ -73,21 +73,20 @@ def show(
 ) -> tuple[list[int], Finish | None]:
     """Draws events until the end -> (committed ids, Finish).
 
-    With `frame_seconds` the answer is made first and then shown step by step at that pace, so that the slow motion does
-    not enter its statistics.
-    Ctrl-C ends the answer early; what is committed by then is returned with Finish None.
+    With `frame_seconds` the answer is generated first and then replayed at that pace, so that the slow motion does not
+    enter its statistics. Ctrl-C ends the answer early and returns the ids committed so far, with Finish None.
     """
     view = CanvasView(decode, end_ids)
-    made: list[Event] = []
+    recorded: list[Event] = []
     finish: Finish | None = None
     with Live(console=console, refresh_per_second=30, transient=True) as live:
         try:
             if frame_seconds:
-                made.extend(events)
-            for event in made if frame_seconds else events:
+                recorded.extend(events)
+            for event in recorded if frame_seconds else events:
                 view.take(event)
                 finish = event if isinstance(event, Finish) else finish
-                # What is taller than the terminal could not be taken back, and would hide the end.
+                # Live cannot erase more lines than the terminal has, and would cut off the newest ones.
                 live.update(view.tail(console.width, console.height - 1))
                 if frame_seconds and isinstance(event, Draft):
                     live.refresh()
@@ -95,6 +94,6 @@ def show(
         except KeyboardInterrupt:
             finish = None
             if not view.committed and view.draft is None:
-                for event in made:
+                for event in recorded:
                     view.take(event)
     return view.committed, finish

@@ -1,4 +1,4 @@
-"""How many pieces of a long job are done, told on a terminal's stderr and gone when the job is."""
+"""A progress line on stderr for a job of many pieces. It disappears when the job is done."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -11,11 +11,11 @@ from dgemma.tui.reading import PATIENCE_S
 
 
 @contextmanager
-def counting(title: str, whole: int, pieces: str) -> Iterator[Callable[[], None]]:
-    """What is called for each piece that is done; it draws nothing where stderr is no terminal."""
-    told = TextColumn("{task.description}: {task.completed:,} of {task.total:,} " + pieces, markup=False)
-    line = Progress(told, console=Console(stderr=True), transient=True)
-    task = line.add_task(title, total=whole)
+def counting(title: str, total: int, noun: str) -> Iterator[Callable[[], None]]:
+    """Yields a function to call for each finished piece. Draws only on a terminal, and after `PATIENCE_S`."""
+    column = TextColumn("{task.description}: {task.completed:,} of {task.total:,} " + noun, markup=False)
+    line = Progress(column, console=Console(stderr=True), transient=True)
+    task = line.add_task(title, total=total)
 
     def done() -> None:
         line.advance(task)
@@ -25,6 +25,6 @@ def counting(title: str, whole: int, pieces: str) -> Iterator[Callable[[], None]
     try:
         yield done
     finally:
-        # It would end a line that it never began.
+        # Stopping a line that was never started would print an empty one.
         if line.live.is_started:
             line.stop()

@@ -1,4 +1,4 @@
-"""How far a large model has been read, drawn on a terminal's stderr and gone when it is there."""
+"""A progress bar on stderr while a large model is loaded. It disappears when the model is loaded."""
 
 import sys
 import time
@@ -9,23 +9,23 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 PATIENCE_S = 0.5
-"""What is read sooner draws nothing."""
+"""Seconds before anything is drawn."""
 
 
 @contextmanager
 def reading(title: str) -> Iterator[Callable[[int, int], None] | None]:
-    """What `load` takes as `progress`; None where stderr is no terminal."""
+    """Yields the `progress` function for `load`; None if stderr is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task, began, drawn = bar.add_task(title), time.monotonic(), False
+    task, start, drawn = bar.add_task(title), time.monotonic(), False
 
-    def progress(done: int, whole: int) -> None:
+    def progress(done: int, total: int) -> None:
         nonlocal drawn
-        bar.update(task, completed=done, total=whole)
-        if not drawn and time.monotonic() - began > PATIENCE_S:
+        bar.update(task, completed=done, total=total)
+        if not drawn and time.monotonic() - start > PATIENCE_S:
             bar.start()
             drawn = True
 

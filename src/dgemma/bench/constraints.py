@@ -1,4 +1,4 @@
-"""What a guaranteed form costs: the same denoise step with and without a constraint, its automaton built.
+"""The cost of constrained decoding: building an automaton, and a denoise step with and without it.
 
 Medians of alternating runs in one process. Knows nothing of how results are shown.
 """
@@ -15,14 +15,14 @@ from dgemma.model import DiffusionGemma
 from dgemma.tokenizer import Tokenizer
 
 _BUDGET = 512
-"""Tokens that the answer may take: canvases enough that no form is cut short."""
+"""Tokens that the answer may take; enough canvases that no constraint has to shorten it."""
 
 _NAMES = ("name", "date", "city")
 _SHORT = {"type": "string", "maxLength": 50}
 _NUMBERS = {"type": "array", "items": {"type": "number"}, "maxItems": 8}
 _TREE = {"type": "array", "items": {"$ref": "#/$defs/tree"}, "maxItems": 4}
 
-FORMS: dict[str, constrain.Constraint] = {
+CONSTRAINTS: dict[str, constrain.Constraint] = {
     "one of three words": constrain.choice(["positive", "negative", "neutral"]),
     "a date by regex": constrain.regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
     "three strings": constrain.json_schema(
@@ -46,9 +46,13 @@ FORMS: dict[str, constrain.Constraint] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class FormCost:
-    """Of one form: seconds to build its automaton, once, without those that the vocabulary takes; milliseconds of a
-    step without it and with it."""
+class ConstraintCost:
+    """The cost of one constraint.
+
+    build_seconds  to build its automaton, without what is prepared once per vocabulary
+    free_ms        a denoise step without the constraint
+    held_ms        the same step with it
+    """
 
     name: str
     states: int
@@ -58,15 +62,15 @@ class FormCost:
 
     @property
     def share(self) -> float:
-        """The part of a held step that the form takes."""
+        """The share of a constrained step that the constraint takes."""
         return max(0.0, 1 - self.free_ms / self.held_ms)
 
 
 @torch.inference_mode()
-def measure_forms(
+def measure_constraints(
     network: DiffusionGemma, tokenizer: Tokenizer, end_ids: tuple[int, ...], canvas_length: int = 64, runs: int = 9
-) -> tuple[FormCost, ...]:
-    """Times a step over a canvas of that length for every form; nothing for weights without end ids."""
+) -> tuple[ConstraintCost, ...]:
+    """Times a step over a canvas of `canvas_length` for every constraint. Returns () for a model without end ids."""
     if not end_ids:
         return ()
     generator = torch.Generator(device=network.device).manual_seed(0)
@@ -84,17 +88,17 @@ def measure_forms(
 
     costs = []
     compiler = constrain.ConstraintCompiler(tokenizer, vocab_size=vocab_size, end_ids=end_ids)
-    # The bytes of the vocabulary are found once for all forms.
+    # Warm-up: the vocabulary's bytes are prepared once for all constraints.
     compiler.compile(constrain.choice(["a"]))
-    for name, form in FORMS.items():
+    for name, constraint in CONSTRAINTS.items():
         start = time.perf_counter()
-        automaton = compiler.compile(form)
+        automaton = compiler.compile(constraint)
         build_seconds = time.perf_counter() - start
         walk = constrain.Walk(automaton=automaton, remaining=_BUDGET)
         rounds = [(step(None), step(walk)) for _ in range(runs + 1)][1:]
         free_ms, held_ms = (statistics.median(times) for times in zip(*rounds, strict=True))
         costs.append(
-            FormCost(
+            ConstraintCost(
                 name=name,
                 states=len(automaton.distance_S),
                 build_seconds=build_seconds,
