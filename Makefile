@@ -1,6 +1,6 @@
-# `make run` and `make test` are all that most people need; both make their own environment in .venv first.
-# A stamp file in .venv records each finished install, so nothing is installed again until
-# pyproject.toml or constraints.txt changes.
+# Most people need only `make run` and `make test`; both create their environment in .venv first.
+# A stamp file in .venv marks each finished install, so that packages are installed again only when pyproject.toml or
+# constraints.txt changes.
 
 PYTHON ?= python3
 
@@ -29,8 +29,8 @@ test: $(DEV_STAMP)
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/pyright
-	@# One thread a process: threads that wait for each other at every product gain little on products this small. The
-	@# tests of a file stay together, since they share its servers.
+	@# One thread per process: the tests' matrix products are too small to gain from more. The tests of a file run in
+	@# one process, since they share its servers.
 	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 setup: $(DEV_STAMP)
@@ -42,7 +42,7 @@ clean:
 	@rm -rf $(VENV) build dist .hypothesis .pytest_cache .ruff_cache
 	@find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
-# The target is pip and not python: where ensurepip is missing, a failed `venv` leaves a python without pip.
+# The target is pip, not python: without ensurepip, a failed `venv` leaves a python without pip behind.
 $(VENV)/bin/pip:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
 		{ echo "dgemma needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -53,7 +53,7 @@ $(RUN_STAMP): $(INSTALL_INPUTS) | $(VENV)/bin/pip
 	@$(PIP_INSTALL) --editable .
 	@touch $@
 
-# What development needs includes what `make run` needs, so both stamps are renewed.
+# The development install includes the one for `make run`, so both stamps are renewed.
 $(DEV_STAMP): $(INSTALL_INPUTS) | $(VENV)/bin/pip
 	@$(PIP_INSTALL) --editable '.[dev]'
 	@touch $(RUN_STAMP) $@

@@ -146,7 +146,7 @@ def test_show_prints_the_sizes():
     config, layers = document["config"], document["config"]["layers"]
     sizes = [(one["layer_type"], one["num_key_value_heads"] * one["head_dim"]) for one in layers]
     assert document["kv_bytes_per_token_float32"] == 8 * sum(size for _, size in sizes)
-    # A sliding layer keeps its window, an answer, a canvas and a chunk of the prompt.
+    # A sliding layer keeps its window, an answer, a canvas, a chunk of the prompt (512) and spare slots (512).
     forgetting = config["sliding_window"] - 1 + document["sampler"]["max_new_tokens"] + config["canvas_length"] + 1024
     slots = {"full_attention": config["max_position_embeddings"], "sliding_attention": forgetting}
     kept = sum(8 * size * (slots[kind] + config["canvas_length"]) for kind, size in sizes)

@@ -149,7 +149,7 @@ def infill(
     text: Annotated[
         str,
         typer.Argument(
-            help="The text, with the gap marked: 'Once upon a ___ there was a king.' - reads it from standard input."
+            help="The text with its gap marked, such as 'Once upon a ___ there was a king.'; or - for standard input."
         ),
     ],
     mark: Annotated[
@@ -188,7 +188,7 @@ def infill(
 
 @app.command(short_help="Correct a text file, or apply an instruction to it.")
 def edit(
-    file: Annotated[Path, typer.Argument(help="The text file. - reads standard input.")],
+    file: Annotated[Path, typer.Argument(help="The text file, or - for standard input.")],
     instruction: Annotated[
         str,
         typer.Option(
@@ -278,7 +278,7 @@ def serve(
         str | None, typer.Option(help="Model name for clients. Default: the model's folder, file or hub name.")
     ] = None,
     max_concurrent: Annotated[int, typer.Option(min=1, help="Requests answered at the same time.")] = 8,
-    max_waiting: Annotated[int, typer.Option(min=0, help="Requests that may wait; further ones get a 429.")] = 64,
+    max_waiting: Annotated[int, typer.Option(min=0, help="Requests that may wait; more are refused (429).")] = 64,
     max_context: Annotated[
         int | None, typer.Option(help="Maximum tokens of prompt and reply together. Default: the model's context.")
     ] = None,

@@ -164,8 +164,9 @@ def _weight_kind(network: DiffusionGemma) -> str:
 
 def _ceilings_line(ceilings: Ceilings) -> str:
     products = ", ".join(f"{kind} {gflops:.0f}" for kind, gflops in ceilings.gflops.items())
+    threads = torch.get_num_threads()
     return (
-        f"Peak of this machine with {torch.get_num_threads()} threads: {products} GFLOP/s in matrix products, "
+        f"Peak with {threads} thread{'' if threads == 1 else 's'}: {products} GFLOP/s in matrix products, "
         f"{ceilings.gigabytes_per_second:.1f} GB/s from memory"
     )
 
@@ -215,7 +216,8 @@ def _compare(
         console.print("transformers is not installed; the comparison is skipped.")
         return None
     found = compare.compare(network, length, options.context, max(3, options.runs // 2), weights=plain)
-    title = f"dgemma and transformers {found.transformers}, same weights in {network.dtype}, alternating runs"
+    dtype = str(network.dtype).removeprefix("torch.")
+    title = f"Compared with transformers {found.transformers}, same weights in {dtype}"
     table = _table(title, "pass", ("dgemma ms", "transformers ms", "ratio"))
     step, token = f"step, canvas of {length}", "one token"
     table.add_row(step, f"{found.our_step_ms:.1f}", f"{found.their_step_ms:.1f}", f"{found.step_ratio:.2f}")
@@ -246,8 +248,8 @@ def _streams(
 
 
 def _constraints_table(length: int, costs: Sequence[ConstraintCost]) -> Table:
-    columns = ("states", "build ms", "free step ms", "constrained step ms", "share")
-    table = _table(f"Cost of a constraint in a step over a canvas of {length}", "constraint", columns)
+    columns = ("states", "build ms", "free ms", "constrained ms", "share")
+    table = _table(f"A step over a canvas of {length} without and with a constraint", "constraint", columns)
     for cost in costs:
         times = (f"{1000 * cost.build_seconds:.0f}", f"{cost.free_ms:.1f}", f"{cost.held_ms:.1f}")
         table.add_row(cost.name, str(cost.states), *times, f"{cost.share:.0%}")
@@ -264,8 +266,9 @@ def _answers(console: Console, llm: LLM, n: int) -> dict[str, object]:
         table.add_row(one.task, *(f"{one.by_mode[mode]:.0f}" for mode in MODES), *(f"{ratio:.2f}" for ratio in ratios))
     console.print(table)
     console.print(
-        "ratio: diffusion / autoregressive. max ratio: the same if one pass, which also encodes the prompt, got every\n"
-        "token right. auto ratio: auto / the faster of the two modes.\n",
+        "ratio: diffusion / autoregressive\n"
+        "max ratio: the same, if the pass over the prompt got every token right\n"
+        "auto ratio: auto / the faster of the other two\n",
         style="dim",
     )
     ceilings = {one.task: one.in_one_pass for one in speeds}
