@@ -37,13 +37,15 @@ def test_an_anatomy_holds_every_part_once_and_removes_its_hooks():
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in NETWORK.modules())
 
 
-def test_the_work_of_a_part_is_that_of_its_products():
-    """Every product of a pass counted by torch itself; the formulas leave out norms, rotations and the router."""
+def test_the_work_of_a_part_matches_torchs_count():
+    """torch counts the products of a pass. The formulas leave out norms, rotations and the router."""
     from torch.utils.flop_counter import FlopCounterMode
 
     from dgemma.cache import KVCache
 
-    network = random_network(CONFIG, torch.float32, CPU).requires_grad_(True)  # so that no weight is laid out
+    network = random_network(CONFIG, torch.float32, CPU).requires_grad_(
+        True
+    )  # keeps weights unpacked, in plain PyTorch
     cache = KVCache(CONFIG, max_length=8, scratch_length=8)
     ids = torch.arange(8)[None]
     with torch.no_grad():
@@ -55,16 +57,16 @@ def test_the_work_of_a_part_is_that_of_its_products():
     counted = counter.get_total_flops() / 1e9
     parts = {part.name: part for part in dissect(NETWORK, 8, 8, 1).parts}
     formulas = sum(parts[name].gigaoperations for name in ("attention", "dense MLP", "head"))
-    # All experts run here, as there are few of them, and the router is one small product more.
+    # There are so few experts that all of them run here. The router is one more small product.
     experts = 6 * 8 * CONFIG.num_experts * CONFIG.hidden_size * CONFIG.moe_intermediate_size * 4 / 1e9
     router = 2 * 8 * CONFIG.hidden_size * CONFIG.num_experts * 4 / 1e9
-    # The counter does not know the attention kernel: scores and sums over 16 keys for each layer's heads.
+    # The counter leaves out the attention kernel: scores and sums over 16 keys for the heads of each layer.
     attended = sum(4 * 8 * 16 * CONFIG.num_attention_heads * layer.head_dim for layer in CONFIG.layers) / 1e9
     assert formulas + experts + router == pytest.approx(counted + attended, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_shapes_are_configurations_that_work(name):
+def test_shapes_are_valid_configurations(name):
     config = shape(name)
     assert config.layers[-1].layer_type == "full_attention"
     with torch.device("meta"):
@@ -117,7 +119,7 @@ def test_a_step_is_timed_with_and_without_every_constraint():
     assert measure_constraints(llm.network, llm.tokenizer, (), canvas_length=16, runs=1) == ()
 
 
-def test_whole_answers_stand_beside_those_of_one_pass(monkeypatch):
+def test_whole_answers_are_compared_with_those_of_one_pass(monkeypatch):
     llm, passes, plain = load("tiny"), [], answers.denoise
 
     def counted(network, cache, sampler, draws, length, **options):
@@ -139,13 +141,13 @@ def test_whole_answers_stand_beside_those_of_one_pass(monkeypatch):
         assert passes[6 * place : 6 * place + 6] == [(0, count, tokens) for count in encoded for _ in range(3)]
 
 
-def test_canvases_are_answered_and_drawn(tmp_path):
+def test_canvases_are_measured_and_plotted(tmp_path):
     llm = load("tiny")
     pace = Pace(step_ms={1: 1.0, 64: 3.0}, token_ms=1.0)
-    told: list[str] = []
-    found = measure_canvases(llm, pace, 2, lengths=(16, 32), tasks=("sudoku4",), watch=told.append)
+    stages: list[str] = []
+    found = measure_canvases(llm, pace, 2, lengths=(16, 32), tasks=("sudoku4",), watch=stages.append)
     # The model's own canvas length is measured in addition to the given ones.
-    assert [record.length for record in found.profile.canvases] == [16, 32, 64] and len(told) == 4
+    assert [record.length for record in found.profile.canvases] == [16, 32, 64] and len(stages) == 4
     assert [point.record.length for point in found.points] == [16, 32]
     (kind,) = found.profile.kinds
     assert kind.name == "sudoku4" and [record.length for record in kind.canvases] == [16, 32, 64]
@@ -165,7 +167,7 @@ def test_canvases_are_answered_and_drawn(tmp_path):
 
 
 def test_streams_are_run_one_after_another_and_at_once(monkeypatch):
-    """No more than a second's tokens each; both engines answer all of them."""
+    """The requests take about a second in all, and both engines answer all of them."""
     assert [one.max_new_tokens for one in made_up_requests(NETWORK, 5, 0.1)] == [32] * 5
     assert [one.max_new_tokens for one in made_up_requests(NETWORK, 5, 1000.0)] == [4] * 5
     requests = made_up_requests(NETWORK, 3, 60.0)

@@ -108,7 +108,7 @@ def test_errors_are_one_sentence_and_an_exit_code(arguments, code, words, tmp_pa
         (["--seed", "99999999999999999999999"], "seed must be between"),
     ],
 )
-def test_chat_looks_at_its_options_before_a_model_is_loaded(option, words):
+def test_chat_checks_its_options_before_a_model_is_loaded(option, words):
     """The model does not exist and is not looked up."""
     done = dgemma("chat", "-m", "nosuch", *option)
     assert done.returncode == 2 and words in done.stderr and done.stderr.count("\n") == 1
@@ -175,14 +175,14 @@ def test_a_longer_run_of_underscores_is_one_gap():
     assert _split_at_mark("a ## b", "##") == ("a ", " b")
 
 
-@pytest.mark.parametrize(("columns", "told"), [(80, "canvas ┃"), (40, "canvas equivalents ")])
-def test_scores_are_whole_on_a_narrow_terminal(capsys, monkeypatch, columns, told):
+@pytest.mark.parametrize(("columns", "expected"), [(80, "canvas ┃"), (40, "canvas equivalents ")])
+def test_scores_are_whole_on_a_narrow_terminal(capsys, monkeypatch, columns, expected):
     monkeypatch.setenv("COLUMNS", str(columns))
     numbers = dict(steps_per_canvas=5, equivalents_per_canvas=1, tokens_per_forward=3.9, tokens_per_second=12345)
     score = Score(task="fix", mode="diffusion", n=2, accuracy=1.0, tokens=1, passes=17, canvases=1, **numbers)
     _print_scores([score])
     out = capsys.readouterr().out
-    assert told in out and "…" not in out and max(map(len, out.splitlines())) <= columns
+    assert expected in out and "…" not in out and max(map(len, out.splitlines())) <= columns
     assert all(number in out for number in ("100.0%", "5.0", "1.0", "17.0", "3.9", "12345"))
 
 
@@ -210,7 +210,7 @@ def test_bench_ends_with_a_document():
     assert document["answers_in_one_pass"].keys() == {score["task"] for score in document["answers"]}
 
 
-def test_chat_answers_each_line_and_leaves_at_the_end_of_input():
+def test_chat_answers_each_line_and_exits_at_the_end_of_input():
     done = dgemma("chat", "-n", "8", stdin="/mode autoregressive\nhello\n/nosuch\n/bye\n")
     assert done.returncode == 0 and "autoregressive" in done.stderr
     assert "Unknown command '/nosuch'; /? lists the commands." in done.stderr
@@ -222,7 +222,7 @@ def test_chat_confirms_its_commands():
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_ctrl_d_leaves_a_line_of_its_own_to_the_shell():
+def test_ctrl_d_ends_the_line_of_the_prompt():
     assert on_terminal(["chat"], b"\x04").endswith(b"\r\n")
 
 
@@ -250,7 +250,7 @@ def test_a_full_disk_is_one_sentence(unbuffered):
     assert done.returncode == 1 and done.stderr == "dgemma: No space left on device.\n"
 
 
-def test_a_reader_that_has_seen_enough_hears_of_no_error():
+def test_a_reader_that_closes_the_pipe_early_causes_no_error():
     environment = {**os.environ, "PYTHONUNBUFFERED": ""}
     command = f"{sys.executable} -m dgemma show --json | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, check=False)
@@ -258,7 +258,7 @@ def test_a_reader_that_has_seen_enough_hears_of_no_error():
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "told"),
+    ("command", "code", "expected"),
     [
         ("show --json >&-", 0, ""),
         ("run -n 1 hi >&-", 0, "tokens/s"),
@@ -269,11 +269,11 @@ def test_a_reader_that_has_seen_enough_hears_of_no_error():
         ("run nothing -m nosuch 2>&-", 1, ""),
     ],
 )
-def test_a_closed_stream_is_an_empty_one(command, code, told):
+def test_a_closed_stream_is_an_empty_one(command, code, expected):
     whole = f"{sys.executable} -m dgemma {command}"
     done = subprocess.run(["bash", "-c", whole], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (code, "") and told in done.stderr and "Traceback" not in done.stderr
-    assert bool(done.stderr) == bool(told)
+    assert (done.returncode, done.stdout) == (code, "") and expected in done.stderr and "Traceback" not in done.stderr
+    assert bool(done.stderr) == bool(expected)
 
 
 def test_an_output_encoding_that_cannot_hold_the_answer_is_reported():

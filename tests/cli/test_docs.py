@@ -54,8 +54,8 @@ def test_the_recipe_for_examples_of_ones_own_trains_the_embedded_model(tmp_path)
 
 def test_the_example_of_an_edit_shows_which_words_changed(capsys):
     runpy.run_path(str(ROOT / "examples" / "gaps_and_edits.py"))
-    told = capsys.readouterr().out.splitlines()
-    assert told[1:] == [
+    output = capsys.readouterr().out.splitlines()
+    assert output[1:] == [
         "'was' -> 'were'",
         "'the' -> ''",
         "'yestreday.' -> 'yesterday.'",

@@ -95,7 +95,7 @@ def test_edit_writes_what_it_prints(tmp_path):
         max_size=20,
     )
 )
-def test_what_is_no_prose_is_left_alone(all_lines):
+def test_fixed_lines_are_left_alone(all_lines):
     """The expected prose follows a simple Markdown reader, line by line."""
     text, fence, prose = "".join(f"{line}\n" for line in all_lines), "", []
     for line in all_lines:
@@ -142,7 +142,7 @@ def test_what_is_no_prose_is_left_alone(all_lines):
         ("***\n…\n", []),
     ],
 )
-def test_markers_and_what_is_no_prose_are_kept_aside(text, prose):
+def test_markers_and_fixed_lines_are_separated_from_prose(text, prose):
     found = runs(text, Keeper())
     assert "".join(chain.from_iterable(found)) == text
     assert [part for run in found for part in run[1::2]] == prose
@@ -185,7 +185,7 @@ def test_parts_are_the_text(text):
     assert revised(Model(lambda text: text), text) == revised(Model(lambda text: text), text, None) == text
 
 
-def test_edit_asks_for_long_lines_sentence_by_sentence():
+def test_long_lines_are_revised_sentence_by_sentence():
     model = Model(mending)
     line = "One teh. " * 30 + "See `a. b`.  Two (there)!  Three?"
     text = f"  {line}\r\n\n short\n"
@@ -193,7 +193,7 @@ def test_edit_asks_for_long_lines_sentence_by_sentence():
     assert model.asked == ["One teh."] * 30 + ["See `a. b`.", "Two (there)!", "Three?", "short"]
 
 
-def test_plain_prose_is_asked_for_once():
+def test_plain_prose_is_revised_once():
     text = "teh one\nteh two\n\nteh three\n"
     for instruction, asked in (("Fix", ["teh one", "teh two", "teh three"]), (None, [text.strip()])):
         model = Model(mending)
@@ -201,7 +201,7 @@ def test_plain_prose_is_asked_for_once():
         assert model.asked == asked
 
 
-def test_words_too_long_for_a_piece_are_left():
+def test_words_too_long_for_a_piece_are_left_unchanged():
     model = Model(mending)
     text = f"teh {'teh' * 400} teh"
     assert revised(model, text) == f"the {'teh' * 400} the"
@@ -254,7 +254,7 @@ WRAPPED = (
 )
 
 
-def test_a_wrapped_paragraph_is_asked_for_as_one():
+def test_a_wrapped_paragraph_is_revised_as_one():
     parts = _split_long_lines(next(iter(runs(WRAPPED, Keeper()))), Keeper(), by_sentence=True)
     assert "".join(parts) == WRAPPED
     assert [part for part in parts if part.strip()] == [WRAPPED[: WRAPPED.index("\nHe sat")], "He sat."]
@@ -305,19 +305,19 @@ def test_breaks_are_kept_and_words_are_the_new_ones(old, new):
         lambda text: "",
     ],
 )
-def test_what_breaks_a_sentence_is_not_taken(answer, tmp_path, capsys):
+def test_an_answer_that_changes_what_must_stay_is_not_used(answer, tmp_path, capsys):
     file = tmp_path / "file.md"
     file.write_text("Copy `a` to `b` now.\n")
     edited(file, Model(answer))
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     assert (
-        told.out == file.read_text()
-        and "1 piece left unchanged: the model's answer changed what must stay (" in told.err
+        output.out == file.read_text()
+        and "1 piece left unchanged: the model's answer changed what must stay (" in output.err
     )
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_lines_stay_lines_where_several_are_read_together(end):
+def test_lines_are_kept_if_several_are_revised_together(end):
     text = f"- teh one{end}{end}  teh `two`  {end}> teh three{end}"
     glued = Model(lambda text: mending(text).replace(end, " "))
     assert revised(glued, text, None) == mending(text)
@@ -366,14 +366,14 @@ def test_the_embedded_model_breaks_nothing(tiny, text, instruction, strength):
     assert [run[::2] for run in old] == [run[::2] for run in new]
 
 
-def test_the_embedded_model_mends_what_is_behind_a_marker_and_around_a_span(tiny):
+def test_the_embedded_model_corrects_text_after_a_marker_and_around_a_span(tiny):
     text = "- She go to school.\n> We was there.\n\nThey was reading https://a.b/teh yesterday.\n"
     mended = "- She goes to school.\n> We were there.\n\nThey were reading https://a.b/teh yesterday.\n"
     assert revised(tiny, text, "Fix the mistakes") == mended
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_a_long_edit_shows_how_far_it_is_on_a_terminal_alone(tmp_path, capsys, monkeypatch, terminal):
+def test_a_long_edit_shows_its_progress_only_on_a_terminal(tmp_path, capsys, monkeypatch, terminal):
     monkeypatch.setattr(counting, "PATIENCE_S", 0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     monkeypatch.setenv("COLUMNS", "80")
@@ -381,9 +381,9 @@ def test_a_long_edit_shows_how_far_it_is_on_a_terminal_alone(tmp_path, capsys, m
     file = tmp_path / "long.txt"
     file.write_text("teh cat\n\n" * 1200)
     edited(file, Rambling, write=True)
-    told = capsys.readouterr().err
-    assert ("edit: 1,200 of 1,200 sentences" in told) == terminal and "1200 of 2400 words changed" in told
-    assert terminal or told == "1200 of 2400 words changed\n"
+    output = capsys.readouterr().err
+    assert ("edit: 1,200 of 1,200 sentences" in output) == terminal and "1200 of 2400 words changed" in output
+    assert terminal or output == "1200 of 2400 words changed\n"
 
 
 @pytest.mark.parametrize(("text", "gap"), [("teh cat", b"\r\n"), ("teh cat\n", b"")])
@@ -422,7 +422,7 @@ def test_a_file_is_written_back_where_it_is(tmp_path, capsys):
     assert "+the cat" in capsys.readouterr().out
 
 
-def test_what_cannot_be_shown_is_not_written(tmp_path):
+def test_a_file_is_not_written_if_its_diff_cannot_be_printed(tmp_path):
     file = tmp_path / "note.txt"
     text = "They was late.\n\nWörter.\n"
     file.write_text(text)
@@ -434,7 +434,7 @@ def test_what_cannot_be_shown_is_not_written(tmp_path):
     assert file.read_text() == text.replace("was", "were")
 
 
-def test_a_byte_order_mark_stays_where_it_is_and_is_not_read(tmp_path):
+def test_a_byte_order_mark_is_kept_and_not_shown_to_the_model(tmp_path):
     model = Model(lambda text: mending(text).replace("\ufeff", ""))
     file = tmp_path / "bom.txt"
     for instruction in ("Fix", None):
@@ -449,9 +449,10 @@ def test_a_piece_whose_answer_does_not_end_is_left_unchanged(tmp_path, capsys):
     text = "endless words " * 60 + "\nteh cat"
     file.write_text(text)
     edited(file, Rambling)
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     assert (
-        told.out == mending(text) and "1 piece left unchanged: the model's answer reached its token limit." in told.err
+        output.out == mending(text)
+        and "1 piece left unchanged: the model's answer reached its token limit." in output.err
     )
 
 
@@ -468,7 +469,7 @@ def test_a_diff_is_one_that_patch_takes(tmp_path, capsys, text):
     assert diff.endswith("\n") and ended == (not text.endswith("\n"))
 
 
-def test_a_long_text_is_read_in_time(tiny):
+def test_a_long_text_takes_linear_time(tiny):
     """No pattern takes quadratic time, whatever the text consists of."""
     for unit in ("`a ", "[a ", "<a ", "a.b", "a@b", "*a", "[[a] ", "](", "(a", "http://", "é", "<!-- ", "- > ", "_a "):
         text = unit * 20_000

@@ -32,7 +32,7 @@ def test_every_public_name_exists():
 
 
 @pytest.mark.skipif(not hasattr(os, "kill"), reason="signals work differently there")
-def test_an_interrupt_while_modules_are_imported_says_nothing(tmp_path):
+def test_an_interrupt_during_the_imports_prints_nothing(tmp_path):
     """The command is interrupted while it imports torch."""
     (tmp_path / "torch.py").write_text("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)")
     code = (
@@ -43,7 +43,7 @@ def test_an_interrupt_while_modules_are_imported_says_nothing(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
-def test_handlers_are_as_before_once_all_is_imported(monkeypatch):
+def test_the_imports_restore_signal_handlers(monkeypatch):
     monkeypatch.setattr(cli, "import_module", lambda name: SimpleNamespace(app=name))
     before = signal.getsignal(signal.SIGINT)
     for handler in (signal.default_int_handler, signal.SIG_IGN):

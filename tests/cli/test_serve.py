@@ -35,8 +35,8 @@ def test_it_prints_its_address_answers_and_ends(tmp_path):
             assert json.load(reply)["data"][0]["id"] == "mine"
     finally:
         server.send_signal(signal.SIGINT)
-        rest, told = server.communicate(timeout=30)
-    assert (server.returncode, rest, told) == (130, "", "")
+        rest, errors = server.communicate(timeout=30)
+    assert (server.returncode, rest, errors) == (130, "", "")
 
 
 def test_a_public_address_without_a_key_is_refused_in_one_sentence(tmp_path):
@@ -67,7 +67,7 @@ def test_a_folder_is_known_by_its_last_part_alone(tmp_path):
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.05])
-def test_ctrl_c_twice_ends_without_a_word(pause, tmp_path):
+def test_ctrl_c_twice_ends_without_output(pause, tmp_path):
     command = [sys.executable, "-m", "dgemma", "serve", "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     try:
@@ -76,12 +76,12 @@ def test_ctrl_c_twice_ends_without_a_word(pause, tmp_path):
         time.sleep(pause)
         server.send_signal(signal.SIGINT)
     finally:
-        rest, told = server.communicate(timeout=60)
-    assert (server.returncode, rest, told) == (130, "", "")
+        rest, errors = server.communicate(timeout=60)
+    assert (server.returncode, rest, errors) == (130, "", "")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("waits_for", ["a body", "a form"])
+@pytest.mark.parametrize("waits_for", ["a body", "a schema"])
 def test_it_ends_at_once_with_an_answer_to_waiting_clients(how, waits_for, tmp_path):
     command = [sys.executable, "-m", "dgemma", "serve", "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
@@ -89,12 +89,12 @@ def test_it_ends_at_once_with_an_answer_to_waiting_clients(how, waits_for, tmp_p
         assert server.stdout is not None
         port = int(server.stdout.readline().partition(":")[2].partition(":")[2].split()[0])
         body = b"{"
-        if waits_for == "a form":
-            # Some seconds of work, and then too large.
+        if waits_for == "a schema":
+            # Compiling this takes seconds before it is refused as too large.
             hard = {"guided_json": {"type": "string", "pattern": "(a|b)*a(a|b){18}$"}}
             body = json.dumps({"model": "tiny", "messages": [{"role": "user", "content": "x"}], **hard}).encode()
         head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        length = len(body) if waits_for == "a form" else 100
+        length = len(body) if waits_for == "a schema" else 100
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode() + body)
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30) as reply:
@@ -105,7 +105,7 @@ def test_it_ends_at_once_with_an_answer_to_waiting_clients(how, waits_for, tmp_p
             connection.settimeout(30)
             reply = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
     finally:
-        rest, told = server.communicate(timeout=60)
-    assert (rest, told) == ("", "") and time.monotonic() - begun < 5 * SHUTDOWN_S
+        rest, errors = server.communicate(timeout=60)
+    assert (rest, errors) == ("", "") and time.monotonic() - begun < 5 * SHUTDOWN_S
     assert reply.startswith("HTTP/1.1 503") and "shutting down" in reply and "server_error" in reply
     assert server.returncode == (130 if how == signal.SIGINT else -signal.SIGTERM)

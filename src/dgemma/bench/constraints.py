@@ -15,7 +15,7 @@ from dgemma.model import DiffusionGemma
 from dgemma.tokenizer import Tokenizer
 
 _BUDGET = 512
-"""Tokens that the answer may take; enough canvases that no constraint has to shorten it."""
+"""Tokens left for the answer: more than the measured canvas, in which it therefore need not end."""
 
 _NAMES = ("name", "date", "city")
 _SHORT = {"type": "string", "maxLength": 50}
