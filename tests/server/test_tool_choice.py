@@ -160,7 +160,7 @@ def test_a_call_that_cannot_be_held_is_refused(server, fields, words):
 
 def test_a_strict_tool_that_cannot_be_held_is_refused(server):
     tools = [{"type": "function", "function": {**BROKEN["function"], "strict": True}}]
-    with pytest.raises(openai.BadRequestError, match="tool f cannot be held to its parameters"):
+    with pytest.raises(openai.BadRequestError, match="tool f cannot be constrained by its parameters"):
         server.openai().chat.completions.create(**{**CHAT, "tools": tools})
     with pytest.raises(anthropic.BadRequestError, match="no room for thinking"):
         tool = {"name": "f", "input_schema": {"type": "object"}}

@@ -1,7 +1,7 @@
 """Small automata over a toy vocabulary, for tests that go through every string of ids."""
 
 from dgemma.decode.constrain import TokenAutomaton, characters
-from dgemma.decode.constrain.byte_automaton import determine
+from dgemma.decode.constrain.byte_automaton import determinise
 from dgemma.decode.constrain.expressions import Expressions
 from dgemma.decode.constrain.patterns import compile_pattern
 from dgemma.decode.constrain.token_automaton import build
@@ -29,4 +29,4 @@ def automaton_of(pattern: str) -> TokenAutomaton:
     """The automaton of the texts that match the pattern as a whole."""
     expressions = Expressions()
     term = compile_pattern(expressions, pattern, characters.plain, anywhere=False)
-    return build(determine(expressions, term, 20_000), build_trie(WRITTEN), VOCAB_SIZE, END_IDS)
+    return build(determinise(expressions, term, 20_000), build_trie(WRITTEN), VOCAB_SIZE, END_IDS)

@@ -143,32 +143,35 @@ def test_every_text_of_an_automaton_validates(schema, data):
 @pytest.mark.parametrize(
     ("schema", "problem"),
     [
-        ("x", "an object or a boolean, not str .at #"),
+        ("x", "must be an object or a boolean, not str .at #"),
         ({"type": "object", "properties": {"a": {"type": "text"}}}, "at #/properties/a/type"),
         ({"type": "string", "minLength": -1}, "at #/minLength"),
         ({"not": {"type": "null"}}, "'not' is not supported .at #"),
         ({"properties": {"a": {"if": {}}}}, "'if' is not supported .at #/properties/a"),
-        ({"type": "array", "uniqueItems": True}, "uniqueItems is supported where"),
+        ({"type": "array", "uniqueItems": True}, "uniqueItems is supported only where"),
         ({"type": "string", "format": "iri"}, "format 'iri' is none of date"),
         ({"type": "string", "pattern": "a(?!b)"}, "look-around"),
         ({"type": "string", "pattern": "(a"}, "at #/pattern"),
-        ({"type": "string", "pattern": "^\\p{L}+$"}, "none that the reference validator can compile .bad escape"),
-        ({"type": "array", "items": {"enum": ["a", "a"]}, "uniqueItems": True, "minItems": 2}, "no array has 2"),
+        ({"type": "string", "pattern": "^\\p{L}+$"}, "reference validator cannot compile the pattern .* .bad escape"),
+        (
+            {"type": "array", "items": {"enum": ["a", "a"]}, "uniqueItems": True, "minItems": 2},
+            "minItems is 2, but `items` lists 1 ",
+        ),
         ({"type": "integer", "minimum": 5, "maximum": 4}, "no integer that can be written"),
-        ({"type": "array", "minItems": 3, "maxItems": 2}, "no array has 3"),
-        ({"type": "number", "multipleOf": 0.1}, "no whole number"),
+        ({"type": "array", "minItems": 3, "maxItems": 2}, "minItems 3 is above maxItems 2"),
+        ({"type": "number", "multipleOf": 0.1}, "not a whole number"),
         ({"type": "integer", "multipleOf": 7, "minimum": 0, "maximum": 10**6}, "needs bounds"),
-        ({"enum": [1], "type": "string"}, "none of its values"),
+        ({"enum": [1], "type": "string"}, "none of its listed values"),
         ({"oneOf": [{"type": "integer"}, {"type": "number"}]}, "options 0 and 1 are not clearly distinct"),
-        ({"$ref": "https://example.com/x"}, "does not lie in this document"),
-        ({"$ref": "#/$defs/none"}, "points at nothing"),
-        ({"enum": [1], "$ref": "https://example.com/x"}, "does not lie in this document"),
+        ({"$ref": "https://example.com/x"}, "points outside the document"),
+        ({"$ref": "#/$defs/none"}, "points to nothing"),
+        ({"enum": [1], "$ref": "https://example.com/x"}, "points outside the document"),
         ({"enum": [1], "items": {"$dynamicRef": "https://example.com/x"}}, "'.dynamicRef' is not supported"),
-        ({"properties": {"a": {"$id": "x"}}}, "at the top only"),
+        ({"properties": {"a": {"$id": "x"}}}, "at the top level only"),
         ({"type": "object", "minProperties": 2}, "minProperties above 1"),
-        ({"$schema": "http://json-schema.org/draft-04/schema#"}, "none of the drafts"),
+        ({"$schema": "http://json-schema.org/draft-04/schema#"}, "not one of the drafts"),
         ({"$schema": "http://json-schema.org/draft-07/schema#", "prefixItems": []}, "'prefixItems' is not supported"),
-        ({"$schema": 5}, "is no text"),
+        ({"$schema": 5}, "is not a string"),
         ({"type": "string", "pattern": "a{5000000000}"}, "a pattern cannot be used"),
         ({"type": "object", "propertyNames": {"pattern": "a"}}, "an enum of names"),
         ({"propertyNames": {"enum": ["a", "bc"], "maxLength": 1}, "type": "object"}, "an enum of names"),
@@ -185,9 +188,9 @@ def test_every_text_of_an_automaton_validates(schema, data):
             "nothing beside it",
         ),
         ({"type": ["integer", "number"], "minimum": 0.2, "maximum": 0.1}, "no integer or number that can be written"),
-        ({"const": float("nan")}, "no JSON document"),
-        ({"const": "\ud800"}, "no JSON document"),
-        ({"const": {1, 2}}, "no JSON document"),
+        ({"const": float("nan")}, "not a JSON document"),
+        ({"const": "\ud800"}, "not a JSON document"),
+        ({"const": {1, 2}}, "not a JSON document"),
     ],
 )
 def test_schemas_that_cannot_be_used_are_told_with_the_place(schema, problem):
@@ -196,7 +199,7 @@ def test_schemas_that_cannot_be_used_are_told_with_the_place(schema, problem):
 
 
 def test_what_is_too_large_or_never_ends_is_told():
-    with pytest.raises(TooLargeError, match="longest lengths"):
+    with pytest.raises(TooLargeError, match="maximum lengths"):
         automaton_of({"type": "string", "minLength": 5000, "maxLength": 6000})
     with pytest.raises(UsageError, match="recursion end"):
         automaton_of({"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]})

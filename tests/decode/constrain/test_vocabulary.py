@@ -89,7 +89,7 @@ def test_an_automaton_that_is_too_much_is_refused(monkeypatch, limit):
     compiler = ConstraintCompiler(byte_level(), vocab_size=1536, end_ids=(1, 5))
     compiler.compile(regex("[0-9]{1,40}"))
     monkeypatch.setattr(token_automaton, limit, 30)
-    with pytest.raises(UsageError, match="lower the longest lengths"):
+    with pytest.raises(UsageError, match="lower its maximum lengths"):
         compiler.compile(regex("[0-9]{1,41}"))
 
 

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgemma.decode.constrain import work
-from dgemma.decode.constrain.byte_automaton import determine
+from dgemma.decode.constrain.byte_automaton import determinise
 from dgemma.decode.constrain.description import byte_automaton, json_schema, tool_calls
 from dgemma.decode.constrain.expressions import Expressions
 from dgemma.decode.constrain.patterns import MAX_PATTERN
 from dgemma.decode.constrain.references import References
 from dgemma.decode.constrain.schema import SchemaCompiler
 from dgemma.decode.constrain.schema_document import check
-from dgemma.decode.constrain.work import MAX_WORK, UNITS_BETWEEN_LOOKS, TooLargeError, TooSlowError, Work
+from dgemma.decode.constrain.work import MAX_WORK, UNITS_BETWEEN_CHECKS, TooLargeError, TooSlowError, Work
 from dgemma.errors import UsageError
 from tests.decode.constrain.schemas import PLAIN_SCHEMAS, SCHEMAS
 from tests.decode.constrain.test_schema import TWICE, accepts, automaton_of
@@ -38,7 +38,7 @@ def tagged(count: int, *, required: bool = True) -> list[dict]:
 def test_the_count_is_refused_beyond_its_bound_and_starts_afresh():
     counter = Work()
     counter.spend(MAX_WORK)
-    with pytest.raises(TooLargeError, match=r"What the answer is held to nests too many .* simplify it"):
+    with pytest.raises(TooLargeError, match=r"The constraint nests too many .* simplify it"):
         counter.spend(1)
     counter.afresh().spend(MAX_WORK)
 
@@ -46,9 +46,9 @@ def test_the_count_is_refused_beyond_its_bound_and_starts_afresh():
 def test_the_time_is_refused_and_kept_from_one_count_to_the_next():
     late = Work(deadline=time.thread_time() - 1)
     with pytest.raises(TooSlowError, match="more than 20 seconds to compile; simplify it"):
-        late.spend(UNITS_BETWEEN_LOOKS)
+        late.spend(UNITS_BETWEEN_CHECKS)
     with pytest.raises(TooSlowError):
-        late.afresh().spend(UNITS_BETWEEN_LOOKS)
+        late.afresh().spend(UNITS_BETWEEN_CHECKS)
 
 
 @pytest.mark.parametrize("schema", [{}, {"type": "string", "minLength": 300, "maxLength": 5000}])
@@ -56,7 +56,7 @@ def test_what_takes_too_long_is_never_made_smaller_instead(schema, monkeypatch):
     # One of depth, one of lengths: a smaller form would depend on how fast the machine is.
     constraint = json_schema(schema)
     assert byte_automaton(constraint).accepting_S.any()
-    monkeypatch.setattr(work, "UNITS_BETWEEN_LOOKS", 1000)
+    monkeypatch.setattr(work, "UNITS_BETWEEN_CHECKS", 1000)
     monkeypatch.setattr(work, "MAX_SECONDS", 0.0)
     with pytest.raises(TooSlowError):
         byte_automaton(constraint)
@@ -132,8 +132,8 @@ def paired(count: int) -> dict:
         ({"patternProperties": {"a" * 5000: {}}}, "more than 4096 characters"),
         ({"properties": {f"p{at}": {"pattern": f"{at}" + "[ab]" * 1000} for at in range(1000)}}, "too many"),
         # Neither fetched nor searched for.
-        ({"const": {"a": 1}, "propertyNames": {"$ref": "http://127.0.0.1:9/x"}}, "does not lie in this document"),
-        ({"const": {"a" * 60 + "!": 1}, "propertyNames": {"pattern": "^(a+)+$"}}, "a list, a type or a length only"),
+        ({"const": {"a": 1}, "propertyNames": {"$ref": "http://127.0.0.1:9/x"}}, "points outside the document"),
+        ({"const": {"a" * 60 + "!": 1}, "propertyNames": {"pattern": "^(a+)+$"}}, "an enum, a type and lengths only"),
     ],
 )  # fmt: skip
 def test_what_would_take_long_is_refused_by_the_count(schema, problem, monkeypatch):
@@ -181,7 +181,7 @@ def test_honest_schemas_come_nowhere_near_the_bound(schema):
     document = json.loads(check(schema, checking))
     expressions = Expressions(counter)
     try:
-        determine(expressions, SchemaCompiler(expressions, document).compile(4), 20_000)
+        determinise(expressions, SchemaCompiler(expressions, document).compile(4), 20_000)
     except TooLargeError as error:
         # The bound of the automaton, which was there before the count comes into it.
         assert "20000 states" in str(error)

@@ -1,8 +1,12 @@
-"""A guarantee of form: JSON Schema, regular expressions, choice lists and tool calls that an answer cannot leave.
+"""Constrained decoding: answers that satisfy a JSON Schema, a regular expression, a list of choices or tool calls.
 
-`json_schema`, `regex`, `choice` and `tool_calls` describe what is wanted, `ConstraintCompiler` makes the automaton over
-a tokenizer's tokens, and a `Walk` through it is what `denoise` and `autoregressive` take as `constraint`. Whatever the
-seed, the temperature and the weights: the text has the form, and it ends within its token budget.
+`json_schema`, `regex`, `choice` and `tool_calls` make a `Constraint`; `ConstraintCompiler` compiles it into an
+automaton over a tokenizer's tokens; a `Walk`, a state in that automaton, is what `denoise` and `autoregressive` take as
+`constraint`. The text satisfies the constraint and ends within its token budget, whatever the seed, the temperature and
+the weights.
+
+    constraint -> regular expression (`schema`, `patterns`, `calls` -> `expressions`) -> `byte_automaton`
+               -> `token_automaton` -> unrolled over a canvas (`layers`) and weighted by its logits (`lattice`)
 """
 
 from dgemma.decode.constrain.description import (

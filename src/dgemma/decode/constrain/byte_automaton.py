@@ -1,4 +1,4 @@
-"""Expressions -> deterministic automata over bytes: one state for each derivative, within a limit.
+"""Expression -> deterministic automaton over bytes, with one state per derivative and a limit on their number.
 
 Knows nothing of tokens or of where an expression comes from.
 
@@ -15,42 +15,46 @@ from dgemma.decode.constrain.expressions import NOTHING, Expressions, Term
 from dgemma.decode.constrain.work import TooLargeError
 
 DEAD = -1
-"""The successor from which nothing can match any more."""
+"""The next state of a byte after which no text can match."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ByteAutomaton:
-    """next_S256 is the state after each byte, or DEAD; state 0 is the start; accepting_S where a text may end."""
+    """State 0 is the start.
+
+    next_S256    the state after each byte, or DEAD
+    accepting_S  whether a text may end in the state
+    """
 
     next_S256: NDArray[np.int32]
     accepting_S: NDArray[np.bool_]
 
 
-def determine(expressions: Expressions, term: Term, max_states: int) -> ByteAutomaton:
-    """The automaton of the texts of `term`, but for the empty one: an answer is never empty.
+def determinise(expressions: Expressions, term: Term, max_states: int) -> ByteAutomaton:
+    """The automaton that accepts the texts of `term` except the empty one: an answer is never empty.
 
     Raises TooLargeError when it has more than `max_states` states.
     """
-    # State 0 is the start, where a text may not end; in all else it is state 1.
+    # State 0 is a copy of state 1, the state of `term`, in which a text may not end.
     states: dict[Term, int] = {term: 1}
-    waiting = deque([term])
+    queue = deque([term])
     rows: list[NDArray[np.int32]] = []
-    while waiting:
+    while queue:
         row = np.full(256, DEAD, dtype=np.int32)
-        here = waiting.popleft()
-        for low, high in expressions.first_bytes(here):
-            following = expressions.derivative(here, low)
-            if following == NOTHING:
+        current = queue.popleft()
+        for low, high in expressions.first_bytes(current):
+            successor = expressions.derivative(current, low)
+            if successor == NOTHING:
                 continue
-            if following not in states:
-                states[following] = len(states) + 1
-                waiting.append(following)
+            if successor not in states:
+                states[successor] = len(states) + 1
+                queue.append(successor)
                 if len(states) > max_states:
                     raise TooLargeError(
-                        f"What the answer is held to needs more than {max_states} states; lower the longest lengths "
-                        "and counts, or leave out what nests."
+                        f"The constraint needs more than {max_states} states; lower its maximum lengths and counts, "
+                        "or nest less."
                     )
-            row[low : high + 1] = states[following]
+            row[low : high + 1] = states[successor]
         rows.append(row)
     accepting = [False, *(expressions.nullable(state) for state in states)]
     return ByteAutomaton(next_S256=np.stack([rows[0], *rows]), accepting_S=np.array(accepting))

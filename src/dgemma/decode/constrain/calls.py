@@ -1,7 +1,7 @@
-"""Tool calls -> expressions for what the model writes: `<|tool_call>call:NAME{key:value,...}<tool_call|>`.
+"""Tool declarations -> expression for calls in Gemma's syntax: `<|tool_call>call:NAME{key:value,...}<tool_call|>`.
 
-Promises that the arguments of every call validate against the tool's schema, once `chat.parse` has read them. Knows
-nothing of tokens beyond the bytes that stand for the special ones.
+Promises that the arguments of every call, as `chat.parse` reads them, validate against the tool's schema. Of tokens it
+knows only the bytes that represent special ones (`vocabulary.MARKS`).
 """
 
 import json
@@ -22,14 +22,14 @@ NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 NO_ARGUMENTS: Mapping[str, Any] = {"type": "object", "properties": {}}
 """The schema of a tool that declares no parameters."""
 TOOL = 500
-"""Units of work for a tool, beside those for its schema."""
+"""Units of work for a tool, in addition to those for its schema."""
 
 
 def describe(tools: Sequence[Mapping[str, Any]], *, many: bool, text: bool, answer: Any = None) -> str:
-    """The tools, in OpenAI's shape or as its inner part, and the schema of an answer without calls, as a checked JSON
-    document for `CallCompiler`.
+    """Checks the tools and the schema of an answer without calls -> a JSON document for `CallCompiler`.
 
-    Raises UsageError, naming the tool, for what is no tool or no schema that can be kept to.
+    A tool has OpenAI's shape, or is the `function` object of it. Raises UsageError, naming the tool, for an invalid
+    declaration, and for a schema that is invalid, unsupported or unsatisfiable.
     """
     if isinstance(tools, str | Mapping) or not tools:
         raise UsageError("A tool call needs at least one tool.")
@@ -44,11 +44,11 @@ def describe(tools: Sequence[Mapping[str, Any]], *, many: bool, text: bool, answ
             raise UsageError(f"Two tools have the name {name}; give each its own.")
         work.spend(TOOL)
         try:
-            # Together they are one document; whether each is possible is a matter of its own.
+            # All schemas are checked on one counter; compiling each one starts a new count.
             schema = json.loads(check(function.get("parameters") or NO_ARGUMENTS, work))
-            _check_possible(name, schema, work.afresh())
+            _check_satisfiable(name, schema, work.afresh())
         except UsageError as error:
-            raise UsageError(f"Calls of the tool {name} cannot be held to its parameters. {error}") from error
+            raise UsageError(f"Calls of the tool {name} cannot be constrained by its parameters. {error}") from error
         checked[name] = schema
     described: dict[str, Any] = {"tools": checked, "many": many, "text": text}
     if answer is not None:
@@ -56,9 +56,9 @@ def describe(tools: Sequence[Mapping[str, Any]], *, many: bool, text: bool, answ
     return json.dumps(described, ensure_ascii=False)
 
 
-def _check_possible(name: str, schema: Any, work: Work) -> None:
-    """Raises UsageError where no object satisfies the schema. An open one may need a greater depth, which compiling
-    finds out."""
+def _check_satisfiable(name: str, schema: Any, work: Work) -> None:
+    """Raises UsageError if no object satisfies the schema. A schema that is unrolled passes: it may need a greater
+    depth, which `ConstraintCompiler.compile` tries."""
     expressions = Expressions(work)
     call = CallCompiler(expressions, json.dumps({"tools": {name: schema}, "many": False, "text": False}))
     if not expressions.possible(call.compile(1)) and not call.unrolled:
@@ -66,7 +66,7 @@ def _check_possible(name: str, schema: Any, work: Work) -> None:
 
 
 class CallCompiler:
-    """One description to expressions; `unrolled` tells whether a greater depth may allow more calls."""
+    """Compiles one document of `describe`. `unrolled` is True if a greater depth may allow more calls."""
 
     def __init__(self, expressions: Expressions, source: str, *, tight: bool = False) -> None:
         description = json.loads(source)
@@ -80,13 +80,15 @@ class CallCompiler:
 
     @property
     def unrolled(self) -> bool:
-        """Whether any of the schemas is open or refers to itself."""
+        """Whether any of the schemas compiled so far is open or recursive."""
         return any(schema.unrolled for schema in (*self._schemas.values(), self._answer) if schema is not None)
 
     def compile(self, depth: int) -> Term:
-        """Calls of any of the tools, their arguments at most `depth` open values deep; NOTHING while that leaves a
-        tool without any. With `text`, text and thoughts may come before the calls and instead of them; with an answer,
-        a value of its schema may come instead of them."""
+        """Calls of any of the tools, with arguments that nest at most `depth` open values or recursive references.
+
+        With `text`, text and thoughts may precede or replace the calls. With `answer`, a value of that schema may
+        replace them. NOTHING if the depth is too small for one of the tools or for the answer.
+        """
         calls = [self._call(name, schema.compile(depth)) for name, schema in self._schemas.items()]
         if not all(map(self._expressions.possible, calls)):
             return NOTHING
@@ -98,13 +100,13 @@ class CallCompiler:
         return self._expressions.sequence(self._any_text(), written) if self._text else written
 
     def _call(self, name: str, arguments: Term) -> Term:
-        # A schema may allow other values as well; arguments are an object.
-        anything = self._expressions.repeat(self._expressions.byte([(0, 255)]))
-        an_object = self._expressions.sequence(self._expressions.literal(b"{"), anything)
+        # The schema may also allow values of other types, but arguments are an object.
+        any_bytes = self._expressions.repeat(self._expressions.byte([(0, 255)]))
+        any_object = self._expressions.sequence(self._expressions.literal(b"{"), any_bytes)
         return self._expressions.sequence(
             self._mark(TOOL_CALL_BEGIN),
             self._expressions.literal(f"call:{name}".encode()),
-            self._expressions.both(arguments, an_object),
+            self._expressions.intersection(arguments, any_object),
             self._mark(TOOL_CALL_END),
         )
 

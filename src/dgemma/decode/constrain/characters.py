@@ -1,7 +1,7 @@
-"""Sets of characters, and how they are written in bytes: plain UTF-8, or inside a JSON string.
+"""Sets of characters, and their encoding in bytes: plain UTF-8, or inside a JSON string.
 
-A character has exactly one writing in either alphabet, so intersections of expressions are intersections of texts.
-Control characters other than tab, line feed and carriage return are never written plainly, surrogates never at all.
+Each alphabet encodes a character in exactly one way, so that intersecting expressions intersects the sets of texts.
+The plain alphabet has no control characters except tab, line feed and carriage return; neither has surrogates.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,11 +15,11 @@ CONTROLS = ((0x00, 0x1F), (0x7F, 0x9F))
 JSON_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 Alphabet = Callable[[Expressions, CharacterRanges], Term]
-"""How one character of a set is written: `plain` or `json_string`."""
+"""Encodes one character of a set as an expression over bytes: `plain` or `json_string`."""
 
 
 def union(*sets: Iterable[tuple[int, int]]) -> CharacterRanges:
-    """All the characters of all the sets."""
+    """The union of the sets, as sorted and disjoint ranges."""
     merged: list[tuple[int, int]] = []
     for low, high in sorted(pair for ranges in sets for pair in ranges):
         if merged and low <= merged[-1][1] + 1:
@@ -30,7 +30,7 @@ def union(*sets: Iterable[tuple[int, int]]) -> CharacterRanges:
 
 
 def complement(ranges: CharacterRanges) -> CharacterRanges:
-    """Every code point that is not in the set."""
+    """The code points that are not in the set."""
     result, start = [], 0
     for low, high in ranges:
         if start < low:
@@ -40,7 +40,7 @@ def complement(ranges: CharacterRanges) -> CharacterRanges:
 
 
 def without(ranges: CharacterRanges, removed: Iterable[tuple[int, int]]) -> CharacterRanges:
-    """The set without the characters of another."""
+    """The set difference."""
     return complement(union(complement(ranges), removed))
 
 
@@ -48,14 +48,14 @@ EVERY: CharacterRanges = ((0, LAST),)
 
 
 def plain(expressions: Expressions, ranges: CharacterRanges) -> Term:
-    """One character of the set as it stands."""
-    blank = tuple((ord(mark), ord(mark)) for mark in "\t\n\r")
-    unwritten = without(union(CONTROLS), blank)
-    return _utf8(expressions, without(ranges, (*unwritten, SURROGATES)))
+    """One character of the set in UTF-8."""
+    allowed_controls = tuple((ord(mark), ord(mark)) for mark in "\t\n\r")
+    excluded = without(union(CONTROLS), allowed_controls)
+    return _utf8(expressions, without(ranges, (*excluded, SURROGATES)))
 
 
 def json_string(expressions: Expressions, ranges: CharacterRanges) -> Term:
-    """One character of the set as it is written inside a JSON string, escaped only where JSON demands it."""
+    """One character of the set inside a JSON string, escaped only where JSON requires it."""
     escaped = [mark for mark in JSON_ESCAPES if any(low <= ord(mark) <= high for low, high in ranges)]
     marks = ((ord(mark), ord(mark)) for mark in '"\\')
     unescaped = without(ranges, (*CONTROLS, SURROGATES, *marks))
@@ -65,7 +65,7 @@ def json_string(expressions: Expressions, ranges: CharacterRanges) -> Term:
 
 @lru_cache(maxsize=8)
 def characters_where(predicate: Callable[[str], bool]) -> CharacterRanges:
-    """The characters that a method such as `str.isspace` accepts."""
+    """The characters that a predicate such as `str.isspace` accepts."""
     return union((code, code) for code in range(LAST + 1) if predicate(chr(code)))
 
 
@@ -78,7 +78,7 @@ def _utf8(expressions: Expressions, ranges: CharacterRanges) -> Term:
 
 
 def _byte_ranges(low: int, high: int) -> Iterable[list[tuple[int, int]]]:
-    """Sequences of byte ranges that together write exactly the code points low..high."""
+    """Sequences of byte ranges that together encode exactly the code points low..high."""
     for last in (0x7F, 0x7FF, 0xFFFF):
         if low <= last < high:
             yield from _byte_ranges(low, last)
@@ -88,7 +88,7 @@ def _byte_ranges(low: int, high: int) -> Iterable[list[tuple[int, int]]]:
         mask = (1 << shift) - 1
         if low & ~mask == high & ~mask:
             break
-        # Trailing bytes can only be ranges of their own when they run through all their values.
+        # Trailing bytes are independent ranges only if each takes all of its values.
         if low & mask:
             yield from _byte_ranges(low, low | mask)
             yield from _byte_ranges((low | mask) + 1, high)

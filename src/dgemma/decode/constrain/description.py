@@ -1,8 +1,8 @@
-"""What an answer is held to, as users say it, and its automata, made once and kept.
+"""Constraints as users specify them, and the compiler that turns them into cached automata.
 
     constraint = json_schema({"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]})
     automaton = ConstraintCompiler(tokenizer, vocab_size=1536, end_ids=(1,)).compile(constraint)
-    walk = Walk(automaton=automaton, remaining=256)     # what the decoding loops take
+    walk = Walk(automaton=automaton, remaining=256)     # the decoding loops' `constraint`
 
 Knows nothing of requests or networks.
 """
@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Literal, Protocol
 
 from dgemma.decode.constrain import characters
-from dgemma.decode.constrain.byte_automaton import ByteAutomaton, determine
+from dgemma.decode.constrain.byte_automaton import ByteAutomaton, determinise
 from dgemma.decode.constrain.expressions import NOTHING, Expressions, Term
 from dgemma.decode.constrain.patterns import compile_pattern
 from dgemma.decode.constrain.token_automaton import TokenAutomaton, build
@@ -27,16 +27,17 @@ from dgemma.tokenizer import Tokenizer
 
 MAX_STATES = 20_000
 MAX_UNROLLED_STATES = 1_000
-"""What is open or refers to itself is unrolled as deep as this many states allow; more would slow every step."""
+"""Open and recursive schemas are unrolled as deep as this many states allow; more would slow down every step."""
 DEPTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)
 MAX_KEPT = 32
+"""Compiled automata that a compiler caches, and schemas whose check is cached."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Constraint:
-    """A checked description; equal ones share their automaton. Made by json_schema, regex, choice and tool_calls.
+    """A checked constraint, made by json_schema, regex, choice or tool_calls. Equal ones share their automaton.
 
-    An `open_end` has no form that must be completed: the answer may be cut off at its token budget.
+    With `open_end` the answer may be cut off at its token budget: no text before it needs to be complete.
     """
 
     kind: Literal["json_schema", "regex", "choice", "tool_calls"]
@@ -45,13 +46,13 @@ class Constraint:
 
 
 def json_schema(schema: Any) -> Constraint:
-    """A JSON value that validates, written as `{"name": "Anna", "tags": ["a", "b"]}`.
+    """A JSON value that validates against the schema, written as `{"name": "Anna", "tags": ["a", "b"]}`.
 
-    Properties come in their declared order and only those declared; an object or array that the schema leaves open, and
-    a schema that refers to itself, is nested to a bounded depth. Raises UsageError for what is no valid schema and for
-    a keyword that is not supported, with its place.
+    Properties come in their declared order, and undeclared ones are not written. Values that the schema leaves open and
+    recursive schemas nest to a bounded depth. Raises UsageError for an invalid schema, and for an unsupported keyword
+    with its place.
     """
-    # The reference validator takes a while to import, and only this kind needs it.
+    # Imported late: the reference validator takes a while to import, and only schemas need it.
     from dgemma.decode.constrain.schema_document import as_text
 
     return _check_schema(as_text(schema))
@@ -59,7 +60,7 @@ def json_schema(schema: Any) -> Constraint:
 
 @lru_cache(MAX_KEPT)
 def _check_schema(text: str) -> Constraint:
-    """`json_schema` of its text. One request after another has the same, and a look at it takes ten milliseconds."""
+    """`json_schema` of a JSON text. Cached: a check takes ten milliseconds, and many requests have the same schema."""
     from dgemma.decode.constrain.schema import SchemaCompiler
     from dgemma.decode.constrain.schema_document import check, refusal
 
@@ -73,12 +74,12 @@ def _check_schema(text: str) -> Constraint:
 
 
 def regex(pattern: str) -> Constraint:
-    """A text that matches the pattern as a whole, as `re.fullmatch` finds; see `patterns` for the dialect.
+    """A text that matches the pattern as a whole, as by `re.fullmatch`; `patterns` describes the dialect.
 
-    Raises UsageError for a pattern that is malformed or no regular expression.
+    Raises UsageError for a pattern that is malformed, unsupported, or matches no text.
     """
     if not isinstance(pattern, str):
-        raise UsageError(f"regex is a pattern in a string, not {type(pattern).__name__}.")
+        raise UsageError(f"regex must be a pattern in a string, not {type(pattern).__name__}.")
     expressions = Expressions()
     if compile_pattern(expressions, pattern, characters.plain, anywhere=False) == NOTHING:
         raise UsageError(f"No text that can be written matches the pattern {pattern!r}.")
@@ -86,40 +87,41 @@ def regex(pattern: str) -> Constraint:
 
 
 def choice(options: Sequence[str]) -> Constraint:
-    """Exactly one of the given texts. Raises UsageError for no options, empty ones or ones that are not text."""
+    """Exactly one of the given texts. Raises UsageError if there are none, or one is empty or not a text."""
     if isinstance(options, str) or not isinstance(options, Sequence) or not options:
-        raise UsageError("choices is a list of at least one text.")
+        raise UsageError("choices must be a list of at least one text.")
     for option in options:
         if not isinstance(option, str) or not option:
-            raise UsageError(f"Each of the choices is a text that is not empty, not {option!r}.")
+            raise UsageError(f"Each choice must be a text that is not empty, not {option!r}.")
         try:
             option.encode()
         except UnicodeEncodeError as error:
-            raise UsageError(f"The choice {option!r} holds half of a surrogate pair; give whole characters.") from error
+            raise UsageError(f"The choice {option!r} has half of a surrogate pair; give whole characters.") from error
     return Constraint(kind="choice", source=json.dumps(list(options)))
 
 
 def tool_calls(
     tools: Sequence[Mapping[str, Any]], *, many: bool = True, text: bool = False, answer: Any = None
 ) -> Constraint:
-    """Calls of the given tools, each with arguments that validate against its `parameters`, as Gemma writes calls.
+    """Calls of the given tools in Gemma's syntax, with arguments that validate against the tool's `parameters`.
 
-    At least one, and with `many` any number. With `text` there may be text and thoughts before them, and none at all;
-    such an answer may be cut off anywhere, and only whole calls count. With `answer`, a schema, a value that validates
-    may come instead of the calls. Raises UsageError, naming the tool, or as `json_schema` does.
+    One call, or with `many` one or more. With `text`, text and thoughts may precede or replace the calls; such an
+    answer may be cut off anywhere, and only complete calls count. With `answer`, a schema, a value that validates
+    against it may replace the calls. Raises UsageError that names the tool, or for `answer` as `json_schema` does.
     """
     if answer is not None:
         json_schema(answer)
-    # The reference validator takes a while to import, and only schemas need it.
+    # Imported late: the reference validator takes a while to import, and only schemas need it.
     from dgemma.decode.constrain.calls import describe
 
     return Constraint(kind="tool_calls", source=describe(tools, many=many, text=text, answer=answer), open_end=text)
 
 
 def chosen_calls(tools: Sequence[Any], choice: str, *, many: bool, answer: Any = None) -> Constraint | None:
-    """What `tool_choice` means for these tools: "required" calls, one call of the tool it names, or with "auto" calls
-    among text once a tool is `strict`, calls or an `answer` of that schema where one is given, else nothing. Raises
-    UsageError for a choice that is none of these.
+    """The constraint for a `tool_choice`, or None if it needs none.
+
+    "required": one or more calls. A tool's name: one call of that tool. "auto" with an `answer` schema: calls or a
+    value of that schema; else with a `strict` tool: calls and text; else None. Raises UsageError for any other choice.
     """
     functions = [tool.get("function", tool) if isinstance(tool, Mapping) else {} for tool in tools]
     if choice == "auto":
@@ -131,47 +133,47 @@ def chosen_calls(tools: Sequence[Any], choice: str, *, many: bool, answer: Any =
         return tool_calls(functions, many=many)
     named = [function for function in functions if isinstance(function, Mapping) and function.get("name") == choice]
     if not named:
-        raise UsageError(f"tool_choice {choice!r} is neither auto nor required nor the name of one of the tools.")
+        raise UsageError(f"tool_choice {choice!r} is neither auto nor required nor the name of a given tool.")
     return tool_calls(named, many=False)
 
 
 class ConstraintCompiler:
-    """Automata for one tokenizer; the last MAX_KEPT are kept. May be used from several threads."""
+    """Compiles constraints for one tokenizer and caches the MAX_KEPT most recently used automata. Thread-safe."""
 
     def __init__(self, tokenizer: Tokenizer, *, vocab_size: int, end_ids: Sequence[int]) -> None:
         known = tuple(token for token in end_ids if 0 <= token < vocab_size)
         if not known:
-            raise UsageError("This model names no end token, so a constrained answer could not end.")
+            raise UsageError("This model has no end token, so a constrained answer could not end.")
         self._tokenizer, self._vocab_size, self._end_ids = tokenizer, vocab_size, known
         self._kept: OrderedDict[Constraint, TokenAutomaton] = OrderedDict()
         self._lock = threading.Lock()
-        self._making: dict[Constraint, threading.Lock] = {}
+        self._build_locks: dict[Constraint, threading.Lock] = {}
 
     def compile(self, constraint: Constraint) -> TokenAutomaton:
-        """The automaton of a constraint. Raises UsageError when it is too large or nothing can satisfy it."""
+        """The automaton of a constraint. Raises UsageError if it is too large, or if no answer satisfies it."""
         missing = [name for name in MARKS if not self._tokenizer.has_special(name)]
         if constraint.kind == "tool_calls" and missing:
-            raise UsageError(f"This model's vocabulary has no token {missing[0]}, so it cannot be held to tool calls.")
+            raise UsageError(f"This model's vocabulary has no token {missing[0]}, so tool calls cannot be constrained.")
         if (kept := self._look_up(constraint)) is not None:
             return kept
-        # Who asks for the same waits for it; who asks for another one does not.
+        # One lock per constraint: threads wait for the compilation of an equal constraint only.
         with self._lock:
-            making = self._making.setdefault(constraint, threading.Lock())
-        with making:
+            building = self._build_locks.setdefault(constraint, threading.Lock())
+        with building:
             if (kept := self._look_up(constraint)) is not None:
                 return kept
             try:
                 with self._lock:
                     trie = self._trie
-                made = build(byte_automaton(constraint), trie, self._vocab_size, self._end_ids)
+                automaton = build(byte_automaton(constraint), trie, self._vocab_size, self._end_ids)
                 with self._lock:
-                    self._kept[constraint] = made
+                    self._kept[constraint] = automaton
                     while len(self._kept) > MAX_KEPT:
                         self._kept.popitem(last=False)
-                return made
+                return automaton
             finally:
                 with self._lock:
-                    self._making.pop(constraint, None)
+                    self._build_locks.pop(constraint, None)
 
     def _look_up(self, constraint: Constraint) -> TokenAutomaton | None:
         with self._lock:
@@ -181,36 +183,37 @@ class ConstraintCompiler:
 
     @cached_property
     def _trie(self) -> Trie:
-        written = constrained_bytes(self._tokenizer)
-        outside = set(self._end_ids) | {index for index in written if index >= self._vocab_size}
-        return build_trie({index: text for index, text in written.items() if index not in outside})
+        bytes_of = constrained_bytes(self._tokenizer)
+        excluded = set(self._end_ids) | {index for index in bytes_of if index >= self._vocab_size}
+        return build_trie({index: text for index, text in bytes_of.items() if index not in excluded})
 
 
 def byte_automaton(constraint: Constraint) -> ByteAutomaton:
-    """The automaton of a constraint's texts. Raises UsageError when it is too large."""
+    """The byte automaton of a constraint. Raises UsageError if it is too large."""
     try:
-        return _determined(constraint)
+        return _compile(constraint)
     except RecursionError as error:
-        raise UsageError("What the answer is held to is nested or strung together too deeply; simplify it.") from error
+        raise UsageError("The constraint is nested too deeply or has too many parts; simplify it.") from error
 
 
-def _determined(constraint: Constraint) -> ByteAutomaton:
+def _compile(constraint: Constraint) -> ByteAutomaton:
     expressions = Expressions()
     if constraint.kind in ("json_schema", "tool_calls"):
         try:
             return _deepest(expressions, _compiler(expressions, constraint, tight=False))
         except TooLargeError:
+            # Once more, with smaller maximum lengths and counts.
             expressions = Expressions(expressions.work.afresh())
             return _deepest(expressions, _compiler(expressions, constraint, tight=True))
     if constraint.kind == "regex":
         term = compile_pattern(expressions, constraint.source, characters.plain, anywhere=False)
     else:
         term = expressions.choice(*(expressions.literal(text.encode()) for text in json.loads(constraint.source)))
-    return determine(expressions, term, MAX_STATES)
+    return determinise(expressions, term, MAX_STATES)
 
 
 class _Unrolling(Protocol):
-    """What is open is compiled as deep as it is asked to; `unrolled` tells whether the depth makes a difference."""
+    """A compiler of open and recursive schemas to a given depth; `unrolled` is True if the depth makes a difference."""
 
     @property
     def unrolled(self) -> bool: ...
@@ -228,20 +231,21 @@ def _compiler(expressions: Expressions, constraint: Constraint, *, tight: bool) 
 
 
 def _deepest(expressions: Expressions, compiler: _Unrolling) -> ByteAutomaton:
+    """The automaton of the greatest depth that stays within the limits."""
     term = compiler.compile(DEPTHS[0])
     if not compiler.unrolled:
-        return determine(expressions, term, MAX_STATES)
+        return determinise(expressions, term, MAX_STATES)
     deepest: ByteAutomaton | None = None
     for depth in DEPTHS:
-        # What is not finite at a small depth may be at a greater one, and then takes more states for a start.
+        # A small depth may allow no text at all; the first depth that does may need more states than the later limit.
         limit = MAX_STATES if deepest is None else MAX_UNROLLED_STATES
         try:
-            automaton = determine(expressions, compiler.compile(depth), limit)
+            automaton = determinise(expressions, compiler.compile(depth), limit)
         except TooLargeError:
             if deepest is None:
                 raise
             break
         deepest = automaton if automaton.accepting_S.any() else deepest
     if deepest is None:
-        raise UsageError("No value satisfies the schema. If it refers to itself, let its recursion end somewhere.")
+        raise UsageError("No value satisfies the schema. If it refers to itself, make its recursion end somewhere.")
     return deepest

@@ -1,8 +1,8 @@
-"""Regular expressions over bytes as numbered terms, and their derivatives.
+"""Regular expressions over bytes as numbered terms, and their Brzozowski derivatives.
 
-Promises that equal terms have equal numbers and that impossible ones collapse to NOTHING as they are built, so that
-the derivatives of an expression are the states of its automaton (Brzozowski 1964; Owens, Reppy and Turon 2009).
-Knows nothing of tokens, patterns or JSON.
+Terms are hash-consed: structurally equal terms have equal numbers, and a term with an impossible part collapses to
+NOTHING as it is built. The distinct derivatives of an expression are therefore the states of its automaton (Brzozowski
+1964; Owens, Reppy and Turon 2009). Knows nothing of tokens, patterns or JSON.
 """
 
 from collections.abc import Iterable
@@ -18,19 +18,19 @@ NOTHING: Term = 0
 EMPTY: Term = 1
 
 UNBOUNDED = 1 << 30
-"""An upper bound of `repeat` that is none."""
+"""For `repeat`: no upper bound."""
 
 DERIVATION, VISIT = 0.25, 1 / 16
-"""Units of work for one derivative and for each part looked at, beside those of the parts that are put together."""
+"""Units of work for one derivative, and for each part that it visits; building the resulting terms costs extra."""
 
 CharacterRanges = tuple[tuple[int, int], ...]
 """Sorted, disjoint, inclusive ranges of code points."""
 
 
 class Expressions:
-    """A growing set of expressions. NOTHING matches no text, EMPTY the empty one.
+    """A growing table of expressions. NOTHING matches no text, EMPTY the empty one.
 
-    Whatever is asked of it draws on `work`: counts within counts have huge terms for few states.
+    Every operation spends units of `work`: nested counts may have huge terms for few states.
     """
 
     def __init__(self, work: Work | None = None) -> None:
@@ -43,7 +43,7 @@ class Expressions:
         self._derivatives: dict[tuple[Term, int], Term] = {}
 
     def byte(self, ranges: Iterable[tuple[int, int]]) -> Term:
-        """One byte out of inclusive ranges."""
+        """One byte in any of the inclusive ranges."""
         ranges = tuple(sorted(ranges))
         return self._term(("byte", ranges), False) if ranges else NOTHING
 
@@ -52,7 +52,7 @@ class Expressions:
         return self.sequence(*(self.byte([(value, value)]) for value in text))
 
     def sequence(self, *parts: Term) -> Term:
-        """One part after the other."""
+        """The concatenation of the parts."""
         if NOTHING in parts:
             return NOTHING
         result = EMPTY
@@ -64,12 +64,12 @@ class Expressions:
         """Any one of the options."""
         return self._flat("choice", options, any)
 
-    def both(self, *conditions: Term) -> Term:
-        """What matches all the conditions."""
-        return NOTHING if NOTHING in conditions else self._flat("both", conditions, all)
+    def intersection(self, *conditions: Term) -> Term:
+        """The texts that match all the conditions."""
+        return NOTHING if NOTHING in conditions else self._flat("intersection", conditions, all)
 
     def repeat(self, part: Term, least: int = 0, most: int = UNBOUNDED) -> Term:
-        """The part between `least` and `most` times."""
+        """The part, `least` to `most` times."""
         if most < least:
             return NOTHING
         if part == NOTHING:
@@ -82,7 +82,7 @@ class Expressions:
         return self._term(("repeat", part, least, most), least == 0)
 
     def optional(self, part: Term) -> Term:
-        """The part or nothing at all."""
+        """The part or the empty text."""
         return self.choice(part, EMPTY)
 
     def nullable(self, term: Term) -> bool:
@@ -90,31 +90,31 @@ class Expressions:
         return self._nullable[term]
 
     def possible(self, term: Term, max_terms: int = 10_000) -> bool:
-        """Whether any text matches; taken for granted when that is not decided after `max_terms` derivatives."""
-        before: dict[Term, Term | None] = {term: None}
-        waiting = [term]
-        while waiting and len(before) < max_terms:
-            here: Term | None = waiting.pop()
-            if self._nullable[here] or here in self._possible:
-                while here is not None:
-                    self._possible.add(here)
-                    here = before[here]
+        """Whether any text matches; also True if that is undecided after `max_terms` derivatives."""
+        predecessor: dict[Term, Term | None] = {term: None}
+        stack = [term]
+        while stack and len(predecessor) < max_terms:
+            current: Term | None = stack.pop()
+            if self._nullable[current] or current in self._possible:
+                while current is not None:
+                    self._possible.add(current)
+                    current = predecessor[current]
                 return True
-            for low, _ in self.first_bytes(here):
-                following = self.derivative(here, low)
-                if following != NOTHING and following not in before:
-                    before[following] = here
-                    waiting.append(following)
-        return bool(waiting)
+            for low, _ in self.first_bytes(current):
+                successor = self.derivative(current, low)
+                if successor != NOTHING and successor not in predecessor:
+                    predecessor[successor] = current
+                    stack.append(successor)
+        return bool(stack)
 
     def first_bytes(self, term: Term) -> list[tuple[int, int]]:
-        """Inclusive ranges over 0..255; within one, every byte has the same derivative."""
+        """Byte classes: inclusive ranges that cover 0..255; all bytes of a range have the same derivative."""
         cuts = sorted(self._cuts_of(term) | {0, 256})
         self.work.spend(DERIVATION * len(cuts))
         return [(low, high - 1) for low, high in pairwise(cuts)]
 
     def derivative(self, term: Term, value: int) -> Term:
-        """What may follow once the byte `value` is written."""
+        """The texts that may follow the byte `value`."""
         key = (term, value)
         if key not in self._derivatives:
             self._derivatives[key] = self._derive(term, value)
@@ -131,8 +131,8 @@ class Expressions:
             return self.choice(first, self.derivative(tail, value)) if self._nullable[head] else first
         if kind == "choice":
             return self.choice(*(self.derivative(part, value) for part in parts))
-        if kind == "both":
-            return self.both(*(self.derivative(part, value) for part in parts))
+        if kind == "intersection":
+            return self.intersection(*(self.derivative(part, value) for part in parts))
         if kind == "repeat":
             part, least, most = parts
             left = most if most == UNBOUNDED else most - 1
@@ -140,6 +140,7 @@ class Expressions:
         return NOTHING
 
     def _cuts_of(self, term: Term) -> frozenset[int]:
+        """The first bytes of the term's byte classes, and the bytes after their ends."""
         if term not in self._cuts:
             kind, *parts = self._nodes[term]
             self.work.spend(DERIVATION + VISIT * len(parts))
@@ -162,7 +163,7 @@ class Expressions:
             return tail if head == EMPTY else head
         heads = []
         while self._nodes[head][0] == "pair":
-            # Leaning right, the same text has the same term however it was put together.
+            # Pairs nest to the right, so that concatenation is associative and equal sequences are equal terms.
             heads.append(self._nodes[head][1])
             head = self._nodes[head][2]
         for part in (head, *reversed(heads)):
@@ -170,6 +171,7 @@ class Expressions:
         return tail
 
     def _flat(self, kind: str, terms: Iterable[Term], decide: Any) -> Term:
+        """A choice or an intersection: flattened, sorted and without duplicates; `decide` combines nullability."""
         flat: set[Term] = set()
         for term in terms:
             inner, *parts = self._nodes[term]

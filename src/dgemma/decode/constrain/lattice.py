@@ -1,11 +1,12 @@
-"""The lattice of a canvas: every path through the token automaton over its positions, weighed by the head's logits.
+"""The lattice of a canvas: all paths through the token automaton over its positions, weighted by the head's logits.
 
-A path weighs the product of its tokens' probabilities, position by position, and counts when it can still end in time.
-Promises the heaviest path and each position's exact marginal distribution over all paths, so that entropies, samples
-and expectations are those of the constrained model. Sums over the vocabulary run on the logits' device, what follows
-from them (`layers`) in float64 on the CPU.
+The weight of a path is the product of its tokens' probabilities. A path is valid if it can still end within the token
+budget. Promises the best path (Viterbi) and each position's exact marginal distribution over all valid paths, so that
+entropies, samples and expectations are those of the constrained model. Sums over the vocabulary run on the logits'
+device, the dynamic programs on their results (`layers`) in float64 on the CPU.
 
-Shapes: L positions, V vocabulary, N ids that some path uses, G token groups, U token sets, M members of sets.
+Shapes: L positions, R positions read together, V vocabulary, N ids on some valid path, G token groups, U token sets,
+M members of sets.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ from dgemma.ops.native.sizes import IMPOSSIBLE
 
 @dataclass(frozen=True, kw_only=True)
 class Walk:
-    """Where an answer stands in the automaton: its state, and how many tokens it may still take, its end included."""
+    """The state of an answer in the automaton, and the tokens that it may still take, its end token included."""
 
     automaton: TokenAutomaton
     remaining: int
@@ -43,26 +44,31 @@ class Walk:
             )
 
     def after(self, ids: Sequence[int]) -> "Walk":
-        """The walk once these ids are committed. Raises UsageError for ids that the automaton does not take."""
+        """The walk after these ids are committed. Raises UsageError for ids that the automaton does not accept."""
         used = min(len(ids), self.remaining)
         return replace(self, state=self.automaton.after(self.state, ids), remaining=self.remaining - used)
 
     def restrict(self, logits_V: Tensor) -> Tensor:
-        """Logits [V] with -inf for every id after which the answer could not be valid or not end in time."""
+        """Applies the token mask: -inf in the logits [V] for every id that is not allowed, or after which the answer
+        could not end within its budget."""
         barred_G = np.ones(self.automaton.num_groups + 1, dtype=bool)
         barred_G[self.automaton.allowed(self.state, max(1, self.remaining))] = False
         barred_V = torch.from_numpy(barred_G.take(self.automaton.group_V)).to(logits_V.device)
         return logits_V.masked_fill(barred_V, -torch.inf)
 
     def read(self, scaled_LV: Tensor, rows_at_once: int | None = None) -> "Paths":
-        """All valid paths over a canvas with these float32 logits after temperature, so many positions at a time."""
+        """All valid paths over a canvas with these float32 logits after temperature.
+
+        The vocabulary is summed `rows_at_once` positions at a time; None: all at once.
+        """
         lattice = self._lattice(len(scaled_LV), scaled_LV.device)
         rows = scaled_LV.split(rows_at_once or len(scaled_LV))
         weighed = [lattice.weigh(lattice.gather(scaled_RV)) for scaled_RV in rows]
         largest_LG, sum_LU, max_LU = (torch.cat(parts) for parts in zip(*weighed, strict=True))
         share_LU = torch.from_numpy(lattice.layers.marginals(_on_cpu(sum_LU))).to(sum_LU)
         best_groups_L = lattice.best_groups(largest_LG, lattice.layers.best_sets(_on_cpu(max_LU)))
-        best = [lattice.best_ids(*one) for one in zip(rows, best_groups_L.split(len(rows[0])), strict=True)]
+        groups = best_groups_L.split(len(rows[0]))
+        best = [lattice.best_ids(scaled_RV, group_R) for scaled_RV, group_R in zip(rows, groups, strict=True)]
         return Paths(
             lattice=lattice,
             scaled_LV=scaled_LV,
@@ -71,13 +77,13 @@ class Walk:
         )
 
     def reader(self, length: int) -> Any | None:
-        """What reads all paths over a canvas of that length on a CPU in one call (`ops.native.paths.PathReader`); None
-        where it is not compiled. Large vocabularies wait until it is."""
+        """The compiled kernel (`ops.native.paths.PathReader`) that reads all paths over a canvas of that length in one
+        call on a CPU; None if it is not compiled. Vocabularies above SMALL_VOCABULARY wait for the compilation."""
         compiled = native.load("paths", at_once=len(self.automaton.group_V) > SMALL_VOCABULARY)
         return None if compiled is None else self._lattice(length, torch.device("cpu")).reader(compiled)
 
     def _lattice(self, length: int, device: torch.device) -> "_Lattice":
-        # A canvas is read many times from the same place.
+        # Cached: each denoise step of a canvas reads the same lattice.
         if (length, device) not in self._lattices:
             self._lattices[length, device] = _Lattice(self, length, device)
         return self._lattices[length, device]
@@ -89,10 +95,10 @@ class Walk:
 
 @dataclass(frozen=True, kw_only=True)
 class Paths:
-    """What a canvas' valid paths say of its positions.
+    """The best path and the marginals of a canvas.
 
-    best_L   the heaviest path
-    bias_LG  what is added to the logits of each group of ids, the last one for ids on no path
+    best_L   the ids along the best path
+    bias_LG  added to the logits of each group of ids; the last group is for ids on no valid path [L, G + 1]
     """
 
     lattice: "_Lattice"
@@ -101,14 +107,14 @@ class Paths:
     best_L: Tensor
 
     def log_weights(self, rows: slice = slice(None)) -> Tensor:
-        """Marginal log weights of these positions [R, V]: the softmax of a row is the position's distribution over all
-        valid paths; ids on none have IMPOSSIBLE or less, which is no probability at all."""
+        """Marginal log weights of these positions [R, V]: the softmax of a row is the position's marginal distribution
+        over all valid paths. Ids on none have IMPOSSIBLE or less, a probability of 0."""
         values_RV = self.bias_LG[rows].index_select(1, self.lattice.group_V)
         return values_RV.add_(self.scaled_LV[rows].clamp(min=IMPOSSIBLE))
 
 
 class _Lattice:
-    """The layers of one canvas, and the vocabulary as they see it: ids that no path tells apart in one group."""
+    """The layers of one canvas, and the vocabulary in groups of ids that belong to the same token sets."""
 
     def __init__(self, walk: Walk, length: int, device: torch.device) -> None:
         automaton = walk.automaton
@@ -132,49 +138,52 @@ class _Lattice:
         self.sets_of_groups = _Segments(member_group[by_group], device)
 
     def reader(self, compiled: ModuleType) -> Any:
-        """`Walk.reader`; `compiled` is `ops.native.paths`."""
+        """The `PathReader` of this lattice, created once; `compiled` is the module `ops.native.paths`."""
         if self._reader is None:
             self._reader = compiled.PathReader(self.layers.layers, self.layers.used_LU, *self.membership)
         return self._reader
 
     def gather(self, scaled_LV: Tensor) -> Tensor:
-        """The log weights of the N ids that some path uses, group by group -> [L, N]."""
+        """The log weights of the ids on some valid path, ordered by group -> [L, N]."""
         return scaled_LV.index_select(1, self.ids_N).clamp_(min=IMPOSSIBLE)
 
     def weigh(self, values_LN: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Each group's largest log weight [L, G]; the log of each set's summed weights and its largest one, [L, U]."""
+        """(each group's largest log weight [L, G], the log of each set's summed weights [L, U], each set's largest log
+        weight [L, U])."""
         largest_LG = self.groups.largest(values_LN)
         sum_LM = self.groups.log_sum(values_LN, largest_LG).index_select(1, self.member_group_M)
         max_LU = self.sets.largest(largest_LG.index_select(1, self.member_group_M))
         return largest_LG, self.sets.log_sum(sum_LM, self.sets.largest(sum_LM)), max_LU
 
     def best_groups(self, largest_LG: Tensor, sets_L: Indices) -> Tensor:
-        """The group of the likeliest id of each position's set -> [L]."""
+        """The group of the most likely id in each position's set -> [L]."""
         allowed_LG = torch.from_numpy(self.allowed_UG[sets_L]).to(largest_LG.device)
         return torch.where(allowed_LG, largest_LG, -torch.inf).argmax(1)
 
     def best_ids(self, scaled_RV: Tensor, group_R: Tensor) -> Tensor:
-        """The likeliest id of each position's group -> [R]."""
+        """The most likely id in each position's group -> [R]."""
         if not self.groups.in_place:
             return torch.where(self.group_V == group_R[:, None], scaled_RV, -torch.inf).argmax(1)
         ids_N, first = self.ids_N.numpy(), self.groups.first
         found = []
         for row, group in zip(scaled_RV.numpy(), group_R.tolist(), strict=True):
-            own = ids_N[first[group] : first[group + 1]]
-            found.append(own[row[own].argmax()])
+            ids = ids_N[first[group] : first[group + 1]]
+            found.append(ids[row[ids].argmax()])
         return torch.tensor(found)
 
     def spread_to_groups(self, log_LU: Tensor) -> Tensor:
-        """For each group of ids the log of the sum over the sets that hold it -> [L, G + 1]; else IMPOSSIBLE."""
+        """For each group, the log of the sum over the sets that contain it -> [L, G + 1]. The last column is
+        IMPOSSIBLE, and no value is below that."""
         log_LM = log_LU.clamp(min=torch.finfo(torch.float32).min).index_select(1, self.set_of_member_M)
         log_LG = self.sets_of_groups.log_sum(log_LM, self.sets_of_groups.largest(log_LM))
         return torch.cat((log_LG, log_LG.new_full((len(log_LG), 1), IMPOSSIBLE)), dim=1).clamp_(min=IMPOSSIBLE)
 
 
 class _Segments:
-    """Runs of columns, each with a number, ascending from 0: what is taken together.
+    """Reductions over runs of columns that have the same segment number; the numbers ascend from 0.
 
-    `in_place` goes along the runs where they lie in memory, several times faster on a CPU than going column by column.
+    With `in_place`, on a CPU, numpy reduces each run where it is in memory, several times faster than a scatter column
+    by column.
     """
 
     def __init__(self, numbers: Indices, device: torch.device) -> None:
@@ -183,14 +192,14 @@ class _Segments:
         self.numbers_N, self.in_place = _indices(numbers, device), device.type == "cpu"
 
     def largest(self, values_LN: Tensor) -> Tensor:
-        """The largest value of each run -> [L, runs]."""
+        """The largest value of each run -> [L, segments]."""
         if self.in_place:
             return torch.from_numpy(np.maximum.reduceat(values_LN.numpy(), self.first[:-1], axis=1))
         lowest = values_LN.new_full((len(values_LN), self.count), -torch.inf)
         return lowest.scatter_reduce_(1, self.numbers_N.expand_as(values_LN), values_LN, "amax")
 
     def log_sum(self, values_LN: Tensor, largest: Tensor) -> Tensor:
-        """The log of the sum of the exponentials of each run, whose `largest` are known -> [L, runs]."""
+        """The log-sum-exp of each run, given its `largest` value -> [L, segments]."""
         shares_LN = largest.index_select(1, self.numbers_N)
         torch.sub(values_LN, shares_LN, out=shares_LN).exp_()
         if self.in_place:

@@ -1,10 +1,11 @@
 """The token automaton unrolled over the positions of a canvas, and the dynamic programs on it.
 
-A position's layer holds the states that a path can come to by then and still end in time, one for all that the rest of
-the canvas does not tell apart (`horizon`), with their transitions. Promises the exact marginals (forward-backward,
-Rabiner 1989, equations 19 to 27, scaled position by position) and the exact best path (Viterbi). Knows nothing of ids.
+The layer of a position has the states that a path may be in and still end within the token budget, and their
+transitions. States that are equivalent over the rest of the canvas are one (`horizon`). Promises the exact marginals
+(forward-backward, Rabiner 1989, equations 19 to 27, scaled position by position) and the exact best path (Viterbi).
+Knows nothing of ids.
 
-Shapes: L positions, U token sets; of one layer S states and E transitions, ascending by state.
+Shapes: L positions, U token sets; S states and E transitions of one layer, ascending by state.
 """
 
 from dataclasses import dataclass, replace
@@ -13,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgemma.decode.constrain.token_automaton import FAR, TokenAutomaton
-from dgemma.decode.constrain.vocabulary import spread
+from dgemma.decode.constrain.vocabulary import expand_runs
 from dgemma.ops.native.sizes import FAINT, NEGLIGIBLE
 
 SHORT_RUN = 6
-"""Transitions a state, on average, below which they are summed one by one instead of run by run."""
+"""With fewer transitions per state on average, they are summed one by one instead of run by run."""
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -25,11 +26,13 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """What may happen at one position. States with one transition come first: they need no sum.
+    """The states and transitions of one position. States with a single transition come first: they need no sum.
 
-    first_S   where each state's transitions begin, with a last entry for their end
-    source_E  target_E   states of this layer and of the next one, each with its own numbers
-    set_E     the tokens that take a transition, as a set
+    num_states, num_single   states of this layer, and those with a single transition
+    num_ahead                states of the next layer
+    first_S                  index of each state's first transition, plus a last entry for the end
+    source_E, target_E       states of this layer and of the next one, each layer with its own numbers
+    set_E                    the token set of each transition
     """
 
     num_states: int
@@ -55,7 +58,7 @@ class Layer:
         return self._along_runs(np.maximum, values_E)
 
     def _has_short_runs(self) -> bool:
-        # `reduceat` costs by the run (some 30 nanoseconds), the others by the transition (3 to 4).
+        # `reduceat` costs some 30 nanoseconds per run, `bincount` and `maximum.at` 3 to 4 per transition.
         return len(self.source_E) - self.num_single < SHORT_RUN * (self.num_states - self.num_single)
 
     def _along_runs(self, operation: np.ufunc, values_E: Array) -> Array:
@@ -68,138 +71,149 @@ class Layer:
 
 
 class Layers:
-    """All positions of one canvas; `sets` are the automaton's token sets that some path uses, here numbered from 0."""
+    """The layers of one canvas.
+
+    layers   one per position; equal ones are the same object
+    sets     the automaton's token sets that some transition takes; `set_E` and U index into it
+    used_LU  whether a transition of the position takes the set
+    """
 
     def __init__(self, automaton: TokenAutomaton, state: int, length: int, remaining: int) -> None:
         raw = _unroll(automaton, state, length, remaining)
-        # In the middle of a canvas one layer is like the other and is kept once.
+        # The layers in the middle of a canvas are mostly equal.
         distinct = {id(layer): layer for layer in raw}
         self.sets: Indices = np.unique(np.concatenate([layer.set_E for layer in distinct.values()]))
-        own = {key: replace(layer, set_E=np.searchsorted(self.sets, layer.set_E)) for key, layer in distinct.items()}
-        self.layers = tuple(own[id(layer)] for layer in raw)
+        renumbered = {
+            key: replace(layer, set_E=np.searchsorted(self.sets, layer.set_E)) for key, layer in distinct.items()
+        }
+        self.layers = tuple(renumbered[id(layer)] for layer in raw)
         self.used_LU = np.zeros((length, len(self.sets)), dtype=bool)
         for used_U, layer in zip(self.used_LU, self.layers, strict=True):
             used_U[layer.set_E] = True
 
     def marginals(self, sum_LU: Array) -> Array:
-        """Log weights of each position's sets -> the share of all paths' weight that takes each set [L, U]."""
+        """Log weights of each position's sets -> the share of the weight of all paths that takes each set [L, U]."""
         shares_LU = self._marginals_by_products(sum_LU)
         return self.marginals_in_logs(sum_LU) if shares_LU is None else shares_LU
 
     def _marginals_by_products(self, sum_LU: Array) -> Array | None:
-        """`marginals` without a logarithm, or None where something that counts may be lost to underflow.
+        """`marginals` by products instead of logarithms; None if underflow might lose weight that matters.
 
-        Weights and what lies behind a state are each scaled to a largest one of 1. What underflows then is below 1e-300
-        and nothing beside what lies behind a state that is reached, if that is above FAINT.
+        A position's weights and its backward messages are each scaled to a maximum of 1. Then what underflows is below
+        1e-300, which is nothing beside the backward message of a reached state as long as that is above FAINT.
         """
         log_LU = np.where(self.used_LU, sum_LU, -np.inf)
         weights_LU = np.exp(log_LU - log_LU.max(axis=1, keepdims=True))
-        behind_S = np.ones(self.layers[-1].num_ahead)
+        backward_S = np.ones(self.layers[-1].num_ahead)
         parts: list[tuple[Array, Array]] = []
         for weights_U, layer in zip(weights_LU[::-1], self.layers[::-1], strict=True):
             weights_E = weights_U.take(layer.set_E)
-            weights_E *= behind_S.take(layer.target_E)
+            weights_E *= backward_S.take(layer.target_E)
             total_S = layer.sum_of_transitions(weights_E)
             largest = total_S.max()
             if not largest > FAINT:
                 return None
             parts.append((weights_E, total_S))
-            behind_S = total_S * (1 / largest)
+            backward_S = total_S * (1 / largest)
         shares_LU = np.empty_like(sum_LU)
-        here_S = np.ones(1)
+        forward_S = np.ones(1)
         for shares_U, layer in zip(shares_LU, self.layers, strict=True):
-            taken_E, total_S = parts.pop()
+            weights_E, total_S = parts.pop()
             if total_S.min() <= FAINT:
                 faint_S = total_S <= FAINT
-                if here_S[faint_S].sum() > NEGLIGIBLE:
+                if forward_S[faint_S].sum() > NEGLIGIBLE:
                     return None
                 total_S[faint_S] = np.inf
-            here_S /= total_S
-            taken_E *= here_S.take(layer.source_E)
-            here_S = np.bincount(layer.target_E, taken_E, layer.num_ahead)
-            shares_U[:] = np.bincount(layer.set_E, taken_E, len(self.sets))
+            forward_S /= total_S
+            weights_E *= forward_S.take(layer.source_E)
+            forward_S = np.bincount(layer.target_E, weights_E, layer.num_ahead)
+            shares_U[:] = np.bincount(layer.set_E, weights_E, len(self.sets))
         return shares_LU
 
     def marginals_in_logs(self, sum_LU: Array) -> Array:
-        """`marginals` for weights of any size, with an exponential for each transition."""
+        """`marginals` for weights of any magnitude, at the cost of an exponential per transition."""
         parts: list[tuple[Array, Array]] = []
-        behind_S = np.zeros(self.layers[-1].num_ahead)
+        backward_S = np.zeros(self.layers[-1].num_ahead)
         for log_U, layer in zip(sum_LU[::-1], self.layers[::-1], strict=True):
-            weights_E = log_U.take(layer.set_E) + behind_S.take(layer.target_E)
+            weights_E = log_U.take(layer.set_E) + backward_S.take(layer.target_E)
             largest_S = layer.best_of_transitions(weights_E)
             weights_E = np.exp(weights_E - largest_S.take(layer.source_E))
             total_S = layer.sum_of_transitions(weights_E)
-            behind_S = largest_S + np.log(total_S)
+            backward_S = largest_S + np.log(total_S)
             parts.append((weights_E, total_S))
         shares_LU = np.empty_like(sum_LU)
-        here_S = np.ones(1)
+        forward_S = np.ones(1)
         for shares_U, layer, (weights_E, total_S) in zip(shares_LU, self.layers, parts[::-1], strict=True):
-            taken_E = (here_S / total_S).take(layer.source_E) * weights_E
-            here_S = np.bincount(layer.target_E, taken_E, layer.num_ahead)
-            shares_U[:] = np.bincount(layer.set_E, taken_E, len(self.sets))
+            shares_E = (forward_S / total_S).take(layer.source_E) * weights_E
+            forward_S = np.bincount(layer.target_E, shares_E, layer.num_ahead)
+            shares_U[:] = np.bincount(layer.set_E, shares_E, len(self.sets))
         return shares_LU
 
     def best_sets(self, max_LU: Array) -> Indices:
-        """Log weights of each position's sets -> the sets along the heaviest path [L]."""
-        behind = [np.zeros(self.layers[-1].num_ahead)]
+        """Log weights of each position's sets -> the sets along the best path [L] (Viterbi)."""
+        backward = [np.zeros(self.layers[-1].num_ahead)]
         for log_U, layer in zip(max_LU[:0:-1], self.layers[:0:-1], strict=True):
             weights_E = log_U.take(layer.set_E)
-            weights_E += behind[-1].take(layer.target_E)
-            behind.append(layer.best_of_transitions(weights_E))
+            weights_E += backward[-1].take(layer.target_E)
+            backward.append(layer.best_of_transitions(weights_E))
         state, chosen = 0, np.empty(len(self.layers), dtype=np.int64)
         for position, (log_U, layer) in enumerate(zip(max_LU, self.layers, strict=True)):
-            own = slice(layer.first_S[state], layer.first_S[state + 1])
-            weights_E = log_U.take(layer.set_E[own]) + behind.pop().take(layer.target_E[own])
+            outgoing = slice(layer.first_S[state], layer.first_S[state + 1])
+            weights_E = log_U.take(layer.set_E[outgoing]) + backward.pop().take(layer.target_E[outgoing])
             best = layer.first_S[state] + weights_E.argmax()
             chosen[position], state = layer.set_E[best], layer.target_E[best]
         return chosen
 
 
 def _unroll(automaton: TokenAutomaton, state: int, length: int, remaining: int) -> list[Layer]:
-    """The layer of each position, with the automaton's numbers for sets; equal ones are the same object."""
+    """The layer of each position, with the automaton's set numbers; equal layers are the same object."""
     distance_S = automaton.distance_S
     farthest = int(distance_S[distance_S < FAR].max())
-    _, alike_S = automaton.horizons.representatives(_power_of_two(length))
-    live = alike_S[[state]]
+    _, representative_S = automaton.horizons.representatives(_power_of_two(length))
+    live = representative_S[[state]]
     known: dict[tuple[bytes, int, int], tuple[Layer, Indices]] = {}
     layers: list[Layer] = []
     for position in range(length):
         left = min(farthest, max(0, remaining - position - 1))
-        # More than what is left of the canvas is as right; in powers of two, fewer layers differ.
-        number, alike_S = automaton.horizons.representatives(_power_of_two(length - position - 1))
+        # Equivalence over more tokens than are left is correct too, and rounding up makes more layers equal.
+        number, representative_S = automaton.horizons.representatives(_power_of_two(length - position - 1))
         key = live.tobytes(), left, number
         if key not in known:
-            known[key] = _layer(automaton, live, alike_S, left)
+            known[key] = _layer(automaton, live, representative_S, left)
         layer, live = known[key]
         layers.append(layer)
     return layers
 
 
-def _layer(automaton: TokenAutomaton, live: Indices, alike_S: Indices, left: int) -> tuple[Layer, Indices]:
-    """The transitions of these states to such as end within `left` tokens, and the states that they reach."""
+def _layer(automaton: TokenAutomaton, live: Indices, representative_S: Indices, left: int) -> tuple[Layer, Indices]:
+    """(the layer of the states `live`, the states of the next layer).
+
+    The next layer has only states that are at most `left` tokens from the end, given by their representatives.
+    """
     degree_S = np.diff(automaton.first_S)
-    source, transitions = spread(automaton.first_S[live], degree_S[live])
-    target = alike_S[automaton.target_P[transitions]]
+    source, transitions = expand_runs(automaton.first_S[live], degree_S[live])
+    target = representative_S[automaton.target_P[transitions]]
     in_time = automaton.distance_S[target] <= left
     source, transitions, target = source[in_time], transitions[in_time], target[in_time]
-    # States that are behind stay in: unreached they weigh nothing, and soon one layer is like the next.
-    stay = alike_S[live]
+    # The states of this layer stay in the next one even if nothing reaches them. Unreached states have no weight, and
+    # this way successive layers soon become equal.
+    stay = representative_S[live]
     number_S = np.zeros(len(degree_S), dtype=np.int64)
     number_S[np.concatenate((target, stay[automaton.distance_S[stay] <= left]))] = 1
-    reached = np.flatnonzero(number_S)
-    single = degree_S[reached] == 1
-    reached = np.concatenate((reached[single], reached[~single]))
-    number_S[reached] = np.arange(len(reached))
+    following = np.flatnonzero(number_S)
+    single = degree_S[following] == 1
+    following = np.concatenate((following[single], following[~single]))
+    number_S[following] = np.arange(len(following))
     layer = Layer(
         num_states=len(live),
         num_single=int((degree_S[live] == 1).sum()),
-        num_ahead=len(reached),
+        num_ahead=len(following),
         first_S=np.searchsorted(source, np.arange(len(live) + 1)),
         source_E=source,
         target_E=number_S[target],
         set_E=automaton.set_P[transitions],
     )
-    return layer, reached
+    return layer, following
 
 
 def _power_of_two(count: int) -> int:

@@ -1,10 +1,10 @@
-"""How values are written: as JSON, or as the arguments of a tool call in Gemma's syntax.
+"""Syntaxes for values: JSON, or the arguments of a tool call in Gemma's syntax.
 
     JSON    {"name": "Anna", "n": 3}
     Gemma   {n:3,name:<|"|>Anna<|"|>}      strings between two delimiter tokens, keys bare and sorted, no spaces
 
-Promises one writing for each value, so that intersections of expressions are intersections of values. Knows nothing of
-schemas; a special token is the byte that stands for it (`vocabulary.MARKS`).
+Promises one canonical text per value, so that intersecting expressions intersects the sets of values. Knows nothing of
+schemas. A special token is represented by one byte (`vocabulary.MARKS`).
 """
 
 import json
@@ -26,10 +26,13 @@ ANY_BARE_KEY = "[A-Za-z_][A-Za-z0-9_]*"
 
 @dataclass(frozen=True, kw_only=True)
 class Notation:
-    """quote     what stands before and behind a string
-    comma, colon what separates items, and a key from its value
-    alphabet     how one character is written inside a string
-    bare_keys    keys stand without quotes where they can, and in the order of their letters
+    """How values are written.
+
+    quote      before and after a string
+    comma      between items
+    colon      between a key and its value
+    alphabet   encodes one character inside a string
+    bare_keys  keys are unquoted where possible, and sorted without regard to case
     """
 
     quote: bytes
@@ -39,11 +42,11 @@ class Notation:
     bare_keys: bool
 
     def ordered(self, names: Iterable[str]) -> list[str]:
-        """The keys of an object in the order in which they are written."""
+        """The keys of an object in the order of the notation."""
         return sorted(names, key=str.lower) if self.bare_keys else list(names)
 
     def literal(self, value: Any) -> bytes:
-        """A value as it is written."""
+        """The text of a value."""
         if isinstance(value, str):
             return self.quote + self._inside(value) + self.quote
         if isinstance(value, list):
@@ -54,18 +57,18 @@ class Notation:
         return json.dumps(value).encode()
 
     def key(self, name: str) -> bytes:
-        """A key of an object."""
+        """The text of an object's key."""
         return name.encode() if self.bare_keys and BARE_KEY.fullmatch(name) else self.literal(name)
 
     def any_key(self, expressions: Expressions) -> Term:
-        """Keys that no schema names; some of them only where they stand without quotes."""
+        """A key that the schema does not declare: any but the empty one, or with bare keys any identifier."""
         if self.bare_keys:
             return compile_pattern(expressions, ANY_BARE_KEY, characters.plain, anywhere=False)
         character = self.alphabet(expressions, characters.EVERY)
         return self.quoted(expressions, expressions.repeat(character, 1))
 
     def quoted(self, expressions: Expressions, inner: Term) -> Term:
-        """A string of the given inside."""
+        """`inner` between quotes."""
         quote = expressions.literal(self.quote)
         return expressions.sequence(quote, inner, quote)
 

@@ -1,8 +1,8 @@
 """JSON numbers within bounds, as expressions over their digits.
 
-Numbers are written without exponent, leading zeros or "-0"; they have at most 15 digits before the point, which every
-JSON reader keeps exactly (integers up to 18 where their bounds have more), and at most 6 behind it. Knows nothing of
-schemas.
+Numbers are written without exponents, leading zeros or "-0". They have at most 6 digits after the decimal point and 15
+before it, which every JSON reader keeps exactly; integers have up to 18 if their bounds have more than 15. Knows
+nothing of schemas.
 """
 
 import math
@@ -19,7 +19,7 @@ MAX_STRICT_DIGITS = 9
 
 @dataclass(frozen=True, kw_only=True)
 class Bound:
-    """One end of a range; a `strict` one does not belong to it."""
+    """One end of a range; a `strict` bound is exclusive."""
 
     value: Decimal
     strict: bool = False
@@ -29,7 +29,7 @@ class Bound:
 
 
 def number(expressions: Expressions, lower: Bound | None, upper: Bound | None, *, integer: bool) -> Term:
-    """The numbers between the bounds (None: no bound); NOTHING when there are none that can be written."""
+    """The numbers between the bounds (None: no bound); NOTHING if none of them can be written."""
     most = MAX_INTEGER_DIGITS
     if integer:
         longest = max((len(_written(bound.value).whole) for bound in (lower, upper) if bound), default=0)
@@ -37,7 +37,7 @@ def number(expressions: Expressions, lower: Bound | None, upper: Bound | None, *
     digits = _Digits(expressions, integer, most)
     zero = Bound(value=Decimal(0))
     positive = digits.magnitude(lower if lower and lower.value >= 0 else zero, upper)
-    # A minus sign stands before a magnitude above zero, so that there is no "-0".
+    # A minus sign only precedes a magnitude above zero, so that there is no "-0".
     above_zero = Bound(value=Decimal(0), strict=True)
     least = upper.mirrored() if upper and upper.value < 0 else above_zero
     negative = digits.magnitude(least, lower.mirrored() if lower else None)
@@ -46,14 +46,14 @@ def number(expressions: Expressions, lower: Bound | None, upper: Bound | None, *
 
 @dataclass(frozen=True, kw_only=True)
 class _Decimal:
-    """The written digits of a non-negative bound."""
+    """The digits of a non-negative bound."""
 
     whole: str
     fraction: str
 
 
 class _Digits:
-    """Magnitudes as digits before and behind the decimal point."""
+    """Magnitudes as digits before and after the decimal point."""
 
     def __init__(self, expressions: Expressions, integer: bool, most: int) -> None:
         self._expressions, self._most = expressions, most
@@ -66,12 +66,12 @@ class _Digits:
         conditions = [self._compared(lower, more=True)]
         if upper is not None:
             conditions.append(self._compared(upper, more=False))
-        return self._expressions.both(*conditions)
+        return self._expressions.intersection(*conditions)
 
     def _compared(self, bound: Bound, *, more: bool) -> Term:
-        """The numbers above (`more`) or below the bound, the bound itself unless it is strict."""
+        """The numbers above (`more`) or below the bound, and the bound itself unless it is strict."""
         digits = _written(bound.value)
-        # Many digits may round onto a strict bound when they are read as a float.
+        # A number of many digits may round to the strict bound when it is read as a float.
         strict_whole = bound.strict and bool(self._fraction_digits) and len(digits.whole) > MAX_STRICT_DIGITS
         count = len(digits.whole)
         other_length = self._whole(count + 1, self._most) if more else self._whole(1, min(count - 1, self._most))
@@ -83,7 +83,7 @@ class _Digits:
         )
 
     def _different(self, whole: str, more: bool) -> list[Term]:
-        """Whole parts of the same length that are larger or smaller."""
+        """Whole parts of the same length that are larger (`more`) or smaller."""
         if len(whole) > self._most:
             return []
         options = []
@@ -105,7 +105,7 @@ class _Digits:
         return self._expressions.sequence(self._text(digits.whole), fraction)
 
     def _fraction_above(self, fraction: str, strict: bool) -> Term:
-        """Fractions, the point included, that are at least `fraction`; EMPTY stands for .0."""
+        """Fractions with their point that are at least `fraction`, or above it if `strict`. EMPTY means .0."""
         point, options = self._text("."), []
         for index, digit in enumerate(fraction[: self._fraction_digits]):
             if digit != "9":
@@ -122,25 +122,26 @@ class _Digits:
         return self._expressions.sequence(point, self._expressions.choice(*options))
 
     def _fraction_below(self, fraction: str, strict: bool) -> Term:
-        """Fractions, the point included, that are at most `fraction`; EMPTY stands for .0."""
+        """Fractions with their point that are at most `fraction`, or below it if `strict`. EMPTY means .0."""
         if strict and not fraction:
             return NOTHING
         if not self._fraction_digits:
             return EMPTY
         point, options = self._text("."), []
-        held = fraction[: self._fraction_digits]
-        for index, digit in enumerate(held):
+        kept = fraction[: self._fraction_digits]
+        for index, digit in enumerate(kept):
             if digit != "0":
-                options.append(self._continued(held[:index], 0, int(digit) - 1))
+                options.append(self._continued(kept[:index], 0, int(digit) - 1))
             if index:
-                # What breaks off earlier is smaller: a bound's own digits do not end in zero.
-                options.append(self._text(held[:index]))
+                # A proper prefix is smaller: the bound's digits do not end in zero.
+                options.append(self._text(kept[:index]))
         if not (strict and len(fraction) <= self._fraction_digits):
-            zeros = self._expressions.repeat(self._digit(0, 0), 0 if held else 1, self._fraction_digits - len(held))
-            options.append(self._expressions.sequence(self._text(held), zeros))
+            zeros = self._expressions.repeat(self._digit(0, 0), 0 if kept else 1, self._fraction_digits - len(kept))
+            options.append(self._expressions.sequence(self._text(kept), zeros))
         return self._expressions.optional(self._expressions.sequence(point, self._expressions.choice(*options)))
 
     def _continued(self, prefix: str, low: int, high: int) -> Term:
+        """Fraction digits: the prefix, one digit from `low` to `high`, then any."""
         rest = self._any_digits(0, self._fraction_digits - len(prefix) - 1)
         return self._expressions.sequence(self._text(prefix), self._digit(low, high), rest)
 
@@ -168,7 +169,7 @@ class _Digits:
 
 
 def multiples(expressions: Expressions, step: int, lower: Bound, upper: Bound, limit: int) -> Term | None:
-    """The multiples of `step` between the bounds, written out; None when there are more than `limit`."""
+    """The multiples of `step` between the bounds, enumerated; None if there are more than `limit`."""
     low, high = math.ceil(lower.value / step), math.floor(upper.value / step)
     low += lower.strict and low * step == lower.value
     high -= upper.strict and high * step == upper.value
@@ -179,6 +180,6 @@ def multiples(expressions: Expressions, step: int, lower: Bound, upper: Bound, l
 
 
 def _written(value: Decimal) -> _Decimal:
-    # The sign of a zero counts for nothing.
+    # `abs`: a bound may be -0.
     whole, _, fraction = format(abs(value), "f").partition(".")
     return _Decimal(whole=whole.lstrip("0") or "0", fraction=fraction.rstrip("0"))

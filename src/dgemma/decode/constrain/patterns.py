@@ -1,8 +1,9 @@
-r"""Patterns as users write them -> expressions: the regular part of the dialect that JSON Schema and Python share.
+r"""Regular expression patterns -> expressions: the regular subset of the dialect that JSON Schema and Python share.
 
-Alternatives, groups, classes, `.`, `* + ? {m,n}`, and `^ $` at the ends. Whatever the written text is, Python's `re`
-accepts it under the same pattern: `\d`, `\w` and `\s` write ASCII, `\D`, `\W` and `\S` nothing that Unicode counts in.
-Look-around, back-references, `\b`, `\p` and flags are no regular constructs or not shared, and are refused by name.
+Supports alternatives, groups, classes, `.`, `* + ? {m,n}`, and `^ $` at the ends. Promises that Python's `re` accepts
+every generated text under the same pattern: `\d`, `\w` and `\s` generate ASCII only, and `\D`, `\W` and `\S` no
+character that Unicode counts as a digit, word character or space. Look-around, back-references, `\b`, `\p` and flags
+are not regular or not shared; each is refused with an error that names it.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from dgemma.decode.constrain.expressions import UNBOUNDED, CharacterRanges, Expr
 from dgemma.errors import UsageError
 
 MAX_PATTERN = 4096
-"""The most characters of a pattern that comes with a request, on its own or within a schema."""
+"""Maximum characters of a pattern in a request, on its own or within a schema."""
 MAX_REPEAT = 10_000
 MAX_DEPTH = 100
 CONTROL_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
@@ -21,9 +22,9 @@ REFUSED_ESCAPES = {"b": "a word boundary", "B": "a word boundary", "p": "a Unico
 
 
 def compile_pattern(expressions: Expressions, pattern: str, alphabet: Alphabet, *, anywhere: bool) -> Term:
-    """The texts that match the pattern: in whole, or with `anywhere` those that contain a match, as `re.search` finds.
+    """The texts that match the pattern as a whole, or with `anywhere` those that contain a match, as by `re.search`.
 
-    Raises UsageError for what is malformed or no regular expression, with the place.
+    Raises UsageError with the place for a pattern that is malformed or not supported.
     """
     reader = _Reader(expressions, pattern, alphabet, anywhere)
     term = reader.alternatives(0)
@@ -34,7 +35,7 @@ def compile_pattern(expressions: Expressions, pattern: str, alphabet: Alphabet, 
 
 @dataclass(frozen=True, kw_only=True)
 class _Class:
-    """A set of characters: those surely in it, and those that Unicode or Python may count in."""
+    """A character class: `inner` is certainly in it; `outer` adds what Unicode or Python may count as in it."""
 
     inner: CharacterRanges
     outer: CharacterRanges
@@ -56,7 +57,7 @@ def _word(character: str) -> bool:
 
 
 class _Reader:
-    """Recursive descent over the pattern; `at` is the next character."""
+    """A recursive descent parser of the pattern; `at` is the index of the next character."""
 
     def __init__(self, expressions: Expressions, pattern: str, alphabet: Alphabet, anywhere: bool) -> None:
         self._expressions, self._pattern, self._alphabet, self._anywhere = expressions, pattern, alphabet, anywhere
@@ -81,7 +82,7 @@ class _Reader:
             if depth == 0 and (self._take("$") or self._take("\\Z")):
                 ends = True
                 if self.at < len(self._pattern) and self._peek() != "|":
-                    raise self.error("$ is taken at the end only, and something follows it")
+                    raise self.error("$ is supported at the end only, and something follows it")
                 break
             parts.append(self._quantified(depth))
         if self._anywhere and depth == 0:
@@ -99,7 +100,7 @@ class _Reader:
             raise self.error("a quantifier follows a quantifier")
         least, most = bounds
         if least > most:
-            raise self.error(f"{{{least},{most}}} repeats at least more often than at most")
+            raise self.error(f"{{{least},{most}}} has a minimum above its maximum")
         if max(least, 0 if most == UNBOUNDED else most) > MAX_REPEAT:
             raise self.error(f"something repeats more than {MAX_REPEAT} times")
         return self._expressions.repeat(term, least, most)
@@ -115,7 +116,7 @@ class _Reader:
         return found[:2]
 
     def _bounds(self) -> tuple[int, int, int] | None:
-        """`{m}` or `{m,n}`, one or both left out, at the current place -> m, n and its end; None for a plain brace."""
+        """(m, n, end index) of a `{m}`, `{m,}`, `{,n}` or `{m,n}` at the current place; None for a literal brace."""
         if not self._pattern.startswith("{", self.at):
             return None
         end = self._pattern.find("}", self.at)
@@ -139,7 +140,7 @@ class _Reader:
         if self._peek() in "*+?" or self._bounds() is not None:
             raise self.error("there is nothing to repeat")
         if self._peek() in "^$":
-            raise self.error(f"{self._peek()} is taken at the ends of the whole pattern only")
+            raise self.error(f"{self._peek()} is supported at the ends of the whole pattern only")
         if self._take("\\"):
             return self._write(self._escape().inner)
         return self._write(_one(self._next()))
@@ -166,7 +167,7 @@ class _Reader:
                 raise self.error("a class is not closed")
             members.append(self._member())
         if not members:
-            raise self.error("a class is empty; escape a ] that is meant as itself")
+            raise self.error("a class is empty; escape a ] that is meant literally")
         found = _Class(inner=union(*(m.inner for m in members)), outer=union(*(m.outer for m in members)))
         return found.inverted() if inverted else found
 
@@ -184,14 +185,14 @@ class _Reader:
 
     def _escape(self, *, in_class: bool = False) -> _Class:
         if self.at >= len(self._pattern):
-            raise self.error("there is a single \\")
+            raise self.error("a single \\ ends the pattern")
         mark = self._next()
         if mark in "dws":
             return _shorthand(mark)
         if mark in "DWS":
             return _shorthand(mark.lower()).inverted()
         if mark == "0" and self._peek() in tuple("01234567"):
-            raise self.error("octal escapes are not taken; write \\x and two digits")
+            raise self.error("octal escapes are not supported; write \\x and two digits")
         if mark in CONTROL_ESCAPES:
             return _exactly(_one(CONTROL_ESCAPES[mark]))
         if mark in "xu":
@@ -201,7 +202,7 @@ class _Reader:
         if mark in REFUSED_ESCAPES:
             raise self.error(f"\\{mark}, {REFUSED_ESCAPES[mark]}, is not supported")
         if mark.isascii() and mark.isalnum():
-            problem = "a back-reference is no regular expression" if mark.isdigit() else f"\\{mark} has no meaning"
+            problem = "back-references are not supported" if mark.isdigit() else f"\\{mark} has no meaning"
             raise self.error(problem)
         return _exactly(_one(mark))
 
@@ -220,7 +221,7 @@ class _Reader:
 
     def _next(self) -> str:
         if self.at >= len(self._pattern):
-            raise self.error("the pattern breaks off")
+            raise self.error("the pattern ends too early")
         self.at += 1
         return self._pattern[self.at - 1]
 

@@ -1,7 +1,7 @@
-"""The references of one schema document, and which options of a `oneOf` are distinct.
+"""Resolves the `$ref`s of one schema document, and checks that the options of a `oneOf` are disjoint.
 
-Promises that a reference is resolved within its document and nowhere else, and says of two schemas whether one value
-may satisfy both. All it does draws on one `Work`. Knows nothing of expressions.
+Promises that references are resolved within the document only, and that `overlap` is False only if no value satisfies
+both schemas. All operations spend units of one `Work`. Knows nothing of expressions.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from dgemma.decode.constrain.values import identity, listed, type_of
 from dgemma.decode.constrain.work import Work
 
 COMPARISON = 4
-"""Units of work for a look at two schemas side by side."""
+"""Units of work for the comparison of two schemas."""
 
 
 class References:
@@ -25,23 +25,23 @@ class References:
         self._resolved: dict[str, Schema] = {}
         self._named_in: dict[str, frozenset[str]] = {}
         self._recursive: dict[str, bool] = {}
-        # By the identity of schemas, which the document and these tables keep alive.
+        # Keyed by the `id` of schemas; the document and these tables keep the schemas alive.
         self._options: dict[int, tuple[Schema, Sequence[Schema]]] = {}
         self._listed: dict[int, frozenset[Hashable] | None] = {}
         self._types: dict[int, frozenset[str]] = {}
         self._overlap: dict[tuple[int, int], bool] = {}
 
     def resolve(self, reference: str, place: str) -> Schema:
-        """What `#`, `#/$defs/name` and the like point at; UsageError for anything else."""
+        """The schema that a reference such as `#` or `#/$defs/name` points to. Raises UsageError for any other."""
         self._work.spend(1)
         if reference not in self._resolved:
-            self._resolved[reference] = self._found(reference, place)
+            self._resolved[reference] = self._resolve(reference, place)
         return self._resolved[reference]
 
-    def _found(self, reference: str, place: str) -> Schema:
+    def _resolve(self, reference: str, place: str) -> Schema:
         found: Any = self._document
         if reference != "#" and not reference.startswith("#/"):
-            raise refusal(place, f"the reference {reference!r} does not lie in this document")
+            raise refusal(place, f"the reference {reference!r} points outside the document")
         for part in reference.split("/")[1:]:
             part = unquote(part).replace("~1", "/").replace("~0", "~")
             if isinstance(found, list) and part.isdigit() and int(part) < len(found):
@@ -49,13 +49,13 @@ class References:
             elif isinstance(found, Mapping) and part in found:
                 found = found[part]
             else:
-                raise refusal(place, f"the reference {reference!r} points at nothing")
+                raise refusal(place, f"the reference {reference!r} points to nothing")
         if not isinstance(found, Mapping | bool):
-            raise refusal(place, f"the reference {reference!r} does not point at a schema")
+            raise refusal(place, f"the reference {reference!r} does not point to a schema")
         return found
 
     def recursive(self, reference: str) -> bool:
-        """Whether what it points at comes back to it."""
+        """Whether the schema that it points to leads back to the reference."""
         if reference not in self._recursive:
             self._recursive |= _on_cycles(reference, self._references_of, self._recursive)
         return self._recursive[reference]
@@ -65,18 +65,18 @@ class References:
             self._named_in[reference] = frozenset(_references_in(self.resolve(reference, "#"), self._work))
         return self._named_in[reference]
 
-    def followed(self, schema: Schema) -> Schema:
-        """The schema, or what its reference leads to."""
-        followed = 0
-        while isinstance(schema, Mapping) and "$ref" in schema and followed < 100:
-            schema, followed = self.resolve(schema["$ref"], "#"), followed + 1
+    def follow(self, schema: Schema) -> Schema:
+        """The schema, or the one that its chain of up to 100 references leads to."""
+        count = 0
+        while isinstance(schema, Mapping) and "$ref" in schema and count < 100:
+            schema, count = self.resolve(schema["$ref"], "#"), count + 1
         return schema
 
     def distinct_options(self, schema: Mapping[str, Any], place: str) -> Sequence[Schema]:
-        """The options of `oneOf`, none if there is no such keyword. UsageError when a value may satisfy two of them.
+        """The options of `oneOf`; none without that keyword. Raises UsageError if a value may satisfy two of them.
 
-        A `discriminator` names the property that tells them apart, and is then required: one with a default need not
-        be there otherwise, and would tell nothing.
+        The property that a `discriminator` names becomes required in every option: if it has a default it may be
+        optional, and a value without it would not distinguish the options.
         """
         if "oneOf" not in schema:
             return ()
@@ -84,33 +84,33 @@ class References:
             options, discriminator = schema["oneOf"], schema.get("discriminator")
             named = discriminator.get("propertyName") if isinstance(discriminator, Mapping) else None
             tag = named if isinstance(named, str) else None
-            for index, other in self._doubtful(options, tag):
+            for index, other in self._candidate_pairs(options, tag):
                 if self.overlap(options[index], options[other], tag):
                     raise refusal(place, f"the options {index} and {other} are not clearly distinct; use anyOf")
-            told_apart = options if tag is None else [self._with_tag(option, tag) for option in options]
-            self._options[id(schema)] = (schema, told_apart)
+            distinct = options if tag is None else [self._with_tag(option, tag) for option in options]
+            self._options[id(schema)] = (schema, distinct)
         return self._options[id(schema)][1]
 
-    def _doubtful(self, options: Sequence[Schema], tag: str | None) -> Iterable[tuple[int, int]]:
-        """Pairs of options, all those among them that may overlap.
+    def _candidate_pairs(self, options: Sequence[Schema], tag: str | None) -> Iterable[tuple[int, int]]:
+        """Pairs of options that include all that may overlap.
 
-        Where each option is a list of values, or requires a property that is one, these are the pairs with a value in
-        common: to compare all pairs takes long for hundreds.
+        If every option lists its values, or requires a property that lists them, only options with a value in common
+        can overlap. Otherwise these are all pairs, whose comparison takes long for hundreds of options.
         """
-        followed = [self.followed(option) for option in options]
-        # What is known of each option: its values, or those of a property that it cannot be without.
-        known = [[self._values(option) for option in followed]]
+        followed = [self.follow(option) for option in options]
+        # Value lists of the options: their own, and those of each property that all of them require.
+        listings = [[self._values(option) for option in followed]]
         for name in self._required_by_all(followed, tag):
             self._work.spend(len(followed))
-            known.append([self._values(self.followed(_property(option, name))) for option in followed])
-        told = [_with_one_value(lists) for lists in known if None not in lists]
-        if not told:
+            listings.append([self._values(self.follow(_property(option, name))) for option in followed])
+        groupings = [_sharing_a_value(listing) for listing in listings if None not in listing]
+        if not groupings:
             return combinations(range(len(options)), 2)
-        groups = min(told, key=lambda groups: sum(len(group) ** 2 for group in groups))
+        groups = min(groupings, key=lambda groups: sum(len(group) ** 2 for group in groups))
         return (pair for group in groups for pair in combinations(group, 2))
 
     def _required_by_all(self, followed: Sequence[Schema], tag: str | None) -> set[str]:
-        """The properties that no value of any option is without; none where an option is more than an object."""
+        """The properties that every option requires; none if an option allows other types than objects."""
         names: set[str] | None = None
         for one in followed:
             if not isinstance(one, Mapping) or listed(one) is not None or self._types_of(one) != {"object"}:
@@ -121,15 +121,15 @@ class References:
         return (names or set()) | ({tag} if tag else set())
 
     def _with_tag(self, option: Schema, tag: str) -> Schema:
-        followed = self.followed(option)
-        if isinstance(followed, bool) or tag in followed.get("required", ()):
+        target = self.follow(option)
+        if isinstance(target, bool) or tag in target.get("required", ()):
             return option
         return {"allOf": [option, {"required": [tag]}]}
 
     def overlap(self, first: Schema, second: Schema, tag: str | None = None) -> bool:
-        """Whether a value may satisfy both schemas; False is certain, True is not. Both require the property `tag`."""
+        """Whether a value may satisfy both schemas; False is certain, True is not. With `tag`, both require it."""
         self._work.spend(COMPARISON)
-        one, other = self.followed(first), self.followed(second)
+        one, other = self.follow(first), self.follow(second)
         if isinstance(one, bool) or isinstance(other, bool):
             return one is not False and other is not False
         values, other_values = self._values(one), self._values(other)
@@ -145,7 +145,7 @@ class References:
             return self._objects_overlap(one, other, {tag})
         pair = (id(one), id(other))
         if pair not in self._overlap:
-            # What comes back to itself tells nothing apart that is not told apart elsewhere.
+            # True while the pair is being compared: a recursion adds no distinction that is not found elsewhere.
             self._overlap[pair] = True
             self._overlap[pair] = self._objects_overlap(one, other, set())
         return self._overlap[pair]
@@ -156,6 +156,7 @@ class References:
         return all(self.overlap(_property(one, name), _property(other, name)) for name in required & others | tags)
 
     def _values(self, schema: Schema) -> frozenset[Hashable] | None:
+        """The identities of the values that the schema lists; None if it lists none."""
         if isinstance(schema, bool):
             return None
         if id(schema) not in self._listed:
@@ -179,41 +180,42 @@ def _property(schema: Schema, name: str) -> Schema:
     return True if isinstance(schema, bool) else schema.get("properties", {}).get(name, True)
 
 
-def _with_one_value(lists: Sequence[Iterable[Hashable] | None]) -> list[list[int]]:
-    """Which of the lists share a value, for each value that more than one has."""
-    having: dict[Hashable, list[int]] = {}
+def _sharing_a_value(lists: Sequence[Iterable[Hashable] | None]) -> list[list[int]]:
+    """The indices of the lists that have a value, for each value that is in more than one."""
+    owners: dict[Hashable, list[int]] = {}
     for index, values in enumerate(lists):
         for value in values or ():
-            having.setdefault(value, []).append(index)
-    return [indices for indices in having.values() if len(indices) > 1]
+            owners.setdefault(value, []).append(index)
+    return [indices for indices in owners.values() if len(indices) > 1]
 
 
 def _references_in(schema: Schema, work: Work) -> Iterator[str]:
-    """The references in a schema, not those within its definitions; names of properties are no keywords."""
-    waiting: list[Any] = [schema]
-    while waiting:
-        here = waiting.pop()
+    """The references in a schema except those within `$defs`; property names are not read as keywords."""
+    stack: list[Any] = [schema]
+    while stack:
+        current = stack.pop()
         work.spend(1)
-        if isinstance(here, list):
-            waiting += here
-        if not isinstance(here, Mapping):
+        if isinstance(current, list):
+            stack += current
+        if not isinstance(current, Mapping):
             continue
-        for keyword, value in here.items():
+        for keyword, value in current.items():
             if keyword == "$ref" and isinstance(value, str):
                 yield value
             elif keyword in SCHEMAS_BY_NAME and isinstance(value, Mapping):
-                waiting += value.values()
+                stack += value.values()
             elif keyword in SCHEMAS:
-                waiting.append(value)
+                stack.append(value)
 
 
 def _on_cycles(start: str, following: Callable[[str], frozenset[str]], known: Mapping[str, bool]) -> dict[str, bool]:
-    """Of all that is reached from the start and not yet known: whether it is reached from itself.
+    """For each node that is reachable from `start` and not yet known: whether it is on a cycle.
 
-    Each is visited once: what lies on a cycle is a component of more than one, or names itself (Tarjan 1972).
+    Tarjan's strongly connected components (1972), iteratively: a node is on a cycle if its component has more than one
+    node, or if it follows itself.
     """
     result: dict[str, bool] = {}
-    number, lowest, open_ones = {start: 0}, {start: 0}, [start]
+    number, lowest, stack = {start: 0}, {start: 0}, [start]
     path = [(start, iter(following(start)))]
     while path:
         here, rest = path[-1]
@@ -222,7 +224,7 @@ def _on_cycles(start: str, following: Callable[[str], frozenset[str]], known: Ma
                 continue
             if there not in number:
                 number[there] = lowest[there] = len(number)
-                open_ones.append(there)
+                stack.append(there)
                 path.append((there, iter(following(there))))
                 break
             lowest[here] = min(lowest[here], number[there])
@@ -233,6 +235,6 @@ def _on_cycles(start: str, following: Callable[[str], frozenset[str]], known: Ma
             if lowest[here] == number[here]:
                 component: list[str] = []
                 while here not in component[-1:]:
-                    component.append(open_ones.pop())
+                    component.append(stack.pop())
                 result |= {each: len(component) > 1 or here in following(here) for each in component}
     return result

@@ -1,10 +1,10 @@
-"""JSON Schema -> expressions for values in one canonical form, as JSON `{"name": "Anna", "tags": ["a", "b"]}`.
+"""JSON Schema -> expression for values in one canonical form, as JSON `{"name": "Anna", "tags": ["a", "b"]}`.
 
-Promises that every value of the expression validates. The reverse is not promised, on purpose: properties come in one
-order and no undeclared ones beside them, and there is no free white space. A keyword that is not understood raises
-UsageError with its place; none is ignored. What a schema leaves open, or what refers to itself, is unrolled to a given
-depth, and lengths that would take too many states are cut down to what fits. How a value is written is the notation's:
-JSON, or Gemma's syntax for the arguments of a call.
+Promises that every text of the expression validates. The reverse is deliberately not promised: properties come in one
+order, undeclared ones are not written, and white space is fixed. An unsupported keyword raises UsageError with its
+place; none is ignored. Open and recursive schemas are unrolled to a given depth, and maximum lengths that would take
+too many states are reduced. The notation decides how a value is written: as JSON, or in Gemma's syntax for the
+arguments of a call.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from dgemma.decode.constrain import characters
-from dgemma.decode.constrain.combining import COMBINED, Combinations, merged
+from dgemma.decode.constrain.combining import COMBINED, Combinations, merge
 from dgemma.decode.constrain.expressions import EMPTY, NOTHING, UNBOUNDED, Expressions, Term
 from dgemma.decode.constrain.notation import JSON, Notation
 from dgemma.decode.constrain.numbers import Bound, multiples, number
@@ -27,7 +27,7 @@ from dgemma.decode.constrain.schema_document import (
     refusal,
     validator,
 )
-from dgemma.decode.constrain.values import BEYOND_VALUES, identity, satisfying
+from dgemma.decode.constrain.values import DECIDED_BY_EXPRESSIONS, identity, satisfying
 
 DATE = r"[12]\d{3}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"
 TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"
@@ -46,20 +46,22 @@ FORMATS = {
     "email": rf"[a-z0-9]+([._-][a-z0-9]+)*@{NAME}\.[a-z]{{2,8}}",
     "uri": rf"https?://{NAME}(/[A-Za-z0-9._~-]*)*",
 }
-SPOKEN_FORMATS = frozenset({"binary", "password", "path", "file-path", "directory-path"})
-"""Formats that say what a text is for and nothing of how it is written."""
+ANNOTATION_FORMATS = frozenset({"binary", "password", "path", "file-path", "directory-path"})
+"""Formats that state the purpose of a text and do not restrict it."""
 MAX_MULTIPLES = 10_000
 OPEN_MULTIPLES = 1_000
-"""Multiples to a side of zero, or behind the one bound, where a bound is missing."""
-LONG_TEXT, LONG_TEXTS, LONGEST_TIGHT, MOST_ITEMS_TIGHT = 100, 1_000, 64, 8
-"""A text's states grow with its greatest length: those above LONG_TEXT share LONG_TEXTS characters. A document that is
-still too large is compiled once more, tight, with greatest lengths and counts of at most these."""
+"""Multiples on each side of zero, or beyond the given bound, if a bound is missing."""
+LONG_TEXT, LONG_TEXT_BUDGET = 100, 1_000
+"""The states of a text grow with its maximum length. Texts with a `maxLength` above LONG_TEXT share LONG_TEXT_BUDGET
+characters, with at least LONG_TEXT for each."""
+TIGHT_MAX_LENGTH, TIGHT_MAX_ITEMS = 64, 8
+"""Limits on `maxLength` and `maxItems` when a document that is too large is compiled again with `tight`."""
 TERM = 5
-"""Units of work for a look at a schema, beside the terms made of it."""
+"""Units of work for a schema, in addition to those for its terms."""
 
 
 class SchemaCompiler:
-    """One checked document to expressions; `unrolled` tells whether a greater depth may allow more texts."""
+    """Compiles one checked document. `unrolled` becomes True if a greater depth may allow more texts."""
 
     def __init__(
         self, expressions: Expressions, document: Schema, notation: Notation = JSON, *, tight: bool = False
@@ -68,13 +70,13 @@ class SchemaCompiler:
         self._work, self._validator = expressions.work, validator(document)
         self._references = References(document, self._work)
         self._combinations = Combinations(self._references, self._work)
-        self._longest = LONGEST_TIGHT if tight else max(LONG_TEXT, LONG_TEXTS // max(1, _long_texts(document)))
+        self._longest = TIGHT_MAX_LENGTH if tight else max(LONG_TEXT, LONG_TEXT_BUDGET // max(1, _long_texts(document)))
         self._known: dict[tuple[str, int], Term] = {}
         self._merged: dict[tuple[tuple[int, ...], int], tuple[Sequence[Mapping[str, Any]], Term]] = {}
         self.unrolled = False
 
     def compile(self, depth: int) -> Term:
-        """The texts of the document with at most `depth` open values or self-references within one another."""
+        """The texts of the document that nest at most `depth` open values or recursive references."""
         try:
             return self._term(self._document, depth, "#")
         except RecursionError as error:
@@ -92,8 +94,8 @@ class SchemaCompiler:
             if term is not None:
                 return term
         conditions: list[Term] = []
-        given = "enum" in keywords or "const" in keywords
-        if given:
+        lists_values = "enum" in keywords or "const" in keywords
+        if lists_values:
             conditions.append(self._values(schema, place))
         if "$ref" in keywords:
             conditions.append(self._reference(schema["$ref"], depth, place))
@@ -101,44 +103,45 @@ class SchemaCompiler:
             if name in keywords:
                 conditions.append(self._combined(name, schema, depth, f"{place}/{name}"))
         types = _types(schema, keywords)
-        if types and not (given and keywords.isdisjoint(BEYOND_VALUES)):
+        if types and not (lists_values and keywords.isdisjoint(DECIDED_BY_EXPRESSIONS)):
             terms = [self._typed(kind, schema, depth, place) for kind in types]
             if NOTHING in terms and set(terms) == {NOTHING} and not {"array", "object"} & set(types):
-                raise refusal(place, f"no {' or '.join(types)} that can be written here satisfies it")
+                raise refusal(place, f"no {' or '.join(types)} that can be written satisfies it")
             conditions.append(self._expressions.choice(*terms))
-        return self._expressions.both(*conditions)
+        return self._expressions.intersection(*conditions)
 
     def _by_alternatives(self, schema: Mapping[str, Any], depth: int, place: str) -> Term | None:
-        """A schema that speaks of one object in several places, each alternative merged; None for any other."""
-        found = self._combinations.alternatives(schema, place)
-        if found is None or not any(each.describes_an_object_twice() for each in found):
+        """A schema that describes one object in several places, with each alternative merged; None for any other."""
+        alternatives = self._combinations.alternatives(schema, place)
+        if alternatives is None or not any(each.describes_an_object_twice() for each in alternatives):
             return None
-        self.unrolled |= any(each.recursions for each in found)
-        terms = [self._all_of(each.parts, left, place) for each in found if (left := depth - each.recursions) >= 0]
+        self.unrolled |= any(each.recursions for each in alternatives)
+        within_depth = [each for each in alternatives if each.recursions <= depth]
+        terms = [self._all_of(each.parts, depth - each.recursions, place) for each in within_depth]
         return self._expressions.choice(*terms)
 
     def _all_of(self, parts: Sequence[Mapping[str, Any]], depth: int, place: str) -> Term:
-        """What all parts allow, none of which has a reference or a combination; found once for those of references."""
+        """The conjunction of an alternative's parts. Cached: those of a reference are the same objects each time."""
         key = (tuple(map(id, parts)), depth)
         self._work.spend(1 + len(parts))
         if key not in self._merged:
             for part in parts:
                 known_keywords(part, self._validator, place)
-            whole = merged(parts, self._work)
-            told = [part for part in parts if not ANNOTATIONS.issuperset(part)] if whole is None else [whole]
-            conditions = [self._term(part, depth, place) for part in told] or [self._anything(depth)]
-            # The parts are kept as well, so that no others come to have their identity.
-            self._merged[key] = parts, self._expressions.both(*conditions)
+            whole = merge(parts, self._work)
+            restricting = [part for part in parts if not ANNOTATIONS.issuperset(part)] if whole is None else [whole]
+            conditions = [self._term(part, depth, place) for part in restricting] or [self._anything(depth)]
+            # The parts are stored too: while they live, no other object can have their `id`.
+            self._merged[key] = parts, self._expressions.intersection(*conditions)
         return self._merged[key][1]
 
     def _values(self, schema: Mapping[str, Any], place: str) -> Term:
         values = self._satisfying(schema, place)
         if not values:
-            raise refusal(place, "none of its values satisfies the rest of it")
+            raise refusal(place, "none of its listed values satisfies its other keywords")
         return self._expressions.choice(*(self._expressions.literal(self._notation.literal(value)) for value in values))
 
     def _satisfying(self, schema: Mapping[str, Any], place: str) -> list[Any]:
-        return satisfying(schema, self._references.followed, self._validator, self._work, place)
+        return satisfying(schema, self._references.follow, self._validator, self._work, place)
 
     def _reference(self, reference: str, depth: int, place: str) -> Term:
         schema = self._references.resolve(reference, place)
@@ -155,10 +158,10 @@ class SchemaCompiler:
     def _combined(self, name: str, schema: Mapping[str, Any], depth: int, place: str) -> Term:
         options = self._references.distinct_options(schema, place) if name == "oneOf" else schema[name]
         terms = [self._term(option, depth, f"{place}/{index}") for index, option in enumerate(options)]
-        return self._expressions.both(*terms) if name == "allOf" else self._expressions.choice(*terms)
+        return self._expressions.intersection(*terms) if name == "allOf" else self._expressions.choice(*terms)
 
     def _anything(self, depth: int) -> Term:
-        """Any JSON value with at most `depth` values within one another."""
+        """Any JSON value of at most `depth` levels."""
         self.unrolled = True
         if depth == 0:
             return NOTHING
@@ -188,11 +191,11 @@ class SchemaCompiler:
         conditions = [self._expressions.repeat(character, least, most)]
         if "pattern" in schema:
             conditions.append(self._pattern(schema["pattern"], anywhere=True))
-        if "format" in schema and schema["format"] not in SPOKEN_FORMATS:
+        if "format" in schema and schema["format"] not in ANNOTATION_FORMATS:
             if schema["format"] not in FORMATS:
                 raise refusal(place, f"the format {schema['format']!r} is none of {', '.join(FORMATS)}")
             conditions.append(self._pattern(FORMATS[schema["format"]], anywhere=False))
-        return self._notation.quoted(self._expressions, self._expressions.both(*conditions))
+        return self._notation.quoted(self._expressions, self._expressions.intersection(*conditions))
 
     def _pattern(self, pattern: str, *, anywhere: bool) -> Term:
         return compile_pattern(self._expressions, pattern, self._notation.alphabet, anywhere=anywhere)
@@ -204,7 +207,7 @@ class SchemaCompiler:
             return number(self._expressions, lower, upper, integer=kind == "integer")
         step = schema["multipleOf"]
         if step != int(step):
-            raise refusal(place, f"multipleOf {step} is no whole number")
+            raise refusal(place, f"multipleOf {step} is not a whole number")
         if step == 1:
             return number(self._expressions, lower, upper, integer=True)
         reach = Decimal(OPEN_MULTIPLES * int(step))
@@ -217,13 +220,13 @@ class SchemaCompiler:
 
     def _array(self, schema: Mapping[str, Any], depth: int, place: str) -> Term:
         if isinstance(schema.get("items"), list):
-            # As the drafts before 2020-12 name the first items.
+            # Drafts before 2020-12 have a list in `items` for what is now `prefixItems`.
             schema = {**schema, "prefixItems": schema["items"], "items": schema.get("additionalItems", True)}
         least, most = int(schema.get("minItems", 0)), int(schema.get("maxItems", UNBOUNDED))
         if least > most:
-            raise refusal(place, f"no array has {least} items at least and {most} at most")
+            raise refusal(place, f"minItems {least} is above maxItems {most}")
         if self._tight and most < UNBOUNDED:
-            most = min(most, max(least, MOST_ITEMS_TIGHT))
+            most = min(most, max(least, TIGHT_MAX_ITEMS))
         prefix = schema.get("prefixItems", ())
         if schema.get("uniqueItems") and most > 1:
             return self._distinct_items(schema, least, most, place)
@@ -234,7 +237,7 @@ class SchemaCompiler:
         left = UNBOUNDED if most == UNBOUNDED else most - len(first)
 
         def rest(index: int) -> Term:
-            """What follows `index` items."""
+            """The rest of an array after `index` items."""
             if index == most:
                 return EMPTY
             if index < len(first):
@@ -243,65 +246,67 @@ class SchemaCompiler:
             elif index:
                 more = self._expressions.repeat(separated, max(0, least - index), left)
             else:
-                further = left if left == UNBOUNDED else left - 1
-                more = self._expressions.sequence(item, self._expressions.repeat(separated, max(0, least - 1), further))
+                after_first = self._expressions.repeat(
+                    separated, max(0, least - 1), left if left == UNBOUNDED else left - 1
+                )
+                more = self._expressions.sequence(item, after_first)
             return more if index < least else self._expressions.optional(more)
 
         return self._expressions.sequence(self._expressions.literal(b"["), rest(0), self._expressions.literal(b"]"))
 
     def _distinct_items(self, schema: Mapping[str, Any], least: int, most: int, place: str) -> Term:
-        """Arrays whose items are all different: some of the values listed, in their order."""
-        item = self._followed_alone(schema.get("items", True), f"{place}/items")
+        """Arrays of distinct items: a selection of the listed values, in their order."""
+        item = self._follow_lone_reference(schema.get("items", True), f"{place}/items")
         listed = isinstance(item, Mapping) and "enum" in item and set(item) - ANNOTATIONS <= {"enum", "type"}
         if isinstance(item, bool) or not listed or schema.get("prefixItems"):
-            raise refusal(place, "uniqueItems is supported where `items` is an enum")
+            raise refusal(place, "uniqueItems is supported only where `items` is an enum")
         distinct: dict[Any, Any] = {}
         for value in self._satisfying(item, place):
             distinct.setdefault(identity(value), value)
         allowed = list(distinct.values())
         if len(allowed) < least:
-            raise refusal(place, f"no array has {least} items of {len(allowed)} that are all different")
+            raise refusal(place, f"minItems is {least}, but `items` lists {len(allowed)} different values")
         items = [(self._expressions.literal(self._notation.literal(value)), False) for value in allowed]
         body = self._members(items, least, most)
         return self._expressions.sequence(self._expressions.literal(b"["), body, self._expressions.literal(b"]"))
 
-    def _followed_alone(self, schema: Schema, place: str) -> Schema:
-        """What a reference leads to, where it has nothing beside it that would hold as well."""
+    def _follow_lone_reference(self, schema: Schema, place: str) -> Schema:
+        """The schema that a reference leads to. Raises UsageError for other keywords beside the reference."""
         while isinstance(schema, Mapping) and "$ref" in schema:
             if set(schema) - ANNOTATIONS - {"$ref"}:
-                raise refusal(place, "a reference is supported here with nothing beside it")
+                raise refusal(place, "a reference is supported here only with nothing beside it")
             self._work.spend(TERM)
             schema = self._references.resolve(schema["$ref"], place)
         return schema
 
     def _names(self, schema: Mapping[str, Any], place: str) -> tuple[Mapping[str, Any], Sequence[str], Any]:
-        """(properties, required, additionalProperties), with propertyNames written out."""
+        """(properties, required, additionalProperties), with the names of propertyNames as properties."""
         properties, required = schema.get("properties", {}), schema.get("required", ())
-        further = schema.get("additionalProperties", True)
+        additional = schema.get("additionalProperties", True)
         if "propertyNames" not in schema:
-            return properties, required, further
-        wanted = self._followed_alone(schema["propertyNames"], f"{place}/propertyNames")
+            return properties, required, additional
+        wanted = self._follow_lone_reference(schema["propertyNames"], f"{place}/propertyNames")
         listed = wanted.get("enum") if isinstance(wanted, Mapping) else None
         if not isinstance(wanted, Mapping) or listed is None or set(wanted) - ANNOTATIONS - {"enum", "type"}:
-            raise refusal(place, "propertyNames is supported for an enum of names")
+            raise refusal(place, "propertyNames is supported only as an enum of names")
         names = [name for name in listed if isinstance(name, str)]
-        allowed = {name: properties.get(name, further) for name in names}
+        allowed = {name: properties.get(name, additional) for name in names}
         return {**allowed, **{name: False for name in required if name not in allowed}}, required, False
 
     def _object(self, schema: Mapping[str, Any], depth: int, place: str) -> Term:
-        properties, required, further = self._names(schema, place)
+        properties, required, additional = self._names(schema, place)
         least, most = int(schema.get("minProperties", 0)), int(schema.get("maxProperties", UNBOUNDED))
         names = self._notation.ordered(dict.fromkeys([*properties, *required]))
         needed = set(required)
         if not names and "properties" not in schema and "propertyNames" not in schema:
             body = self._members_of_any_name(
-                self._term(further, depth, f"{place}/additionalProperties"), least, most, place
+                self._term(additional, depth, f"{place}/additionalProperties"), least, most, place
             )
         else:
             members = []
             for name in names:
                 where = f"{place}/properties/{name}" if name in properties else f"{place}/additionalProperties"
-                value = self._term(properties.get(name, further), depth, where)
+                value = self._term(properties.get(name, additional), depth, where)
                 key = self._expressions.literal(self._notation.key(name))
                 member = self._expressions.sequence(key, self._colon(), value)
                 members.append((member, name in needed))
@@ -309,10 +314,10 @@ class SchemaCompiler:
         return self._expressions.sequence(self._expressions.literal(b"{"), body, self._expressions.literal(b"}"))
 
     def _members(self, members: Sequence[tuple[Term, bool]], least: int, most: int) -> Term:
-        """Members in their order, each with whether it must be there, between `least` and `most` of them."""
+        """`least` to `most` of the (member, required) pairs, in their order."""
         if least > len(members):
             return NOTHING
-        # Beyond this count it makes no difference how many there are.
+        # Counts of members written so far are capped here: larger ones are equivalent.
         enough = max(1, least, 0 if most >= len(members) else most + 1)
         following = [EMPTY if least <= count <= most else NOTHING for count in range(enough + 1)]
         for member, required in reversed(members):
@@ -326,12 +331,12 @@ class SchemaCompiler:
 
     def _members_of_any_name(self, value: Term, least: int, most: int, place: str) -> Term:
         if least > 1:
-            raise refusal(place, "minProperties above 1 needs as many properties by name")
+            raise refusal(place, "minProperties above 1 is supported only with that many declared properties")
         name = self._notation.any_key(self._expressions)
         member = self._expressions.sequence(name, self._colon(), value)
         separated = self._expressions.sequence(self._comma(), member)
-        further = most if most == UNBOUNDED else most - 1
-        members = self._expressions.sequence(member, self._expressions.repeat(separated, 0, further))
+        after_first = self._expressions.repeat(separated, 0, most if most == UNBOUNDED else most - 1)
+        members = self._expressions.sequence(member, after_first)
         if most == 0:
             return EMPTY
         return members if least else self._expressions.optional(members)
@@ -344,15 +349,15 @@ class SchemaCompiler:
 
 
 def _types(schema: Mapping[str, Any], keywords: frozenset[str]) -> list[str]:
-    """The types named, or those that the keywords speak of; empty when nothing speaks of types."""
+    """The types that `type` names, or that the keywords apply to; empty if there are neither."""
     named = schema.get("type")
     if named is None:
-        return [kind for kind, own in KEYWORDS_OF_TYPE.items() if own & keywords]
+        return [kind for kind, of_type in KEYWORDS_OF_TYPE.items() if of_type & keywords]
     return [named] if isinstance(named, str) else list(named)
 
 
 def _long_texts(schema: Any) -> int:
-    """How many texts of the document have a greatest length above LONG_TEXT."""
+    """The number of `maxLength`s above LONG_TEXT in the document."""
     if isinstance(schema, Mapping):
         length = schema.get("maxLength")
         own = isinstance(length, int | float) and length > LONG_TEXT
@@ -363,7 +368,7 @@ def _long_texts(schema: Any) -> int:
 def _tightest(
     schema: Mapping[str, Any], name: str, strict_name: str, choose: Callable[..., Decimal], place: str
 ) -> Bound | None:
-    """The bound that both keywords together give; a strict one where they name the same number."""
+    """The tighter of an inclusive and an exclusive bound; the exclusive one if they are equal."""
     given = [(key, schema[key]) for key in (name, strict_name) if key in schema]
     if any(isinstance(value, bool) for _, value in given):
         raise refusal(place, f"{strict_name} is a number since draft 6")

@@ -1,7 +1,7 @@
-"""A JSON Schema document before anything is made of it: checked, its keywords known.
+"""Checks a JSON Schema document before it is compiled: its validity, its draft and its keywords.
 
-Promises that what passes is a valid schema of draft 6 or newer whose every keyword is understood, and that a document
-too large for that look is refused before it. Knows nothing of expressions.
+Promises that `check` passes only valid schemas of draft 6 or newer, that `known_keywords` refuses every keyword that
+is not supported, and that a document too large to be checked is refused first. Knows nothing of expressions.
 """
 
 import json
@@ -40,9 +40,9 @@ SCHEMAS = frozenset(
 )
 
 VALIDATION = 150
-"""Units of work for the reference validator's look at one schema."""
+"""Units of work for the reference validator (`jsonschema`) to check one schema."""
 PATTERN_CHARACTER = 2
-"""Units of work for each character of a pattern that it compiles."""
+"""Units of work for each character of a pattern that the reference validator compiles."""
 
 Schema = Mapping[str, Any] | bool
 
@@ -53,57 +53,57 @@ def refusal(place: str, problem: str) -> UsageError:
 
 
 def check(schema: Any, work: Work) -> str:
-    """The schema as JSON text, in its own order of keys. Raises UsageError, naming the place, when it is no schema."""
+    """The schema as JSON text with its keys in their order. Raises UsageError with the place if it is not valid."""
     text = as_text(schema)
     try:
         document = json.loads(text)
         if not isinstance(document, dict | bool):
-            raise refusal("#", f"a schema is an object or a boolean, not {type(schema).__name__}")
+            raise refusal("#", f"a schema must be an object or a boolean, not {type(schema).__name__}")
         _spend_on(document, work)
         _check_valid(document, work)
     except (TypeError, ValueError, RecursionError) as error:
         if isinstance(error, UsageError):
             raise
-        raise refusal("#", f"it is no JSON document: {error}") from error
+        raise refusal("#", f"it is not a JSON document: {error}") from error
     return text
 
 
 def as_text(schema: Any) -> str:
-    """The schema as JSON text, not looked at. Raises UsageError for what JSON cannot write."""
+    """The schema as JSON text, unchecked. Raises UsageError for values that JSON does not have."""
     try:
         text = json.dumps(schema, allow_nan=False, ensure_ascii=False)
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise refusal("#", f"it is no JSON document: {error}") from error
+        raise refusal("#", f"it is not a JSON document: {error}") from error
     return text
 
 
 def _spend_on(document: Any, work: Work) -> None:
-    """Spends what the reference validator's look at the document takes."""
-    waiting: list[tuple[str, Any, int]] = [("", document, VALIDATION)]
-    while waiting:
-        keyword, value, units = waiting.pop()
+    """Spends the units that the reference validator's check of the document will take."""
+    stack: list[tuple[str, Any, int]] = [("", document, VALIDATION)]
+    while stack:
+        keyword, value, units = stack.pop()
         if isinstance(value, Mapping):
             work.spend(units)
             for name, inner in value.items():
-                # What is listed there is no schema.
+                # Values listed there are not schemas.
                 plain = name in ("enum", "examples") and isinstance(inner, list)
-                waiting.append(("type" if keyword == "dependencies" else name, inner, 1 if plain else units))
+                stack.append(("type" if keyword == "dependencies" else name, inner, 1 if plain else units))
         elif isinstance(value, list):
-            # All items of these are compared with one another, whatever they are.
+            # The validator compares all items of `type`, and of a list in `dependencies`, with one another.
             work.spend(len(value) ** 2 if keyword == "type" else len(value))
-            waiting += (("", inner, units) for inner in value)
+            stack += (("", inner, units) for inner in value)
 
 
 def validator(document: Schema) -> Validator:
-    """The reference validator of the document's own draft. Raises UsageError for a draft that is not known."""
+    """The reference validator for the draft that the document names. Raises UsageError for an unsupported draft."""
     named = document.get("$schema") if isinstance(document, Mapping) else None
     if named is not None and not isinstance(named, str):
-        raise refusal("#", f"$schema {named!r} is no text")
+        raise refusal("#", f"$schema {named!r} is not a string")
     default = validators.Draft202012Validator if named is None else None
     found = validators.validator_for(document, default=default)  # pyright: ignore[reportArgumentType]
     if found is None or (named is not None and not any(draft in str(named) for draft in DRAFTS)):
-        raise refusal("#", f"$schema {named!r} is none of the drafts {', '.join(DRAFTS)}")
+        raise refusal("#", f"$schema {named!r} is not one of the drafts {', '.join(DRAFTS)}")
     return found(document)
 
 
@@ -115,12 +115,12 @@ def _check_valid(document: Schema, work: Work) -> None:
         place = "/".join(["#", *map(str, error.absolute_path)])
         raise refusal(place, _problem(error)) from error
     except OverflowError as error:
-        # The reference validator compiles every pattern.
+        # From `re`: the reference validator compiles every pattern.
         raise refusal("#", f"a pattern cannot be used: {error}") from error
 
 
 def _formats(found: Validator, work: Work) -> FormatChecker:
-    """The formats that the reference validator checks in a schema, patterns within limits."""
+    """The format checks that the reference validator makes on a schema, with limits on patterns."""
     formats = FormatChecker()
     formats.checkers = dict(found.FORMAT_CHECKER.checkers)
 
@@ -137,24 +137,24 @@ def _formats(found: Validator, work: Work) -> FormatChecker:
 
 
 def _problem(error: SchemaError) -> str:
-    """What is wrong, of a pattern in the words of who compiles it."""
+    """The validator's message, or for a pattern the reason why it cannot be compiled."""
     if error.validator == "format" and error.validator_value == "regex":
         if len(str(error.instance)) > MAX_PATTERN:
             return f"a pattern has more than {MAX_PATTERN} characters; shorten it"
         try:
             re.compile(str(error.instance))
         except (re.error, OverflowError, RecursionError) as problem:
-            return f"the pattern {error.instance!r} is none that the reference validator can compile ({problem})"
+            return f"the reference validator cannot compile the pattern {error.instance!r} ({problem})"
     return error.message
 
 
 def known_keywords(schema: Mapping[str, Any], draft: Validator, place: str) -> frozenset[str]:
-    """The keywords that are more than annotations. Raises UsageError for one that is not understood."""
-    # An older draft names the first items in a list `items`, and would hold `items` against prefixItems as well.
+    """The keywords of the schema except annotations. Raises UsageError for one that is not supported."""
+    # Drafts before 2020-12 ignore prefixItems: they have a list in `items`, and `additionalItems` for further items.
     known = KEYWORDS if "prefixItems" in draft.VALIDATORS else KEYWORDS - {"prefixItems"} | {"additionalItems"}
     unknown = sorted(set(schema) - known)
     if unknown:
         raise refusal(place, f"the keyword {unknown[0]!r} is not supported")
     if "$id" in schema and place != "#":
-        raise refusal(place, "$id is supported at the top only")
+        raise refusal(place, "$id is supported at the top level only")
     return frozenset(schema) - ANNOTATIONS

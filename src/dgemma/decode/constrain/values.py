@@ -1,7 +1,7 @@
-"""The values that a schema lists, under `enum` or `const`: which are the same, and which satisfy its other keywords.
+"""The values that a schema lists in `enum` or `const`: their equality, and which satisfy the schema's other keywords.
 
-Promises that nothing but a value is looked at: no reference is followed out of the document and no pattern is searched
-for. Knows nothing of expressions.
+Promises that the validation of a value never follows a reference out of the document and never searches for a pattern.
+Knows nothing of expressions.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -12,34 +12,35 @@ from jsonschema.protocols import Validator
 from dgemma.decode.constrain.schema_document import ANNOTATIONS, KEYWORDS_OF_TYPE, Schema, refusal
 from dgemma.decode.constrain.work import Work
 
-BEYOND_VALUES = frozenset({"pattern", "properties", "additionalProperties", "items", "prefixItems"})
-"""Keywords that only the expressions decide."""
-DECIDED_BY_VALUE = frozenset({"type"}).union(*KEYWORDS_OF_TYPE.values()) - BEYOND_VALUES
-"""Keywords whose word on a given value is had without a look at any other schema."""
+DECIDED_BY_EXPRESSIONS = frozenset({"pattern", "properties", "additionalProperties", "items", "prefixItems"})
+"""Keywords that are checked by intersecting expressions, not on the values."""
+DECIDED_BY_VALUE = frozenset({"type"}).union(*KEYWORDS_OF_TYPE.values()) - DECIDED_BY_EXPRESSIONS
+"""Keywords that can be checked on a value alone, without compiling a subschema."""
 _DECIDED_HERE = frozenset({"uniqueItems", "propertyNames"})
-"""The reference validator compares all items with one another, and takes any schema for a name."""
-OF_NAMES = frozenset({"type", "enum", "const", "minLength", "maxLength", "format"})
-"""What a schema of names may say where the names are given."""
+"""Keywords checked by this module: the reference validator would compare all pairs of items, and would accept any
+schema for names, references and patterns included."""
+NAME_KEYWORDS = frozenset({"type", "enum", "const", "minLength", "maxLength", "format"})
+"""The keywords that `propertyNames` may have beside listed values."""
 VALIDATION = 10
-"""Units of work for the reference validator's look at a value under one keyword."""
+"""Units of work for the reference validator to check a value against one keyword."""
 
 
 def listed(schema: Mapping[str, Any]) -> Sequence[Any] | None:
-    """The values one of which a value of the schema must be; None where it names none."""
+    """The values that the schema lists; None if it lists none."""
     return [schema["const"]] if "const" in schema else schema.get("enum")
 
 
 def identity(value: Any) -> Hashable:
-    """The same for values that are equal in JSON Schema: 1 and 1.0 are, 1 and true are not."""
+    """A key that is equal for values that are equal in JSON Schema: 1 and 1.0 are, 1 and true are not."""
     if isinstance(value, Mapping):
-        return "object", frozenset((name, identity(own)) for name, own in value.items())
+        return "object", frozenset((name, identity(member)) for name, member in value.items())
     if isinstance(value, list):
         return "array", tuple(map(identity, value))
     return isinstance(value, bool), value
 
 
 def type_of(value: Any) -> str:
-    """The JSON type of a value; a whole number is a number."""
+    """The JSON type of a value; an integer is a "number"."""
     for kind, name in ((bool, "boolean"), (int | float, "number"), (str, "string"), (list, "array"), (dict, "object")):
         if isinstance(value, kind):
             return name
@@ -49,23 +50,23 @@ def type_of(value: Any) -> str:
 def satisfying(
     schema: Mapping[str, Any], follow: Callable[[Schema], Schema], validator: Validator, work: Work, place: str
 ) -> list[Any]:
-    """Its listed values that satisfy its other keywords, but for those that the expressions decide.
+    """The listed values that satisfy the schema's other keywords, except DECIDED_BY_EXPRESSIONS.
 
-    Raises UsageError where names are held to a schema that would have to be followed.
+    Raises UsageError if `propertyNames` has other keywords than NAME_KEYWORDS.
     """
     values = list(schema["enum"] if "enum" in schema else [schema["const"]])
     if "enum" in schema and "const" in schema:
         values = [value for value in values if identity(value) == identity(schema["const"])]
     plain = {keyword: schema[keyword] for keyword in schema if keyword in DECIDED_BY_VALUE - _DECIDED_HERE}
     if plain:
-        # A list of names is gone through for each value.
+        # The names in `required` are looked up in each value.
         work.spend(len(values) * (VALIDATION * len(plain) + len(schema.get("required", ()))))
         checked = validator.evolve(schema=plain)
         values = [value for value in values if checked.is_valid(value)]
     if schema.get("uniqueItems"):
         values = [value for value in values if not isinstance(value, list) or _distinct(value, work)]
     if "propertyNames" in schema:
-        allowed = _names(follow(schema["propertyNames"]), validator, work, f"{place}/propertyNames")
+        allowed = _name_check(follow(schema["propertyNames"]), validator, work, f"{place}/propertyNames")
         values = [value for value in values if not isinstance(value, dict) or all(map(allowed, value))]
     return values
 
@@ -75,12 +76,12 @@ def _distinct(items: Sequence[Any], work: Work) -> bool:
     return len(set(map(identity, items))) == len(items)
 
 
-def _names(wanted: Schema, validator: Validator, work: Work, place: str) -> Callable[[str], bool]:
-    """Whether a name is allowed."""
+def _name_check(wanted: Schema, validator: Validator, work: Work, place: str) -> Callable[[str], bool]:
+    """A function that returns whether `propertyNames` allows a name."""
     if isinstance(wanted, bool):
         return lambda name: wanted
-    if not OF_NAMES.issuperset(wanted.keys() - ANNOTATIONS):
-        raise refusal(place, "names beside listed values are held to a list, a type or a length only")
+    if not NAME_KEYWORDS.issuperset(wanted.keys() - ANNOTATIONS):
+        raise refusal(place, "propertyNames beside listed values supports an enum, a type and lengths only")
     names = None if (values := listed(wanted)) is None else {value for value in values if isinstance(value, str)}
     plain = {keyword: wanted[keyword] for keyword in ("type", "minLength", "maxLength") if keyword in wanted}
     checked = validator.evolve(schema=plain)

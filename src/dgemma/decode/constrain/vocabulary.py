@@ -1,10 +1,11 @@
-"""The bytes that each token writes, and a trie of them.
+"""The bytes of each token, and a trie of them.
 
-Promises the exact bytes of every id for byte-level vocabularies and for those with byte-fallback tokens; special
-tokens write nothing. What it finds is compared with the tokenizer's own decoding, so a third kind is refused and never
-misread. In automata a few special tokens have a part: bytes that no UTF-8 text holds stand for them, the marks.
+Promises the exact bytes of every id for byte-level vocabularies and for those with byte-fallback tokens; special tokens
+have none. The result is compared with the tokenizer's own decoding, so that another kind of vocabulary is refused and
+never misread. Automata may also contain a few special tokens, each represented by a mark: a byte that is never in
+UTF-8 text.
 
-Shapes: N trie nodes, W tokens that write something.
+Shapes: N trie nodes, W tokens that have bytes.
 """
 
 import json
@@ -26,19 +27,19 @@ from dgemma.tokenizer import (
 )
 
 FIRST_MARK = 0xF8
-"""From this byte on nothing is text: UTF-8 ends at 0xF4, and older definitions of it at 0xF7."""
+"""Bytes from here on are not in UTF-8 text, which ends at 0xF4 (at 0xF7 in older definitions)."""
 
 MARKS = {
     name: FIRST_MARK + rank
     for rank, name in enumerate((TOOL_CALL_BEGIN, TOOL_CALL_END, STRING_DELIMITER, CHANNEL_BEGIN, CHANNEL_END))
 }
-"""The bytes that stand for special tokens."""
+"""The byte that represents each of these special tokens in an automaton."""
 
 SPACE_MARK = "\u2581"
 
 
 def token_bytes(tokenizer: Tokenizer) -> dict[int, bytes]:
-    """The bytes of every id that writes any. Raises CheckpointError for a vocabulary of unknown kind."""
+    """The bytes of every id that has any. Raises CheckpointError for an unsupported kind of vocabulary."""
     decoder = tokenizer.backend.decoder
     kinds = set() if decoder is None else _decoder_kinds(json.loads(decoder.__getstate__()))
     added = {index: token.content for index, token in tokenizer.backend.get_added_tokens_decoder().items()}
@@ -63,7 +64,7 @@ def token_bytes(tokenizer: Tokenizer) -> dict[int, bytes]:
 
 
 def constrained_bytes(tokenizer: Tokenizer) -> dict[int, bytes]:
-    """What each id writes in an automaton: its bytes where they can be text, the mark of a special token with one."""
+    """The bytes of each id in an automaton: its own if they may be UTF-8 text, or the mark of a special token."""
     text = {index: written for index, written in token_bytes(tokenizer).items() if max(written) < FIRST_MARK}
     return text | {
         tokenizer.special_id(name): bytes([mark]) for name, mark in MARKS.items() if tokenizer.has_special(name)
@@ -71,10 +72,11 @@ def constrained_bytes(tokenizer: Tokenizer) -> dict[int, bytes]:
 
 
 def _compare(tokenizer: Tokenizer, found: Mapping[int, bytes]) -> None:
+    """Raises CheckpointError if the tokenizer decodes a token to other bytes."""
     for (index, written), text in zip(found.items(), tokenizer.token_texts(found), strict=True):
         if REPLACEMENT_CHARACTER not in text and text.encode() != written:
             raise CheckpointError(
-                f"This tokenizer writes token {index} as {text!r}, not as its bytes {written!r} say; "
+                f"This tokenizer decodes token {index} to {text!r}, but its bytes are {written!r}; "
                 "schema, regex and choices need a byte-level or byte-fallback vocabulary."
             )
 
@@ -86,7 +88,7 @@ def _decoder_kinds(decoder: Mapping[str, object]) -> set[str]:
 
 
 def _byte_level_alphabet() -> dict[int, int]:
-    """The characters that stand for bytes in byte-level vocabularies: themselves if printable, else from 256 on."""
+    """Code point -> byte in byte-level vocabularies: printable bytes are themselves, the others are from 256 on."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
     return {byte: byte for byte in printable} | {256 + rank: byte for rank, byte in enumerate(others)}
@@ -94,10 +96,13 @@ def _byte_level_alphabet() -> dict[int, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class Trie:
-    """Every token as a path of bytes from node 0; nodes are numbered level by level.
+    """A trie of the tokens' bytes with its root at node 0; nodes are numbered level by level.
 
-    Node n hangs by byte_N[n] from parent_N[n]; the nodes of one level end where the next of level_ends begins, the
-    root's at 1. The token ids_W[w] ends in node_W[w].
+    parent_N    the parent of each node
+    byte_N      the byte on the edge from the parent
+    level_ends  one past the last node of each level; the first, the root's, is 1
+    node_W      the node where each token ends
+    ids_W       the id of each token
     """
 
     parent_N: NDArray[np.int64]
@@ -108,7 +113,7 @@ class Trie:
 
 
 def build_trie(written: Mapping[int, bytes]) -> Trie:
-    """The trie of all the tokens' bytes; those of a token that writes nothing are none."""
+    """The trie of the tokens; a token without bytes is left out."""
     texts = {index: text for index, text in written.items() if text}
     length_W = np.fromiter(map(len, texts.values()), np.int64, len(texts))
     first_W = np.cumsum(length_W) - length_W
@@ -132,8 +137,8 @@ def build_trie(written: Mapping[int, bytes]) -> Trie:
     )
 
 
-def spread(first: NDArray[np.int64], count: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Runs first[i] .. first[i] + count[i], one after the other -> (i of each element, the element)."""
+def expand_runs(first: NDArray[np.int64], count: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Concatenates the ranges first[i] .. first[i] + count[i] -> (i of each element, the elements)."""
     owner = np.repeat(np.arange(len(count)), count)
     begin = np.cumsum(count) - count
     return owner, np.arange(len(owner)) - begin[owner] + first[owner]
