@@ -63,8 +63,8 @@ def test_results_stand_in_the_order_of_their_calls():
 @pytest.mark.parametrize(
     ("results", "told"),
     [
-        ([{"tool_call_id": "z"}], "Message 3 answers the call z, which is none of those before it"),
-        ([{"tool_call_id": "a"}, {"tool_call_id": "a"}], "Message 4 answers the call a once more"),
+        ([{"tool_call_id": "z"}], "Message 3 answers the call z, which is not one of the calls before it"),
+        ([{"tool_call_id": "a"}, {"tool_call_id": "a"}], "Message 4 answers the call a a second time"),
     ],
 )
 def test_results_of_no_call_are_told(results, told):
@@ -133,12 +133,12 @@ def test_earlier_thoughts_are_dropped_once_the_user_speaks_again():
     ("messages", "options", "told"),
     [
         ([], {}, "at least one message"),
-        ([{"role": "pirate", "content": "arr"}], {}, "Message 1 needs a role"),
-        ([{"role": ["user"], "content": "arr"}], {}, "Message 1 needs a role"),
-        (["hello"], {}, "Message 1 needs a role"),
+        ([{"role": "pirate", "content": "arr"}], {}, "Message 1 needs one of the roles"),
+        ([{"role": ["user"], "content": "arr"}], {}, "Message 1 needs one of the roles"),
+        (["hello"], {}, "Message 1 needs one of the roles"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}], {}, "neither text nor image"),
         ([{"role": "user", "content": 3}], {}, "neither text nor image"),
-        ([USER, {"role": "tool", "content": "far"}], {}, "no call comes before"),
+        ([USER, {"role": "tool", "content": "far"}], {}, "no tool call comes before"),
         ([USER, {"role": "assistant", "tool_calls": [CALL]}], {}, "result of each call"),
         ([USER, {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}], {}, "not JSON"),
         (
@@ -148,8 +148,8 @@ def test_earlier_thoughts_are_dropped_once_the_user_speaks_again():
         ),
         ([{**USER, "mood": object()}], {}, "plain JSON values"),
         ([USER], {"tools": [{"type": "function"}]}, "needs a name"),
-        ([USER], {"template": "{{ messages }}", "tools": [TOOL]}, "knows no tools"),
-        ([USER], {"template": "{{ messages }}", "thinking": True}, "knows no thinking"),
+        ([USER], {"template": "{{ messages }}", "tools": [TOOL]}, "does not support tools"),
+        ([USER], {"template": "{{ messages }}", "thinking": True}, "does not support thinking"),
         ([USER], {"template": "{% if %}"}, "not valid"),
         ([USER], {"template": "{{ raise_exception('no user') }}"}, "no user"),
         ([USER], {"template": "{{ messages.append(1) }}"}, "cannot render"),
@@ -218,20 +218,20 @@ def test_a_template_cannot_take_the_process_with_it(template, told):
     ],
 )
 def test_loops_and_calls_without_output_are_bounded(template, monkeypatch):
-    monkeypatch.setattr(sandbox, "MOST_STEPS", 2000)
+    monkeypatch.setattr(sandbox, "MAX_STEPS", 2000)
     with pytest.raises(PromptError, match=r"chat template cannot render .* takes more than 2,000 steps"):
         render([USER], TOKENIZER, template=template)
 
 
 @pytest.mark.parametrize("shown", ["n.v", "n.v | tojson", "n.v ~ 'x'", "n.v | string", "n.v | pprint"])
 def test_a_list_that_holds_another_twice_is_not_written_out(shown, monkeypatch):
-    monkeypatch.setattr(sandbox, "MOST_CHARACTERS", 10_000)
+    monkeypatch.setattr(sandbox, "MAX_CHARACTERS", 10_000)
     with pytest.raises(PromptError, match="makes more than 10,000 characters"):
         render([USER], TOKENIZER, template=DOUBLING + "{% set n.v = [n.v, n.v] %}{% endfor %}{{ " + shown + " }}")
 
 
 def test_a_step_that_takes_long_is_the_last(monkeypatch):
-    monkeypatch.setattr(sandbox, "_MOST_SECONDS", -1)
+    monkeypatch.setattr(sandbox, "_MAX_SECONDS", -1)
     with pytest.raises(PromptError, match="seconds"):
         render([USER], TOKENIZER, template="{% for i in [1] %}{% endfor %}")
 

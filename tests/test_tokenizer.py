@@ -13,7 +13,7 @@ from tokenizers import decoders, models, normalizers
 from dgemma import chat
 from dgemma.checkpoint import EMBEDDED
 from dgemma.errors import CheckpointError, DgemmaError
-from dgemma.tokenizer import MOST_IDS, SPECIAL_TOKENS, StreamingDetokenizer, Tokenizer
+from dgemma.tokenizer import MAX_IDS, SPECIAL_TOKENS, StreamingDetokenizer, Tokenizer
 from dgemma.train.tokenizer import train_tokenizer
 
 TOKENIZER = Tokenizer.from_file(EMBEDDED["tiny"] / "tokenizer.json")
@@ -167,7 +167,7 @@ ADDED = {"content": "x", "single_word": False, "lstrip": False, "rstrip": False,
 
 @pytest.mark.parametrize(("parts", "told"), [
     ({"vocab": {"zz": 2**31}}, "token id 2147483648"),
-    ({"added_tokens": [{**ADDED, "id": MOST_IDS}]}, f"token id {MOST_IDS}"),
+    ({"added_tokens": [{**ADDED, "id": MAX_IDS}]}, f"token id {MAX_IDS}"),
     ({"normalizer": charsmap(b"\xff\xff\xff\xff")}, "precompiled_charsmap that is damaged"),
     ({"normalizer": charsmap(b"")}, "precompiled_charsmap that is damaged"),
     ({"normalizer": charsmap(b"\4\0\0\0" + b"\0" * 4 + b"long" * 999)}, "a normalizer with steps that make"),

@@ -1,9 +1,9 @@
-"""Text to token ids and back, special ids by name, and a detokenizer for text that arrives in pieces.
+"""Text to token ids and back, special ids by name, and a streaming detokenizer.
 
-Promises: text from a user never becomes a special token unless `allow_special=True` is asked for, `decode` undoes
-`encode` for byte-level and byte-fallback vocabularies, and the streaming detokenizer never shows half of a character.
-One `Tokenizer` may be used from several threads at once: nothing in it changes after construction.
-Does not know turns, roles, thinking or tools; those are `chat`'s.
+Promises that text from a user never becomes a special token without `allow_special=True`, that `decode` undoes `encode`
+for byte-level and byte-fallback vocabularies, and that the streaming detokenizer never returns half of a character.
+`Tokenizer` is thread-safe: nothing in it changes after construction. Knows nothing of turns, roles, thinking or tools;
+those are in `chat`.
 """
 
 import base64
@@ -52,20 +52,21 @@ SPECIAL_TOKENS = (
 )
 
 REPLACEMENT_CHARACTER = "\ufffd"
-# No tokenizer spreads the bytes of one character over more tokens than the character has bytes.
+# A character has at most 4 bytes in UTF-8, and no tokenizer uses more tokens for it than it has bytes.
 MAX_TOKENS_PER_CHARACTER = 4
-# A run of byte tokens this long is shown before it ends; without a limit a stream of them would cost quadratic time.
+# A run of byte tokens this long is decoded before it ends; without a limit its cost would be quadratic.
 MAX_PENDING_TOKENS = 64
 
 
-_LONG = 10_000
-"""Characters that take so long to encode that other threads would notice."""
+_LONG_TEXT = 10_000
+"""Characters of a text whose encoding takes so long that it must not block other threads."""
 
-MOST_IDS = 1 << 24
-"""More than any vocabulary has; the library makes a table as long as the largest id, which may be more than memory."""
-_MOST_BYTES = 1 << 28  # of a tokenizer.json; the released one has 32 MB
-_MOST_STEPS, _MOST_GROWTH = 32, 256
-# What the steps do to each character that does not change its length by itself; all others keep it nearly.
+MAX_IDS = 1 << 24
+"""Token ids must be below this, which is more than any vocabulary needs. The library allocates a table as long as the
+largest id, which might not fit in memory."""
+_MAX_BYTES = 1 << 28  # of a tokenizer.json; the released one has 32 MB
+_MAX_STEPS, _MAX_GROWTH = 32, 256
+# How many times longer these steps may make a text; other steps that insert no text roughly keep its length.
 _GROWTH = {"ByteLevel": 2, "Metaspace": 2, "CTC": 2, "BPEDecoder": 2}
 
 
@@ -73,15 +74,16 @@ class Tokenizer:
     """A `tokenizers.Tokenizer` with safe encoding and named special ids."""
 
     def __init__(self, backend: tokenizers.Tokenizer, file: Path | None = None) -> None:
-        """file: the tokenizer.json that `backend` was just read from, for errors; such a backend is not copied."""
+        """`file` is the tokenizer.json that `backend` was just read from, for error messages; `backend` is then not
+        copied."""
         self._name = f"The vocabulary in {file}" if file else "The model's vocabulary"
-        with self._faults("cannot be used"):
-            # The backend is changed below, and callers may go on using theirs.
+        with self._library_errors("cannot be used"):
+            # A copy: the backend is changed below, and the caller may go on using its own.
             self._backend = backend if file else tokenizers.Tokenizer.from_str(backend.to_str())
             self._backend.no_truncation()
             self._backend.no_padding()
             _mark_control_tokens_special(self._backend)
-        # From here on the backend reads special tokens in text as plain text; `encode` finds those it is allowed to.
+        # The backend now encodes the names of special tokens as plain text; `encode` finds those that are allowed.
         self._backend.encode_special_tokens = True
         self._special_ids = {
             token.content: token_id
@@ -98,23 +100,23 @@ class Tokenizer:
 
     @classmethod
     def from_file(cls, path: str | Path) -> "Tokenizer":
-        """Read a `tokenizer.json`."""
+        """Reads a `tokenizer.json`. Raises CheckpointError if it is missing, unreadable or refused."""
         path = Path(path)
         if not path.is_file():
             raise CheckpointError(f"There is no tokenizer at {path}. Copy the model's tokenizer.json there.")
         try:
             with path.open("rb") as file:
-                written = file.read(_MOST_BYTES + 1)
+                written = file.read(_MAX_BYTES + 1)
         except OSError as error:
             raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-        if len(written) > _MOST_BYTES:
+        if len(written) > _MAX_BYTES:
             raise CheckpointError(
-                f"{path} has more than {_MOST_BYTES >> 20} MB, as no tokenizer has. Download it again."
+                f"{path} has more than {_MAX_BYTES >> 20} MB, too much for a tokenizer. Download it again."
             )
-        with _rust_faults(f"{path} is not a readable tokenizer.json"):
+        with _converted_errors(f"{path} is not a readable tokenizer.json"):
             try:
                 text = written.decode()
-                _check_sizes(json.loads(text, object_pairs_hook=_once_each), path)
+                _check_sizes(json.loads(text, object_pairs_hook=_unique_names), path)
             except (ValueError, RecursionError) as error:
                 raise CheckpointError(
                     f"{path} is not a readable tokenizer.json ({error}). Download it again."
@@ -123,7 +125,7 @@ class Tokenizer:
 
     @property
     def backend(self) -> tokenizers.Tokenizer:
-        """The wrapped tokenizer, for those who need its vocabulary; it must not be changed."""
+        """The wrapped tokenizer, for access to its vocabulary; it must not be changed."""
         return self._backend
 
     @property
@@ -132,7 +134,7 @@ class Tokenizer:
 
     @property
     def special_ids(self) -> dict[str, int]:
-        """Every special token by name, as a new dictionary."""
+        """The id of each special token by its name, as a new dictionary."""
         return dict(self._special_ids)
 
     @property
@@ -156,7 +158,7 @@ class Tokenizer:
         return name in self._special_ids
 
     def special_id(self, name: str) -> int:
-        """The id of a special token; a `CheckpointError` names it when this vocabulary has none."""
+        """The id of a special token. Raises CheckpointError if the vocabulary does not have it."""
         if name not in self._special_ids:
             raise CheckpointError(
                 f"This tokenizer has no special token {name}. Use the tokenizer.json that belongs to the model."
@@ -171,12 +173,12 @@ class Tokenizer:
         return self._special_names.get(token_id)
 
     def token_text(self, token_id: int) -> str:
-        """One token alone as text: special tokens by name, parts of a character as U+FFFD."""
+        """The text of one token: the name of a special token, U+FFFD for a part of a character."""
         return self._decoded([token_id], skip_special=False)
 
     def token_texts(self, token_ids: Iterable[int]) -> list[str]:
-        """`token_text` of each of these, all at once."""
-        with self._faults("cannot decode its tokens"):
+        """`token_text` of each id, in one batch."""
+        with self._library_errors("cannot decode its tokens"):
             return self._backend.decode_batch([[token] for token in token_ids], skip_special_tokens=False)
 
     def encode(self, text: str, *, add_bos: bool = False, allow_special: bool = False) -> list[int]:
@@ -192,38 +194,40 @@ class Tokenizer:
         return ids
 
     def split_special(self, text: str) -> list[str]:
-        """The text cut so that each name of a special token in it is a piece of its own; no piece is empty."""
+        """Splits the text so that each name of a special token is a separate piece; no piece is empty."""
         pieces = [text] if self._special_pattern is None else self._special_pattern.split(text)
         return [piece for piece in pieces if piece]
 
     def decode(self, ids: Iterable[int], *, skip_special: bool = True) -> str:
-        """Ids to text. Ids outside the vocabulary give no text."""
+        """Ids to text. Ids outside the vocabulary are skipped."""
         return self._decoded([token for token in ids if token >= 0], skip_special)
 
     def _decoded(self, ids: list[int], skip_special: bool) -> str:
-        with self._faults("cannot decode these tokens"):
+        with self._library_errors("cannot decode these tokens"):
             return self._backend.decode(ids, skip_special_tokens=skip_special)
 
     def _encode_plain(self, text: str) -> list[int]:
         try:
             text.encode()
         except UnicodeEncodeError:
-            # Lone surrogates reach us from JSON; pairs are joined, the rest becomes U+FFFD.
+            # Text from JSON may have surrogates: pairs are joined, lone ones become U+FFFD.
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        with self._faults("cannot encode this text"):
-            if len(text) > _LONG:
-                # For a batch it lets go of the interpreter's lock, which other threads would miss for seconds.
+        with self._library_errors("cannot encode this text"):
+            if len(text) > _LONG_TEXT:
+                # The library releases the GIL for a batch only; a long text would block other threads for seconds.
                 return self._backend.encode_batch([text], add_special_tokens=False)[0].ids
             return self._backend.encode(text, add_special_tokens=False).ids
 
-    def _faults(self, problem: str) -> AbstractContextManager[None]:
-        return _rust_faults(f"{self._name} {problem}")
+    def _library_errors(self, problem: str) -> AbstractContextManager[None]:
+        return _converted_errors(f"{self._name} {problem}")
 
 
 @contextmanager
-def _rust_faults(problem: str) -> Iterator[None]:
-    """What the library raises of its own, as a CheckpointError of that beginning: bare Exceptions, and panics of its
-    Rust code, which are BaseExceptions of a class that cannot be imported."""
+def _converted_errors(problem: str) -> Iterator[None]:
+    """Converts the errors of the library to CheckpointErrors that begin with `problem`.
+
+    The library raises bare Exceptions. Panics of its Rust code are BaseExceptions of a class that cannot be imported.
+    """
     try:
         yield
     except BaseException as error:
@@ -232,33 +236,34 @@ def _rust_faults(problem: str) -> Iterator[None]:
         raise CheckpointError(f"{problem} ({error}). Use the tokenizer.json that belongs to the model.") from error
 
 
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object. Of a name that stands there twice, the one that is checked need not be the one that is used."""
-    if len(found := dict(pairs)) < len(pairs):
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object without duplicate names: of two, the library might use the one that is not checked here."""
+    if len(members := dict(pairs)) < len(pairs):
         raise ValueError("an object has a name twice")
-    return found
+    return members
 
 
 def _check_sizes(document: Any, path: Path) -> None:
-    """Refuses what ends the process, not the call: ids that make too long a table, and texts that grow without end."""
-    told = "Use the tokenizer.json that belongs to the model."
+    """Refuses a file that would exhaust memory and end the process: ids that need too large a table, or steps that
+    lengthen a text too much."""
+    advice = "Use the tokenizer.json that belongs to the model."
     document = document if isinstance(document, Mapping) else {}
     model, added = document.get("model"), document.get("added_tokens")
     vocabulary = model.get("vocab") if isinstance(model, Mapping) else None
     ids = list(vocabulary.values()) if isinstance(vocabulary, Mapping) else []
     ids += [token.get("id") for token in added if isinstance(token, Mapping)] if isinstance(added, list) else []
-    largest = max((one for one in ids if isinstance(one, int)), default=0)
-    if largest >= MOST_IDS:
-        raise CheckpointError(f"{path} has the token id {largest}, which no vocabulary needs. {told}")
+    largest = max((token_id for token_id in ids if isinstance(token_id, int)), default=0)
+    if largest >= MAX_IDS:
+        raise CheckpointError(f"{path} has the token id {largest}, which no vocabulary needs. {advice}")
     for part in ("normalizer", "pre_tokenizer", "decoder"):
         growths = [_growth(step) for step in _steps(document.get(part))]
-        if len(growths) > _MOST_STEPS or prod(growths) > _MOST_GROWTH:
-            problem = f"{len(growths)} steps" if len(growths) > _MOST_STEPS else "steps that make a text far longer"
-            raise CheckpointError(f"{path} has a {part} with {problem}, as no model has. {told}")
+        if len(growths) > _MAX_STEPS or prod(growths) > _MAX_GROWTH:
+            problem = f"{len(growths)} steps" if len(growths) > _MAX_STEPS else "steps that make a text far longer"
+            raise CheckpointError(f"{path} has a {part} with {problem}, which no model has. {advice}")
 
 
 def _steps(part: Any) -> Iterator[Mapping[str, Any]]:
-    """The steps of a normalizer, pre-tokenizer or decoder, those of sequences one by one."""
+    """The steps of a normalizer, pre-tokenizer or decoder, with sequences flattened."""
     if not isinstance(part, Mapping):
         return
     inner = [part[name] for name in ("normalizers", "pretokenizers", "decoders") if isinstance(part.get(name), list)]
@@ -270,31 +275,31 @@ def _steps(part: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _growth(step: Mapping[str, Any]) -> int:
-    """How many times longer a step may make a text, rounded up."""
+    """The largest factor by which a step may lengthen a text, rounded up."""
     if "precompiled_charsmap" in step:
         return _charsmap_growth(step["precompiled_charsmap"])
     kind, pattern, new = step.get("type"), step.get("pattern"), step.get("content", step.get("prepend"))
     if isinstance(new, str) and ("pattern" in step or "prepend" in step):
         old = pattern.get("String") if isinstance(pattern, Mapping) else None
-        # What a regular expression finds may be empty, between any two characters.
+        # A regular expression may match the empty text between any two characters.
         return max(1, -(-len(new) // len(old))) if isinstance(old, str) and old else 1 + len(new)
     return _GROWTH.get(kind, 1) if isinstance(kind, str) else 2
 
 
 def _charsmap_growth(charsmap: Any) -> int:
-    """The same of sentencepiece's table: the size of its index, the index, and texts that end with a zero."""
+    """`_growth` of sentencepiece's table: the size of an index in bytes, the index, then zero-terminated texts."""
     table = base64.b64decode(charsmap if isinstance(charsmap, str) else "", validate=True)
     size = int.from_bytes(table[:4], "little")
-    # The library makes room for an index of any size.
+    # Checked because the library allocates an index of any size.
     if len(table) < 4 or size % 4 or size > len(table) - 4:
         raise ValueError("a precompiled_charsmap that is damaged")
     return 1 + max(len(text.decode(errors="replace")) for text in table[4 + size :].split(b"\0"))
 
 
 def _mark_control_tokens_special(backend: tokenizers.Tokenizer) -> None:
-    """Make special every known control token that the file lists as an ordinary added token.
+    """Makes special each known control token that the file has as an ordinary added token.
 
-    Some published files do so for the tool tokens, and a user who types one would then write a real tool call.
+    Some published files have the tool tokens so; a user who types one would then write a real tool call.
     """
     ordinary = {token.content for token in backend.get_added_tokens_decoder().values() if not token.special}
     found = [name for name in SPECIAL_TOKENS if name in ordinary]
@@ -302,10 +307,10 @@ def _mark_control_tokens_special(backend: tokenizers.Tokenizer) -> None:
 
 
 class StreamingDetokenizer:
-    """Ids in pieces to text in pieces; the pieces joined equal `decode` of all ids.
+    """Decodes ids as they arrive; the returned texts joined equal `decode` of all ids.
 
-    `push` returns the text that later ids cannot change. Ids whose text is still open wait in `_pending`; each push
-    decodes those few again, together with one earlier token as context for decoders that strip the first space.
+    `push` returns the text that later ids cannot change. Ids whose text is not final are kept in `_pending`. Each push
+    decodes those few again, after one earlier token as context for decoders that strip the first space.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, skip_special: bool = True) -> None:
@@ -315,20 +320,20 @@ class StreamingDetokenizer:
         self._pending: list[int] = []
 
     def push(self, ids: Iterable[int]) -> str:
-        """Take ids and return the text that became final."""
+        """Adds ids and returns the text that became final."""
         pieces = []
         for token_id in ids:
             if self._skip_special and self._tokenizer.is_special(token_id):
                 continue
             self._pending.append(token_id)
-            # Taking the ids in bounded portions keeps the cost linear however many arrive at once.
+            # Bounded portions keep the cost linear however many ids arrive at once.
             if len(self._pending) >= MAX_PENDING_TOKENS:
                 pieces.append(self._release(self._final_length()))
         pieces.append(self._release(self._final_length()))
         return "".join(pieces)
 
     def finish(self) -> str:
-        """Return what still waits, an incomplete character as U+FFFD, and begin anew."""
+        """Returns the pending text, with an incomplete character as U+FFFD, and resets the detokenizer."""
         text = self._release(len(self._pending))
         self._context = []
         return text
@@ -348,11 +353,11 @@ class StreamingDetokenizer:
         return text
 
     def _final_length(self) -> int:
-        """How many pending ids have text that is final."""
+        """The number of pending ids whose text is final."""
         pending = self._pending
         length = len(pending)
         if length < MAX_PENDING_TOKENS:
-            # A byte-fallback decoder judges a whole run of byte tokens at once, so the run must have ended.
+            # A byte-fallback decoder decodes a whole run of byte tokens at once, so the run must have ended.
             while length and pending[length - 1] in self._tokenizer.byte_token_ids:
                 length -= 1
         for cut in range(length, max(length - MAX_TOKENS_PER_CHARACTER, 0), -1):
@@ -360,7 +365,7 @@ class StreamingDetokenizer:
                 return cut
         if len(pending) < MAX_PENDING_TOKENS:
             return 0
-        # Only broken bytes: cut where both halves decode alone as they do together, so that no character is split.
+        # Only invalid bytes: cut where both halves decode separately as they do together, so as to split no character.
         whole = self._text(pending)
         for cut in range(len(pending) - 1, len(pending) - 1 - MAX_TOKENS_PER_CHARACTER, -1):
             if self._text(pending[:cut]) + self._text(pending[cut:]) == whole:

@@ -1,4 +1,4 @@
-"""Values from parsed JSON, checked as they are read: what is wrong is told by its name and its file.
+"""Reads values from parsed JSON and checks them; errors name the value and its file.
 
 Knows nothing of what the values mean.
 """
@@ -11,13 +11,16 @@ from dgemma.errors import CheckpointError, ConfigError
 
 
 def require(condition: bool, message: str) -> None:
-    """Raises ConfigError with that message where the condition fails."""
+    """Raises ConfigError with the message if the condition is false."""
     if not condition:
         raise ConfigError(message)
 
 
 def number(values: Mapping[str, Any], name: str, kind: type, default: Any = None, file: str = "config.json") -> Any:
-    """Reads `values[name]` as an int or float; a missing name without a default, or another type, is an error."""
+    """`values[name]` as an int or float (`kind`), or the default if it is missing or null.
+
+    Raises CheckpointError if it is missing without a default, not a number, or for an int not a whole one.
+    """
     value = values.get(name)
     value = default if value is None else value
     if value is None:
@@ -29,11 +32,11 @@ def number(values: Mapping[str, Any], name: str, kind: type, default: Any = None
 
 
 _LARGEST = 2**53
-"""Above it a JSON number is no longer the one that was meant; infinity and what is no number are not below it."""
+"""Above 2^53 a float does not represent all integers. The comparison also excludes infinity and NaN."""
 
 
 def table(values: Mapping[str, Any], name: str, file: str = "config.json") -> Mapping[str, Any]:
-    """Reads `values[name]` as an object; one that is absent or null is empty, anything else an error."""
+    """`values[name]` as an object, empty if it is missing or null. Raises CheckpointError for any other value."""
     value = values.get(name)
     if value is not None and not isinstance(value, Mapping):
         raise CheckpointError(f"{file} has {name} = {reprlib.repr(value)}, where an object belongs.")

@@ -1,8 +1,8 @@
-"""Messages -> ids through the model's chat template, and generated ids -> thinking, text and tool calls.
+"""Messages -> prompt ids through the model's chat template; generated ids -> thinking, text and tool calls.
 
-The template's own markers become special tokens; what a person, a tool or a schema wrote never does, whatever it looks
-like. Nothing that a model may write makes `parse` fail, and a reply that is all thought is given as text, so an answer
-is never empty because of where the model put it (Gemma 4 format). Knows nothing of generation, pixels or HTTP.
+Only the template's own markers become special tokens; text from a user, a tool or a schema never does, whatever it
+contains. `parse` accepts everything that a model may write. It returns a reply that is all thinking as text, so that an
+answer is not empty because of where the model put it (Gemma 4 format). Knows nothing of generation, pixels or HTTP.
 """
 
 from dgemma.chat.parts import MessageParts, ToolCall, parse

@@ -1,7 +1,7 @@
-"""What a model wrote -> its thinking, text and tool calls (Gemma 4 format).
+"""Parses a generated message into thinking, text and tool calls (Gemma 4 format).
 
-Promises never to fail, whatever the ids, and never to give an empty reply when the model wrote anything: a reply that
-is all thought becomes text, a malformed call stays in the text as written. Does not know templates or prompts.
+Promises never to fail, whatever the ids, and never to return an empty reply if the model wrote anything: a reply that
+is all thinking becomes text, and a malformed call stays in the text as written. Knows nothing of templates or prompts.
 """
 
 import json
@@ -34,7 +34,7 @@ CONSTANTS = {"true": True, "false": False, "null": None, "True": True, "False": 
 
 @dataclass(frozen=True, kw_only=True)
 class ToolCall:
-    """A call that the model asks for."""
+    """A tool call that the model requests."""
 
     name: str
     arguments: Mapping[str, Any]
@@ -42,7 +42,7 @@ class ToolCall:
 
 @dataclass(frozen=True, kw_only=True)
 class MessageParts:
-    """A generated message, taken apart."""
+    """The parts of a generated message."""
 
     thinking: str
     text: str
@@ -51,17 +51,17 @@ class MessageParts:
 
 @dataclass(frozen=True, kw_only=True)
 class _Piece:
-    """The name of a special token, or text between two of them."""
+    """The name of a special token, or the text between two special tokens."""
 
     text: str
     special: bool
 
 
 def parse(source: Sequence[int] | str, tokenizer: Tokenizer, *, complete: bool = True) -> MessageParts:
-    """A generated message -> its parts.
+    """Parses the ids or the text of a generated message.
 
-    With `complete=False` the message may still grow: an open tool call is held back, a half character too, and a
-    thought stays a thought, so that what is text already may be shown.
+    With `complete=False` the message is still being generated: an unfinished tool call or character is left out, and
+    thinking never becomes text, so that the text so far can be shown.
     """
     pieces = _pieces(source, tokenizer)
     everything = "".join(piece.text for piece in pieces if not piece.special)
@@ -73,12 +73,12 @@ def parse(source: Sequence[int] | str, tokenizer: Tokenizer, *, complete: bool =
         if not piece.special:
             text += piece.text.lstrip("\n") if thoughts and not text else piece.text
         elif piece.text == CHANNEL_BEGIN:
-            thoughts.append(_thought(_take(pieces, CHANNEL_END)[0]))
+            thoughts.append(_thought(_take_until(pieces, CHANNEL_END)[0]))
         elif piece.text == CHANNEL_END:
-            # The prompt or a stripped marker opened this thought.
+            # The begin marker of this thought is in the prompt, or was stripped.
             thoughts, text = [*thoughts, _thought([_Piece(text=text, special=False)])], ""
         elif piece.text == TOOL_CALL_BEGIN:
-            body, closed = _take(pieces, TOOL_CALL_END)
+            body, closed = _take_until(pieces, TOOL_CALL_END)
             call = _parse_call(body) if closed or complete else None
             if call is not None:
                 calls.append(call)
@@ -90,7 +90,7 @@ def parse(source: Sequence[int] | str, tokenizer: Tokenizer, *, complete: bool =
     elif calls and not text.strip():
         text = ""
     elif not text.strip() and not calls:
-        # Last of all what stands behind the message's end, where there is nothing before it.
+        # If there is neither thinking nor text, take all text, even after the message's end.
         text, thinking = thinking or text or everything, ""
     return MessageParts(thinking=thinking, text=text, tool_calls=tuple(calls))
 
@@ -107,8 +107,11 @@ def _pieces(source: Sequence[int] | str, tokenizer: Tokenizer) -> list[_Piece]:
     return pieces
 
 
-def _take(pieces: list[_Piece], end: str) -> tuple[list[_Piece], bool]:
-    """Removes the pieces up to `end`, or up to where another part of the message must begin -> (them, found `end`)."""
+def _take_until(pieces: list[_Piece], end: str) -> tuple[list[_Piece], bool]:
+    """Removes the pieces before `end`, and `end` itself -> (the pieces, whether `end` was found).
+
+    Stops early at a special token that begins another part of the message or ends it.
+    """
     body: list[_Piece] = []
     while pieces:
         if pieces[0].special and pieces[0].text == end:
@@ -126,8 +129,8 @@ def _thought(body: Sequence[_Piece]) -> str:
 
 
 def _parse_call(body: Sequence[_Piece]) -> ToolCall | None:
-    """`call:NAME{key:value,...}` -> the call; None when it is malformed."""
-    # One atom per character, and one per special token: a delimiter that someone spelt out is not a delimiter.
+    """Parses `call:NAME{key:value,...}`; None if it is malformed."""
+    # An atom is a character or a special token: a delimiter that is spelt out in characters is not a delimiter.
     atoms = [atom for piece in body for atom in ([piece.text] if piece.special else piece.text)]
     try:
         brace = atoms.index("{")
@@ -140,10 +143,10 @@ def _parse_call(body: Sequence[_Piece]) -> ToolCall | None:
 
 
 class _ArgumentReader:
-    """Reads Gemma's argument syntax from a list of atoms; ValueError or IndexError tell of a malformed one.
+    """A recursive descent parser of Gemma's argument syntax. Raises ValueError or IndexError if it is malformed.
 
-    Strings stand between two delimiter tokens, or, as models slip into, between plain quotes as in JSON. A bare word
-    that is no number and no constant is taken as a string.
+    Strings are between two delimiter tokens, or between plain quotes as in JSON, which models sometimes write. A bare
+    word that is neither a number nor a constant is read as a string.
     """
 
     def __init__(self, atoms: Sequence[str], at: int) -> None:
@@ -152,26 +155,27 @@ class _ArgumentReader:
         self._depth = 0
 
     def rest(self) -> str:
+        """The text after the current position."""
         return "".join(self._atoms[self._at :])
 
     def members(self) -> dict[str, Any]:
-        """`{key:value,...}` from the current position."""
+        """Reads `{key:value,...}` at the current position."""
         members: dict[str, Any] = {}
         self._open("{")
-        while not self._closes("}"):
+        while not self._take_close("}"):
             quoted = self._peek() in (STRING_DELIMITER, '"')
             key = self._string() if quoted else self._until(":").strip()
             self._expect(":")
             members[key] = self._value()
-            self._separate("}")
+            self._take_separator("}")
         return members
 
     def _items(self) -> list[Any]:
         items: list[Any] = []
         self._open("[")
-        while not self._closes("]"):
+        while not self._take_close("]"):
             items.append(self._value())
-            self._separate("]")
+            self._take_separator("]")
         return items
 
     def _value(self) -> Any:
@@ -228,13 +232,13 @@ class _ArgumentReader:
         if self._depth > MAX_ARGUMENT_DEPTH:
             raise ValueError("too deep")
 
-    def _closes(self, atom: str) -> bool:
+    def _take_close(self, atom: str) -> bool:
         if self._peek() != atom:
             return False
         self._at += 1
         self._depth -= 1
         return True
 
-    def _separate(self, close: str) -> None:
+    def _take_separator(self, close: str) -> None:
         if self._peek() != close:
             self._expect(",")

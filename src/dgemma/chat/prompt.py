@@ -1,8 +1,8 @@
 """A conversation -> prompt ids, through a transformers-compatible jinja2 chat template.
 
-Promises that only the template's own markers become special tokens, however the template joins what it is given, and
-that no message, call or tool is dropped in silence (of a tool's schema, templates render the keys they know). Does not
-know what a model answers; that is `parts.py`.
+Promises that only the template's own markers become special tokens, however the template joins its inputs, and that no
+message, call or tool is dropped silently (of a tool's schema, templates render the keys that they know). Does not know
+how answers are parsed; that is `parts.py`.
 """
 
 import json
@@ -24,13 +24,13 @@ ROLES = {
     "model": "assistant",
     "tool": "tool",
 }
-"""The roles that callers may use, and the names under which templates know them."""
+"""The roles that callers may use, and the names that templates have for them."""
 
 THOUGHT = re.compile(re.escape(CHANNEL_BEGIN) + r"(?:thought\n)?(.*?)" + re.escape(CHANNEL_END), re.DOTALL)
 
 
 def default_template() -> str:
-    """Gemma's turn format, as the embedded model uses it."""
+    """The embedded model's template, which has Gemma's turn format."""
     return (Path(__file__).parents[1] / "tiny" / "chat_template.jinja").read_text(encoding="utf-8")
 
 
@@ -46,35 +46,35 @@ def render(
 ) -> list[int]:
     """Messages `{"role": ..., "content": text or parts, "tool_calls": ...}` -> prompt ids.
 
-    A part is a text, or `{"type": "image"}` in a message of the user (`shown.take_images`); each image becomes as many
-    image tokens as `image_lengths` says, in the order of the conversation, between the two that begin and end one. In a
-    message of one text its images come first, as in training, however they were given.
-    Without a template the built-in Gemma format is used; it pre-fills an empty thought when thinking is not asked for.
-    Raises PromptError for a conversation that cannot be answered, or that the template cannot express.
+    A part is a text, or in a user's message `{"type": "image"}` (`shown.take_images`). The n-th image of the
+    conversation becomes `image_lengths[n]` image tokens between a begin and an end token. In a message with at most one
+    text the images come first, as in training, whatever their order.
+    Without a template the built-in Gemma format is used; without `thinking` it pre-fills an empty thought.
+    Raises PromptError for a conversation that cannot be answered, or that the template cannot render.
     """
     source = default_template() if template is None else template
     for wanted, name in ((tools, "tools"), (thinking, "enable_thinking")):
         if wanted and name not in source:
-            raise PromptError(f"This model's chat template knows no {name.removeprefix('enable_')}; ask without.")
+            feature = name.removeprefix("enable_")
+            raise PromptError(f"This model's chat template does not support {feature}; send the request without.")
     if tools is not None and (isinstance(tools, str | Mapping) or not isinstance(tools, Sequence)):
-        raise PromptError("tools must be a list of declarations.")
+        raise PromptError("tools must be a list of tool declarations.")
     conversation = _conversation(messages)
     declarations = [_declaration(tool) for tool in tools or ()]
     if add_generation_prompt and conversation[-1].get("tool_calls"):
         raise PromptError("The last message calls tools; add a message of role tool with the result of each call.")
-    disguise = _disguise(tokenizer, "".join([source, *_strings(conversation), *_strings(declarations)]))
-    shown_messages, shown_tools = _replaced(conversation, disguise), _replaced(declarations, disguise)
+    stand_ins = _stand_ins(tokenizer, "".join([source, *_strings(conversation), *_strings(declarations)]))
     text = fill(
         source,
-        messages=shown_messages,
-        tools=shown_tools or None,
+        messages=_replaced(conversation, stand_ins),
+        tools=_replaced(declarations, stand_ins) or None,
         add_generation_prompt=add_generation_prompt,
         enable_thinking=thinking,
         thought_stub=template is None,
         bos_token=BOS if tokenizer.has_special(BOS) else "",
         eos_token=EOS if tokenizer.has_special(EOS) else "",
     )
-    reveal = {ord(stand_in): chr(code) for code, stand_in in disguise.items()}
+    original = {ord(stand_in): chr(code) for code, stand_in in stand_ins.items()}
     pieces, lengths = tokenizer.split_special(text), iter(image_lengths)
     num_images = sum(part == _IMAGE for message in conversation for part in _parts_of(message))
     if pieces.count(IMAGE) != num_images or num_images != len(image_lengths):
@@ -82,17 +82,18 @@ def render(
     ids: list[int] = []
     for piece in pieces:
         if piece == IMAGE:
-            soft = [tokenizer.special_id(IMAGE)] * next(lengths)
-            ids += [tokenizer.special_id(IMAGE_BEGIN), *soft, tokenizer.special_id(IMAGE_END)]
+            image = [tokenizer.special_id(IMAGE)] * next(lengths)
+            ids += [tokenizer.special_id(IMAGE_BEGIN), *image, tokenizer.special_id(IMAGE_END)]
         else:
-            ids += tokenizer.encode(piece.translate(reveal), allow_special=tokenizer.has_special(piece))
+            ids += tokenizer.encode(piece.translate(original), allow_special=tokenizer.has_special(piece))
     return ids
 
 
 def _conversation(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The messages as every template expects them: known roles, text content, thoughts only where they belong."""
+    """The messages as templates expect them: known roles, text content, results in the order of their calls, and
+    thoughts only where the model was trained to see them."""
     if not isinstance(messages, Sequence):
-        raise PromptError(f"A conversation is a list of messages, not {type(messages).__name__}.")
+        raise PromptError(f"A conversation must be a list of messages, not {type(messages).__name__}.")
     if not messages:
         raise PromptError("The conversation is empty; give at least one message.")
     conversation = [_message(message, number) for number, message in enumerate(messages, 1)]
@@ -101,7 +102,7 @@ def _conversation(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
     for at, message in enumerate(conversation):
         if message["role"] == "tool":
             if conversation[at - 1]["role"] != "tool" or not calls:
-                results = list(takewhile(lambda one: one["role"] == "tool", conversation[at:]))
+                results = list(takewhile(lambda message: message["role"] == "tool", conversation[at:]))
                 conversation[at : at + len(results)] = _by_call(results, calls, at + 1)
             continue
         calls = message.get("tool_calls") or []
@@ -114,10 +115,11 @@ def _conversation(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
 def _by_call(
     results: Sequence[dict[str, Any]], calls: Sequence[Mapping[str, Any]], number: int
 ) -> list[dict[str, Any]]:
-    """Results in the order of the calls that they answer, with the names of these: a template shows no ids. One without
-    an id answers the first call of its name that is open, or the first at all. `number` is that of the first result."""
+    """Sorts consecutive results by the calls that they answer, and gives each the name of its call: templates do not
+    render ids. A result without an id answers the first unanswered call of its name, or else of any name. `number` is
+    the message number of the first result."""
     if not calls:
-        raise PromptError(f"Message {number} is a tool's result, but no call comes before it.")
+        raise PromptError(f"Message {number} is a tool's result, but no tool call comes before it.")
     names = [call["function"]["name"] for call in calls]
     by_id = {call["id"]: place for place, call in enumerate(calls) if call.get("id")}
     places: dict[int, int] = {}
@@ -126,16 +128,18 @@ def _by_call(
         if not isinstance(identity, str) or not identity or len(by_id) < len(calls):
             continue
         if identity not in by_id:
-            raise PromptError(f"Message {number + at} answers the call {identity}, which is none of those before it.")
+            raise PromptError(
+                f"Message {number + at} answers the call {identity}, which is not one of the calls before it."
+            )
         if by_id[identity] in places.values():
-            raise PromptError(f"Message {number + at} answers the call {identity} once more.")
+            raise PromptError(f"Message {number + at} answers the call {identity} a second time.")
         places[at] = by_id[identity]
     for at, result in enumerate(results):
         if at in places:
             continue
         free = [place for place in range(len(calls)) if place not in places.values()]
         of_name = [place for place in free if names[place] == result.get("name")]
-        # What is too much stands last, under its own name.
+        # Surplus results come last and keep their names.
         places[at] = (of_name or free or [len(calls) + at])[0]
     for at, result in enumerate(results):
         place = places[at]
@@ -146,7 +150,7 @@ def _by_call(
 def _message(message: Mapping[str, Any], number: int) -> dict[str, Any]:
     role = message.get("role") if isinstance(message, Mapping) else None
     if not isinstance(role, str) or role not in ROLES:
-        raise PromptError(f"Message {number} needs a role out of {', '.join(ROLES)}.")
+        raise PromptError(f"Message {number} needs one of the roles {', '.join(ROLES)}.")
     normal = {key: value for key, value in message.items() if value is not None}
     normal["role"] = ROLES[role]
     content = message.get("content")
@@ -156,13 +160,14 @@ def _message(message: Mapping[str, Any], number: int) -> dict[str, Any]:
         return {**normal, "content": _with_images(content, number)}
     text = _text(content, number)
     if normal["role"] == "assistant":
-        told = next((normal.pop(key) for key in ("reasoning_content", "reasoning", "thinking") if key in normal), "")
-        inside = [found.strip() for found in THOUGHT.findall(text)]
-        normal["reasoning_content"] = str(told) or "\n".join(filter(None, inside))
+        keys = ("reasoning_content", "reasoning", "thinking")
+        reasoning = next((normal.pop(key) for key in keys if key in normal), "")
+        inline = [thought.strip() for thought in THOUGHT.findall(text)]
+        normal["reasoning_content"] = str(reasoning) or "\n".join(filter(None, inline))
         text = THOUGHT.sub("", text)
         if calls := normal.pop("tool_calls", None):
             if isinstance(calls, str | Mapping) or not isinstance(calls, Sequence):
-                raise PromptError(f"Message {number} has tool_calls that are no list.")
+                raise PromptError(f"Message {number} has tool_calls that are not a list.")
             normal["tool_calls"] = [_call(call, number) for call in calls]
     return {**normal, "content": text}
 
@@ -174,12 +179,9 @@ def _text(content: Any, number: int) -> str:
     for part in content if isinstance(content, Sequence) else [None]:
         text = part.get("text") if isinstance(part, Mapping) else part
         if not isinstance(text, str):
-            told = (
-                "an image, which only the user's can show"
-                if part == _IMAGE
-                else "a part that is neither text nor image"
-            )
-            raise PromptError(f"Message {number} has {told}.")
+            if part == _IMAGE:
+                raise PromptError(f"Message {number} has an image, but only the user's messages can show images.")
+            raise PromptError(f"Message {number} has a part that is neither text nor image.")
         texts.append(text)
     return "\n".join(texts)
 
@@ -188,7 +190,7 @@ _IMAGE = {"type": "image"}
 
 
 def _with_images(content: Sequence[Any], number: int) -> list[dict[str, Any]]:
-    """Parts as templates know them: texts and images."""
+    """The parts as templates expect them. With at most one text the images come first."""
     parts = [part if part == _IMAGE else {"type": "text", "text": _text([part], number)} for part in content]
     images = [part for part in parts if part == _IMAGE]
     if len(parts) - len(images) <= 1:
@@ -202,7 +204,7 @@ def _parts_of(message: Mapping[str, Any]) -> Sequence[Any]:
 
 
 def _call(call: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """A call in OpenAI's shape, its arguments as a mapping."""
+    """A call in OpenAI's shape, with its arguments as a mapping."""
     function = call.get("function", call) if isinstance(call, Mapping) else None
     name = function.get("name") if isinstance(function, Mapping) else None
     arguments = function.get("arguments") or {} if isinstance(function, Mapping) else None
@@ -212,7 +214,9 @@ def _call(call: Mapping[str, Any], number: int) -> dict[str, Any]:
         except (ValueError, RecursionError) as error:
             raise PromptError(f"Message {number} calls {name} with arguments that are not JSON: {error}.") from error
     if not isinstance(name, str) or not name or not isinstance(arguments, Mapping):
-        raise PromptError(f"Message {number} has a tool call without a name or whose arguments are no JSON object.")
+        raise PromptError(
+            f"Message {number} has a tool call that lacks a name, or whose arguments are not a JSON object."
+        )
     identity = {"id": str(call["id"])} if call.get("id") else {}
     return {**identity, "type": "function", "function": {"name": name, "arguments": dict(arguments)}}
 
@@ -225,12 +229,12 @@ def _declaration(tool: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "function", "function": {"description": "", "parameters": {}, **function}}
 
 
-def _disguise(tokenizer: Tokenizer, haystack: str) -> dict[int, str]:
-    """A stand-in for every character with which a special token begins or ends, as a table for `str.translate`.
+def _stand_ins(tokenizer: Tokenizer, haystack: str) -> dict[int, str]:
+    """A table for `str.translate` that replaces each character with which a special token begins or ends.
 
-    Stand-ins are private characters that occur nowhere in the conversation or template. With its ends disguised no text
-    from outside can be read as a special token, not even when a template joins two parts of one; templates may trim,
-    compare and cut the text as before. Letters stay, because templates compare words such as roles.
+    The stand-ins are private-use characters that do not occur in `haystack`. Without these characters no text from
+    outside can be read as a special token, not even if a template joins two parts of one; templates can still trim,
+    compare and cut the text. Letters are not replaced, because templates compare words such as roles.
     """
     ends = sorted(
         {end for name in tokenizer.special_ids for end in (name[0], name[-1]) if not (end.isalnum() or end.isspace())}
@@ -253,7 +257,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _replaced(value: Any, table: Mapping[int, str]) -> Any:
-    """A copy of plain data in which every string is translated; a template gets to see nothing else."""
+    """A copy of JSON values with every string translated. Raises PromptError for other values."""
     if isinstance(value, str):
         return value.translate(table)
     if isinstance(value, Mapping):
@@ -262,4 +266,4 @@ def _replaced(value: Any, table: Mapping[int, str]) -> Any:
         return [_replaced(item, table) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    raise PromptError(f"A message holds a {type(value).__name__}; give plain JSON values.")
+    raise PromptError(f"A message contains a {type(value).__name__}; give plain JSON values.")

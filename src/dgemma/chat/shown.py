@@ -1,10 +1,10 @@
-"""Images in messages: parts in any of the shapes that clients send -> where each comes from, and a place in the text.
+"""Takes the images out of messages: parts in any of the shapes that clients send -> `ShownImage`s and placeholders.
 
     {"type": "image", "image": a path, bytes, a data: URL or a PIL image}        also "path", "base64", "url"
-    {"type": "image_url", "image_url": {"url": "data:image/png;base64,...", "detail": "low"}}            OpenAI's
-    {"type": "input_image", "image_url": "data:...", "detail": "high"}                       OpenAI's, of responses
+    {"type": "image_url", "image_url": {"url": "data:image/png;base64,...", "detail": "low"}}            OpenAI chat
+    {"type": "input_image", "image_url": "data:...", "detail": "high"}                       OpenAI responses
 
-Opens nothing and fetches nothing: what lies behind a link stays there. Knows nothing of pixels or tokens.
+Opens no file and fetches no link. Knows nothing of pixels or tokens.
 """
 
 import base64
@@ -18,24 +18,27 @@ from dgemma.errors import ImageError
 
 IMAGE_TYPES = ("image", "image_url", "input_image")
 DETAILS: Mapping[str, int | None] = {"auto": None, "low": 70, "high": 1120, "original": 1120}
-"""How many soft tokens an image may become, for the words that OpenAI has for it; None leaves it to the caller."""
+"""Maximum soft tokens of an image for each of OpenAI's `detail` values; None: the caller's default."""
 _KEYS = ("image", "path", "base64", "url", "image_url")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShownImage:
-    """An image that a message shows. source: a path, a file's bytes, an open file or a PIL image. max_soft_tokens: None
-    where the message does not say."""
+    """An image in a message.
+
+    source           a path, a file's bytes, an open file or a PIL image
+    max_soft_tokens  None if the message does not specify a detail
+    """
 
     source: Any
     max_soft_tokens: int | None = None
 
 
 def take_images(messages: Any) -> tuple[Any, list[ShownImage]]:
-    """(messages with `{"type": "image"}` alone for each image, the images in their order); what is no list of messages
-    comes back as it is, for `render` to refuse.
+    """(the messages with each image replaced by `{"type": "image"}`, the images in their order).
 
-    Raises ImageError for a part that names no image, for a link, and for data that are no base64.
+    A value that is not a list of messages is returned unchanged; `render` refuses it. Raises ImageError for a part
+    without an image, for a link, for an unknown detail, and for data that are not base64.
     """
     if isinstance(messages, str | Mapping) or not isinstance(messages, Sequence):
         return messages, []
@@ -65,20 +68,20 @@ def _shown(part: Mapping[str, Any], number: int) -> ShownImage:
         source, detail = source.get("url"), source.get("detail", detail)
     detail = "auto" if detail is None else detail
     if not isinstance(detail, str) or detail not in DETAILS:
-        raise ImageError(f"There is no detail {detail!r} of an image; choose {', '.join(DETAILS)}.", number=number)
+        raise ImageError(f"The image detail {detail!r} is unknown; choose one of {', '.join(DETAILS)}.", number=number)
     if source is None:
         raise ImageError(f"A part of type {part['type']!r} names no image.", number=number)
     if key == "base64":
         source = _decoded(source, number)
     elif isinstance(source, str) and source[:5].lower() == "data:":
-        source = _of_url(source, number)
+        source = _from_data_url(source, number)
     elif isinstance(source, str) and (key not in ("image", "path") or "://" in source):
-        told = "A message links to an image, and nothing is fetched here; give the file itself, as a data: URL."
-        raise ImageError(told, number=number)
+        problem = "A message links to an image, but nothing is fetched; send the file itself as a data: URL."
+        raise ImageError(problem, number=number)
     return ShownImage(source=source, max_soft_tokens=DETAILS[detail])
 
 
-def _of_url(url: str, number: int) -> bytes:
+def _from_data_url(url: str, number: int) -> bytes:
     """The bytes of a data: URL (RFC 2397)."""
     head, comma, data = url.partition(",")
     if not comma:
@@ -90,7 +93,7 @@ def _of_url(url: str, number: int) -> bytes:
 
 def _decoded(data: Any, number: int) -> bytes:
     try:
-        # Tools break its lines.
+        # Some tools break base64 into lines.
         return base64.b64decode("".join(data.split()) if isinstance(data, str) else data, validate=True)
     except (binascii.Error, ValueError, TypeError) as error:
         raise ImageError(f"The data of an image are not base64 ({error}).", number=number) from error
