@@ -299,7 +299,7 @@ def _charsmap_growth(charsmap: Any) -> int:
 def _mark_control_tokens_special(backend: tokenizers.Tokenizer) -> None:
     """Makes special each known control token that the file has as an ordinary added token.
 
-    Some published files have the tool tokens so; a user who types one would then write a real tool call.
+    Some published files have the tool tokens that way; a user who types one would then write a real tool call.
     """
     ordinary = {token.content for token in backend.get_added_tokens_decoder().values() if not token.special}
     found = [name for name in SPECIAL_TOKENS if name in ordinary]

@@ -19,7 +19,7 @@ def require(condition: bool, message: str) -> None:
 def number(values: Mapping[str, Any], name: str, kind: type, default: Any = None, file: str = "config.json") -> Any:
     """`values[name]` as an int or float (`kind`), or the default if it is missing or null.
 
-    Raises CheckpointError if it is missing without a default, not a number, or for an int not a whole one.
+    Raises CheckpointError if it is missing without a default, not a number, or not whole although `kind` is int.
     """
     value = values.get(name)
     value = default if value is None else value

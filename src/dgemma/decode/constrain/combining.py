@@ -51,7 +51,7 @@ class Combinations:
         Raises UsageError with the place for a oneOf whose options may overlap.
         """
         try:
-            return list(_at_most_max(self._expand(schema, place, ())))
+            return list(_limited(self._expand(schema, place, ())))
         except _TooManyError:
             return None
 
@@ -67,11 +67,11 @@ class Combinations:
         if "$ref" in schema:
             groups.append(self._expand_reference(schema["$ref"], place, open_references))
         for part in schema.get("allOf", ()):
-            groups.append(list(_at_most_max(self._expand(part, place, open_references))))
+            groups.append(list(_limited(self._expand(part, place, open_references))))
         for options in (schema.get("anyOf"), self._references.distinct_options(schema, place)):
             if options:
                 found = (each for option in options for each in self._expand(option, place, open_references))
-                groups.append(list(_at_most_max(found)))
+                groups.append(list(_limited(found)))
         for chosen in product(*groups):
             self._work.spend(1 + sum(len(each.parts) for each in chosen))
             # A schema that two references share is one Python object, and is kept once.
@@ -87,7 +87,7 @@ class Combinations:
             followed = self._expand(self._references.resolve(reference, place), place, (*open_references, reference))
             recursive = self._references.recursive(reference)
             self._known[reference] = [
-                Alternative(parts=each.parts, recursions=each.recursions + recursive) for each in _at_most_max(followed)
+                Alternative(parts=each.parts, recursions=each.recursions + recursive) for each in _limited(followed)
             ]
         found = self._known[reference]
         if found is None:
@@ -99,7 +99,8 @@ class _TooManyError(Exception):
     """A schema has too many alternatives, or infinitely many."""
 
 
-def _at_most_max(found: Iterable[Alternative]) -> Iterator[Alternative]:
+def _limited(found: Iterable[Alternative]) -> Iterator[Alternative]:
+    """The same alternatives. Raises _TooManyError beyond MAX_ALTERNATIVES."""
     for count, alternative in enumerate(found):
         if count == MAX_ALTERNATIVES:
             raise _TooManyError

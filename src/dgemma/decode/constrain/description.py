@@ -30,7 +30,7 @@ MAX_UNROLLED_STATES = 1_000
 """Open and recursive schemas are unrolled as deep as this many states allow; more would slow down every step."""
 DEPTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)
 MAX_KEPT = 32
-"""Compiled automata that a compiler caches, and schemas whose check is cached."""
+"""Automata that a compiler caches; also schema checks that are cached in the process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,8 +120,9 @@ def tool_calls(
 def chosen_calls(tools: Sequence[Any], choice: str, *, many: bool, answer: Any = None) -> Constraint | None:
     """The constraint for a `tool_choice`, or None if it needs none.
 
-    "required": one or more calls. A tool's name: one call of that tool. "auto" with an `answer` schema: calls or a
-    value of that schema; else with a `strict` tool: calls and text; else None. Raises UsageError for any other choice.
+    "required": one call, or with `many` one or more. A tool's name: one call of that tool. "auto" with an `answer`
+    schema: calls or a value of that schema; else with a `strict` tool: text and calls; else None. Raises UsageError for
+    any other choice.
     """
     functions = [tool.get("function", tool) if isinstance(tool, Mapping) else {} for tool in tools]
     if choice == "auto":

@@ -51,10 +51,10 @@ class Walk:
     def restrict(self, logits_V: Tensor) -> Tensor:
         """Applies the token mask: -inf in the logits [V] for every id that is not allowed, or after which the answer
         could not end within its budget."""
-        barred_G = np.ones(self.automaton.num_groups + 1, dtype=bool)
-        barred_G[self.automaton.allowed(self.state, max(1, self.remaining))] = False
-        barred_V = torch.from_numpy(barred_G.take(self.automaton.group_V)).to(logits_V.device)
-        return logits_V.masked_fill(barred_V, -torch.inf)
+        masked_G = np.ones(self.automaton.num_groups + 1, dtype=bool)
+        masked_G[self.automaton.allowed(self.state, max(1, self.remaining))] = False
+        masked_V = torch.from_numpy(masked_G.take(self.automaton.group_V)).to(logits_V.device)
+        return logits_V.masked_fill(masked_V, -torch.inf)
 
     def read(self, scaled_LV: Tensor, rows_at_once: int | None = None) -> "Paths":
         """All valid paths over a canvas with these float32 logits after temperature.

@@ -48,7 +48,7 @@ class Notation:
     def literal(self, value: Any) -> bytes:
         """The text of a value."""
         if isinstance(value, str):
-            return self.quote + self._inside(value) + self.quote
+            return self.quote + self._escaped(value) + self.quote
         if isinstance(value, list):
             return b"[" + self.comma.join(map(self.literal, value)) + b"]"
         if isinstance(value, dict):
@@ -72,7 +72,7 @@ class Notation:
         quote = expressions.literal(self.quote)
         return expressions.sequence(quote, inner, quote)
 
-    def _inside(self, text: str) -> bytes:
+    def _escaped(self, text: str) -> bytes:
         return text.encode() if self.bare_keys else json.dumps(text, ensure_ascii=False)[1:-1].encode()
 
 

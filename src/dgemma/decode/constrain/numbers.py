@@ -63,32 +63,32 @@ class _Digits:
         """The non-negative numbers from `lower` to `upper`."""
         if upper is not None and upper.value < 0:
             return NOTHING
-        conditions = [self._compared(lower, more=True)]
+        conditions = [self._bounded_by(lower, above=True)]
         if upper is not None:
-            conditions.append(self._compared(upper, more=False))
+            conditions.append(self._bounded_by(upper, above=False))
         return self._expressions.intersection(*conditions)
 
-    def _compared(self, bound: Bound, *, more: bool) -> Term:
-        """The numbers above (`more`) or below the bound, and the bound itself unless it is strict."""
+    def _bounded_by(self, bound: Bound, *, above: bool) -> Term:
+        """The numbers above or below the bound, and the bound itself unless it is strict."""
         digits = _written(bound.value)
         # A number of many digits may round to the strict bound when it is read as a float.
         strict_whole = bound.strict and bool(self._fraction_digits) and len(digits.whole) > MAX_STRICT_DIGITS
         count = len(digits.whole)
-        other_length = self._whole(count + 1, self._most) if more else self._whole(1, min(count - 1, self._most))
+        other_length = self._whole(count + 1, self._most) if above else self._whole(1, min(count - 1, self._most))
         any_fraction = self._any_fraction()
         return self._expressions.choice(
             self._expressions.sequence(other_length, any_fraction),
-            *(self._expressions.sequence(whole, any_fraction) for whole in self._different(digits.whole, more)),
-            NOTHING if strict_whole else self._same_whole(digits, bound.strict, more),
+            *(self._expressions.sequence(whole, any_fraction) for whole in self._other_wholes(digits.whole, above)),
+            NOTHING if strict_whole else self._same_whole(digits, bound.strict, above),
         )
 
-    def _different(self, whole: str, more: bool) -> list[Term]:
-        """Whole parts of the same length that are larger (`more`) or smaller."""
+    def _other_wholes(self, whole: str, above: bool) -> list[Term]:
+        """Whole parts of the same length that are larger (`above`) or smaller."""
         if len(whole) > self._most:
             return []
         options = []
         for index, digit in enumerate(whole):
-            low, high = (int(digit) + 1, 9) if more else (0, int(digit) - 1)
+            low, high = (int(digit) + 1, 9) if above else (0, int(digit) - 1)
             if index == 0 and len(whole) > 1:
                 low = max(low, 1)
             if low <= high:
@@ -96,11 +96,11 @@ class _Digits:
                 options.append(self._expressions.sequence(self._text(whole[:index]), self._digit(low, high), rest))
         return options
 
-    def _same_whole(self, digits: _Decimal, strict: bool, more: bool) -> Term:
+    def _same_whole(self, digits: _Decimal, strict: bool, above: bool) -> Term:
         if len(digits.whole) > self._most:
             return NOTHING
         fraction = (
-            self._fraction_above(digits.fraction, strict) if more else self._fraction_below(digits.fraction, strict)
+            self._fraction_above(digits.fraction, strict) if above else self._fraction_below(digits.fraction, strict)
         )
         return self._expressions.sequence(self._text(digits.whole), fraction)
 

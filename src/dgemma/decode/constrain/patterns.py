@@ -52,7 +52,7 @@ def _one(character: str) -> CharacterRanges:
     return ((ord(character), ord(character)),)
 
 
-def _word(character: str) -> bool:
+def _is_word_character(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
@@ -238,4 +238,4 @@ def _shorthand(mark: str) -> _Class:
     if mark == "s":
         return _Class(inner=((0x09, 0x0D), (0x20, 0x20)), outer=characters.characters_where(str.isspace))
     word = union(((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)))
-    return _Class(inner=word, outer=characters.characters_where(_word))
+    return _Class(inner=word, outer=characters.characters_where(_is_word_character))

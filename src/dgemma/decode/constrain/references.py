@@ -55,7 +55,7 @@ class References:
         return found
 
     def recursive(self, reference: str) -> bool:
-        """Whether the schema that it points to leads back to the reference."""
+        """Whether the schema that the reference points to leads back to it."""
         if reference not in self._recursive:
             self._recursive |= _on_cycles(reference, self._references_of, self._recursive)
         return self._recursive[reference]

@@ -91,7 +91,7 @@ class TokenAutomaton:
 
 
 def build(automaton: ByteAutomaton, trie: Trie, vocab_size: int, end_ids: Sequence[int]) -> TokenAutomaton:
-    """The automaton over the texts of `automaton`, tokenised in any way by the trie and ended by one of `end_ids`.
+    """The automaton of all token sequences whose bytes are a text of `automaton`, ended by one of `end_ids`.
 
     Raises UsageError if there is no such text, or if it takes more than MAX_TRANSITIONS transitions or MAX_ENTRIES.
     """
