@@ -112,7 +112,7 @@ def test_tools_and_thinking_are_asked_for(create):
         ({"tools": [{**TOOL, "allowed_callers": ["code_execution_20250825"]}]}, "tools.0.allowed_callers"),
         ({"tools": [{**TOOL, "input_examples": [{"name": "Oslo"}]}]}, "tools.0.input_examples"),
         ({"thinking": {"type": "endless"}}, "thinking.type"),
-        ({"thinking": {"type": "adaptive", "budget_tokens": 1024}}, "thinking.budget_tokens belongs to"),
+        ({"thinking": {"type": "adaptive", "budget_tokens": 1024}}, "thinking.budget_tokens is only allowed with"),
         ({"output_config": {"effort": "some"}}, "output_config.effort"),
         ({"extra_body": {"mcp_servers": [{"type": "url"}]}}, "mcp_servers"),
         ({"service_tier": "standard"}, "service_tier"),
@@ -123,17 +123,18 @@ def test_tools_and_thinking_are_asked_for(create):
         ({"messages": [{"role": "user", "content": [{"type": "image"}]}]}, "messages.0.content.0"),
         (
             {"messages": [{"role": "assistant", "content": [{"type": "redacted_thinking", "data": "x"}]}, *QUESTION]},
-            "messages.0.content.0 is of type 'redacted_thinking'; this server cannot read it",
+            "messages.0.content.0 is of type 'redacted_thinking', which is not supported; this server cannot decrypt",
         ),
         (
             {"messages": [{"role": "user", "content": [{"type": "document", "source": {}}]}]},
-            "messages.0.content.0 is of type 'document'; this server takes no files",
+            "messages.0.content.0 is of type 'document', which is not supported; send the text itself",
         ),
         (
             {"messages": [{"role": "user", "content": [{"type": "x" * 999}]}]},
-            f"is of type '{'x' * 60}...'; this server takes text, image, thinking, tool_use and tool_result.",
+            f"is of type '{'x' * 60}...', which is not supported; "
+            "supported types are text, image, thinking, tool_use and tool_result.",
         ),
-        ({"messages": [{"role": "user", "content": [{"text": "x"}]}]}, "messages.0.content.0 needs a type"),
+        ({"messages": [{"role": "user", "content": [{"text": "x"}]}]}, "messages.0.content.0 must have a 'type'"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"extra_body": {"top_p": 0.5}}, "top_p"),
         ({"extra_body": {"nosuch": 1}}, "nosuch"),
@@ -160,7 +161,7 @@ def test_edits_of_the_context_that_remove_nothing_pass(create, given):
         ({"type": "clear_thinking_20251015"}, "'clear_thinking_20251015'"),
         ({**KEEPS, "nosuch": 1}, "'clear_thinking_20251015'"),
         ({"type": "clear_tool_uses_20250919"}, "'clear_tool_uses_20250919'"),
-        ({}, "needs a type"),
+        ({}, "must have a 'type'"),
     ],
 )
 def test_edits_of_the_context_that_do_something_are_named(create, edit, words):

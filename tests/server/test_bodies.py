@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from dgemma.api import LLM
 from dgemma.server.anthropic_fields import CountFields, MessagesFields
-from dgemma.server.body import SMALL
+from dgemma.server.body import MAX_INLINE_BYTES
 from dgemma.server.edit import EditFields
-from dgemma.server.fields import MAX_MARKS, MAX_UNKNOWN, holds_more
+from dgemma.server.fields import MAX_SEPARATORS, MAX_UNKNOWN, has_more_separators
 from dgemma.server.openai_chat import ChatFields
 from dgemma.server.openai_completions import CompletionFields
 from dgemma.server.responses_fields import ResponseFields
@@ -64,13 +64,13 @@ def errors(kind, body):
     ],
 )
 def test_commas_and_brackets_are_counted_outside_of_texts(document, marks):
-    assert holds_more(document, marks - 1) and not holds_more(document, marks)
+    assert has_more_separators(document, marks - 1) and not has_more_separators(document, marks)
 
 
 def test_more_texts_than_the_marks_allow_are_too_many():
     """Quotation marks alone are read one by one."""
-    assert holds_more(b'"' + b"," * 100 + b'"' + b'"' * 1000, 50)
-    assert not holds_more(b'["' + b"," * 100 + b'"' + b',"a"' * 48 + b"]", 50)
+    assert has_more_separators(b'"' + b"," * 100 + b'"' + b'"' * 1000, 50)
+    assert not has_more_separators(b'["' + b"," * 100 + b'"' + b',"a"' * 48 + b"]", 50)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le", "utf-32-be"])
@@ -89,9 +89,9 @@ def test_a_body_in_another_encoding_is_refused(http, encoding):
 @pytest.mark.parametrize(
     ("prompt", "place", "told"),
     [
-        ([1, "a"], "prompt", "its item 1 is none"),
-        ([1, 2, 3.5], "prompt", "its item 2 is none"),
-        ([1.5, 2], "prompt", "its item 0 is none"),
+        ([1, "a"], "prompt", "its item 1 is not an integer"),
+        ([1, 2, 3.5], "prompt", "its item 2 is not an integer"),
+        ([1.5, 2], "prompt", "its item 0 is not an integer"),
         ([1, -2], "prompt.0", "greater than or equal to 0"),
         (["a", 1], "prompt.1", "a valid string"),
         ([[1], [2, "a"]], "prompt.1.1", "a valid integer"),
@@ -106,17 +106,19 @@ def test_a_wrong_item_of_a_prompt_is_told(http, prompt, place, told):
 def test_a_body_of_too_many_values_is_refused_before_it_is_read(http, monkeypatch, path):
     kind, body = BODIES[path]
     monkeypatch.setattr(kind, "model_validate", lambda given: pytest.fail("it was read"))
-    told = refused(http.post(path, json={**body, "messages": [{}] * MAX_MARKS}))
-    assert told["message"].startswith(f"The body has more than {MAX_MARKS} commas and brackets")
+    told = refused(http.post(path, json={**body, "messages": [{}] * MAX_SEPARATORS}))
+    assert told["message"].startswith(f"The request body has more than {MAX_SEPARATORS} commas and brackets")
 
 
 def test_a_text_of_many_commas_is_no_body_of_many_values(http):
-    asked = {"model": "tiny", "messages": [{"role": "user", "content": ',"[{' * MAX_MARKS}]}
-    assert http.post("/v1/messages/count_tokens", json=asked).json()["input_tokens"] > MAX_MARKS
+    asked = {"model": "tiny", "messages": [{"role": "user", "content": ',"[{' * MAX_SEPARATORS}]}
+    assert http.post("/v1/messages/count_tokens", json=asked).json()["input_tokens"] > MAX_SEPARATORS
 
 
 def test_a_text_that_holds_json_of_too_many_values_is_refused(http):
-    told = refused(http.post("/v1/completions", json={**COMPLETION, "guided_json": json.dumps({"a": [0] * MAX_MARKS})}))
+    told = refused(
+        http.post("/v1/completions", json={**COMPLETION, "guided_json": json.dumps({"a": [0] * MAX_SEPARATORS})})
+    )
     assert told["param"] == "guided_json" and "commas and brackets" in told["message"]
 
 
@@ -166,7 +168,7 @@ def test_a_handful_of_unknown_fields_is_told(http):
     }
     told = refused(http.post("/v1/chat/completions", json={**unknown, **CHAT}))
     assert told["param"] == "f0"
-    assert told["message"].startswith("f0 is not a field that this server knows; leave it out.")
+    assert told["message"].startswith("f0 is not a supported field; remove it.")
 
 
 @each_path
@@ -174,10 +176,10 @@ def test_a_large_body_is_read_beside_the_event_loop(http, monkeypatch, path):
     kind, body = BODIES[path]
     threads, own = [], kind.job
     monkeypatch.setattr(kind, "job", lambda fields: threads.append(threading.current_thread().name) or own(fields))
-    for size in (1, SMALL):
+    for size in (1, MAX_INLINE_BYTES):
         reply = http.post(path, content=json.dumps(body) + " " * size, headers={"content-type": "application/json"})
         assert reply.status_code == 200, reply.text
-    assert threads[0] != "dgemma-aside" and threads[1] == "dgemma-aside"
+    assert threads[0] != "dgemma-background" and threads[1] == "dgemma-background"
 
 
 def test_more_messages_than_the_context_has_tokens_are_not_rendered(http, llm, monkeypatch):
@@ -205,5 +207,5 @@ def test_a_prompt_that_is_too_long_has_the_code_of_openais_api(http, llm):
 def test_bodies_are_described_by_their_fields(http):
     paths = http.get("/openapi.json").json()["paths"]
     for path, (kind, _) in BODIES.items():
-        described = paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]
-        assert described["$ref"].endswith(f"/{kind.__name__}")
+        documented_as = paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        assert documented_as["$ref"].endswith(f"/{kind.__name__}")

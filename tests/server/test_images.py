@@ -106,16 +106,16 @@ def test_an_image_that_was_read_is_not_read_again(clients):
 @pytest.mark.parametrize(
     ("part", "param", "told"),
     [
-        ({"type": "image_url", "image_url": {"url": "https://a.b/c.png"}}, "image_url.url", "nothing is fetched"),
-        ({"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}, "image_url.url", "nothing is fetched"),
-        ({"type": "image_url", "image_url": {"url": "/etc/passwd"}}, "image_url.url", "nothing is fetched"),
+        ({"type": "image_url", "image_url": {"url": "https://a.b/c.png"}}, "image_url.url", "does not fetch"),
+        ({"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}, "image_url.url", "does not fetch"),
+        ({"type": "image_url", "image_url": {"url": "/etc/passwd"}}, "image_url.url", "does not fetch"),
         ({"type": "image_url", "image_url": {"url": url(RED), "detail": "best"}}, "image_url.detail", "auto"),
         ({"type": "image_url", "image_url": {"url": url(RED), "size": 3}}, "image_url.size", "size"),
         ({"type": "image_url", "image_url": url(RED)}, "image_url", "image_url"),
         ({"type": "image_url", "image_url": {"url": "data:image/png;base64,A"}}, "type", "not base64"),
         ({"type": "image_url", "image_url": {"url": url("AAAA")}}, "type", "none of PNG"),
         ({"type": "image_url", "image_url": {"url": url(RED[: len(RED) // 2 // 4 * 4])}}, "type", "damaged"),
-        ({"type": "input_audio", "input_audio": {}}, "type", "texts and images"),
+        ({"type": "input_audio", "input_audio": {}}, "type", "text and images"),
         ({"type": "image"}, "type", "user"),
     ],
 )
@@ -136,7 +136,7 @@ def test_only_the_user_shows_images(clients):
             )
         assert caught.value.param == "messages.0.content"
     source = {"type": "url", "url": "https://a.b/c.png"}
-    with pytest.raises(anthropic.BadRequestError, match="nothing is fetched"):
+    with pytest.raises(anthropic.BadRequestError, match="does not fetch"):
         clients[1].messages.create(
             model="seeing",
             messages=[{"role": "user", "content": [{"type": "image", "source": source}]}],

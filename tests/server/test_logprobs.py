@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dgemma.decode.constrain import token_bytes
 from dgemma.engine.request import TokenLogprobs
-from dgemma.server.logprobs import Shapes, TextTokens
+from dgemma.server.logprobs import LogprobsFormat, TextTokens
 from dgemma.server.replies import GrowingMessage
 from tests.server.serving import FAST, QUESTION
 
@@ -171,7 +171,7 @@ def test_parts_of_a_character_and_special_tokens_are_told_as_such(llm):
     tokens = TextTokens(llm.tokenizer, size_of, raw=True)
     tokens.push([part], [TokenLogprobs(logprob=-1.0, top=((part, -1.0), (end, -2.0)))])
     given = tokens.finish(3)
-    (entry,) = Shapes(llm.tokenizer, size_of).chat(given)["content"]
+    (entry,) = LogprobsFormat(llm.tokenizer, size_of).chat(given)["content"]
     assert entry["token"] == "bytes:\\xe2" and entry["bytes"] == [0xE2]
     assert entry["top_logprobs"][1] == {"token": "<turn|>", "logprob": -2.0, "bytes": None}
-    assert Shapes(llm.tokenizer, size_of).completion([replace(given[0], offset=4)])["text_offset"] == [4]
+    assert LogprobsFormat(llm.tokenizer, size_of).completion([replace(given[0], offset=4)])["text_offset"] == [4]

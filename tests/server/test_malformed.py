@@ -45,14 +45,14 @@ def post(http, path, content, kind="application/json"):
     [
         (b'{"model": "tiny", "messages": [{"role"', "not valid JSON"),
         (b"", "empty"),
-        (b"[]", "no object"),
-        (b'"tiny"', "no object"),
+        (b"[]", "must be a JSON object"),
+        (b'"tiny"', "must be a JSON object"),
         (b"null", ""),
         (b'{"model": "\xff\xfe"}', "UTF-8"),
         (b'{"model": ' + b"9" * 5000 + b"}", ""),
         (b"[" * 100_000, ""),
         (b'{"a":' * 100_000, ""),
-        (b"{}", "model is missing"),
+        (b"{}", "model is required"),
     ],
     ids=["truncated", "empty", "list", "text", "null", "bytes", "digits", "deep-list", "deep-object", "nothing"],
 )
@@ -127,7 +127,7 @@ def test_arguments_of_a_call_that_are_no_object(http, arguments):
 def test_a_model_name_is_a_name_and_no_path(http, model):
     for path in (CHAT, "/v1/messages"):
         message = sentence(http.post(path, json={**GOOD, "model": model}), 404)
-        assert message == "There is no model of that name here; this server has tiny."
+        assert message == "The requested model does not exist; this server serves tiny."
 
 
 @pytest.mark.parametrize("name", ["..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd", "%00", "%ff", "nosuch"])
@@ -149,7 +149,7 @@ def test_a_prompt_that_is_small_enough_to_read_but_not_to_take(http):
 
 
 def test_addresses_and_methods_that_are_not_there(http):
-    assert sentence(http.get("/nosuch"), 404).startswith("There is nothing at this address;")
+    assert sentence(http.get("/nosuch"), 404).startswith("There is no endpoint at this path;")
     sentence(http.get("/v1/messages/nosuch"), 404)
     sentence(http.get(CHAT), 405)
     sentence(http.delete("/v1/models"), 405)
@@ -159,6 +159,6 @@ def test_addresses_and_methods_that_are_not_there(http):
         ("/models/tiny", "/v1/models/ID"),
         ("/v1/health", "/health"),
     ):
-        assert f"but there is at {meant}; the address to set" in sentence(http.post(path, json=GOOD), 404)
-    assert "but there is" not in sentence(http.post("/v1/v1/v1/messages", json=GOOD), 404)
+        assert f"did you mean {meant}? The base URL" in sentence(http.post(path, json=GOOD), 404)
+    assert "did you mean" not in sentence(http.post("/v1/v1/v1/messages", json=GOOD), 404)
     assert http.get("/docs").status_code == http.get("/redoc").status_code == 404

@@ -4,7 +4,7 @@ import openai
 import pytest
 
 from dgemma.server import generation
-from dgemma.server.errors import UNFORESEEN
+from dgemma.server.errors import INTERNAL_ERROR
 from tests.server.serving import FAST, QUESTION
 
 TOOL = {"type": "function", "name": "find_city", "parameters": {"type": "object", "properties": {}}, "strict": False}
@@ -138,28 +138,30 @@ def test_tokens_are_counted_as_the_reply_counts_them(respond, server):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"tools": [TOOL, {"type": "web_search"}]}, "tools.1.type is 'web_search'; only functions"),
+        ({"tools": [TOOL, {"type": "web_search"}]}, "tools.1.type is 'web_search'; only function tools"),
         (
             {"tools": [{"type": "namespace", "name": "x", "tools": [TOOL]}]},
-            "tools.0.type is 'namespace'; only functions",
+            "tools.0.type is 'namespace'; only function tools",
         ),
         (
             {"input": [{"type": "item_reference", "id": "x"}]},
-            "input.0 is of type 'item_reference'; nothing is stored here, so send the item itself.",
+            "input.0 is of type 'item_reference', which is not supported; "
+            "this server stores nothing, so send the item itself.",
         ),
         (
             {"input": [{"type": "computer_call"}]},
-            "is of type 'computer_call'; this server takes message, reasoning, function_call and function_call_output.",
+            "is of type 'computer_call', which is not supported; "
+            "supported types are message, reasoning, function_call and function_call_output.",
         ),
         (
             {"input": [{"type": "message", "role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}]},
-            "input.0.content.0.type is 'refusal'; this server takes texts and images",
+            "input.0.content.0.type is 'refusal'; only text and images are supported",
         ),
-        ({"input": [{"type": 5}]}, "input.0 needs a type"),
-        ({"input": ["hi"]}, "input.0 is no object"),
+        ({"input": [{"type": 5}]}, "input.0 must have a 'type'"),
+        ({"input": ["hi"]}, "input.0 must be an object"),
         (
             {"input": [{"type": "reasoning", "summary": [], "encrypted_content": "x"}]},
-            "input.0.encrypted_content cannot be read here",
+            "input.0.encrypted_content cannot be decrypted by this server",
         ),
     ],
 )
@@ -219,9 +221,9 @@ def test_a_stream_that_fails_late_ends_with_a_response_that_failed(respond, serv
     events = list(respond(stream=True))
     error, last = events[-2:]
     assert [event.type for event in events[:2]] == ["response.created", "response.in_progress"]
-    assert (error.type, error.message) == ("error", UNFORESEEN)
+    assert (error.type, error.message) == ("error", INTERNAL_ERROR)
     assert last.type == "response.failed" and last.response.status == "failed" and last.response.usage is None
-    assert (last.response.error.code, last.response.error.message) == ("server_error", UNFORESEEN)
+    assert (last.response.error.code, last.response.error.message) == ("server_error", INTERNAL_ERROR)
     assert [event.sequence_number for event in events] == list(range(len(events)))
     said = "".join(event.delta for event in events if event.type == "response.output_text.delta")
     assert last.response.output_text == said and all(item.status != "in_progress" for item in last.response.output)

@@ -38,7 +38,7 @@ CHROMIUM_OPTIONS = [
 KEY = "open sesame, 1"
 TABS = ["Chat", "Side by side", "Text to JSON", "Infill", "Edit"]
 ALONE = "This model answers each message alone; it does not see earlier ones."
-READABLE = "PNG, JPEG, WebP, GIF, BMP and TIFF can be read."
+SUPPORTED = "supported formats are PNG, JPEG, WebP, GIF, BMP and TIFF."
 TOO_LONG = r"Prompt is too long: (at least )?\d+ tokens > 4095 maximum; shorten it\."
 PATIENCE_MS = 60_000
 FRAME = {"canvas": 0, "step": 1, "before": "", "tokens": ["1", "2"], "entropies": [0.0, 3.0], "special": []}
@@ -402,13 +402,13 @@ def test_a_file_that_is_no_picture_is_told_of(
     letter.write_bytes(b"")
     visit.add_pictures(document)
     visit.alert.wait_for()
-    assert visit.alert.inner_text() == f"doc.pdf is not a picture; {READABLE}"
+    assert visit.alert.inner_text() == f"doc.pdf is not a picture; {SUPPORTED}"
     visit.add_pictures(red)
     visit.button("Remove red.png").wait_for()
     assert not visit.alert.is_visible()
     visit.add_pictures(document, red, letter)
     visit.alert.wait_for()
-    assert visit.alert.inner_text() == f"doc.pdf and letter.odt are not pictures; {READABLE}"
+    assert visit.alert.inner_text() == f"doc.pdf and letter.odt are not pictures; {SUPPORTED}"
     assert visit.button("Remove red.png").count() == 2
     visit.run("""() => {
         const dropped = new DataTransfer();
@@ -463,7 +463,7 @@ def test_pictures_that_are_too_large_are_told_of(
     visit.add_pictures(large)
     visit.button("Send").click()
     visit.alert.wait_for()
-    told = "These pictures are larger than this server takes; use smaller ones, or start it with --max-body-mb."
+    told = "These pictures are too large for this server; use smaller ones, or restart it with a larger --max-body-mb."
     assert visit.alert.inner_text() == told
     visit.button("Remove large.bmp").click()
     visit.add_pictures(red)
@@ -473,7 +473,7 @@ def test_pictures_that_are_too_large_are_told_of(
     visit.button("Send").click()
     visit.alert.wait_for()
     # The picture that is sent again with every message may be what is too much.
-    assert visit.alert.inner_text() == f"{told} New chat starts a fresh one."
+    assert visit.alert.inner_text() == f"{told} Or press New chat to start over."
 
 
 def test_a_conversation_that_is_full_is_told_of(browser, seeing_url: str, visits: list[Visit]) -> None:
@@ -490,7 +490,7 @@ def test_a_conversation_that_is_full_is_told_of(browser, seeing_url: str, visits
     visit.message.fill(long)
     visit.button("Send").click()
     visit.alert.wait_for()
-    assert re.fullmatch(TOO_LONG + r" New chat starts a fresh one\.", visit.alert.inner_text())
+    assert re.fullmatch(TOO_LONG + r" Or press New chat to start over\.", visit.alert.inner_text())
     assert visit.message.input_value() == long.strip()
     visit.button("New chat").click()
     assert visit.page.locator("#conversation > *").count() == 0 and not visit.alert.is_visible()
@@ -569,7 +569,7 @@ def test_one_prompt_is_decoded_in_two_ways(visit: Visit) -> None:
         assert re.fullmatch(r"\d+\.\d\d s", lane.locator(".stopwatch").inner_text())
     assert lanes.nth(0).get_by_role("slider").count() == 1 and lanes.nth(1).get_by_role("slider").count() == 0
     told = visit.page.locator("#verdict").inner_text()
-    assert told.startswith("By the server's clock diffusion took ")
+    assert told.startswith("Measured by the server, diffusion took ")
     assert visit.page.get_by_role("status").inner_text() == told
     assert visit.complaints == []
 
@@ -613,7 +613,7 @@ def test_a_gap_is_filled_between_two_texts(visit: Visit) -> None:
 def test_a_text_is_gone_over_and_its_changes_are_shown(visit: Visit) -> None:
     visit.tab("Edit").click()
     text = "She go to the the market 😀 yestreday."
-    visit.page.get_by_label("Text to go over").fill(text)
+    visit.page.get_by_label("Text to edit").fill(text)
     strength = visit.page.get_by_role("slider", name="Strength")
     strength.focus()
     visit.page.keyboard.press("End")
@@ -622,7 +622,7 @@ def test_a_text_is_gone_over_and_its_changes_are_shown(visit: Visit) -> None:
         visit.page.keyboard.press("ArrowLeft")
     assert strength.get_attribute("aria-valuetext") == "90 %; lower keeps more of the text"
     with visit.page.expect_request("**/v1/edit") as asked:
-        visit.button("Go over it").click()
+        visit.button("Edit text").click()
     assert asked.value.post_data_json["strength"] == 0.9
     assert asked.value.post_data_json["instruction"] == "Fix the mistakes"
     verdict = visit.page.locator("#edit-verdict:not(:empty)")
@@ -639,7 +639,7 @@ def test_a_text_is_gone_over_and_its_changes_are_shown(visit: Visit) -> None:
     assert told == f"{verdict.inner_text()} " + "".join(piece for name, piece in pieces if name != "DEL")
     strength.focus()
     visit.page.keyboard.press("Home")
-    visit.button("Go over it").click()
+    visit.button("Edit text").click()
     visit.page.get_by_text("Nothing changed", exact=False).first.wait_for()
     assert settled.text_content() == text and visit.complaints == []
 
@@ -785,11 +785,11 @@ def test_a_refusal_of_another_kind_is_shown_in_the_server_s_own_sentence(visit: 
 def test_the_key_is_asked_for_only_when_the_server_asks(browser, locked_url: str, visits: list[Visit]) -> None:
     visits.append(Visit(browser, locked_url))
     (visit,) = visits
-    field, alert = visit.page.get_by_label("This server asks for its API key"), visit.alert
+    field, alert = visit.page.get_by_label("This server requires an API key"), visit.alert
     field.wait_for()
     assert not visit.tab("Chat").is_visible() and not alert.is_visible()
-    wrong = "That key is not right. It is the one that dgemma serve was started with."
-    for key, told in (("wrong", wrong), ("schlüssel", "A key has only plain letters, digits and signs.")):
+    wrong = "Wrong API key. Enter the key that dgemma serve was started with."
+    for key, told in (("wrong", wrong), ("schlüssel", "An API key consists of printable ASCII characters only.")):
         field.fill(key)
         visit.button("Unlock").click()
         visit.page.get_by_text(told).wait_for()
@@ -808,13 +808,13 @@ def test_a_key_that_a_server_asks_for_later_leads_back_to_the_tab(
 ) -> None:
     visits.append(Visit(browser, locked_url))
     (visit,) = visits
-    field = visit.page.get_by_label("This server asks for its API key")
+    field = visit.page.get_by_label("This server requires an API key")
     field.fill(KEY)
     visit.button("Unlock").click()
     visit.tab("Edit").click()
     visit.run("() => sessionStorage.clear()")
-    visit.button("Go over it").click()
-    visit.page.get_by_text("This server asks for its key now.").wait_for()
+    visit.button("Edit text").click()
+    visit.page.get_by_text("This server now requires an API key.").wait_for()
     for key in ("wrong", KEY):
         field.fill(key)
         visit.button("Unlock").click()

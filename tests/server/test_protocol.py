@@ -7,7 +7,7 @@ import re
 import pytest
 
 from dgemma.server import ServerConfig, models, openai_chat
-from dgemma.server.errors import UNFORESEEN
+from dgemma.server.errors import INTERNAL_ERROR
 from tests.server.serving import FAST, QUESTION, running
 
 ASKED = {"model": "tiny", "messages": QUESTION, "max_tokens": 4, **FAST}
@@ -127,9 +127,9 @@ def test_what_nobody_foresaw_has_a_name_too(llm, monkeypatch):
         raise RuntimeError("/home/somebody")
 
     monkeypatch.setattr(models, "check_model", fail)
-    monkeypatch.setattr(openai_chat, "read", fail)
+    monkeypatch.setattr(openai_chat, "parse_body", fail)
     with running(llm) as server:
         for method, path in (("GET", "/v1/models/tiny"), ("POST", "/v1/chat/completions")):
             reply = server.http().request(method, path, json=ASKED if method == "POST" else None)
             assert reply.status_code == 500 and reply.headers["x-request-id"].startswith("req_")
-            assert reply.json()["error"]["message"] == UNFORESEEN
+            assert reply.json()["error"]["message"] == INTERNAL_ERROR

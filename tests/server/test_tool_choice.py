@@ -138,8 +138,8 @@ def test_stop_strings_end_no_call_that_must_come(server):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"tools": []}, "no tools are given"),
-        ({"tool_choice": {"type": "function", "function": {"name": "nosuch"}}}, "not among the tools"),
+        ({"tools": []}, "the request has no tools"),
+        ({"tool_choice": {"type": "function", "function": {"name": "nosuch"}}}, "not in tools"),
         ({"tool_choice": {"type": "function", "function": {"name": 5}}}, "tool_choice.function.name"),
         ({"tool_choice": {"type": "custom", "custom": {"name": "x"}}}, "tool_choice"),
         ({"tool_choice": 5}, "tool_choice"),
@@ -148,8 +148,8 @@ def test_stop_strings_end_no_call_that_must_come(server):
         ({"tools": [{"type": "function", "function": {"name": "g", "parameters": {"type": "string"}}}]}, "tool g"),
         ({"tools": [TOOLS[0], TOOLS[0]]}, "Two tools have the name forecast"),
         ({"max_tokens": 3}, "only 3 are left"),
-        ({"reasoning_effort": "medium"}, "no room for reasoning_effort"),
-        ({"extra_body": {"guided_regex": "x"}}, "each say what the reply is held to"),
+        ({"reasoning_effort": "medium"}, "cannot be combined with reasoning_effort"),
+        ({"extra_body": {"guided_regex": "x"}}, "both constrain the reply"),
     ],
 )
 def test_a_call_that_cannot_be_held_is_refused(server, fields, words):
@@ -162,7 +162,7 @@ def test_a_strict_tool_that_cannot_be_held_is_refused(server):
     tools = [{"type": "function", "function": {**BROKEN["function"], "strict": True}}]
     with pytest.raises(openai.BadRequestError, match="tool f cannot be constrained by its parameters"):
         server.openai().chat.completions.create(**{**CHAT, "tools": tools})
-    with pytest.raises(anthropic.BadRequestError, match="no room for thinking"):
+    with pytest.raises(anthropic.BadRequestError, match="cannot be combined with thinking"):
         tool = {"name": "f", "input_schema": {"type": "object"}}
         server.anthropic().messages.create(
             model="tiny",

@@ -1,4 +1,4 @@
-"""A loaded model behind HTTP, in the shapes that OpenAI's and Anthropic's clients speak."""
+"""HTTP server for a loaded model, compatible with OpenAI's and Anthropic's APIs."""
 
 from dgemma.server.app import create_app
 from dgemma.server.config import ServerConfig

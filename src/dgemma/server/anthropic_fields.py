@@ -1,4 +1,4 @@
-"""The body of POST /v1/messages: Anthropic's content blocks -> messages that `chat.render` takes.
+"""The body of POST /v1/messages: converts Anthropic's content blocks into messages for `chat.render`.
 
 Knows nothing of streams.
 """
@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
+from dgemma.server.constraints import ConstraintFields, ToolUse
 from dgemma.server.fields import (
     MAX_INTEGER,
-    Bookkeeping,
+    FailFastList,
+    Ignored,
     JsonObject,
     ModelName,
-    Several,
     Stops,
     Strict,
     Text,
@@ -20,43 +21,42 @@ from dgemma.server.fields import (
     content,
     image_fields,
     joined,
+    known_type,
+    object_of_type,
     only,
-    only_kinds,
-    only_types,
     part_kind,
     parts,
+    quoted,
     text_type,
-    told_name,
     unsupported,
 )
-from dgemma.server.forms import FormFields, ToolUse
 from dgemma.server.jobs import GenerationJob
 
-NO_THREADS = "is not supported: this server keeps no conversations; send the whole one, without it"
+NO_THREADS = "is not supported: this server stores no conversations; remove it and send the whole conversation"
 THREAD_UNSUPPORTED = "thread_unsupported_request"
-"""What Anthropic's clients know this refusal by; those that add the field of themselves then leave it out."""
+"""The error code on which Anthropic's clients that add the field by themselves retry without it."""
 
 
 class TextBlock(Strict):
-    """A piece of text. Caching is this server's own business, so `cache_control` changes nothing."""
+    """A text block. The server manages its prefix cache by itself, so `cache_control` has no effect."""
 
     type: Annotated[Literal["text"], text_type("text")]
     text: Text
-    cache_control: Bookkeeping = None
+    cache_control: Ignored = None
     citations: Annotated[None, only([])] = None
 
 
-Texts = Annotated[Several[TextBlock], BeforeValidator(parts)]
+Texts = Annotated[FailFastList[TextBlock], BeforeValidator(parts)]
 
 
 def _source_type(value: Any) -> Any:
     if value in ("url", "file"):
-        raise unsupported(f"is {value!r}; nothing is fetched here, so send the image itself, as 'base64'")
+        raise unsupported(f"is {value!r}; this server does not fetch images, so send the image itself, as 'base64'")
     return value
 
 
 class ImageSource(Strict):
-    """An image's bytes."""
+    """The bytes of an image."""
 
     type: Annotated[Literal["base64"], BeforeValidator(_source_type)]
     media_type: Literal["image/jpeg", "image/png", "image/gif", "image/webp"]
@@ -64,53 +64,53 @@ class ImageSource(Strict):
 
 
 class ImageBlock(Strict):
-    """An image in a message of the user."""
+    """An image block of a user message."""
 
     type: Literal["image"]
     source: ImageSource
-    cache_control: Bookkeeping = None
+    cache_control: Ignored = None
 
     def rendered(self) -> dict[str, Any]:
-        """The block as `chat` takes it."""
+        """The block as `chat.render` takes it."""
         return {"type": "image", "base64": self.source.data}
 
 
 class ThinkingBlock(Strict):
-    """An earlier thought; what this server gives out has no signature to check."""
+    """An earlier thought. Its signature is not checked: this server signs nothing."""
 
     type: Literal["thinking"]
     thinking: Text
-    signature: Bookkeeping = None
+    signature: Ignored = None
 
 
 class ToolUseBlock(Strict):
-    """A call that the model made earlier."""
+    """An earlier tool call of the model."""
 
     type: Literal["tool_use"]
     id: Text
     name: ToolName
     input: JsonObject
-    cache_control: Bookkeeping = None
+    cache_control: Ignored = None
     caller: Annotated[None, only({"type": "direct"})] = None
     toolset_name: Annotated[None, only()] = None
 
 
 class ToolResultBlock(Strict):
-    """The result of a call, in words."""
+    """The result of a tool call, as text."""
 
     type: Literal["tool_result"]
     tool_use_id: Text
     content: Texts | None = None
     is_error: bool | None = None
-    cache_control: Bookkeeping = None
+    cache_control: Ignored = None
     toolset_name: Annotated[None, only()] = None
 
 
-WAYS_OUT = {
-    "redacted_thinking": "this server cannot read it; leave it out",
-    "document": "this server takes no files; send the text itself",
+HINTS = {
+    "redacted_thinking": "this server cannot decrypt it, so remove it",
+    "document": "send the text itself",
 }
-"""What to do with blocks that are not taken, by their type."""
+"""Unsupported block types -> what to do instead."""
 
 Block = Annotated[
     Annotated[TextBlock, Tag("text")]
@@ -119,7 +119,7 @@ Block = Annotated[
     | Annotated[ToolUseBlock, Tag("tool_use")]
     | Annotated[ToolResultBlock, Tag("tool_result")],
     Discriminator(part_kind),
-    only_kinds("text", "image", "thinking", "tool_use", "tool_result", hints=WAYS_OUT),
+    object_of_type("text", "image", "thinking", "tool_use", "tool_result", hints=HINTS),
 ]
 
 
@@ -127,31 +127,31 @@ class Message(Strict):
     """A message of the conversation."""
 
     role: Literal["user", "assistant", "system"]
-    content: Annotated[Several[Block], BeforeValidator(parts), Field(min_length=1)]
+    content: Annotated[FailFastList[Block], BeforeValidator(parts), Field(min_length=1)]
 
     @field_validator("content")
     @classmethod
-    def _of_the_role(cls, blocks: list[Any], info: ValidationInfo) -> list[Any]:
-        right = {
+    def _blocks_of_role(cls, blocks: list[Any], info: ValidationInfo) -> list[Any]:
+        allowed = {
             "user": (TextBlock, ImageBlock, ToolResultBlock),
             "assistant": (TextBlock, ThinkingBlock, ToolUseBlock),
         }
         for block in blocks:
-            if not isinstance(block, right.get(str(info.data.get("role")), TextBlock)):
-                raise unsupported(f"holds a block of type '{block.type}', which another role sends")
+            if not isinstance(block, allowed.get(str(info.data.get("role")), TextBlock)):
+                raise unsupported(f"contains a block of type '{block.type}', which is not allowed in this role")
         return blocks
 
     def rendered(self) -> list[dict[str, Any]]:
-        """The message as `chat.render` takes it; results of calls become messages of their own, before the text."""
+        """The message as `chat.render` takes it. Tool results become messages of their own, before the text."""
         text = "\n".join(block.text for block in self.content if isinstance(block, TextBlock))
         if self.role == "assistant":
             return [self._reply(text)]
         if self.role == "system":
             return [{"role": "system", "content": text}]
         results = [_result(block) for block in self.content if isinstance(block, ToolResultBlock)]
-        shown = [block for block in self.content if isinstance(block, TextBlock | ImageBlock)]
-        said = content(shown, ImageBlock.rendered)
-        return [*results, {"role": "user", "content": said}] if said or not results else results
+        others = [block for block in self.content if isinstance(block, TextBlock | ImageBlock)]
+        parts_or_text = content(others, ImageBlock.rendered)
+        return [*results, {"role": "user", "content": parts_or_text}] if parts_or_text or not results else results
 
     def _reply(self, text: str) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": text}
@@ -171,24 +171,24 @@ def _result(block: ToolResultBlock) -> dict[str, Any]:
 
 
 class ToolFields(Strict):
-    """A tool that the model may call. Input is streamed as it is, however eagerly."""
+    """A tool that the model may call. `eager_input_streaming` has no effect."""
 
     type: Annotated[
         Literal["custom"] | None,
-        only_types("custom", why="only tools that the client runs itself, of type 'custom', are taken here"),
+        known_type("custom", why="only tools of type 'custom', which the client runs itself, are supported"),
     ] = None
     name: ToolName
     description: Text | None = None
     input_schema: JsonObject
     strict: bool | None = None
-    cache_control: Bookkeeping = None
-    eager_input_streaming: Bookkeeping = None
+    cache_control: Ignored = None
+    eager_input_streaming: Ignored = None
     defer_loading: Annotated[None, only(False)] = None
     allowed_callers: Annotated[None, only(["direct"])] = None
     input_examples: Annotated[None, only([])] = None
 
     def function(self) -> dict[str, Any]:
-        """The tool as OpenAI's clients declare it."""
+        """The tool as an OpenAI function declaration."""
         shown = {"name": self.name, "description": self.description or "", "parameters": self.input_schema}
         return {**shown, "strict": bool(self.strict)}
 
@@ -202,43 +202,43 @@ class ToolChoice(Strict):
 
     @field_validator("name")
     @classmethod
-    def _of_a_tool(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _only_for_type_tool(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and info.data.get("type") != "tool":
-            raise unsupported("belongs to the type 'tool'")
+            raise unsupported("is only allowed with the type 'tool'")
         return value
 
 
 class Thinking(Strict):
-    """Whether the model shall think. A budget is a target by its own definition, and the model knows none."""
+    """Whether the model thinks. The API defines `budget_tokens` as a target; this model has none, so it is ignored."""
 
     type: Literal["adaptive", "enabled", "disabled"]
     budget_tokens: Annotated[int | None, Field(ge=1, le=MAX_INTEGER)] = None
-    display: Annotated[None, only("summarized", why="is not supported: thoughts are given as they are")] = None
+    display: Annotated[None, only("summarized", why="is not supported: thinking is returned in full")] = None
 
     @field_validator("budget_tokens")
     @classmethod
-    def _of_thinking(cls, value: int | None, info: ValidationInfo) -> int | None:
+    def _only_for_type_enabled(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value is not None and info.data.get("type") != "enabled":
-            raise unsupported("belongs to the type 'enabled'")
+            raise unsupported("is only allowed with the type 'enabled'")
         return value
 
 
 class SchemaFormat(Strict):
-    """JSON of a given schema."""
+    """`{"type": "json_schema"}`: JSON that satisfies a schema."""
 
     type: Literal["json_schema"]
     schema_: Annotated[JsonObject, Field(alias="schema")]
 
 
 class OutputConfig(Strict):
-    """The form of the reply's text. The effort has no effect: it is about words and calls as well as thoughts."""
+    """The format of the reply's text. `effort` has no effect: it covers text and tool calls as well as thinking."""
 
     format: SchemaFormat | None = None
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
 
 
 def _removes_nothing(value: Any) -> None:
-    """Refuses an edit of the conversation that would change it, naming it."""
+    """Accepts an edit of the conversation only if it removes nothing."""
     kind = part_kind(value)
     if (
         kind == "clear_thinking_20251015"
@@ -246,30 +246,32 @@ def _removes_nothing(value: Any) -> None:
         and value["keep"] in ("all", {"type": "all"})
     ):
         return
-    told = "needs a type" if kind is None else f"is of type {told_name(kind)}"
-    raise unsupported(f"{told}; this server removes nothing from a conversation, so leave the edit out")
+    if kind is None:
+        raise unsupported("must have a 'type', which is a string")
+    predicate = f"is of type {quoted(kind)} and may remove content, which is not supported; remove the edit"
+    raise unsupported(predicate)
 
 
 class ContextManagement(Strict):
-    """Edits of the conversation; only those that remove nothing are taken."""
+    """Edits of the conversation; only edits that remove nothing are supported."""
 
-    edits: Several[Annotated[None, BeforeValidator(_removes_nothing)]] | None = None
+    edits: FailFastList[Annotated[None, BeforeValidator(_removes_nothing)]] | None = None
 
 
-class MessagesFields(FormFields):
-    """The body of a request."""
+class MessagesFields(ConstraintFields):
+    """The body of a messages request."""
 
     model: ModelName
-    messages: Annotated[Several[Message], Field(min_length=1)]
+    messages: Annotated[FailFastList[Message], Field(min_length=1)]
     max_tokens: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
     system: Texts | None = None
     stop_sequences: Stops
     stream: bool | None = None
     thinking: Thinking | None = None
-    tools: Several[ToolFields] | None = None
+    tools: FailFastList[ToolFields] | None = None
     tool_choice: ToolChoice | None = None
-    metadata: Bookkeeping = None
-    cache_control: Bookkeeping = None
+    metadata: Ignored = None
+    cache_control: Ignored = None
     service_tier: Annotated[None, only("auto", "standard_only")] = None
     output_config: OutputConfig | None = None
     container: Annotated[None, only()] = None
@@ -282,38 +284,38 @@ class MessagesFields(FormFields):
 
     @field_validator("messages")
     @classmethod
-    def _answerable(cls, messages: list[Message]) -> list[Message]:
+    def _no_prefill(cls, messages: list[Message]) -> list[Message]:
         if messages[-1].role == "assistant":
-            raise unsupported("ends with a message of the assistant; a reply cannot be begun for it, end with the user")
+            raise unsupported("must not end with an assistant message: prefilling a reply is not supported")
         return messages
 
     @field_validator("tool_choice")
     @classmethod
-    def _named(cls, value: ToolChoice | None) -> ToolChoice | None:
+    def _named_if_type_tool(cls, value: ToolChoice | None) -> ToolChoice | None:
         if value is not None and value.type == "tool" and value.name is None:
-            raise unsupported("of the type 'tool' needs the name of one")
+            raise unsupported("must have a 'name' if its type is 'tool'")
         return value
 
     def job(self) -> GenerationJob:
-        """What is to be generated."""
-        form = self.output_config.format.schema_ if self.output_config and self.output_config.format else None
-        told = joined(self.system)
-        system = [{"role": "system", "content": told}] if told else []
-        use, thinking = self._tool_use(), self.thinking is not None and self.thinking.type != "disabled"
-        held = self.held(
-            {"output_config": None if form is None else {"schema": form}, "tool_choice": use.form},
-            {"tools": use.may_be_called, "thinking": thinking, "stop_sequences": self.stop_sequences},
+        """The generation job of this request."""
+        schema = self.output_config.format.schema_ if self.output_config and self.output_config.format else None
+        instructions = joined(self.system)
+        system = [{"role": "system", "content": instructions}] if instructions else []
+        tools, thinking = self._tool_use(), self.thinking is not None and self.thinking.type != "disabled"
+        constraint = self.constraint(
+            {"output_config": None if schema is None else {"schema": schema}, "tool_choice": tools.required_call},
+            {"tools": tools.may_be_called, "thinking": thinking, "stop_sequences": self.stop_sequences},
         )
         return GenerationJob(
             prompts=([*system, *(message for given in self.messages for message in given.rendered())],),
             image_fields=image_fields(self.messages, "messages"),
-            tools=use.declared,
+            tools=tools.declared,
             thinking=thinking,
             seed=self.seed_or_new(),
             max_new_tokens=self.max_tokens,
-            options={**self.decoding(), **use.free_form(held), **held},
+            options={**self.decoding(), **tools.optional_calls(constraint), **constraint},
             stops=tuple(self.stop_sequences),
-            single_call=use.single,
+            single_call=tools.single,
         )
 
     def _tool_use(self) -> ToolUse:
@@ -327,11 +329,11 @@ class MessagesFields(FormFields):
 
 
 class CountFields(MessagesFields):
-    """The body of a request for the number of tokens that a prompt has; that may be one that is not to be answered."""
+    """The body of a token count request. Its messages may end with an assistant message."""
 
     max_tokens: Annotated[int, Field(ge=1, le=MAX_INTEGER)] = 1
 
     @field_validator("messages")
     @classmethod
-    def _answerable(cls, messages: list[Message]) -> list[Message]:
+    def _no_prefill(cls, messages: list[Message]) -> list[Message]:
         return messages

@@ -1,4 +1,4 @@
-"""POST /v1/messages and /v1/messages/count_tokens, as Anthropic's clients use them."""
+"""POST /v1/messages and /v1/messages/count_tokens, compatible with Anthropic's API."""
 
 import json
 import secrets
@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from dgemma.chat import ToolCall
 from dgemma.server.anthropic_fields import CountFields, MessagesFields
-from dgemma.server.body import BodyRoute, described, read
+from dgemma.server.body import BodyRoute, documented_as, parse_body
 from dgemma.server.endpoint import answer, check_model
 from dgemma.server.errors import ApiError, anthropic_error
 from dgemma.server.generation import Service
@@ -21,18 +21,20 @@ from dgemma.server.usage import Usage
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoints, for an app to include."""
+    """The router of these endpoints."""
     routes = APIRouter(route_class=BodyRoute)
 
     @routes.post("/v1/messages")
-    async def messages(request: Request, given: Annotated[Any, Body(), described(MessagesFields)]) -> Response:
-        fields, job = await read(service, request, MessagesFields, given)
+    async def messages(request: Request, given: Annotated[Any, Body(), documented_as(MessagesFields)]) -> Response:
+        fields, job = await parse_body(service, request, MessagesFields, given)
         writer = _MessageWriter(service)
         return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
     @routes.post("/v1/messages/count_tokens")
-    async def count_tokens(request: Request, given: Annotated[Any, Body(), described(CountFields)]) -> dict[str, int]:
-        fields, job = await read(service, request, CountFields, given)
+    async def count_tokens(
+        request: Request, given: Annotated[Any, Body(), documented_as(CountFields)]
+    ) -> dict[str, int]:
+        fields, job = await parse_body(service, request, CountFields, given)
         check_model(service, fields.model)
         return {"input_tokens": await service.count_tokens(job)}
 
@@ -40,7 +42,7 @@ def router(service: Service) -> APIRouter:
 
 
 class _MessageWriter:
-    """Pieces of a job -> one message, or the events of one."""
+    """Writes a message as one body or as a stream of events."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -49,7 +51,7 @@ class _MessageWriter:
         self._kind: str | None = None
 
     def body(self, started: Started, ends: Sequence[Ended]) -> JSONResponse:
-        """The whole message."""
+        """The message as one response."""
         (end,) = ends
         parts = end.parts
         content: list[dict[str, Any]] = []
@@ -61,7 +63,7 @@ class _MessageWriter:
         return JSONResponse({**self._message(started, end.usage), "content": content, **_stop(end)})
 
     async def frames(self, started: Started, pieces: AsyncGenerator[Piece]) -> AsyncGenerator[bytes]:
-        """The message as events."""
+        """The message as SSE frames."""
         yield _frame("message_start", {"message": self._message(started, None)})
         async for piece in pieces:
             if isinstance(piece, Grown):
@@ -72,7 +74,7 @@ class _MessageWriter:
                     yield event
 
     def failure(self, error: ApiError) -> bytes:
-        """The event that tells of an error after the stream began."""
+        """The frame that reports an error after the stream has started."""
         return frame(anthropic_error(error), "error")
 
     def _grow(self, growth: Growth) -> Iterator[bytes]:
@@ -134,7 +136,7 @@ def _call(call: ToolCall) -> dict[str, Any]:
 
 
 def _stop(end: Ended) -> dict[str, Any]:
-    """Why the message ended, in Anthropic's words."""
+    """The stop reason, in Anthropic's terms."""
     if end.stop_string is not None:
         return {"stop_reason": "stop_sequence", "stop_sequence": end.stop_string}
     full = "model_context_window_exceeded" if end.context_full else "max_tokens"
@@ -143,7 +145,7 @@ def _stop(end: Ended) -> dict[str, Any]:
 
 
 def _usage_body(usage: Usage) -> dict[str, Any]:
-    """Usage in Anthropic's shape; the cache tokens there are those that cost less, and here nothing is billed."""
+    """Usage in Anthropic's format. Cache fields are about billing, so they are 0; `diffusion` has the reused tokens."""
     return {
         "input_tokens": usage.prompt_tokens,
         "cache_creation_input_tokens": 0,

@@ -1,4 +1,4 @@
-"""create_app: a loaded model -> an ASGI app with every endpoint. Does not listen; that is `run.py`'s."""
+"""create_app: builds the ASGI app with every endpoint for a loaded model. Does not listen; `run.py` does."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -22,8 +22,8 @@ from dgemma.server import (
     page,
 )
 from dgemma.server.config import ServerConfig
-from dgemma.server.endpoint import READING
-from dgemma.server.gate import Gate, Unanswered
+from dgemma.server.endpoint import READ_METHODS
+from dgemma.server.gate import Gate, PendingRequests
 from dgemma.server.generation import Service
 from dgemma.server.metrics import Metrics
 
@@ -44,26 +44,26 @@ ENDPOINTS = frozenset(
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "What is wrong, in one sentence: 400, 401, 403, 404, 405, 413; 429 to come back later."},
-    "5XX": {"description": "503 while the server is shutting down or full; 500 for what nobody foresaw."},
+    "4XX": {"description": "The request was refused: 400, 401, 403, 404, 405, 413, or 429 if the queue is full."},
+    "5XX": {"description": "500: internal error; 503: shutting down or out of connections."},
 }
-"""What every address may answer, for /openapi.json; without it the framework tells of a 422 that is never sent."""
+"""Error responses of every endpoint in /openapi.json. Without it FastAPI documents a 422 that is never sent."""
 
 
 def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
-    """An app that serves `llm`; while it runs, the engine has a thread of its own.
+    """Builds an app that serves `llm`. While the app runs, the engine has its own driver thread.
 
-    No documentation page is served, as the usual one loads scripts from another host; /openapi.json is there. Raises
+    /openapi.json is served, but FastAPI's documentation pages are not: they load scripts from another host. Raises
     UsageError for a model without a tokenizer.
     """
     if llm.tokenizer is None:
-        raise UsageError(f"{NO_TOKENIZER} A server answers with text.")
+        raise UsageError(f"{NO_TOKENIZER} The server generates text, which needs one.")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        begun = llm.engine.start()
+        started = llm.engine.start()
         yield
-        if begun:
+        if started:
             await anyio.to_thread.run_sync(llm.engine.stop)
 
     metrics = Metrics()
@@ -75,24 +75,24 @@ def create_app(llm: LLM, config: ServerConfig) -> FastAPI:
         lifespan=lifespan,
         responses=ERRORS,
     )
-    app.state.service, app.state.unanswered = service, Unanswered()
+    app.state.service, app.state.pending = service, PendingRequests()
     errors.install(app, ENDPOINTS)
     app.add_middleware(
         Gate,
         config=config,
         metrics=metrics,
         endpoints=ENDPOINTS,
-        unanswered=app.state.unanswered,
+        pending=app.state.pending,
         largest_body=config.largest_body(reads_images=llm.model.tower is not None),
     )
 
     @app.get("/health")
-    @app.api_route("/health", methods=READING, include_in_schema=False)
+    @app.api_route("/health", methods=READ_METHODS, include_in_schema=False)
     async def health() -> dict[str, str]:
         return {"status": "ok", "model": config.model_name}
 
     @app.get("/metrics")
-    @app.api_route("/metrics", methods=READING, include_in_schema=False)
+    @app.api_route("/metrics", methods=READ_METHODS, include_in_schema=False)
     async def prometheus() -> Response:
         return Response(metrics.text(), media_type=metrics.content_type)
 

@@ -1,7 +1,7 @@
-"""A request's body -> its fields and the job they ask for, without holding up the requests of others.
+"""Parses a request body into its fields and the job they describe, without blocking the event loop.
 
-Promises that what takes long with a body is done beside the event loop, and that a body with more in it than a prompt
-can need is refused before anything is made of it. Knows nothing of what the fields mean.
+Promises that large bodies are validated in a background thread, and that a body with more JSON values than a prompt can
+need is refused before it is parsed. Knows nothing of what the fields mean.
 """
 
 import json
@@ -16,69 +16,70 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, PlainValidator, ValidationError
 from starlette.requests import ClientDisconnect
 
-from dgemma.server.errors import ApiError, ClientLeftError
-from dgemma.server.fields import holds_more
+from dgemma.server.errors import ApiError, ClientDisconnectedError
+from dgemma.server.fields import has_more_separators
 from dgemma.server.generation import Service
 from dgemma.server.jobs import GenerationJob
 
-SMALL = 16 << 10
-"""Bytes of a body that takes a few milliseconds at most, so that it need not wait for a thread."""
+MAX_INLINE_BYTES = 16 << 10
+"""Bodies up to this size take a few milliseconds at most and are validated on the event loop."""
 
 
-class Asking(Protocol):
-    """The fields of a body, as a pydantic model."""
+class RequestFields(Protocol):
+    """The fields of a request body, as a pydantic model."""
 
     @classmethod
     def model_validate(cls, obj: Any, /) -> Any:
-        """A body that was read -> its fields. Raises ValidationError."""
+        """Validates a decoded body. Raises ValidationError."""
         ...
 
     def job(self) -> GenerationJob:
-        """What they ask for."""
+        """The job that the fields describe."""
         ...
 
 
-F = TypeVar("F", bound=Asking)
+F = TypeVar("F", bound=RequestFields)
 
 
 class BodyRoute(APIRoute):
-    """A route that takes no body of more commas and brackets than its service allows."""
+    """A route that refuses bodies with more commas and brackets than its service allows."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The usual handler, behind the count."""
+        """The default handler, preceded by the checks of the encoding and of the separators."""
         handle = super().get_route_handler()
 
-        async def counted(request: Request) -> Response:
+        async def checked(request: Request) -> Response:
             service: Service = request.app.state.service
             try:
                 body = await request.body()
             except ClientDisconnect:
-                raise ClientLeftError from None
+                raise ClientDisconnectedError from None
             if json.detect_encoding(body) not in ("utf-8", "utf-8-sig"):
-                raise ApiError(400, "The body cannot be read; send JSON, encoded as UTF-8.")
-            most = service.most_marks
-            if len(body) > most and await service.run_aside(partial(holds_more, body, most)):
-                raise ApiError(400, f"The body has more than {most} commas and brackets outside its texts; shorten it.")
+                raise ApiError(400, "The request body must be JSON encoded as UTF-8.")
+            limit = service.max_separators
+            if len(body) > limit and await service.parse_in_background(partial(has_more_separators, body, limit)):
+                message = f"The request body has more than {limit} commas and brackets outside of strings; shorten it."
+                raise ApiError(400, message)
             return await handle(request)
 
-        return counted
+        return checked
 
 
-def described(kind: type[BaseModel]) -> PlainValidator:
-    """Takes a body as it is, for `read` to check, and describes it in /openapi.json as what it shall be."""
+def documented_as(kind: type[BaseModel]) -> PlainValidator:
+    """Passes a body through unchecked, for `parse_body` to validate, and documents it as `kind` in /openapi.json."""
     return PlainValidator(lambda given: given, json_schema_input_type=kind)
 
 
-async def read(service: Service, request: Request, kind: type[F], given: Any) -> tuple[F, GenerationJob]:
-    """The fields of a body, and the job they ask for. Raises RequestValidationError and ApiError."""
-    work = partial(_read, kind, given)
-    return work() if len(await request.body()) <= SMALL else await service.run_aside(work)
+async def parse_body(service: Service, request: Request, kind: type[F], given: Any) -> tuple[F, GenerationJob]:
+    """The fields of a body and the job they describe. Raises RequestValidationError and ApiError."""
+    parse = partial(_parse, kind, given)
+    return parse() if len(await request.body()) <= MAX_INLINE_BYTES else await service.parse_in_background(parse)
 
 
-def _read(kind: type[F], given: Any) -> tuple[F, GenerationJob]:
+def _parse(kind: type[F], given: Any) -> tuple[F, GenerationJob]:
     try:
         fields: F = kind.model_validate(given)
     except ValidationError as error:
-        wrong = error.errors(include_url=False, include_input=False)
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in wrong], body=given) from None
+        errors = error.errors(include_url=False, include_input=False)
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in errors], body=given) from None
     return fields, fields.job()

@@ -1,6 +1,6 @@
-"""Where the service listens, who may use it, and how much it takes on.
+"""The server's configuration: address, API key and limits.
 
-Promises that a service which others can reach has a key. Knows nothing of models or of HTTP.
+Promises that a server which other machines can reach has an API key. Knows nothing of models or HTTP.
 """
 
 import ipaddress
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 
 from dgemma.errors import ConfigError
 
-LARGEST_OF_TEXT, LARGEST_WITH_IMAGES = 4 << 20, 32 << 20
+MAX_TEXT_BODY_BYTES, MAX_IMAGE_BODY_BYTES = 4 << 20, 32 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServerConfig:
-    """Every number and name of the service. How many replies run and wait is the engine's to limit (`EngineConfig`).
+    """Options of the server. The numbers of active and queued requests are limited by `EngineConfig`.
 
-    host, port         where it listens; port 0 takes a free one
-    api_key            what clients must send; needed when `host` is not this machine alone
-    model_name         the id under which clients ask for the model
-    max_body_bytes     larger bodies are answered with 413; None: what the model's usual requests take, images or texts
-    max_prompt_tokens  longer prompts are answered with 400; None: what the model's context holds
-    default_max_tokens new tokens for a request that names no limit of its own, or as many as context and memory hold
-    max_choices        replies that one request may ask for
-    max_connections    open connections; the next one is answered with 503
-    send_timeout_s     seconds that a client may refuse to read before its stream is cut off
+    host, port          address to listen on; port 0 picks a free port
+    api_key             the key that clients must send; required unless `host` is a loopback address
+    model_name          the model id that clients send
+    max_body_bytes      larger bodies get a 413; None: 32 MiB if the model reads images, otherwise 4 MiB
+    max_prompt_tokens   longer prompts get a 400; None: the model's context
+    default_max_tokens  new tokens for a request that sets no limit; less if the context or the cache budget is smaller
+    max_choices         choices that one request may ask for
+    max_connections     open connections; further ones get a 503
+    send_timeout_s      seconds that a client may stop reading before its stream is closed
     """
 
     host: str = "127.0.0.1"
@@ -41,11 +41,11 @@ class ServerConfig:
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port must be between 0 and 65535, not {self.port}.")
         if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable() and self.api_key):
-            raise ConfigError("The API key must be printable ASCII characters, at least one.")
+            raise ConfigError("The API key must consist of one or more printable ASCII characters.")
         if not self.local and self.api_key is None:
-            raise ConfigError(f"Listening on {self.host} lets others in; set an API key, or listen on 127.0.0.1.")
+            raise ConfigError(f"Other machines can reach {self.host}; set an API key, or listen on 127.0.0.1.")
         if not self.model_name:
-            raise ConfigError("The model needs a name.")
+            raise ConfigError("The model name must not be empty.")
         for name in ("max_body_bytes", "default_max_tokens", "max_choices", "max_connections", "send_timeout_s"):
             if (value := getattr(self, name)) is not None and value <= 0:
                 raise ConfigError(f"{name} must be positive, not {value}.")
@@ -53,19 +53,19 @@ class ServerConfig:
             raise ConfigError(f"max_prompt_tokens must be at least 1, not {self.max_prompt_tokens}.")
 
     def largest_body(self, reads_images: bool) -> int:
-        """Bytes of the largest body that is taken."""
+        """Size limit of a request body in bytes."""
         if self.max_body_bytes is not None:
             return self.max_body_bytes
-        return LARGEST_WITH_IMAGES if reads_images else LARGEST_OF_TEXT
+        return MAX_IMAGE_BODY_BYTES if reads_images else MAX_TEXT_BODY_BYTES
 
     @property
     def local(self) -> bool:
-        """Whether only this machine can reach the service."""
+        """Whether only this machine can reach the server."""
         return is_loopback(self.host)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine and no other."""
+    """Whether a host is `localhost` or a loopback address."""
     if host.lower() == "localhost":
         return True
     try:

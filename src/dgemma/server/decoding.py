@@ -1,6 +1,6 @@
-"""How a reply is decoded, and whether thoughts come before it: the fields for that, beyond what the APIs have of them.
+"""The request fields that control decoding and thinking.
 
-Knows nothing of what a reply is held to.
+Knows nothing of constraints (`constraints.py`).
 """
 
 import secrets
@@ -15,43 +15,44 @@ from dgemma.server.fields import (
     Seed,
     Strict,
     Temperature,
+    null_means,
     only,
     unsupported,
-    usual,
 )
 
 SEED_BITS = 31
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None
-"""How much to think. The model knows no degrees: it thinks, or it does not."""
+"""Reasoning effort. The model has no degrees: it thinks, or it does not."""
 
 
 def thinks(effort: Effort) -> bool:
-    """Whether an effort asks for thinking."""
+    """Whether an effort turns thinking on."""
     return effort not in (None, "none", "minimal")
 
 
-def _all_of_them(value: Any) -> Any:
-    # vLLM's word for all tokens; zero is that of everybody else.
+def _minus_one_as_zero(value: Any) -> Any:
+    # vLLM also accepts -1 for "all tokens", which is 0 here.
     return 0 if type(value) is int and value == -1 else value
 
 
 class DecodingFields(Strict):
-    """How a reply is decoded. All endpoints take these, beyond what their APIs have of them.
+    """Decoding options, accepted by every chat and completion endpoint beside the fields of its API.
 
-    mode                 diffusion, autoregressive, or auto; the three names and what follows are `LLM.generate`'s
-    temperature          diffusion: scales the schedule, 1 by default; autoregressive: 0, greedy, by default
-    top_p, top_k         autoregressive only; 1, and 0 or -1, are neutral
-    canvas_length        tokens per canvas            max_denoising_steps  at most so many steps a canvas
-    seed                 the same seed gives the same reply; without one each request draws its own, told in the usage
+    mode                 diffusion, autoregressive or auto; all fields here mean what they mean in `LLM.generate`
+    temperature          diffusion: scales the schedule, 1 by default; autoregressive: 0 (greedy) by default
+    top_p, top_k         autoregressive only; top_p 1 and top_k 0 or -1 are neutral
+    canvas_length        tokens per canvas
+    max_denoising_steps  maximum number of steps per canvas
+    seed                 the same seed gives the same reply; by default each request draws one, reported in the usage
 
-    The rest is what vLLM's clients send with its neutral value.
+    The other fields are sent by vLLM's clients; only their neutral values are accepted.
     """
 
-    mode: Annotated[Literal["diffusion", "autoregressive", "auto"], usual("diffusion")] = "diffusion"
+    mode: Annotated[Literal["diffusion", "autoregressive", "auto"], null_means("diffusion")] = "diffusion"
     temperature: Temperature = None
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
-    top_k: Annotated[int | None, Field(ge=0, le=MAX_INTEGER), BeforeValidator(_all_of_them)] = None
+    top_k: Annotated[int | None, Field(ge=0, le=MAX_INTEGER), BeforeValidator(_minus_one_as_zero)] = None
     canvas_length: CanvasLength = None
     max_denoising_steps: DenoisingSteps = None
     seed: Seed = None
@@ -65,14 +66,14 @@ class DecodingFields(Strict):
     def _autoregressive_only(cls, value: float | None, info: ValidationInfo) -> float | None:
         neutral = 1 if info.field_name == "top_p" else 0
         if value not in (None, neutral) and info.data.get("mode") != "autoregressive":
-            raise unsupported("works with mode 'autoregressive' only; leave it out, or set that mode")
+            raise unsupported("requires mode 'autoregressive'; set that mode or remove the field")
         return value
 
     @field_validator("canvas_length", "max_denoising_steps")
     @classmethod
     def _diffusion_only(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value is not None and info.data.get("mode") == "autoregressive":
-            raise unsupported("does not work with mode 'autoregressive'; leave it out, or change the mode")
+            raise unsupported("is not supported with mode 'autoregressive'; change the mode or remove the field")
         return value
 
     def decoding(self) -> dict[str, Any]:
@@ -84,10 +85,10 @@ class DecodingFields(Strict):
         return options
 
     def seed_or_new(self) -> int:
-        """The seed that was asked for, or one that nobody has had before."""
+        """The seed of the request, or a random one."""
         return seed_or_new(self.seed)
 
 
 def seed_or_new(seed: int | None) -> int:
-    """A seed that was asked for, or one that nobody has had before."""
+    """`seed`, or a random one if it is None."""
     return secrets.randbits(SEED_BITS) if seed is None else seed

@@ -1,7 +1,7 @@
-"""POST /v1/edit: a text gone over in place; no other API has it.
+"""POST /v1/edit: edits a text in place. This endpoint is dgemma's own; neither OpenAI's nor Anthropic's API has it.
 
-The reply is the whole text and the places that changed. What is not doubted comes back byte for byte, so a client can
-show the changes without comparing texts itself.
+The reply is the whole text and a list of the changes, so a client need not compare the texts itself. Text that the
+model keeps comes back byte for byte.
 """
 
 import difflib
@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field, ValidationInfo, field_validator
 
 from dgemma.api import edit_messages
-from dgemma.server.body import BodyRoute, described, read
+from dgemma.server.body import BodyRoute, documented_as, parse_body
 from dgemma.server.decoding import seed_or_new
 from dgemma.server.endpoint import answer
 from dgemma.server.errors import ApiError, openai_error
@@ -37,15 +37,15 @@ from dgemma.server.jobs import Drafted, Edit, Ended, GenerationJob, Grown, Piece
 from dgemma.server.openai_fields import draft_body, usage_body
 from dgemma.server.sse import DONE, frame
 
-BY_DIFFUSION = "is 'diffusion' here: a text is gone over by diffusion"
+ONLY_DIFFUSION = "must be 'diffusion' on this endpoint, or absent"
 
 
 class EditFields(Strict):
     """The body of an edit request.
 
-    input        the text that is gone over
-    instruction  what it shall be the answer to, such as "Fix the mistakes"
-    strength     how much is rewritten: 0 touches nothing, 1 may touch everything (`LLM.edit`)
+    input        the text to edit
+    instruction  what the edit should do, such as "Fix the mistakes"
+    strength     how much may be rewritten: 0 changes nothing, 1 may change everything (`LLM.edit`)
     """
 
     model: ModelName
@@ -53,7 +53,7 @@ class EditFields(Strict):
     instruction: Annotated[Text | None, Field(min_length=1)] = None
     strength: Annotated[float, Field(ge=0, le=1)] = 0.5
     seed: Seed = None
-    mode: Annotated[None, only("diffusion", why=BY_DIFFUSION)] = None
+    mode: Annotated[None, only("diffusion", why=ONLY_DIFFUSION)] = None
     temperature: Temperature = None
     canvas_length: CanvasLength = None
     max_denoising_steps: DenoisingSteps = None
@@ -65,18 +65,18 @@ class EditFields(Strict):
     @classmethod
     def _without_instruction(cls, value: Any, info: ValidationInfo) -> Any:
         if value is not None and info.data.get("instruction") is not None:
-            raise unsupported("works without an instruction only, as with one the causal mode goes over the text")
+            raise unsupported("cannot be combined with instruction: an edit by instruction has no canvas")
         return value
 
     @field_validator("stream_options", "diffusing")
     @classmethod
     def _streams_only(cls, value: Any, info: ValidationInfo) -> Any:
         if value and not info.data.get("stream"):
-            raise unsupported("works with 'stream': true only")
+            raise unsupported("requires 'stream': true")
         return value
 
     def job(self) -> GenerationJob:
-        """What is to be done."""
+        """The edit as a job."""
         prompt = "" if self.instruction is None else edit_messages(self.input, self.instruction)
         return GenerationJob(
             prompts=(prompt,),
@@ -93,12 +93,12 @@ class EditFields(Strict):
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoint, for an app to include."""
+    """The router of this endpoint."""
     routes = APIRouter(route_class=BodyRoute)
 
     @routes.post("/v1/edit")
-    async def edit(request: Request, given: Annotated[Any, Body(), described(EditFields)]) -> Response:
-        fields, job = await read(service, request, EditFields, given)
+    async def edit(request: Request, given: Annotated[Any, Body(), documented_as(EditFields)]) -> Response:
+        fields, job = await parse_body(service, request, EditFields, given)
         writer = _EditWriter(service, fields)
         return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
@@ -106,20 +106,20 @@ def router(service: Service) -> APIRouter:
 
 
 class _EditWriter:
-    """Pieces of a job -> the text and its changes, or the chunks of them."""
+    """Writes an edit as one body or as a stream of chunks."""
 
     def __init__(self, service: Service, fields: EditFields) -> None:
         self._service, self._fields = service, fields
         self._id, self._created = f"edit-{secrets.token_hex(12)}", int(time.time())
 
     def body(self, started: Started, ends: Sequence[Ended]) -> JSONResponse:
-        """The whole reply."""
+        """The edit as one response."""
         (end,) = ends
         text = {"text": end.parts.text, "changes": self._changes(end)}
         return JSONResponse({**self._head("edit"), **text, "finish_reason": end.reason, "usage": usage_body(end.usage)})
 
     async def frames(self, started: Started, pieces: AsyncGenerator[Piece]) -> AsyncGenerator[bytes]:
-        """The reply as events: the text as it settles, then the changes."""
+        """The edit as SSE frames: pieces of text as they are committed, then the changes."""
         head = self._head("edit.chunk")
         async for piece in pieces:
             if isinstance(piece, Grown):
@@ -137,7 +137,7 @@ class _EditWriter:
         yield DONE
 
     def failure(self, error: ApiError) -> bytes:
-        """The event that tells of an error after the stream began."""
+        """The frame that reports an error after the stream has started."""
         return frame(openai_error(error))
 
     def _head(self, kind: str) -> dict[str, Any]:
@@ -145,36 +145,37 @@ class _EditWriter:
 
     def _changes(self, end: Ended) -> list[dict[str, Any]]:
         before = self._service.tokenizer.encode(self._fields.input)
-        return changes(before, end.token_ids, self._service.written)
+        return changes(before, end.token_ids, self._service.token_bytes)
 
 
-def changes(before: Sequence[int], after: Sequence[int], written: Mapping[int, bytes]) -> list[dict[str, Any]]:
-    """The places where two texts differ: `start` and `end` count the characters of the new text, `before` and `after`
-    are what stood there and what stands there now."""
-    old_bytes, new_bytes = (b"".join(written.get(token, b"") for token in ids) for ids in (before, after))
-    found: list[tuple[int, int, int, int]] = []
+def changes(before: Sequence[int], after: Sequence[int], token_bytes: Mapping[int, bytes]) -> list[dict[str, Any]]:
+    """The places where two texts differ. `start` and `end` are character offsets in the new text; `before` and `after`
+    are the old and the new text there. `token_bytes` maps token ids to their bytes."""
+    old_bytes, new_bytes = (b"".join(token_bytes.get(token, b"") for token in ids) for ids in (before, after))
+    # Byte offsets: old start, old end, new start, new end.
+    places: list[tuple[int, int, int, int]] = []
     old = new = 0
     for same, old_ids, new_ids in _runs(before, after):
         old_end, new_end = (
-            at + sum(len(written.get(token, b"")) for token in ids) for at, ids in ((old, old_ids), (new, new_ids))
+            at + sum(len(token_bytes.get(token, b"")) for token in ids) for at, ids in ((old, old_ids), (new, new_ids))
         )
         if not same:
-            found.append(_widened(old_bytes, new_bytes, (old, old_end, new, new_end)))
+            places.append(_widened(old_bytes, new_bytes, (old, old_end, new, new_end)))
         old, new = old_end, new_end
-    told: list[dict[str, Any]] = []
-    for at, (old, old_end, new, new_end) in enumerate(found):
-        if at + 1 < len(found) and found[at + 1][2] < new_end:
-            # Two halves of one character that both changed: one place.
-            found[at + 1] = (old, found[at + 1][1], new, found[at + 1][3])
+    found: list[dict[str, Any]] = []
+    for at, (old, old_end, new, new_end) in enumerate(places):
+        if at + 1 < len(places) and places[at + 1][2] < new_end:
+            # Two changes within one character overlap once widened: merge them.
+            places[at + 1] = (old, places[at + 1][1], new, places[at + 1][3])
             continue
-        start, inside = _text(new_bytes[:new]), _text(new_bytes[new:new_end])
-        was = _text(old_bytes[old:old_end])
-        told.append({"start": len(start), "end": len(start) + len(inside), "before": was, "after": inside})
-    return told
+        start, after_text = len(_text(new_bytes[:new])), _text(new_bytes[new:new_end])
+        before_text = _text(old_bytes[old:old_end])
+        found.append({"start": start, "end": start + len(after_text), "before": before_text, "after": after_text})
+    return found
 
 
 def _runs(before: Sequence[int], after: Sequence[int]) -> Iterator[tuple[bool, Sequence[int], Sequence[int]]]:
-    """Both texts in pieces that are the same or not. Texts of as many tokens are laid side by side as they stand."""
+    """Splits both texts into runs that are equal or not. Texts of the same length are compared position by position."""
     if len(before) == len(after):
         for same, run in groupby(zip(before, after, strict=True), lambda pair: pair[0] == pair[1]):
             old, new = zip(*run, strict=True)
@@ -186,7 +187,7 @@ def _runs(before: Sequence[int], after: Sequence[int]) -> Iterator[tuple[bool, S
 
 
 def _widened(old: bytes, new: bytes, place: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-    """A place, widened to whole characters; what lies around it is the same in both texts."""
+    """Widens a place to whole characters. The bytes around it are equal in both texts."""
     old_start, old_end, new_start, new_end = place
     while old_start and new_start and (_continues(old, old_start) or _continues(new, new_start)):
         old_start, new_start = old_start - 1, new_start - 1
@@ -196,9 +197,9 @@ def _widened(old: bytes, new: bytes, place: tuple[int, int, int, int]) -> tuple[
 
 
 def _continues(text: bytes, at: int) -> bool:
-    """Whether a byte goes on with the character before it."""
+    """Whether the byte at an offset continues a UTF-8 character."""
     return at < len(text) and text[at] >> 6 == 0b10
 
 
-def _text(written: bytes) -> str:
-    return written.decode(errors="replace")
+def _text(encoded: bytes) -> str:
+    return encoded.decode(errors="replace")

@@ -1,7 +1,7 @@
-"""How every endpoint that generates answers: the model's name checked, the job begun, one body or a stream of events.
+"""The request path shared by all generating endpoints: check the model name, start the job, send a body or a stream.
 
-Promises that what is wrong with a request is told by the status, before a stream begins; what goes wrong later is told
-by an event. Knows no protocol: a writer turns pieces into bodies and frames.
+Promises that an invalid request gets an error status before a stream starts, and that a later failure is reported as an
+event in the stream. Knows no protocol: a `Writer` turns pieces into bodies and frames.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -10,47 +10,49 @@ from typing import Protocol
 from fastapi import Request
 from fastapi.responses import Response
 
-from dgemma.server.errors import ApiError, refusal
+from dgemma.server.errors import ApiError, as_api_error
 from dgemma.server.generation import Service
 from dgemma.server.jobs import Ended, GenerationJob, Piece, Started
-from dgemma.server.sse import EventStream, unless_left
+from dgemma.server.sse import EventStream, unless_disconnected
 
-READING = ["GET", "HEAD"]
-"""The methods of an address that only tells. One route has both, so that a refusal of others names both; a second one,
-that is never reached, describes GET alone in /openapi.json."""
+READ_METHODS = ["GET", "HEAD"]
+"""The methods of a read-only endpoint. One route handles both, so that the Allow header of a 405 lists both. Each such
+endpoint also has a GET-only route, which is in /openapi.json."""
 
 
 class Writer(Protocol):
-    """One protocol's way to write a reply."""
+    """Writes a reply in one protocol."""
 
     def body(self, started: Started, ends: Sequence[Ended]) -> Response:
-        """The whole reply at once."""
+        """The whole reply as one response."""
         ...
 
     def frames(self, started: Started, pieces: AsyncGenerator[Piece]) -> AsyncGenerator[bytes]:
-        """The reply as events, as the pieces come."""
+        """The reply as SSE frames, written as the pieces arrive."""
         ...
 
     def failure(self, error: ApiError) -> bytes:
-        """The event that tells of an error after the stream began."""
+        """The frame that reports an error after the stream has started."""
         ...
 
 
 async def answer(
     service: Service, request: Request, model: str, job: GenerationJob, *, stream: bool, writer: Writer
 ) -> Response:
-    """Runs a job and writes its reply; stops the engine when the client hangs up."""
+    """Runs a job and writes its reply. Cancels the job when the client disconnects."""
     check_model(service, model)
     if (wanted := len(job.prompts) * job.choices) > (limit := service.config.max_choices):
-        raise ApiError(400, f"{wanted} replies were asked for; one request may ask for {limit}.", param="n")
-    if wanted > service.places:
-        raise ApiError(400, f"{wanted} replies were asked for; this server has {service.places} places.", param="n")
+        message = f"The request asks for {wanted} choices (n for each prompt); the limit is {limit}."
+        raise ApiError(400, message, param="n")
+    if wanted > (room := service.max_open_replies):
+        message = f"The request asks for {wanted} choices (n for each prompt); this server holds {room} at a time."
+        raise ApiError(400, message, param="n")
     pieces = service.pieces(job)
     try:
-        started = await unless_left(request, anext(pieces))
+        started = await unless_disconnected(request, anext(pieces))
         assert isinstance(started, Started)
         if not stream:
-            return await unless_left(request, _whole(writer, started, pieces))
+            return await unless_disconnected(request, _whole(writer, started, pieces))
     except BaseException:
         await pieces.aclose()
         raise
@@ -59,11 +61,11 @@ async def answer(
 
 
 def check_model(service: Service, model: str) -> None:
-    """Refuses every name but that of the model which is loaded."""
+    """Raises ApiError (404) unless `model` is the name of the loaded model."""
     name = service.config.model_name
     if model != name:
-        told = f"There is no model of that name here; this server has {name}."
-        raise ApiError(404, told, param="model", code="model_not_found")
+        message = f"The requested model does not exist; this server serves {name}."
+        raise ApiError(404, message, param="model", code="model_not_found")
 
 
 async def _whole(writer: Writer, started: Started, pieces: AsyncGenerator[Piece]) -> Response:
@@ -76,7 +78,7 @@ async def _frames(writer: Writer, started: Started, pieces: AsyncGenerator[Piece
         async for part in frames:
             yield part
     except Exception as error:
-        yield writer.failure(refusal(error))
+        yield writer.failure(as_api_error(error))
     finally:
         await frames.aclose()
         await pieces.aclose()

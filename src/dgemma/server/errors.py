@@ -1,7 +1,7 @@
-"""Everything that goes wrong -> a status and one sentence, in the shape that the API in question has for errors.
+"""Turns every error into a status and a short message, in the error format of the API that was called.
 
-Promises that a reply never holds a traceback, a path of this machine or much of the text that a client sent, and that a
-field that is to blame is named. What nobody foresaw goes to the log, and to the client as status 500 without details.
+Promises that a response never contains a traceback, a local path or a long quotation of the request, and that it names
+the invalid field. Unexpected errors are logged and reported as a 500 without details.
 """
 
 import logging
@@ -30,21 +30,21 @@ ANTHROPIC_TYPES = {
     503: "overloaded_error",
 }
 ANTHROPIC_CODES = ("thread_unsupported_request",)
-"""Codes that Anthropic's clients act on."""
-SENTENCES = {
-    404: "There is nothing at this address; docs/server.md lists what there is.",
-    405: "This address does not take that method; docs/server.md lists what there is.",
-    413: "The body is larger than this server takes.",
+"""Error codes that Anthropic's clients act on."""
+STATUS_MESSAGES = {
+    404: "There is no endpoint at this path; docs/server.md lists all endpoints.",
+    405: "This endpoint does not support that HTTP method; the Allow header lists those that it does.",
+    413: "The request body is larger than this server allows (--max-body-mb).",
 }
-BASE_ADDRESSES = "the address to set ends with /v1 for OpenAI's clients, and without it for Anthropic's"
+BASE_URLS = "The base URL ends with /v1 for OpenAI's clients, and has no /v1 for Anthropic's."
 STOPPING = "The server is shutting down; try again later."
-UNFORESEEN = "The server failed on this request; its log says why."
-LONGEST_NAME = 100
-LONGEST_SENTENCE = 600
+INTERNAL_ERROR = "The server had an internal error; its log has the details."
+MAX_NAME_CHARACTERS = 100
+MAX_MESSAGE_CHARACTERS = 600
 
 
 class ApiError(Exception):
-    """A refusal: status, one sentence, the field to blame and a word for programs."""
+    """An error for the client: HTTP status, message, the invalid field (`param`), a machine-readable code, headers."""
 
     def __init__(self, status: int, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -52,12 +52,12 @@ class ApiError(Exception):
         self.headers: dict[str, str] = {}
 
 
-class ClientLeftError(Exception):
-    """The client hung up; there is nobody to answer."""
+class ClientDisconnectedError(Exception):
+    """The client disconnected before it got a response."""
 
 
-def refusal(error: Exception) -> ApiError:
-    """Any error as what the client is told."""
+def as_api_error(error: Exception) -> ApiError:
+    """The error to send to the client for any exception. Logs unexpected ones."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, BusyError):
@@ -69,143 +69,142 @@ def refusal(error: Exception) -> ApiError:
     if isinstance(error, CancelledError):
         return ApiError(503, STOPPING)
     logger.error("a request failed", exc_info=error)
-    return ApiError(500, UNFORESEEN)
+    return ApiError(500, INTERNAL_ERROR)
 
 
 def openai_error(error: ApiError) -> dict[str, Any]:
-    """The body that OpenAI's clients read."""
+    """An error body in OpenAI's format."""
     kind = OPENAI_TYPES.get(error.status, "invalid_request_error")
     return {"error": {"message": error.message, "type": kind, "param": error.param, "code": error.code}}
 
 
 def anthropic_error(error: ApiError) -> dict[str, Any]:
-    """The body that Anthropic's clients read."""
+    """An error body in Anthropic's format."""
     kind = ANTHROPIC_TYPES.get(error.status, "invalid_request_error")
     details = {"details": {"error_code": error.code}} if error.code in ANTHROPIC_CODES else {}
     return {"type": "error", "error": {"type": kind, "message": error.message, **details}}
 
 
 def error_response(path: str, error: ApiError) -> JSONResponse:
-    """The reply to a request for `path`."""
+    """The error response to a request for `path`, in the format of its API."""
     body = anthropic_error(error) if path.startswith(ANTHROPIC_PREFIX) else openai_error(error)
     return JSONResponse(body, status_code=error.status, headers=error.headers)
 
 
-def identified(path: str, identity: str) -> dict[str, str]:
-    """The headers that name a reply to a request for `path`, as the clients of either API look for them."""
-    anthropic = {"request-id": identity} if path.startswith(ANTHROPIC_PREFIX) else {}
-    return {"x-request-id": identity, **anthropic}
+def request_id_headers(path: str, request_id: str) -> dict[str, str]:
+    """The response headers in which the clients of each API look for the request id."""
+    anthropic = {"request-id": request_id} if path.startswith(ANTHROPIC_PREFIX) else {}
+    return {"x-request-id": request_id, **anthropic}
 
 
 def install(app: FastAPI, endpoints: Collection[str]) -> None:
-    """Makes an app with these endpoints answer every error in this way."""
+    """Registers the exception handlers on an app. `endpoints` are the paths that a 404 may suggest."""
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
-        return error_response(request.url.path, refusal(error))
+        return error_response(request.url.path, as_api_error(error))
 
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        return error_response(request.url.path, _validation_refusal(request, error))
+        return error_response(request.url.path, _validation_error(request, error))
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        told = SENTENCES.get(error.status_code, "The body cannot be read; send JSON, encoded as UTF-8.")
-        if error.status_code == 404 and (meant := _meant(request.url.path, endpoints)) is not None:
-            told = f"There is nothing at this address, but there is at {meant}; {BASE_ADDRESSES}."
-        plain = ApiError(error.status_code, told)
-        plain.headers.update(error.headers or {})
-        return error_response(request.url.path, plain)
+        message = STATUS_MESSAGES.get(error.status_code, "The request body must be JSON encoded as UTF-8.")
+        if error.status_code == 404 and (similar := _similar_endpoint(request.url.path, endpoints)) is not None:
+            message = f"There is no endpoint at this path; did you mean {similar}? {BASE_URLS}"
+        api_error = ApiError(error.status_code, message)
+        api_error.headers.update(error.headers or {})
+        return error_response(request.url.path, api_error)
 
-    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        # The framework logs it: this handler's error is raised again once the client has its answer.
-        reply = error_response(request.url.path, ApiError(500, UNFORESEEN))
-        # This answer does not pass the gate, which names all others.
-        reply.headers.update(identified(request.url.path, request.state.identity))
-        return reply
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        # No logging here: Starlette raises the error again after the response, and uvicorn logs it.
+        response = error_response(request.url.path, ApiError(500, INTERNAL_ERROR))
+        # This response bypasses the gate, which sets the request id of all others.
+        response.headers.update(request_id_headers(request.url.path, request.state.request_id))
+        return response
 
     async def left(request: Request, error: Exception) -> Response:
-        # Nobody reads it; the number is the one that access logs use for this.
+        # The client does not see it; 499 is the status that nginx logs for a closed connection.
         return Response(status_code=499)
 
     app.add_exception_handler(ApiError, answer)
-    app.add_exception_handler(ClientLeftError, left)
+    app.add_exception_handler(ClientDisconnectedError, left)
     app.add_exception_handler(DgemmaError, answer)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, unforeseen)
+    app.add_exception_handler(Exception, unexpected)
 
 
-def _meant(path: str, endpoints: Collection[str]) -> str | None:
-    """The address that is there with one `/v1` more or less than in `path`."""
+def _similar_endpoint(path: str, endpoints: Collection[str]) -> str | None:
+    """The endpoint that differs from `path` by one `/v1`, if there is one."""
     other = path.removeprefix("/v1") if path.startswith("/v1/") else f"/v1{path}"
     if other.startswith("/v1/models/"):
         return "/v1/models/ID"
     return other if other in endpoints else None
 
 
-def _validation_refusal(request: Request, error: RequestValidationError) -> ApiError:
-    """The first thing that is wrong with a body, and how many more there are."""
+def _validation_error(request: Request, error: RequestValidationError) -> ApiError:
+    """Reports the first error in a body and the number of further ones."""
     first, *more = error.errors()
     if first["type"] == "json_invalid":
-        told = first.get("ctx", {}).get("error", "")
-        return ApiError(
-            400, f"The body is not valid JSON: {told} at character {first['loc'][-1]}.", code="json_invalid"
-        )
+        problem = first.get("ctx", {}).get("error", "")
+        message = f"The request body is not valid JSON: {problem} at character {first['loc'][-1]}."
+        return ApiError(400, message, code="json_invalid")
     if first["loc"] == ("body",):
         if first["type"] == "missing":
-            return ApiError(400, "The body is empty; send a JSON object.")
+            return ApiError(400, "The request body is empty; send a JSON object.")
         if "json" not in request.headers.get("content-type", ""):
-            return ApiError(400, "Send the body with the header Content-Type: application/json.")
+            return ApiError(400, "Set the header Content-Type: application/json.")
         if isinstance(error.body, Mapping):
-            return ApiError(400, "The body has a field name that is no valid text; leave it out.")
-        return ApiError(400, "The body is JSON but no object; send an object.")
-    name = _printable(".".join(map(str, _place(error.body, first["loc"][1:], first["type"] == "missing"))))
-    rest = f" ({len(more)} more fields are wrong.)" if more else ""
-    return ApiError(400, _sentence(name, first) + rest, param=name, code=first["type"])
+            return ApiError(400, "The request body has a field name that is not valid Unicode; remove it.")
+        return ApiError(400, "The request body must be a JSON object.")
+    name = _printable(".".join(map(str, _path_in(error.body, first["loc"][1:], first["type"] == "missing"))))
+    rest = f" ({len(more)} more {'error' if len(more) == 1 else 'errors'}.)" if more else ""
+    return ApiError(400, _message(name, first) + rest, param=name, code=first["type"])
 
 
-def _place(document: Any, location: Sequence[int | str], is_missing: bool) -> list[int | str]:
-    """Where in the document an error is. The names of the alternatives that were tried are no places in it."""
-    place: list[int | str] = []
+def _path_in(document: Any, location: Sequence[int | str], is_missing: bool) -> list[int | str]:
+    """The path of an error in the document: pydantic's location without the tags of the unions on the way."""
+    path: list[int | str] = []
     for at, step in enumerate(location, 1):
         inside: Any = _items(document, step) if isinstance(document, list) else document
         if isinstance(inside, Mapping) and step in inside and not _is_tag(step, inside, location[at:], is_missing):
-            place, document = [*place, step], inside[step]
+            path, document = [*path, step], inside[step]
         elif at == len(location) and isinstance(document, Mapping):
-            place.append(step)
-    return place
+            path.append(step)
+    return path
 
 
 def _items(document: list[Any], step: int | str) -> Mapping[int | str, Any]:
-    """What a list has at a step, under that step."""
+    """The list item that a step selects, as a mapping from the step; empty if it selects none."""
     return {step: document[step]} if isinstance(step, int) and step < len(document) else {}
 
 
 def _is_tag(step: int | str, inside: Mapping, further: Sequence[int | str], is_missing: bool) -> bool:
-    """Whether a step that is a key of the document is the name of an alternative all the same, such as that of a part
-    `{"type": "text", "text": ...}`: where it leads to nothing that has parts, and what follows is a key beside it."""
+    """Whether a step that is also a key of the document is a union tag. In `{"type": "text", "text": ...}`, `text` is
+    both. It is a tag if its value is a scalar and the next step is a key beside it, `type`, or the missing field."""
     if not further or isinstance(inside[step], Mapping | list):
         return False
     return further[0] in inside or further[0] == "type" or (is_missing and len(further) == 1)
 
 
-def _sentence(name: str, error: Mapping[str, Any]) -> str:
-    kind, told = error["type"], error["msg"].rstrip(".")
+def _message(name: str, error: Mapping[str, Any]) -> str:
+    kind, reason = error["type"], error["msg"].rstrip(".")
     if kind == "extra_forbidden":
-        return f"{name} is not a field that this server knows; leave it out."
+        return f"{name} is not a supported field; remove it."
     if kind == "missing":
-        return f"{name} is missing."
-    if kind == "unsupported" or "told" in error.get("ctx", {}):
-        return f"{name} {told}."
-    return f"{name}: {told[:1].lower()}{told[1:]}."
+        return f"{name} is required."
+    if kind == "unsupported" or "predicate" in error.get("ctx", {}):
+        return f"{name} {reason}."
+    return f"{name}: {reason[:1].lower()}{reason[1:]}."
 
 
-def _shortened(told: str) -> str:
-    """A sentence that quotes what a client made up, with the middle left out where that is long."""
-    half = LONGEST_SENTENCE // 2
-    return told if len(told) <= LONGEST_SENTENCE else f"{told[:half]} ... {told[-half:]}"
+def _shortened(message: str) -> str:
+    """Cuts the middle out of a message that is long because it quotes the request."""
+    half = MAX_MESSAGE_CHARACTERS // 2
+    return message if len(message) <= MAX_MESSAGE_CHARACTERS else f"{message[:half]} ... {message[-half:]}"
 
 
 def _printable(name: str) -> str:
-    """A name that a client made up, fit to be sent back."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name[:LONGEST_NAME])
+    """A field name from the request, shortened and without unprintable characters."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in name[:MAX_NAME_CHARACTERS])

@@ -1,8 +1,8 @@
-"""The pieces of request bodies that several endpoints share, as strict pydantic models.
+"""Strict pydantic types for the parts of request bodies that several endpoints share.
 
-Promises that a field which is not known, not supported, or of the wrong type is refused by name, that a handful of
-errors is all that is collected of a wrong body, and that what is let through is plain finite JSON of moderate depth.
-Knows nothing of what the fields do.
+Promises that an unknown or unsupported field, or one of the wrong type, is refused by name; that validation of a bad
+body stops after a handful of errors; and that accepted JSON is finite, encodable and of limited depth. Knows nothing of
+what the fields do.
 """
 
 import json
@@ -27,27 +27,27 @@ MAX_DEPTH = 64
 MAX_INTEGER = 2**31 - 1
 MAX_SEED = 2**63 - 1
 MAX_STOPS = 16
-MAX_MARKS = 100_000
-"""Commas and brackets of a JSON document whose prompt is short; reading so many takes some tens of milliseconds."""
+MAX_SEPARATORS = 100_000
+"""Commas and opening brackets in a JSON document; parsing this many takes some tens of milliseconds."""
 MAX_UNKNOWN = 10
-"""Unknown fields of an object that are looked at; the first is the one that is told."""
-MAX_TOLD = 60
-"""Characters of a name that a client made up, as far as a message quotes it."""
+"""Unknown fields of an object that are reported to pydantic; the client sees the first one and their number."""
+MAX_QUOTED = 60
+"""Characters of a client's value that a message quotes."""
 
 T = TypeVar("T")
-Several = Annotated[list[T], Field(fail_fast=True)]
-"""A list that is refused at its first wrong item: of a million of them the rest would take seconds and gigabytes."""
+FailFastList = Annotated[list[T], Field(fail_fast=True)]
+"""A list whose validation stops at the first error: a million bad items would take seconds and gigabytes."""
 
-NO_MARKS = bytes(set(range(256)) - set(b",[{"))
-
-
-def unsupported(told: str, kind: str = "unsupported") -> PydanticCustomError:
-    """An error whose sentence is the field's name and `told`; programs know it by its kind."""
-    return PydanticCustomError(cast(LiteralString, kind), "{told}", {"told": told})
+NOT_SEPARATORS = bytes(set(range(256)) - set(b",[{"))
 
 
-def only(*values: Any, why: str = "is not supported; leave it out", kind: str = "unsupported") -> BeforeValidator:
-    """Lets null and `values` pass, all of which change nothing, and refuses the rest by name."""
+def unsupported(predicate: str, kind: str = "unsupported") -> PydanticCustomError:
+    """A validation error whose message is the field's name followed by `predicate`. `kind` becomes the error code."""
+    return PydanticCustomError(cast(LiteralString, kind), "{predicate}", {"predicate": predicate})
+
+
+def only(*values: Any, why: str = "is not supported; remove it", kind: str = "unsupported") -> BeforeValidator:
+    """Accepts null and `values`, which must all be neutral, as None. Refuses anything else with the reason `why`."""
 
     def check(value: Any) -> Any:
         if value is None or any(type(value) is type(known) and value == known for known in values):
@@ -57,13 +57,13 @@ def only(*values: Any, why: str = "is not supported; leave it out", kind: str = 
     return BeforeValidator(check)
 
 
-def usual(value: Any) -> BeforeValidator:
-    """Takes null for `value`, the usual one."""
+def null_means(value: Any) -> BeforeValidator:
+    """Replaces null by `value`."""
     return BeforeValidator(lambda given: value if given is None else given)
 
 
 def plain_json(value: Any) -> Any:
-    """Refuses what json.loads lets through and others choke on: lone surrogates, NaN, infinities, great depth."""
+    """Refuses what json.loads accepts but later code does not: lone surrogates, NaN, infinities, deep nesting."""
     level, depth = [value], 0
     while level:
         depth += 1
@@ -75,38 +75,39 @@ def plain_json(value: Any) -> Any:
                 deeper += [*item.keys(), *item.values()]
             elif isinstance(item, list):
                 deeper += item
-            elif isinstance(item, str) and _is_broken(item):
-                raise unsupported("holds a lone surrogate, which is no text")
+            elif isinstance(item, str) and _has_surrogate(item):
+                raise unsupported("contains a lone surrogate, which is not valid Unicode")
             elif isinstance(item, float) and not math.isfinite(item):
-                raise unsupported("holds a number that is not finite")
+                raise unsupported("contains NaN or an infinite number")
         level = deeper
     return value
 
 
-def holds_more(document: bytes, marks: int) -> bool:
-    """Whether a JSON document has more than so many commas and opening brackets outside its texts.
+def has_more_separators(document: bytes, limit: int) -> bool:
+    """Whether a JSON document has more than `limit` commas and opening brackets outside of strings.
 
-    No document has more values than these and one, and so no more texts than twice as many: what seems to have more is
-    none. In Python, so that other threads have their turns meanwhile.
+    A document has at most one value more than it has of these, so it has at most twice as many strings (keys and
+    values). One with more strings is not valid JSON and counts as too large. A Python loop, so that
+    other threads can run in between.
     """
-    if len(document.translate(None, NO_MARKS)) <= marks:
+    if len(document.translate(None, NOT_SEPARATORS)) <= limit:
         return False
-    at = count = texts = 0
+    at = count = strings = 0
     while at < len(document):
-        texts += 1
-        if texts > 2 * (marks + 2):
+        strings += 1
+        if strings > 2 * (limit + 2):
             return True
         begin = document.find(b'"', at)
         begin = len(document) if begin < 0 else begin
-        count += len(document[at:begin].translate(None, NO_MARKS))
-        if count > marks:
+        count += len(document[at:begin].translate(None, NOT_SEPARATORS))
+        if count > limit:
             return True
-        at = _behind_text(document, begin + 1)
+        at = _end_of_string(document, begin + 1)
     return False
 
 
-def _behind_text(document: bytes, at: int) -> int:
-    """Where a text that begins there is over. A quotation mark behind an odd number of backslashes is part of it."""
+def _end_of_string(document: bytes, at: int) -> int:
+    """The offset after a string whose content starts at `at`. A quote after an odd number of backslashes is escaped."""
     while (end := document.find(b'"', at)) >= 0:
         before, at = document[at:end], end + 1
         if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
@@ -114,38 +115,38 @@ def _behind_text(document: bytes, at: int) -> int:
     return len(document)
 
 
-def _whole(text: str) -> str:
-    if _is_broken(text):
-        raise unsupported("holds a lone surrogate, which is no text")
+def _encodable(text: str) -> str:
+    if _has_surrogate(text):
+        raise unsupported("contains a lone surrogate, which is not valid Unicode")
     return text
 
 
-def _is_broken(text: str) -> bool:
-    # Images come as megabytes of ASCII.
-    return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
+def _has_surrogate(text: str) -> bool:
+    # The fast check matters: images are megabytes of ASCII.
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
-Text = Annotated[str, AfterValidator(_whole)]
-"""Text that can be encoded."""
+Text = Annotated[str, AfterValidator(_encodable)]
+"""Text that can be encoded as UTF-8."""
 
 
 def json_object(text: Any) -> Any:
-    """The text of a JSON object -> the object; everything else stays as it is, for the type to refuse."""
+    """Parses the text of a JSON object. Returns any other value unchanged, for the field's type to check."""
     if not isinstance(text, str):
         return text
-    if len(text) > MAX_MARKS and holds_more(text.encode(errors="surrogatepass"), MAX_MARKS):
-        raise unsupported(f"has more than {MAX_MARKS} commas and brackets")
+    if len(text) > MAX_SEPARATORS and has_more_separators(text.encode(errors="surrogatepass"), MAX_SEPARATORS):
+        raise unsupported(f"has more than {MAX_SEPARATORS} commas and brackets")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         raise unsupported("is not valid JSON") from None
     if not isinstance(value, dict):
-        raise unsupported("is JSON but no object")
+        raise unsupported("must be a JSON object")
     return value
 
 
-# Looked through before the type is, which collects an error for every name that is no text. Of several, the last runs
-# first.
+# plain_json runs before the type check, which would collect an error for every key that is not valid text. Of several
+# BeforeValidators, pydantic runs the last one first.
 JsonObject = Annotated[dict[str, Any], BeforeValidator(plain_json)]
 JsonObjectText = Annotated[dict[str, Any], BeforeValidator(plain_json), BeforeValidator(json_object)]
 
@@ -154,10 +155,10 @@ ArgumentsText = Annotated[
     BeforeValidator(plain_json),
     BeforeValidator(lambda text: json_object("{}" if text == "" else text)),
 ]
-"""The arguments of a call; those who collect a call without any from a stream have an empty text."""
+"""The arguments of a tool call. Clients that assemble calls from a stream send an empty text if there are none."""
 
-Bookkeeping = Any
-"""The type of a field that by its own definition changes nothing in the reply, such as `user`: read and dropped."""
+Ignored = Any
+"""The type of a field that by its definition does not change the reply, such as `user`: accepted and dropped."""
 
 Temperature = Annotated[float | None, Field(ge=0, le=2)]
 CanvasLength = Annotated[int | None, Field(ge=1, le=4096)]
@@ -170,95 +171,96 @@ ModelName = Annotated[str, Field(min_length=1)]
 
 
 class Strict(BaseModel):
-    """Takes exactly the fields it names, of exactly their types."""
+    """A model without unknown fields or type coercion."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
     @model_validator(mode="before")
     @classmethod
     def _few_unknown(cls, value: Any) -> Any:
-        """Drops unknown fields behind the first, each of which would be an error of its own."""
+        """Drops unknown fields after the first `MAX_UNKNOWN`: each would be an error of its own."""
         if not isinstance(value, dict) or len(value) <= len(cls.model_fields) + MAX_UNKNOWN:
             return value
         known = {field.alias or name for name, field in cls.model_fields.items()}
-        told = set(islice((name for name in value if name not in known), MAX_UNKNOWN))
-        return {name: given for name, given in value.items() if name in known or name in told}
+        unknown = set(islice((name for name in value if name not in known), MAX_UNKNOWN))
+        return {name: item for name, item in value.items() if name in known or name in unknown}
 
 
-def told_name(name: str) -> str:
-    """A name that a client made up, as a message quotes it: short, and fit to be sent back."""
-    return repr(name if len(name) <= MAX_TOLD else f"{name[:MAX_TOLD]}...")
+def quoted(name: str) -> str:
+    """A value from the request, shortened and escaped for use in a message."""
+    return repr(name if len(name) <= MAX_QUOTED else f"{name[:MAX_QUOTED]}...")
 
 
-def only_types(*known: str, why: str) -> BeforeValidator:
-    """Refuses every type but the known ones, naming it."""
+def known_type(*known: str, why: str) -> BeforeValidator:
+    """Checks the `type` of an object against the known ones. The message quotes an unknown one and adds `why`."""
 
     def check(value: Any) -> Any:
         if isinstance(value, str) and value not in known:
-            raise unsupported(f"is {told_name(value)}; {why}")
+            raise unsupported(f"is {quoted(value)}; {why}")
         return value
 
     return BeforeValidator(check)
 
 
-def only_kinds(*known: str, usual: str | None = None, hints: Mapping[str, str] | None = None) -> BeforeValidator:
-    """Refuses every object whose type is not a known one, naming it; `hints` tell the way out of some."""
+def object_of_type(*known: str, usual: str | None = None, hints: Mapping[str, str] | None = None) -> BeforeValidator:
+    """Checks that a value is an object with a known `type`. `usual` is the type of an object without one; `hints` maps
+    some unsupported types to advice for the message."""
 
     def check(value: Any) -> Any:
         if not isinstance(value, Mapping):
-            raise unsupported("is no object")
+            raise unsupported("must be an object")
         kind = value.get("type", usual)
         if not isinstance(kind, str):
-            raise unsupported("needs a type")
+            raise unsupported("must have a 'type', which is a string")
         if kind not in known:
-            way_out = (hints or {}).get(kind, f"this server takes {', '.join(known[:-1])} and {known[-1]}")
-            raise unsupported(f"is of type {told_name(kind)}; {way_out}")
+            hint = (hints or {}).get(kind, f"supported types are {', '.join(known[:-1])} and {known[-1]}")
+            raise unsupported(f"is of type {quoted(kind)}, which is not supported; {hint}")
         return value
 
     return BeforeValidator(check)
 
 
 def text_type(*known: str) -> BeforeValidator:
-    """Refuses every type of part that holds no text here, naming it."""
+    """Checks the `type` of a text part. The message quotes an unsupported one and says where images are allowed."""
 
     def check(value: Any) -> Any:
         if value in IMAGE_TYPES:
-            shape = "'image_url' (chat), 'input_image' (responses) or 'image' (messages)"
-            raise unsupported(f"is {value!r}; images go into messages of the user, as {shape}")
+            types = "'image_url' (chat completions), 'input_image' (responses) or 'image' (messages)"
+            raise unsupported(f"is {value!r}; send images in user messages, with the type {types}")
         if isinstance(value, str) and value not in known:
-            raise unsupported(f"is {told_name(value)}; this server takes texts and images")
+            raise unsupported(f"is {quoted(value)}; only text and images are supported")
         return value
 
     return BeforeValidator(check)
 
 
 class TextPart(Strict):
-    """A piece of a message's text."""
+    """A text part of a message."""
 
     type: Annotated[Literal["text"], text_type("text")]
     text: Text
-    cache_control: Bookkeeping = None
+    cache_control: Ignored = None
 
 
 def _data_url(url: str) -> str:
     if not url.startswith("data:image/"):
-        raise unsupported("is no data: URL of an image; nothing is fetched here, so send the image itself in one")
+        raise unsupported("must be a data:image/... URL that contains the image; this server does not fetch URLs")
     return url
 
 
 DataUrl = Annotated[Text, AfterValidator(_data_url)]
-"""An image as a URL (RFC 2397). What it holds is looked at by `images.open_image`, as bytes alone."""
+"""An image as a data: URL (RFC 2397). `images.open_image` decodes it and ignores its media type."""
 Detail = Literal["auto", "low", "high", "original"] | None
 
 
 def part_kind(value: Any) -> str | None:
-    """The type of a part or block, by which its model is chosen."""
+    """The `type` of a part or block, the discriminator of its union."""
     kind = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
     return kind if isinstance(kind, str) else None
 
 
 def image_fields(items: Sequence[Any], field: str) -> tuple[str, ...]:
-    """Where the images of a body's messages stand, as errors name it."""
+    """The field path of each image in the messages, as errors name it."""
     return tuple(
         f"{field}.{at}.content.{place}.type"
         for at, item in enumerate(items)
@@ -268,7 +270,8 @@ def image_fields(items: Sequence[Any], field: str) -> tuple[str, ...]:
 
 
 def content(given: Sequence[Any] | None, image: Callable[[Any], dict[str, Any]]) -> str | list[dict[str, Any]]:
-    """A message's parts as `chat` takes them: their text, or a list where `image` makes something of some."""
+    """A message's parts as `chat.render` takes them: their joined text, or a list of parts if any is an image.
+    `image` converts an image part."""
     if all(part_kind(part) not in IMAGE_TYPES for part in given or ()):
         return joined(given)
     return [image(part) if part_kind(part) in IMAGE_TYPES else {"type": "text", "text": part.text}
@@ -276,15 +279,15 @@ def content(given: Sequence[Any] | None, image: Callable[[Any], dict[str, Any]])
 
 
 def parts(value: Any, *, kind: str = "text") -> Any:
-    """A message's text as a list of parts, as which it may come as well."""
+    """Converts a plain string to the equivalent list of one text part."""
     return [{"type": kind, "text": value}] if isinstance(value, str) else value
 
 
-TextParts = Annotated[Several[TextPart], BeforeValidator(parts)]
+TextParts = Annotated[FailFastList[TextPart], BeforeValidator(parts)]
 
 
 def joined(text_parts: Sequence[Any] | None) -> str:
-    """The text of all parts, each on a line of its own."""
+    """The text of all parts, joined with line breaks."""
     return "\n".join(part.text for part in text_parts or ())
 
 
@@ -293,17 +296,17 @@ def _stops(value: Any) -> Any:
 
 
 Stops = Annotated[
-    Several[Annotated[Text, Field(min_length=1, max_length=256)]],
+    FailFastList[Annotated[Text, Field(min_length=1, max_length=256)]],
     BeforeValidator(_stops),
     Field(max_length=MAX_STOPS, default_factory=list),
 ]
 
 
 class StreamOptions(Strict):
-    """What a stream shall hold besides its text."""
+    """OpenAI's options of a stream."""
 
     include_usage: bool | None = None
-    include_obfuscation: Bookkeeping = None
+    include_obfuscation: Ignored = None
     continuous_usage_stats: Annotated[None, only(False)] = None
 
 
@@ -311,22 +314,22 @@ ANY_OBJECT: dict[str, Any] = {"type": "object"}
 
 
 class AnyText(Strict):
-    """A reply of no particular form."""
+    """`{"type": "text"}`: unconstrained text."""
 
     type: Literal["text"]
 
     @property
-    def form(self) -> None:
-        """No schema."""
+    def reply_schema(self) -> None:
+        """No schema: the reply is unconstrained."""
         return None
 
 
 class AnyObject(Strict):
-    """Some JSON object."""
+    """`{"type": "json_object"}`: any JSON object."""
 
     type: Literal["json_object"]
 
     @property
-    def form(self) -> dict[str, Any]:
-        """The schema of every object."""
+    def reply_schema(self) -> dict[str, Any]:
+        """A schema that every JSON object satisfies."""
         return ANY_OBJECT

@@ -1,8 +1,8 @@
-"""What every request passes before anything is read of it: the host it asks for, the key it shows, its size.
+"""ASGI middleware that checks the Host header, the API key and the declared size of a request before its body is read.
 
-A page on another site could make a browser send requests to this machine under a name of that site; so a service for
-this machine alone answers to this machine's own names only. Counts and names each answer. Knows nothing of what is
-behind it.
+DNS rebinding lets a page on another site reach this machine under that site's name, so a server that listens on a
+loopback address accepts only loopback names in the Host header. The gate also counts every response and gives it a
+request id. Knows nothing of the endpoints.
 """
 
 import hmac
@@ -17,26 +17,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dgemma.server import page
 from dgemma.server.config import ServerConfig, is_loopback
-from dgemma.server.errors import SENTENCES, STOPPING, ApiError, error_response, identified
+from dgemma.server.errors import STATUS_MESSAGES, STOPPING, ApiError, error_response, request_id_headers
 from dgemma.server.metrics import Metrics
 
-OPEN_PATHS = page.PATHS | {"/health"}
-"""What may be asked without a key."""
-
+PUBLIC_PATHS = page.PATHS | {"/health"}
+"""Paths that need no API key."""
 
 _PORT = re.compile(r"(:\d*)?")
-"""What may stand behind the name in a Host header."""
+"""The optional port after the name in a Host header."""
 
 
-class Unanswered:
-    """The requests that have no answer yet: a body that still arrives, a form that is compiled."""
+class PendingRequests:
+    """Requests whose response has not started: the body is still arriving, say, or a constraint is being compiled."""
 
     def __init__(self) -> None:
         self.scopes: set[anyio.CancelScope] = set()
         self.stopped = False
 
     def stop(self) -> None:
-        """Has all of them, and whatever comes, told that the server stops."""
+        """Answers all of them, and every later request, with 503."""
         self.stopped = True
         for scope in self.scopes:
             scope.cancel()
@@ -52,44 +51,44 @@ class Gate:
         config: ServerConfig,
         metrics: Metrics,
         endpoints: frozenset[str],
-        unanswered: Unanswered,
+        pending: PendingRequests,
         largest_body: int,
     ) -> None:
         self._app, self._config, self._metrics, self._endpoints = app, config, metrics, endpoints
-        self._unanswered, self._largest_body = unanswered, largest_body
+        self._pending, self._largest_body = pending, largest_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        identity = f"req_{secrets.token_hex(12)}"
-        scope.setdefault("state", {})["identity"] = identity
+        request_id = f"req_{secrets.token_hex(12)}"
+        scope.setdefault("state", {})["request_id"] = request_id
         scope = _with_path(scope)
         path: str = scope["path"]
 
-        async def counted(message: Message) -> None:
+        async def observed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._unanswered.scopes.discard(waiting)
-                MutableHeaders(scope=message).update(identified(path, identity))
-                # Only known addresses become labels; anything else could fill the memory with made-up ones.
+                self._pending.scopes.discard(waiting)
+                MutableHeaders(scope=message).update(request_id_headers(path, request_id))
+                # Unknown paths share one label: clients could otherwise create any number of them.
                 self._metrics.answered(path if path in self._endpoints else "other", message["status"])
             await send(message)
 
-        refused = self._refusal(path, Headers(scope=scope))
+        error = self._early_error(path, Headers(scope=scope))
         with anyio.CancelScope() as waiting:
-            if refused is None:
-                self._unanswered.scopes.add(waiting)
+            if error is None:
+                self._pending.scopes.add(waiting)
                 try:
-                    await self._app(scope, self._measured(receive), counted)
+                    await self._app(scope, self._size_limited(receive), observed)
                 finally:
-                    self._unanswered.scopes.discard(waiting)
+                    self._pending.scopes.discard(waiting)
         if waiting.cancelled_caught:
-            refused = ApiError(503, STOPPING)
-        if refused is not None:
-            await error_response(path, refused)(scope, receive, counted)
+            error = ApiError(503, STOPPING)
+        if error is not None:
+            await error_response(path, error)(scope, receive, observed)
 
-    def _measured(self, receive: Receive) -> Receive:
-        """Reads a body whose length was not told, up to the limit."""
+    def _size_limited(self, receive: Receive) -> Receive:
+        """Enforces the size limit on a body without a Content-Length header."""
         size = 0
 
         async def measured() -> Message:
@@ -102,34 +101,34 @@ class Gate:
 
         return measured
 
-    def _refusal(self, path: str, headers: Headers) -> ApiError | None:
-        stopping = ApiError(503, STOPPING) if self._unanswered.stopped else None
-        return self._stranger(path, headers) or stopping or self._too_large(headers)
+    def _early_error(self, path: str, headers: Headers) -> ApiError | None:
+        stopping = ApiError(503, STOPPING) if self._pending.stopped else None
+        return self._access_error(path, headers) or stopping or self._too_large(headers)
 
     def _too_large(self, headers: Headers) -> ApiError | None:
         length = headers.get("content-length", "0")
         large = length.isdecimal() and int(length) > self._largest_body
-        return ApiError(413, SENTENCES[413]) if large else None
+        return ApiError(413, STATUS_MESSAGES[413]) if large else None
 
-    def _stranger(self, path: str, headers: Headers) -> ApiError | None:
+    def _access_error(self, path: str, headers: Headers) -> ApiError | None:
         if self._config.local and not is_loopback(_host(headers.get("host", ""))):
-            return ApiError(403, "This server answers to the names of this machine only, such as 127.0.0.1.")
+            return ApiError(403, "The Host header must be localhost or a loopback address, such as 127.0.0.1.")
         key = self._config.api_key
-        if key is None or path in OPEN_PATHS:
+        if key is None or path in PUBLIC_PATHS:
             return None
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        # A client may be set up with both; one of them has to be right.
-        shown = [headers.get("x-api-key", ""), token.strip() if scheme.lower() == "bearer" else scheme]
-        # Comparing bytes in constant time keeps the key from being found letter by letter.
-        if any([hmac.compare_digest(one.encode(), key.encode()) for one in shown]):
+        # A client may send both headers; one correct key is enough.
+        keys = [headers.get("x-api-key", ""), token.strip() if scheme.lower() == "bearer" else scheme]
+        # A constant-time comparison, without a short circuit, keeps timing from revealing the key byte by byte.
+        if any([hmac.compare_digest(given.encode(), key.encode()) for given in keys]):
             return None
-        told = "is wrong" if any(shown) else "is missing"
-        return ApiError(401, f"The API key {told}; send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.")
+        problem = "is wrong" if any(keys) else "is missing"
+        return ApiError(401, f"The API key {problem}; send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.")
 
 
 def _with_path(scope: Scope) -> Scope:
-    """A request that names a whole address (RFC 9112, 3.2.2) as one with a path alone. The host in it is then the one
-    that is asked for, whatever the header says."""
+    """Converts a request target in absolute form (RFC 9112, 3.2.2) to origin form. Its host replaces the Host header,
+    as the RFC requires."""
     scheme, mark, rest = scope.get("raw_path", b"").partition(b"://")
     if not mark or scheme.lower() not in (b"http", b"https"):
         return scope
@@ -145,7 +144,7 @@ def _with_path(scope: Scope) -> Scope:
 
 
 def _host(header: str) -> str:
-    """The name in a Host header, without its port; empty where what is behind the name is none."""
+    """The name in a Host header, without its port; empty if what follows the name is not a port."""
     if header.startswith("["):
         name, _, rest = header[1:].partition("]")
     else:

@@ -1,7 +1,7 @@
-"""A job, that is one or more replies to generate, run to its end beside an event loop.
+"""Runs generation jobs on the engine without blocking the event loop.
 
-Promises that the loop is never blocked, that a job which is left stops the engine within one step, and that the same
-seed gives the same reply. Knows neither OpenAI nor Anthropic: jobs come in, pieces go out.
+Promises that an abandoned job stops its work within one denoise step and that the same seed gives the same reply. Knows
+neither OpenAI's nor Anthropic's API: jobs come in, pieces go out.
 """
 
 import threading
@@ -19,10 +19,10 @@ from dgemma.engine.events import Events
 from dgemma.engine.request import Commit, Draft, FinishReason, Stats
 from dgemma.errors import CheckpointError, ImageError, UsageError
 from dgemma.server.allowance import default_tokens
-from dgemma.server.aside import aside
+from dgemma.server.background import in_background
 from dgemma.server.config import ServerConfig
 from dgemma.server.errors import ApiError
-from dgemma.server.fields import MAX_MARKS
+from dgemma.server.fields import MAX_SEPARATORS
 from dgemma.server.jobs import Drafted, Ended, GenerationJob, Grown, Piece, Prompt, Started
 from dgemma.server.logprobs import TextToken, TextTokens
 from dgemma.server.metrics import Metrics
@@ -32,134 +32,135 @@ from dgemma.tokenizer import Tokenizer
 
 T = TypeVar("T")
 
-RENDERING_THREADS = 2
-"""Prompts that are turned into ids at the same time; the rest of the machine is for the model."""
-FORMING_THREADS = 2
-"""Requests whose form becomes an automaton at the same time, which may take seconds: no others wait for these."""
+RENDER_THREADS = 2
+"""Prompts tokenised at the same time; the other cores are for the model."""
+COMPILE_THREADS = 2
+"""Constraints compiled into automata at the same time. Each may take seconds; requests without one do not wait."""
 
-READING_THREADS = 1
-"""Large bodies that are checked at the same time: two would only take turns, as Python runs one thread at a time."""
+PARSE_THREADS = 1
+"""Large bodies validated at the same time. More would not be faster: the GIL lets one thread run at a time."""
 
-SHOWING_THREADS = 1
-"""Requests whose images are decoded at the same time: text waits for none of them."""
+IMAGE_THREADS = 1
+"""Requests whose images are decoded at the same time; requests without images do not wait."""
 
 
 class Service:
-    """A loaded model and its counters. Belongs to one event loop."""
+    """A loaded model and its metrics. Belongs to one event loop."""
 
     def __init__(self, llm: LLM, tokenizer: Tokenizer, config: ServerConfig, metrics: Metrics) -> None:
         self.llm, self.tokenizer, self.config, self.metrics = llm, tokenizer, config, metrics
         metrics.watch(llm.engine)
         self._open: set[_Reply] = set()
-        self._rendering = anyio.CapacityLimiter(RENDERING_THREADS)
-        self._forming = anyio.CapacityLimiter(FORMING_THREADS)
-        self._reading = anyio.CapacityLimiter(READING_THREADS)
-        self._showing = anyio.CapacityLimiter(SHOWING_THREADS)
-        # Every open request may have a thread that waits for its next event; the engine limits how many there are.
-        self._waiting = anyio.CapacityLimiter(max(1, self.places))
+        self._render_limiter = anyio.CapacityLimiter(RENDER_THREADS)
+        self._compile_limiter = anyio.CapacityLimiter(COMPILE_THREADS)
+        self._parse_limiter = anyio.CapacityLimiter(PARSE_THREADS)
+        self._image_limiter = anyio.CapacityLimiter(IMAGE_THREADS)
+        # Each open reply may occupy a thread that waits for its next event; the engine limits their number.
+        self._waiting = anyio.CapacityLimiter(max(1, self.max_open_replies))
 
     @property
-    def places(self) -> int:
-        """Replies that may be open at a time, at work or in the line."""
+    def max_open_replies(self) -> int:
+        """Maximum number of open replies, active or queued."""
         return self.llm.engine.config.max_active + self.llm.engine.config.max_waiting
 
     @property
     def context(self) -> int:
-        """Tokens that prompt and reply may have together."""
+        """Maximum number of tokens of prompt and reply together."""
         return self.llm.engine.max_context
 
     @property
-    def most_marks(self) -> int:
-        """Commas and brackets that a body may have: room for a prompt of ids that fills the context, and for as much
-        again around it."""
-        return max(MAX_MARKS, 2 * self.context)
+    def max_separators(self) -> int:
+        """Maximum number of commas and brackets in a body: twice what a prompt of token ids that fills the context
+        needs, to leave room for the rest."""
+        return max(MAX_SEPARATORS, 2 * self.context)
 
     @cached_property
-    def written(self) -> Mapping[int, bytes]:
-        """The bytes of every id that is text. Raises UsageError for a vocabulary whose bytes are not known."""
+    def token_bytes(self) -> Mapping[int, bytes]:
+        """The bytes of every text token, by id. Raises UsageError if the vocabulary does not define them."""
         try:
             return token_bytes(self.tokenizer)
         except CheckpointError as error:
-            told = "This model's vocabulary does not tell the bytes of its tokens, which logprobs and edits need."
-            raise UsageError(told) from error
+            message = "Log probabilities and edits need the bytes of every token, which this model does not define."
+            raise UsageError(message) from error
 
     def stop(self) -> None:
-        """Ends every open reply; those who wait for one are told that the server is shutting down."""
+        """Cancels every open reply; its client gets a 503 or an error event."""
         for reply in self._open:
             self.llm.engine.cancel(reply.id)
 
-    async def run_aside(self, work: Callable[[], T]) -> T:
-        """What is slow about a body, in a thread beside the event loop. Raises what it raises."""
-        return await aside(work, self._reading)
+    async def parse_in_background(self, work: Callable[[], T]) -> T:
+        """Runs the parsing of a large body in a background thread. Raises what `work` raises."""
+        return await in_background(work, self._parse_limiter)
 
     async def count_tokens(self, job: GenerationJob) -> int:
-        """The tokens of a job's prompts, whether or not they would be taken. Raises PromptError, ApiError and
+        """The number of tokens in a job's prompts, even if they are too long. Raises PromptError, ApiError and
         UsageError."""
-        limiter = self._showing if job.image_fields else self._rendering
-        rendered = [await aside(partial(self._rendered, job, prompt), limiter) for prompt in job.prompts]
+        limiter = self._image_limiter if job.image_fields else self._render_limiter
+        rendered = [await in_background(partial(self._rendered, job, prompt), limiter) for prompt in job.prompts]
         return sum(len(prompt.ids) for prompt in rendered)
 
     async def pieces(self, job: GenerationJob) -> AsyncGenerator[Piece]:
-        """Runs a job: `Started` once, then for each reply in turn what it grows by and `Ended`.
+        """Runs a job: yields `Started`, then for each reply in turn its `Grown` and `Drafted` pieces and `Ended`.
 
-        Whoever stops iterating closes this generator, which stops the engine. Raises PromptError, ApiError,
+        A caller that stops early must close this generator, which cancels the job. Raises PromptError, ApiError,
         UsageError and BusyError before `Started`.
         """
-        prompts = await aside(partial(self._prompts, job), self._showing if job.image_fields else self._rendering)
+        limiter = self._image_limiter if job.image_fields else self._render_limiter
+        prompts = await in_background(partial(self._checked_prompts, job), limiter)
         replies: list[_Reply] = []
-        left = threading.Event()
+        abandoned = threading.Event()
         try:
-            limiter = self._forming if job.has_form else self._rendering
-            await aside(partial(self._enter, job, prompts, replies, left), limiter)
+            limiter = self._compile_limiter if job.has_constraint else self._render_limiter
+            await in_background(partial(self._submit_all, job, prompts, replies, abandoned), limiter)
             self._open.update(replies)
             yield Started(prompt_tokens=sum(len(prompt.ids) for prompt in prompts))
             for reply in replies:
                 while not reply.ended:
-                    for piece in await self._when_there(reply.advance):
+                    for piece in await self._in_waiting_thread(reply.advance):
                         yield piece
-                # One that a stop string ended is still at work, in the way of the others.
+                # A reply that ended at a stop string is still active in the engine.
                 reply.close()
                 self.metrics.replied(reply.usage)
         finally:
-            left.set()
+            abandoned.set()
             self._open.difference_update(replies)
             for reply in replies:
                 reply.close()
                 if not reply.ended:
                     self.metrics.left()
 
-    async def _when_there(self, read: Callable[[], T]) -> T:
-        # A thread that waits in the engine is woken by `close`; until then nobody needs to wait for it.
-        return await anyio.to_thread.run_sync(read, limiter=self._waiting, abandon_on_cancel=True)
+    async def _in_waiting_thread(self, wait: Callable[[], T]) -> T:
+        # The thread may be abandoned on cancellation: `close` wakes it in the engine.
+        return await anyio.to_thread.run_sync(wait, limiter=self._waiting, abandon_on_cancel=True)
 
-    def _enter(
-        self, job: GenerationJob, prompts: Sequence[Prompt], replies: "list[_Reply]", left: threading.Event
+    def _submit_all(
+        self, job: GenerationJob, prompts: Sequence[Prompt], replies: "list[_Reply]", abandoned: threading.Event
     ) -> None:
-        """Begins every reply of a job, until it is `left`. A schema that is new may take seconds here to become an
-        automaton."""
-        # All of them take their places first, so that none can be refused when others were answered already.
+        """Submits every reply of a job and adds it to `replies`, until the job is `abandoned`. Compiling a new
+        constraint may take seconds here."""
+        # All replies are submitted before the first is read, so that none is refused after others were sent.
         for index in range(len(prompts) * job.choices):
-            which, choice = divmod(index, job.choices)
-            # The seeds of the choices follow each other, behind the greatest one from the smallest on.
+            prompt_index, choice = divmod(index, job.choices)
+            # Choices have consecutive seeds, which wrap around as int64.
             seed = (job.seed + choice + 2**63) % 2**64 - 2**63
-            replies.append(_Reply(self, job, index, prompts[which], seed))
-            if left.is_set():
+            replies.append(_Reply(self, job, index, prompts[prompt_index], seed))
+            if abandoned.is_set():
                 replies[-1].close()
                 return
 
-    def _prompts(self, job: GenerationJob) -> list[Prompt]:
-        return [self._fitting(job, prompt) for prompt in job.prompts]
+    def _checked_prompts(self, job: GenerationJob) -> list[Prompt]:
+        return [self._checked_prompt(job, prompt) for prompt in job.prompts]
 
-    def _fitting(self, job: GenerationJob, prompt: Any) -> Prompt:
-        """One prompt, refused when it is too long."""
+    def _checked_prompt(self, job: GenerationJob, prompt: Any) -> Prompt:
+        """Renders a prompt. Raises ApiError if it is too long."""
         limit = min(self.config.max_prompt_tokens or self.context, self.context - 1)
-        # Each of them takes a token at least, and turning all of them into ids may take seconds.
+        # Every message and tool takes at least one token. Rendering far too many would take seconds.
         if not job.raw and len(prompt) + len(job.tools) > limit:
             raise _too_long(f"at least {len(prompt) + len(job.tools)}", limit)
         rendered = self._rendered(job, prompt)
-        # A text to go over or to lead up to is read as the prompt is.
-        given = job.edit.text if job.edit is not None else job.suffix
-        count = len(rendered.ids) + (len(self.tokenizer.encode(given)) if given else 0)
+        # The text to edit, or the one after a gap, counts as part of the prompt.
+        extra = job.edit.text if job.edit is not None else job.suffix
+        count = len(rendered.ids) + (len(self.tokenizer.encode(extra)) if extra else 0)
         if count > limit:
             raise _too_long(str(count), limit)
         return rendered
@@ -177,13 +178,13 @@ class Service:
 
 
 def _too_long(count: str, limit: int) -> ApiError:
-    # Clients know this case by its wording, and read both numbers.
-    told = f"prompt is too long: {count} tokens > {limit} maximum; shorten it."
-    return ApiError(400, told, code="context_length_exceeded")
+    # Clients recognise this error by its wording and parse both numbers.
+    message = f"prompt is too long: {count} tokens > {limit} maximum; shorten it."
+    return ApiError(400, message, code="context_length_exceeded")
 
 
 class _Reply:
-    """One reply while it is generated; the engine checks the request when it is made."""
+    """One reply while it is generated. Submits its request to the engine, which may refuse it, when it is made."""
 
     def __init__(self, service: Service, job: GenerationJob, index: int, prompt: Prompt, seed: int) -> None:
         self._service, self._job, self._index, self._prompt, self._seed = service, job, index, prompt, seed
@@ -200,11 +201,11 @@ class _Reply:
         plain, message = partial(GrowingText, before=self._before), partial(GrowingMessage, service.llm)
         self._growing = (plain if job.plain else message)(tokenizer, stops)
         self._tokens: TextTokens | None = None
-        # Read here where nothing needs it yet: the first to ask computes it for the service, which takes a while for a
-        # large vocabulary, and this is a thread beside the event loop, where the writers of replies are not.
-        written = service.written if job.edit is not None or job.options.get("logprobs") is not None else {}
+        # The first access computes the table, which takes a while for a large vocabulary. This constructor runs in a
+        # background thread; the writers that use the table later run on the event loop.
+        token_bytes = service.token_bytes if job.edit is not None or job.options.get("logprobs") is not None else {}
         if job.options.get("logprobs") is not None:
-            self._tokens = TextTokens(tokenizer, written, raw=job.plain)
+            self._tokens = TextTokens(tokenizer, token_bytes, raw=job.plain)
         self._ids: list[int] = []
         self._shown = 0
         self._usage: Usage | None = None
@@ -218,31 +219,31 @@ class _Reply:
         if job.suffix is None:
             options = {"max_new_tokens": max_new_tokens, "seed": self._seed, **job.options}
             return llm.submit(token_ids=self._prompt.ids, images=self._prompt.images, **options)
-        # Every length up to the limit is tried, so that without one the engine's own, shorter one is the right one.
-        most = None if job.max_new_tokens is None else max_new_tokens
-        options = {"max_new_tokens": most, "seed": self._seed, **job.options}
+        # Gap lengths up to the limit are tried. Without an explicit limit the library's default applies: it is shorter.
+        limit = None if job.max_new_tokens is None else max_new_tokens
+        options = {"max_new_tokens": limit, "seed": self._seed, **job.options}
         return llm.submit_infill(self._before, job.suffix, **options)
 
     @property
     def id(self) -> int:
-        """The engine's name for it."""
+        """The engine's id of the request."""
         return self._events.id
 
     @property
     def ended(self) -> bool:
-        """Whether it came to its end."""
+        """Whether the reply is complete."""
         return self._usage is not None
 
     @property
     def usage(self) -> Usage:
-        """What it took; known at its end."""
+        """The usage of the complete reply."""
         assert self._usage is not None
         return self._usage
 
     def advance(self) -> list[Piece]:
-        """Waits for the engine's next event -> what there is to tell of it. One thread at a time may call it."""
+        """Waits for the engine's next event and returns its pieces, perhaps none. One thread at a time may call it."""
         event = next(self._events, None)
-        if event is None:  # closed in the meantime
+        if event is None:  # closed by another thread
             return []
         if isinstance(event, Draft):
             return [self._drafted(event)] if self._job.drafts else []
@@ -251,7 +252,7 @@ class _Reply:
         return self._end(event.reason, self._counted(event.stats))
 
     def close(self) -> None:
-        """Stops the engine's work for this reply, which is whole where a stop string ended it."""
+        """Stops the engine's work for this reply. A reply that ended at a stop string counts as finished."""
         self._events.close(satisfied=self.ended)
 
     def _committed(self, event: Commit) -> list[Piece]:
@@ -295,7 +296,7 @@ class _Reply:
     def _drafted(self, draft: Draft) -> Drafted:
         ids = [*self._ids, *draft.token_ids]
         if self._job.edit is not None:
-            # What has not had its turn yet reads as it did.
+            # The rest of the text is still unchanged.
             ids += self._service.tokenizer.encode(self._job.edit.text)[len(ids) :]
         if self._job.plain:
             thinking, text = "", self._service.tokenizer.decode(ids)

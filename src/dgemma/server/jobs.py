@@ -1,4 +1,4 @@
-"""What an HTTP request asks of the model, and the pieces of which every endpoint makes its reply.
+"""The job that an HTTP request describes, and the pieces from which every endpoint builds its reply.
 
 Plain values: knows neither protocols nor threads.
 """
@@ -17,17 +17,18 @@ from dgemma.server.usage import Usage
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationJob:
-    """What one HTTP request asks for.
+    """The generation work of one HTTP request.
 
-    prompts      messages, a text, or ids; `choices` replies to each, with the seeds seed, seed + 1, ...
-    raw          continue the prompt as it stands; otherwise it is a conversation whose reply is taken apart
-    suffix       fill the gap between the prompt, a text, and this
-    options      further options of `LLM.stream`
-    stops        strings that end a reply and are not part of it
-    drafts       give the canvas after every denoise step
-    single_call  a reply may hold one tool call at most
-    image_fields  the fields that hold the images of the messages, in their order
-    edit         go over a text behind the prompt, which is what `LLM.submit_edit` makes of it, instead of replying
+    prompts        each a list of messages, a text, or token ids; every prompt gets `choices` replies
+    seed           seed of the first choice; the next ones have seed + 1, seed + 2, ...
+    raw            continue the prompt as plain text; otherwise it is a conversation, and the reply is a message
+    suffix         fill the gap between the prompt, which must be a text, and this text
+    options        further options of `LLM.submit`
+    stops          strings that end a reply and are not part of it
+    drafts         yield the canvas after every denoise step
+    single_call    keep at most one tool call of a reply
+    image_fields   the field path of each image in the messages, in order
+    edit           edit a text instead of replying; the prompt is then the one that `LLM.submit_edit` uses
     """
 
     prompts: tuple[Any, ...]
@@ -46,19 +47,19 @@ class GenerationJob:
     edit: "Edit | None" = None
 
     @property
-    def has_form(self) -> bool:
-        """Whether replies are held to something that must first be compiled."""
+    def has_constraint(self) -> bool:
+        """Whether the replies have a constraint, which must be compiled first."""
         return not self.options.keys().isdisjoint(("schema", "regex", "choices", "tools"))
 
     @property
     def plain(self) -> bool:
-        """Whether what is generated is text alone, and no message."""
+        """Whether the reply is plain text rather than a message with thinking and tool calls."""
         return self.raw or self.edit is not None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """A text to go over; the three are `LLM.edit`'s."""
+    """A text to edit; the fields are the arguments of `LLM.edit`."""
 
     text: str
     instruction: str | None
@@ -67,7 +68,7 @@ class Edit:
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """A prompt as the engine takes it."""
+    """A rendered prompt, ready for the engine."""
 
     ids: Sequence[int]
     images: tuple[PreparedImage, ...] = ()
@@ -75,14 +76,14 @@ class Prompt:
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """The first piece: every prompt was accepted. The number of tokens is over all prompts."""
+    """The first piece: every prompt was accepted. `prompt_tokens` is their total."""
 
     prompt_tokens: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grown:
-    """Thinking or text that will not change any more, with its text's tokens where log probabilities are asked for."""
+    """Committed thinking or text. `tokens` are those of the text, if log probabilities are requested."""
 
     index: int
     growth: Growth
@@ -91,7 +92,7 @@ class Grown:
 
 @dataclass(frozen=True, kw_only=True)
 class Drafted:
-    """The canvas after a denoise step, and the whole reply as it would read with it; all of it may change."""
+    """The canvas after a denoise step, and the whole reply as it would read with it. All of it may still change."""
 
     index: int
     draft: Draft
@@ -101,12 +102,12 @@ class Drafted:
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """The end of one reply: all of it, why it ended, and what it took.
+    """The end of one reply, with the complete reply.
 
-    stop_string   the one at which it ended, if it did so at one
-    context_full  it ended because prompt and reply fill the context, before the limit that was asked for
-    token_ids     every generated id
-    tokens        those of its text, where log probabilities are asked for
+    stop_string   the stop string that ended it, if any
+    context_full  whether it ended because prompt and reply fill the context, before its own token limit
+    token_ids     all generated ids
+    tokens        the tokens of its text, if log probabilities are requested
     """
 
     index: int

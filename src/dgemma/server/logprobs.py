@@ -1,7 +1,7 @@
-"""The log probabilities of a reply's text, token by token, and OpenAI's two shapes for them.
+"""Log probabilities of the tokens of a reply's text, and OpenAI's JSON formats for them.
 
-Promises that the tokens told are those of the text that is shown, each once and not before its text: markers, thoughts,
-tool calls, end tokens and what stands behind a stop string are not among them. Knows nothing of requests.
+Promises that exactly the tokens of the visible text are reported, each once and never before its text. Markers,
+thoughts, tool calls, end tokens and anything after a stop string are left out. Knows nothing of requests.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ CONTINUED = 0b10
 
 @dataclass(frozen=True, kw_only=True)
 class TextToken:
-    """A token of the text. `start` counts the bytes of the text before it, `offset` its characters."""
+    """A token of the text. `start` is its byte offset in the text, `offset` its character offset."""
 
     id: int
     start: int
@@ -27,13 +27,13 @@ class TextToken:
 
 
 class TextTokens:
-    """Takes a reply's ids and gives its text's tokens as the text is shown.
+    """Collects a reply's token ids and releases those of its text as the text is shown.
 
-    `written` holds the bytes of each id that is text; `raw` replies are text alone, others are messages.
+    `token_bytes` maps the ids of text tokens to their bytes. A `raw` reply is plain text, any other a message.
     """
 
-    def __init__(self, tokenizer: Tokenizer, written: Mapping[int, bytes], *, raw: bool) -> None:
-        self._tokenizer, self._written, self._raw = tokenizer, written, raw
+    def __init__(self, tokenizer: Tokenizer, token_bytes: Mapping[int, bytes], *, raw: bool) -> None:
+        self._tokenizer, self._token_bytes, self._raw = tokenizer, token_bytes, raw
         self._inside: str | None = None
         self._thoughts: list[TextToken] = []
         self._thought = False
@@ -44,17 +44,17 @@ class TextTokens:
 
     def push(self, ids: Sequence[int], logprobs: Sequence[TokenLogprobs]) -> None:
         """Takes the next ids with their log probabilities."""
-        for token, told in zip(ids, logprobs, strict=True):
+        for token, token_logprobs in zip(ids, logprobs, strict=True):
             name = self._tokenizer.special_name(token)
             if name is not None:
                 self._mark(name)
             elif self._inside == CHANNEL_BEGIN:
-                self._thoughts.append(TextToken(id=token, start=0, offset=0, logprobs=told))
+                self._thoughts.append(TextToken(id=token, start=0, offset=0, logprobs=token_logprobs))
             elif self._inside is None and not self._over:
-                self._add(token, told)
+                self._add(token, token_logprobs)
 
     def shown(self, size: int) -> tuple[TextToken, ...]:
-        """The tokens that begin within the first `size` bytes of shown text and were not given yet."""
+        """Releases the tokens that start within the first `size` bytes of the text, which have now been shown."""
         self._shown = size
         count = next((at for at, token in enumerate(self._waiting) if token.start >= size), len(self._waiting))
         ready, self._waiting = self._waiting[:count], self._waiting[count:]
@@ -62,7 +62,7 @@ class TextTokens:
         return tuple(ready)
 
     def finish(self, size: int) -> tuple[TextToken, ...]:
-        """The last tokens of a text of `size` bytes; a reply that is all thought has its thought as its text."""
+        """Releases the last tokens of a text of `size` bytes. If the reply is all thought, the thought is its text."""
         if size and not self.given and not self._waiting:
             self._waiting, self._thoughts = self._thoughts, []
         return self.shown(size)
@@ -76,7 +76,7 @@ class TextTokens:
             self._inside = name
             self._thought = self._thought or name == CHANNEL_BEGIN
         elif name == CHANNEL_END and self._inside is None:
-            # What was taken for text was a thought; what follows begins on a new line.
+            # An unopened thought ends here: the text so far was part of it. The answer starts on a new line.
             self._thoughts += self._waiting
             self._thought = True
             self._begin(self._shown + bool(self._shown))
@@ -88,28 +88,28 @@ class TextTokens:
         self._characters = 0
         self._waiting: list[TextToken] = []
 
-    def _add(self, token: int, told: TokenLogprobs) -> None:
-        text = self._written.get(token, b"")
+    def _add(self, token: int, logprobs: TokenLogprobs) -> None:
+        text = self._token_bytes.get(token, b"")
         if self._thought and self._size == self._start:
-            # The line breaks behind a thought are no text.
+            # Line breaks after a thought are not part of the text.
             text = text.lstrip(b"\n")
         if not text:
             return
-        # A token that goes on with a character begins where that character does.
+        # A token that continues a character has the offset of that character.
         offset = self._characters - (text[0] >> 6 == CONTINUED)
-        self._waiting.append(TextToken(id=token, start=self._size, offset=max(0, offset), logprobs=told))
+        self._waiting.append(TextToken(id=token, start=self._size, offset=max(0, offset), logprobs=logprobs))
         self._size += len(text)
         self._characters += sum(byte >> 6 != CONTINUED for byte in text)
 
 
-class Shapes:
-    """OpenAI's shapes of these tokens; a token that is no text of its own is told by its bytes."""
+class LogprobsFormat:
+    """Formats these tokens for OpenAI's APIs. A token that is not valid UTF-8 by itself is shown as `bytes:\\x..`."""
 
-    def __init__(self, tokenizer: Tokenizer, written: Mapping[int, bytes]) -> None:
-        self._tokenizer, self._written = tokenizer, written
+    def __init__(self, tokenizer: Tokenizer, token_bytes: Mapping[int, bytes]) -> None:
+        self._tokenizer, self._token_bytes = tokenizer, token_bytes
 
     def chat(self, tokens: Sequence[TextToken]) -> dict[str, Any]:
-        """As chat completions have it."""
+        """The `logprobs` of a chat completion's choice."""
         content = [
             {
                 **self._entry(token.id, token.logprobs.logprob),
@@ -120,14 +120,14 @@ class Shapes:
         return {"content": content, "refusal": None}
 
     def response(self, tokens: Sequence[TextToken]) -> list[dict[str, Any]]:
-        """As responses have it: as in chat, and always with bytes."""
+        """The `logprobs` of a response's text part: as in chat, but `bytes` is never null."""
         content = self.chat(tokens)["content"]
         for entry in (entry for token in content for entry in (token, *token["top_logprobs"])):
             entry["bytes"] = entry["bytes"] or []
         return content
 
     def completion(self, tokens: Sequence[TextToken]) -> dict[str, Any]:
-        """As the older completions have it."""
+        """The `logprobs` of a legacy completion's choice."""
         return {
             "tokens": [self._text(token.id) for token in tokens],
             "token_logprobs": [token.logprobs.logprob for token in tokens],
@@ -136,11 +136,11 @@ class Shapes:
         }
 
     def _entry(self, token: int, logprob: float) -> dict[str, Any]:
-        written = self._written.get(token)
+        written = self._token_bytes.get(token)
         return {"token": self._text(token), "logprob": logprob, "bytes": None if written is None else list(written)}
 
     def _text(self, token: int) -> str:
-        written = self._written.get(token)
+        written = self._token_bytes.get(token)
         if written is None:
             return self._tokenizer.special_name(token) or ""
         try:

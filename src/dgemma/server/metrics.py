@@ -1,6 +1,6 @@
-"""Counters for Prometheus, in a registry of the app's own.
+"""Prometheus metrics, in a registry per app, so that several apps in one process do not collide.
 
-Two apps in one process do not share or fight over them. Knows nothing of requests beyond their numbers.
+Knows nothing of requests beyond their numbers.
 """
 
 from collections.abc import Iterator
@@ -15,20 +15,19 @@ from dgemma.server.usage import Usage
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
-
-STATE = {
-    "active": "Requests that take turns.",
-    "waiting": "Requests that wait for a place.",
-    "kv_bytes": "Bytes of all caches.",
-    "kv_budget_bytes": "Bytes that all caches may have.",
+GAUGES = {
+    "active": "Requests that are running.",
+    "waiting": "Requests that are queued.",
+    "kv_bytes": "Bytes of all KV caches, kept prefixes included.",
+    "kv_budget_bytes": "Limit on the bytes of all KV caches.",
 }
-COUNTS = {
-    "refused": "Requests that found no place.",
-    "cancelled": "Requests that were ended from elsewhere.",
+COUNTERS = {
+    "refused": "Requests refused because the queue was full.",
+    "cancelled": "Requests cancelled before their end.",
     "failed": "Requests that failed.",
-    "reused_tokens": "Prompt tokens that an earlier request had encoded.",
+    "reused_tokens": "Prompt tokens reused from an earlier request.",
 }
-"""What an engine's snapshot is shown as: of this moment, and since the start."""
+"""Fields of `EngineSnapshot` -> help texts: current values, and counts since the start."""
 
 
 class _EngineCollector(Collector):
@@ -37,13 +36,13 @@ class _EngineCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         snapshot = self._engine.snapshot()
-        for kind, shown in ((GaugeMetricFamily, STATE), (CounterMetricFamily, COUNTS)):
-            for name, told in shown.items():
-                yield kind(f"dgemma_engine_{name}", told, value=getattr(snapshot, name))
+        for kind, fields in ((GaugeMetricFamily, GAUGES), (CounterMetricFamily, COUNTERS)):
+            for name, help_text in fields.items():
+                yield kind(f"dgemma_engine_{name}", help_text, value=getattr(snapshot, name))
 
 
 class Metrics:
-    """What the service did since it was started. May be used from several threads."""
+    """Counts of what the server has done since its start. Thread-safe."""
 
     content_type = CONTENT_TYPE_LATEST
 
@@ -52,13 +51,13 @@ class Metrics:
         self._requests = Counter(
             "dgemma_requests", "HTTP requests by endpoint and status.", ["endpoint", "status"], registry=registry
         )
-        self._left = Counter("dgemma_replies_left", "Replies that were stopped before their end.", registry=registry)
-        self._replies = Counter("dgemma_replies", "Replies generated to their end.", ["mode"], registry=registry)
-        self._prompt = Counter("dgemma_prompt_tokens", "Prompt tokens of these replies.", registry=registry)
-        self._tokens = Counter("dgemma_completion_tokens", "New tokens of these replies.", registry=registry)
-        self._canvases = Counter("dgemma_canvases", "Canvases settled.", registry=registry)
+        self._left = Counter("dgemma_replies_left", "Replies stopped before their end.", registry=registry)
+        self._replies = Counter("dgemma_replies", "Completed replies.", ["mode"], registry=registry)
+        self._prompt = Counter("dgemma_prompt_tokens", "Prompt tokens of completed replies.", registry=registry)
+        self._tokens = Counter("dgemma_completion_tokens", "New tokens of completed replies.", registry=registry)
+        self._canvases = Counter("dgemma_canvases", "Canvases committed.", registry=registry)
         self._steps = Counter("dgemma_denoise_steps", "Denoise steps.", registry=registry)
-        self._passes = Counter("dgemma_forward_passes", "Denoise passes, or tokens.", registry=registry)
+        self._passes = Counter("dgemma_forward_passes", "Forward passes.", registry=registry)
         self._first = Histogram(
             "dgemma_first_text_seconds", "From a reply's start to its first text.", buckets=SECONDS, registry=registry
         )
@@ -67,7 +66,7 @@ class Metrics:
         )
 
     def watch(self, engine: Engine) -> None:
-        """Shows the engine's own state at the moment of each reading."""
+        """Adds the engine's own state, read at every scrape."""
         self._registry.register(_EngineCollector(engine))
 
     def answered(self, endpoint: str, status: int) -> None:
@@ -75,7 +74,7 @@ class Metrics:
         self._requests.labels(endpoint=endpoint, status=str(status)).inc()
 
     def left(self) -> None:
-        """Counts a reply that nobody waited for, or that failed."""
+        """Counts a reply that was abandoned or failed."""
         self._left.inc()
 
     def replied(self, usage: Usage) -> None:
@@ -90,5 +89,5 @@ class Metrics:
         self._seconds.observe(usage.wall_seconds)
 
     def text(self) -> bytes:
-        """The exposition that Prometheus reads."""
+        """All metrics in Prometheus' exposition format."""
         return generate_latest(self._registry)

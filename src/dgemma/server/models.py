@@ -1,16 +1,16 @@
-"""GET /v1/models and /v1/models/{id}: the one model that is loaded, in OpenAI's and Anthropic's shape at once."""
+"""GET /v1/models and /v1/models/{id}: the loaded model, with the fields of both OpenAI's and Anthropic's API."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter
 
-from dgemma.server.endpoint import READING, check_model
+from dgemma.server.endpoint import READ_METHODS, check_model
 from dgemma.server.generation import Service
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoints, for an app to include."""
+    """The router of these endpoints."""
     routes = APIRouter()
     loaded = datetime.now(UTC).replace(microsecond=0)
     name = service.config.model_name
@@ -30,13 +30,13 @@ def router(service: Service) -> APIRouter:
     }
 
     @routes.get("/v1/models")
-    @routes.api_route("/v1/models", methods=READING, include_in_schema=False)
+    @routes.api_route("/v1/models", methods=READ_METHODS, include_in_schema=False)
     async def models() -> dict[str, Any]:
         return {"object": "list", "data": [model], "has_more": False, "first_id": name, "last_id": name}
 
-    # Hub ids hold a slash.
+    # Hub ids contain a slash.
     @routes.get("/v1/models/{model_id:path}")
-    @routes.api_route("/v1/models/{model_id:path}", methods=READING, include_in_schema=False)
+    @routes.api_route("/v1/models/{model_id:path}", methods=READ_METHODS, include_in_schema=False)
     async def one_model(model_id: str) -> dict[str, Any]:
         check_model(service, model_id)
         return model

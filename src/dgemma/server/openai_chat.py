@@ -1,8 +1,8 @@
-"""POST /v1/chat/completions, as OpenAI's clients use it, and drafts of the canvas for those who ask for them.
+"""POST /v1/chat/completions, compatible with OpenAI's API, with optional drafts of the canvas.
 
-With `diffusing` and `stream` set, an event named `diffusion.draft` follows every denoise step. Its data is a chunk
-whose deltas are empty, so that clients which know nothing of drafts pass over it; its field `diffusion` holds the
-whole reply as it reads now, which replaces what the draft before it said.
+With `stream` and `diffusing` set, an event named `diffusion.draft` follows every denoise step. Its data is a chunk with
+an empty delta, so clients that do not know drafts ignore it. Its field `diffusion` holds the whole reply as it reads
+now, which replaces that of the previous draft.
 """
 
 import json
@@ -16,14 +16,15 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field, ValidationInfo, field_validator
 
 from dgemma.chat import MessageParts
-from dgemma.server.body import BodyRoute, described, read
+from dgemma.server.body import BodyRoute, documented_as, parse_body
+from dgemma.server.constraints import ConstraintFields, ToolUse
 from dgemma.server.decoding import Effort, thinks
 from dgemma.server.endpoint import answer
 from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (
-    Bookkeeping,
+    FailFastList,
+    Ignored,
     ModelName,
-    Several,
     Stops,
     StreamOptions,
     Strict,
@@ -33,10 +34,9 @@ from dgemma.server.fields import (
     only,
     unsupported,
 )
-from dgemma.server.forms import FormFields, ToolUse
 from dgemma.server.generation import Service
 from dgemma.server.jobs import Drafted, Ended, GenerationJob, Grown, Piece, Started
-from dgemma.server.logprobs import Shapes, TextToken
+from dgemma.server.logprobs import LogprobsFormat, TextToken
 from dgemma.server.openai_fields import (
     Message,
     ResponseFormat,
@@ -53,16 +53,16 @@ from dgemma.server.usage import Usage
 
 
 class TemplateKwargs(Strict):
-    """What clients of vLLM pass to a chat template; the one here knows a single switch."""
+    """vLLM's arguments of the chat template; only `enable_thinking` is supported."""
 
     enable_thinking: bool | None = None
 
 
-class ChatFields(FormFields):
+class ChatFields(ConstraintFields):
     """The body of a chat request."""
 
     model: ModelName
-    messages: Annotated[Several[Message], Field(min_length=1)]
+    messages: Annotated[FailFastList[Message], Field(min_length=1)]
     max_tokens: TokenLimit = None
     max_completion_tokens: TokenLimit = None
     n: Annotated[int | None, Field(ge=1)] = None
@@ -70,7 +70,7 @@ class ChatFields(FormFields):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     diffusing: bool | None = None
-    tools: Several[Tool] | None = None
+    tools: FailFastList[Tool] | None = None
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool | None = None
     reasoning_effort: Effort = None
@@ -81,45 +81,45 @@ class ChatFields(FormFields):
     frequency_penalty: Annotated[None, only(0, 0.0)] = None
     presence_penalty: Annotated[None, only(0, 0.0)] = None
     logit_bias: Annotated[None, only({})] = None
-    verbosity: Bookkeeping = None
+    verbosity: Ignored = None
     prediction: Annotated[None, only()] = None
     audio: Annotated[None, only()] = None
     web_search_options: Annotated[None, only()] = None
-    functions: Annotated[None, only([], why="is not supported; declare the functions as tools")] = None
+    functions: Annotated[None, only([], why="is not supported; use tools")] = None
     function_call: Annotated[None, only("none", why="is not supported; use tool_choice")] = None
     modalities: Annotated[None, only(["text"])] = None
-    service_tier: Bookkeeping = None
-    store: Annotated[None, only(False, why="is not supported: nothing is stored here; leave it out")] = None
-    user: Bookkeeping = None
-    metadata: Bookkeeping = None
-    safety_identifier: Bookkeeping = None
-    prompt_cache_key: Bookkeeping = None
-    prompt_cache_retention: Bookkeeping = None
-    prompt_cache_options: Bookkeeping = None
+    service_tier: Ignored = None
+    store: Annotated[None, only(False, why="is not supported: this server stores nothing; remove the field")] = None
+    user: Ignored = None
+    metadata: Ignored = None
+    safety_identifier: Ignored = None
+    prompt_cache_key: Ignored = None
+    prompt_cache_retention: Ignored = None
+    prompt_cache_options: Ignored = None
     moderation: Annotated[None, only()] = None
 
     @field_validator("stream_options", "diffusing")
     @classmethod
     def _streams_only(cls, value: Any, info: ValidationInfo) -> Any:
-        asks = value.include_usage if isinstance(value, StreamOptions) else value
-        if asks and not info.data.get("stream"):
-            raise unsupported("works with 'stream': true only")
+        requested = value.include_usage if isinstance(value, StreamOptions) else value
+        if requested and not info.data.get("stream"):
+            raise unsupported("requires 'stream': true")
         if value and info.field_name == "diffusing" and info.data.get("mode") == "autoregressive":
-            raise unsupported("does not work with mode 'autoregressive', which has no drafts")
+            raise unsupported("is not supported with mode 'autoregressive', which has no drafts")
         return value
 
     @field_validator("max_completion_tokens")
     @classmethod
     def _one_limit(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value is not None and info.data.get("max_tokens") not in (None, value):
-            raise unsupported("contradicts max_tokens; give one of them")
+            raise unsupported("contradicts max_tokens; set only one of them")
         return value
 
     @field_validator("top_logprobs")
     @classmethod
     def _with_logprobs(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value and not info.data.get("logprobs"):
-            raise unsupported("works with 'logprobs': true only")
+            raise unsupported("requires 'logprobs': true")
         return value
 
     @field_validator("chat_template_kwargs")
@@ -127,31 +127,31 @@ class ChatFields(FormFields):
     def _one_switch(cls, value: TemplateKwargs | None, info: ValidationInfo) -> TemplateKwargs | None:
         effort, switch = info.data.get("reasoning_effort"), None if value is None else value.enable_thinking
         if switch is not None and effort is not None and switch != thinks(effort):
-            raise unsupported("contradicts reasoning_effort; give one of them")
+            raise unsupported("contradicts reasoning_effort; set only one of them")
         return value
 
     def job(self) -> GenerationJob:
-        """What is to be generated."""
-        switched = self.chat_template_kwargs is not None and bool(self.chat_template_kwargs.enable_thinking)
-        use, thinking = self._tool_use(), switched or thinks(self.reasoning_effort)
-        asks = "chat_template_kwargs" if switched else "reasoning_effort"
-        form = self.response_format and self.response_format.form
-        held = self.held(
-            {"response_format": None if form is None else {"schema": form}, "tool_choice": use.form},
-            {"tools": use.may_be_called, asks: thinking, "stop": self.stop},
+        """The generation job of this request."""
+        enabled = self.chat_template_kwargs is not None and bool(self.chat_template_kwargs.enable_thinking)
+        tools, thinking = self._tool_use(), enabled or thinks(self.reasoning_effort)
+        thinking_field = "chat_template_kwargs" if enabled else "reasoning_effort"
+        schema = self.response_format and self.response_format.reply_schema
+        constraint = self.constraint(
+            {"response_format": None if schema is None else {"schema": schema}, "tool_choice": tools.required_call},
+            {"tools": tools.may_be_called, thinking_field: thinking, "stop": self.stop},
         )
         return GenerationJob(
-            prompts=([message.rendered() for message in self.messages if message.says_something],),
+            prompts=([message.rendered() for message in self.messages if message.is_rendered],),
             image_fields=image_fields(self.messages, "messages"),
-            tools=use.declared,
+            tools=tools.declared,
             thinking=thinking,
             seed=self.seed_or_new(),
             choices=self.n or 1,
             max_new_tokens=self.max_completion_tokens or self.max_tokens,
-            options={**self.decoding(), **use.free_form(held), **held, **self._logprobs()},
+            options={**self.decoding(), **tools.optional_calls(constraint), **constraint, **self._logprobs()},
             stops=tuple(self.stop),
             drafts=bool(self.diffusing),
-            single_call=use.single,
+            single_call=tools.single,
         )
 
     def _tool_use(self) -> ToolUse:
@@ -168,12 +168,12 @@ class ChatFields(FormFields):
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoint, for an app to include."""
+    """The router of this endpoint."""
     routes = APIRouter(route_class=BodyRoute)
 
     @routes.post("/v1/chat/completions")
-    async def chat_completions(request: Request, given: Annotated[Any, Body(), described(ChatFields)]) -> Response:
-        fields, job = await read(service, request, ChatFields, given)
+    async def chat_completions(request: Request, given: Annotated[Any, Body(), documented_as(ChatFields)]) -> Response:
+        fields, job = await parse_body(service, request, ChatFields, given)
         writer = _ChatWriter(service, fields)
         return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
@@ -181,14 +181,14 @@ def router(service: Service) -> APIRouter:
 
 
 class _ChatWriter:
-    """Pieces of a job -> one chat completion, or the chunks of one."""
+    """Writes a chat completion as one body or as a stream of chunks."""
 
     def __init__(self, service: Service, fields: ChatFields) -> None:
         self._service, self._fields = service, fields
         self._id, self._created = f"chatcmpl-{secrets.token_hex(12)}", int(time.time())
 
     def body(self, started: Started, ends: Sequence[Ended]) -> JSONResponse:
-        """The whole reply."""
+        """The chat completion as one response."""
         usage = Usage.total(
             [end.usage for end in ends], prompt_tokens=started.prompt_tokens, choices=self._fields.n or 1
         )
@@ -204,7 +204,7 @@ class _ChatWriter:
         return JSONResponse({**self._head("chat.completion"), "choices": choices, "usage": usage_body(usage)})
 
     async def frames(self, started: Started, pieces: AsyncGenerator[Piece]) -> AsyncGenerator[bytes]:
-        """The reply as events."""
+        """The chat completion as SSE frames."""
         usages: list[Usage] = []
         for index in range(self._fields.n or 1):
             yield self._chunk(index, {"role": "assistant", "content": ""})
@@ -228,13 +228,13 @@ class _ChatWriter:
         yield DONE
 
     def failure(self, error: ApiError) -> bytes:
-        """The event that tells of an error after the stream began."""
+        """The frame that reports an error after the stream has started."""
         return frame(openai_error(error))
 
     def _logprobs(self, tokens: Sequence[TextToken]) -> dict[str, Any] | None:
         if not self._fields.logprobs:
             return None
-        return Shapes(self._service.tokenizer, self._service.written).chat(tokens)
+        return LogprobsFormat(self._service.tokenizer, self._service.token_bytes).chat(tokens)
 
     def _head(self, kind: str) -> dict[str, Any]:
         return {"id": self._id, "object": kind, "created": self._created, "model": self._service.config.model_name}

@@ -1,6 +1,6 @@
-"""POST /v1/completions: a prompt, as text or ids, continued as it stands, or the gap before `suffix` filled.
+"""POST /v1/completions: continues a prompt of text or token ids, or fills the gap between a prompt and `suffix`.
 
-Several prompts make several choices, in OpenAI's order: all choices of the first prompt, then those of the next.
+FailFastList prompts give several choices, in OpenAI's order: all choices of the first prompt, then those of the next.
 """
 
 import secrets
@@ -12,14 +12,15 @@ from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
-from dgemma.server.body import BodyRoute, described, read
+from dgemma.server.body import BodyRoute, documented_as, parse_body
+from dgemma.server.constraints import ConstraintFields
 from dgemma.server.endpoint import answer
 from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (
     MAX_INTEGER,
-    Bookkeeping,
+    FailFastList,
+    Ignored,
     ModelName,
-    Several,
     Stops,
     StreamOptions,
     Text,
@@ -28,15 +29,14 @@ from dgemma.server.fields import (
     only,
     unsupported,
 )
-from dgemma.server.forms import FormFields
 from dgemma.server.generation import Service
 from dgemma.server.jobs import Drafted, Ended, GenerationJob, Grown, Piece, Started
-from dgemma.server.logprobs import Shapes, TextToken
+from dgemma.server.logprobs import LogprobsFormat, TextToken
 from dgemma.server.openai_fields import draft_body, includes_usage, no_usage_yet, usage_body
 from dgemma.server.sse import DONE, frame
 from dgemma.server.usage import Usage
 
-TokenIds = Annotated[Several[Annotated[int, Field(ge=0, le=MAX_INTEGER)]], Field(min_length=1)]
+TokenIds = Annotated[FailFastList[Annotated[int, Field(ge=0, le=MAX_INTEGER)]], Field(min_length=1)]
 
 
 def _prompt_type(value: Any) -> str:
@@ -47,18 +47,19 @@ Prompt = Annotated[Annotated[Text, Tag("text")] | Annotated[TokenIds, Tag("ids")
 
 
 def _prompts(value: Any) -> Any:
-    """One prompt or several, text or ids -> a list of one or several. The first item tells which."""
+    """Converts one prompt, a text or a list of ids, to a list of one prompt. The first item decides whether a list is
+    one prompt of ids or several prompts."""
     is_ids = isinstance(value, list) and bool(value) and type(value[0]) in (int, float)
     if is_ids and (wrong := next((at for at, item in enumerate(value) if type(item) is not int), None)) is not None:
-        raise unsupported(f"is a list of ids, and its item {wrong} is none")
+        raise unsupported(f"is a list of token ids, but its item {wrong} is not an integer")
     return [value] if isinstance(value, str) or is_ids else value
 
 
-class CompletionFields(FormFields):
+class CompletionFields(ConstraintFields):
     """The body of a completion request."""
 
     model: ModelName
-    prompt: Annotated[Several[Prompt], BeforeValidator(_prompts), Field(min_length=1)]
+    prompt: Annotated[FailFastList[Prompt], BeforeValidator(_prompts), Field(min_length=1)]
     max_tokens: TokenLimit = None
     n: Annotated[int | None, Field(ge=1)] = None
     stop: Stops
@@ -72,42 +73,42 @@ class CompletionFields(FormFields):
     frequency_penalty: Annotated[None, only(0, 0.0)] = None
     presence_penalty: Annotated[None, only(0, 0.0)] = None
     logit_bias: Annotated[None, only({})] = None
-    user: Bookkeeping = None
-    metadata: Bookkeeping = None
+    user: Ignored = None
+    metadata: Ignored = None
 
     @field_validator("stream_options", "diffusing")
     @classmethod
     def _streams_only(cls, value: Any, info: ValidationInfo) -> Any:
-        asks = value.include_usage if isinstance(value, StreamOptions) else value
-        if asks and not info.data.get("stream"):
-            raise unsupported("works with 'stream': true only")
+        requested = value.include_usage if isinstance(value, StreamOptions) else value
+        if requested and not info.data.get("stream"):
+            raise unsupported("requires 'stream': true")
         if value and info.field_name == "diffusing" and info.data.get("mode") == "autoregressive":
-            raise unsupported("does not work with mode 'autoregressive', which has no drafts")
+            raise unsupported("is not supported with mode 'autoregressive', which has no drafts")
         return value
 
     @field_validator("suffix")
     @classmethod
-    def _fillable(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _infill_options(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None:
             return None
         if info.data.get("mode") == "autoregressive":
-            raise unsupported("does not work with mode 'autoregressive', which cannot look ahead")
+            raise unsupported("is not supported with mode 'autoregressive', which cannot look ahead")
         if info.data.get("canvas_length") is not None:
-            raise unsupported("does not work with canvas_length: the gap is the canvas")
+            raise unsupported("cannot be combined with canvas_length: the gap is the canvas")
         if any(not isinstance(prompt, str) for prompt in info.data.get("prompt", ())):
-            raise unsupported("works with prompts that are text")
+            raise unsupported("requires a text prompt, not token ids")
         return value
 
     @field_validator("logprobs")
     @classmethod
-    def _of_an_answer(cls, value: int | None, info: ValidationInfo) -> int | None:
+    def _not_for_infill(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value is not None and info.data.get("suffix") is not None:
-            raise unsupported("does not work with suffix: the gap is chosen among several fillings")
+            raise unsupported("cannot be combined with suffix, where several fillings compete")
         return value
 
     def job(self) -> GenerationJob:
-        """What is to be generated."""
-        held = self.held({}, {"suffix": self.suffix is not None, "stop": self.stop})
+        """The generation job of this request."""
+        constraint = self.constraint({}, {"suffix": self.suffix is not None, "stop": self.stop})
         logprobs = {} if self.logprobs is None else {"logprobs": self.logprobs}
         return GenerationJob(
             prompts=tuple(self.prompt),
@@ -116,19 +117,19 @@ class CompletionFields(FormFields):
             seed=self.seed_or_new(),
             choices=self.n or 1,
             max_new_tokens=self.max_tokens,
-            options={**self.decoding(), **held, **logprobs},
+            options={**self.decoding(), **constraint, **logprobs},
             stops=tuple(self.stop),
             drafts=bool(self.diffusing),
         )
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoint, for an app to include."""
+    """The router of this endpoint."""
     routes = APIRouter(route_class=BodyRoute)
 
     @routes.post("/v1/completions")
-    async def completions(request: Request, given: Annotated[Any, Body(), described(CompletionFields)]) -> Response:
-        fields, job = await read(service, request, CompletionFields, given)
+    async def completions(request: Request, given: Annotated[Any, Body(), documented_as(CompletionFields)]) -> Response:
+        fields, job = await parse_body(service, request, CompletionFields, given)
         writer = _CompletionWriter(service, fields)
         return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
@@ -136,14 +137,14 @@ def router(service: Service) -> APIRouter:
 
 
 class _CompletionWriter:
-    """Pieces of a job -> one completion, or the chunks of one."""
+    """Writes a completion as one body or as a stream of chunks."""
 
     def __init__(self, service: Service, fields: CompletionFields) -> None:
         self._service, self._fields = service, fields
         self._id, self._created = f"cmpl-{secrets.token_hex(12)}", int(time.time())
 
     def body(self, started: Started, ends: Sequence[Ended]) -> JSONResponse:
-        """The whole reply."""
+        """The completion as one response."""
         usage = Usage.total(
             [end.usage for end in ends], prompt_tokens=started.prompt_tokens, choices=self._fields.n or 1
         )
@@ -151,7 +152,7 @@ class _CompletionWriter:
         return JSONResponse({**self._head(), "choices": choices, "usage": usage_body(usage)})
 
     async def frames(self, started: Started, pieces: AsyncGenerator[Piece]) -> AsyncGenerator[bytes]:
-        """The reply as events."""
+        """The completion as SSE frames."""
         head = {**self._head(), **no_usage_yet(self._fields.stream_options)}
         usages: list[Usage] = []
         async for piece in pieces:
@@ -171,13 +172,13 @@ class _CompletionWriter:
         yield DONE
 
     def failure(self, error: ApiError) -> bytes:
-        """The event that tells of an error after the stream began."""
+        """The frame that reports an error after the stream has started."""
         return frame(openai_error(error))
 
     def _logprobs(self, tokens: Sequence[TextToken]) -> dict[str, Any] | None:
         if self._fields.logprobs is None:
             return None
-        return Shapes(self._service.tokenizer, self._service.written).completion(tokens)
+        return LogprobsFormat(self._service.tokenizer, self._service.token_bytes).completion(tokens)
 
     def _head(self) -> dict[str, Any]:
         model = self._service.config.model_name

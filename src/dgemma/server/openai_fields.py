@@ -1,6 +1,6 @@
-"""What OpenAI's chat and completion endpoints have in common: messages, tools, usage, finish reasons.
+"""Request and response types of OpenAI's chat and completion endpoints: messages, tools, response formats, usage.
 
-Turns request fields into what `chat.render` takes. Knows nothing of streams.
+Converts request fields into the arguments of `chat.render`. Knows nothing of streams.
 """
 
 from collections.abc import Mapping
@@ -9,135 +9,137 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from dgemma.chat import ToolCall
+from dgemma.server.constraints import ToolWord, choice_type, named_choice
 from dgemma.server.fields import (
     ANY_OBJECT,
     AnyObject,
     AnyText,
     ArgumentsText,
-    Bookkeeping,
     DataUrl,
     Detail,
+    FailFastList,
+    Ignored,
     JsonObject,
-    Several,
     StreamOptions,
     Strict,
     Text,
     TextPart,
     ToolName,
     content,
+    known_type,
     only,
-    only_types,
     part_kind,
     parts,
     unsupported,
 )
-from dgemma.server.forms import ToolWord, choice_type, named_choice
 from dgemma.server.jobs import Drafted
 from dgemma.server.usage import Usage
 from dgemma.tokenizer import Tokenizer
 
 
 class CalledFunction(Strict):
-    """The name and arguments of a call that the model made earlier."""
+    """The name and arguments of an earlier tool call."""
 
     name: ToolName
     arguments: ArgumentsText
-    parsed_arguments: Bookkeeping = None
+    parsed_arguments: Ignored = None
 
 
 class Call(Strict):
-    """A call that the model made earlier."""
+    """An earlier tool call of the model."""
 
     id: Text
     type: Literal["function"] = "function"
     function: CalledFunction
-    index: Bookkeeping = None
+    index: Ignored = None
     extra_content: Annotated[None, only({})] = None
 
     def rendered(self) -> dict[str, Any]:
-        """The call without what clients' helpers add to it."""
+        """The call as `chat.render` takes it, without the fields that client libraries add."""
         return self.model_dump(exclude={"index": True, "extra_content": True, "function": {"parsed_arguments"}})
 
 
 class ImageUrl(Strict):
-    """An image, and how much of the context it may take."""
+    """An image and its level of detail, which sets how many tokens of the context it takes."""
 
     url: DataUrl
     detail: Detail = None
 
 
 class ImagePart(Strict):
-    """An image in a message of the user."""
+    """An image part of a user message."""
 
     type: Literal["image_url"]
     image_url: ImageUrl
-    cache_control: Bookkeeping = None
+    cache_control: Ignored = None
 
     def rendered(self) -> dict[str, Any]:
-        """The part as `chat` takes it."""
+        """The part as `chat.render` takes it."""
         return self.model_dump(include={"type", "image_url"})
 
 
 def _kind(value: Any) -> str:
-    # All but images is for the model of texts to refuse.
+    # TextPart reports any other type.
     return "image" if part_kind(value) == "image_url" else "text"
 
 
 Parts = Annotated[
-    Several[Annotated[Annotated[TextPart, Tag("text")] | Annotated[ImagePart, Tag("image")], Discriminator(_kind)]],
+    FailFastList[
+        Annotated[Annotated[TextPart, Tag("text")] | Annotated[ImagePart, Tag("image")], Discriminator(_kind)]
+    ],
     BeforeValidator(parts),
 ]
 
 
 class Message(Strict):
-    """A message of the conversation; the empty fields are those that replies of OpenAI and of others carry and clients
-    send back, with what their helpers add. `name` is rendered for tools only: Gemma's turns have no names."""
+    """A message of the conversation. The fields that must be empty occur in replies of OpenAI and other servers, or are
+    added by client libraries, and clients send them back. `name` is rendered for tools only: Gemma's have none."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Parts | None = None
     name: Text | None = None
-    tool_calls: Several[Call] | None = None
+    tool_calls: FailFastList[Call] | None = None
     tool_call_id: Text | None = None
     reasoning_content: Text | None = None
     refusal: Annotated[None, only()] = None
     annotations: Annotated[None, only([])] = None
     audio: Annotated[None, only()] = None
     function_call: Annotated[None, only()] = None
-    parsed: Bookkeeping = None
-    cache_control: Bookkeeping = None
+    parsed: Ignored = None
+    cache_control: Ignored = None
     provider_specific_fields: Annotated[None, only({}, {"refusal": None})] = None
     thinking_blocks: Annotated[None, only([])] = None
     reasoning_details: Annotated[None, only([])] = None
 
     @field_validator("content")
     @classmethod
-    def _of_the_user(cls, value: Any, info: ValidationInfo) -> Any:
+    def _images_from_user_only(cls, value: Any, info: ValidationInfo) -> Any:
         if info.data.get("role") != "user" and any(isinstance(part, ImagePart) for part in value or ()):
-            raise unsupported("holds an image; images go into messages of role 'user'")
+            raise unsupported("contains an image; only messages with the role 'user' may contain images")
         return value
 
     @field_validator("tool_call_id")
     @classmethod
-    def _of_tools(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _tool_messages_only(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and info.data.get("role") != "tool":
-            raise unsupported("is supported in messages of role 'tool' only; leave it out")
+            raise unsupported("is only supported in messages with the role 'tool'; remove it")
         return value
 
     @field_validator("tool_calls", "reasoning_content")
     @classmethod
-    def _of_the_assistant(cls, value: Any, info: ValidationInfo) -> Any:
+    def _assistant_messages_only(cls, value: Any, info: ValidationInfo) -> Any:
         if value is not None and info.data.get("role") != "assistant":
-            raise unsupported("belongs in messages of role 'assistant' only")
+            raise unsupported("is only supported in messages with the role 'assistant'; remove it")
         return value
 
     @property
-    def says_something(self) -> bool:
-        """Whether it has a place in the prompt: instructions without a word have none."""
+    def is_rendered(self) -> bool:
+        """Whether the message is rendered: empty instructions are not."""
         return self.role not in ("system", "developer") or any(part.text for part in self.texts)
 
     @property
     def texts(self) -> list[TextPart]:
-        """Its parts that are no images."""
+        """The text parts."""
         return [part for part in self.content or () if isinstance(part, TextPart)]
 
     def rendered(self) -> dict[str, Any]:
@@ -153,7 +155,7 @@ class Message(Strict):
 
 FunctionType = Annotated[
     Literal["function"],
-    only_types("function", why="only functions, which the client runs itself, are taken as tools here"),
+    known_type("function", why="only function tools, which the client runs itself, are supported"),
 ]
 
 
@@ -164,29 +166,29 @@ class FunctionDeclaration(Strict):
     description: Text | None = None
     parameters: JsonObject | None = None
     strict: bool | None = None
-    cache_control: Bookkeeping = None
+    cache_control: Ignored = None
 
 
 class Tool(Strict):
-    """A tool; only functions are known."""
+    """A tool; only functions are supported."""
 
     type: FunctionType
     function: FunctionDeclaration
-    cache_control: Bookkeeping = None
+    cache_control: Ignored = None
 
     def declared(self) -> dict[str, Any]:
-        """What is declared of the function."""
+        """The declaration of the function."""
         return self.function.model_dump(exclude_none=True, exclude={"cache_control"})
 
 
 class FunctionName(Strict):
-    """A function by its name."""
+    """The name of a function."""
 
     name: ToolName
 
 
 class NamedTool(Strict):
-    """The tool that is to be called."""
+    """The tool that must be called."""
 
     type: Literal["function"]
     function: FunctionName
@@ -200,7 +202,7 @@ ToolChoice = Annotated[
 
 
 class NamedSchema(Strict):
-    """A schema and its name; strict or not, it is always kept to."""
+    """A named schema. It is enforced whether or not `strict` is set."""
 
     name: Text
     schema_: Annotated[JsonObject, Field(alias="schema")] = ANY_OBJECT
@@ -209,13 +211,13 @@ class NamedSchema(Strict):
 
 
 class SchemaFormat(Strict):
-    """JSON of a given schema."""
+    """`{"type": "json_schema"}`: JSON that satisfies a schema."""
 
     type: Literal["json_schema"]
     json_schema: NamedSchema
 
     @property
-    def form(self) -> dict[str, Any]:
+    def reply_schema(self) -> dict[str, Any]:
         """The schema."""
         return self.json_schema.schema_
 
@@ -224,7 +226,7 @@ ResponseFormat = Annotated[AnyText | AnyObject | SchemaFormat, Field(discriminat
 
 
 def usage_body(usage: Usage) -> dict[str, Any]:
-    """Usage in OpenAI's shape, the statistics of denoising beside it."""
+    """Usage in OpenAI's format, with the statistics of denoising as `diffusion`."""
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
@@ -236,25 +238,23 @@ def usage_body(usage: Usage) -> dict[str, Any]:
 
 
 def includes_usage(options: StreamOptions | None) -> bool:
-    """Whether a stream shall end with its usage."""
+    """Whether the last chunk of a stream must carry the usage."""
     return options is not None and bool(options.include_usage)
 
 
 def no_usage_yet(options: StreamOptions | None) -> dict[str, None]:
-    """What the other chunks of such a stream say of it."""
+    """The null usage that the other chunks of such a stream carry."""
     return {"usage": None} if includes_usage(options) else {}
 
 
-def call_body(call: ToolCall, identity: str, arguments: str) -> Mapping[str, Any]:
-    """A tool call in OpenAI's shape."""
-    return {"id": identity, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+def call_body(call: ToolCall, call_id: str, arguments: str) -> Mapping[str, Any]:
+    """A tool call in OpenAI's format."""
+    return {"id": call_id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 def draft_body(piece: Drafted, tokenizer: Tokenizer) -> dict[str, Any]:
-    """The canvas and the reply with it; `tokens`, `entropies` (nats) and `accepted` have one item per position.
-
-    `special` lists the positions whose token is no text, such as an end token.
-    """
+    """The canvas, and the whole reply as it reads with it. `tokens`, `entropies` (nats) and `accepted` have one item
+    per position. `special` lists the positions of special tokens, such as an end token."""
     draft = piece.draft
     return {
         "canvas": draft.canvas,

@@ -1,7 +1,7 @@
-"""POST /v1/responses and /v1/responses/input_tokens, as OpenAI's clients use it, without storage.
+"""POST /v1/responses and /v1/responses/input_tokens, compatible with OpenAI's API, but without storage.
 
-One builder makes the events of a stream and, from the same pieces, the response that the last event carries; a request
-without `stream` gets that response alone.
+One writer builds the events of a stream and, from the same pieces, the response object in the last event. A request
+without `stream` gets only that response object.
 """
 
 import json
@@ -15,36 +15,36 @@ from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse, Response
 
 from dgemma.chat import ToolCall
-from dgemma.server.body import BodyRoute, described, read
+from dgemma.server.body import BodyRoute, documented_as, parse_body
 from dgemma.server.endpoint import answer, check_model
 from dgemma.server.errors import ApiError
 from dgemma.server.generation import Service
 from dgemma.server.jobs import Ended, Grown, Piece, Started
-from dgemma.server.logprobs import Shapes, TextToken
+from dgemma.server.logprobs import LogprobsFormat, TextToken
 from dgemma.server.replies import Growth
 from dgemma.server.responses_fields import Reasoning, ResponseFields
 from dgemma.server.sse import frame
 from dgemma.server.usage import Usage
 
 ERROR_CODES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
-"""What clients know errors of a response by; all others are `server_error`."""
+"""HTTP status -> error code of a failed response; any other status is a `server_error`."""
 
-Given = Annotated[Any, Body(), described(ResponseFields)]
+Given = Annotated[Any, Body(), documented_as(ResponseFields)]
 
 
 def router(service: Service) -> APIRouter:
-    """The endpoints, for an app to include."""
+    """The router of these endpoints."""
     routes = APIRouter(route_class=BodyRoute)
 
     @routes.post("/v1/responses")
     async def responses(request: Request, given: Given) -> Response:
-        fields, job = await read(service, request, ResponseFields, given)
+        fields, job = await parse_body(service, request, ResponseFields, given)
         writer = _ResponseWriter(service, fields)
         return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
     @routes.post("/v1/responses/input_tokens")
     async def input_tokens(request: Request, given: Given) -> dict[str, str | int]:
-        fields, job = await read(service, request, ResponseFields, given)
+        fields, job = await parse_body(service, request, ResponseFields, given)
         check_model(service, fields.model)
         return {"object": "response.input_tokens", "input_tokens": await service.count_tokens(job)}
 
@@ -52,7 +52,7 @@ def router(service: Service) -> APIRouter:
 
 
 class _ResponseWriter:
-    """Pieces of a job -> one response, or the events of one."""
+    """Writes a response as one body or as a stream of events."""
 
     def __init__(self, service: Service, fields: ResponseFields) -> None:
         self._service, self._fields = service, fields
@@ -62,7 +62,7 @@ class _ResponseWriter:
         self._number = -1
 
     def body(self, started: Started, ends: Sequence[Ended]) -> JSONResponse:
-        """The whole response."""
+        """The response as one body."""
         (end,) = ends
         for _ in self._grow(Growth(thinking=end.parts.thinking)):
             pass
@@ -72,7 +72,7 @@ class _ResponseWriter:
         return JSONResponse(last["response"])
 
     async def frames(self, started: Started, pieces: AsyncGenerator[Piece]) -> AsyncGenerator[bytes]:
-        """The response as events."""
+        """The response as SSE frames."""
         for kind in ("response.created", "response.in_progress"):
             yield self._frame(kind, {"response": self._response("in_progress")})
         async for piece in pieces:
@@ -84,12 +84,12 @@ class _ResponseWriter:
                     yield self._frame(*event)
 
     def failure(self, error: ApiError) -> bytes:
-        """The events that tell of an error after the stream began: the error, and the response as far as it came."""
+        """The frames that report an error after the stream has started: the error, and the failed response so far."""
         if self._open is not None:
             self._open["status"] = "incomplete"
-        told = self._frame("error", {"code": error.code, "message": error.message, "param": error.param})
+        error_frame = self._frame("error", {"code": error.code, "message": error.message, "param": error.param})
         failed = {"code": ERROR_CODES.get(error.status, "server_error"), "message": error.message}
-        return told + self._frame("response.failed", {"response": {**self._response("failed"), "error": failed}})
+        return error_frame + self._frame("response.failed", {"response": {**self._response("failed"), "error": failed}})
 
     def _frame(self, kind: str, data: dict[str, Any]) -> bytes:
         self._number += 1
@@ -107,17 +107,22 @@ class _ResponseWriter:
             part = self._open["content"][0]
             part["text"] += more
             if kind == "message":
-                told = Shapes(self._service.tokenizer, self._service.written).response(tokens) if tokens else []
-                part["logprobs"] += told
-                yield "response.output_text.delta", {**self._place(), "delta": more, "logprobs": told}
+                logprobs = self._logprobs(tokens)
+                part["logprobs"] += logprobs
+                yield "response.output_text.delta", {**self._place(), "delta": more, "logprobs": logprobs}
             else:
                 yield "response.reasoning_text.delta", {**self._place(), "delta": more}
                 if self._fields.summarizes:
                     self._open["summary"][0]["text"] += more
                     yield "response.reasoning_summary_text.delta", {**self._summary_place(), "delta": more}
 
+    def _logprobs(self, tokens: Sequence[TextToken]) -> list[dict[str, Any]]:
+        if not tokens:
+            return []
+        return LogprobsFormat(self._service.tokenizer, self._service.token_bytes).response(tokens)
+
     def _begin(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Opens an item of the output with one part of text."""
+        """Opens an output item with one text part."""
         if kind == "message":
             part: dict[str, Any] = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
             item = {"id": f"msg_{secrets.token_hex(12)}", "type": kind, "role": "assistant"}
@@ -126,7 +131,7 @@ class _ResponseWriter:
             item = {"id": f"rs_{secrets.token_hex(12)}", "type": kind, "summary": []}
         self._open = {**item, "status": "in_progress", "content": []}
         self._output.append(self._open)
-        # What an event shows must stay as it was told, while the item goes on growing.
+        # A copy, because the item goes on growing after the event.
         yield "response.output_item.added", {"output_index": len(self._output) - 1, "item": deepcopy(self._open)}
         yield "response.content_part.added", {**self._place(), "part": deepcopy(part)}
         self._open["content"].append(part)
@@ -136,7 +141,7 @@ class _ResponseWriter:
             self._open["summary"].append(summary)
 
     def _close(self, status: str = "completed") -> Iterator[tuple[str, dict[str, Any]]]:
-        """Closes the item that is open, if one is."""
+        """Closes the open item, if there is one."""
         if self._open is None:
             return
         item, part = self._open, self._open["content"][0]
@@ -164,10 +169,10 @@ class _ResponseWriter:
         return {"item_id": self._open["id"], "output_index": len(self._output) - 1}
 
     def _finish(self, end: Ended) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The events of tool calls and of the end; the last one carries the response."""
+        """The events of tool calls and of the end; the last one contains the response."""
         status = "incomplete" if end.reason == "length" else "completed"
         if not self._output and not end.parts.tool_calls:
-            # A reply that a stop string or the model left empty is a message all the same.
+            # An empty reply is still a message.
             yield from self._begin("message")
         yield from self._close(status)
         for call in end.parts.tool_calls:
@@ -218,15 +223,15 @@ class _ResponseWriter:
 
 
 def _shown_choice(fields: ResponseFields) -> Any:
-    """The choice of tools, as a response repeats it."""
+    """The tool choice as the response repeats it."""
     choice = fields.tool_choice
     return choice if isinstance(choice, str) else choice.model_dump()
 
 
 def _format(fields: ResponseFields) -> dict[str, Any]:
-    """The form of the text, as a response repeats it."""
-    form = fields.text and fields.text.format
-    return {"type": "text"} if form is None else form.model_dump(by_alias=True)
+    """The text format as the response repeats it."""
+    text_format = fields.text and fields.text.format
+    return {"type": "text"} if text_format is None else text_format.model_dump(by_alias=True)
 
 
 def _usage_body(usage: Usage) -> dict[str, Any]:

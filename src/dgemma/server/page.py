@@ -1,7 +1,7 @@
-"""The page at `/`: its files.
+"""Serves the files of the web page at `/`.
 
-Promises that the browser loads nothing from any other host and runs no script but the page's own, whatever a model
-writes. Serves the files of the folder `page` and no others. Knows nothing of what the page does with them.
+Promises that the browser loads nothing from another host and runs no script but the page's own, whatever a model
+writes. Serves only the files of the folder `page`, and knows nothing of what they do.
 """
 
 from collections.abc import Callable, Coroutine
@@ -22,16 +22,16 @@ FILES = {
     "/page/client.js": ("client.js", "text/javascript"),
     "/page/icon.svg": ("icon.svg", "image/svg+xml"),
 }
-"""Address -> file and its type. All of it is text."""
+"""URL path -> file name and media type. All files are text."""
 
 PATHS = frozenset(FILES)
-"""What the page needs before anybody has typed a key."""
+"""Paths of the page, which it needs before the user has entered an API key."""
 
 HEADERS = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
-    # A newer version of the package must not meet an older page in the browser's memory.
+    # After an upgrade the browser must not use an old page from its cache.
     "cache-control": "no-cache",
 }
 
@@ -39,7 +39,7 @@ Endpoint = Callable[[], Coroutine[Any, Any, Response]]
 
 
 def router() -> APIRouter:
-    """The page's addresses, for an app to include."""
+    """The router of the page's files."""
     routes = APIRouter(include_in_schema=False)
     folder = files("dgemma.server") / "page"
     for path, (name, kind) in FILES.items():

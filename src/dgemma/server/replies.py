@@ -1,8 +1,8 @@
-"""Token ids that arrive in pieces -> thinking and text that may be shown at once, stop strings respected.
+"""Turns token ids that arrive in pieces into thinking and text that can be sent at once, up to a stop string.
 
-Promises that shown text is never taken back, that no part of a stop string is shown, and that the shown pieces joined
-are the finished reply. The one exception: when text turns out to have been a thought, the answer follows on a new line.
-Knows nothing of HTTP, and of the engine only its ids.
+Promises that sent text is never taken back, that no part of a stop string is sent, and that the pieces together are the
+finished reply. One exception: if sent text turns out to be thinking, the answer follows on a new line. Knows nothing of
+HTTP, and of the engine only its token ids.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ THOUGHT_HEADER = "thought"
 
 @dataclass(frozen=True, kw_only=True)
 class Growth:
-    """What became visible; either may be empty."""
+    """New thinking and new text; either may be empty."""
 
     thinking: str = ""
     text: str = ""
@@ -27,22 +27,22 @@ class Growth:
 
 
 class StopStrings:
-    """Lets text pass until one of the stop strings begins; a possible beginning waits until it is decided."""
+    """Passes text through up to the first stop string. Holds back an ending that may be the beginning of one."""
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = tuple(stops)
         self._held = ""
         self.hit: str | None = None
-        """The stop string that was met."""
+        """The stop string that was found."""
 
     def push(self, text: str) -> str:
-        """Takes more text -> what of it, and of the text held before, may be shown."""
+        """Takes more text and returns what may be shown, including text held back before."""
         if self.hit is not None:
             return ""
         text = self._held + text
         found = [(at, stop) for stop in self._stops if (at := text.find(stop)) >= 0]
         if found:
-            # Of two that begin at the same place the longer one: it is what the text says.
+            # The earliest one; at the same place the longest.
             at, self.hit = min(found, key=lambda place: (place[0], -len(place[1])))
             self._held = ""
             return text[:at]
@@ -51,19 +51,19 @@ class StopStrings:
         return text[: len(text) - kept]
 
     def finish(self) -> str:
-        """What was held and did not become a stop string."""
+        """The text that was held back and is not a stop string."""
         held, self._held = self._held, ""
         return held
 
 
 def _overlap(text: str, stop: str) -> int:
-    """The length of the longest end of `text` with which `stop` begins."""
+    """The length of the longest suffix of `text` that is a proper prefix of `stop`."""
     return next((size for size in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:size])), 0)
 
 
 class GrowingText:
-    """A raw continuation: every id that is not special is text. After a `before` that ends with a space, the first
-    space that it begins with is not written again, as `LLM.gap_text` says."""
+    """A raw continuation: every id that is not special is text. If the text `before` a gap ends with a space, a leading
+    space is dropped, as in `LLM.gap_text`."""
 
     def __init__(self, tokenizer: Tokenizer, stops: Sequence[str], before: str = "") -> None:
         self._detokenizer = StreamingDetokenizer(tokenizer)
@@ -77,16 +77,16 @@ class GrowingText:
         return self._stops.hit
 
     def push(self, ids: Sequence[int]) -> Growth:
-        """Takes the next ids -> the text to show."""
-        return self._grow(self._stops.push(self._own(self._detokenizer.push(ids))))
+        """Takes the next ids and returns the text to show."""
+        return self._grow(self._stops.push(self._deduplicated(self._detokenizer.push(ids))))
 
     def finish(self) -> tuple[Growth, MessageParts]:
         """The last text to show and the whole reply."""
-        growth = self._grow(self._stops.push(self._own(self._detokenizer.finish())) + self._stops.finish())
+        growth = self._grow(self._stops.push(self._deduplicated(self._detokenizer.finish())) + self._stops.finish())
         return growth, MessageParts(thinking="", text=self._text, tool_calls=())
 
-    def _own(self, text: str) -> str:
-        """What is not there already."""
+    def _deduplicated(self, text: str) -> str:
+        """The text without a leading space that `before` already ends with."""
         if text and self._repeats_space:
             self._repeats_space = False
             return text.removeprefix(" ")
@@ -98,9 +98,9 @@ class GrowingText:
 
 
 class GrowingMessage:
-    """A chat reply: thinking, text and tool calls come apart as `LLM.parse` says.
+    """A chat reply, split into thinking, text and tool calls by `LLM.parse`.
 
-    Tool calls are complete only at the end, and `finish` gives them.
+    Tool calls are complete only at the end: `finish` returns them.
     """
 
     def __init__(self, llm: LLM, tokenizer: Tokenizer, stops: Sequence[str]) -> None:
@@ -108,10 +108,10 @@ class GrowingMessage:
         self._stops = StopStrings(stops)
         self._detokenizer = StreamingDetokenizer(tokenizer)
         self._ids: list[int] = []
-        # Most replies are text alone, and need not be parsed from their first id again at every piece.
+        # The text while there are no special tokens, as in most replies: extended instead of parsed anew each time.
         self._plain: str | None = ""
-        self._thinking = _Shown()
-        self._text = _Shown()
+        self._thinking = _ShownText()
+        self._text = _ShownText()
 
     @property
     def stop_string(self) -> str | None:
@@ -119,7 +119,7 @@ class GrowingMessage:
         return self._stops.hit
 
     def push(self, ids: Sequence[int]) -> Growth:
-        """Takes the next ids -> what may be shown of them."""
+        """Takes the next ids and returns what may be shown."""
         self._ids += ids
         if self._plain is not None and not any(map(self._tokenizer.is_special, ids)):
             self._plain += self._detokenizer.push(ids)
@@ -136,7 +136,7 @@ class GrowingMessage:
         return Growth(thinking=thinking, text=text), self._cut(parts)
 
     def _grow(self, thinking: str, text: str) -> Growth:
-        # "thought" is the thought's header until a line follows it, and white space alone may yet be dropped.
+        # A prefix of "thought" may be the header of the thought, and white space alone may be dropped later.
         header = THOUGHT_HEADER.startswith(thinking)
         return Growth(
             thinking="" if header else self._thinking.grow(thinking),
@@ -144,15 +144,15 @@ class GrowingMessage:
         )
 
     def _cut(self, parts: MessageParts) -> MessageParts:
-        """The parts without what stands behind a stop string."""
+        """The parts without anything after a stop string."""
         if self._stops.hit is None:
             return parts
         calls: tuple[ToolCall, ...] = ()
         return MessageParts(thinking=parts.thinking, text=parts.text.split(self._stops.hit, 1)[0], tool_calls=calls)
 
 
-class _Shown:
-    """A text that grows: how much of it was given out."""
+class _ShownText:
+    """A growing text, and how much of it has been sent."""
 
     def __init__(self) -> None:
         self._shown = ""
@@ -160,7 +160,7 @@ class _Shown:
         self._broken = False
 
     def grow(self, text: str) -> str:
-        """What `text` has more than before; a text that is another one begins on a new line."""
+        """What `text` adds to the previous one. A text that does not continue it starts on a new line."""
         if text.startswith(self._shown):
             more = text[len(self._shown) :]
         else:
@@ -173,7 +173,7 @@ class _Shown:
 
 
 def count_thinking(ids: Sequence[int], tokenizer: Tokenizer) -> int:
-    """How many of the ids belong to thoughts, their markers included."""
+    """The number of ids inside thoughts, including the markers."""
     count, inside = 0, False
     for token in ids:
         name = tokenizer.special_name(token)

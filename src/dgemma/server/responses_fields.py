@@ -1,6 +1,6 @@
-"""The body of POST /v1/responses: OpenAI's items -> messages that `chat.render` takes.
+"""The body of POST /v1/responses: converts OpenAI's items into messages for `chat.render`.
 
-Nothing is stored here, so every request brings its whole conversation. Knows nothing of streams.
+The server stores nothing, so every request contains its whole conversation. Knows nothing of streams.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,17 +8,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
+from dgemma.server.constraints import ConstraintFields, ToolUse, ToolWord, choice_type, named_choice
 from dgemma.server.decoding import Effort, thinks
 from dgemma.server.fields import (
     AnyObject,
     AnyText,
     ArgumentsText,
-    Bookkeeping,
     DataUrl,
     Detail,
+    FailFastList,
+    Ignored,
     JsonObject,
     ModelName,
-    Several,
     Strict,
     Text,
     TokenLimit,
@@ -27,38 +28,37 @@ from dgemma.server.fields import (
     content,
     image_fields,
     joined,
+    object_of_type,
     only,
-    only_kinds,
     part_kind,
     parts,
     text_type,
     unsupported,
 )
-from dgemma.server.forms import FormFields, ToolUse, ToolWord, choice_type, named_choice
 from dgemma.server.jobs import GenerationJob
 from dgemma.server.openai_fields import FunctionType
 
 LOGPROBS = "message.output_text.logprobs"
 ENCRYPTED = "reasoning.encrypted_content"
-"""Adds nothing: thoughts are given in plain words, which can be sent back."""
-NOT_STORED = "is not supported: nothing is stored here; send the whole conversation as input"
+"""Accepted without effect: thoughts are returned as plain text, which clients can send back."""
+NOT_STORED = "is not supported: this server stores nothing; send the whole conversation as input"
 
 
 class InputText(Strict):
-    """A piece of text that goes in, or that came out earlier."""
+    """A text part of a message, from the client or from an earlier reply."""
 
     type: Annotated[Literal["input_text", "output_text"], text_type("input_text", "output_text")]
     text: Text
     annotations: Annotated[None, only([])] = None
-    logprobs: Bookkeeping = None
-    parsed: Bookkeeping = None
+    logprobs: Ignored = None
+    parsed: Ignored = None
 
 
-InputTexts = Annotated[Several[InputText], BeforeValidator(lambda value: parts(value, kind="input_text"))]
+InputTexts = Annotated[FailFastList[InputText], BeforeValidator(lambda value: parts(value, kind="input_text"))]
 
 
 class InputImage(Strict):
-    """An image in a message of the user."""
+    """An image part of a user message."""
 
     type: Literal["input_image"]
     image_url: DataUrl
@@ -66,17 +66,19 @@ class InputImage(Strict):
     file_id: Annotated[None, only()] = None
 
     def rendered(self) -> dict[str, Any]:
-        """The part as `chat` takes it."""
+        """The part as `chat.render` takes it."""
         return self.model_dump(include={"type", "image_url", "detail"})
 
 
 def _kind(value: Any) -> str:
-    # All but images is for the model of texts to refuse.
+    # InputText reports any other type.
     return "image" if part_kind(value) == "input_image" else "text"
 
 
 Inputs = Annotated[
-    Several[Annotated[Annotated[InputText, Tag("text")] | Annotated[InputImage, Tag("image")], Discriminator(_kind)]],
+    FailFastList[
+        Annotated[Annotated[InputText, Tag("text")] | Annotated[InputImage, Tag("image")], Discriminator(_kind)]
+    ],
     BeforeValidator(lambda value: parts(value, kind="input_text")),
 ]
 
@@ -87,27 +89,27 @@ class MessageItem(Strict):
     type: Literal["message"] = "message"
     role: Literal["system", "developer", "user", "assistant"]
     content: Inputs
-    id: Bookkeeping = None
-    status: Bookkeeping = None
-    phase: Bookkeeping = None
+    id: Ignored = None
+    status: Ignored = None
+    phase: Ignored = None
 
     @field_validator("content")
     @classmethod
-    def _of_the_user(cls, value: Any, info: ValidationInfo) -> Any:
+    def _images_from_user_only(cls, value: Any, info: ValidationInfo) -> Any:
         if info.data.get("role") != "user" and any(isinstance(part, InputImage) for part in value):
-            raise unsupported("holds an image; images go into messages of role 'user'")
+            raise unsupported("contains an image; only messages with the role 'user' may contain images")
         return value
 
 
 class ReasoningText(Strict):
-    """A piece of an earlier thought."""
+    """A text part of an earlier thought."""
 
     type: Literal["reasoning_text"]
     text: Text
 
 
 class SummaryText(Strict):
-    """A piece of a thought's summary, which is the thought itself where it came from here."""
+    """A text part of a thought's summary. This server's summaries are the thought itself."""
 
     type: Literal["summary_text"]
     text: Text
@@ -117,51 +119,51 @@ class ReasoningItem(Strict):
     """An earlier thought of the model."""
 
     type: Literal["reasoning"]
-    content: Several[ReasoningText] | None = None
-    summary: Several[SummaryText] | None = None
-    encrypted_content: Annotated[None, only(why="cannot be read here; leave it out")] = None
-    id: Bookkeeping = None
-    status: Bookkeeping = None
+    content: FailFastList[ReasoningText] | None = None
+    summary: FailFastList[SummaryText] | None = None
+    encrypted_content: Annotated[None, only(why="cannot be decrypted by this server; remove it")] = None
+    id: Ignored = None
+    status: Ignored = None
 
     @property
     def thought(self) -> str:
-        """The thought. Some clients send back its summary alone."""
+        """The text of the thought, or its summary: some clients send back only that."""
         return joined(self.content or self.summary)
 
 
 class CallItem(Strict):
-    """A call that the model made earlier."""
+    """An earlier tool call of the model."""
 
     type: Literal["function_call"]
     call_id: Text
     name: ToolName
     arguments: ArgumentsText
-    parsed_arguments: Bookkeeping = None
-    id: Bookkeeping = None
-    status: Bookkeeping = None
+    parsed_arguments: Ignored = None
+    id: Ignored = None
+    status: Ignored = None
     caller: Annotated[None, only({"type": "direct"})] = None
     namespace: Annotated[None, only()] = None
     async_: Annotated[None, only(False)] = None
 
 
 class CallOutputItem(Strict):
-    """The result of a call."""
+    """The result of a tool call."""
 
     type: Literal["function_call_output"]
     call_id: Text
     output: InputTexts
-    id: Bookkeeping = None
-    status: Bookkeeping = None
+    id: Ignored = None
+    status: Ignored = None
 
 
 def _item_type(value: Any) -> str | None:
-    """Messages may come without a type."""
+    """The type of an item; messages may omit it."""
     kind = value.get("type", "message") if isinstance(value, Mapping) else None
     return kind if isinstance(kind, str) else None
 
 
-WAYS_OUT = {"item_reference": "nothing is stored here, so send the item itself"}
-"""What to do with items that are not taken, by their type."""
+HINTS = {"item_reference": "this server stores nothing, so send the item itself"}
+"""Unsupported item types -> what to send instead."""
 
 Item = Annotated[
     Annotated[MessageItem, Tag("message")]
@@ -169,7 +171,7 @@ Item = Annotated[
     | Annotated[CallItem, Tag("function_call")]
     | Annotated[CallOutputItem, Tag("function_call_output")],
     Discriminator(_item_type),
-    only_kinds("message", "reasoning", "function_call", "function_call_output", usual="message", hints=WAYS_OUT),
+    object_of_type("message", "reasoning", "function_call", "function_call_output", usual="message", hints=HINTS),
 ]
 
 
@@ -189,13 +191,13 @@ class FunctionTool(Strict):
     allowed_callers: Annotated[None, only(["direct"])] = None
 
     def shown(self) -> dict[str, Any]:
-        """The declaration as a response repeats it."""
+        """The declaration as the response repeats it."""
         declared = self.model_dump(exclude={"defer_loading", "allowed_callers"})
         return {**declared, "strict": bool(self.strict)}
 
 
 class NamedTool(Strict):
-    """The tool that is to be called."""
+    """The tool that must be called."""
 
     type: Literal["function"]
     name: ToolName
@@ -209,7 +211,7 @@ ToolChoice = Annotated[
 
 
 class Reasoning(Strict):
-    """Whether the model shall think, and whether its thoughts are given as summaries too."""
+    """Whether the model thinks, and whether the reply repeats its thoughts as summaries."""
 
     effort: Effort = None
     summary: Literal["auto", "concise", "detailed"] | None = None
@@ -217,7 +219,7 @@ class Reasoning(Strict):
 
 
 class SchemaFormat(Strict):
-    """JSON of a given schema; strict or not, it is always kept to."""
+    """`{"type": "json_schema"}`: JSON that satisfies a schema, whether or not `strict` is set."""
 
     type: Literal["json_schema"]
     name: Text
@@ -226,65 +228,65 @@ class SchemaFormat(Strict):
     strict: bool | None = None
 
     @property
-    def form(self) -> dict[str, Any]:
+    def reply_schema(self) -> dict[str, Any]:
         """The schema."""
         return self.schema_
 
 
 class TextFields(Strict):
-    """The form of the reply's text."""
+    """The format of the reply's text."""
 
     format: Annotated[AnyText | AnyObject | SchemaFormat, Field(discriminator="type")] | None = None
-    verbosity: Bookkeeping = None
+    verbosity: Ignored = None
 
 
 class ResponseStreamOptions(Strict):
-    """What a stream shall hold besides the reply."""
+    """OpenAI's options of a stream."""
 
-    include_obfuscation: Bookkeeping = None
+    include_obfuscation: Ignored = None
 
 
 def _includes(value: Any) -> Any:
     if isinstance(value, list) and any(name not in (LOGPROBS, ENCRYPTED) for name in value):
-        raise unsupported(f"can ask for '{LOGPROBS}' and '{ENCRYPTED}' only")
+        raise unsupported(f"may only contain '{LOGPROBS}' and '{ENCRYPTED}'")
     return value
 
 
-def _few_pairs(value: Any) -> Any:
+def _at_most_16_pairs(value: Any) -> Any:
     if isinstance(value, Mapping) and len(value) > 16:
-        raise unsupported("holds more than 16 pairs")
+        raise unsupported("has more than 16 key-value pairs")
     return value
 
 
-class ResponseFields(FormFields):
-    """The body of a request."""
+class ResponseFields(ConstraintFields):
+    """The body of a responses request."""
 
     model: ModelName
-    input: Annotated[Several[Item], BeforeValidator(_items), Field(min_length=1)]
+    input: Annotated[FailFastList[Item], BeforeValidator(_items), Field(min_length=1)]
     instructions: Text | None = None
     max_output_tokens: TokenLimit = None
     stream: bool | None = None
     stream_options: ResponseStreamOptions | None = None
-    tools: Several[FunctionTool] | None = None
+    tools: FailFastList[FunctionTool] | None = None
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool | None = None
     reasoning: Reasoning | None = None
     text: TextFields | None = None
-    metadata: Annotated[dict[Text, Text] | None, BeforeValidator(_few_pairs)] = None
+    metadata: Annotated[dict[Text, Text] | None, BeforeValidator(_at_most_16_pairs)] = None
     store: Annotated[None, only(False, why=NOT_STORED)] = None
     previous_response_id: Annotated[None, only(why=NOT_STORED)] = None
     conversation: Annotated[None, only(why=NOT_STORED)] = None
     background: Annotated[None, only(False, why=NOT_STORED)] = None
-    include: Annotated[Several[str] | None, BeforeValidator(_includes)] = None
+    include: Annotated[FailFastList[str] | None, BeforeValidator(_includes)] = None
     truncation: Annotated[None, only("disabled")] = None
     top_logprobs: TopLogprobs = None
-    service_tier: Bookkeeping = None
-    user: Bookkeeping = None
-    safety_identifier: Bookkeeping = None
-    prompt_cache_key: Bookkeeping = None
-    prompt_cache_retention: Bookkeeping = None
-    prompt_cache_options: Bookkeeping = None
-    client_metadata: Bookkeeping = None
+    service_tier: Ignored = None
+    user: Ignored = None
+    safety_identifier: Ignored = None
+    prompt_cache_key: Ignored = None
+    prompt_cache_retention: Ignored = None
+    prompt_cache_options: Ignored = None
+    client_metadata: Ignored = None
     moderation: Annotated[None, only()] = None
     context_management: Annotated[None, only()] = None
     max_tool_calls: Annotated[None, only()] = None
@@ -294,32 +296,32 @@ class ResponseFields(FormFields):
     @classmethod
     def _with_logprobs(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value and LOGPROBS not in (info.data.get("include") or ()):
-            raise unsupported(f"works with 'include': ['{LOGPROBS}'] only")
+            raise unsupported(f"requires 'include': ['{LOGPROBS}']")
         return value
 
     def job(self) -> GenerationJob:
-        """What is to be generated."""
-        use, thinking = self._tool_use(), self.reasoning is not None and thinks(self.reasoning.effort)
-        form = self.text.format.form if self.text and self.text.format else None
-        held = self.held(
-            {"text": None if form is None else {"schema": form}, "tool_choice": use.form},
-            {"tools": use.may_be_called, "reasoning": thinking},
+        """The generation job of this request."""
+        tools, thinking = self._tool_use(), self.reasoning is not None and thinks(self.reasoning.effort)
+        schema = self.text.format.reply_schema if self.text and self.text.format else None
+        constraint = self.constraint(
+            {"text": None if schema is None else {"schema": schema}, "tool_choice": tools.required_call},
+            {"tools": tools.may_be_called, "reasoning": thinking},
         )
         system = [{"role": "system", "content": self.instructions}] if self.instructions else []
         return GenerationJob(
             prompts=([*system, *messages(self.input)],),
             image_fields=image_fields(self.input, "input"),
-            tools=use.declared,
+            tools=tools.declared,
             thinking=thinking,
             seed=self.seed_or_new(),
             max_new_tokens=self.max_output_tokens,
-            options={**self.decoding(), **use.free_form(held), **held, **self._logprobs()},
-            single_call=use.single,
+            options={**self.decoding(), **tools.optional_calls(constraint), **constraint, **self._logprobs()},
+            single_call=tools.single,
         )
 
     @property
     def summarizes(self) -> bool:
-        """Whether thoughts are given as summaries too."""
+        """Whether the reply repeats thoughts as summaries."""
         return self.reasoning is not None and self.reasoning.summary is not None
 
     def _logprobs(self) -> dict[str, Any]:
@@ -337,25 +339,25 @@ class ResponseFields(FormFields):
 
 
 def messages(items: Sequence[Any]) -> list[dict[str, Any]]:
-    """Items in their order -> messages; a thought, a text and calls that follow each other are one message."""
+    """Converts items to messages. A thought, a text and calls that follow each other become one message."""
     rendered: list[dict[str, Any]] = []
     for item in items:
         if isinstance(item, CallOutputItem):
             rendered.append({"role": "tool", "tool_call_id": item.call_id, "content": joined(item.output)})
         elif isinstance(item, MessageItem) and item.role != "assistant":
-            # Instructions without a word have no place in the prompt.
-            if (said := content(item.content, InputImage.rendered)) or item.role == "user":
-                rendered.append({"role": item.role, "content": said})
+            # Empty instructions are not rendered.
+            if (parts_or_text := content(item.content, InputImage.rendered)) or item.role == "user":
+                rendered.append({"role": item.role, "content": parts_or_text})
         else:
             _add_to_reply(rendered, item)
     return rendered
 
 
 def _add_to_reply(rendered: list[dict[str, Any]], item: MessageItem | ReasoningItem | CallItem) -> None:
-    """Adds to the assistant's message that the conversation ends with, or to a new one."""
+    """Adds an item to the assistant message at the end of the conversation, or to a new one."""
     last: dict[str, Any] = rendered[-1] if rendered else {}
-    full = last.get("content") or last.get("tool_calls")
-    if last.get("role") != "assistant" or (full and not isinstance(item, CallItem)):
+    complete = last.get("content") or last.get("tool_calls")
+    if last.get("role") != "assistant" or (complete and not isinstance(item, CallItem)):
         last = {"role": "assistant", "content": ""}
         rendered.append(last)
     if isinstance(item, MessageItem):

@@ -1,7 +1,7 @@
-"""serve(): an app behind uvicorn on one address, until it is told to stop.
+"""serve(): runs the app with uvicorn on one address until SIGINT or SIGTERM.
 
-Promises to have the address before anything is loaded or answered, and to say when it is ready. Prints nothing, and
-keeps out of the log what others write there of every client that leaves, or asks for what is not served.
+Promises that the address can be reserved before a model is loaded (`listen`) and that `ready` is called once requests
+are accepted. Prints nothing, and filters log lines that every disconnecting client or upgrade request would cause.
 """
 
 import gc
@@ -19,36 +19,36 @@ from dgemma.server.app import create_app
 from dgemma.server.config import ServerConfig
 
 SHUTDOWN_S = 2
-"""Seconds that clients may take to read what is left once the service was told to stop."""
+"""Seconds that clients have to read the rest of their responses at shutdown."""
 
 NOISE = ("socket.send() raised exception", "Unsupported upgrade request", "No supported WebSocket library")
-"""How those lines begin; the last of them would have the user install something of no use here."""
+"""Prefixes of the filtered log lines. The last one advises installing a WebSocket library, which is of no use here."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on the address; port 0 takes a free port. Raises UsageError when it cannot be had."""
+    """Opens a listening socket; port 0 picks a free port. Raises UsageError if the address is not available."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or "that is no possible address"
-        told = f"Cannot listen on {host} port {port}: {reason}. Choose another with --host or --port."
-        raise UsageError(told) from error
+        reason = getattr(error, "strerror", None) or "not a valid address"
+        message = f"Cannot listen on {host} port {port}: {reason}. Choose another with --host or --port."
+        raise UsageError(message) from error
 
 
 def address(listener: socket.socket) -> str:
-    """The address under which a client finds the service."""
+    """The base URL of the server."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def telling(record: logging.LogRecord) -> bool:
-    """Whether a line of the log is more than noise."""
+def is_not_noise(record: logging.LogRecord) -> bool:
+    """A log filter that drops the lines of `NOISE`."""
     return not record.getMessage().startswith(NOISE)
 
 
 class Server(uvicorn.Server):
-    """A server that calls `ready` once it takes requests."""
+    """A uvicorn server that calls `ready` once it accepts requests."""
 
     def __init__(self, llm: LLM, config: ServerConfig, ready: Callable[[], None]) -> None:
         app = create_app(llm, config)
@@ -64,7 +64,7 @@ class Server(uvicorn.Server):
             )
         )
         for name in ("asyncio", "uvicorn.error"):
-            logging.getLogger(name).addFilter(telling)
+            logging.getLogger(name).addFilter(is_not_noise)
         self._app, self._ready = app, ready
         self.interrupted = False
 
@@ -75,25 +75,25 @@ class Server(uvicorn.Server):
             self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Notes Ctrl-C. uvicorn passes the signal on when it has stopped, which a process that was started with SIGINT
-        ignored (a shell's background job) never sees."""
+        """Records SIGINT in `interrupted`. uvicorn raises the signal again after it has stopped, but a process that was
+        started with SIGINT ignored (a shell's background job) never receives it."""
         if self.interrupted and sig == signal.SIGINT:
-            return  # The end is under way and near; a forced one would only leave a traceback.
+            return  # Already shutting down, within seconds; forcing it would only leave a traceback.
         self.interrupted = self.interrupted or sig == signal.SIGINT
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends open replies and refuses what has no answer yet, so that nobody is left without a word, then stops."""
+        """Cancels open replies, answers pending requests with 503, so that every client gets a response. Then stops."""
         self._app.state.service.stop()
-        self._app.state.unanswered.stop()
+        self._app.state.pending.stop()
         await super().shutdown(sockets)
 
 
 def serve(llm: LLM, config: ServerConfig, listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Serves until SIGINT, which raises KeyboardInterrupt, or SIGTERM; open replies end with an error. Closes the
-    engine."""
+    """Serves until SIGINT, which raises KeyboardInterrupt, or SIGTERM. Open replies then end with an error, and the
+    engine is closed."""
     server = Server(llm, config, ready)
-    # All threads stand still while Python looks for garbage; what is loaded by now stays, and need not be looked at.
+    # Garbage collection pauses all threads. Everything loaded so far stays alive, so the collector can skip it.
     gc.collect()
     gc.freeze()
     try:

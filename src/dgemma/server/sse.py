@@ -1,7 +1,7 @@
-"""Server-sent events, and what to do when the client hangs up.
+"""Server-sent events, and the handling of clients that disconnect.
 
-Promises that a generator of events is closed before the response is over, however it ends: read to its end, left by
-the client, or cut off because nobody reads. Knows nothing of what the events say.
+Promises that the generator of events is closed before the response ends, whether the stream is complete, the client
+disconnects, or a send times out. Knows nothing of what the events contain.
 """
 
 import json
@@ -13,50 +13,50 @@ from fastapi import Request
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from dgemma.server.errors import ClientLeftError
+from dgemma.server.errors import ClientDisconnectedError
 
 T = TypeVar("T")
 
 DONE = b"data: [DONE]\n\n"
-"""What ends a stream of OpenAI's older endpoints."""
+"""The last frame of a stream in chat, completions and edits; responses and messages have none."""
 
 
 def frame(data: Mapping[str, Any], event: str | None = None) -> bytes:
-    """One event: its name if it has one, its data as one line of JSON."""
+    """Encodes one event, with its data as one line of JSON."""
     name = f"event: {event}\n" if event else ""
     return f"{name}data: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
 
 
-async def _until_left(receive: Receive) -> None:
+async def _until_disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def unless_left(request: Request, work: Awaitable[T]) -> T:
-    """Waits for `work`, which is cancelled when the client hangs up; then raises ClientLeftError."""
+async def unless_disconnected(request: Request, work: Awaitable[T]) -> T:
+    """Awaits `work`. If the client disconnects, cancels it and raises ClientDisconnectedError."""
     outcome: list[T] = []
     failure: list[Exception] = []
 
     async def watch() -> None:
-        await _until_left(request.receive)
+        await _until_disconnected(request.receive)
         group.cancel_scope.cancel()
 
     async with anyio.create_task_group() as group:
         group.start_soon(watch)
         try:
             outcome.append(await work)
-        except Exception as error:  # raised below: leaving the group with it would wrap it
+        except Exception as error:  # raised below: the task group would wrap it in an ExceptionGroup
             failure.append(error)
         group.cancel_scope.cancel()
     if failure:
         raise failure[0]
     if not outcome:
-        raise ClientLeftError
+        raise ClientDisconnectedError
     return outcome[0]
 
 
 class EventStream(Response):
-    """A response of frames that are sent as they come."""
+    """A streaming response that sends frames as they arrive."""
 
     media_type = "text/event-stream"
 
@@ -68,7 +68,7 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def watch() -> None:
-            await _until_left(receive)
+            await _until_disconnected(receive)
             group.cancel_scope.cancel()
 
         try:
@@ -83,9 +83,9 @@ class EventStream(Response):
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async for part in self._frames:
-            with anyio.move_on_after(self._send_timeout_s) as patience:
+            with anyio.move_on_after(self._send_timeout_s) as timeout:
                 await send({"type": "http.response.body", "body": part, "more_body": True})
-            if patience.cancelled_caught:
-                # Left without its last part, the connection is closed by the server.
+            if timeout.cancelled_caught:
+                # uvicorn closes the connection of an incomplete response.
                 return
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,4 +1,4 @@
-"""What a reply took, in the service's own terms; each protocol shows it in its own shape.
+"""Token counts and timings of a reply, independent of any protocol; each protocol formats them itself.
 
 Tokens per forward is new tokens over forward passes; times are wall-clock.
 """
@@ -12,8 +12,8 @@ from dgemma.engine.request import Stats
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Tokens and passes of one reply, or of several together. Thinking tokens are among the
-    completion tokens, reused ones (encoded for an earlier request) among the prompt's."""
+    """Tokens and passes of one reply, or of several together. Completion tokens include thinking tokens; prompt tokens
+    include reused ones, which an earlier request encoded."""
 
     mode: str
     seed: int
@@ -29,7 +29,7 @@ class Usage:
 
     @classmethod
     def from_stats(cls, stats: Stats, *, seed: int, thinking_tokens: int) -> "Usage":
-        """The engine's own count."""
+        """The usage of one reply from the engine's statistics."""
         return cls(
             mode=stats.mode,
             seed=seed,
@@ -46,8 +46,9 @@ class Usage:
 
     @classmethod
     def total(cls, usages: Sequence["Usage"], *, prompt_tokens: int, choices: int = 1) -> "Usage":
-        """Several replies to prompts of so many tokens together, so many to each; seed and first text are the first
-        reply's, and a prompt counts as reused as its first reply found it."""
+        """Sums the usage of several replies, `choices` to each prompt; `prompt_tokens` is the total of the prompts.
+        Seed and first-text time are those of the first reply. Reused tokens are counted once per prompt, for its first
+        reply."""
         first = usages[0]
         return cls(
             mode=first.mode,
@@ -65,11 +66,11 @@ class Usage:
 
     @property
     def total_tokens(self) -> int:
-        """Prompt and completion."""
+        """Prompt and completion tokens together."""
         return self.prompt_tokens + self.completion_tokens
 
     def diffusion(self) -> dict[str, Any]:
-        """The statistics that no other API has, as a JSON object; every protocol carries them in its usage."""
+        """The `diffusion` object that every protocol adds to its usage."""
         return {
             "mode": self.mode,
             "seed": self.seed,

@@ -1,10 +1,10 @@
-// Asks the server this page came from. Promises that whatever goes wrong becomes a ServerError with one sentence to
-// show, and that a reply's drafts arrive one by one, each as a frame that can be drawn at any later time.
-// Knows nothing of the page.
+// Client of the server that this page came from. Promises that every failure but an abort becomes a ServerError with a
+// message to show, and that drafts arrive one by one, each as a frame that can be drawn at any later time. Knows
+// nothing of the page.
 
 const KEY = "dgemma-key";
 
-/** `param` is the field of the request that is to blame and `code` a word for what is wrong with it, where they are told. */
+/** `param` is the invalid field of the request and `code` the kind of error; both may be null. */
 export class ServerError extends Error {
   constructor(message, status, { param = null, code = null } = {}) {
     super(message);
@@ -14,14 +14,14 @@ export class ServerError extends Error {
   }
 }
 
-/** Remembers the API key until the tab is closed -> whether it can be one, which is what a header can carry. */
+/** Stores the API key until the tab is closed. Returns false if an HTTP header cannot carry it. */
 export function useKey(key) {
   if (!/^[\x20-\x7e]+$/.test(key)) return false;
   sessionStorage.setItem(KEY, key);
   return true;
 }
 
-/** Whether a key is remembered. */
+/** Whether a key is stored. */
 export function hasKey() {
   return sessionStorage.getItem(KEY) !== null;
 }
@@ -43,13 +43,13 @@ async function send(path, { body, signal } = {}) {
   throw new ServerError(error.message ?? `The server answered with status ${response.status}.`, response.status, error);
 }
 
-/** The model that is loaded: its id, context_length and canvas_length, whether it is single_turn and reads_images. */
+/** The loaded model, an entry of /v1/models: id, context_length, canvas_length, single_turn, reads_images. */
 export async function model() {
   const { data } = await (await send("/v1/models")).json();
   return data[0];
 }
 
-/** The events of a stream as { name, data }; data is parsed. */
+/** Yields the events of a stream as { name, data }, with data parsed from JSON. */
 async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -59,7 +59,7 @@ async function* events(response) {
       part = await reader.read();
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new ServerError("The connection broke off before the reply was complete.", 0);
+      throw new ServerError("The connection closed before the reply was complete.", 0);
     }
     if (part.done) return;
     const blocks = (rest + part.value).split("\n\n");
@@ -75,10 +75,10 @@ async function* events(response) {
 
 /**
  * Streams a chat or text completion, or an edit.
- * `watch` may have: draft(frame), text(whole text so far), thought(whole thought so far).
- * A frame is the canvas after one denoise step: { canvas, step, before, tokens, entropies, accepted, special }, where
- * `before` is the text of the canvases before it and the lists have one item a position; `special` lists positions.
- * Returns { text, thought, reason, usage }, of an edit with its `changes`.
+ * `watch` may have the callbacks draft(frame), text(whole text so far) and thought(whole thought so far).
+ * A frame is the canvas after one denoise step: { canvas, step, before, tokens, entropies, accepted, special }. `before`
+ * is the text of the previous canvases; `tokens`, `entropies` and `accepted` have one item per position; `special` lists
+ * positions. Returns { text, thought, reason, usage }, and for an edit also `changes`.
  */
 async function stream(path, fields, watch, signal) {
   const body = { ...fields, stream: true, stream_options: { include_usage: true } };
@@ -90,7 +90,7 @@ async function stream(path, fields, watch, signal) {
       watch.draft?.({ ...data.diffusion, before: reply.text });
       continue;
     }
-    // An edit has one text and no choices.
+    // Chunks of an edit have no choices.
     const choice = data.choices ? data.choices[0] : data;
     if (!choice) continue;
     reply.reason = choice.finish_reason ?? reply.reason;
@@ -99,22 +99,22 @@ async function stream(path, fields, watch, signal) {
     if (thought) watch.thought?.((reply.thought += thought));
     if (content) watch.text?.((reply.text += content));
   }
-  if (!reply.usage) throw new ServerError("The connection broke off before the reply was complete.", 0);
+  if (!reply.usage) throw new ServerError("The connection closed before the reply was complete.", 0);
   return reply;
 }
 
-/** Streams the reply to messages, with drafts unless the mode has none. */
+/** Streams the reply to messages, with drafts unless the mode is autoregressive. */
 export function chat(messages, fields, watch, signal) {
   const diffusing = fields.mode !== "autoregressive";
   return stream("/v1/chat/completions", { ...fields, messages, diffusing }, watch, signal);
 }
 
-/** Streams what stands between two texts; each length that is tried is a canvas of its own. */
+/** Streams the text of a gap between two texts. Each length that is tried is a canvas of its own. */
 export function infill(prompt, suffix, fields, watch, signal) {
   return stream("/v1/completions", { ...fields, prompt, suffix, diffusing: true }, watch, signal);
 }
 
-/** Streams a text that is gone over in place; the reply's `changes` are { start, end, before, after }, in characters. */
+/** Streams an edited text. The reply's `changes` are { start, end, before, after }, with offsets in characters. */
 export function edit(text, fields, watch, signal) {
   return stream("/v1/edit", { ...fields, input: text, diffusing: true }, watch, signal);
 }

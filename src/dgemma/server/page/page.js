@@ -1,11 +1,11 @@
-// The page itself: tabs, settings, errors, the key, and the start. The panels do the rest.
+// The frame of the page: tabs, settings, error messages, the API key, and start-up. The panels do the rest.
 
 import * as client from "./client.js";
 import { chatPanel, editPanel, formPanel, infillPanel, racePanel } from "./panels.js";
 
 const find = (id) => document.getElementById(id);
 
-/** Tabs as the keyboard expects them: arrows, Home and End move between them, Tab goes on to the panel. */
+/** Makes the tabs work with the keyboard: arrows, Home and End move between them, Tab goes on to the panel. */
 function wireTabs() {
   const tabs = [...document.querySelectorAll('[role="tab"]')];
   const choose = (chosen) => {
@@ -29,41 +29,41 @@ function wireTabs() {
   choose(tabs[0]);
 }
 
-/** What is wrong with one of the page's own fields, in the words of its label. */
+/** An invalid value in one of the page's own fields; the message names its label. */
 class FieldError extends Error {}
 
-/** Field of a request -> the setting it comes from. */
+/** Request field -> id of the input that sets it. */
 const SETTINGS = { seed: "seed", max_tokens: "max-tokens", canvas_length: "canvas-length" };
-/** Tokens of the longest canvas that the service takes, where the context holds as many. */
+/** The server's limit on canvas_length. The context may be shorter. */
 const LONGEST_CANVAS = 4096;
-/** What the service calls a number beyond a bound. */
+/** Error codes of numbers out of range. */
 const BOUNDS = { greater_than_equal: "at least", less_than_equal: "at most" };
-/** What it calls a prompt that is too long. */
+/** Error code of a prompt that is too long. */
 const TOO_LONG = "context_length_exceeded";
 
-function aboutSetting(id, told) {
-  // A label may name its unit behind a comma.
+function settingMessage(id, problem) {
+  // A label may have a unit after a comma.
   const [name] = find(id).labels[0].textContent.trim().split(",");
-  return `Settings, ${name}: ${told}.`;
+  return `Settings, ${name}: ${problem}.`;
 }
 
-/** A refusal that blames a setting, as the page's own checks say it; null for others. */
+/** The message for a server error about a setting, worded like the page's own checks; null for any other error. */
 function refusedSetting({ message, param, code }) {
   if (!Object.hasOwn(SETTINGS, param ?? "")) return null;
-  const told = message.replace(param, "").replace(/^[:\s]+|\.$/g, "");
-  const bound = BOUNDS[code] && told.match(/-?\d+/);
-  return aboutSetting(SETTINGS[param], bound ? `${BOUNDS[code]} ${bound}` : told);
+  const problem = message.replace(param, "").replace(/^[:\s]+|\.$/g, "");
+  const bound = BOUNDS[code] && problem.match(/-?\d+/);
+  return settingMessage(SETTINGS[param], bound ? `${BOUNDS[code]} ${bound}` : problem);
 }
 
-/** An error in a sentence for people, where the server's is for programs. */
-function inWords(error) {
+/** The message to show for an error: the server's own, or a rewording for people who do not know its API. */
+function messageFor(error) {
   if (error instanceof FieldError) return error.message;
   if (!(error instanceof client.ServerError)) return `The page failed: ${error.message}`;
-  // Programs know this one by its beginning.
+  // The server starts this message in lower case, because API clients match it.
   if (error.code === TOO_LONG) return error.message.charAt(0).toUpperCase() + error.message.slice(1);
   if (error.status !== 401) return refusedSetting(error) ?? error.message;
-  if (!client.hasKey()) return "This server asks for its key now.";
-  return "That key is not right. It is the one that dgemma serve was started with.";
+  if (!client.hasKey()) return "This server now requires an API key.";
+  return "Wrong API key. Enter the key that dgemma serve was started with.";
 }
 
 function tell(sentence) {
@@ -73,7 +73,7 @@ function tell(sentence) {
 
 function report(error) {
   if (error.status === 401) askForKey();
-  tell(inWords(error));
+  tell(messageFor(error));
 }
 
 function clear() {
@@ -86,7 +86,7 @@ function askForKey() {
   find("key").focus();
 }
 
-/** Closes the form for the key; whoever filled it goes on in the box of the tab that is shown. */
+/** Closes the key form and moves the focus to the text box of the visible tab. */
 function unlock() {
   if (find("key-form").hidden) return;
   find("key-form").hidden = true;
@@ -94,20 +94,20 @@ function unlock() {
   document.querySelector('[role="tabpanel"]:not([hidden]) textarea').focus();
 }
 
-/** What a number should be that the browser does not take. Its own sentences are in the language of the browser. */
-function wrong({ min, max, validity }) {
+/** What an invalid number must be instead. The browser's own messages are in the browser's language. */
+function requirement({ min, max, validity }) {
   if (validity.badInput) return "a number";
   if (validity.rangeUnderflow) return `at least ${min}`;
   return validity.rangeOverflow ? `at most ${max}` : "a whole number";
 }
 
-/** The fields of a request that the settings tell; what is left empty is the server's to choose. */
+/** The request fields from the settings. Empty settings are left out, so that the server's defaults apply. */
 function decoding(model, mode) {
   const fields = { model: model.id, mode };
   for (const [field, id] of Object.entries(SETTINGS)) {
     if (field === "canvas_length" && mode !== "diffusion") continue;
     const input = find(id);
-    if (!input.validity.valid) throw new FieldError(aboutSetting(id, wrong(input)));
+    if (!input.validity.valid) throw new FieldError(settingMessage(id, requirement(input)));
     if (input.value !== "") fields[field] = Number(input.value);
   }
   return fields;
@@ -132,7 +132,7 @@ async function start() {
     unlock();
   } catch (error) {
     find("model").textContent = "not connected";
-    // Asking for the key says it all, as long as none was given.
+    // Before a key was entered, the key form alone is enough.
     if (error.status === 401 && !client.hasKey()) askForKey();
     else report(error);
   }
@@ -141,7 +141,7 @@ async function start() {
 find("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   if (client.useKey(find("key").value.trim())) return start();
-  tell("A key has only plain letters, digits and signs.");
+  tell("An API key consists of printable ASCII characters only.");
   find("key").focus();
 });
 start();

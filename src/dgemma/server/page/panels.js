@@ -1,6 +1,6 @@
-// The panels: chat, the same prompt decoded in two ways, text to JSON, infill, edit. Each takes the page, that is {
-// model, decoding(mode), announce(text), report(error), tell(sentence), clear() }. Promises that a form asks for one thing at
-// a time, that Stop and Escape end it, and that nothing typed is lost when a message fails.
+// The panels: chat, side by side, text to JSON, infill, edit. Each takes the page, an object { model, decoding(mode),
+// announce(text), report(error), tell(message), clear() }. Promises that a form runs one request at a time, that Stop
+// and Escape cancel it, and that nothing typed is lost when a message fails.
 
 import { ServerError, chat, edit, infill } from "./client.js";
 import { contentWith, listed, pictureTray, shown } from "./pictures.js";
@@ -15,17 +15,17 @@ const EXAMPLES = {
   "Word problem": "Tom has 12 apples. He buys 7 more. How many apples does Tom have now?",
 };
 
-/** Runs `work(signal)` when the form is sent; its errors are reported, a stop is none. */
+/** Runs `work(signal)` when the form is submitted and reports its errors, except an abort. */
 function runOnSubmit(form, page, work) {
   const [go, stop] = [form.querySelector(".primary"), form.querySelector(".stop")];
   let controller = null;
-  // A button that were really disabled would lose the keyboard's focus.
+  // aria-disabled instead of disabled: a disabled button loses the keyboard focus.
   const setBusy = (busy) => {
     go.setAttribute("aria-disabled", String(busy));
     if (!busy && document.activeElement === stop) go.focus();
     stop.disabled = !busy;
   };
-  // A touch keyboard has no other way to break a line.
+  // On a touch keyboard Enter is the only way to break a line.
   const enterSends = !matchMedia("(hover: none) and (pointer: coarse)").matches;
   const end = () => controller?.abort();
   stop.addEventListener("click", () => {
@@ -58,7 +58,7 @@ function runOnSubmit(form, page, work) {
   return { end, busy: () => controller !== null };
 }
 
-/** Shows the reply that `ask(watch)` gives, from its first draft to its end; passes on what ends it early. */
+/** Shows the reply of `ask(watch)` in `view` while it streams. Rethrows what ends it early. */
 async function watchReply(view, ask) {
   view.begin();
   try {
@@ -71,21 +71,21 @@ async function watchReply(view, ask) {
   }
 }
 
-/** A refusal as a chat tells it: by the picture's name, and with what to do about a conversation that does not fit. */
-function inChat(error, turns) {
+/** Rewords a server error for a chat: names the picture that caused it, or adds what to do about a full conversation. */
+function chatError(error, turns) {
   if (!(error instanceof ServerError)) return error;
   const { status, param } = error;
   const [, at, place] = /^messages\.(\d+)\.content\.(\d+)\b/.exec(param ?? "") ?? [];
   const picture = turns[at]?.pictures[place];
   if (picture) return new ServerError(`${picture.name}: ${error.message}`, status);
-  let told = error.message;
+  let message = error.message;
   if (status === 413 && turns.some(({ pictures }) => pictures.length)) {
-    told = "These pictures are larger than this server takes; use smaller ones, or start it with --max-body-mb.";
+    message = "These pictures are too large for this server; use smaller ones, or restart it with a larger --max-body-mb.";
   }
-  // A refusal that blames no field is of the conversation as a whole.
+  // A 400 without a field is about the conversation as a whole.
   const tooLong = status === 413 || (status === 400 && !param);
-  if (tooLong && turns.length > 1) told += " New chat starts a fresh one.";
-  return new ServerError(told, status, error);
+  if (tooLong && turns.length > 1) message += " Or press New chat to start over.";
+  return new ServerError(message, status, error);
 }
 
 export function chatPanel(page) {
@@ -99,19 +99,19 @@ export function chatPanel(page) {
   }
 
   const ask = runOnSubmit(form, page, async (signal) => {
-    // A new chat may begin while this one is still being ended; what ends then is the old one.
+    // A new chat may start while this one is still being cancelled: keep working on the old turns.
     const chatted = turns;
     const text = question.value.trim();
-    // What is typed from here on is the next message.
+    // Anything typed from here on belongs to the next message.
     question.value = "";
     const pictures = (await tray?.take()) ?? [];
-    // Nothing was said: the question goes back to where it can be asked again.
-    const giveBack = () => {
+    // If there is no reply, the message goes back into the form.
+    const restore = () => {
       if (chatted !== turns) return;
       question.value = [text, question.value].filter(Boolean).join("\n\n");
       tray?.giveBack(pictures);
     };
-    if (signal.aborted) giveBack();
+    if (signal.aborted) restore();
     signal.throwIfAborted();
     if (!text && !pictures.length) return;
     last?.forgetSteps();
@@ -121,26 +121,26 @@ export function chatPanel(page) {
     conversation.append(asked, view.element);
     view.element.scrollIntoView({ block: "nearest" });
     chatted.push({ role: "user", content: contentWith(pictures, text), pictures });
-    // A model that was not taught conversations gets each message alone.
-    const told = page.model.single_turn ? chatted.slice(-1) : [...chatted];
-    const replied = (said) => chatted.push({ role: "assistant", content: said, pictures: [] });
+    // A single-turn model gets each message alone.
+    const sent = page.model.single_turn ? chatted.slice(-1) : [...chatted];
+    const addReply = (text) => chatted.push({ role: "assistant", content: text, pictures: [] });
     try {
       const fields = page.decoding("diffusion");
-      const messages = told.map(({ role, content }) => ({ role, content }));
+      const messages = sent.map(({ role, content }) => ({ role, content }));
       const reply = await watchReply(view, (watch) => chat(messages, fields, watch, signal));
-      replied(reply.text);
+      addReply(reply.text);
       page.announce(`Reply: ${reply.text}`);
     } catch (error) {
       if (view.committed) {
-        replied(view.committed);
+        addReply(view.committed);
       } else {
         chatted.pop();
-        giveBack();
+        restore();
         asked.remove();
         view.element.remove();
         if (last === view) last = null;
       }
-      throw inChat(error, told);
+      throw chatError(error, sent);
     }
     view.element.scrollIntoView({ block: "nearest" });
   });
@@ -176,18 +176,18 @@ function verdict(diffusion, autoregressive) {
   const [fast, slow] = [one.tokens_per_second, other.tokens_per_second];
   const compared =
     fast >= slow
-      ? `diffusion made ${(fast / slow).toFixed(1)} times as many tokens a second`
-      : `diffusion was the slower one, at ${((100 * fast) / slow).toFixed(0)} % of the tokens a second`;
-  return `By the server's clock diffusion took ${times(one)}, autoregressive decoding ${times(other)}: ${compared}.`;
+      ? `diffusion generated ${(fast / slow).toFixed(1)} times as many tokens per second`
+      : `diffusion was slower, at ${((100 * fast) / slow).toFixed(0)} % of the tokens per second`;
+  return `Measured by the server, diffusion took ${times(one)}, autoregressive decoding ${times(other)}: ${compared}.`;
 }
 
 export function racePanel(page) {
   find("race-prompt").value = EXAMPLES["4x4 Sudoku"];
-  const told = find("verdict");
+  const result = find("verdict");
   runOnSubmit(find("race-form"), page, async (signal) => {
     const content = find("race-prompt").value.trim();
     if (!content) return;
-    told.textContent = "";
+    result.textContent = "";
     const lanes = [...document.querySelectorAll(".lane")];
     for (const lane of lanes) lane.replaceChildren();
     const replies = [];
@@ -198,8 +198,8 @@ export function racePanel(page) {
       const messages = [{ role: "user", content }];
       replies.push(await watchReply(view, (watch) => chat(messages, fields, watch, signal)));
     }
-    told.textContent = verdict(...replies);
-    page.announce(told.textContent);
+    result.textContent = verdict(...replies);
+    page.announce(result.textContent);
   });
 }
 
@@ -209,36 +209,36 @@ function jsonSchema(keys) {
   return { type: "json_schema", json_schema: { name: "extracted", schema } };
 }
 
-/** What the text holds as JSON: { values, told }; values is null for what is no JSON object. */
+/** Parses a reply as a JSON object: { values, result }. `values` is null if it is not one; `result` says how it went. */
 function readObject(text, keys) {
   let values;
   try {
     values = JSON.parse(text);
   } catch {
-    return { values: null, told: "The reply is not valid JSON." };
+    return { values: null, result: "The reply is not valid JSON." };
   }
   if (values === null || typeof values !== "object" || Array.isArray(values)) {
-    return { values: null, told: "The reply is JSON, but no object." };
+    return { values: null, result: "The reply is valid JSON, but not an object." };
   }
   const missing = keys.filter((key) => !Object.hasOwn(values, key));
-  return { values, told: missing.length ? `Valid JSON, but without ${listed(missing)}.` : "Valid JSON with every key." };
+  return { values, result: missing.length ? `Valid JSON, but without ${listed(missing)}.` : "Valid JSON with every key." };
 }
 
 export function formPanel(page) {
   find("form-text").value = "On 3 May 2024 Anna Lee paid $250 for a new bicycle.";
   find("form-keys").value = "name, date, amount";
-  const [told, shown] = [find("form-verdict"), find("form-values")];
+  const [result, shown] = [find("form-verdict"), find("form-values")];
   runOnSubmit(find("form-form"), page, async (signal) => {
     const keys = [...new Set(find("form-keys").value.split(",").map((key) => key.trim()))].filter(Boolean);
     if (!keys.length) {
-      told.textContent = "Name at least one key.";
+      result.textContent = "Enter at least one key.";
       return;
     }
     const content = `Extract ${listed(keys)} as JSON: ${find("form-text").value.trim()}`;
     const fields = { ...page.decoding("diffusion"), response_format: jsonSchema(keys) };
     const view = new ReplyView();
     find("form-reply").replaceChildren(view.element);
-    told.textContent = "";
+    result.textContent = "";
     shown.hidden = true;
     const messages = [{ role: "user", content }];
     const { text } = await watchReply(view, (watch) => chat(messages, fields, watch, signal));
@@ -249,12 +249,12 @@ export function formPanel(page) {
       shown.append(make("div", {}, make("dt", {}, key), make("dd", {}, plain)));
     }
     shown.hidden = !read.values;
-    told.textContent = read.told;
-    page.announce(`${read.told} ${text}`);
+    result.textContent = read.result;
+    page.announce(`${read.result} ${text}`);
   });
 }
 
-/** Tokens that a gap may have at most. */
+/** Maximum number of tokens in a gap. */
 const LONGEST_GAP = 16;
 
 export function infillPanel(page) {
@@ -273,30 +273,30 @@ export function infillPanel(page) {
 }
 
 function countChanges(changes) {
-  if (!changes.length) return "Nothing changed: the model doubts no part of the text that much.";
+  if (!changes.length) return "Nothing changed: the model is sure enough of every part of the text.";
   return changes.length === 1 ? "One place changed." : `${changes.length} places changed.`;
 }
 
 export function editPanel(page) {
   const [text, instruction, strength] = [find("edit-text"), find("edit-instruction"), find("edit-strength")];
-  const [told, shown, verdict] = [find("edit-strength-told"), find("edit-reply"), find("edit-verdict")];
+  const [strengthText, shown, verdict] = [find("edit-strength-text"), find("edit-reply"), find("edit-verdict")];
   text.value = "They was late for the the train yestreday.";
   instruction.value = "Fix the mistakes";
-  const tell = () => {
-    const extremes = { 0: "nothing is touched", 1: "everything may be rewritten" };
+  const describeStrength = () => {
+    const extremes = { 0: "nothing is changed", 1: "everything may be rewritten" };
     const share = `${Math.round(100 * strength.value)} %`;
-    told.textContent = extremes[strength.value] ?? `${share}; lower keeps more of the text`;
-    strength.setAttribute("aria-valuetext", told.textContent);
+    strengthText.textContent = extremes[strength.value] ?? `${share}; lower keeps more of the text`;
+    strength.setAttribute("aria-valuetext", strengthText.textContent);
   };
-  strength.addEventListener("input", tell);
-  tell();
+  strength.addEventListener("input", describeStrength);
+  describeStrength();
   runOnSubmit(find("edit-form"), page, async (signal) => {
     if (!text.value) return;
     const { model, seed, canvas_length } = page.decoding("diffusion");
-    const wanted = instruction.value.trim();
+    const order = instruction.value.trim();
     const fields = { model, seed, strength: Number(strength.value) };
-    // With an instruction the causal mode goes over the text, which knows no canvases.
-    if (wanted) fields.instruction = wanted;
+    // An edit by instruction uses causal passes and has no canvas.
+    if (order) fields.instruction = order;
     else fields.canvas_length = canvas_length;
     const view = new ReplyView();
     view.element.setAttribute("aria-label", "Edited text");

@@ -1,5 +1,5 @@
-// Pictures for the next message: chosen, dropped or pasted, shown small, and given as parts of that message. They are drawn
-// on canvases, as the page loads nothing by an address but its own files. Knows nothing of models or replies.
+// Pictures for the next message: chosen, dropped or pasted, shown small, and sent as parts of that message. They are
+// drawn on canvases, because the page's policy allows no URLs but its own files. Knows nothing of models or replies.
 
 import { make } from "./reply.js";
 
@@ -15,7 +15,7 @@ function dataUrl(file) {
   });
 }
 
-/** A small drawing of a picture; what the browser cannot decode is its name alone. */
+/** A thumbnail of a picture, or its name if the browser cannot decode it. */
 function drawn({ bitmap, name }) {
   if (!bitmap) return make("span", { class: "picture muted" }, name);
   const canvas = make("canvas", { class: "picture", role: "img", "aria-label": name });
@@ -25,35 +25,35 @@ function drawn({ bitmap, name }) {
   return canvas;
 }
 
-/** The pictures of a message that was sent. */
+/** The pictures of a sent message. */
 export function shown(pictures) {
   return make("div", { class: "tray" }, ...pictures.map(drawn));
 }
 
-/** What a message says with its pictures, as the service takes it. */
+/** The content of a message with pictures, in the API's format. */
 export function contentWith(pictures, text) {
   if (!pictures.length) return text;
-  const said = text ? [{ type: "text", text }] : [];
-  return [...pictures.map(({ url }) => ({ type: "image_url", image_url: { url } })), ...said];
+  const texts = text ? [{ type: "text", text }] : [];
+  return [...pictures.map(({ url }) => ({ type: "image_url", image_url: { url } })), ...texts];
 }
 
-/** Words as a sentence lists them. */
+/** Joins words as in a sentence: "a, b and c". */
 export function listed(words) {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
-/** What to say of files that cannot be shown. */
-function complaint(strange, unread) {
-  const is = strange.length === 1 ? "is not a picture" : "are not pictures";
+/** The message about files that are not pictures or cannot be read. */
+function problems(others, unread) {
+  const is = others.length === 1 ? "is not a picture" : "are not pictures";
   const sentences = [];
-  if (strange.length) sentences.push(`${listed(strange)} ${is}; ${READABLE} can be read.`);
+  if (others.length) sentences.push(`${listed(others)} ${is}; supported formats are ${READABLE}.`);
   if (unread.length) sentences.push(`The browser cannot read ${listed(unread)} from the disk; choose another file.`);
   return sentences.join(" ");
 }
 
 /**
- * The pictures that wait in a form: take() empties it once all are read, giveBack(pictures) fills it again. What cannot be
- * shown is told by the page, that is { announce(text), tell(sentence), clear() }.
+ * The pictures attached to a form. take() empties the tray, once all are read, and returns them; giveBack(pictures) puts
+ * them back. Problems are shown by the page, an object { announce(text), tell(message), clear() }.
  */
 export function pictureTray(form, page) {
   const [tray, button, input] = [".tray", ".attach", "input[type=file]"].map((name) => form.querySelector(name));
@@ -73,30 +73,30 @@ export function pictureTray(form, page) {
     tray.hidden = held.length === 0;
   };
   const read = async (files) => {
-    const [strange, unread] = [[], []];
+    const [others, unread] = [[], []];
     for (const file of files) {
       const name = file.name || "A picture";
       if (!file.type.startsWith("image/")) {
-        strange.push(name);
+        others.push(name);
         continue;
       }
       try {
         const bitmap = await createImageBitmap(file).catch(() => null);
         held.push({ name, url: await dataUrl(file), bitmap });
-        page.announce(`${name} goes with the next message`);
+        page.announce(`${name} is attached to the next message`);
       } catch {
         unread.push(name);
       }
       show();
     }
-    const told = complaint(strange, unread);
-    if (told) page.tell(told);
+    const message = problems(others, unread);
+    if (message) page.tell(message);
   };
   const add = (files) => {
-    // A list that the browser empties afterwards. Pictures stand in the order in which they came.
-    const wanted = [...files];
+    // A copy, because the browser empties the list later. The chain keeps the pictures in the order they were added.
+    const added = [...files];
     page.clear();
-    reading = reading.then(() => read(wanted));
+    reading = reading.then(() => read(added));
   };
   button.hidden = false;
   button.addEventListener("click", () => input.click());
@@ -105,7 +105,7 @@ export function pictureTray(form, page) {
     input.value = "";
   });
   form.addEventListener("paste", (event) => {
-    // Office programs put a picture of a text beside it.
+    // Office programs copy a picture of a text along with the text; paste the text then.
     if (!event.clipboardData.files.length || event.clipboardData.types.includes("text/plain")) return;
     event.preventDefault();
     add(event.clipboardData.files);

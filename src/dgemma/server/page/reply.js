@@ -1,12 +1,12 @@
-// One reply as it is seen: the canvas settling, the text it became, the way back through its steps, what it took.
-// Promises that text from the model reaches the page as text nodes only, that the newest draft is on the screen with
-// the next animation frame, and that nothing is painted twice in one. Knows nothing of the server.
+// The view of one reply: the canvas while it settles, the final text, a slider through the steps, and statistics.
+// Promises that text from the model reaches the page as text nodes only, and that each animation frame paints once, with
+// the newest draft. Knows nothing of the server.
 
-/** Nats up to which a token counts as certain, nearly certain, unsure, doubtful; above the last it is noise. */
+/** Upper limits, in nats, of the shades from certain to doubtful; a token at or above the last one is noise. */
 const DOUBT_LIMITS = [0.05, 0.3, 1, 2];
 const STEP_MS = 220;
 
-/** 0 (certain) to 4 (noise): how a token of so much entropy (nats) is shaded. */
+/** The shade of a token with this entropy (nats): 0 (certain) to 4 (noise). */
 export function doubt(entropy) {
   const level = DOUBT_LIMITS.findIndex((limit) => entropy < limit);
   return level < 0 ? DOUBT_LIMITS.length : level;
@@ -20,18 +20,18 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A noun as it follows a number. */
+/** The singular or plural of a noun, as the number requires. */
 function noun(number, one, many = `${one}s`) {
   return number === 1 ? one : many;
 }
 
-/** A number and what it counts. */
+/** A number followed by its noun. */
 export function counted(number, one, many) {
   return `${number} ${noun(number, one, many)}`;
 }
 
 function shade(span, text, entropy, special) {
-  // A special token is no text: a dot holds its place, and its name shows on pointing at it.
+  // A special token is drawn as a dot; its name is in the tooltip.
   const shown = special ? "·" : text;
   if (span.textContent !== shown) span.textContent = shown;
   span.dataset.doubt = doubt(entropy);
@@ -39,7 +39,7 @@ function shade(span, text, entropy, special) {
   span.title = `${special ? `${text}, ` : ""}${entropy.toFixed(2)} nats`;
 }
 
-/** Draws frames into an element, keeping the nodes that stay. */
+/** Draws frames into an element and reuses its nodes. */
 class Canvas {
   constructor() {
     this.element = make("div", { class: "canvas", role: "img" });
@@ -68,8 +68,8 @@ function describe(frame) {
 }
 
 /**
- * The text, with the tokens of each draft's last frame shaded as far as they are the text letter for letter: a check
- * keeps a draft's beginning only, and puts a token of its own behind it.
+ * The text, with the tokens of each canvas's last frame shaded as far as they match the text exactly. The rest of a
+ * canvas may differ: a check keeps only the beginning of a draft and adds a token of its own.
  */
 function settledNodes(frames, text) {
   const last = frames.filter((frame, at) => frames[at + 1]?.before !== frame.before);
@@ -90,7 +90,7 @@ function settledNodes(frames, text) {
   return last.length ? nodes : [text];
 }
 
-/** A text with what stood at its changed places before, struck out, and what stands there now. */
+/** The edited text, with the old text of each change struck out before the new one. */
 function changedNodes(text, changes) {
   const letters = [...text];
   const nodes = [];
@@ -106,18 +106,18 @@ function changedNodes(text, changes) {
 
 const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(2)} s`;
 
-/** What a reply took, as a list of numbers and what they count. */
+/** The statistics of a reply as a list. */
 function figureList(usage) {
-  const took = usage.diffusion;
-  // An edit by instruction is made by causal passes alone.
-  const [steps, passes] = [took.denoise_steps, took.forward_passes];
-  const worked = steps ? [steps, noun(steps, "denoise step")] : [passes, noun(passes, "pass", "passes")];
+  const statistics = usage.diffusion;
+  // An edit by instruction has causal passes and no denoise steps.
+  const [steps, passes] = [statistics.denoise_steps, statistics.forward_passes];
+  const work = steps ? [steps, noun(steps, "denoise step")] : [passes, noun(passes, "pass", "passes")];
   const figures = [
     [usage.completion_tokens, noun(usage.completion_tokens, "token")],
-    [took.tokens_per_second, "tokens/s"],
-    [took.tokens_per_forward.toFixed(2), "tokens/forward"],
-    ...(took.mode === "autoregressive" ? [] : [worked]),
-    [`${Math.round(took.first_text_ms)} ms`, "to first text"],
+    [statistics.tokens_per_second, "tokens/s"],
+    [statistics.tokens_per_forward.toFixed(2), "tokens/forward"],
+    ...(statistics.mode === "autoregressive" ? [] : [work]),
+    [`${Math.round(statistics.first_text_ms)} ms`, "to first text"],
   ];
   const items = figures.map(([number, unit]) => make("li", {}, make("b", {}, String(number)), ` ${unit}`));
   return make("ul", { class: "figures" }, ...items);
@@ -131,7 +131,7 @@ export class ReplyView {
   #clock = null;
   #player = null;
 
-  /** `around` is { before, after }, given texts whose gap is being filled. */
+  /** `around` is { before, after }, the texts around a gap that is being filled; null for other replies. */
   constructor(around = null) {
     this.around = around;
     this.canvas = new Canvas();
@@ -146,7 +146,7 @@ export class ReplyView {
     this.element = make("article", { class: "reply" }, this.thoughtBox, this.canvas.element, this.settled, this.took);
   }
 
-  /** The text that will not change any more. */
+  /** The committed text. */
   get committed() {
     return this.#text;
   }
@@ -165,7 +165,7 @@ export class ReplyView {
 
   text(text) {
     this.#text = text;
-    // With drafts the next frame holds the text already.
+    // With drafts, the next frame contains the text anyway.
     if (!this.#frames.length) this.#paintSoon(() => (this.canvas.before.data = text));
   }
 
@@ -174,7 +174,7 @@ export class ReplyView {
     this.thought.textContent = text;
   }
 
-  /** What `client.chat` reports to. */
+  /** The callbacks for `client.chat` and its siblings. */
   get watch() {
     return {
       draft: (frame) => this.draft(frame),
@@ -189,11 +189,11 @@ export class ReplyView {
     if (!text) this.settled.append(make("em", {}, "The reply has no text."));
     this.#show(null);
     this.took.append(figureList(usage));
-    if (reason === "length") this.took.append("cut off at the longest reply allowed");
+    if (reason === "length") this.took.append("cut off at the length limit");
     if (this.#frames.length) this.#offerSteps();
   }
 
-  /** Ends a reply that did not come to its end: what is committed stays. */
+  /** Ends an incomplete reply; its committed text stays. */
   breakOff(why) {
     this.#end();
     this.settled.replaceChildren(this.#text);
@@ -201,7 +201,7 @@ export class ReplyView {
     this.took.append(why);
   }
 
-  /** Takes away the slider and the frames behind it, when a newer reply has them. */
+  /** Removes the slider and its frames, once there is a newer reply. */
   forgetSteps() {
     this.#stopPlaying();
     this.#show(null);
@@ -235,7 +235,7 @@ export class ReplyView {
     });
   }
 
-  /** Shows a frame, or with null the settled reply. */
+  /** Shows a frame, or the settled reply if it is null. */
   #show(frame) {
     if (frame) this.canvas.draw(frame, `Draft, ${describe(frame)}`);
     this.canvas.element.hidden = !frame;

@@ -13,7 +13,7 @@ import pytest
 
 from dgemma.decode.constrain import description
 from dgemma.errors import UsageError
-from dgemma.server.generation import FORMING_THREADS
+from dgemma.server.generation import COMPILE_THREADS
 from tests.server.serving import FAST, QUESTION
 
 SCHEMA = {
@@ -182,14 +182,14 @@ def test_they_hold_a_response_and_a_message(server, form, holds):
         ({"guided_json": "{"}, "guided_json is not valid JSON"),
         ({"guided_json": {"type": "nosuch"}}, "nosuch"),
         ({"guided_grammar": "root ::= x"}, "guided_grammar is not supported"),
-        ({"structured_outputs": {}}, "structured_outputs takes exactly one form"),
-        ({"structured_outputs": {"regex": "a", "choice": ["a"]}}, "structured_outputs takes exactly one form"),
+        ({"structured_outputs": {}}, "structured_outputs must set exactly one constraint"),
+        ({"structured_outputs": {"regex": "a", "choice": ["a"]}}, "structured_outputs must set exactly one constraint"),
         ({"structured_outputs": {"grammar": "x"}}, "structured_outputs.grammar is not supported"),
         ({"structured_outputs": {"nosuch": 1}}, "structured_outputs.nosuch"),
-        ({"guided_regex": "a", "guided_choice": ["a"]}, "each say what the reply is held to"),
-        ({"guided_regex": "a", "response_format": NAMED}, "each say what the reply is held to"),
-        ({"guided_regex": "a", "stop": ["x"]}, "no room for stop"),
-        ({"guided_regex": "a", "reasoning_effort": "medium"}, "no room for reasoning_effort"),
+        ({"guided_regex": "a", "guided_choice": ["a"]}, "both constrain the reply"),
+        ({"guided_regex": "a", "response_format": NAMED}, "both constrain the reply"),
+        ({"guided_regex": "a", "stop": ["x"]}, "cannot be combined with stop"),
+        ({"guided_regex": "a", "reasoning_effort": "medium"}, "cannot be combined with reasoning_effort"),
     ],
 )
 def test_what_cannot_hold_a_reply_is_refused(server, body, words):
@@ -199,11 +199,11 @@ def test_what_cannot_hold_a_reply_is_refused(server, body, words):
 
 
 def test_other_endpoints_refuse_as_well(server):
-    with pytest.raises(anthropic.BadRequestError, match="no room for stop_sequences"):
+    with pytest.raises(anthropic.BadRequestError, match="cannot be combined with stop_sequences"):
         body = {"guided_regex": "a"}
         create = server.anthropic().messages.create
         create(model="tiny", max_tokens=9, messages=QUESTION, stop_sequences=["x"], extra_body=body)
-    with pytest.raises(openai.BadRequestError, match="no room for suffix"):
+    with pytest.raises(openai.BadRequestError, match="cannot be combined with suffix"):
         server.openai().completions.create(model="tiny", prompt="a", suffix="b", extra_body={"guided_regex": "a"})
     with pytest.raises(openai.BadRequestError, match="a group is not closed"):
         server.openai().responses.create(model="tiny", input="hi", extra_body={"guided_regex": "(a"})
@@ -224,7 +224,7 @@ def test_a_form_that_takes_long_to_compile_holds_up_nobody_else(server, monkeypa
             client.chat.completions.create(**{**CHAT, "extra_body": {**FAST, "guided_regex": f"a{number}"}})
         told.append(caught.value.message)
 
-    others = [threading.Thread(target=ask, args=(number,)) for number in range(FORMING_THREADS)]
+    others = [threading.Thread(target=ask, args=(number,)) for number in range(COMPILE_THREADS)]
     for other in others:
         other.start()
     try:
