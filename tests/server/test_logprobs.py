@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dgemma.decode.constrain import token_bytes
 from dgemma.engine.request import TokenLogprobs
 from dgemma.server.logprobs import LogprobsFormat, TextTokens
-from dgemma.server.replies import GrowingMessage
+from dgemma.server.replies import IncrementalMessage
 from tests.server.serving import FAST, QUESTION
 
 CHAT = {"model": "tiny", "messages": QUESTION, "max_tokens": 24, "seed": 7, "logprobs": True, "top_logprobs": 3}
@@ -139,15 +139,15 @@ def test_the_tokens_are_those_of_the_text_wherever_the_pieces_are_cut(llm, think
     text = text.lstrip("\n") if thinking else text
     ids = llm.tokenizer.encode(f"{header}{text}{CALL * calls}<turn|>x", allow_special=True)
     size_of = token_bytes(llm.tokenizer)
-    tokens, growing = TextTokens(llm.tokenizer, size_of, raw=False), GrowingMessage(llm, llm.tokenizer, [])
+    tokens, incremental = TextTokens(llm.tokenizer, size_of, raw=False), IncrementalMessage(llm, llm.tokenizer, [])
     shown, given = "", []
     places = sorted({place % (len(ids) + 1) for place in cuts} | {0, len(ids)})
     for start, end in pairwise(places):
         tokens.push(ids[start:end], [TokenLogprobs(logprob=0.0, top=())] * (end - start))
-        shown += growing.push(ids[start:end]).text
-        given += tokens.shown(len(shown.encode()))
+        shown += incremental.push(ids[start:end]).text
+        given += tokens.release(len(shown.encode()))
         assert b"".join(size_of[token.id] for token in given).lstrip(b"\n").startswith(shown.encode().lstrip(b"\n"))
-    shown += growing.finish()[0].text
+    shown += incremental.finish()[0].text
     given += tokens.finish(len(shown.encode()))
     assert b"".join(size_of[token.id] for token in given).lstrip(b"\n") == text.encode().lstrip(b"\n")
     assert [token.start for token in given] == sorted(token.start for token in given)
@@ -160,7 +160,7 @@ def test_a_thought_that_is_the_reply_has_its_own(llm):
     ids = llm.tokenizer.encode("<|channel>thought\nOslo.<channel|><turn|>", allow_special=True)
     tokens = TextTokens(llm.tokenizer, token_bytes(llm.tokenizer), raw=False)
     tokens.push(ids, [TokenLogprobs(logprob=0.0, top=())] * len(ids))
-    assert tokens.shown(0) == ()
+    assert tokens.release(0) == ()
     assert llm.decode([token.id for token in tokens.finish(5)]).endswith("Oslo.")
 
 

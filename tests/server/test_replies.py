@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgemma.server.replies import GrowingMessage, GrowingText, StopStrings, count_thinking
+from dgemma.server.replies import IncrementalMessage, IncrementalText, StopStrings, count_thinking
 
 WORDS = st.text(alphabet="ab ñ√\n", max_size=30)
 CALL = '<|tool_call>call:find{city:<|"|>Oslo<|"|>,n:3}<tool_call|>'
@@ -38,10 +38,10 @@ def test_a_stop_string_ends_the_text_wherever_the_pieces_are_cut(text, stops, cu
 @given(text=WORDS, cuts=st.lists(st.integers(0, 99)), stops=st.lists(st.sampled_from(["ab", "ñ", "\n\n"]), max_size=2))
 def test_raw_text_is_the_decoded_ids(llm, text, cuts, stops):
     ids = llm.tokenizer.encode(text)
-    growing = GrowingText(llm.tokenizer, stops)
-    shown = "".join(growing.push(piece).text for piece in cut(ids, cuts))
-    growth, parts = growing.finish()
-    assert shown + growth.text == parts.text == min((text.split(stop)[0] for stop in stops), key=len, default=text)
+    incremental = IncrementalText(llm.tokenizer, stops)
+    shown = "".join(incremental.push(piece).text for piece in cut(ids, cuts))
+    delta, parts = incremental.finish()
+    assert shown + delta.text == parts.text == min((text.split(stop)[0] for stop in stops), key=len, default=text)
 
 
 @given(
@@ -55,35 +55,35 @@ def test_thinking_text_and_calls_come_apart(llm, thinking, text, calls, cuts):
     # The end of a thought takes the line breaks behind it away.
     text = text.lstrip("\n") if thinking else text
     ids = llm.tokenizer.encode(f"{header}{text}{CALL * calls}<turn|>", allow_special=True)
-    growing = GrowingMessage(llm, llm.tokenizer, [])
-    growths = [growing.push(piece) for piece in cut(ids, cuts)]
-    growth, parts = growing.finish()
-    growths.append(growth)
-    assert "".join(growth.thinking for growth in growths) == parts.thinking == thinking
-    assert "".join(growth.text for growth in growths) == parts.text == text
+    incremental = IncrementalMessage(llm, llm.tokenizer, [])
+    deltas = [incremental.push(piece) for piece in cut(ids, cuts)]
+    delta, parts = incremental.finish()
+    deltas.append(delta)
+    assert "".join(delta.thinking for delta in deltas) == parts.thinking == thinking
+    assert "".join(delta.text for delta in deltas) == parts.text == text
     assert [(call.name, call.arguments) for call in parts.tool_calls] == [("find", {"city": "Oslo", "n": 3})] * calls
 
 
 def test_a_reply_that_is_all_thought_is_text(llm):
     ids = llm.tokenizer.encode("<|channel>thought\nOslo.<channel|><turn|>", allow_special=True)
-    growing = GrowingMessage(llm, llm.tokenizer, [])
-    assert growing.push(ids).thinking == "Oslo."
-    growth, parts = growing.finish()
-    assert growth.text == parts.text == "Oslo."
+    incremental = IncrementalMessage(llm, llm.tokenizer, [])
+    assert incremental.push(ids).thinking == "Oslo."
+    delta, parts = incremental.finish()
+    assert delta.text == parts.text == "Oslo."
 
 
 def test_text_that_turns_out_to_be_a_thought_is_followed_by_the_answer_on_a_new_line(llm):
-    growing = GrowingMessage(llm, llm.tokenizer, [])
-    shown = growing.push(llm.tokenizer.encode("perhaps")).text
-    shown += growing.push(llm.tokenizer.encode("<channel|>Oslo", allow_special=True)).text
-    growth, parts = growing.finish()
-    assert shown + growth.text == "perhaps\nOslo" and (parts.thinking, parts.text) == ("perhaps", "Oslo")
+    incremental = IncrementalMessage(llm, llm.tokenizer, [])
+    shown = incremental.push(llm.tokenizer.encode("perhaps")).text
+    shown += incremental.push(llm.tokenizer.encode("<channel|>Oslo", allow_special=True)).text
+    delta, parts = incremental.finish()
+    assert shown + delta.text == "perhaps\nOslo" and (parts.thinking, parts.text) == ("perhaps", "Oslo")
 
 
 def test_a_stop_string_ends_the_message_and_its_calls(llm):
-    growing = GrowingMessage(llm, llm.tokenizer, ["END"])
-    growing.push(llm.tokenizer.encode(f"fooENDbar{CALL}<turn|>", allow_special=True))
-    assert growing.finish()[1].text == "foo" and growing.finish()[1].tool_calls == ()
+    incremental = IncrementalMessage(llm, llm.tokenizer, ["END"])
+    incremental.push(llm.tokenizer.encode(f"fooENDbar{CALL}<turn|>", allow_special=True))
+    assert incremental.finish()[1].text == "foo" and incremental.finish()[1].tool_calls == ()
 
 
 @pytest.mark.parametrize(("text", "inside"), [("a b", False), ("<|channel>thought\nx<channel|>", True)])

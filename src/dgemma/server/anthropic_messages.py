@@ -11,11 +11,11 @@ from fastapi.responses import JSONResponse, Response
 from dgemma.chat import ToolCall
 from dgemma.server.anthropic_fields import CountFields, MessagesFields
 from dgemma.server.body import BodyRoute, documented_as, parse_body
-from dgemma.server.endpoint import answer, check_model
+from dgemma.server.endpoint import check_model, respond
 from dgemma.server.errors import ApiError, anthropic_error
 from dgemma.server.generation import Service
-from dgemma.server.jobs import Ended, Grown, Piece, Started
-from dgemma.server.replies import Growth
+from dgemma.server.jobs import Committed, Ended, Piece, Started
+from dgemma.server.replies import Delta
 from dgemma.server.sse import frame
 from dgemma.server.usage import Usage
 
@@ -28,7 +28,7 @@ def router(service: Service) -> APIRouter:
     async def messages(request: Request, given: Annotated[Any, Body(), documented_as(MessagesFields)]) -> Response:
         fields, job = await parse_body(service, request, MessagesFields, given)
         writer = _MessageWriter(service)
-        return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
+        return await respond(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
     @routes.post("/v1/messages/count_tokens")
     async def count_tokens(
@@ -66,8 +66,8 @@ class _MessageWriter:
         """The message as SSE frames."""
         yield _frame("message_start", {"message": self._message(started, None)})
         async for piece in pieces:
-            if isinstance(piece, Grown):
-                for event in self._grow(piece.growth):
+            if isinstance(piece, Committed):
+                for event in self._extend(piece.delta):
                     yield event
             elif isinstance(piece, Ended):
                 for event in self._finish(piece):
@@ -77,9 +77,9 @@ class _MessageWriter:
         """The frame that reports an error after the stream has started."""
         return frame(anthropic_error(error), "error")
 
-    def _grow(self, growth: Growth) -> Iterator[bytes]:
+    def _extend(self, delta: Delta) -> Iterator[bytes]:
         """The events of more thinking, more text, or both."""
-        for kind, more in (("thinking", growth.thinking), ("text", growth.text)):
+        for kind, more in (("thinking", delta.thinking), ("text", delta.text)):
             if not more:
                 continue
             if self._kind != kind:

@@ -18,7 +18,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from dgemma.api import edit_messages
 from dgemma.server.body import BodyRoute, documented_as, parse_body
 from dgemma.server.decoding import seed_or_new
-from dgemma.server.endpoint import answer
+from dgemma.server.endpoint import respond
 from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (
     CanvasLength,
@@ -33,7 +33,7 @@ from dgemma.server.fields import (
     unsupported,
 )
 from dgemma.server.generation import Service
-from dgemma.server.jobs import Drafted, Edit, Ended, GenerationJob, Grown, Piece, Started
+from dgemma.server.jobs import Committed, Drafted, Edit, Ended, GenerationJob, Piece, Started
 from dgemma.server.openai_fields import draft_body, usage_body
 from dgemma.server.sse import DONE, frame
 
@@ -100,7 +100,7 @@ def router(service: Service) -> APIRouter:
     async def edit(request: Request, given: Annotated[Any, Body(), documented_as(EditFields)]) -> Response:
         fields, job = await parse_body(service, request, EditFields, given)
         writer = _EditWriter(service, fields)
-        return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
+        return await respond(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
     return routes
 
@@ -122,8 +122,8 @@ class _EditWriter:
         """The edit as SSE frames: pieces of text as they are committed, then the changes."""
         head = self._head("edit.chunk")
         async for piece in pieces:
-            if isinstance(piece, Grown):
-                yield frame({**head, "text": piece.growth.text, "finish_reason": None})
+            if isinstance(piece, Committed):
+                yield frame({**head, "text": piece.delta.text, "finish_reason": None})
             elif isinstance(piece, Drafted):
                 draft = draft_body(piece, self._service.tokenizer)
                 yield frame({**head, "text": "", "finish_reason": None, "diffusion": draft}, "diffusion.draft")

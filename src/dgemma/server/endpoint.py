@@ -36,7 +36,7 @@ class Writer(Protocol):
         ...
 
 
-async def answer(
+async def respond(
     service: Service, request: Request, model: str, job: GenerationJob, *, stream: bool, writer: Writer
 ) -> Response:
     """Runs a job and writes its reply. Cancels the job when the client disconnects."""

@@ -86,9 +86,9 @@ def plain_json(value: Any) -> Any:
 def has_more_separators(document: bytes, limit: int) -> bool:
     """Whether a JSON document has more than `limit` commas and opening brackets outside of strings.
 
-    A document has at most one value more than it has of these, so it has at most twice as many strings (keys and
-    values). One with more strings is not valid JSON and counts as too large. A Python loop, so that
-    other threads can run in between.
+    Every value but one needs such a separator, so a document has at most twice as many strings (keys and values) as it
+    has values. One with more strings is not valid JSON and counts as too large. The loop is in Python, so that other
+    threads can run in between.
     """
     if len(document.translate(None, NOT_SEPARATORS)) <= limit:
         return False

@@ -23,10 +23,10 @@ from dgemma.server.background import in_background
 from dgemma.server.config import ServerConfig
 from dgemma.server.errors import ApiError
 from dgemma.server.fields import MAX_SEPARATORS
-from dgemma.server.jobs import Drafted, Ended, GenerationJob, Grown, Piece, Prompt, Started
+from dgemma.server.jobs import Committed, Drafted, Ended, GenerationJob, Piece, Prompt, Started
 from dgemma.server.logprobs import TextToken, TextTokens
 from dgemma.server.metrics import Metrics
-from dgemma.server.replies import GrowingMessage, GrowingText, Growth, count_thinking
+from dgemma.server.replies import Delta, IncrementalMessage, IncrementalText, count_thinking
 from dgemma.server.usage import Usage
 from dgemma.tokenizer import Tokenizer
 
@@ -70,8 +70,8 @@ class Service:
 
     @property
     def max_separators(self) -> int:
-        """Maximum number of commas and brackets in a body: twice what a prompt of token ids that fills the context
-        needs, to leave room for the rest."""
+        """Maximum number of commas and brackets in a body: `MAX_SEPARATORS` or, if that is more, twice what a prompt of
+        token ids that fills the context needs."""
         return max(MAX_SEPARATORS, 2 * self.context)
 
     @cached_property
@@ -100,7 +100,7 @@ class Service:
         return sum(len(prompt.ids) for prompt in rendered)
 
     async def pieces(self, job: GenerationJob) -> AsyncGenerator[Piece]:
-        """Runs a job: yields `Started`, then for each reply in turn its `Grown` and `Drafted` pieces and `Ended`.
+        """Runs a job: yields `Started`, then for each reply in turn its `Committed` and `Drafted` pieces and `Ended`.
 
         A caller that stops early must close this generator, which cancels the job. Raises PromptError, ApiError,
         UsageError and BusyError before `Started`.
@@ -127,7 +127,7 @@ class Service:
             for reply in replies:
                 reply.close()
                 if not reply.ended:
-                    self.metrics.left()
+                    self.metrics.abandoned()
 
     async def _in_waiting_thread(self, wait: Callable[[], T]) -> T:
         # The thread may be abandoned on cancellation: `close` wakes it in the engine.
@@ -198,8 +198,8 @@ class _Reply:
             self._ends_with_context = wanted > room
         stops, tokenizer = job.stops, service.tokenizer
         self._before = "" if job.suffix is None else job.prompts[index // job.choices]
-        plain, message = partial(GrowingText, before=self._before), partial(GrowingMessage, service.llm)
-        self._growing = (plain if job.plain else message)(tokenizer, stops)
+        plain, message = partial(IncrementalText, before=self._before), partial(IncrementalMessage, service.llm)
+        self._incremental = (plain if job.plain else message)(tokenizer, stops)
         self._tokens: TextTokens | None = None
         # The first access computes the table, which takes a while for a large vocabulary. This constructor runs in a
         # background thread; the writers that use the table later run on the event loop.
@@ -259,26 +259,26 @@ class _Reply:
         self._ids += event.token_ids
         if self._tokens is not None:
             self._tokens.push(event.token_ids, event.logprobs)
-        growth = self._growing.push(event.token_ids)
-        pieces = self._grown(growth)
-        if self._growing.stop_string is None or event.stats is None:
+        delta = self._incremental.push(event.token_ids)
+        pieces = self._delta_pieces(delta)
+        if self._incremental.stop_string is None or event.stats is None:
             return pieces
         return [*pieces, *self._end("stop", self._counted(event.stats))]
 
-    def _grown(self, growth: Growth, last: bool = False) -> list[Piece]:
-        if not growth:
+    def _delta_pieces(self, delta: Delta, last: bool = False) -> list[Piece]:
+        if not delta:
             return []
-        self._shown += len(growth.text.encode())
+        self._shown += len(delta.text.encode())
         tokens: tuple[TextToken, ...] = ()
         if self._tokens is not None:
-            tokens = self._tokens.finish(self._shown) if last else self._tokens.shown(self._shown)
-        return [Grown(index=self._index, growth=growth, tokens=tokens)]
+            tokens = self._tokens.finish(self._shown) if last else self._tokens.release(self._shown)
+        return [Committed(index=self._index, delta=delta, tokens=tokens)]
 
     def _end(self, reason: FinishReason, usage: Usage) -> list[Piece]:
-        growth, parts = self._growing.finish()
-        pieces = self._grown(growth, last=True)
+        delta, parts = self._incremental.finish()
+        pieces = self._delta_pieces(delta, last=True)
         calls = parts.tool_calls[:1] if self._job.single_call else parts.tool_calls
-        stop_string = self._growing.stop_string
+        stop_string = self._incremental.stop_string
         reason = "stop" if stop_string is not None else "tool_calls" if calls else reason
         self._usage = usage
         end = Ended(
@@ -289,7 +289,7 @@ class _Reply:
             context_full=reason == "length" and self._ends_with_context,
             usage=usage,
             token_ids=tuple(self._ids),
-            tokens=() if self._tokens is None else tuple(self._tokens.given),
+            tokens=() if self._tokens is None else tuple(self._tokens.released),
         )
         return [*pieces, end]
 

@@ -11,7 +11,7 @@ from dgemma.chat import MessageParts
 from dgemma.engine.request import Draft, FinishReason
 from dgemma.images import PreparedImage
 from dgemma.server.logprobs import TextToken
-from dgemma.server.replies import Growth
+from dgemma.server.replies import Delta
 from dgemma.server.usage import Usage
 
 
@@ -82,11 +82,11 @@ class Started:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grown:
+class Committed:
     """Committed thinking or text. `tokens` are those of the text, if log probabilities are requested."""
 
     index: int
-    growth: Growth
+    delta: Delta
     tokens: tuple[TextToken, ...] = ()
 
 
@@ -120,4 +120,4 @@ class Ended:
     tokens: tuple[TextToken, ...] = ()
 
 
-Piece = Started | Grown | Drafted | Ended
+Piece = Started | Committed | Drafted | Ended

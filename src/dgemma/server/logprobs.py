@@ -39,7 +39,7 @@ class TextTokens:
         self._thought = False
         self._over = False
         self._shown = 0
-        self.given: list[TextToken] = []
+        self.released: list[TextToken] = []
         self._begin(0)
 
     def push(self, ids: Sequence[int], logprobs: Sequence[TokenLogprobs]) -> None:
@@ -53,19 +53,19 @@ class TextTokens:
             elif self._inside is None and not self._over:
                 self._add(token, token_logprobs)
 
-    def shown(self, size: int) -> tuple[TextToken, ...]:
+    def release(self, size: int) -> tuple[TextToken, ...]:
         """Releases the tokens that start within the first `size` bytes of the text, which have now been shown."""
         self._shown = size
         count = next((at for at, token in enumerate(self._waiting) if token.start >= size), len(self._waiting))
         ready, self._waiting = self._waiting[:count], self._waiting[count:]
-        self.given += ready
+        self.released += ready
         return tuple(ready)
 
     def finish(self, size: int) -> tuple[TextToken, ...]:
         """Releases the last tokens of a text of `size` bytes. If the reply is all thought, the thought is its text."""
-        if size and not self.given and not self._waiting:
+        if size and not self.released and not self._waiting:
             self._waiting, self._thoughts = self._thoughts, []
-        return self.shown(size)
+        return self.release(size)
 
     def _mark(self, name: str) -> None:
         if self._raw or self._over:

@@ -51,7 +51,7 @@ class Metrics:
         self._requests = Counter(
             "dgemma_requests", "HTTP requests by endpoint and status.", ["endpoint", "status"], registry=registry
         )
-        self._left = Counter("dgemma_replies_left", "Replies stopped before their end.", registry=registry)
+        self._abandoned = Counter("dgemma_replies_left", "Replies stopped before their end.", registry=registry)
         self._replies = Counter("dgemma_replies", "Completed replies.", ["mode"], registry=registry)
         self._prompt = Counter("dgemma_prompt_tokens", "Prompt tokens of completed replies.", registry=registry)
         self._tokens = Counter("dgemma_completion_tokens", "New tokens of completed replies.", registry=registry)
@@ -73,9 +73,9 @@ class Metrics:
         """Counts an HTTP request."""
         self._requests.labels(endpoint=endpoint, status=str(status)).inc()
 
-    def left(self) -> None:
+    def abandoned(self) -> None:
         """Counts a reply that was abandoned or failed."""
-        self._left.inc()
+        self._abandoned.inc()
 
     def replied(self, usage: Usage) -> None:
         """Counts a finished reply."""

@@ -19,7 +19,7 @@ from dgemma.chat import MessageParts
 from dgemma.server.body import BodyRoute, documented_as, parse_body
 from dgemma.server.constraints import ConstraintFields, ToolUse
 from dgemma.server.decoding import Effort, thinks
-from dgemma.server.endpoint import answer
+from dgemma.server.endpoint import respond
 from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (
     FailFastList,
@@ -35,7 +35,7 @@ from dgemma.server.fields import (
     unsupported,
 )
 from dgemma.server.generation import Service
-from dgemma.server.jobs import Drafted, Ended, GenerationJob, Grown, Piece, Started
+from dgemma.server.jobs import Committed, Drafted, Ended, GenerationJob, Piece, Started
 from dgemma.server.logprobs import LogprobsFormat, TextToken
 from dgemma.server.openai_fields import (
     Message,
@@ -175,7 +175,7 @@ def router(service: Service) -> APIRouter:
     async def chat_completions(request: Request, given: Annotated[Any, Body(), documented_as(ChatFields)]) -> Response:
         fields, job = await parse_body(service, request, ChatFields, given)
         writer = _ChatWriter(service, fields)
-        return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
+        return await respond(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
     return routes
 
@@ -209,11 +209,11 @@ class _ChatWriter:
         for index in range(self._fields.n or 1):
             yield self._chunk(index, {"role": "assistant", "content": ""})
         async for piece in pieces:
-            if isinstance(piece, Grown):
-                if piece.growth.thinking:
-                    yield self._chunk(piece.index, {"reasoning_content": piece.growth.thinking})
-                if piece.growth.text:
-                    yield self._chunk(piece.index, {"content": piece.growth.text}, tokens=piece.tokens)
+            if isinstance(piece, Committed):
+                if piece.delta.thinking:
+                    yield self._chunk(piece.index, {"reasoning_content": piece.delta.thinking})
+                if piece.delta.text:
+                    yield self._chunk(piece.index, {"content": piece.delta.text}, tokens=piece.tokens)
             elif isinstance(piece, Drafted):
                 draft = {"diffusion": draft_body(piece, self._service.tokenizer)}
                 yield self._chunk(piece.index, {}, more=draft, event="diffusion.draft")

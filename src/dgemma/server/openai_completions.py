@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo,
 
 from dgemma.server.body import BodyRoute, documented_as, parse_body
 from dgemma.server.constraints import ConstraintFields
-from dgemma.server.endpoint import answer
+from dgemma.server.endpoint import respond
 from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (
     MAX_INTEGER,
@@ -30,7 +30,7 @@ from dgemma.server.fields import (
     unsupported,
 )
 from dgemma.server.generation import Service
-from dgemma.server.jobs import Drafted, Ended, GenerationJob, Grown, Piece, Started
+from dgemma.server.jobs import Committed, Drafted, Ended, GenerationJob, Piece, Started
 from dgemma.server.logprobs import LogprobsFormat, TextToken
 from dgemma.server.openai_fields import draft_body, includes_usage, no_usage_yet, usage_body
 from dgemma.server.sse import DONE, frame
@@ -131,7 +131,7 @@ def router(service: Service) -> APIRouter:
     async def completions(request: Request, given: Annotated[Any, Body(), documented_as(CompletionFields)]) -> Response:
         fields, job = await parse_body(service, request, CompletionFields, given)
         writer = _CompletionWriter(service, fields)
-        return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
+        return await respond(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
     return routes
 
@@ -156,8 +156,8 @@ class _CompletionWriter:
         head = {**self._head(), **no_usage_yet(self._fields.stream_options)}
         usages: list[Usage] = []
         async for piece in pieces:
-            if isinstance(piece, Grown):
-                choice = _choice(piece.index, piece.growth.text, None, self._logprobs(piece.tokens))
+            if isinstance(piece, Committed):
+                choice = _choice(piece.index, piece.delta.text, None, self._logprobs(piece.tokens))
                 yield frame({**head, "choices": [choice]})
             elif isinstance(piece, Drafted):
                 draft = {"diffusion": draft_body(piece, self._service.tokenizer)}

@@ -16,12 +16,12 @@ from fastapi.responses import JSONResponse, Response
 
 from dgemma.chat import ToolCall
 from dgemma.server.body import BodyRoute, documented_as, parse_body
-from dgemma.server.endpoint import answer, check_model
+from dgemma.server.endpoint import check_model, respond
 from dgemma.server.errors import ApiError
 from dgemma.server.generation import Service
-from dgemma.server.jobs import Ended, Grown, Piece, Started
+from dgemma.server.jobs import Committed, Ended, Piece, Started
 from dgemma.server.logprobs import LogprobsFormat, TextToken
-from dgemma.server.replies import Growth
+from dgemma.server.replies import Delta
 from dgemma.server.responses_fields import Reasoning, ResponseFields
 from dgemma.server.sse import frame
 from dgemma.server.usage import Usage
@@ -40,7 +40,7 @@ def router(service: Service) -> APIRouter:
     async def responses(request: Request, given: Given) -> Response:
         fields, job = await parse_body(service, request, ResponseFields, given)
         writer = _ResponseWriter(service, fields)
-        return await answer(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
+        return await respond(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
     @routes.post("/v1/responses/input_tokens")
     async def input_tokens(request: Request, given: Given) -> dict[str, str | int]:
@@ -64,9 +64,9 @@ class _ResponseWriter:
     def body(self, started: Started, ends: Sequence[Ended]) -> JSONResponse:
         """The response as one body."""
         (end,) = ends
-        for _ in self._grow(Growth(thinking=end.parts.thinking)):
+        for _ in self._extend(Delta(thinking=end.parts.thinking)):
             pass
-        for _ in self._grow(Growth(text=end.parts.text), end.tokens):
+        for _ in self._extend(Delta(text=end.parts.text), end.tokens):
             pass
         *_, (_, last) = self._finish(end)
         return JSONResponse(last["response"])
@@ -76,8 +76,8 @@ class _ResponseWriter:
         for kind in ("response.created", "response.in_progress"):
             yield self._frame(kind, {"response": self._response("in_progress")})
         async for piece in pieces:
-            if isinstance(piece, Grown):
-                for event in self._grow(piece.growth, piece.tokens):
+            if isinstance(piece, Committed):
+                for event in self._extend(piece.delta, piece.tokens):
                     yield self._frame(*event)
             elif isinstance(piece, Ended):
                 for event in self._finish(piece):
@@ -95,9 +95,9 @@ class _ResponseWriter:
         self._number += 1
         return frame({"type": kind, "sequence_number": self._number, **data}, kind)
 
-    def _grow(self, growth: Growth, tokens: Sequence[TextToken] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _extend(self, delta: Delta, tokens: Sequence[TextToken] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
         """The events of more thinking, more text, or both; `tokens` are those of the text."""
-        for kind, more in (("reasoning", growth.thinking), ("message", growth.text)):
+        for kind, more in (("reasoning", delta.thinking), ("message", delta.text)):
             if not more:
                 continue
             if self._open is None or self._open["type"] != kind:
@@ -131,7 +131,7 @@ class _ResponseWriter:
             item = {"id": f"rs_{secrets.token_hex(12)}", "type": kind, "summary": []}
         self._open = {**item, "status": "in_progress", "content": []}
         self._output.append(self._open)
-        # A copy, because the item goes on growing after the event.
+        # A copy, because the item keeps growing after the event.
         yield "response.output_item.added", {"output_index": len(self._output) - 1, "item": deepcopy(self._open)}
         yield "response.content_part.added", {**self._place(), "part": deepcopy(part)}
         self._open["content"].append(part)

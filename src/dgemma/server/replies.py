@@ -16,7 +16,7 @@ THOUGHT_HEADER = "thought"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Growth:
+class Delta:
     """New thinking and new text; either may be empty."""
 
     thinking: str = ""
@@ -61,7 +61,7 @@ def _overlap(text: str, stop: str) -> int:
     return next((size for size in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:size])), 0)
 
 
-class GrowingText:
+class IncrementalText:
     """A raw continuation: every id that is not special is text. If the text `before` a gap ends with a space, a leading
     space is dropped, as in `LLM.gap_text`."""
 
@@ -76,14 +76,14 @@ class GrowingText:
         """The stop string at which the text ended, if one was met."""
         return self._stops.hit
 
-    def push(self, ids: Sequence[int]) -> Growth:
+    def push(self, ids: Sequence[int]) -> Delta:
         """Takes the next ids and returns the text to show."""
-        return self._grow(self._stops.push(self._deduplicated(self._detokenizer.push(ids))))
+        return self._extend(self._stops.push(self._deduplicated(self._detokenizer.push(ids))))
 
-    def finish(self) -> tuple[Growth, MessageParts]:
+    def finish(self) -> tuple[Delta, MessageParts]:
         """The last text to show and the whole reply."""
-        growth = self._grow(self._stops.push(self._deduplicated(self._detokenizer.finish())) + self._stops.finish())
-        return growth, MessageParts(thinking="", text=self._text, tool_calls=())
+        delta = self._extend(self._stops.push(self._deduplicated(self._detokenizer.finish())) + self._stops.finish())
+        return delta, MessageParts(thinking="", text=self._text, tool_calls=())
 
     def _deduplicated(self, text: str) -> str:
         """The text without a leading space that `before` already ends with."""
@@ -92,12 +92,12 @@ class GrowingText:
             return text.removeprefix(" ")
         return text
 
-    def _grow(self, text: str) -> Growth:
+    def _extend(self, text: str) -> Delta:
         self._text += text
-        return Growth(text=text)
+        return Delta(text=text)
 
 
-class GrowingMessage:
+class IncrementalMessage:
     """A chat reply, split into thinking, text and tool calls by `LLM.parse`.
 
     Tool calls are complete only at the end: `finish` returns them.
@@ -118,29 +118,29 @@ class GrowingMessage:
         """The stop string at which the text ended, if one was met."""
         return self._stops.hit
 
-    def push(self, ids: Sequence[int]) -> Growth:
+    def push(self, ids: Sequence[int]) -> Delta:
         """Takes the next ids and returns what may be shown."""
         self._ids += ids
         if self._plain is not None and not any(map(self._tokenizer.is_special, ids)):
             self._plain += self._detokenizer.push(ids)
-            return self._grow("", self._plain)
+            return self._extend("", self._plain)
         self._plain = None
         parts = self._llm.parse(self._ids, complete=False)
-        return self._grow(parts.thinking, parts.text)
+        return self._extend(parts.thinking, parts.text)
 
-    def finish(self) -> tuple[Growth, MessageParts]:
-        """The last growth and the whole reply."""
+    def finish(self) -> tuple[Delta, MessageParts]:
+        """The last delta and the whole reply."""
         parts = self._llm.parse(self._ids)
-        thinking = self._thinking.grow(parts.thinking)
-        text = self._stops.push(self._text.grow(parts.text)) + self._stops.finish()
-        return Growth(thinking=thinking, text=text), self._cut(parts)
+        thinking = self._thinking.extend(parts.thinking)
+        text = self._stops.push(self._text.extend(parts.text)) + self._stops.finish()
+        return Delta(thinking=thinking, text=text), self._cut(parts)
 
-    def _grow(self, thinking: str, text: str) -> Growth:
+    def _extend(self, thinking: str, text: str) -> Delta:
         # A prefix of "thought" may be the header of the thought, and white space alone may be dropped later.
         header = THOUGHT_HEADER.startswith(thinking)
-        return Growth(
-            thinking="" if header else self._thinking.grow(thinking),
-            text=self._stops.push(self._text.grow(text)) if text.strip() else "",
+        return Delta(
+            thinking="" if header else self._thinking.extend(thinking),
+            text=self._stops.push(self._text.extend(text)) if text.strip() else "",
         )
 
     def _cut(self, parts: MessageParts) -> MessageParts:
@@ -159,7 +159,7 @@ class _ShownText:
         self._given = False
         self._broken = False
 
-    def grow(self, text: str) -> str:
+    def extend(self, text: str) -> str:
         """What `text` adds to the previous one. A text that does not continue it starts on a new line."""
         if text.startswith(self._shown):
             more = text[len(self._shown) :]
