@@ -16,8 +16,8 @@ from dgemma.server.jobs import Ended, GenerationJob, Piece, Started
 from dgemma.server.sse import EventStream, unless_disconnected
 
 READ_METHODS = ["GET", "HEAD"]
-"""The methods of a read-only endpoint. One route handles both, so that the Allow header of a 405 lists both. Each such
-endpoint also has a GET-only route, which is in /openapi.json."""
+"""The methods of a read-only endpoint. One route handles both, so that the Allow header of a 405 lists both. A second,
+GET-only route is never reached: it only documents the endpoint in /openapi.json."""
 
 
 class Writer(Protocol):

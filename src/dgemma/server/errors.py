@@ -6,6 +6,7 @@ the invalid field. Unexpected errors are logged and reported as a 500 without de
 
 import logging
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -41,6 +42,7 @@ STOPPING = "The server is shutting down; try again later."
 INTERNAL_ERROR = "The server had an internal error; its log has the details."
 MAX_NAME_CHARACTERS = 100
 MAX_MESSAGE_CHARACTERS = 600
+PYDANTIC_SUBJECT = re.compile(r"^(Input|List|String|Dictionary) should ")
 
 
 class ApiError(Exception):
@@ -148,7 +150,7 @@ def _validation_error(request: Request, error: RequestValidationError) -> ApiErr
     first, *more = error.errors()
     if first["type"] == "json_invalid":
         problem = first.get("ctx", {}).get("error", "")
-        message = f"The request body is not valid JSON: {problem} at character {first['loc'][-1]}."
+        message = f"The request body is not valid JSON: {problem} (character {first['loc'][-1]})."
         return ApiError(400, message, code="json_invalid")
     if first["loc"] == ("body",):
         if first["type"] == "missing":
@@ -196,7 +198,9 @@ def _message(name: str, error: Mapping[str, Any]) -> str:
         return f"{name} is required."
     if kind == "unsupported" or "predicate" in error.get("ctx", {}):
         return f"{name} {reason}."
-    return f"{name}: {reason[:1].lower()}{reason[1:]}."
+    # Pydantic's "Input should be greater than or equal to 1", for example, becomes "n must be greater than ...".
+    predicate, num_replaced = PYDANTIC_SUBJECT.subn("must ", reason.replace(" after validation", ""))
+    return f"{name} {predicate}." if num_replaced else f"{name}: {reason[:1].lower()}{reason[1:]}."
 
 
 def _shortened(message: str) -> str:

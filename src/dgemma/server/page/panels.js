@@ -109,7 +109,7 @@ export function chatPanel(page) {
     const restore = () => {
       if (chatted !== turns) return;
       question.value = [text, question.value].filter(Boolean).join("\n\n");
-      tray?.giveBack(pictures);
+      tray?.restore(pictures);
     };
     if (signal.aborted) restore();
     signal.throwIfAborted();

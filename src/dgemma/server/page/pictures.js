@@ -52,7 +52,7 @@ function problems(others, unread) {
 }
 
 /**
- * The pictures attached to a form. take() empties the tray, once all are read, and returns them; giveBack(pictures) puts
+ * The pictures attached to a form. take() empties the tray, once all are read, and returns them; restore(pictures) puts
  * them back. Problems are shown by the page, an object { announce(text), tell(message), clear() }.
  */
 export function pictureTray(form, page) {
@@ -127,7 +127,7 @@ export function pictureTray(form, page) {
       show();
       return taken;
     },
-    giveBack(pictures) {
+    restore(pictures) {
       held = [...pictures, ...held];
       show();
     },
