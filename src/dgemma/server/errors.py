@@ -191,12 +191,22 @@ def _is_tag(step: int | str, inside: Mapping, further: Sequence[int | str], is_m
 
 
 def _message(name: str, error: Mapping[str, Any]) -> str:
-    kind, reason = error["type"], error["msg"].rstrip(".")
+    kind, reason, context = error["type"], error["msg"].rstrip("."), error.get("ctx", {})
     if kind == "extra_forbidden":
         return f"{name} is not a supported field; remove it."
     if kind == "missing":
         return f"{name} is required."
-    if kind == "unsupported" or "predicate" in error.get("ctx", {}):
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{name} must be an object."
+    if kind == "union_tag_invalid":
+        return f"{name} must have one of the types {context['expected_tags']}."
+    if kind == "union_tag_not_found":
+        return f"{name} must have a 'type'."
+    if kind in ("too_short", "string_too_short") and context["min_length"] == 1:
+        return f"{name} must not be empty."
+    if kind == "too_long":
+        return f"{name} is too long; the limit is {context['max_length']}."
+    if kind == "unsupported" or "predicate" in context:
         return f"{name} {reason}."
     # Pydantic's "Input should be greater than or equal to 1", for example, becomes "n must be greater than ...".
     predicate, num_replaced = PYDANTIC_SUBJECT.subn("must ", reason.replace(" after validation", ""))
