@@ -114,6 +114,28 @@ def test_a_field_of_the_wrong_kind_is_named(http, field, text):
         assert field in message or "Message" in message
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"max_tokens": 0}, "max_tokens must be greater than or equal to 1."),
+        ({"seed": "x"}, "seed must be a valid integer."),
+        ({"messages": []}, "messages must not be empty."),
+        ({"messages": [1]}, "messages.0 must be an object."),
+        ({"stop": ["x"] * 17}, "stop is too long; the limit is 16."),
+        ({"model": ""}, "model must not be empty."),
+        ({"response_format": {}}, "response_format must have a 'type'."),
+        (
+            {"response_format": {"type": "x"}},
+            "response_format must have one of the types 'text', 'json_object', 'json_schema'.",
+        ),
+        ({"a": 1, "b": 2}, "a is not a supported field; remove it. (1 more error.)"),
+        ({"a": 1, "b": 2, "n": 0}, "n must be greater than or equal to 1. (2 more errors.)"),
+    ],
+)
+def test_a_message_says_what_the_field_must_be(http, fields, message):
+    assert sentence(http.post(CHAT, json={**GOOD, **fields})) == message
+
+
 @pytest.mark.parametrize("arguments", ["{", "[1]", "{" * 5000, '{"a":' * 500 + "1" + "}" * 500])
 def test_arguments_of_a_call_that_are_no_object(http, arguments):
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}
