@@ -160,11 +160,15 @@ def write_module(root: Path, file: str, code: str) -> None:
     path.write_text(code, encoding="utf-8")
 
 
-def test_importing_the_package_is_quiet_and_light() -> None:
+@pytest.mark.parametrize(
+    ("module", "unwanted"), [(PACKAGE, ["torch", *NOT_LOADED_BY_IMPORT]), (f"{PACKAGE}.cli.app", ["torch", "numpy"])]
+)
+def test_importing_is_quiet_and_light(module: str, unwanted: list[str]) -> None:
+    """So that `import dgemma` costs nothing, and `dgemma --help` and a wrong option answer at once."""
     code = (
-        "import sys, dgemma\n"
-        f"loaded = sorted(set({NOT_LOADED_BY_IMPORT}) & set(sys.modules))\n"
-        "sys.exit(f'import dgemma loaded {loaded}' if loaded else 0)"
+        f"import sys, {module}\n"
+        f"loaded = sorted(set({unwanted}) & set(sys.modules))\n"
+        "sys.exit(f'the import loaded {loaded}' if loaded else 0)"
     )
     result = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

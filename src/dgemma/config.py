@@ -16,6 +16,7 @@ from dgemma.values import number, require, table
 from dgemma.vision_config import IMAGE_TOKENS, VisionConfig, vision_from_hf, vision_to_hf
 
 LayerType = Literal["sliding_attention", "full_attention"]
+Mode = Literal["diffusion", "autoregressive", "auto"]
 
 _DEFAULT_ROPE: dict[str, dict[str, Any]] = {
     "sliding_attention": {"rope_type": "default", "rope_theta": 10_000.0},

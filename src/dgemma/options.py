@@ -9,10 +9,11 @@ from inspect import Parameter, signature
 from typing import Any, TypedDict
 
 from dgemma.checkpoint import LoadedModel
+from dgemma.config import Mode
 from dgemma.decode import constrain
 from dgemma.decode.autoregressive import TokenSampler
 from dgemma.decode.constrain import TokenAutomaton
-from dgemma.engine.request import Mode, Request
+from dgemma.engine.request import Request
 from dgemma.errors import PromptError, UsageError
 from dgemma.images import PreparedImage
 from dgemma.tokenizer import TURN_END, Tokenizer

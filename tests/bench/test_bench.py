@@ -43,9 +43,8 @@ def test_the_work_of_a_part_matches_torchs_count():
 
     from dgemma.cache import KVCache
 
-    network = random_network(CONFIG, torch.float32, CPU).requires_grad_(
-        True
-    )  # keeps weights unpacked, in plain PyTorch
+    # Weights that require gradients are not laid out for kernels.
+    network = random_network(CONFIG, torch.float32, CPU).requires_grad_(True)
     cache = KVCache(CONFIG, max_length=8, scratch_length=8)
     ids = torch.arange(8)[None]
     with torch.no_grad():

@@ -11,9 +11,9 @@ from statistics import median
 
 import torch
 
-from dgemma.config import EngineConfig, SamplerConfig
+from dgemma.config import EngineConfig, Mode, SamplerConfig
 from dgemma.engine.engine import Engine
-from dgemma.engine.request import Commit, Mode, Request
+from dgemma.engine.request import Commit, Request
 from dgemma.model import DiffusionGemma
 
 _PROMPT = 8

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import get_args
 
-from dgemma.config import EngineConfig
-from dgemma.engine.request import Mode
+from dgemma.config import EngineConfig, Mode
 from dgemma.errors import ConfigError, UsageError
 
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dgemma.config import Mode
 from dgemma.decode.autoregressive import TokenSampler
 from dgemma.decode.constrain import TokenAutomaton
 from dgemma.images import PreparedImage
 
-Mode = Literal["diffusion", "autoregressive", "auto"]
 FinishReason = Literal["stop", "length", "tool_calls"]
 
 SUFFIX_SHOWN = 64
