@@ -227,7 +227,7 @@ def test_sizes_that_the_published_file_has_become_the_released_configuration(tmp
         ({f"{ARCHITECTURE}.attention.shared_kv_layers": 3}, "shared_kv_layers"),
         ({f"{ARCHITECTURE}.attention.head_count_kv": [1, 2, 2]}, "3 numbers"),
         ({f"{ARCHITECTURE}.feed_forward_length": [64, 32]}, "different feed_forward_length"),
-        ({f"{ARCHITECTURE}.block_count": 10**9}, "1000000000 layers"),
+        ({f"{ARCHITECTURE}.block_count": 10**9}, "of 1000000000 layers"),
         ({f"{ARCHITECTURE}.embedding_length": "wide"}, "where a number belongs"),
         ({f"{ARCHITECTURE}.embedding_length": 64}, r"has the shape .* but its header asks for"),
         ({f"{ARCHITECTURE}.attention.key_length": 32}, "rope_freqs.weight of 16 floats"),
@@ -457,13 +457,13 @@ def speaking() -> DiffusionGemma:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"tokenizer.ggml.merges": ["a q"]}, "no two tokens"),
-        ({"tokenizer.ggml.tokens": [1, 2]}, "no texts"),
-        ({"tokenizer.ggml.unknown_token_id": 5000}, "without one for what is unknown"),
-        ({"tokenizer.ggml.tokens": ["a"] * len(VOCABULARY)}, "a token twice"),
+        ({"tokenizer.ggml.merges": ["a q"]}, "not two tokens"),
+        ({"tokenizer.ggml.tokens": [1, 2]}, "no list of strings"),
+        ({"tokenizer.ggml.unknown_token_id": 5000}, "no unknown token"),
+        ({"tokenizer.ggml.tokens": ["a"] * len(VOCABULARY)}, "has a token twice"),
         ({"tokenizer.ggml.tokens": [*VOCABULARY, "more"]}, "tokens and embeddings of"),
-        ({"tokenizer.ggml.token_type": 5}, "token_type that is not of"),
-        ({"tokenizer.ggml.token_type": [1, 2]}, "token_type that is not of"),
+        ({"tokenizer.ggml.token_type": 5}, "no tokenizer.ggml.token_type for"),
+        ({"tokenizer.ggml.token_type": [1, 2]}, "no tokenizer.ggml.token_type for"),
     ],
 )
 def test_a_broken_vocabulary_is_a_sentence(tmp_path, speaking, change, told):

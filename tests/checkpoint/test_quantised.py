@@ -208,7 +208,8 @@ def test_weights_that_memory_cannot_hold_are_refused_with_what_fits(tmp_path, mo
     save(wide_network().bfloat16(), tmp_path / "float")
     size = sum(parameter.numel() for parameter in wide_network().parameters())
     monkeypatch.setattr(memory, "total_bytes", lambda: 3 * size)
-    with pytest.raises(CheckpointError, match=r"GB of memory, and there are .*; quant int8 takes .*, quant int4 takes"):
+    told = r"GB of memory, and the machine has .*; quant int8 takes .*, quant int4 takes"
+    with pytest.raises(CheckpointError, match=told):
         open_model(tmp_path / "float", dtype="float32")
     # As the files hold them they are read page by page.
     assert open_model(tmp_path / "float").network.dtype == torch.bfloat16

@@ -1,5 +1,5 @@
-"""The vocabulary of a GGUF file: pairs that are merged, spaces written as a low line, single bytes for what is in no
-token, as transformers' GemmaTokenizer has it. Knows nothing of weights.
+"""The tokenizer of a GGUF file: BPE with spaces written as U+2581 and byte fallback, like transformers'
+GemmaTokenizer. Knows nothing of weights.
 """
 
 import logging
@@ -10,72 +10,75 @@ import numpy as np
 import tokenizers
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
 
-from dgemma.checkpoint.gguf import listed
+from dgemma.checkpoint.gguf import as_list
 from dgemma.errors import CheckpointError
 from dgemma.tokenizer import SPECIAL_TOKENS, Tokenizer
 from dgemma.values import number
 
-# The kinds of tokens, as llama.cpp numbers them.
+# Token types, as llama.cpp numbers them.
 _CONTROL, _USER_DEFINED = 3, 4
 _SPACE = "\u2581"
 
 
-def texts(entries: Mapping[str, Any], name: str, told: str) -> list[str] | None:
-    """A list of texts, None where it is not there; `told` is the file. Raises CheckpointError for anything else."""
+def read_strings(entries: Mapping[str, Any], name: str, file: str) -> list[str] | None:
+    """An entry that is a list of strings; None if it is missing. Raises CheckpointError, naming `file`, for anything
+    else."""
     found = entries.get(name)
     if found is not None and not (isinstance(found, list) and all(isinstance(text, str) for text in found)):
-        raise CheckpointError(f"{told} has {name} that are no texts; fetch it again.")
+        raise CheckpointError(f"{file} has a {name} that is no list of strings; fetch it again.")
     return found
 
 
-def read_tokenizer(entries: Mapping[str, Any], tokens: list[str] | None, told: str) -> Tokenizer | None:
-    """The tokenizer of a file's entries and tokens; None for a vocabulary of another kind, which a warning tells.
-    Raises CheckpointError for one that cannot be."""
-    merges = texts(entries, "tokenizer.ggml.merges", told)
-    kind = entries.get("tokenizer.ggml.model")
-    if tokens is None and kind is None:
+def read_tokenizer(entries: Mapping[str, Any], tokens: list[str] | None, file: str) -> Tokenizer | None:
+    """The tokenizer described by a file's entries, None if there is none; also None, with a warning, for a vocabulary
+    of another model type. Raises CheckpointError for an invalid one."""
+    merges = read_strings(entries, "tokenizer.ggml.merges", file)
+    model_type = entries.get("tokenizer.ggml.model")
+    if tokens is None and model_type is None:
         return None
-    if tokens is None or merges is None or kind != "gemma4":
-        logging.getLogger(__name__).warning("%s has a vocabulary that is not read (%s): token ids only.", told, kind)
+    if tokens is None or merges is None or model_type != "gemma4":
+        logging.getLogger(__name__).warning(
+            "%s has a vocabulary of an unsupported type (%s); the model works on token ids only.", file, model_type
+        )
         return None
     vocabulary = {token: index for index, token in enumerate(tokens)}
-    unknown = number(entries, "tokenizer.ggml.unknown_token_id", int, 3, told)
+    unknown = number(entries, "tokenizer.ggml.unknown_token_id", int, 3, file)
     if len(vocabulary) < len(tokens) or not 0 <= unknown < len(tokens):
-        raise CheckpointError(f"{told} has a vocabulary with a token twice, or without one for what is unknown.")
+        raise CheckpointError(f"{file} has a token twice in its vocabulary, or no unknown token; fetch it again.")
     try:
         model = models.BPE(
             vocab=vocabulary,
-            merges=[_pair(merge, vocabulary, told) for merge in merges],
+            merges=[_split_merge(merge, vocabulary, file) for merge in merges],
             fuse_unk=True,
             unk_token=tokens[unknown],
             byte_fallback=True,
         )
     except CheckpointError:
         raise
-    except Exception as error:  # which is all that the library raises
-        raise CheckpointError(f"The vocabulary of {told} cannot be read ({error}); fetch it again.") from error
+    except Exception as error:  # The library raises no class of its own.
+        raise CheckpointError(f"The vocabulary of {file} cannot be read ({error}); fetch it again.") from error
     backend = tokenizers.Tokenizer(model)
     backend.normalizer = normalizers.Replace(" ", _SPACE)
     backend.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
     backend.decoder = decoders.Sequence([decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse()])
-    kinds = listed(entries.get("tokenizer.ggml.token_type", np.zeros(len(tokens))))
-    if not isinstance(kinds, list) or len(kinds) != len(tokens):
-        raise CheckpointError(f"{told} has a tokenizer.ggml.token_type that is not of {len(tokens)} tokens.")
-    # Converters know not all of these.
-    special = {token for token, kind in zip(tokens, kinds, strict=True) if kind == _CONTROL}
+    types = as_list(entries.get("tokenizer.ggml.token_type", np.zeros(len(tokens))))
+    if not isinstance(types, list) or len(types) != len(tokens):
+        raise CheckpointError(f"{file} has no tokenizer.ggml.token_type for {len(tokens)} tokens; fetch it again.")
+    special = {token for token, token_type in zip(tokens, types, strict=True) if token_type == _CONTROL}
+    # Converters do not mark all of Gemma's special tokens as control tokens.
     special |= vocabulary.keys() & set(SPECIAL_TOKENS)
-    added = {token for token, kind in zip(tokens, kinds, strict=True) if kind == _USER_DEFINED} - special
-    in_order = sorted(special, key=vocabulary.__getitem__), sorted(added, key=vocabulary.__getitem__)
-    backend.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in in_order[0]])
-    backend.add_tokens([AddedToken(token, normalized=False) for token in in_order[1]])
+    added = {token for token, token_type in zip(tokens, types, strict=True) if token_type == _USER_DEFINED} - special
+    special_by_id, added_by_id = sorted(special, key=vocabulary.__getitem__), sorted(added, key=vocabulary.__getitem__)
+    backend.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in special_by_id])
+    backend.add_tokens([AddedToken(token, normalized=False) for token in added_by_id])
     return Tokenizer(backend)
 
 
-def _pair(merge: str, vocabulary: Mapping[str, int], told: str) -> tuple[str, str]:
-    """The two tokens that a merge joins, which a space parts; one within a token is written as U+0120 (gguf's
+def _split_merge(merge: str, vocabulary: Mapping[str, int], file: str) -> tuple[str, str]:
+    """The two tokens of a merge, separated by a space; a space inside a token is written as U+0120 (gguf's
     SpecialVocab)."""
     left, _, right = merge.partition(" ")
     left, right = (half if half in vocabulary else half.replace("\u0120", " ") for half in (left, right))
     if left not in vocabulary or right not in vocabulary:
-        raise CheckpointError(f"{told} joins {merge!r}, which are no two tokens of its vocabulary; fetch it again.")
+        raise CheckpointError(f"{file} has a merge {merge!r} that is not two tokens of its vocabulary; fetch it again.")
     return left, right

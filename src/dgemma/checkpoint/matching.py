@@ -1,4 +1,4 @@
-"""Tensors held against those that a model needs: each that is missing, unexpected or misshapen is told by its name."""
+"""Strict matching of a file's tensors against the expected ones: errors name every missing or unexpected tensor."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -7,25 +7,28 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dgemma.checkpoint.source import Blocks, Stored
+from dgemma.checkpoint.source import BlockTensor, StoredTensor
 from dgemma.errors import CheckpointError
 
 Expected = dict[str, tuple[tuple[int, ...], tuple[torch.dtype, ...]]]
-"""The shape and the possible types of every tensor that files must hold, by our name for it."""
+"""Shape and allowed dtypes of every tensor that the files must hold, by network name."""
 
 
-class Told(NamedTuple):
-    """The words of an error: where the tensors lie, what they are, what says their sizes, and what each is called."""
+class Labels(NamedTuple):
+    """How error messages name things: the files, what the tensors are, where the shapes come from, and a function
+    from network name to file name."""
 
     path: Path
     what: str
-    sizes: str
-    spelled: Callable[[str], str]
+    shapes_from: str
+    to_file: Callable[[str], str]
 
 
-def matched(tensors: Iterable[Stored], expected: Expected, told: Told) -> Iterator[tuple[str, Tensor | Blocks]]:
-    """(name, tensor) of those that are expected. Raises CheckpointError, at the latest behind the last one, for others
-    and for those that are not there."""
+def match_tensors(
+    tensors: Iterable[StoredTensor], expected: Expected, labels: Labels
+) -> Iterator[tuple[str, Tensor | BlockTensor]]:
+    """Yields (name, tensor) of the expected tensors. Raises CheckpointError for a wrong shape, dtype or duplicate at
+    that tensor, for missing and unexpected ones after the last."""
     missing, unexpected = set(expected), []
     for file_name, name, tensor, _ in tensors:
         if name is None:
@@ -34,22 +37,24 @@ def matched(tensors: Iterable[Stored], expected: Expected, told: Told) -> Iterat
             unexpected.append(file_name)
             continue
         if name not in missing:
-            raise CheckpointError(f"{told.path} holds {file_name} a second time; fetch the model again.")
-        shape, types = expected[name]
-        if isinstance(tensor, Tensor) and tensor.dtype not in types:
-            raise CheckpointError(f"{file_name} in {told.path} has the type {tensor.dtype}, which is not supported.")
+            raise CheckpointError(f"{labels.path} holds {file_name} a second time; fetch the model again.")
+        shape, dtypes = expected[name]
+        if isinstance(tensor, Tensor) and tensor.dtype not in dtypes:
+            raise CheckpointError(f"{file_name} in {labels.path} has the type {tensor.dtype}, which is not supported.")
         if (found := tuple(tensor.shape)) != shape:
             raise CheckpointError(
-                f"{file_name} in {told.path} has the shape {found}, but {told.sizes} asks for {shape}."
+                f"{file_name} in {labels.path} has the shape {found}, but {labels.shapes_from} asks for {shape}."
             )
         missing.discard(name)
         yield name, tensor
     if missing or unexpected:
-        lines = [f"missing: {_some(sorted(map(told.spelled, missing)))}"] if missing else []
-        lines += [f"unexpected: {_some(sorted(unexpected))}"] if unexpected else []
-        raise CheckpointError(f"The {told.what} in {told.path} do not fit {told.sizes}; {'; '.join(lines)}.")
+        problems = [f"missing: {_shortened(sorted(map(labels.to_file, missing)))}"] if missing else []
+        problems += [f"unexpected: {_shortened(sorted(unexpected))}"] if unexpected else []
+        raise CheckpointError(
+            f"The {labels.what} in {labels.path} do not fit {labels.shapes_from}; {'; '.join(problems)}."
+        )
 
 
-def _some(items: list[str], most: int = 12) -> str:
-    shown = ", ".join(items[:most])
-    return shown if len(items) <= most else f"{shown} and {len(items) - most} more"
+def _shortened(items: list[str], limit: int = 12) -> str:
+    shown = ", ".join(items[:limit])
+    return shown if len(items) <= limit else f"{shown} and {len(items) - limit} more"

@@ -1,8 +1,8 @@
-"""The one table between this network's parameter names and the released safetensors names, used in both directions.
+"""Network parameter names <-> released safetensors names: one table, used in both directions.
 
-Everything textual lies under `model.decoder.`; of the encoder only its `layer_scalar`s are stored, its other weights
-are the decoder's. transformers may also write the tied copies out (`lm_head.weight`, `model.encoder.language_model.*`);
-it does not tie what differs, so a copy must be one.
+The text network is under `model.decoder.`. The encoder shares its weights; only its `layer_scalar`s are stored
+separately. transformers may also write the tied copies (`lm_head.weight`, `model.encoder.language_model.*`). It does
+not tie weights that differ, so the loader checks that a copy equals its original.
 """
 
 import re
@@ -24,13 +24,13 @@ _SPECIAL = (
 _TIED = re.compile(
     r"lm_head\.weight|model\.encoder\.language_model\.(embed_tokens|norm|layers\.\d+\.(?!layer_scalar)).*"
 )
-# A quantised weight's scale lies beside it; the router's `per_expert_scale` is a parameter of its own.
+# The scale of a quantised weight; not the router's `per_expert_scale`, which is a parameter.
 _SCALE = re.compile(r".*(_proj|\.weight)_scale")
 _IMAGE = re.compile(r"model\.encoder\.(vision_tower|embed_vision)\..*")
 
 
 def to_file(name: str) -> str:
-    """The released name of one of this network's parameters, or of the scale of a quantised one."""
+    """Network name of a parameter, or of a quantised weight's scale -> released name."""
     if _SCALE.fullmatch(name):
         return to_file(name.removesuffix("_scale")) + "_scale"
     for ours, _, _, template in _SPECIAL:
@@ -40,9 +40,9 @@ def to_file(name: str) -> str:
 
 
 def from_file(name: str) -> str | None:
-    """This network's parameter for a released name; None for a tied copy or a part of the image tower.
+    """Released name -> network name; None for a tied copy or a tensor of the image tower.
 
-    A name that belongs to nothing comes back in a form that no parameter has, to be listed as unexpected.
+    An unknown name comes back as `unknown NAME`, which no parameter has, so the loader lists it as unexpected.
     """
     if _SCALE.fullmatch(name):
         weight = from_file(name.removesuffix("_scale"))
@@ -53,12 +53,12 @@ def from_file(name: str) -> str | None:
         if match := re.fullmatch(theirs, name):
             return template.format(match[1])
     ours = name.removeprefix("model.decoder.")
-    # Only the released name is a parameter's: neither a bare name of ours nor one that the table spells otherwise.
+    # Reject network names without the prefix, and names that the table spells differently.
     return ours if to_file(ours) == name else f"unknown {name}"
 
 
 def original(name: str) -> str | None:
-    """The released name of what a tied copy is a copy of; None for a tensor that is none."""
+    """The released name of the tensor that a tied copy repeats; None if `name` is not a tied copy."""
     if not _TIED.fullmatch(name.removesuffix("_scale") if _SCALE.fullmatch(name) else name):
         return None
     if name.startswith("lm_head."):
@@ -67,10 +67,10 @@ def original(name: str) -> str | None:
 
 
 def is_image(name: str) -> bool:
-    """Whether that is the released name of a tensor of the image tower or of its projection."""
+    """Whether a released name belongs to the image tower or its projection."""
     return _IMAGE.fullmatch(name) is not None
 
 
 def to_image_file(name: str) -> str:
-    """The released name of one of the image tower's parameters, whose modules are named as there."""
+    """Image tower parameter -> released name; the tower's modules are named as in the release."""
     return f"model.encoder.{name}" if name.startswith("embed_vision.") else f"model.encoder.vision_tower.{name}"

@@ -1,8 +1,8 @@
-"""Which weights of a network are quantised, and how they lie in it.
+"""Which weights of a network are quantised, and where their values and scales are stored.
 
-A quantised weight keeps its parameter, now of integers, and has its scale in a buffer beside it: `q_proj.weight` and
-`q_proj.weight_scale`, `experts.down_proj` and `experts.down_proj_scale`. So a state dict holds both, and files use the
-same names. Embedding, norms, router and scalars stay as they are. Knows nothing of files.
+The quantised values replace the parameter, the scale is a buffer beside it: `q_proj.weight` and `q_proj.weight_scale`,
+`experts.down_proj` and `experts.down_proj_scale`. So a state dict holds both, and files use the same names. Embedding,
+norms, router and scalars are not quantised. Knows nothing of files.
 """
 
 import re
@@ -21,17 +21,17 @@ SCALE = "_scale"
 
 
 def is_weight(name: str) -> bool:
-    """Whether the parameter of that name is quantised in a quantised network."""
+    """Whether a quantised network quantises the parameter of that name."""
     return _WEIGHTS.fullmatch(name) is not None
 
 
 def is_scale(name: str) -> bool:
-    """Whether that is the name of a quantised weight's scale."""
+    """Whether `name` is that of a quantised weight's scale."""
     return name.endswith(SCALE) and is_weight(name.removesuffix(SCALE))
 
 
 def place(network: nn.Module, name: str, tensor: Tensor) -> None:
-    """Puts a parameter, or a scale as a buffer, where `name` says."""
+    """Sets the parameter `name`, or the buffer if `name` is a scale."""
     path, _, leaf = name.rpartition(".")
     owner = network.get_submodule(path)
     if is_scale(name):
@@ -44,7 +44,7 @@ def place(network: nn.Module, name: str, tensor: Tensor) -> None:
 def place_quantised(
     network: nn.Module, name: str, weight: Tensor | Rows, kind: Kind, device: torch.device | None = None
 ) -> None:
-    """Quantises a float weight and puts values and scale in its place. Raises what `quantise` does."""
+    """Quantises a float weight and sets its values and scale. Raises what `quantise` raises."""
     values, scale = quantise(weight, kind, device, name)
     place(network, name, values)
     place(network, name + SCALE, scale)

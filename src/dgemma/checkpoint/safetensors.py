@@ -1,7 +1,7 @@
 """Reading and writing safetensors weights, single or sharded with an index, one tensor at a time.
 
-Promises that a damaged, truncated or incomplete file is a CheckpointError that names it, and that a write that fails
-leaves nothing half-done. Knows nothing of what the tensors mean.
+A damaged, truncated or incomplete file raises a CheckpointError that names it; a failed write leaves the old files in
+place. Knows nothing of what the tensors mean.
 """
 
 import json
@@ -23,14 +23,14 @@ from dgemma.interrupts import deferred
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json")
-_SHOWN = 8
-"""Names in one message at most."""
+_MAX_SHOWN = 8
+"""The most names listed in one message."""
 T = TypeVar("T")
 FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The folder's weight files; raises CheckpointError when there are none or a shard of the index is missing."""
+    """The folder's weight files. Raises CheckpointError if there are none or a shard in the index is missing."""
     if (folder / INDEX).is_file():
         index = read_json(folder / INDEX)
         table = index.get("weight_map")
@@ -39,7 +39,9 @@ def weight_files(folder: Path) -> list[Path]:
         files = [folder / Path(name).name for name in sorted(set(table.values()))]
         missing = [file.name for file in files if not file.is_file()]
         if missing:
-            shown = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" if missing[_SHOWN:] else "")
+            shown = ", ".join(missing[:_MAX_SHOWN])
+            if len(missing) > _MAX_SHOWN:
+                shown += f" and {len(missing) - _MAX_SHOWN} more"
             raise CheckpointError(f"{folder} lacks the shards {shown}; fetch the model again.")
         return files
     if (folder / SINGLE).is_file():
@@ -50,15 +52,16 @@ def weight_files(folder: Path) -> list[Path]:
 def read_tensors(
     files: Iterable[Path], wanted: Callable[[str], bool] = lambda name: True
 ) -> Iterator[tuple[str, Tensor]]:
-    """(name, tensor) of every weight of a wanted name, read one after another; peak extra memory is the largest."""
-    for _, name, tensor in _each(files, lambda reader, name: reader.get_tensor(name), wanted):
+    """Yields (name, tensor) for every name that `wanted` accepts; peak extra memory is the largest tensor."""
+    for _, name, tensor in _read_each(files, lambda reader, name: reader.get_tensor(name), wanted):
         yield name, tensor
 
 
 @contextmanager
-def _reading(file: Path) -> Iterator[None]:
+def _checkpoint_errors(file: Path) -> Iterator[None]:
+    """Turns the errors of reading `file` into CheckpointError."""
     try:
-        file.open("rb").close()  # The library calls a file that it may not open a missing one.
+        file.open("rb").close()  # The library reports a file without read permission as missing.
     except OSError as error:
         raise CheckpointError(f"{file} cannot be read: {error.strerror}.") from error
     try:
@@ -67,25 +70,25 @@ def _reading(file: Path) -> Iterator[None]:
         raise CheckpointError(f"{file} is damaged or truncated ({error}); fetch the model again.") from error
 
 
-def places_of(files: Iterable[Path]) -> dict[str, Path]:
-    """The file of every tensor; nothing but headers is read."""
-    return {name: file for file, name, _ in _each(files, lambda *_: None)}
+def files_by_tensor(files: Iterable[Path]) -> dict[str, Path]:
+    """The file of each tensor, by the tensor's name; reads headers only."""
+    return {name: file for file, name, _ in _read_each(files, lambda *_: None)}
 
 
 def stored_types(files: Iterable[Path]) -> dict[str, torch.dtype | None]:
-    """The type of every tensor, None for one of a kind that is not known; nothing but headers is read."""
-    types = _each(files, lambda reader, name: _TYPES.get(reader.get_slice(name).get_dtype()))
-    return {name: kind for _, name, kind in types}
+    """The dtype of each tensor, None for an unknown type; reads headers only."""
+    dtypes = _read_each(files, lambda reader, name: _DTYPES.get(reader.get_slice(name).get_dtype()))
+    return {name: dtype for _, name, dtype in dtypes}
 
 
-def _each(
+def _read_each(
     files: Iterable[Path], read: Callable[[Any, str], T], wanted: Callable[[str], bool] = lambda name: True
 ) -> Iterator[tuple[Path, str, T]]:
-    """(file, name, what is read) of every tensor of a wanted name."""
+    """Yields (file, name, result of `read`) for every tensor that `wanted` accepts."""
     for file in files:
-        with _reading(file), safe_open(file, framework="pt") as reader:
+        with _checkpoint_errors(file), safe_open(file, framework="pt") as reader:
             for name in filter(wanted, reader.keys()):
-                # The library makes an error of its own of a Ctrl-C that comes meanwhile.
+                # The library would turn a Ctrl-C during the call into an error of its own.
                 with deferred():
                     found = read(reader, name)
                 yield file, name, found
@@ -99,43 +102,43 @@ def _save(shard: Mapping[str, Tensor], path: Path) -> None:
         raise OSError(str(error)) from error
 
 
-_TYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+_DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 
 
 def write_folder(
     tensors: Iterable[tuple[str, Tensor]], texts: Mapping[str, str | None], folder: Path, max_shard_bytes: int
 ) -> None:
-    """Writes one file, or shards and an index when the weights exceed `max_shard_bytes`, and beside them `texts` by the
-    names of their files; a file without a text goes, as weights of another model do.
+    """Writes one weight file, or shards and an index if the weights exceed `max_shard_bytes`, and the files of `texts`
+    (name -> content) beside them. Weight files of an earlier model, and the files whose content is None, are deleted.
 
-    Tensors are asked for one after another, and no more than one shard of them is held at a time.
+    Takes the tensors one at a time and holds at most one shard of them in memory.
     """
-    # No old file goes before every new one is whole: what is left of two models would load as one, or as none. Shards
-    # have their names before the index tells of them.
+    # Old files are replaced only after all new ones are complete: a mix of two models might load as one, or not load
+    # at all. The shards get their final names before the index and the other files do.
     written: list[tuple[replacing, list[str]]] = []
     total = 0
-    with ExitStack() as beside, ExitStack() as shards:
+    with ExitStack() as text_files, ExitStack() as shards:
         for number, shard in enumerate(_shards(tensors, max_shard_bytes), 1):
             file = replacing(folder / f"model-{number:05d}.safetensors")
             _save(shard, shards.enter_context(file))
             written.append((file, list(shard)))
             total += sum(tensor.nbytes for tensor in shard.values())
-            # `enumerate` still holds it while the next one is filled.
+            # `enumerate` keeps a reference to this shard while the next one is filled.
             shard.clear()
-        # How many there are is known only now.
+        # The file names contain the number of shards, known only now.
         count = len(written)
         for number, (file, _) in enumerate(written, 1):
             file.path = folder / (SINGLE if count == 1 else f"model-{number:05d}-of-{count:05d}.safetensors")
-        known = {name: text for name, text in texts.items() if text is not None}
+        contents = {name: text for name, text in texts.items() if text is not None}
         if count > 1:
             table = {name: file.path.name for file, names in written for name in names}
-            known = {INDEX: to_json({"metadata": {"total_size": total}, "weight_map": table}), **known}
-        for name, text in known.items():
-            beside.enter_context(replacing(folder / name)).write_text(text, encoding="utf-8")
-    known |= {file.path.name: "" for file, _ in written}
-    for stale in folder.iterdir():
-        if (_WEIGHTS.fullmatch(stale.name) or stale.name in texts) and stale.name not in known:
-            stale.unlink()
+            contents = {INDEX: to_json({"metadata": {"total_size": total}, "weight_map": table}), **contents}
+        for name, text in contents.items():
+            text_files.enter_context(replacing(folder / name)).write_text(text, encoding="utf-8")
+    current = {*contents, *(file.path.name for file, _ in written)}
+    for file in folder.iterdir():
+        if (_WEIGHTS.fullmatch(file.name) or file.name in texts) and file.name not in current:
+            file.unlink()
 
 
 def _shards(tensors: Iterable[tuple[str, Tensor]], max_shard_bytes: int) -> Iterator[dict[str, Tensor]]:
@@ -151,7 +154,7 @@ def _shards(tensors: Iterable[tuple[str, Tensor]], max_shard_bytes: int) -> Iter
 
 
 def read_json(path: Path) -> dict:
-    """The parsed object of a JSON file; raises CheckpointError when it cannot be read or is no object."""
+    """Reads a JSON file that holds an object. Raises CheckpointError if it is unreadable, invalid or no object."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -164,16 +167,16 @@ def read_json(path: Path) -> dict:
 
 
 def write_json(document: Mapping, path: Path) -> None:
-    """Writes a JSON file, replacing the old one only when complete."""
+    """Writes a JSON file; the old one is replaced only once the new one is complete."""
     with replacing(path) as temporary:
         temporary.write_text(to_json(document), encoding="utf-8")
 
 
 def to_json(document: Mapping) -> str:
-    """The text of a JSON file, the same for the same document; a list of numbers stands in one line."""
+    """Serialises `document` with sorted keys, a list of numbers on one line; equal documents give equal text."""
     text = json.dumps(document, indent=2, sort_keys=True)
-    return _NUMBERS.sub(lambda found: f"[{', '.join(found[1].split())}]".replace(",,", ","), text) + "\n"
+    return _NUMBER_LIST.sub(lambda found: f"[{', '.join(found[1].split())}]".replace(",,", ","), text) + "\n"
 
 
-# No text has such a line break in it: JSON writes those as two characters.
-_NUMBERS = re.compile(r"\[\n\s+(-?\d[\d.eE+-]*(?:,\n\s+-?\d[\d.eE+-]*)*)\n\s+\]")
+# Cannot match inside a string: JSON escapes line breaks there.
+_NUMBER_LIST = re.compile(r"\[\n\s+(-?\d[\d.eE+-]*(?:,\n\s+-?\d[\d.eE+-]*)*)\n\s+\]")

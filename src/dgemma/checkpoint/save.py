@@ -1,6 +1,6 @@
-"""Writing a model folder in the released layout: a model as it is, or a quantised copy of another one.
+"""Writing a model folder in the released layout: a loaded model, or a quantised copy of a model on disk.
 
-Files are replaced only when complete. A copy is made tensor by tensor, so its memory is that of one file.
+Files are replaced only when complete. A quantised copy is made tensor by tensor and needs the memory of one shard.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from dgemma.checkpoint.folder import OWN
 from dgemma.checkpoint.load import LoadedModel, Progress, open_model, read_weights, source_of, torch_dtype
 from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight
 from dgemma.checkpoint.safetensors import to_json, write_folder
-from dgemma.checkpoint.source import PROFILE, Blocks
+from dgemma.checkpoint.source import PROFILE, BlockTensor
 from dgemma.errors import CheckpointError, OutputError, UsageError
 from dgemma.quant import Kind, check_kind, is_quantised, kind_to_hf, quantise, shapes
 from dgemma.vision import VisionTower
@@ -25,21 +25,23 @@ from dgemma.vision import VisionTower
 def save_model(
     model: LoadedModel, path: str | Path, dtype: torch.dtype | str | None = None, max_shard_bytes: int = 5 * 10**9
 ) -> None:
-    """Writes a model folder that `open_model` and transformers load; what was there is replaced when all is written.
+    """Writes a model folder that `open_model` and transformers load; old files are replaced once all are written.
 
-    dtype: the type on disk; None keeps the network's, and the image tower's own. Quantised weights are written as they
-    are, which transformers does not read. What the folder held of another model (shards, vocabulary, template, profile)
-    goes. Raises OutputError when the folder cannot be written.
+    dtype: dtype on disk; None keeps the network's for the network and the image tower's for the tower. Quantised
+    weights are written as they are; transformers cannot read those. Files of an earlier model in the folder (shards,
+    vocabulary, template, profile) are deleted. Raises OutputError if the folder cannot be written.
     """
     if not isinstance(model, LoadedModel):
-        raise UsageError(f"save_model takes what open_model gives, as `llm.model` is, not {type(model).__name__}.")
-    kind = torch_dtype(dtype) or model.network.dtype
+        raise UsageError(
+            f"save_model takes the LoadedModel that open_model returns (`llm.model`), not {type(model).__name__}."
+        )
+    weight_dtype = torch_dtype(dtype) or model.network.dtype
     tensors = (
-        (names.to_file(name), value if is_scale(name) or is_quantised(value) else value.to(kind))
+        (names.to_file(name), value if is_scale(name) or is_quantised(value) else value.to(weight_dtype))
         for name, value in model.network.state_dict().items()
     )
-    of_dtype = None if dtype is None else kind
-    _write(model, chain(tensors, _of_tower(model.tower, of_dtype)), path, kind, max_shard_bytes)
+    tower_dtype = None if dtype is None else weight_dtype
+    _write(model, chain(tensors, _tower_tensors(model.tower, tower_dtype)), path, weight_dtype, max_shard_bytes)
 
 
 def quantise_model(
@@ -50,38 +52,41 @@ def quantise_model(
     max_shard_bytes: int = 10**9,
     progress: Progress | None = None,
 ) -> None:
-    """Writes a copy of a model, a folder or a GGUF file, with `int8`, `int4` or `fp8` weights.
+    """Writes a copy of a model folder or GGUF file with `int8`, `int4` or `fp8` weights.
 
-    Never holds more than one file of it, so a model may be larger than memory. What is not quantised keeps the type of
-    the embedding, bfloat16 where that is in blocks. Raises what `open_model` raises, and OutputError when the folder
-    cannot be written.
+    Holds at most one shard in memory, so the model may be larger than memory. Weights that are not quantised get the
+    dtype of the embedding, or bfloat16 if that is in GGUF blocks. Raises what `open_model` raises, and OutputError if
+    the folder cannot be written.
     """
     quant = check_kind(kind)
     model, files = open_model(source, device="meta", quant=quant), source_of(source)
     types, name = files.types(), "embed_tokens.weight"
-    embedding = types.get(name)
-    if embedding is None and name in types and files.in_blocks:
-        embedding = torch.bfloat16
-    if embedding is None:
-        problem = "a type that is not supported" if name in types else "not there"
-        raise CheckpointError(f"The embedding in {source} ({files.spelled(name)}) is {problem}; fetch the model again.")
-    # Before a folder is made for what cannot be.
+    dtype = types.get(name)
+    if dtype is None and name in types and files.has_gguf_blocks:
+        dtype = torch.bfloat16
+    if dtype is None:
+        problem = "has a type that is not supported" if name in types else "is missing"
+        raise CheckpointError(f"The embedding in {source} ({files.to_file(name)}) {problem}; fetch the model again.")
+    # Raises for sizes that cannot be quantised, before the output folder is made.
     for name, parameter in model.network.named_parameters():
         if is_weight(name):
             shapes(tuple(parameter.shape), quant)
-    tensors = _quantised(read_weights(files, model.network, progress), quant, files.stored, embedding)
+    tensors = _quantised(read_weights(files, model.network, progress), quant, files.quant, dtype)
     tower = files.tower(model.config, torch.device("cpu"))
-    _write(model, chain(tensors, _of_tower(tower)), path, embedding, max_shard_bytes)
+    _write(model, chain(tensors, _tower_tensors(tower)), path, dtype, max_shard_bytes)
 
 
-def _of_tower(tower: VisionTower | None, dtype: torch.dtype | None = None) -> Iterator[tuple[str, Tensor]]:
-    for name, value in {}.items() if tower is None else tower.state_dict().items():
+def _tower_tensors(tower: VisionTower | None, dtype: torch.dtype | None = None) -> Iterator[tuple[str, Tensor]]:
+    if tower is None:
+        return
+    for name, value in tower.state_dict().items():
         yield names.to_image_file(name), value if dtype is None else value.to(dtype)
 
 
 def _quantised(
-    weights: Iterator[tuple[str, Tensor | Blocks]], quant: Kind, stored: Kind | None, dtype: torch.dtype
+    weights: Iterator[tuple[str, Tensor | BlockTensor]], quant: Kind, stored: Kind | None, dtype: torch.dtype
 ) -> Iterator[tuple[str, Tensor]]:
+    """Yields the tensors by released name; quantises the weights unless the files hold quantised ones (`stored`)."""
     for name, tensor in weights:
         if stored is None and is_weight(name):
             values, scale = quantise(tensor, quant, name=names.to_file(name))
@@ -100,9 +105,9 @@ def _write(
     max_shard_bytes: int,
 ) -> None:
     if not isinstance(path, str | Path) or not str(path):
-        raise OutputError(f"No folder to write to is named; give one, not {path!r}.")
+        raise OutputError(f"No folder to write to: give a path, not {path!r}.")
     if not isinstance(max_shard_bytes, int) or max_shard_bytes < 1:
-        raise UsageError(f"max_shard_bytes is a whole number of bytes, not {max_shard_bytes!r}.")
+        raise UsageError(f"max_shard_bytes must be a whole number of bytes, not {max_shard_bytes!r}.")
     folder = Path(path)
     is_new = not folder.exists()
     try:
@@ -131,6 +136,6 @@ def _write(
         write_folder(tensors, texts, folder, max_shard_bytes)
     except BaseException:
         if is_new:
-            with suppress(OSError):  # something is in it
+            with suppress(OSError):  # not empty
                 folder.rmdir()
         raise

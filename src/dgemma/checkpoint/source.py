@@ -1,6 +1,6 @@
-"""What a model's files give, wherever they lie: the interface that a folder and a GGUF file share.
+"""The interface that a model folder and a GGUF file share.
 
-`load` and `save` know this alone; `folder` and `gguf_model` are the two that have it.
+`load` and `save` use only this; `folder.Folder` and `gguf_model.GgufModel` implement it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,16 +21,20 @@ PROFILE = "denoising.json"
 
 
 def profile_path(model: Path) -> Path:
-    """Where the measured profile of a model lies: in its folder, or beside its GGUF file, under that one's name."""
+    """The file with a model's measured profile: in its folder, or next to its GGUF file with that file's stem."""
     return model / PROFILE if model.is_dir() else model.with_suffix(f".{PROFILE}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """All of a model but its weights. One without a vocabulary has `tokenizer` None and works on ids only; `profile` is
-    what canvases of each length took, where that was measured. A `single_turn` model has learned to answer one request,
-    not to go on with a conversation; one with a `text_request` knows no text outside of one, so what has a gap to fill
-    or is gone over is shown to it as the answer to that request."""
+    """Everything about a model but its weights.
+
+    tokenizer     None for a model without a vocabulary, which works on token ids only
+    profile       denoise steps measured for each canvas length; None if not measured
+    single_turn   the model learned to answer one request, not to continue a conversation
+    text_request  for a model that knows text only as an answer: the request to show before text that has a gap to
+                  fill or is rewritten; None for other models
+    """
 
     config: ModelConfig
     sampler: SamplerConfig
@@ -46,60 +50,59 @@ class Description:
         return self.sampler.eos_token_ids or self.config.eos_token_ids
 
 
-class Blocks(Rows, Protocol):
-    """A tensor in the files' own format, which becomes floats row by row or whole."""
+class BlockTensor(Rows, Protocol):
+    """A tensor in GGUF blocks, dequantised row by row or whole."""
 
     def read(self) -> Tensor:
-        """All of it, float32."""
+        """The whole tensor as float32."""
         ...
 
 
-class Stored(NamedTuple):
-    """A tensor of the files: its name there, the network's for it (None for what it does not need), the numbers, and
-    the bytes that they take on the disk."""
+class StoredTensor(NamedTuple):
+    """A tensor in a file. name: the network's name for it, None if the network does not need it. num_bytes: its size on
+    disk."""
 
     file_name: str
     name: str | None
-    tensor: Tensor | Blocks
+    tensor: Tensor | BlockTensor
     num_bytes: int
 
 
 class Source(Protocol):
     """A model's files.
 
-    path       what an error calls them
-    sizes      what an error calls that which tells the sizes of its tensors
-    stored     the kind of quantised weights in our own format; None for others
-    in_blocks  whether some are in the block formats of GGUF
+    path             the path shown in error messages
+    shapes_from      where the expected shapes come from, as error messages name it
+    quant            the kind of weights quantised in this package's own format; None for all others
+    has_gguf_blocks  whether some tensors are in GGUF block formats
     """
 
     path: Path
-    sizes: str
-    stored: Kind | None
-    in_blocks: bool
+    shapes_from: str
+    quant: Kind | None
+    has_gguf_blocks: bool
 
     def describe(self) -> Description:
-        """All but the weights. Raises CheckpointError and ConfigError for what cannot be read or cannot work."""
+        """Everything but the weights. Raises CheckpointError for unreadable files, ConfigError for invalid values."""
         ...
 
     def tower(self, config: ModelConfig, device: torch.device) -> VisionTower | None:
-        """The image tower, where the files hold one; its weights keep their type and are read when they are needed.
-        Raises CheckpointError for one that is not as `config` says."""
+        """The image tower, None if the files have none; its weights keep their dtype and are memory-mapped. Raises
+        CheckpointError for a tower that does not match `config`."""
         ...
 
-    def spelled(self, name: str) -> str:
-        """What the files call one of the network's parameters."""
+    def to_file(self, name: str) -> str:
+        """The name in the files of a network parameter."""
         ...
 
     def types(self) -> Mapping[str, torch.dtype | None]:
-        """The type of each tensor by the network's name for it, None for one in blocks or of a type that is not known;
-        no numbers are read."""
+        """The dtype of each tensor, by network name; None for GGUF blocks and unknown types. Reads headers only."""
         ...
 
     def num_bytes(self) -> int:
-        """What the weights take on the disk."""
+        """Size of the weights on disk."""
         ...
 
-    def tensors(self) -> Iterator[Stored]:
-        """The tensors, one after another; the peak of memory is the largest of them."""
+    def tensors(self) -> Iterator[StoredTensor]:
+        """Yields the tensors one at a time; peak memory is the largest of them."""
         ...

@@ -1,11 +1,11 @@
-"""Packing: whole examples laid side by side into rows without padding between them, and the masks that keep them apart.
+"""Packing of whole examples into rows, without padding between them, and the attention masks that separate them.
 
     one row:   [ example A clean | example B clean | .. | pad ][ A's canvases | B's canvases | .. | pad ]
 
-A canvas block is noise over the answer's tokens i*L .. (i+1)*L at the positions those tokens have. It sees the prompt
-and the clean tokens strictly before its first position through the encoder's keys, and itself; never the clean tokens
-that it has to restore. The last block is filled up with eos, which is supervised. An example may bring its canvases
-several times over (`draws`), each time with noise of its own: one encoding of the prompt then serves several lessons.
+Canvas i of length L covers the answer's tokens i*L .. (i+1)*L with noise, at the positions of those tokens. It attends
+to itself and to the clean tokens of its example before its first position, never to the tokens that it must restore.
+The last canvas is padded with eos, which is supervised too. An example may have several noise draws (`draws`), each
+with its own copy of the canvases: one encoding of the prompt then serves several of them.
 
 Shapes: B rows, T clean slots, S canvas slots.
 """
@@ -19,7 +19,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """One example as ids: prompt, answer (its end token included), its canvas length and its number of noise draws."""
+    """One example as token ids, the answer with its end token; its canvas length and number of noise draws."""
 
     prompt: Sequence[int]
     answer: Sequence[int]
@@ -28,17 +28,17 @@ class Document:
 
     @property
     def clean_length(self) -> int:
-        """Slots taken in the clean part."""
+        """Slots that it takes in the clean part."""
         return len(self.prompt) + len(self.answer)
 
     @property
     def canvas_slots(self) -> int:
-        """Slots taken in the canvas part: whole canvases, once for each draw."""
+        """Slots that it takes in the canvas part: whole canvases, once per noise draw."""
         return self.draws * self.slots_per_draw
 
     @property
     def slots_per_draw(self) -> int:
-        """Slots of the canvases that cover the answer once."""
+        """Slots that cover the answer once with whole canvases."""
         return -(-len(self.answer) // self.canvas_length) * self.canvas_length
 
 
@@ -47,9 +47,9 @@ class PackedBatch:
     """Rows of packed examples.
 
     tokens_BT      clean ids                          positions_BN   positions of clean and canvas slots, N = T + S
-    targets_BS     what each canvas slot restores     owner_BN       example number within the row, -1 for padding
+    targets_BS     the clean id of each canvas slot   owner_BN       example number within the row, -1 for padding
     answer_BT      True for answer tokens             start_BS       first position of the slot's canvas
-    draw_BS        number of the noise draw within the row, 0 also for padding
+    draw_BS        number of the noise draw within the row, 0 for padding too
     """
 
     tokens_BT: Tensor
@@ -65,7 +65,7 @@ class PackedBatch:
         return PackedBatch(**{item.name: sent(getattr(self, item.name), device) for item in fields(self)})
 
     def without_canvases(self) -> "PackedBatch":
-        """The clean slots alone: S is 0 then."""
+        """The clean slots only: a batch with S = 0."""
         clean = self.tokens_BT.shape[1]
         return replace(
             self,
@@ -78,12 +78,12 @@ class PackedBatch:
 
 
 def sent(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the CPU on `device`; to a GPU by way of locked memory, so that the CPU does not wait for it."""
+    """Copies a CPU tensor to `device`; to a GPU through pinned memory, so that the CPU does not wait."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def pack(documents: Sequence[Sequence[Document]], clean_length: int, canvas_slots: int, eos_id: int) -> PackedBatch:
-    """Lays each row's documents out; the caller has chosen documents that fit (asserted)."""
+    """Packs the documents of each row; the caller chooses documents that fit (asserted)."""
     rows = len(documents)
     tokens = torch.zeros(rows, clean_length, dtype=torch.long)
     answer = torch.zeros(rows, clean_length, dtype=torch.bool)
@@ -93,25 +93,27 @@ def pack(documents: Sequence[Sequence[Document]], clean_length: int, canvas_slot
     start = torch.zeros(rows, canvas_slots, dtype=torch.long)
     draw = torch.zeros(rows, canvas_slots, dtype=torch.long)
     for row, row_documents in enumerate(documents):
-        at, canvas_at, draws = 0, 0, 0
+        clean_end, canvas_end, draws = 0, 0, 0
         for number, document in enumerate(row_documents):
             prompt_length, total, slots = len(document.prompt), document.clean_length, document.slots_per_draw
-            assert at + total <= clean_length and canvas_at + document.canvas_slots <= canvas_slots
-            tokens[row, at : at + total] = torch.tensor([*document.prompt, *document.answer])
-            answer[row, at + prompt_length : at + total] = True
-            positions[row, at : at + total] = torch.arange(total)
-            owner[row, at : at + total] = number
-            filled = torch.tensor([*document.answer, *[eos_id] * (slots - len(document.answer))])
+            assert clean_end + total <= clean_length and canvas_end + document.canvas_slots <= canvas_slots
+            clean = slice(clean_end, clean_end + total)
+            tokens[row, clean] = torch.tensor([*document.prompt, *document.answer])
+            answer[row, clean_end + prompt_length : clean_end + total] = True
+            positions[row, clean] = torch.arange(total)
+            owner[row, clean] = number
+            padded_answer = torch.tensor([*document.answer, *[eos_id] * (slots - len(document.answer))])
             offsets = torch.arange(slots)
             for _ in range(document.draws):
-                here = slice(canvas_at, canvas_at + slots)
-                targets[row, here] = filled
-                positions[row, clean_length + canvas_at : clean_length + canvas_at + slots] = prompt_length + offsets
-                owner[row, clean_length + canvas_at : clean_length + canvas_at + slots] = number
-                start[row, here] = prompt_length + offsets // document.canvas_length * document.canvas_length
-                draw[row, here] = draws
-                canvas_at, draws = canvas_at + slots, draws + 1
-            at += total
+                canvas = slice(canvas_end, canvas_end + slots)
+                both = slice(clean_length + canvas_end, clean_length + canvas_end + slots)
+                targets[row, canvas] = padded_answer
+                positions[row, both] = prompt_length + offsets
+                owner[row, both] = number
+                start[row, canvas] = prompt_length + offsets // document.canvas_length * document.canvas_length
+                draw[row, canvas] = draws
+                canvas_end, draws = canvas_end + slots, draws + 1
+            clean_end += total
     return PackedBatch(
         tokens_BT=tokens,
         targets_BS=targets,
@@ -124,19 +126,19 @@ def pack(documents: Sequence[Sequence[Document]], clean_length: int, canvas_slot
 
 
 def block_mask(batch: PackedBatch, window: int | None) -> Tensor:
-    """Who may look at whom -> boolean [B, 1, N, N], clean slots first; `window` is that of sliding layers.
+    """The attention mask as booleans [B, 1, N, N], clean slots first; `window` is that of sliding layers.
 
-    Query clean: keys clean of the same example at 0 <= distance < window.
-    Query canvas: keys clean of the same example at 0 < start - position < window, and its own canvas.
-    Padding looks at itself only, so that no softmax is empty.
+    A clean query sees clean keys of its example at 0 <= distance < window.
+    A canvas query sees clean keys of its example at 0 < start - position < window, and its own canvas.
+    Padding sees itself only, so that no softmax is empty.
     """
     clean = batch.tokens_BT.shape[1]
     count = batch.positions_BN.shape[1]
     same = batch.owner_BN[:, :, None] == batch.owner_BN[:, None, :]
     same &= batch.owner_BN[:, :, None] >= 0
-    # A clean query stands at its own position and may see itself; a canvas stands at its start and may not.
-    stand_BN = torch.cat((batch.positions_BN[:, :clean] + 1, batch.start_BS), dim=1)
-    distance = stand_BN[:, :, None] - batch.positions_BN[:, None, :clean]
+    # First position that a query may not see: the one after a clean query's own, the start of a canvas query's canvas.
+    limit_BN = torch.cat((batch.positions_BN[:, :clean] + 1, batch.start_BS), dim=1)
+    distance = limit_BN[:, :, None] - batch.positions_BN[:, None, :clean]
     sees_clean = distance > 0
     if window is not None:
         is_clean = (torch.arange(count, device=distance.device) < clean)[None, :, None]

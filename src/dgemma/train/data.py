@@ -1,7 +1,7 @@
-"""The stream of packed batches: batch number i of a seed is always the same, so a run resumes anywhere.
+"""The stream of packed batches: batch i depends only on the seed and i, so a run can resume anywhere.
 
-Examples come from the task generators and from files, are rendered as one user turn and one model turn, and packed
-without padding between them. Knows nothing of the network.
+Examples come from the task generators and from files. Each is rendered as one user turn and one model turn, and packed
+into rows without padding between them. Knows nothing of the network.
 """
 
 import math
@@ -18,14 +18,15 @@ from dgemma.tokenizer import Tokenizer
 from dgemma.train.blocks import Document, PackedBatch, pack
 from dgemma.train.recipe import DataRecipe
 
-_MOST_MISSES = 500
+_MAX_MISSES = 500
+"""Examples in a row that may not fit before a task is given up."""
 
 
 class BatchStream:
     """`stream.batch(i)` -> the i-th PackedBatch of `seed`.
 
-    Of a file of examples those that fit no row are left out, and `tell` is told how many. A task without held-out
-    answers is left out of the split `eval`. Raises DataError where nothing of a file, or no task at all, is left.
+    Examples of a file that fit no row are left out, and so are tasks without held-out answers in the split `eval`;
+    `tell` gets a sentence about either. Raises DataError if no example of a file or no task is left.
     """
 
     def __init__(
@@ -39,78 +40,81 @@ class BatchStream:
     ):
         self.recipe, self.tokenizer, self.texts, self.seed = recipe, tokenizer, texts, seed
         self.split: Split = split
-        self._start = [tokenizer.bos_id, tokenizer.special_id("<|turn>"), *tokenizer.encode("user\n")]
-        self._turn = tokenizer.special_id("<turn|>")
-        self._middle = [
-            self._turn,
+        self._user_turn = [tokenizer.bos_id, tokenizer.special_id("<|turn>"), *tokenizer.encode("user\n")]
+        self._turn_end = tokenizer.special_id("<turn|>")
+        self._model_turn = [
+            self._turn_end,
             *tokenizer.encode("\n"),
             tokenizer.special_id("<|turn>"),
             *tokenizer.encode("model\n"),
         ]
-        self._room = f"{recipe.clean_length} clean tokens and {recipe.canvas_slots} canvas slots"
-        self._whose = "held-out " if split == "eval" else ""
+        self._row_size = f"{recipe.clean_length} clean tokens and {recipe.canvas_slots} canvas slots"
+        self._held_out = "held-out " if split == "eval" else ""
         self._longest_token = max(map(len, tokenizer.backend.get_vocab()))
-        self.tasks = {name: self._fitting(task, tell) for name, task in self._answered(tell).items()}
+        self.tasks = {name: self._without_oversized(task, tell) for name, task in self._usable_tasks(tell).items()}
 
-    def _answered(self, tell: Callable[[str], None]) -> dict[str, Task]:
-        """The tasks that are drawn at all and have answers in this split."""
+    def _usable_tasks(self, tell: Callable[[str], None]) -> dict[str, Task]:
+        """The tasks with a weight above 0 and with answers in this split."""
         found = {name: task for name, task in find_tasks(self.recipe.tasks).items() if self.recipe.tasks[name]}
-        silent = []
+        unanswered = []
         if self.split == "eval":
-            silent = [name for name, task in found.items() if not task.generate(Random(0), "eval", self.texts).answer]
-        if len(silent) == len(found):
+            unanswered = [
+                name for name, task in found.items() if not task.generate(Random(0), "eval", self.texts).answer
+            ]
+        names = ", ".join(unanswered)
+        if len(unanswered) == len(found):
             raise DataError(
-                f"There are no held-out answers of {', '.join(silent)}, so no held-out loss; add a task that has some, "
-                "or give --data with stories."
+                f"There are no held-out answers of {names}, so no held-out loss; add a task that has some, or give "
+                "--data with stories."
             )
-        if silent:
-            tell(f"There are no held-out answers of {', '.join(silent)}; the held-out loss is that of the other tasks.")
-        return {name: task for name, task in found.items() if name not in silent}
+        if unanswered:
+            tell(f"There are no held-out answers of {names}; the held-out loss is that of the other tasks.")
+        return {name: task for name, task in found.items() if name not in unanswered}
 
-    def _fitting(self, task: Task, tell: Callable[[str], None]) -> Task:
-        """The same task without those of a file's examples that fit no row."""
+    def _without_oversized(self, task: Task, tell: Callable[[str], None]) -> Task:
+        """The task without the examples of its file that fit no row."""
         examples = task.trained if self.split == "train" else task.held_out
         kept = tuple(filter(self.fits, examples))
         if len(kept) == len(examples):
             return task
-        told = f"of {len(examples)} {self._whose}examples of {task.name}"
+        total = f"of {len(examples)} {self._held_out}examples of {task.name}"
         if not kept:
-            raise DataError(f"None {told} fits {self._room}; make [data] clean_length or canvas_slots larger.")
-        tell(f"{len(examples) - len(kept)} {told} do not fit {self._room} and are left out.")
+            raise DataError(f"None {total} fits {self._row_size}; make [data] clean_length or canvas_slots larger.")
+        tell(f"{len(examples) - len(kept)} {total} do not fit {self._row_size} and are left out.")
         return task_of(task.name, *((kept, task.held_out) if self.split == "train" else (task.trained, kept)))
 
     def batch(self, number: int, rows: int | None = None) -> PackedBatch:
-        """Packed rows of whole examples."""
+        """Batch `number`, of `rows` rows instead of the recipe's if given."""
         random = Random(f"{self.seed}/{self.split}/{number}")
-        documents = self._rows(random, rows or self.recipe.batch_rows)
+        documents = self._draw_rows(random, rows or self.recipe.batch_rows)
         return pack(documents, self.recipe.clean_length, self.recipe.canvas_slots, self.tokenizer.eos_id)
 
     def fits(self, example: Example) -> bool:
-        """Whether an example fits a row, under one of the canvas lengths at least."""
-        # A text of megabytes takes minutes to encode; no token has more characters than its name.
+        """Whether an example fits into a row with at least one of the canvas lengths."""
+        # Checked first, since encoding megabytes takes minutes: no token covers more characters than its name has.
         if len(example.prompt) + len(example.answer) > self._longest_token * self.recipe.clean_length:
             return False
-        prompt, answer = self._encoded(example)
+        prompt, answer = self._encode(example)
         slots = min(-(-len(answer) // length) * length for length in self.recipe.canvas_lengths)
         return len(prompt) + len(answer) <= self.recipe.clean_length and slots <= self.recipe.canvas_slots
 
     def document(self, example: Example, random: Random) -> Document:
-        """An example as ids, with a canvas length drawn near its answer's length."""
-        prompt, answer = self._encoded(example)
+        """An example as ids, with a random canvas length; lengths near its answer's are likelier."""
+        prompt, answer = self._encode(example)
         lengths = self.recipe.canvas_lengths
         distances = [abs(math.log2(length / (len(answer) + 4))) for length in lengths]
         weights = [2.0 ** -(1.3 * distance) for distance in distances]
         return Document(prompt=prompt, answer=answer, canvas_length=random.choices(lengths, weights)[0])
 
-    def _encoded(self, example: Example) -> tuple[list[int], list[int]]:
-        prompt = [*self._start, *self.tokenizer.encode(example.prompt), *self._middle]
-        return prompt, [*self.tokenizer.encode(example.answer), self._turn]
+    def _encode(self, example: Example) -> tuple[list[int], list[int]]:
+        prompt = [*self._user_turn, *self.tokenizer.encode(example.prompt), *self._model_turn]
+        return prompt, [*self.tokenizer.encode(example.answer), self._turn_end]
 
-    def _rows(self, random: Random, rows: int) -> list[list[Document]]:
-        """As many examples as the rows have room for, packed the longest first into the fullest row that takes them.
+    def _draw_rows(self, random: Random, rows: int) -> list[list[Document]]:
+        """Draws examples until their clean tokens fill the rows, then packs them best-fit, the longest first.
 
-        Rows filled one after the other, with what happens to fit, would train mostly on short examples: of those longer
-        than half a row two thirds were turned away.
+        Filling one row after the other with whatever fits would train mostly on short examples: it rejected two thirds
+        of those longer than half a row.
         """
         recipe = self.recipe
         names, weights = list(self.tasks), [recipe.tasks[name] for name in self.tasks]
@@ -124,10 +128,10 @@ class BatchStream:
                 room, misses[name] = room - document.clean_length, 0
                 continue
             misses[name] += 1
-            if misses[name] == _MOST_MISSES:
+            if misses[name] == _MAX_MISSES:
                 raise DataError(
-                    f"{_MOST_MISSES} {self._whose}examples of {name} in a row do not fit {self._room}; make [data] "
-                    "clean_length or canvas_slots larger."
+                    f"{_MAX_MISSES} {self._held_out}examples of {name} in a row do not fit {self._row_size}; make "
+                    "[data] clean_length or canvas_slots larger."
                 )
         packed = [_Row(clean=recipe.clean_length, canvas=recipe.canvas_slots) for _ in range(rows)]
         for document in sorted(documents, key=lambda document: -document.clean_length):
@@ -139,7 +143,7 @@ class BatchStream:
 
 
 class _Row:
-    """A row that is being packed, and the `clean` and `canvas` slots it has left."""
+    """A row being packed; `clean` and `canvas` are the slots that it has left."""
 
     def __init__(self, *, clean: int, canvas: int) -> None:
         self.clean, self.canvas = clean, canvas
@@ -154,7 +158,7 @@ class _Row:
         self.canvas -= document.slots_per_draw
 
     def with_more_draws(self, most: int) -> list[Document]:
-        """The documents, their canvases up to `most` times over as far as the row has room."""
+        """The documents, with up to `most` noise draws each while the canvas slots last."""
         for _ in range(1, most):
             for number, document in enumerate(self.documents):
                 if document.slots_per_draw <= self.canvas:

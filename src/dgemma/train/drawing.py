@@ -1,4 +1,4 @@
-"""What the steps of a run are taken on, made ahead of them where other processes have the time.
+"""Batches with their random draws, one per training step, optionally prepared ahead by worker processes.
 
 Knows nothing of weights.
 """
@@ -15,12 +15,12 @@ from dgemma.train.data import BatchStream
 from dgemma.train.objective import Drawn, draw
 from dgemma.train.recipe import ObjectiveRecipe
 
-Made = TypeVar("Made")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class DrawnBatches:
-    """`batches(step)` -> what a step is taken on: its batch, and all that chance decides of it, by `seed`."""
+    """`batches(step)` -> the Drawn of that step: its batch with all random draws, determined by `seed`."""
 
     stream: BatchStream
     config: ModelConfig
@@ -29,7 +29,7 @@ class DrawnBatches:
     fixed: bool
 
     def __call__(self, step: int) -> Drawn:
-        """On the CPU."""
+        """The Drawn of a step, on the CPU."""
         batch = self.stream.batch(step)
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         share = self.objective.causal_share
@@ -38,15 +38,15 @@ class DrawnBatches:
         return draw(batch, self.config, self.objective, generator, fixed=self.fixed)
 
 
-def prefetch(make: Callable[[int], Made], start: int, stop: int, workers: int = 0) -> Iterator[Made]:
-    """`make(i)` for i from `start` to before `stop`, in order; with `workers` in so many processes of one thread each,
-    ahead of being asked for."""
-    loader = DataLoader(_Numbered(make), batch_size=None, sampler=range(start, stop), num_workers=workers)
+def prefetch(make: Callable[[int], Item], start: int, stop: int, workers: int = 0) -> Iterator[Item]:
+    """Yields make(start) .. make(stop - 1) in order; with `workers` above 0, that many single-threaded processes make
+    the items ahead of time."""
+    loader = DataLoader(_MadeItems(make), batch_size=None, sampler=range(start, stop), num_workers=workers)
     return iter(loader)
 
 
-class _Numbered(Dataset[Any]):
-    """What is made as the loader wants it: item i is number i."""
+class _MadeItems(Dataset[Any]):
+    """The Dataset that DataLoader needs: item i is make(i)."""
 
     def __init__(self, make: Callable[[int], Any]) -> None:
         self.make = make

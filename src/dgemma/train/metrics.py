@@ -1,4 +1,4 @@
-"""The log of a run: a JSON line for each log and each evaluation, each step at most once.
+"""metrics.jsonl: a JSON line for each log and each evaluation of a run, each step at most once.
 
 Knows nothing of networks.
 """
@@ -14,9 +14,9 @@ from dgemma.files import replacing
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a run is; losses in nats per token, `held_out` only after an evaluation.
+    """Progress of a run. Losses are in nats per token, nan if no token of these steps has that loss.
 
-    A loss that no token of these steps has is nan. lr, matrix_lr: the learning rates of the last step
+    held_out: None except after an evaluation. lr, matrix_lr: the learning rates of the last step.
     """
 
     step: int
@@ -32,18 +32,18 @@ class Progress:
 
 
 def add_line(progress: Progress, path: Path) -> None:
-    """Adds a line. Raises OutputError where that cannot be."""
-    # JSON knows no nan.
-    known = {name: value for name, value in vars(progress).items() if value is not None and math.isfinite(value)}
+    """Appends a line. Raises OutputError if the file cannot be written."""
+    # JSON has no nan.
+    finite = {name: value for name, value in vars(progress).items() if value is not None and math.isfinite(value)}
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(known) + "\n")
+            file.write(json.dumps(finite) + "\n")
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def forget_later(path: Path, step: int) -> None:
-    """Takes out the lines of later steps, which will be taken again since they came after the last save."""
+    """Removes the lines of steps after `step`: they came after the last save, and the run takes them again."""
     lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
     kept = [line for line in lines if _step_of(line) <= step]
     if len(kept) < len(lines):
@@ -52,7 +52,7 @@ def forget_later(path: Path, step: int) -> None:
 
 
 def _step_of(line: bytes) -> float:
-    """The step that a line is of; infinity for one that was cut off."""
+    """The step of a line; infinity for a truncated line."""
     try:
         return json.loads(line)["step"]
     except (ValueError, LookupError, TypeError):

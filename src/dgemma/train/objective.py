@@ -1,12 +1,12 @@
 """The training objective: corruption of canvases, self-conditioning, and the two cross-entropies.
 
-t is drawn per row of canvases; each canvas token is replaced with probability t by a uniform vocabulary id; the loss is
-plain cross-entropy over all canvas tokens, corrupted or not, plus the encoder's next-token cross-entropy (arXiv
-2608.00146, supervised stage). Two additions bring the canvases nearer to those that the sampler meets: `ordered` noise,
-which keeps a canvas' beginning, and `rollout`, which takes one step of the sampler on the model's own prediction.
-Knows nothing of optimisers or files.
+A noise level t is drawn for each noise draw; each of its canvas tokens is replaced, with probability t, by a uniformly
+random vocabulary id. The loss is plain cross-entropy over all canvas tokens, corrupted or not, plus the encoder's
+next-token cross-entropy (arXiv 2608.00146, supervised stage). Two additions make the canvases more like those that the
+sampler sees: `ordered` noise keeps a canvas's beginning, and `rollout` takes sampler steps on the model's own
+prediction. Knows nothing of optimisers or files.
 
-Shapes: B rows, T clean slots, S canvas slots, N = T + S, P places of a loss, V vocabulary, D hidden.
+Shapes: B rows, T clean slots, S canvas slots, N = T + S, P slots of a loss, V vocabulary, D hidden.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ Forward = Callable[..., tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True, kw_only=True)
 class Losses:
-    """The loss to minimise and its parts, in nats per token; the parts are detached, nan where no such tokens are."""
+    """The loss to minimise and its parts, in nats per token; a part is detached, and nan if it has no tokens."""
 
     total: Tensor
     clean: Tensor
@@ -36,16 +36,16 @@ class Losses:
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
-    """A batch with all that chance decides, drawn on the CPU: the draws are the same on every machine, and what follows
-    from them waits for nothing.
+    """A batch with all of its random draws, made on the CPU: so they are the same on every machine, and the step on the
+    GPU never waits for one.
 
-    batch              the packed examples, its canvases still whole
+    batch              the packed examples, canvases not corrupted
     noised_BS          the canvases as the first pass sees them
     canvas_BS          the number of each slot's canvas within its row
-    temperature_R11    the temperature of each row that sees an expectation, the first R of the rows
-    moves              for each sampler step the draws of the rows that take it: uniform [rows, S, 1], noise [rows, S]
-    canvas, clean      where losses are taken
-    covered            whether every position lies in the sliding window
+    temperature_R11    the self-conditioning temperature of the first R rows, those that are self-conditioned
+    moves              for each sampler step, the draws of the rows that take it: uniform [rows, S, 1], noise [rows, S]
+    canvas, clean      the slots of the canvas loss and of the next-token loss
+    covered            whether the sliding window covers every position
     """
 
     batch: PackedBatch
@@ -53,12 +53,12 @@ class Drawn:
     canvas_BS: Tensor
     temperature_R11: Tensor
     moves: tuple[tuple[Tensor, Tensor], ...]
-    canvas: "Places"
-    clean: "Places"
+    canvas: "LossSlots"
+    clean: "LossSlots"
     covered: bool
 
     def to(self, device: torch.device) -> "Drawn":
-        """The same on `device`."""
+        """The same draws on `device`."""
         return replace(
             self,
             batch=self.batch.to(device),
@@ -71,18 +71,18 @@ class Drawn:
         )
 
     def tensors(self) -> list[Tensor]:
-        """All of them, always in the same order."""
-        places = [value for part in (self.canvas, self.clean) for value in vars(part).values()]
+        """All tensors, always in the same order."""
+        loss_slots = [value for part in (self.canvas, self.clean) for value in vars(part).values()]
         moves = [value for move in self.moves for value in move]
-        return [*vars(self.batch).values(), self.noised_BS, self.canvas_BS, self.temperature_R11, *moves, *places]
+        return [*vars(self.batch).values(), self.noised_BS, self.canvas_BS, self.temperature_R11, *moves, *loss_slots]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
-    """Slots that a loss is taken at, as numbers of the flattened batch.
+class LossSlots:
+    """The slots that a loss is taken at.
 
-    slots_P     which      targets_P   the ids that belong there
-    weight_P    how much   shown_P     1 for those whose mean is shown, else 0
+    slots_P     indices into the flattened batch   targets_P   the ids to predict
+    weight_P    weights in the loss                shown_P     1 for slots that count in the reported mean, else 0
     """
 
     slots_P: Tensor
@@ -90,21 +90,21 @@ class Places:
     weight_P: Tensor
     shown_P: Tensor
 
-    def to(self, device: torch.device) -> "Places":
-        """The same on `device`."""
-        return Places(**{name: sent(value, device) for name, value in vars(self).items()})
+    def to(self, device: torch.device) -> "LossSlots":
+        """The same slots on `device`."""
+        return LossSlots(**{name: sent(value, device) for name, value in vars(self).items()})
 
 
 def draw(
     batch: PackedBatch, config: ModelConfig, recipe: ObjectiveRecipe, generator: torch.Generator, fixed: bool = False
 ) -> Drawn:
-    """Noise, temperatures and sampler draws for one batch; `batch` and `generator` are on the CPU.
+    """Draws noise, temperatures and sampler steps for one batch; `batch` and `generator` are on the CPU.
 
-    With `fixed` the losses are taken at every slot, with weight 0 at padding: batches of one size then have tensors of
-    one size.
+    With `fixed`, losses are taken at every slot, with weight 0 at padding, so that all batches of one size have tensors
+    of one size.
     """
     rows, slots = batch.targets_BS.shape
-    noised_BS, conditioned = batch.targets_BS, 0
+    noised_BS, conditioned = batch.targets_BS, 0  # conditioned, rolled: numbers of rows
     if slots:
         noised_BS = corrupt(batch, config.vocab_size, recipe, generator)
         conditioned = _some(recipe.self_conditioning * rows, generator)
@@ -130,47 +130,48 @@ def draw(
         canvas_BS=canvas_numbers(batch),
         temperature_R11=temperature,
         moves=tuple(moves),
-        canvas=_places(used_BS, batch.targets_BS, torch.ones(used_BS.shape), used_BS, fixed),
-        clean=_places(follows_BT, batch.tokens_BT[:, 1:], weight_BT, answer_BT, fixed),
+        canvas=_loss_slots(used_BS, batch.targets_BS, torch.ones(used_BS.shape), used_BS, fixed),
+        clean=_loss_slots(follows_BT, batch.tokens_BT[:, 1:], weight_BT, answer_BT, fixed),
         covered=int(batch.positions_BN.max()) < config.sliding_window,
     )
 
 
-def _places(where: Tensor, targets: Tensor, weight: Tensor, shown: Tensor, fixed: bool) -> Places:
+def _loss_slots(where: Tensor, targets: Tensor, weight: Tensor, shown: Tensor, fixed: bool) -> LossSlots:
     slots_P = torch.arange(where.numel()) if fixed else where.flatten().nonzero()[:, 0]
-    here_P = where.flatten()[slots_P].float()
-    return Places(
+    used_P = where.flatten()[slots_P].float()
+    return LossSlots(
         slots_P=slots_P,
         targets_P=targets.flatten()[slots_P],
-        weight_P=weight.flatten()[slots_P] * here_P,
-        shown_P=shown.flatten()[slots_P] * here_P,
+        weight_P=weight.flatten()[slots_P] * used_P,
+        shown_P=shown.flatten()[slots_P] * used_P,
     )
 
 
 def make_masks(batch: PackedBatch, window: int | None) -> dict[LayerType, Tensor]:
-    """The masks of both layer kinds; one tensor for both without a window, as when it covers every position."""
+    """The masks of both layer types; one shared tensor if `window` is None (pass None if it covers every position)."""
     full = block_mask(batch, None)
     return {"full_attention": full, "sliding_attention": full if window is None else block_mask(batch, window)}
 
 
 def corrupt(batch: PackedBatch, vocab_size: int, recipe: ObjectiveRecipe, generator: torch.Generator) -> Tensor:
-    """Noised canvases [B, S]; t is one per noise draw (its canvases share it), 1 with probability `full_noise`.
+    """Corrupts the canvases -> [B, S]. Each noise draw has one t for all of its canvases, 1 with probability
+    `full_noise`.
 
-    A share `ordered` of the draws has t = 1 from a place on, drawn for each canvas, and a t below 0.1 before it.
+    A share `ordered` of the draws has t = 1 from a cut on, random for each canvas, and a t of at most 0.1 before it.
     """
     rows, slots = batch.targets_BS.shape
-    most = int(batch.draw_BS.max()) + 1
-    level = recipe.noise_floor + (1 - recipe.noise_floor) * torch.rand(rows, most, generator=generator)
-    level[torch.rand(rows, most, generator=generator) < recipe.full_noise] = 1.0
+    num_draws = int(batch.draw_BS.max()) + 1
+    level = recipe.noise_floor + (1 - recipe.noise_floor) * torch.rand(rows, num_draws, generator=generator)
+    level[torch.rand(rows, num_draws, generator=generator) < recipe.full_noise] = 1.0
     t_BS = level.gather(1, batch.draw_BS)
     if recipe.ordered:
-        ordered_BS = (torch.rand(rows, most, generator=generator) < recipe.ordered).gather(1, batch.draw_BS)
+        ordered_BS = (torch.rand(rows, num_draws, generator=generator) < recipe.ordered).gather(1, batch.draw_BS)
         canvas_BS = canvas_numbers(batch)
-        # Early places are likelier: behind an answer's end there is little to learn.
-        place = torch.rand(rows, slots, generator=generator).gather(1, canvas_BS) ** 1.5
+        # Early cuts are likelier: after an answer's end there is little to learn.
+        cut = torch.rand(rows, slots, generator=generator).gather(1, canvas_BS) ** 1.5
         length_BS = torch.zeros(rows, slots).scatter_add_(1, canvas_BS, torch.ones(rows, slots)).gather(1, canvas_BS)
         offset_BS = batch.positions_BN[:, -slots:] - batch.start_BS
-        t_ordered_BS = torch.where(offset_BS < place * length_BS, 0.1 * t_BS, 1.0)
+        t_ordered_BS = torch.where(offset_BS < cut * length_BS, 0.1 * t_BS, 1.0)
         t_BS = torch.where(ordered_BS, t_ordered_BS, t_BS)
     noise_BS = torch.randint(vocab_size, (rows, slots), generator=generator)
     return torch.where(torch.rand(rows, slots, generator=generator) < t_BS, noise_BS, batch.targets_BS)
@@ -179,30 +180,30 @@ def corrupt(batch: PackedBatch, vocab_size: int, recipe: ObjectiveRecipe, genera
 def canvas_numbers(batch: PackedBatch) -> Tensor:
     """The number of each slot's canvas within its row, from 0 [B, S]; padding counts as a canvas."""
     slots = batch.start_BS.shape[1]
-    marks = (batch.start_BS, batch.draw_BS, batch.owner_BN[:, batch.owner_BN.shape[1] - slots :])
-    new_BS = torch.stack([mark[:, 1:] != mark[:, :-1] for mark in marks]).any(0)
+    keys = (batch.start_BS, batch.draw_BS, batch.owner_BN[:, batch.owner_BN.shape[1] - slots :])
+    new_BS = torch.stack([key[:, 1:] != key[:, :-1] for key in keys]).any(0)
     return F.pad(new_BS.long().cumsum(1), (1, 0))[:, :slots]
 
 
 def take_sampler_step(
     logits_BSV: Tensor, canvas_BS: Tensor, bound: float, uniform_BS1: Tensor, noise_BS: Tensor
 ) -> Tensor:
-    """The canvases [B, S] after one step of the sampler on these scaled logits, each with the entropy bound on its own.
+    """The canvases [B, S] after one sampler step on logits divided by the temperature.
 
-    `canvas_BS` numbers the canvases (`canvas_numbers`). A slot whose draw is accepted gets the id at which the
-    distribution's sum exceeds its number of `uniform_BS1`, the others their id of `noise_BS`.
+    The entropy bound applies to each canvas separately; `canvas_BS` numbers them (`canvas_numbers`). An accepted slot
+    gets a sample, by inverting the cumulative distribution at `uniform_BS1`; the others get their id of `noise_BS`.
     """
     vocab_size = logits_BSV.shape[-1]
     log_probabilities = logits_BSV.log_softmax(-1)
     entropy_BS = -(log_probabilities.exp() * log_probabilities).sum(-1)
-    # By canvas, and within a canvas by entropy.
+    # Sort by canvas, within a canvas by entropy.
     order_BS = entropy_BS.argsort(dim=-1)
     order_BS = order_BS.gather(1, canvas_BS.gather(1, order_BS).argsort(dim=-1, stable=True))
     number_BS, ascending = canvas_BS.gather(1, order_BS), entropy_BS.gather(1, order_BS).double()
     before = ascending.cumsum(-1) - ascending
     first = torch.full_like(before, torch.inf).scatter_reduce(1, number_BS, before, "amin")
-    taken = before - first.gather(1, number_BS) <= bound
-    accepted_BS = torch.zeros_like(taken).scatter(1, order_BS, taken)
+    accepted = before - first.gather(1, number_BS) <= bound
+    accepted_BS = torch.zeros_like(accepted).scatter(1, order_BS, accepted)
     sample_BS = (log_probabilities.exp().cumsum(-1) < uniform_BS1).sum(-1).clamp(max=vocab_size - 1)
     return torch.where(accepted_BS, sample_BS, noise_BS)
 
@@ -214,19 +215,19 @@ def losses(
     recipe: ObjectiveRecipe,
     generator: torch.Generator,
 ) -> Losses:
-    """One batch's losses. `forward` is `network.forward` or a compiled twin; `batch` and `generator` are on the CPU,
-    whichever device the network is on, so that a seed draws the same noise on every machine.
+    """The losses of one batch. `forward` is `network.forward` or a compiled version; `batch` and `generator` are on the
+    CPU, whatever the network's device, so that a seed draws the same noise on every machine.
 
-    The first rows (a share of `self_conditioning`) see the expectation of a pass without gradient, the others a true
-    zero; a share `rollout` of the first ones takes a sampler's step as well. Which examples these are is random since
-    packing is; a share of rows that is no whole number is rounded up or down by chance. A batch without canvases has
-    the encoder's loss alone.
+    The first rows, a share `self_conditioning`, get the soft embedding of a pass without gradient, the others zeros; a
+    share `rollout` of the conditioned rows also takes sampler steps. Rows are in random order, so these are random
+    examples. A fractional number of rows is rounded up or down at random, keeping its expectation. A batch without
+    canvases has only the encoder's loss.
     """
     return losses_of(network, forward, draw(batch, network.config, recipe, generator).to(network.device), recipe)
 
 
 def losses_of(network: DiffusionGemma, forward: Forward, drawn: Drawn, recipe: ObjectiveRecipe) -> Losses:
-    """`losses` of what was drawn before; on the network's device nothing in it waits for a result."""
+    """`losses` of a batch already drawn and on the network's device; never waits for a result from the device."""
     batch, noised_BS = drawn.batch, drawn.noised_BS
     masks = make_masks(batch, None if drawn.covered else network.config.sliding_window)
     soft_BSD = torch.zeros(*noised_BS.shape, network.config.hidden_size, device=noised_BS.device)
@@ -255,9 +256,10 @@ def _condition(
     soft_BSD: Tensor,
     recipe: ObjectiveRecipe,
 ) -> None:
-    """Writes the expectation of a first pass into the first rows of `soft_BSD`, one for each temperature, and moves
-    the canvases of some of them in `noised_BS` on by sampler steps, each with a pass of its own; half of the rows that
-    moved have a second pass."""
+    """Self-conditioning: writes the soft embedding of a first pass into the first rows of `soft_BSD`, as many as there
+    are temperatures. Rollout: the first of those rows take a sampler step, written to `noised_BS`. After each step half
+    of the rows that took it run another pass on their new canvases, which renews their soft embedding; if there is
+    another step, they take it."""
     batch, rows = drawn.batch, len(drawn.temperature_R11)
     for move in drawn.moves or (None,):
         part = {kind: mask[:rows] for kind, mask in masks.items()}
@@ -275,19 +277,21 @@ def _condition(
 
 
 def _some(share: float, generator: torch.Generator) -> int:
-    """A whole number with that expectation; whole ones draw nothing."""
+    """A random whole number with expectation `share`: `share` rounded up or down. A whole `share` draws nothing."""
     whole = int(share)
     return whole if share == whole else whole + int(torch.rand((), generator=generator) < share - whole)
 
 
-def _cross_entropy(network: DiffusionGemma, hidden_BTD: Tensor, places: Places) -> Tensor:
-    logits_PV = network.logits(hidden_BTD.flatten(0, 1).index_select(0, places.slots_P))
-    return F.cross_entropy(logits_PV, places.targets_P, reduction="none")
+def _cross_entropy(network: DiffusionGemma, hidden_BTD: Tensor, loss_slots: LossSlots) -> Tensor:
+    logits_PV = network.logits(hidden_BTD.flatten(0, 1).index_select(0, loss_slots.slots_P))
+    return F.cross_entropy(logits_PV, loss_slots.targets_P, reduction="none")
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    """The weighted mean; 0 for no values."""
     return (values * weight).sum() / weight.sum().clamp(min=1)
 
 
 def _shown(values: Tensor, where: Tensor) -> Tensor:
+    """The mean to report, detached; nan for no values."""
     return (values.detach() * where).sum() / where.sum()

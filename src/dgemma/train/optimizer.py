@@ -1,8 +1,8 @@
-"""The optimiser: Muon for weight matrices, AdamW for everything else, one learning-rate schedule for both.
+"""The optimisers: Muon for weight matrices, AdamW for everything else, one learning-rate schedule for both.
 
 Muon (Jordan et al. 2024) replaces a matrix's momentum by the nearest orthogonal matrix, found with five Newton-Schulz
-iterations. Matrices of one shape are stacked and iterated together, experts included, which a per-matrix loop
-(`torch.optim.Muon`, the oracle of the test) cannot do: a model of many small matrices steps several times faster.
+iterations. Matrices of one shape, experts included, are stacked and iterated together. For a model of many small
+matrices a step is several times faster than with the per-matrix loop of `torch.optim.Muon`, the oracle of the test.
 """
 
 from collections import defaultdict
@@ -31,10 +31,11 @@ def orthogonalise(matrices_KMN: Tensor, dtype: torch.dtype = torch.float32) -> T
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised, times `lr * sqrt(max(1, rows / columns))`. Three-dimensional weights are stacks.
+    """The update is the orthogonalised Nesterov momentum times `lr * sqrt(max(1, rows / columns))`. Three-dimensional
+    weights are stacks of matrices.
 
-    Before each step the weights shrink by `lr * decay` of themselves. Steps have one size whatever the gradient, so
-    without a decay the weights grow until steps hardly turn them.
+    Weight decay shrinks the weights by the factor `1 - lr * decay` before each update. Updates have one size whatever
+    the gradient, so without decay the weights grow until updates hardly change their direction.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Muon(torch.optim.Optimizer):
                     shapes[(parameter.shape[-2], parameter.shape[-1])].append(parameter)
             for (rows, columns), parameters in shapes.items():
                 updates = [update.reshape(-1, rows, columns) for update in self._momenta(parameters, group["momentum"])]
-                # The rate may be a number or, in a recorded step, a tensor.
+                # lr is a number, or a tensor in a recorded step.
                 scale = group["lr"] * max(1.0, rows / columns) ** 0.5
                 update = orthogonalise(torch.cat(updates), self.dtype).mul_(-scale)
                 parts = update.split([len(update) for update in updates])
@@ -68,7 +69,7 @@ class Muon(torch.optim.Optimizer):
                 torch._foreach_add_(weights, parts)  # pyright: ignore[reportPrivateImportUsage]
 
     def _momenta(self, parameters: list[nn.Parameter], momentum: float) -> Sequence[Tensor]:
-        """The Nesterov momentum of each parameter; all of them in two calls, which a GPU waits for less."""
+        """The Nesterov momentum of each parameter, in two calls for all of them: fewer kernel launches."""
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         for parameter in parameters:
             if "momentum_buffer" not in self.state[parameter]:
@@ -91,7 +92,8 @@ def make_optimizers(network: nn.Module, recipe: OptimizerRecipe, dtype: torch.dt
 
 
 def set_learning_rates(optimizers: Sequence[torch.optim.Optimizer], rates: Sequence[float], in_tensor: bool) -> None:
-    """Sets the rate of each optimiser; with `in_tensor` in a tensor beside the weights, which stays the same one."""
+    """Sets the learning rate of each optimiser; with `in_tensor` in place in a tensor on the weights' device, as a
+    recorded step needs it."""
     for optimizer, rate in zip(optimizers, rates, strict=True):
         for group in optimizer.param_groups:
             if not in_tensor:
@@ -103,18 +105,18 @@ def set_learning_rates(optimizers: Sequence[torch.optim.Optimizer], rates: Seque
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
-    """Takes over a saved state but not its settings (decay, momentum, ...), which are the recipe's."""
+    """Loads a saved state without its settings (decay, momentum, ...): those stay as the recipe has them."""
     settings = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
     optimizer.load_state_dict(saved)
-    for group, own in zip(optimizer.param_groups, settings, strict=True):
-        group.update(own)
+    for group, recipe_settings in zip(optimizer.param_groups, settings, strict=True):
+        group.update(recipe_settings)
 
 
 def learning_rate_factor(step: int, schedule_step: int, steps: int, recipe: OptimizerRecipe) -> float:
     """Linear warm-up, plateau, linear decay to zero over the last `decay_steps` of `steps`.
 
-    The decay goes by `schedule_step`, which is `step` or, in a run that its time will end, a later one.
+    The warm-up uses `step`, the decay `schedule_step`, which is later than `step` in a run limited by time.
     """
-    warm = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
-    cool = min(1.0, (steps - schedule_step) / max(1, recipe.decay_steps))
-    return max(0.0, min(warm, cool))
+    warmup = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
+    decay = min(1.0, (steps - schedule_step) / max(1, recipe.decay_steps))
+    return max(0.0, min(warmup, decay))

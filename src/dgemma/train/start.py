@@ -1,8 +1,8 @@
-"""What a new run starts from: fresh weights, or a model that is there.
+"""The initial weights of a run: fresh ones, or those of an existing model.
 
-A recipe names sizes. What it cannot name (rotary embeddings, the cap of the logits, the norms' epsilon, the ids of the
-ends) decides what weights compute as well, so it is taken over from the model that the weights come from. Knows nothing
-of training loops.
+A recipe sets the sizes. Other settings (rotary embeddings, logit softcapping, the norms' epsilon, end ids) determine
+what the weights compute too, so they are taken from the model that the weights come from. Knows nothing of training
+loops.
 """
 
 from dataclasses import replace
@@ -18,7 +18,7 @@ from dgemma.norms import RMSNorm
 from dgemma.tokenizer import Tokenizer
 from dgemma.train.growth import grow
 
-_UNNAMED = (
+_NOT_IN_RECIPES = (
     "rms_norm_eps",
     "final_logit_softcapping",
     "initializer_range",
@@ -31,7 +31,8 @@ _UNNAMED = (
 
 
 def initialise(network: DiffusionGemma, seed: int) -> None:
-    """Fresh weights: embeddings of unit norm after their scaling, matrices of 1/sqrt(fan in), gentle residual norms."""
+    """Initialises the weights: embeddings of unit variance after their scaling, matrices with standard deviation
+    1 / sqrt(fan in), norms before the residual stream at 0.5."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
@@ -40,7 +41,7 @@ def initialise(network: DiffusionGemma, seed: int) -> None:
                 parameter.normal_(0.0, size**-0.5, generator=generator)
         for name, module in network.named_modules():
             if isinstance(module, RMSNorm) and name.endswith(("q_norm", "k_norm")):
-                # The attention scale is 1, so the norms carry the usual 1 / sqrt(head_dim), somewhat sharper.
+                # The attention scale is 1, so the norms carry the usual 1 / sqrt(head_dim), here twice that.
                 module.weight.fill_((2.0 / module.weight.numel() ** 0.5) ** 0.5)
             elif isinstance(module, RMSNorm) and name.endswith(
                 ("post_attention_layernorm", "post_feedforward_layernorm")
@@ -49,20 +50,20 @@ def initialise(network: DiffusionGemma, seed: int) -> None:
 
 
 def open_start(name: str | Path) -> tuple[LoadedModel, Tokenizer]:
-    """A model to start from and its vocabulary. Raises DataError for one that cannot be trained."""
+    """Opens a model to start from -> (model, tokenizer). Raises DataError for a model that cannot be trained."""
     model = open_model(name, dtype="float32")
     if model.quant is not None:
         raise DataError(f"The model {name} has {model.quant} weights, which cannot be trained; give float ones.")
     if model.tokenizer is None:
         raise DataError(
-            f"The model {name} has no tokenizer, and its embeddings mean nothing under a new vocabulary; put its "
+            f"The model {name} has no tokenizer, and its embeddings are of no use with a new one; put its "
             "tokenizer.json beside its weights."
         )
     return model, model.tokenizer
 
 
-def require_room(tokenizer: Tokenizer, config: ModelConfig) -> None:
-    """Raises DataError for a vocabulary that is larger than the recipe's."""
+def require_vocab_size(tokenizer: Tokenizer, config: ModelConfig) -> None:
+    """Raises DataError for a vocabulary larger than the recipe's vocab_size."""
     if tokenizer.vocab_size > config.vocab_size:
         raise DataError(
             f"The tokenizer has {tokenizer.vocab_size} entries and the recipe's vocab_size is {config.vocab_size}; "
@@ -70,25 +71,25 @@ def require_room(tokenizer: Tokenizer, config: ModelConfig) -> None:
         )
 
 
-def with_unnamed(config: ModelConfig, start: ModelConfig) -> ModelConfig:
-    """`config` with all that no recipe names as `start` has it."""
-    return replace(config, **{name: getattr(start, name) for name in _UNNAMED})
+def with_settings_of(start: ModelConfig, config: ModelConfig) -> ModelConfig:
+    """`config` with the settings of `start` that recipes do not have."""
+    return replace(config, **{name: getattr(start, name) for name in _NOT_IN_RECIPES})
 
 
 def take_over(network: DiffusionGemma, start: DiffusionGemma, name: str | Path) -> None:
-    """Gives `network` the weights of `start`, which may have fewer layers (`train.growth`).
+    """Copies the weights of `start`, the model `name`, into `network`, which may have more layers (`train.growth`).
 
-    Raises DataError when its sizes are not those of `network`.
+    Raises DataError if other sizes differ.
     """
     sizes = ((size, getattr(start.config, size), getattr(network.config, size)) for size in SIZES)
-    other = [f"{size} is {theirs} there and {ours} here" for size, theirs, ours in sizes if theirs != ours]
-    told = f"The model {name} does not have the sizes of this recipe"
-    if other:
-        raise DataError(f"{told}: {', '.join(other)}.")
+    different = [f"{size} is {theirs} there and {ours} here" for size, theirs, ours in sizes if theirs != ours]
+    problem = f"The model {name} does not have the sizes of this recipe"
+    if different:
+        raise DataError(f"{problem}: {', '.join(different)}.")
     try:
         if start.config.num_hidden_layers < network.config.num_hidden_layers:
             grow(network, start)
         else:
             network.load_state_dict(start.state_dict())
     except (RuntimeError, ValueError) as error:
-        raise DataError(f"{told}; start from another.") from error
+        raise DataError(f"{problem}; start from another.") from error

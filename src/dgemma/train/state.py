@@ -1,7 +1,7 @@
-"""What a run keeps between two starts, and how it differs from what the recipe says now.
+"""The saved state of a run, and the comparison of its settings with those of the recipe now.
 
-Promises that a state is whole or not there, and that one folder has one run at a time where the system has locks.
-Knows nothing of steps or losses.
+State files are written atomically. A folder takes one run at a time, on systems with file locks. Knows nothing of steps
+or losses.
 """
 
 import os
@@ -26,36 +26,36 @@ except ImportError:  # Windows has other locks.
     fcntl = None
 
 UNREADABLE = (RuntimeError, LookupError, TypeError, EOFError, ValueError, OSError, pickle.UnpicklingError)
-"""What a damaged state or one of other sizes raises."""
+"""The exceptions that a damaged state, or one of other sizes, raises when it is loaded."""
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keeps other processes from training into `folder`. Raises DataError where one does."""
+    """Locks `folder` against other training processes. Raises DataError if one holds the lock."""
     if fcntl is None:
         yield
         return
     try:
-        place = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise OutputError(f"The folder {folder} cannot be opened: {error.strerror}.") from error
     try:
-        # Of a folder on a file system without locks nothing is known.
+        # Any other OSError means that the file system has no locks; the run goes on without one.
         with suppress(OSError):
             try:
-                fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise DataError(f"Another run is training into {folder}; choose another folder.") from error
         yield
     finally:
-        # Processes that make batches have the folder open too, and may end later.
+        # Unlocked explicitly: worker processes inherit the descriptor and may end later.
         with suppress(OSError):
-            fcntl.flock(place, fcntl.LOCK_UN)
-        os.close(place)
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
 
 
 def read_state(path: Path, device: torch.device) -> dict[str, Any] | None:
-    """What `write_state` wrote, None where there is nothing. Raises DataError for what is damaged."""
+    """Reads a state written by `write_state`; None if there is none. Raises DataError for a damaged one."""
     if not path.is_file():
         return None
     try:
@@ -67,28 +67,29 @@ def read_state(path: Path, device: torch.device) -> dict[str, Any] | None:
 
 
 def write_state(state: Mapping[str, Any], path: Path) -> None:
-    """Writes a state, replacing the old one only when complete. Raises OutputError where that cannot be."""
+    """Writes a state; the old one is replaced only once the new one is complete. Raises OutputError if that fails."""
     with replacing(path) as temporary, temporary.open("wb") as file:
         try:
             torch.save(dict(state), file)
         except RuntimeError as error:
-            # Torch may hide the error of the file behind one of its own, which tells nothing.
+            # Torch may raise an error that says nothing, with the OSError as its context.
             cause = error.__context__
             reason = cause.strerror if isinstance(cause, OSError) else error
             raise OutputError(f"{path} cannot be written: {reason}.") from error
 
 
 def unusable(path: Path, changes: Iterable[str] = ()) -> DataError:
-    """That a state cannot be gone on from."""
-    told = f" ({'; '.join(changes)})" if changes else ""
-    return DataError(f"{path} does not belong to this recipe{told} or is damaged; choose another folder.")
+    """The error for a state from which the run cannot resume."""
+    details = f" ({'; '.join(changes)})" if changes else ""
+    return DataError(f"{path} does not belong to this recipe{details} or is damaged; choose another folder.")
 
 
 def settings(recipe: Recipe, tasks: Mapping[str, Task], held_out: Texts) -> dict[str, Any]:
-    """All that decides what a held-out loss is a loss of, by names for people; `tasks` are those of the recipe."""
+    """Everything that a held-out loss depends on, by names for messages: losses compare only between equal settings.
+    `tasks` are those of the recipe."""
     tables = {"model": recipe.model, "data": recipe.data, "objective": recipe.objective}
     named = {f"[{table}] {key}": value for table, part in tables.items() for key, value in vars(part).items()}
-    # The same file has another name from another folder.
+    # Without folders: the same file may be named from elsewhere.
     mix = (f"{Path(name).name} = {float(weight)}" for name, weight in recipe.data.tasks.items())
     named["[data] tasks"] = ", ".join(mix)
     named["[run] held_out_rows"] = recipe.run.held_out_rows
@@ -101,10 +102,11 @@ def settings(recipe: Recipe, tasks: Mapping[str, Task], held_out: Texts) -> dict
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What of two `settings` is not the same, in words."""
-    other = [name for name, value in before.items() if name in now and now[name] != value]
+    """A phrase for each difference between two `settings`."""
+    changed = [name for name, value in before.items() if name in now and now[name] != value]
     return [
-        f"{name} was {before[name]} and is {now[name]}" if name[0] == "[" else f"{name} is another" for name in other
+        f"{name} was {before[name]} and is {now[name]}" if name[0] == "[" else f"{name} has changed"
+        for name in changed
     ]
 
 

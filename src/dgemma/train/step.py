@@ -1,7 +1,7 @@
-"""One optimiser step on a drawn batch; on a GPU recorded once for each size of batch and then replayed.
+"""One optimiser step on a drawn batch: eager, or on a GPU as a CUDA graph for each batch size.
 
-A step of a small network is some 2,500 GPU operations of about ten microseconds each, which Python hands over in three
-times as long. A recorded step is handed over as one. Knows nothing of data, files or schedules.
+A step of a small network is some 2,500 GPU operations of about ten microseconds each; launching them from Python takes
+three times as long. A CUDA graph is a single launch. Knows nothing of data, files or schedules.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,11 +17,11 @@ from dgemma.train.objective import Drawn, Forward, Losses, losses_of
 from dgemma.train.recipe import Recipe
 
 _PLAIN_FIRST = 3
-"""Steps of each size that run as they are: they compile what is compiled and make the optimisers' states."""
+"""Eager steps of each batch size before it is recorded: they trigger compilation and create the optimisers' states."""
 
 
 class PlainStep:
-    """`step(drawn)` -> its Losses; the weights have moved by one step, the gradients are gone."""
+    """`step(drawn)` -> Losses: forward, backward, clipping and one optimiser step; gradients are reset."""
 
     def __init__(
         self,
@@ -46,18 +46,18 @@ class PlainStep:
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        return _each(parts, torch.Tensor.detach)
+        return _map(parts, torch.Tensor.detach)
 
 
-def _each(parts: Losses, change: Callable[[torch.Tensor], torch.Tensor]) -> Losses:
+def _map(parts: Losses, change: Callable[[torch.Tensor], torch.Tensor]) -> Losses:
     return Losses(**{name: change(value) for name, value in vars(parts).items()})
 
 
 class RecordedStep(PlainStep):
-    """The same as a CUDA graph for each size of batch, which needs batches drawn with `fixed`.
+    """The same step, recorded as a CUDA graph for each batch size and replayed; needs batches drawn with `fixed`.
 
-    The learning rates have to be tensors on the device, as anything else would be recorded as it stood. Takes what
-    `PlainStep` takes. Raises DataError where a step cannot be recorded.
+    The learning rates must be tensors on the device, because a number would be recorded as a constant. Takes the
+    arguments of `PlainStep`. Raises DataError if a step cannot be recorded.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -69,7 +69,7 @@ class RecordedStep(PlainStep):
 
     def __call__(self, drawn: Drawn) -> Losses:
         """One step; `drawn` is on the CPU."""
-        # All of it on one stream of its own, as a recording wants the gradients' work to be where it was warmed up.
+        # Warm-up and recording share one side stream: backward work must be recorded on the stream of its warm-up.
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             parts = self._replay(drawn)
@@ -84,22 +84,24 @@ class RecordedStep(PlainStep):
         if key not in self._recordings:
             self._recordings[key] = self._record(drawn.to(self.network.device))
         graph, inputs, parts = self._recordings[key]
-        for mine, theirs in zip(inputs.tensors(), drawn.tensors(), strict=True):
-            mine.copy_(theirs.pin_memory(), non_blocking=True)
+        for recorded, new in zip(inputs.tensors(), drawn.tensors(), strict=True):
+            recorded.copy_(new.pin_memory(), non_blocking=True)
         graph.replay()
-        return _each(parts, torch.Tensor.clone)
+        return _map(parts, torch.Tensor.clone)
 
     def _record(self, inputs: Drawn) -> tuple[torch.cuda.CUDAGraph, Drawn, Losses]:
         graph = torch.cuda.CUDAGraph()
         groups = [group for optimizer in self.optimizers for group in optimizer.param_groups if "capturable" in group]
         try:
-            # Torch asks for the word while it records and warns of it otherwise; fused, it changes nothing.
+            # AdamW requires capturable during capture and warns about it outside; with fused=True it changes nothing.
             for group in groups:
                 group["capturable"] = True
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
                 parts = self._run(inputs)
         except RuntimeError as error:
-            raise DataError(f"A training step cannot be recorded here ({error}); set record = false.") from error
+            raise DataError(
+                f"A training step cannot be recorded as a CUDA graph ({error}); set record = false in [run]."
+            ) from error
         finally:
             for group in groups:
                 group["capturable"] = False

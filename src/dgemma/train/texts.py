@@ -1,9 +1,8 @@
-"""Natural text for training, read from a folder and cleaned: sentences, stories, definitions, problems, Sudoku.
+"""Natural text for training, read from a folder and cleaned: sentences, stories, definitions, word problems, Sudoku.
 
-Promises the same result for the same folder, a held-out part that shares no item with the training part, and nothing
-but plain ASCII prose in sentences and stories. An item goes to the held-out part by its own checksum, so adding a
-file moves nothing; the sentences of a story go where the story goes. Reads whichever of the known files are there.
-Knows nothing of tasks, tokens or models.
+The same folder gives the same result. Sentences and stories are plain ASCII prose. The held-out part shares no item
+with the training part: an item's checksum decides, so adding a file moves nothing; a story's sentences go with the
+story. Any of the known files may be missing. Knows nothing of tasks, tokens or models.
 """
 
 import csv
@@ -66,7 +65,7 @@ COARSE = re.compile(
 
 
 def load_texts(folder: str | Path) -> tuple[Texts, Texts]:
-    """The cleaned text in `folder` as (training part, held-out part); DataError when there is none or it is broken."""
+    """The cleaned text in `folder` as (training part, held-out part). Raises DataError for no text or broken files."""
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}. Give the folder that holds the training text.")
@@ -79,14 +78,14 @@ def load_texts(folder: str | Path) -> tuple[Texts, Texts]:
         raise DataError(f"No training text in {str(folder)!r}; docs/training.md lists the files.")
     parts = []
     for held_out in (False, True):
-        told = [story for story in stories if is_held_out(story) == held_out]
+        chosen = [story for story in stories if is_held_out(story) == held_out]
         loose = [sentence for sentence in prose if is_held_out(sentence) == held_out]
-        sentences = [sentence for story in told for sentence in split_sentences(story)] + loose
-        seen = frozenset(parts[0].sentences) if parts else frozenset()
+        sentences = [sentence for story in chosen for sentence in split_sentences(story)] + loose
+        in_training = frozenset(parts[0].sentences) if parts else frozenset()
         parts.append(
             Texts(
-                sentences=tuple(sentence for sentence in _unique(sentences) if sentence not in seen),
-                stories=tuple(told),
+                sentences=tuple(sentence for sentence in _unique(sentences) if sentence not in in_training),
+                stories=tuple(chosen),
                 definitions=tuple(each for each in definitions if is_held_out(" ".join(each)) == held_out),
                 word_problems=tuple(each for each in problems if is_held_out(each[0]) == held_out),
                 sudoku=tuple(each for each in puzzles if is_held_out(each[0]) == held_out),
@@ -96,12 +95,13 @@ def load_texts(folder: str | Path) -> tuple[Texts, Texts]:
 
 
 def is_held_out(text: str) -> bool:
-    """Whether the item with this text belongs to the held-out part."""
+    """Whether the item with this text is held out."""
     return crc32(text.encode()) < HELD_OUT_SHARE * 2**32
 
 
 def plain(text: str) -> str:
-    """`text` with straight quotes and unaccented letters; what has no ASCII form stays, for the caller to refuse."""
+    """`text` with straight quotes and without accents; characters without an ASCII form stay, for the caller to
+    reject."""
     if text.isascii():
         return text
     decomposed = unicodedata.normalize("NFKD", text.translate(PLAIN_CHARACTERS))
@@ -109,7 +109,7 @@ def plain(text: str) -> str:
 
 
 def is_sentence(text: str) -> bool:
-    """Whether `text` is one clean sentence: capital first, closed at the end, quotes in pairs, no markup."""
+    """Whether `text` is one clean sentence: starts with a capital, ends with a mark, paired quotes, no markup."""
     return (
         len(text) in SENTENCE_LENGTH
         and text.isascii()
@@ -125,7 +125,7 @@ def is_sentence(text: str) -> bool:
 
 
 def split_sentences(text: str) -> Iterator[str]:
-    """The clean sentences of `text`, paragraph by paragraph; the others are left out."""
+    """Yields the clean sentences of `text`, paragraph by paragraph, and skips the others."""
     for paragraph in text.split("\n"):
         start = 0
         for match in SENTENCE_BREAK.finditer(paragraph):
@@ -133,7 +133,7 @@ def split_sentences(text: str) -> Iterator[str]:
                 continue
             candidate = paragraph[start : match.start(1)]
             if candidate.count('"') % 2:
-                # The break lies inside a speech: the sentence goes on to the closing quote.
+                # Inside a quotation: the sentence ends at the closing quote.
                 continue
             if is_sentence(candidate):
                 yield candidate
@@ -168,14 +168,14 @@ def read_book(path: Path) -> Iterator[str]:
 
 
 def prose_sentences(text: str) -> Iterator[str]:
-    """Clean sentences of text with hard line breaks; indented paragraphs are verse or lists and are left out."""
+    """Clean sentences of text with hard line breaks; skips indented paragraphs, which are verse or lists."""
     for paragraph in PARAGRAPH_BREAK.split(plain(text).replace("\r\n", "\n")):
         if not paragraph.lstrip("\n").startswith("   "):
             yield from split_sentences(" ".join(paragraph.split()))
 
 
 def read_word_problems(path: Path) -> Iterator[tuple[str, str]]:
-    """(question, worked answer) pairs; the answer keeps its `<<a+b=c>>` marks and its last line `#### answer`."""
+    """(question, worked answer) pairs; answers keep their `<<a+b=c>>` marks and the last line `#### answer`."""
     with path.open(encoding="utf-8") as lines:
         for line in filter(str.strip, lines):
             record = json.loads(line)
@@ -192,7 +192,7 @@ def read_sudoku(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def read_dictionary(path: Path) -> Iterator[tuple[list[tuple[str, str]], list[str]]]:
-    """For each sense: its (word, definition) pairs and those of its examples that are sentences."""
+    """For each sense: its (word, definition) pairs, and the examples that are sentences."""
     with lzma.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:
             record = json.loads(line)
@@ -207,7 +207,7 @@ def read_dictionary(path: Path) -> Iterator[tuple[list[tuple[str, str]], list[st
 
 
 def finish_example(text: str) -> str:
-    """A dictionary's example as a sentence with capital and full stop; empty when it is only a phrase."""
+    """A dictionary's example as a sentence with a capital and a full stop; empty if it is only a phrase."""
     if not text:
         return ""
     is_clause = text[0].isupper() or SUBJECT_PRONOUNS.match(text) is not None
@@ -229,7 +229,7 @@ def _read_books(folder: Path) -> Iterator[str]:
 
 
 def _read(path: Path, reader: Callable[[Path], Iterator[Item]]) -> list[Item]:
-    """What `reader` finds in `path`; nothing when there is no such file."""
+    """The items that `reader` yields for `path`; none if the file does not exist."""
     if not path.is_file():
         return []
     try:

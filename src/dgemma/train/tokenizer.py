@@ -1,8 +1,8 @@
-"""Training of the byte-level BPE vocabulary that the embedded model uses.
+"""Training of a byte-level BPE tokenizer, as the embedded model uses it.
 
-Promises a `tokenizer.json` that encodes every text and gives it back exactly, with Gemma's special tokens under fixed
-low ids, each digit and each newline a token of its own, and the 256 bytes always present.
-Does not know where the texts come from or what a model does with the ids.
+The result encodes and decodes every text losslessly. Gemma's special tokens have fixed low ids, each digit and each
+newline is a token of its own, and all 256 bytes are in the vocabulary. Knows nothing of models or of where the texts
+come from.
 """
 
 import re
@@ -14,9 +14,9 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 from dgemma.errors import DataError
 from dgemma.tokenizer import BOS, EOS, PAD, SPECIAL_TOKENS, UNK
 
-# In order: English contractions; a word in lower case with the space before it; any other word without; one digit; one
-# newline; a run of punctuation with the space before it; white space, of which the last space is left to what follows.
-# Names and starts of sentences are cut alike wherever they stand, so a small network can copy them token by token.
+# In order: English contractions; a lower-case word with the space before it; any other word without it; one digit; one
+# newline; a run of punctuation with the space before it; white space, its last space left to the following token.
+# A capitalised word has the same tokens wherever it occurs, so a small network can copy it token by token.
 WORD_PATTERN = (
     r"'(?:[sdmt]|ll|ve|re)(?!\p{L})"
     r"| ?\p{Ll}[\p{L}\p{M}]*"
@@ -31,14 +31,14 @@ SMALLEST_VOCABULARY = 256 + len(SPECIAL_TOKENS)
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> tokenizers.Tokenizer:
-    """Learn a vocabulary of `vocab_size` tokens, fewer when the texts hold too few different words.
+    """Trains a tokenizer of `vocab_size` tokens, or fewer if the texts have too few different words.
 
-    Names of special tokens in the texts separate what stands around them and are not learnt from.
+    Names of special tokens in the texts are treated as separators and not learned from.
     """
     if vocab_size < SMALLEST_VOCABULARY:
         raise DataError(
-            f"A vocabulary of {vocab_size} tokens is too small: the bytes and special tokens alone are "
-            f"{SMALLEST_VOCABULARY}. Ask for more."
+            f"A vocabulary of {vocab_size} tokens is too small: bytes and special tokens alone take "
+            f"{SMALLEST_VOCABULARY}. Set vocab_size in [model] to at least that."
         )
     tokenizer = tokenizers.Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -59,7 +59,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> tokenizers.Tokeniz
 
 
 def tokenizer_config() -> dict[str, object]:
-    """The content of `tokenizer_config.json` with which transformers loads the folder."""
+    """The `tokenizer_config.json` that lets transformers load the folder's tokenizer."""
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": BOS,
