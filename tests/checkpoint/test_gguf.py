@@ -190,7 +190,7 @@ def test_the_other_dialect_is_read_too(tmp_path, caplog):
     for layer in network.layers:
         layer.encoder_scalar = layer.decoder_scalar
     assert same(opened, network)
-    assert "no scales of the encoder" in caplog.text
+    assert "no scales for the encoder" in caplog.text
 
 
 def test_every_parameter_has_a_name_there():

@@ -56,7 +56,7 @@ def test_sizes_that_no_weight_has_in_its_shape_have_to_be_the_same(tmp_path, nam
 def test_a_model_without_a_vocabulary_is_no_start(tmp_path):
     init = quiet(toy(2), tmp_path / "first")
     (init / "tokenizer.json").unlink()
-    with pytest.raises(DataError, match="has no tokenizer, and its embeddings mean nothing"):
+    with pytest.raises(DataError, match="has no tokenizer, and its embeddings are of no use with a new one"):
         quiet(toy(2), tmp_path / "run", init=init)
 
 

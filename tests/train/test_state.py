@@ -91,7 +91,7 @@ def test_an_evaluation_that_is_no_number_ends_the_run(tmp_path, monkeypatch):
         return replace(parts, total=parts.total * math.nan)
 
     monkeypatch.setattr(module, "losses", broken)
-    with pytest.raises(DataError, match="no finite number since step 3"):
+    with pytest.raises(DataError, match="The loss is not finite since step 3"):
         told_by(toy(6), tmp_path)
 
 
@@ -128,13 +128,13 @@ def test_other_examples_under_the_same_name_are_told(tmp_path):
     moved = replace(recipe, data=replace(recipe.data, tasks={str(elsewhere / "say.jsonl"): 1.0}))
     assert not any("other settings" in line for line in told_by(moved, tmp_path / "run"))
     file.write_text(file.read_text() + json.dumps({"prompt": "say no", "answer": "no"}))
-    assert any("the content of say.jsonl is another" in line for line in told_by(recipe, tmp_path / "run"))
+    assert any("the content of say.jsonl has changed" in line for line in told_by(recipe, tmp_path / "run"))
     assert len(split_pairs(read_pairs(file))[0]) == 30
 
 
 def test_other_held_out_text_is_told():
     before, now = (settings(toy(1), {}, Texts(stories=stories)) for stories in (("One.",), ("One.", "Two.")))
-    assert differences(before, now) == ["the held-out text of --data is another"]
+    assert differences(before, now) == ["the held-out text of --data has changed"]
     assert differences(before, before) == [] and differences({}, now) == []
 
 
@@ -144,7 +144,7 @@ def test_a_run_that_is_done_says_so_and_finds_a_best_model_that_was_taken_away(t
     assert "nothing left to do: the run is at step 4 of 4" in told_by(toy(4), tmp_path)[-1]
     shutil.rmtree(tmp_path / "best")
     told = told_by(toy(4), tmp_path)
-    assert any("There is no" in line and "found anew" in line for line in told)
+    assert any("is gone" in line and "chosen anew" in line for line in told)
     assert (tmp_path / "best").is_dir() and math.isfinite(state_of(tmp_path)["best"])
     assert all(torch.equal(value, before["network"][name]) for name, value in state_of(tmp_path)["network"].items())
 

@@ -205,7 +205,7 @@ def test_recipes_refuse_what_they_do_not_know(tmp_path):
         read_recipe(path)
     path.write_text("[run]\nsteps = 3\n", encoding="utf-8-sig")
     assert read_recipe(path).run.steps == 3 and read_recipe(path, steps=9).run.steps == 9
-    with pytest.raises(DataError, match=r"seed must lie between .*, not 99999999999999999999"):
+    with pytest.raises(DataError, match=r"seed must be between .*, not 99999999999999999999"):
         read_recipe(path, seed=99999999999999999999)
     with pytest.raises(DataError, match="steps must be between 1 and 9007199254740992"):
         read_recipe(path, steps=99999999999999999999)
@@ -224,7 +224,7 @@ def test_a_missing_compiler_is_told(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("line", "problem"), [
-    ('[model]\npattern = "ssxsf"', "ends in f"), ('[model]\npattern = "fs"', "ends in f"), ("run = 3", "table .run."),
+    ('[model]\npattern = "ssxsf"', "end in f"), ('[model]\npattern = "fs"', "end in f"), ("run = 3", "table .run."),
     ('[run]\ndevice = "gpu"', "device = 'gpu'"), ('[data]\nbatch_rows = "8"', "batch_rows = '8'"),
     ('[model]\nnum_experts = "x"', "num_experts = 'x'"), ("[run]\nsteps = 0", "steps must be at least 1"),
     ("[optimizer]\nbetas = []", "betas"), ("[data]\ncanvas_lengths = [8, 2.5]", "canvas_lengths"),
@@ -240,7 +240,7 @@ def test_typos_in_a_recipe_are_told(tmp_path, line, problem):
     ("line", "problem"),
     [
         ("[run]\nseed = 99999999999999999999", "seed = 99999999999999999999"),
-        ("[run]\nseed = 9000000000000", "seed must lie between -8796093022208 and 8796093022208, not 9000000000000"),
+        ("[run]\nseed = 9000000000000", "seed must be between -8796093022208 and 8796093022208, not 9000000000000"),
         ("[run]\ndata_workers = -1", "data_workers must be between 0 and 1024, not -1"),
         ("[run]\nsave_every_minutes = -1", "save_every_minutes must be at least 0, not -1"),
         ("[run]\nsteps = 100000000000000000000", "steps = 100000000000000000000"),
@@ -278,7 +278,7 @@ def test_numbers_that_no_run_can_have_are_told(tmp_path, line, problem):
         ("[model]\nnum_experts = 60000\nmoe_intermediate_size = 90000", "weights would take about .* GB of memory"),
         ("[model]\nglobal_head_dim = 60000\nnum_attention_heads = 60000", "weights would take about .* GB"),
         ('[model]\npattern = "' + "s" * 200_000 + 'f"', "num_hidden_layers = 200001 is more than any model has"),
-        ('[model]\npattern = "' + "x" * 200_000 + '"', "ends in f, which 'xxx"),
+        ('[model]\npattern = "' + "x" * 200_000 + '"', "end in f; it is 'xxx"),
         ("[data]\nbatch_rows = 9007199254740992", "batch_rows must be between 1 and 65536"),
         ("[data]\nbatch_rows = 65536\nclean_length = 1000000", "A batch of batch_rows = 65536 would have"),
         (

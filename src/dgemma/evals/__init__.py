@@ -1,1 +1,1 @@
-"""Measuring a model on jobs that can be checked."""
+"""Scoring a model on tasks whose answers can be checked."""

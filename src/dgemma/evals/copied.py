@@ -1,21 +1,21 @@
-"""How much of what a model writes was in its training text: the longest run of words found there word for word.
+"""Verbatim copying: the longest run of words in a model's replies that also occurs in its training text.
 
-Knows nothing of models; white space counts as one space on both sides.
+Any white space counts as one space. Knows nothing of models.
 """
 
 from collections.abc import Iterable
 
 
 def longest_copied_span(replies: Iterable[str], corpus: Iterable[str]) -> tuple[int, str]:
-    """The longest run of whole words of any reply that stands in one text of the corpus -> (words, the run itself)."""
-    # A line break between texts keeps a run from reaching over their border: runs are joined with spaces.
+    """The longest run of whole words in any reply that occurs in one text of the corpus -> (number of words, run)."""
+    # Texts are joined with line breaks, runs with spaces, so no run matches across two texts.
     joined = "\n".join(f" {' '.join(text.split())} " for text in corpus)
     best = ""
     for reply in replies:
         words = reply.split()
         start = 0
         for end in range(1, len(words) + 1):
-            # Every run that is kept is as long as the best so far: a window that only grows needs one search a word.
+            # `start` never moves back, so there are at most two searches per word.
             while start < end and f" {' '.join(words[start:end])} " not in joined:
                 start += 1
             if end - start > len(best.split()):

@@ -1,21 +1,21 @@
-"""One training or evaluation example: a request in plain words and the answer that counts as right.
+"""An example: a request in plain words and its correct answer.
 
-Task files in `dgemma.evals.tasks` make them; `train` packs them, `evals` scores replies against them.
-Knows nothing of tokens, models or files.
+The tasks in `dgemma.evals.tasks` generate them, `train` packs them, `evals` scores replies against them. Knows nothing
+of tokens, models or files.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 PAIRS_SUFFIX = ".jsonl"
-"""How the name of a file of one's own examples ends (`evals.pairs`)."""
+"""Suffix of files with the user's own examples (`evals.pairs`)."""
 Split = Literal["train", "eval"]
-"""`eval` draws request phrasings, sentence templates, key names and proper names that `train` never shows."""
+"""`eval` draws request phrasings, sentence templates, key names and proper names that `train` never uses."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A request (`prompt`), its right answer (`answer`), the task's name and a sub-kind such as `9x9`."""
+    """A request (`prompt`) and its correct `answer`; the task's name and a `kind` within it, such as `9x9`."""
 
     task: str
     prompt: str
@@ -25,7 +25,7 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
-    """Natural text that training reads from disk and the package does not carry; each list may be empty."""
+    """Natural text that training reads from disk, because the package does not include it; any list may be empty."""
 
     sentences: tuple[str, ...] = ()
     stories: tuple[str, ...] = ()

@@ -1,10 +1,10 @@
-"""Requests and answers of one's own, from a file of JSON lines, as a task beside those that the package brings.
+"""The user's own examples, from a JSON Lines file, as a task beside the built-in ones.
 
-A line is `{"prompt": "...", "answer": "..."}` or, as other trainers take it, `{"messages": [...]}` with one message of
-the user and one of the assistant. White space around both texts goes, as it does where a model is asked. One prompt in
-fifty is held out with all its answers, by its own checksum, so that a longer file moves none of them. Where no checksum
-says so, as in many small files, the prompt with the lowest one is held out, and a longer file may hold out another.
-Knows nothing of tokens or models.
+A line is `{"prompt": "...", "answer": "..."}` or, as in other trainers, `{"messages": [...]}` with one user message and
+one assistant message. White space around both texts is stripped, as it is when a model is asked. A prompt's checksum
+holds out one prompt in fifty, with all its answers, so adding lines does not move any. If no checksum of the file
+qualifies, as in many small files, the prompt with the lowest is held out; then adding lines may change which. Knows
+nothing of tokens or models.
 """
 
 import json
@@ -26,8 +26,8 @@ Pair = tuple[str, str]
 
 
 def find_tasks(names: Iterable[str]) -> dict[str, Task]:
-    """The task of each name; names that end in `.jsonl` are files of pairs. Raises DataError for other unknown ones and
-    for unusable files."""
+    """The task of each name; names that end in `.jsonl` are files of pairs. Raises DataError for unknown names and for
+    unusable files."""
     names = list(names)
     files = [name for name in names if name.endswith(PAIRS_SUFFIX)]
     if unknown := set(names) - set(files) - set(TASKS):
@@ -37,7 +37,7 @@ def find_tasks(names: Iterable[str]) -> dict[str, Task]:
 
 
 def pairs_task(path: str | Path) -> Task:
-    """The pairs of a file as a task; a reply is right that is the answer. Raises DataError for an unusable file."""
+    """The pairs of a file as a task; a correct reply equals the answer. Raises DataError for an unusable file."""
     name = str(path)
     train, held_out = (
         tuple(Example(task=name, prompt=prompt, answer=answer, kind="pair") for prompt, answer in pairs)
@@ -47,16 +47,13 @@ def pairs_task(path: str | Path) -> Task:
 
 
 def task_of(name: str, train: tuple[Example, ...], held_out: tuple[Example, ...]) -> Task:
-    """Examples as a task, those for training and those that are held out."""
+    """A task that draws from fixed examples."""
     make = partial(_draw, train, held_out)
     return Task(name=name, make=make, is_correct=_is_answer, trained=train, held_out=held_out)
 
 
 def read_pairs(path: str | Path) -> list[Pair]:
-    """The file's pairs in its order, each once; empty lines are passed over.
-
-    Raises DataError that names the line at fault.
-    """
+    """The pairs of a file in order, without duplicates; skips empty lines. Raises DataError that names the bad line."""
     pairs: dict[Pair, None] = {}
     for number, line in enumerate(_text(path).split("\n"), start=1):
         if not line.strip():
@@ -73,7 +70,7 @@ def read_pairs(path: str | Path) -> list[Pair]:
 
 
 def split_pairs(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
-    """(for training, held out), no prompt in both; a single prompt is in both."""
+    """(for training, held out). No prompt is in both, unless it is the only one."""
     checksums = {prompt: crc32(prompt.encode()) for prompt, _ in pairs}
     limit = max(_HELD_OUT_SHARE * 2**32, min(checksums.values()))
     train = [pair for pair in pairs if checksums[pair[0]] > limit]
@@ -81,7 +78,7 @@ def split_pairs(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
 
 
 def _text(path: str | Path) -> str:
-    """The text of a file of examples, without the mark that some editors begin it with."""
+    """The text of a file of examples, without a byte order mark and with \\n line endings."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -89,7 +86,7 @@ def _text(path: str | Path) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # The place counts from behind the mark, before which no line ends.
+        # error.start does not count the byte order mark, which is no problem: it contains no line break.
         line = error.object.count(b"\n", 0, error.start) + 1
         raise DataError(f"Line {line} of the examples {path} is not UTF-8 text; save the file as UTF-8.") from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -102,14 +99,14 @@ def _pair(record: Any) -> Pair:
         messages = record["messages"] if isinstance(record["messages"], list) else []
         roles = [message.get("role") for message in messages if isinstance(message, Mapping)]
         if roles != ["user", "assistant"] or len(messages) != 2:
-            raise ValueError("messages must be one of the user and one of the assistant")
+            raise ValueError("messages must be one user message and one assistant message")
         texts = [message.get("content") for message in messages]
     else:
         texts = [record.get("prompt"), record.get("answer")]
     prompt, answer = texts
     if not isinstance(prompt, str) or not isinstance(answer, str) or not prompt.strip() or not answer.strip():
-        raise ValueError("prompt and answer must be texts that are not empty")
-    # Half a surrogate pair is JSON and no text: the error is a ValueError too.
+        raise ValueError("prompt and answer must be non-empty strings")
+    # Raises a ValueError for a lone surrogate, which JSON allows and UTF-8 does not.
     (prompt + answer).encode()
     return prompt.strip(), answer.strip()
 

@@ -1,7 +1,7 @@
-"""Scores a model on the tasks, diffusion beside autoregressive decoding of the same weights.
+"""Scoring a model on the tasks, with diffusion and autoregressive decoding of the same weights.
 
-Every example is drawn from the held-out split, so its phrasing, names and templates were not trained on. The same
-examples go to every mode. Knows nothing of how results are shown.
+Every example is from the held-out split, so its phrasing, names and templates were not trained on. All modes answer the
+same examples. Knows nothing of how results are shown.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,19 +24,19 @@ MODES: dict[str, dict[str, Any]] = {
     "unchecked": {"mode": "diffusion", "causal_check": False},
     "plain": {"mode": "diffusion", "causal_check": False, "skip_settled": False},
 }
-"""The ways of answering that are scored, and what each asks of `LLM.chat`: `unchecked` leaves every canvas to
-diffusion, `plain` computes every position in every step as well."""
+"""The modes that can be scored, as options of `LLM.chat`. `unchecked` is diffusion without the causal check; `plain`
+also computes every position in every step."""
 _SLACK = 16
-"""Tokens beyond a quarter that an answer to a file's example may be longer than the longest right one."""
+"""For examples from a file: tokens allowed beyond 1.25 times the longest correct answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """One task in one mode: n examples, the share answered right, and what answering took.
+    """The result of one task in one mode: accuracy (share of correct answers) over n examples, and cost.
 
-    held                    whether the answers were held to the form that the requests ask for
-    tokens, passes          new tokens and forward passes of an answer, means
-    equivalents_per_canvas  the steps a canvas took, each counted by the share of positions it computed
+    held                    whether decoding was constrained to the form that the requests ask for
+    tokens, passes          new tokens and forward passes per answer, means
+    equivalents_per_canvas  steps per canvas, each weighted by the share of positions it computed
     """
 
     task: str
@@ -55,7 +55,7 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One answered example; `cut` says that the answer reached the limit of its tokens and not its end."""
+    """One answered example. cut: the answer reached its token limit. held: as in `Score`."""
 
     example: Example
     mode: str
@@ -67,14 +67,14 @@ class Attempt:
 
 def examples(task: str, n: int, seed: int) -> list[Example]:
     """The first `n` held-out examples of a task for `seed`. Raises UsageError for an unknown task."""
-    return _draw(_found([task])[task], n, seed)
+    return _draw(_find_tasks([task])[task], n, seed)
 
 
-def _found(tasks: Sequence[str]) -> dict[str, Task]:
+def _find_tasks(tasks: Sequence[str]) -> dict[str, Task]:
+    """`find_tasks`, but a misspelt task name is a UsageError; a DataError is left for bad files."""
     try:
         find_tasks(task for task in tasks if not task.endswith(PAIRS_SUFFIX))
     except DataError as error:
-        # Nothing is wrong with data where a task is misspelt.
         raise UsageError(str(error)) from error
     return find_tasks(tasks)
 
@@ -96,17 +96,18 @@ def evaluate(
     watch: Callable[[Attempt], None] = lambda attempt: None,
     held: bool = False,
 ) -> Iterator[Score]:
-    """Yields one Score per task and mode; `watch` sees every attempt, the modes in turns. A name that ends in `.jsonl`
-    is a file of examples (`evals.pairs`), of which fewer than `n` may be held out; its answers may be somewhat longer
-    than the longest that is held out.
+    """Yields one Score per task and mode.
 
-    With `held`, tasks that ask for a form (`Task.form`) are also answered held to it, a second Score for each mode. Two
-    modes are diffusion alone, whatever the model's settings: `unchecked`, and `plain`, which skips no settled
-    position either. Raises UsageError at once for what cannot be scored.
+    tasks: names; one that ends in `.jsonl` is a file of examples (`evals.pairs`). It may have fewer than `n` held-out
+    examples, and its answers may be somewhat longer than the longest correct one.
+    modes: keys of `MODES`.
+    watch: called with every attempt; the modes take turns.
+    held: tasks with a form (`Task.form`) get a second Score per mode, with decoding constrained to it.
+    Raises UsageError at once for an unknown task or a bad `n`.
     """
     if n < 1:
         raise UsageError(f"n must be at least 1, not {n}.")
-    drawn = {task: _draw(task, n, seed) for task in _found(tasks).values()}
+    drawn = {task: _draw(task, n, seed) for task in _find_tasks(tasks).values()}
     return _scores(llm, drawn, modes, canvas_length, watch, held)
 
 
@@ -119,27 +120,29 @@ def _scores(
     held: bool,
 ) -> Iterator[Score]:
     for task, items in drawn.items():
-        limit = _limit(llm, task)
-        ways = [(mode, form) for mode in modes for form in ((False, True) if held and task.form else (False,))]
-        replies: dict[tuple[str, bool], list[tuple[bool, Stats]]] = {way: [] for way in ways}
-        # The ways take turns, so that all have the same minutes of the machine, each at another example, and none finds
-        # a part of its prompt encoded by one before.
+        limit = _token_limit(llm, task)
+        constraints = (False, True) if held and task.form else (False,)
+        variants = [(mode, constrained) for mode in modes for constrained in constraints]
+        results: dict[tuple[str, bool], list[tuple[bool, Stats]]] = {variant: [] for variant in variants}
+        # The variants take turns, so that a slow phase of the machine affects all alike. In each turn they answer
+        # different examples, and prefixes are dropped, so that none reuses a prompt encoded for another.
         for turn in range(len(items)):
-            for place, (mode, to_form) in enumerate(ways):
-                number = (turn + place * len(items) // len(ways)) % len(items)
+            for index, (mode, constrained) in enumerate(variants):
+                number = (turn + index * len(items) // len(variants)) % len(items)
                 llm.engine.forget_prefixes()
                 example = items[number]
-                reply = _answer(llm, task, example, limit, number, mode, canvas_length, to_form)
+                reply = _answer(llm, task, example, limit, number, mode, canvas_length, constrained)
                 correct = task.is_correct(example, reply.text)
                 cut = reply.finish_reason == "length"
-                watch(Attempt(example=example, mode=mode, reply=reply.text, correct=correct, held=to_form, cut=cut))
-                replies[mode, to_form].append((correct, reply.stats))
-        for mode, to_form in ways:
-            yield _score(task.name, mode, to_form, *zip(*replies[mode, to_form], strict=True))
+                watch(Attempt(example=example, mode=mode, reply=reply.text, correct=correct, held=constrained, cut=cut))
+                results[mode, constrained].append((correct, reply.stats))
+        for mode, constrained in variants:
+            yield _score(task.name, mode, constrained, *zip(*results[mode, constrained], strict=True))
 
 
-def _limit(llm: LLM, task: Task) -> int:
-    """How many tokens an answer may have: a file's examples tell it by the longest right answer, its end included."""
+def _token_limit(llm: LLM, task: Task) -> int:
+    """The most tokens that an answer may have; for a file of examples from its longest correct answer, end token
+    included."""
     if not task.held_out:
         return task.max_new_tokens
     tokenizer = needed_tokenizer(llm.model)
@@ -155,13 +158,13 @@ def _answer(
     seed: int,
     mode: str,
     canvas_length: int | None,
-    to_form: bool,
+    constrained: bool,
 ) -> Reply:
     form = task.form
     messages = [{"role": "user", "content": example.prompt}]
-    held: dict[str, Any] = form(example) if to_form and form is not None else {}
+    constraint: dict[str, Any] = form(example) if constrained and form is not None else {}
     if task.held_out:
-        # The slack may be more than the context has room for; a prompt that leaves none is told by the engine.
+        # The limit may exceed the room left in the context; for a prompt that leaves none the engine raises.
         limit = max(1, min(limit, llm.engine.max_context - len(llm.chat_ids(messages))))
     return llm.chat(
         messages,
@@ -169,7 +172,7 @@ def _answer(
         seed=seed,
         canvas_length=canvas_length,
         **MODES[mode],
-        **held,
+        **constraint,
     )
 
 

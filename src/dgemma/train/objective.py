@@ -257,9 +257,8 @@ def _condition(
     recipe: ObjectiveRecipe,
 ) -> None:
     """Self-conditioning: writes the soft embedding of a first pass into the first rows of `soft_BSD`, as many as there
-    are temperatures. Rollout: the first of those rows take a sampler step, written to `noised_BS`. After each step half
-    of the rows that took it run another pass on their new canvases, which renews their soft embedding; if there is
-    another step, they take it."""
+    are temperatures. Rollout: the first of those rows take a sampler step, written to `noised_BS`. For every further
+    step, half of the rows that took the last one run a new pass, which renews their soft embedding, and take it."""
     batch, rows = drawn.batch, len(drawn.temperature_R11)
     for move in drawn.moves or (None,):
         part = {kind: mask[:rows] for kind, mask in masks.items()}

@@ -1,6 +1,7 @@
-"""A training recipe: one TOML file that fixes the sizes, the data mix, the objective, the optimiser and the run.
+"""Training recipes: a TOML file with the sizes, the data mix, the objective, the optimiser and the run.
 
-Everything that decides the result is in here, so a recipe and its seed reproduce a run. Knows nothing of tensors.
+A recipe holds everything that determines the result, so it reproduces a run together with its seed. Knows nothing of
+tensors.
 """
 
 import re
@@ -18,20 +19,20 @@ from dgemma.errors import ConfigError, DataError
 from dgemma.evals.example import PAIRS_SUFFIX
 
 LARGEST_SEED = 2**43
-"""The noise of a step has a seed of 64 bits, about a million times the run's."""
+"""The noise seed of a step is about a million times this and must fit into 64 bits."""
 
 _LARGEST = 2**53
-"""Above it a number is no longer the one that was written; infinity and what is no number are not below it."""
+"""Floats are exact up to here. The comparison also rejects infinity and nan."""
 
-_MOST_BYTES, _MOST_PARTS = 1 << 20, 32  # of a recipe, and of a dotted key in it
-_MOST_ROWS, _MOST_TOKENS, _MOST_IN_A_BATCH = 1 << 16, 1 << 20, 1 << 26
+_MAX_BYTES, _MAX_KEY_PARTS = 1 << 20, 32  # of a recipe file, of a dotted key in it
+_MAX_ROWS, _MAX_TOKENS, _MAX_BATCH_TOKENS = 1 << 16, 1 << 20, 1 << 26
 
-_KINDS: dict[str, LayerType] = {"s": "sliding_attention", "f": "full_attention"}
+_LAYER_TYPES: dict[str, LayerType] = {"s": "sliding_attention", "f": "full_attention"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRecipe:
-    """Sizes of the network. `pattern` has one letter a layer: s for sliding, f for full attention."""
+    """Sizes of the network. `pattern` has one letter per layer: s for sliding, f for full attention."""
 
     vocab_size: int = 2048
     hidden_size: int = 256
@@ -53,24 +54,25 @@ class ModelRecipe:
         _require(self, "max_position_embeddings", least=1)
 
     def config(self) -> ModelConfig:
-        """The network's configuration. Raises DataError for a pattern that no network can have."""
-        if not self.pattern or set(self.pattern) - set(_KINDS) or self.pattern[-1] != "f":
-            told = reprlib.repr(self.pattern)
-            raise DataError(f"pattern has one letter s or f a layer and ends in f, which {told} does not.")
+        """The network's configuration. Raises DataError for an invalid pattern."""
+        if not self.pattern or set(self.pattern) - set(_LAYER_TYPES) or self.pattern[-1] != "f":
+            raise DataError(
+                f"pattern must have one letter s or f per layer and end in f; it is {reprlib.repr(self.pattern)}."
+            )
         layers = tuple(
             LayerConfig(
-                layer_type=_KINDS[letter],
+                layer_type=_LAYER_TYPES[letter],
                 head_dim=self.head_dim if letter == "s" else self.global_head_dim,
                 num_key_value_heads=self.num_key_value_heads if letter == "s" else self.num_global_key_value_heads,
             )
             for letter in self.pattern
         )
-        own = {"pattern", "head_dim", "num_key_value_heads", "global_head_dim", "num_global_key_value_heads"}
-        sizes = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in own}
+        of_layers = {"pattern", "head_dim", "num_key_value_heads", "global_head_dim", "num_global_key_value_heads"}
+        sizes = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in of_layers}
         return ModelConfig(layers=layers, **sizes)
 
     def check_memory(self) -> None:
-        """Raises DataError for sizes whose weights alone would not fit into this machine's memory."""
+        """Raises DataError if the weights alone would not fit into this machine's memory."""
         heads = [
             self.head_dim * (self.num_attention_heads + self.num_key_value_heads)
             if letter == "s"
@@ -79,22 +81,24 @@ class ModelRecipe:
         ]
         inner = self.intermediate_size + self.num_experts * self.moe_intermediate_size
         width = self.vocab_size + sum(2 * size for size in heads) + 3 * inner * len(heads)
-        if (asked := 4 * width * self.hidden_size) > (there := memory.total_bytes()):
+        if (required := 4 * width * self.hidden_size) > (total := memory.total_bytes()):
             raise DataError(
-                f"The model's weights would take about {asked / 1e9:,.1f} GB of memory, and there are "
-                f"{there / 1e9:,.1f}; make the sizes in [model] smaller."
+                f"The model's weights would take about {required / 1e9:,.1f} GB of memory, and the machine has "
+                f"{total / 1e9:,.1f}; make the sizes in [model] smaller."
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataRecipe:
-    """What is trained on: weights of the tasks, and how examples are packed into rows.
+    """The data: weights of the tasks, and how examples are packed into rows.
 
-    A task is one of `dgemma.evals.tasks` or a file of one's own pairs (`evals.pairs`), named from the recipe's folder.
-
-    A row holds `clean_length` clean tokens and `canvas_slots` canvas tokens of several whole examples. Each example
-    draws its canvas length from `canvas_lengths` with weights that favour the lengths near its answer's, and brings its
-    canvases up to `noise_draws` times, where they fit, each time under other noise.
+    tasks           tasks of `dgemma.evals.tasks`, or files of your own examples (`evals.pairs`) relative to the
+                    recipe's folder, each with its weight in the mix
+    batch_rows      rows of a batch; a row packs several whole examples
+    clean_length    clean tokens (prompts and answers) of a row
+    canvas_slots    canvas tokens of a row
+    noise_draws     up to this many differently noised copies of an example's canvases, while the row has room
+    canvas_lengths  each example draws its canvas length from these; lengths near that of its answer are likelier
     """
 
     tasks: Mapping[str, float] = field(default_factory=lambda: {"extract": 1.0})
@@ -105,13 +109,13 @@ class DataRecipe:
     canvas_lengths: tuple[int, ...] = (8, 16, 32, 64, 128, 256)
 
     def __post_init__(self) -> None:
-        _require(self, "batch_rows", "noise_draws", least=1, most=_MOST_ROWS)
-        _require(self, "clean_length", "canvas_slots", least=1, most=_MOST_TOKENS)
+        _require(self, "batch_rows", "noise_draws", least=1, most=_MAX_ROWS)
+        _require(self, "clean_length", "canvas_slots", least=1, most=_MAX_TOKENS)
         tokens = self.batch_rows * (self.clean_length + self.canvas_slots)
-        if tokens > _MOST_IN_A_BATCH:
+        if tokens > _MAX_BATCH_TOKENS:
             raise DataError(
-                f"A batch of batch_rows = {self.batch_rows} would have {tokens} tokens, and {_MOST_IN_A_BATCH} are the "
-                "most; make it smaller."
+                f"A batch of batch_rows = {self.batch_rows} would have {tokens} tokens, more than the limit of "
+                f"{_MAX_BATCH_TOKENS}; make it smaller."
             )
         for name, weight in self.tasks.items():
             if not _is_a(weight, float) or weight < 0:
@@ -119,7 +123,7 @@ class DataRecipe:
         if not sum(self.tasks.values()):
             raise DataError("No task has a weight above 0; name one in [data.tasks].")
         if not self.canvas_lengths or min(self.canvas_lengths) < 1:
-            raise DataError(f"canvas_lengths must be lengths of at least 1, not {self.canvas_lengths}.")
+            raise DataError(f"canvas_lengths must be numbers of at least 1, not {self.canvas_lengths}.")
         longest = max(self.canvas_lengths)
         if longest > self.canvas_slots:
             raise DataError(
@@ -133,16 +137,18 @@ class ObjectiveRecipe:
     """The loss: diffusion cross-entropy plus the encoder's next-token cross-entropy (model card, arXiv 2608.00146).
 
     noise_floor, full_noise  t is 1 with probability `full_noise`, else uniform in (noise_floor, 1)
-    ordered                  share of the noise draws that keep a canvas' beginning and noise all the rest, as a
-                             canvas stands whose tokens depend on each other from left to right
-    self_conditioning        share of the rows whose canvases see the expectation of a first pass without gradient
-    rollout, rollout_steps   share of those rows whose canvas moves one sampler step on as well: what the first pass is
-                             sure of (`entropy_bound`) is sampled, all else noised anew; half of them go on to a
-                             second step, half of these to a third, and so on to `rollout_steps`
-    temperature              range from which the expectation's temperature is drawn, as the sampler will use it
-    prompt_weight            weight of next-token loss on prompt tokens; answers count 1
-    causal_share             share of the batches that leave their canvases out: next-token loss alone, in about half of
-                             the time, for what the causal mode has to learn first
+    ordered                  share of the noise draws that keep a canvas's beginning and noise the rest, like a canvas
+                             that the sampler settles from left to right
+    self_conditioning        share of the rows whose canvases get the soft embedding of a first pass without gradient
+    rollout, rollout_steps   share of those rows whose canvases also take a sampler step: positions within the entropy
+                             bound are sampled, the others renoised; half of the rows take a second step, half of those
+                             a third, and so on up to `rollout_steps`
+    entropy_bound            the sampler's entropy bound in these steps
+    temperature              range of the temperature of the soft embedding, as the sampler will use it
+    encoder_weight           weight of the encoder's next-token loss
+    prompt_weight            weight of prompt tokens in the next-token loss; answer tokens have weight 1
+    causal_share             share of the batches without canvases: next-token loss only, in about half of the time,
+                             for what the autoregressive mode has to learn first
     """
 
     noise_floor: float = 0.0
@@ -168,9 +174,10 @@ class ObjectiveRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerRecipe:
-    """Muon for the matrices, AdamW for the rest; warm-up, plateau, linear decay to zero over the last steps.
+    """Muon for the matrices, AdamW for the rest; warm-up, plateau, linear decay to zero over the last `decay_steps`.
 
-    `matrix_decay` is the weight decay of the matrices, `weight_decay` that of all else, both times the learning rate.
+    `matrix_lr`, `matrix_decay` and `momentum` are Muon's, `lr`, `weight_decay` and `betas` AdamW's. A step shrinks the
+    weights by decay times learning rate. `clip` is the maximum norm of the gradient.
     """
 
     matrix_lr: float = 0.02
@@ -194,15 +201,16 @@ class OptimizerRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecipe:
-    """Length, precision and rhythm of the run.
+    """Length, device, precision and intervals of the run.
 
-    `steps` is the schedule; with `minutes` above 0 it is followed by steps or by time, whichever is further gone, so
-    that the rates end at zero when the time does (and no two such runs are alike). What counts is the time of the steps
-    of all starts together; loading before them and the last evaluation come on top.
-
-    `compile` needs a C compiler; precision `auto` measures bfloat16 when a run begins; `data_workers` processes make
-    batches ahead (0: none), which pays where a step is faster than the making of its batch. `record` replays a step on
-    a GPU instead of handing over its operations one by one (`train.step`); on a CPU it changes nothing.
+    steps         length of the schedule
+    minutes       if above 0, the schedule follows steps or time, whichever is further along, so that the learning rates
+                  reach zero when the time is up (such runs are not reproducible). The time of steps counts, over all
+                  starts of the run; loading and the last evaluation come on top.
+    precision     of matrix products; auto measures bfloat16 when the run begins
+    compile       torch.compile; on a CPU it needs a C++ compiler
+    record        on a GPU, replay a step as a CUDA graph (`train.step`); no effect on a CPU
+    data_workers  processes that prepare batches ahead (0: none); helps if a step is faster than preparing its batch
     """
 
     steps: int = 4000
@@ -220,20 +228,20 @@ class RunRecipe:
 
     def __post_init__(self) -> None:
         _require(self, "steps", "log_every", "evaluate_every", least=1)
-        _require(self, "held_out_rows", least=1, most=_MOST_ROWS)
+        _require(self, "held_out_rows", least=1, most=_MAX_ROWS)
         _require(self, "save_every_minutes", least=0)
         _require(self, "data_workers", least=0, most=1024)
         if not 0 <= self.minutes < inf:
             raise DataError(f"minutes must be at least 0 (0: no limit), not {self.minutes}.")
         if abs(self.seed) > LARGEST_SEED:
-            raise DataError(f"seed must lie between -{LARGEST_SEED} and {LARGEST_SEED}, not {self.seed}.")
+            raise DataError(f"seed must be between -{LARGEST_SEED} and {LARGEST_SEED}, not {self.seed}.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The whole of a recipe file.
+    """A whole recipe file.
 
-    `sampler` is what the model's generation_config.json will hold, but for the end tokens: they are the vocabulary's.
+    `sampler` is written to the model's generation_config.json, with the end tokens of the vocabulary.
     """
 
     model: ModelRecipe = field(default_factory=ModelRecipe)
@@ -244,68 +252,70 @@ class Recipe:
     run: RunRecipe = field(default_factory=RunRecipe)
 
     def doubts(self) -> list[str]:
-        """What can be done as written and is hardly what is wanted, a sentence each."""
-        told = []
-        usual, lengths = self.model.canvas_length, self.data.canvas_lengths
-        if usual not in lengths:
-            told.append(
-                f"The model will be run with canvases of {usual} tokens (canvas_length in [model]) and is trained on "
+        """Warnings, a sentence each, about settings that work but are hardly intended."""
+        warnings = []
+        default, lengths = self.model.canvas_length, self.data.canvas_lengths
+        if default not in lengths:
+            warnings.append(
+                f"The model will be run with canvases of {default} tokens (canvas_length in [model]) but is trained on "
                 f"others: canvas_lengths in [data] has {', '.join(map(str, lengths))}."
             )
-        warm, cool = max(1, self.optimizer.warmup_steps), max(1, self.optimizer.decay_steps)
-        if self.run.steps + 1 < warm + cool:
-            told.append(
-                f"{self.run.steps} steps are fewer than warmup_steps = {warm} and decay_steps = {cool} together: the "
-                f"learning rates come to {(self.run.steps + 1) / (warm + cool):.0%} of the recipe's."
+        warmup, decay = max(1, self.optimizer.warmup_steps), max(1, self.optimizer.decay_steps)
+        if self.run.steps + 1 < warmup + decay:
+            warnings.append(
+                f"{self.run.steps} steps are fewer than warmup_steps = {warmup} and decay_steps = {decay} together: "
+                f"the learning rates reach only {(self.run.steps + 1) / (warmup + decay):.0%} of the recipe's."
             )
-        return told
+        return warnings
 
 
 def read_recipe(path: str | Path, **run_overrides: Any) -> Recipe:
-    """Reads a recipe file; `run_overrides` replace entries of its [run] table.
+    """Reads a recipe file; `run_overrides` that are not None replace entries of its [run] table.
 
-    Raises DataError for a file that is missing or not TOML, and for a table or key that no recipe has.
+    Raises DataError for a file that is missing or not TOML, and for unknown tables, unknown keys and invalid values.
     """
     try:
-        # Some editors begin a file with a mark, which is no TOML.
+        # utf-8-sig: some editors write a byte order mark, which TOML does not allow.
         with Path(path).open("rb") as file:
-            text = file.read(_MOST_BYTES + 1).decode("utf-8-sig")
-        if len(text) > _MOST_BYTES:
-            raise DataError(f"The recipe {path} has more than {_MOST_BYTES >> 20} MB, as no recipe has.")
-        # The parser takes the square of a key's length in memory.
+            text = file.read(_MAX_BYTES + 1).decode("utf-8-sig")
+        if len(text) > _MAX_BYTES:
+            raise DataError(f"The recipe {path} has more than {_MAX_BYTES >> 20} MB, too much for a recipe.")
+        # The parser's memory grows with the square of a key's length.
         if _LONG_KEY.search(text):
-            raise DataError(f"The recipe {path} has a key of more than {_MOST_PARTS} parts; none has more than three.")
+            raise DataError(
+                f"The recipe {path} has a key of more than {_MAX_KEY_PARTS} parts; no valid key has more than three."
+            )
         document = tomllib.loads(text)
     except OSError as error:
         raise DataError(f"The recipe {path} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:  # a number of too many digits is one, too
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of too many digits
         raise DataError(f"The recipe {path} is not valid TOML: {error}.") from error
     tables = {item.name: item.default_factory for item in fields(Recipe)}
     for name in document:
         if name not in tables:
             raise DataError(f"The recipe {path} has an unknown table [{name}]; known: {', '.join(tables)}.")
         if not isinstance(document[name], dict):
-            told = reprlib.repr(document[name])
-            raise DataError(f"The recipe {path} has {name} = {told}, where a table [{name}] belongs.")
+            value = reprlib.repr(document[name])
+            raise DataError(f"The recipe {path} has {name} = {value}, where a table [{name}] belongs.")
     tasks = document.get("data", {}).get("tasks")
     if isinstance(tasks, dict):
-        document["data"]["tasks"] = {_beside(path, name): weight for name, weight in tasks.items()}
+        document["data"]["tasks"] = {_task_name(path, name): weight for name, weight in tasks.items()}
     parts = {name: _table(table, document.get(name, {}), name, path) for name, table in tables.items()}  # pyright: ignore
     try:
         parts["model"].config()
     except (ConfigError, DataError) as error:
-        raise DataError(f"The recipe {path} has a [model] that cannot be: {error}") from error
+        raise DataError(f"The recipe {path} has an invalid [model]: {error}") from error
     parts["model"].check_memory()
-    given = {key: value for key, value in run_overrides.items() if value is not None}
-    return Recipe(**{**parts, "run": replace(parts["run"], **given)})
+    overrides = {key: value for key, value in run_overrides.items() if value is not None}
+    return Recipe(**{**parts, "run": replace(parts["run"], **overrides)})
 
 
-# From the beginning of a word on and never back, as words may be long, too.
-_LONG_KEY = re.compile(rf"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){{{_MOST_PARTS}}}""")
+# Matches from the start of a word only and with possessive quantifiers: linear even if the words are long.
+_LONG_KEY = re.compile(rf"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){{{_MAX_KEY_PARTS}}}""")
 
 
 def _require(recipe: Any, *names: str, least: float, most: float = _LARGEST) -> None:
-    """Raises DataError for a number of the recipe that is not in that range."""
+    """Raises DataError if one of the named fields is not in the range [least, most]."""
     for name in names:
         value = getattr(recipe, name)
         if not least <= value <= most:
@@ -313,12 +323,13 @@ def _require(recipe: Any, *names: str, least: float, most: float = _LARGEST) -> 
             raise DataError(f"{name} must be {allowed}, not {value}.")
 
 
-def _beside(recipe: str | Path, task: str) -> str:
-    """A file of examples as seen from the recipe's folder; the names of other tasks as they are."""
+def _task_name(recipe: str | Path, task: str) -> str:
+    """The path of a file of examples, resolved from the recipe's folder; other task names unchanged."""
     return str(Path(recipe).parent / task) if task.endswith(PAIRS_SUFFIX) else task
 
 
 def _table(kind: Any, values: dict[str, Any], name: str, path: str | Path) -> Any:
+    """Builds the dataclass `kind` from the recipe's table `name`. Raises DataError for an unknown key or wrong type."""
     known = {item.name for item in fields(kind)}
     for key in values:
         if key not in known:
@@ -328,13 +339,14 @@ def _table(kind: Any, values: dict[str, Any], name: str, path: str | Path) -> An
     types = get_type_hints(kind)
     for key, value in values.items():
         if not _is_a(value, types[key]):
-            told = reprlib.repr(value)
-            raise DataError(f"The recipe {path} has {key} = {told} in [{name}], which is no value for it.")
+            raise DataError(
+                f"The recipe {path} has {key} = {reprlib.repr(value)} in [{name}], which is no valid value for it."
+            )
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
 def _is_a(value: Any, kind: Any) -> bool:
-    """Whether a parsed TOML value can be what a field of that type holds."""
+    """Whether a parsed TOML value fits a field of the type `kind`."""
     arguments = get_args(kind)
     if get_origin(kind) is Literal:
         return value in arguments

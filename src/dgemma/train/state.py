@@ -105,8 +105,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """A phrase for each difference between two `settings`."""
     changed = [name for name, value in before.items() if name in now and now[name] != value]
     return [
-        f"{name} was {before[name]} and is {now[name]}" if name[0] == "[" else f"{name} has changed"
-        for name in changed
+        f"{name} was {before[name]} and is {now[name]}" if name[0] == "[" else f"{name} has changed" for name in changed
     ]
 
 

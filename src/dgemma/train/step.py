@@ -16,7 +16,7 @@ from dgemma.model import DiffusionGemma
 from dgemma.train.objective import Drawn, Forward, Losses, losses_of
 from dgemma.train.recipe import Recipe
 
-_PLAIN_FIRST = 3
+_EAGER_STEPS = 3
 """Eager steps of each batch size before it is recorded: they trigger compilation and create the optimisers' states."""
 
 
@@ -79,7 +79,7 @@ class RecordedStep(PlainStep):
     def _replay(self, drawn: Drawn) -> Losses:
         key = (drawn.covered, *(tensor.shape for tensor in drawn.tensors()))
         self._seen[key] = self._seen.get(key, 0) + 1
-        if self._seen[key] <= _PLAIN_FIRST:
+        if self._seen[key] <= _EAGER_STEPS:
             return self._run(drawn.to(self.network.device))
         if key not in self._recordings:
             self._recordings[key] = self._record(drawn.to(self.network.device))

@@ -1,11 +1,11 @@
-"""The training loop: resumable, deterministic by seed, keeping the best checkpoint by held-out loss.
+"""The training loop: resumable, deterministic by seed, keeps the best checkpoint by held-out loss.
 
     out/last.pt        weights, optimiser state and step, replaced every few minutes
     out/best/          the model folder with the lowest held-out loss so far
     out/tokenizer.json the vocabulary, made at the first start
     out/metrics.jsonl  one line per log and per evaluation, each step at most once
 
-Knows nothing of the command line; progress goes to the `report` callback, what else is to be known to `tell`.
+Knows nothing of the command line: progress goes to the callback `report`, other messages go to `tell`.
 """
 
 import math
@@ -37,20 +37,20 @@ from dgemma.train.metrics import Progress, add_line, forget_later
 from dgemma.train.objective import Drawn, Losses, losses
 from dgemma.train.optimizer import learning_rate_factor, load_optimizer, make_optimizers, set_learning_rates
 from dgemma.train.recipe import Recipe
-from dgemma.train.start import initialise, open_start, require_room, take_over, with_unnamed
+from dgemma.train.start import initialise, open_start, require_vocab_size, take_over, with_settings_of
 from dgemma.train.state import UNREADABLE, differences, locked, read_state, settings, unusable, write_state
 from dgemma.train.step import PlainStep, RecordedStep
 from dgemma.train.texts import load_texts
 from dgemma.train.tokenizer import tokenizer_config
 from dgemma.train.vocabulary import known_vocabulary, make_vocabulary, write_vocabulary
 
-_GRAPHS = 32
+_MAX_GRAPHS = 32
 _HELD_OUT_SEED = 1
-"""The same for every run, so that the held-out losses of two seeds compare."""
+"""The same for every run, so that held-out losses of different seeds compare."""
 
 
 class Stopped(Exception):
-    """A run that ended before its last step, since `stop` said so; it is saved and goes on from `step`."""
+    """`stop` ended the run before its last step; its state is saved, and it can resume from `step`."""
 
     def __init__(self, step: int) -> None:
         super().__init__(f"stopped at step {step}")
@@ -66,15 +66,16 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Trains by `recipe` into the folder `out`, resuming what lies there -> the folder of the best checkpoint.
+    """Trains by `recipe` into the folder `out`, resuming a run found there -> the folder of the best checkpoint.
 
-    `data` is a folder of natural text (see `train.texts`); None trains on the generators alone. A new run starts from
-    the weights and the vocabulary of the model folder `init`, if one is given, which must have the recipe's sizes, but
-    for layers that the recipe repeats (`train.growth`); what no recipe names is that model's (`train.start`).
-    A run that is resumed has its own weights and leaves `init` unread. `stop` is asked before the first step and after
-    each one. `tell` gets what is to be known before the first step, a sentence each.
-    Raises DataError for unusable data or state, a folder that another run trains into, and losses that are no numbers,
-    OutputError when `out` cannot be written, Stopped when `stop` says so.
+    data: a folder of natural text (see `train.texts`); None trains on the generators alone.
+    report: called with the progress at every log.
+    init: a model folder whose weights, vocabulary and settings a new run starts from (`train.start`). Its sizes must be
+    the recipe's, except that the recipe may repeat layers (`train.growth`). A resumed run ignores it.
+    stop: called before the first step and after each one; if it returns True, the run is saved and ends.
+    tell: called with messages about the run, a sentence each.
+    Raises DataError for unusable data or state, for a folder that another run trains into and for losses that are not
+    finite, OutputError if `out` cannot be written, Stopped if `stop` ended the run.
     """
     folder = Path(out)
     try:
@@ -93,7 +94,7 @@ def _prepared(
     stop: Callable[[], bool],
     tell: Callable[[str], None],
 ) -> "Trainer":
-    """The run at its first step or, where the folder holds a state, at its next."""
+    """A new run or, if the folder holds a state, the run to resume."""
     for doubt in recipe.doubts():
         tell(doubt)
     texts = (NO_TEXTS, NO_TEXTS) if data is None else load_texts(data)
@@ -101,24 +102,25 @@ def _prepared(
     config, vocabulary = recipe.model.config(), folder / "tokenizer.json"
     if saved is not None:
         tokenizer = known_vocabulary(vocabulary)
-        config = with_unnamed(config, ModelConfig.from_hf(saved["config"])) if "config" in saved else config
-        require_room(tokenizer, config)
+        if "config" in saved:
+            config = with_settings_of(ModelConfig.from_hf(saved["config"]), config)
+        require_vocab_size(tokenizer, config)
         return Trainer(recipe, config, tokenizer, texts, folder, stop, tell, saved)
     if init is None:
         tokenizer = make_vocabulary(vocabulary, recipe, texts[0])
         return Trainer(recipe, config, tokenizer, texts, folder, stop, tell)
     start, tokenizer = open_start(init)
-    require_room(tokenizer, config)
-    trainer = Trainer(recipe, with_unnamed(config, start.config), tokenizer, texts, folder, stop, tell)
+    require_vocab_size(tokenizer, config)
+    trainer = Trainer(recipe, with_settings_of(start.config, config), tokenizer, texts, folder, stop, tell)
     take_over(trainer.network, start.network, init)
     write_vocabulary(tokenizer.backend, vocabulary)
     return trainer
 
 
 class Trainer:
-    """State of one run; `run` goes on to the recipe's last step.
+    """The state of a run; `run` trains to the recipe's last step.
 
-    `texts` are those for training and those that are held out; `saved` is what `_save` kept of a run that goes on.
+    texts: (for training, held out). saved: the state that `_save` wrote, for a run to resume.
     """
 
     def __init__(
@@ -140,7 +142,7 @@ class Trainer:
         self.dtype = self._choose_dtype(device, saved or {})
         self.recorded = recipe.run.record and device.type == "cuda"
         self.optimizers = make_optimizers(self.network, recipe.optimizer, self.dtype)
-        # Compilers fuse the explicit softmax with its mask; on CUDA the ready kernel is faster.
+        # On a CPU, torch.compile fuses the explicit softmax with its mask; on CUDA the attention kernel is faster.
         attention = ops.attention_by_products if device.type == "cpu" and recipe.run.compile else ops.attention
         layer_pass: Any = partial(masked_pass, attention=attention)
         if recipe.run.compile:
@@ -162,29 +164,29 @@ class Trainer:
             self._restore(saved)
 
     def _choose_dtype(self, device: torch.device, saved: Mapping[str, Any]) -> torch.dtype:
-        """The type of matrix products; a run that goes on keeps the one that was measured at its start."""
+        """The dtype of matrix products; a resumed run keeps the one measured at its first start."""
         precision = self.recipe.run.precision
         if precision != "auto":
             return getattr(torch, precision)
         chosen = saved.get("precision") or ("bfloat16" if use_bfloat16(precision, device) else "float32")
-        self.tell(f"Matrix products run in {chosen}; precision in [run] can say otherwise.")
+        self.tell(f"Matrix products run in {chosen}; set precision in [run] to change that.")
         return getattr(torch, chosen)
 
     def _held_out_batches(self, texts: Texts) -> Iterator[PackedBatch]:
-        """As many rows as the recipe says. Drawn before the first step: a run shall not end at its first evaluation
-        since nothing fits."""
+        """The recipe's `held_out_rows`, in batches. Drawn before the first step, so that a run whose held-out examples
+        fit no row fails at once and not at its first evaluation."""
         recipe, rows = self.recipe.data, self.recipe.run.held_out_rows
         stream = BatchStream(recipe, self.tokenizer, texts, _HELD_OUT_SEED, split="eval", tell=self.tell)
         for number, first in enumerate(range(0, rows, recipe.batch_rows)):
             yield stream.batch(number, min(recipe.batch_rows, rows - first))
 
     def run(self, report: Callable[[Progress], None]) -> Path:
-        """Takes the steps that are left -> the folder of the best checkpoint. Raises Stopped when `stop` says so."""
+        """Takes the remaining steps -> the folder of the best checkpoint. Raises Stopped if `stop` ends the run."""
         run, best = self.recipe.run, self.folder / "best"
         forget_later(self.folder / "metrics.jsonl", self.step)
         self._started = saved = logged = time.monotonic()
         tokens, window = 0, []
-        # A run whose time is used up has no step left either.
+        # A run whose time is up has no steps left, whatever its step.
         last = self.step if self._schedule_step() >= run.steps else run.steps
         if self.stop():
             raise Stopped(self.step)
@@ -193,7 +195,7 @@ class Trainer:
             self._save([])
         if last == self.step:
             self.tell(f"There is nothing left to do: the run is at step {self.step} of {run.steps}.")
-        # Drawn where batches are made: the draws of a GPU's step take longer than its replay where processes compete.
+        # The random draws are made by the batch workers too: with busy CPUs they take longer than a GPU's replay.
         for drawn in prefetch(self._batches, self.step, last, run.data_workers):
             slots, parts = self._one_step(drawn)
             tokens, window = tokens + slots, [*window, parts]
@@ -201,7 +203,7 @@ class Trainer:
             evaluate = self.step % run.evaluate_every == 0 or ended
             log = self.step % run.log_every == 0 or evaluate
             if log and self.network.device.type == "cuda":
-                # Steps are handed over ahead of the time that they take.
+                # Kernels run asynchronously; wait for them, so that the time is that of the steps.
                 torch.cuda.synchronize()
             now = time.monotonic()
             if log:
@@ -216,14 +218,14 @@ class Trainer:
             if ended:
                 break
         if not best.is_dir():
-            # Somebody took it away meanwhile.
+            # Deleted while the run was going on.
             self.best = math.inf
             self.evaluate()
         return best
 
     def _logged(self, window: list[Losses], tokens: int, seconds: float, evaluate: bool) -> Progress:
-        """What the steps of `window`, with so many tokens in so many seconds, came to; it is in the log."""
-        self._require_numbers(window)
+        """Logs and returns the progress over the steps of `window`, which took `seconds` for `tokens` tokens."""
+        self._require_finite(window)
         run = self.recipe.run
         left = (run.steps - self.step) * seconds / len(window)
         if run.minutes:
@@ -233,8 +235,8 @@ class Trainer:
         add_line(progress, self.folder / "metrics.jsonl")
         return progress
 
-    def _require_numbers(self, window: list[Losses]) -> None:
-        """Raises DataError where a loss of the last steps, those of `window`, is not finite."""
+    def _require_finite(self, window: list[Losses]) -> None:
+        """Raises DataError if a loss of the last steps, `window`, is not finite."""
         finite = torch.stack([parts.total for parts in window]).isfinite().tolist() if window else [True]
         if not all(finite):
             raise self._diverged(self.step - len(window) + 1 + finite.index(False))
@@ -244,24 +246,24 @@ class Trainer:
         if self._saved_step is not None:
             kept = f"{self.folder / 'last.pt'} holds the last good state, of step {self._saved_step}"
         return DataError(
-            f"The loss is no finite number since step {step}. Lower the learning rates, lr and matrix_lr in "
-            f"[optimizer], and start again; {kept}."
+            f"The loss is not finite since step {step}. Lower the learning rates, lr and matrix_lr in [optimizer], and "
+            f"start again; {kept}."
         )
 
     @property
     def seconds(self) -> float:
-        """What the run has taken, those of its earlier starts included."""
+        """Time of the run so far, earlier starts included."""
         return self._seconds_before + (0.0 if self._started is None else time.monotonic() - self._started)
 
     def _schedule_step(self) -> int:
-        """The step that the schedule is at: this one, or where the time is further gone than the steps, a later one."""
+        """The current position in the schedule: `step`, or a later one if time is further along than the steps."""
         run = self.recipe.run
         by_clock = int(run.steps * self.seconds / (60 * run.minutes)) if run.minutes else 0
         return max(self.step, by_clock)
 
     def evaluate(self) -> float:
-        """The held-out loss; the weights of the lowest so far are kept in best/. Raises DataError where it is not
-        finite."""
+        """Measures and returns the held-out loss; saves the weights to best/ if it is the lowest so far. Raises
+        DataError if it is not finite."""
         loss = self._held_out_loss()
         if not math.isfinite(loss):
             raise self._diverged(self.step)
@@ -271,8 +273,8 @@ class Trainer:
         return loss
 
     def _held_out_loss(self) -> float:
-        """What training minimises (the canvases' loss and `encoder_weight` times the encoder's, in which tokens of a
-        prompt count `prompt_weight`), its mean over fixed rows with fixed noise."""
+        """The mean of the training objective (canvas loss plus `encoder_weight` times encoder loss, in which prompt
+        tokens count `prompt_weight`) over fixed rows with fixed noise."""
         generator = torch.Generator().manual_seed(20_000)
         total = 0.0
         with torch.no_grad(), self._precision():
@@ -294,18 +296,18 @@ class Trainer:
     def _precision(self) -> Iterator[None]:
         kind = self.network.device.type
         with ExitStack() as stack:
-            # Without its cache: older torch takes what a pass without gradient has cast for the one with gradient.
+            # Without the cache: older torch versions reuse weights cast under no_grad in the pass that needs gradients.
             bfloat16 = self.dtype == torch.bfloat16
             stack.enter_context(torch.autocast(kind, dtype=torch.bfloat16, enabled=bfloat16, cache_enabled=False))
             if self.recipe.run.compile:
-                # Each kind of layer, batch shape, its share that sees a first pass, and each of these without gradient
-                # is a graph.
-                stack.enter_context(torch._dynamo.config.patch(recompile_limit=_GRAPHS))
+                # Compiled graphs: one for each combination of layer type, batch shape, number of self-conditioned rows,
+                # and with or without gradient.
+                stack.enter_context(torch._dynamo.config.patch(recompile_limit=_MAX_GRAPHS))
             yield
 
     def _progress(self, window: list[Losses], speed: float, left: float, held_out: float | None) -> Progress:
         def mean(name: str) -> float:
-            # Batches without canvases have no such loss; that the others have one is seen to before.
+            # nan: batches without canvases have no canvas loss. Losses that diverged have raised before.
             return float(torch.stack([getattr(parts, name) for parts in window]).nanmean())
 
         return Progress(
@@ -322,11 +324,11 @@ class Trainer:
         )
 
     def _save(self, window: list[Losses]) -> None:
-        """Replaces last.pt; `window` are the steps since the last log. Raises DataError for weights that are no
-        numbers."""
-        self._require_numbers(window)
+        """Replaces last.pt; `window` holds the losses since the last log. Raises DataError if a loss or a weight is not
+        finite."""
+        self._require_finite(window)
         weights = self.network.state_dict()
-        # A loss is that of the weights before its step.
+        # Losses alone are not enough: the last one is from before the last update.
         if not bool(torch.stack([weight.isfinite().all() for weight in weights.values()]).all()):
             raise self._diverged(self.step)
         state = {
@@ -344,9 +346,8 @@ class Trainer:
         self._saved_step = self.step
 
     def _save_best(self) -> None:
-        turn = self.tokenizer.special_id("<turn|>")
-        eos = (self.tokenizer.eos_id, turn)
-        sampler = replace(self.recipe.sampler, eos_token_ids=eos)
+        end_ids = (self.tokenizer.eos_id, self.tokenizer.special_id("<turn|>"))
+        sampler = replace(self.recipe.sampler, eos_token_ids=end_ids)
         model = LoadedModel(
             config=self.network.config,
             network=self.network,
@@ -372,12 +373,12 @@ class Trainer:
             raise unusable(path, changes) from error
         seed = self.recipe.run.seed
         if saved.get("seed", seed) != seed:
-            raise DataError(f"{path} is of a run with seed {saved['seed']}, not {seed}; choose another folder.")
+            raise DataError(f"{path} belongs to a run with seed {saved['seed']}, not {seed}; choose another folder.")
         self._saved_step = self.step
         if changes:
-            self.tell(f"The run goes on with other settings, and its best model is found anew: {'; '.join(changes)}.")
+            self.tell(f"The run resumes with other settings, so its best model is chosen anew: {'; '.join(changes)}.")
         elif math.isfinite(self.best) and not best.is_dir():
-            self.tell(f"There is no {best} any more, and the best model is found anew.")
+            self.tell(f"{best} is gone, so the best model is chosen anew.")
         else:
             return
         self.best, self._measure_first = math.inf, True

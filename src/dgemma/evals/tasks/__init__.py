@@ -1,6 +1,6 @@
-"""The embedded model's jobs: for each, a generator of examples and the check of a reply.
+"""The embedded model's tasks: for each, a generator of examples and a check of replies.
 
-`TASKS` names them. Generators are deterministic by their `random`; nothing here knows tokens or models.
+`TASKS` maps names to tasks. Generators depend only on their `random`. Knows nothing of tokens or models.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,15 @@ from dgemma.evals.tasks import arithmetic, edit, extract, fix, story, sudoku
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """`make(random, split, texts)` -> Example; `is_correct(example, reply)` -> bool; a limit for the reply's tokens.
+    """A task.
 
-    `form(example)` -> what holds an answer to the form that the request asks for, as options of `LLM.chat`; None where
-    it asks for plain words. It tells nothing that the request does not. `trained`, `held_out`: all examples of `train` and
-    of `eval`, where there are so many and no more.
+    make(random, split, texts) -> Example
+    is_correct(example, reply) -> bool
+    max_new_tokens      limit for a reply
+    kind                passed to `make` if not None
+    form(example)       options of `LLM.chat` that constrain the answer to the form that the request asks for, and reveal
+                        nothing else; None for free text
+    trained, held_out   all examples of `train` and of `eval`, for a task with a fixed set of them
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The *math* task: word problems of one to three steps and plain sums, answered with the working and the result.
 
-Promises answers in one fixed style, `12 + 7 = 19. 19 - 5 = 14. The answer is 14.`: true equations on whole numbers,
-each step the plainest possible, the last number the answer. Knows nothing of tokens, models or files.
+Answers have one fixed style, `12 + 7 = 19. 19 - 5 = 14. The answer is 14.`: true equations on whole numbers, one
+operation per step, the last number the answer. Knows nothing of tokens, models or files.
 """
 
 import re
@@ -26,7 +26,7 @@ RANGES = {
     **dict.fromkeys("mnkl", range(2, 13)),
     **dict.fromkeys("uv", range(100, 500)),
 }
-"""The numbers that each letter of a template may stand for."""
+"""The range of numbers that each letter of a template stands for."""
 
 LARGEST_RESULT = 999
 LARGEST_PRODUCT = 400
@@ -46,7 +46,7 @@ NUMBER = re.compile(r"(?<![\d.])-?\d[\d,]*(?:\.\d+)?")
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A problem's sentence with its letters still open, and the steps that solve it as (left, operator, right)."""
+    """A problem's text with letters for its numbers, and the steps that solve it as (left, operator, right)."""
 
     text: str
     steps: tuple[tuple[str, str, str], ...]
@@ -66,7 +66,7 @@ class Equation:
 
 
 def calculate(left: int, operator: str, right: int) -> int | None:
-    """The result of one step when it is a whole number from 1 to the largest allowed, else None."""
+    """The result of one step if it is a whole number from 1 to the largest allowed, else None."""
     if operator == "+":
         result = left + right
     elif operator == "-":
@@ -76,7 +76,7 @@ def calculate(left: int, operator: str, right: int) -> int | None:
         if result > LARGEST_PRODUCT and 60 not in (left, right):
             return None
     else:
-        # Dividing by one, or something by itself, makes no problem worth asking.
+        # Dividing by one or by itself is too trivial to ask.
         if right < 2 or left % right or left == right:
             return None
         result = left // right
@@ -96,7 +96,7 @@ def problems(split: Split) -> dict[str, tuple[Problem, ...]]:
 
 
 def read_steps(text: str) -> tuple[tuple[str, str, str], ...]:
-    """Steps written as `a + b; r1 - c`."""
+    """Parses steps written as `a + b; r1 - c`."""
     steps = []
     for step in text.split("; "):
         left, operator, right = step.split(" ")
@@ -105,7 +105,7 @@ def read_steps(text: str) -> tuple[tuple[str, str, str], ...]:
 
 
 def draw_numbers(random: Random, steps: Sequence[tuple[str, str, str]]) -> tuple[dict[str, int], list[Equation]]:
-    """Numbers for the letters in `steps` that make each step come out whole and in range, and the equations."""
+    """Numbers for the letters in `steps` that make each result whole and in range, and the equations."""
     letters = sorted({term for left, _, right in steps for term in (left, right) if LETTER.fullmatch(term)})
     while True:
         numbers = {letter: draw_number(random, RANGES[letter]) for letter in letters}
@@ -115,12 +115,12 @@ def draw_numbers(random: Random, steps: Sequence[tuple[str, str, str]]) -> tuple
 
 
 def draw_number(random: Random, within: range) -> int:
-    """A number of the range, small ones more often."""
+    """A random number of the range; small ones are likelier."""
     return random.choice(within[:19] if random.random() < 0.3 else within)
 
 
 def work(steps: Sequence[tuple[str, str, str]], numbers: Mapping[str, int]) -> list[Equation] | None:
-    """The equations of `steps` under `numbers`; None when a result falls outside the range."""
+    """The equations of `steps` for these `numbers`; None if a result is out of range."""
     known = dict(numbers)
     equations: list[Equation] = []
     for left, operator, right in steps:
@@ -140,7 +140,8 @@ def write_answer(equations: Sequence[Equation]) -> str:
 
 
 def draw_words(random: Random, split: Split) -> dict[str, str]:
-    """Two people with the first one's pronouns, and a noun for each slot of the templates; for training some more."""
+    """Words by template slot: two people, the first one's pronouns and the nouns; for training those of
+    `draw_more_words` too."""
     female, male = (group.split() for group in words.NAMES[split])
     is_female = random.random() < 0.5
     name = random.choice(female if is_female else male)
@@ -153,7 +154,7 @@ def draw_words(random: Random, split: Split) -> dict[str, str]:
 
 
 def draw_more_words(random: Random, taken: set[str]) -> dict[str, str]:
-    """A noun for each slot that only training has, two weekdays in their order, and a person who is not `taken`."""
+    """Words for the slots that only training has: nouns, two weekdays in order, and a third person not in `taken`."""
     nouns = {slot: random.choice(nouns.split()) for slot, nouns in more.MORE_NOUNS.items()}
     days = more.WEEKDAYS.split()
     day, later = sorted(random.sample(days, 2), key=days.index)
@@ -185,7 +186,7 @@ def write_problem(random: Random, split: Split, kind: str) -> Example:
 
 
 def settle(random: Random, text: str) -> str:
-    """The template with its choices settled, now and then behind a sentence that does not matter."""
+    """The template with its choices expanded, sometimes after a sentence irrelevant to the problem."""
     opening = random.choice(more.OPENINGS) if random.random() < OPENING_SHARE else ""
     return expand(opening + text, random)
 
@@ -211,7 +212,7 @@ def write_sum(random: Random, split: Split) -> Example:
 
 
 def plain_request(random: Random, split: Split) -> str:
-    """A request with a place for the sum."""
+    """A request with the placeholder `{sum}`."""
     if split == "train" and random.random() < COMPOSED_SHARE:
         return compose_plain(random)
     request = random.choice(words.PLAIN_REQUESTS[split])
@@ -219,9 +220,9 @@ def plain_request(random: Random, split: Split) -> str:
 
 
 def read_equations(question: str, worked: str) -> list[Equation] | None:
-    """The marked equations of a GSM8K answer; None unless they are few, whole, true and a gapless way to its answer.
+    """The marked equations of a GSM8K answer; None unless they are few, true, on whole numbers and without gaps.
 
-    Gapless: each number is small, in the question or an earlier result, and each result but the last is used again.
+    Without gaps: each operand is small, from the question or an earlier result, and each result but the last is used.
     """
     equations: list[Equation] = []
     known = {*range(2, 13), *(int(number) for number in WHOLE_NUMBER.findall(question.replace(",", "")))}
@@ -244,7 +245,7 @@ def read_equations(question: str, worked: str) -> list[Equation] | None:
 
 @cache
 def borrowed_examples(word_problems: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """The (question, answer) pairs of GSM8K that are short and reduce to our style."""
+    """(question, answer) pairs of the GSM8K problems that are short and can be answered in this task's style."""
     found = []
     for question, worked in word_problems:
         equations = read_equations(question, worked)
@@ -254,10 +255,10 @@ def borrowed_examples(word_problems: tuple[tuple[str, str], ...]) -> tuple[tuple
 
 
 def renumber(random: Random, question: str, answer: str) -> tuple[str, str]:
-    """The same problem with other numbers; as it is where that does not come out.
+    """The same problem with other numbers, or unchanged if no valid ones are found.
 
-    A number changes when the question names it once, in digits, and the working never makes it; the steps must then
-    come out whole and in range again.
+    A number is changed if the question has it once, in digits, and no step results in it. All results must stay whole
+    and in range.
     """
     steps = WORKED_STEP.findall(answer)
     results = {result for *_, result in steps}
@@ -282,7 +283,7 @@ def renumber(random: Random, question: str, answer: str) -> tuple[str, str]:
 
 
 def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | None = None) -> Example:
-    """A problem of `kind`; when not given, mostly word problems, and in training a few from `texts.word_problems`."""
+    """A problem of `kind`; if not given, mostly word problems, in training some from `texts.word_problems`."""
     if kind is None:
         borrows = split == "train" and texts.word_problems and random.random() < BORROWED_SHARE
         kind = "gsm8k" if borrows else random.choices(("plain", "one-step", "multi-step"), (3, 4, 3))[0]
@@ -308,5 +309,5 @@ def last_number(text: str) -> float | None:
 
 
 def is_correct(example: Example, reply: str) -> bool:
-    """Whether the reply's last number is the right one."""
+    """Whether the last number of the reply is that of the answer."""
     return last_number(reply) is not None and last_number(reply) == last_number(example.answer)

@@ -1,9 +1,9 @@
 """More word problems for the training of the *math* task, and the nouns that only they use.
 
-Promises one problem a line in the notation of `arithmetic_templates`, where `[a|b|c]` is a choice that each draw
-settles anew and `{slot}` may also be one of `MORE_NOUNS`, `{box}` with its plural `{boxes}`, `{third}` for a third
-person, or `{day}` and the `{later}` day. Sums and products follow the text, comparisons begin with what is compared
-to. Every number shown is used. Shares no scene and no wording with the held-out problems. Knows nothing of drawing
+One problem per line, in the notation of `arithmetic_templates`. In addition, `[a|b|c]` is a random choice, and `{slot}`
+may also be one of `MORE_NOUNS`, `{box}` with its plural `{boxes}`, `{third}` for a third person, or `{day}` and the
+`{later}` day. Operands of sums and products are in the order of the text; comparisons begin with the quantity compared
+to. Every number shown is used. No scene or wording is shared with the held-out problems. Knows nothing of drawing
 numbers or of scoring.
 """
 
@@ -352,4 +352,4 @@ OPENINGS = (
     "{name} has a [kind|tall|funny|young] [uncle|aunt|cousin|teacher]. ",
     "This [happened|took place] in a [small|big|far|new] [town|village|city]. ",
 )
-"""Sentences that may come before a problem and do not matter to it."""
+"""Sentences to put before a problem, irrelevant to it."""

@@ -1,7 +1,7 @@
-"""Requests of the *math* task's training that are put together from parts: around a word problem, or for a plain sum.
+"""Requests for the training of the *math* task, composed of parts: around a word problem, or for a plain sum.
 
-Promises hundreds of each, none of them a request of the eval split or worded like one: they never say evaluate, find,
-explain, tell, write down or work this out. Knows nothing of problems, numbers or answers.
+Hundreds of each, none of them in the eval split or worded like it: they never say evaluate, find, explain, tell, write
+down or work this out. Knows nothing of problems, numbers or answers.
 """
 
 from random import Random
@@ -21,7 +21,7 @@ _LABELS = (
     "[New|Next|Another|Easy|Short|Small|First|Last] [problem|question|exercise|task|word problem|puzzle]",
     "A [problem|question|exercise|word problem|puzzle] [to solve|for you|for today|with numbers]",
 )
-"""Titles, which only stand before a problem."""
+"""Titles, used only before a problem."""
 _COMMANDS = (
     f"{_OPENING}{_SOLVE} {_PROBLEM}",
     f"{_OPENING}[solve|answer|do] {_PROBLEM} {_STEPWISE}",
@@ -86,7 +86,7 @@ _PLAIN = (
 
 
 def compose_frame(random: Random) -> tuple[str, str]:
-    """What to say before and after a word problem."""
+    """The text before and after a word problem."""
     while True:
         if random.random() < 0.6:
             request = random.choice(_COMMANDS if random.random() < 0.75 else _LABELS)
@@ -100,7 +100,7 @@ def compose_frame(random: Random) -> tuple[str, str]:
 
 
 def compose_plain(random: Random) -> str:
-    """A request for `{sum}`."""
+    """A request with the placeholder `{sum}`."""
     while True:
         request = expand(random.choice(_PLAIN), random)
         request = request if random.random() < 0.1 else _capital(request)
@@ -109,7 +109,7 @@ def compose_plain(random: Random) -> str:
 
 
 def _join(layout: str, request: str) -> str:
-    """The request, with a capital, in its place; a question keeps its mark alone."""
+    """The capitalised request in the layout; a question is not followed by a full stop."""
     if request.endswith("?"):
         layout = layout.replace("{request}.", "{request}")
     return layout.replace("{request}", _capital(request))

@@ -1,8 +1,8 @@
 """Sentences of the *math* task: word problems with the steps that solve them, plain requests, names and nouns.
 
-Promises one problem a line, `steps | text`: each step is one operation on letters, numbers or earlier results
-(`r1`, `r2`), and the last step's result is the answer. A letter's range is in `arithmetic.RANGES`. The two splits
-share no problem, phrasing or proper name, only nouns. Knows nothing of drawing numbers or of scoring.
+One problem per line, `steps | text`: each step is one operation on letters, numbers or earlier results (`r1`, `r2`),
+and the last step's result is the answer. `arithmetic.RANGES` has the letters' ranges. The two splits share nouns, but
+no problem, phrasing or proper name. Knows nothing of drawing numbers or of scoring.
 """
 
 TRAIN_PROBLEMS = """

@@ -1,6 +1,7 @@
-"""The task *edit*: replace, delete, sort, re-case, re-format dates and lists, exactly as told.
+"""The *edit* task: replace, delete, sort, change case, reformat dates and lists, exactly as the request says.
 
-Every kind makes a request and computes its answer; `edit_requests` words it. Knows nothing of tokens or models.
+Each kind of edit draws values and computes the answer; `edit_requests` words the request. Knows nothing of tokens or
+models.
 """
 
 import re
@@ -22,7 +23,7 @@ _NUMBER_WORDS = tuple("one two three four five six seven eight nine ten eleven t
 
 
 def _plain_word(random: Random, split: Split) -> str:
-    """`bridge`, `hungry`, `seven`: what people try a list with."""
+    """`bridge`, `hungry`, `seven`: typical list items."""
     return random.choice((NOUNS.draw, ADJECTIVES.draw, lambda random, _: random.choice(_NUMBER_WORDS)))(random, split)
 
 
@@ -36,7 +37,7 @@ _MORE_SOURCES = (
     words.last_name,
     words.pseudo_word,
 )
-"""What only training's lists and new words come from."""
+"""Further sources of list items and replacement words, for training only."""
 
 
 def generate(random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
@@ -47,7 +48,7 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
 
 
 def is_correct(example: Example, reply: str) -> bool:
-    """Exactly the edited text; white space at line ends and around it aside."""
+    """Whether the reply is exactly the edited text, apart from white space at line ends and around it."""
     return _trimmed(reply) == _trimmed(example.answer)
 
 
@@ -56,7 +57,7 @@ def _trimmed(text: str) -> list[str]:
 
 
 def _items(random: Random, split: Split) -> list[str]:
-    """Different items, for training of more sorts, sometimes mixed and sometimes altered."""
+    """Distinct list items; in training from more sources, sometimes mixed and sometimes altered."""
     if split == "eval":
         source = random.choice(_SOURCES)
         return list(dict.fromkeys([source(random, split) for _ in range(random.randint(3, 7))]))
@@ -66,7 +67,7 @@ def _items(random: Random, split: Split) -> list[str]:
 
 
 def _text(random: Random, split: Split) -> str:
-    """A sentence; in training sometimes one of made-up words, a few words only, or one that says a word again."""
+    """A sentence; in training sometimes of made-up words, cut to a few words, or with a word repeated."""
     roll = 1.0 if split == "eval" else random.random()
     if roll < 0.15:
         return _made_up(random)
@@ -77,7 +78,7 @@ def _text(random: Random, split: Split) -> str:
 
 
 def _made_up(random: Random) -> str:
-    """Some made-up words, a few of them twice."""
+    """A sentence of made-up words, some of them repeated."""
     known = [words.pseudo_word(random, "train") for _ in range(random.randint(3, 9))]
     said = [*known, *random.choices(known, k=random.randint(0, 3))]
     random.shuffle(said)
@@ -85,7 +86,7 @@ def _made_up(random: Random) -> str:
 
 
 def _with_echo(random: Random, text: str) -> str:
-    """`text` with one of its inner words once more inside."""
+    """`text` with one of its inner words inserted again at a random place."""
     said = text.split(" ")
     inner = [word for word in said[1:-1] if word.isalpha()]
     if inner:
@@ -94,7 +95,7 @@ def _with_echo(random: Random, text: str) -> str:
 
 
 def _target(random: Random, candidates: list[str], text: str) -> str:
-    """What a training request names: one of the words, more often one said twice, or two neighbours among them."""
+    """The words that a training request names: one of the candidates, preferably a repeated one, or two neighbours."""
     roll = random.random()
     if roll < 0.25:
         said = text.split(" ")
@@ -121,7 +122,7 @@ def _delete(random: Random, split: Split) -> tuple[str, str]:
     if split == "eval":
         old = random.choice(candidates)
     else:
-        # A word that also stands before a comma or a full stop would leave open what becomes of the mark.
+        # Not a word that also occurs before a comma or full stop: it would be unclear whether to delete the mark.
         marked = {word.rstrip(".,?!;:") for word in text.split(" ") if not word.isalpha()}
         old = _target(random, [word for word in candidates if word not in marked] or candidates, text)
     answer = re.sub(rf"(?<!\S){re.escape(old)}(?: |$)", "", text).rstrip(" ")

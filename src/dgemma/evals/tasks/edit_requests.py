@@ -1,7 +1,7 @@
-"""Requests of the task *edit*: for each kind a few whole phrasings, some held out, and parts to compose many more of.
+"""Requests of the *edit* task: for each kind some whole phrasings, others held out, and parts to compose many more.
 
-Promises that training asks in one of its own phrasings or, mostly, in one put together from parts, and that neither is
-one of the eval split. Each has one place for every value asked for. Knows nothing of how values are drawn or edited.
+Training uses its own phrasings or, mostly, composed ones; neither is ever one of the eval split. Each phrasing has one
+placeholder per value. Knows nothing of how values are drawn or edited.
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class Wording:
     """The ways to ask for one kind of edit.
 
     train, held_out  whole phrasings of each split
-    commands         parts of composed requests that take a greeting or a please before them
-    others           parts that do not: statements, questions, titles
-    label            what the text may be called where it has a title
-    lines            whether the text is more than one line
+    commands         composed requests that may follow a greeting or a please
+    others           composed requests that may not: statements, questions, titles
+    label            titles for the text
+    lines            whether the text has more than one line
     """
 
     train: tuple[str, ...]
@@ -429,7 +429,7 @@ _QUOTES = ("", "", "", "'", '"')
 
 
 def ask(random: Random, split: Split, kind: str, **values: str) -> str:
-    """A request of `kind` for the text and the other values given."""
+    """A request of `kind` with `values` filled in: the text and the kind's other values."""
     wording = WORDINGS[kind]
     if split == "eval":
         return random.choice(wording.held_out).format(**values)
@@ -440,7 +440,7 @@ def ask(random: Random, split: Split, kind: str, **values: str) -> str:
 
 
 def _train_phrasing(random: Random, wording: Wording) -> str:
-    """A phrasing that is not one of the eval split: composed, or one of the list, now and then with manners."""
+    """A phrasing not in the eval split: composed, or a whole one, sometimes with a greeting or a please."""
     while True:
         if random.random() < COMPOSED_SHARE:
             phrasing = compose(random, wording)
@@ -452,7 +452,7 @@ def _train_phrasing(random: Random, wording: Wording) -> str:
 
 
 def compose(random: Random, wording: Wording) -> str:
-    """A phrasing put together from its parts, with places for the text and the other values."""
+    """A phrasing composed of parts, with placeholders for the text and the other values."""
     request = _request(random, wording)
     quote = random.choice(_QUOTES)
     for place in ("{old}", "{new}", "{how}"):
@@ -469,7 +469,7 @@ def compose(random: Random, wording: Wording) -> str:
 
 
 def _request(random: Random, wording: Wording) -> str:
-    """One of the parts with its choices settled and a capital, now and then with manners."""
+    """A command or other request, choices expanded and capitalised, sometimes after a greeting or a please."""
     if random.random() < 0.2:
         request = expand(random.choice(wording.others), random)
     else:

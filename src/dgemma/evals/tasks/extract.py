@@ -1,8 +1,7 @@
-"""The task `extract`: text to JSON with the keys that the request names.
+"""The *extract* task: text to JSON with the keys that the request names.
 
-Promises: every value of the answer stands in the text word for word, every key stands in the prompt as the answer
-spells it, and no key fits two values. Half-known facts, missing values and nested objects do not occur.
-Knows nothing of models or tokens.
+Every value of the answer occurs verbatim in the text, every key in the prompt as the answer spells it, and no key fits
+two values. Uncertain facts, missing values and nested objects do not occur. Knows nothing of models or tokens.
 """
 
 import json
@@ -24,19 +23,19 @@ _TRAINING_SENTENCES = ("more_unusual",)
 
 
 def _read(*names: str) -> str:
-    """The texts of those names in `extract_texts`, in the notation that `extract_domain` explains."""
+    """The text files of those names in `extract_texts`, in the notation explained in `extract_domain`."""
     folder = Path(__file__).with_name("extract_texts")
     return "\n".join((folder / f"{name}.txt").read_text(encoding="utf-8") for name in names)
 
 
 DOMAINS = extract_domain.parse_domains(_read(*_SUBJECTS, *_MORE_SENTENCES))
-"""The domains that the eval split draws from; `~` before a name keeps the whole domain from training."""
+"""The domains of the eval split; `~` before a name holds the whole domain out of training."""
 
 TRAINING_DOMAINS = extract_domain.parse_domains(_read(*_SUBJECTS, *_MORE_SENTENCES, *_TRAINING_SENTENCES))
-"""The same domains with more sentences, for training alone: what is added there leaves the eval split as it is."""
+"""The same domains with more sentences, for training only, so that additions do not change the eval split."""
 
 MORE_DOMAINS = extract_domain.parse_domains(_read(*_TRAINING_SUBJECTS))
-"""Further domains, for training alone."""
+"""Further domains, for training only."""
 
 _PLAIN_NAMES = {domain.name for domain in extract_domain.parse_domains(_read("mixed"))}
 _EVERYDAY_NAMES = _PLAIN_NAMES | set(
@@ -48,7 +47,7 @@ _MORE_PLAIN_SHARE = 0.3
 
 
 def _known(domains: tuple[Domain, ...]) -> tuple[Domain, ...]:
-    """Those that training knows, the plain ones three times."""
+    """The domains that are not held out, the plain ones three times."""
     plain = tuple(domain for domain in domains if domain.name in _PLAIN_NAMES)
     return tuple(domain for domain in domains if not domain.name.startswith("~")) + 2 * plain
 
@@ -66,18 +65,18 @@ _ALTERED_SHARE = 0.25
 _COMPOSED_SHARE = 0.3
 _ODD_SHARE = 0.3
 _KEPT_WORDS = frozenset("from with into onto than before after until since".split())
-"""Words that tell two values of one sort apart."""
+"""Words that distinguish two values of the same sort, never replaced by odd words."""
 _KEY_COUNTS = (1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 6)
 _SHARES = {"train": (0.4, 0.15, 0.38), "eval": (0.14, 0.1, 0.68)}
-"""Of records, forms and prose; the rest is two subjects. Training has more of the first two: what stands beside a key can
-be learned from nothing else, as a value of prose gives itself away by its sort (docs/log.md)."""
+"""Shares of records, forms and prose; the rest are texts of two subjects. Training has more of the first two: they alone
+teach the model to look beside the key, while in prose the sort of a value gives it away (docs/log.md)."""
 _LABELLED_PLAIN_SHARE = 0.25
 
 
 def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | None = None) -> Example:
-    """Return one example; its `kind` is the domain's name, `record` for arbitrary keys.
+    """One example; its `kind` is the domain's name, or `record` for arbitrary keys.
 
-    With `kind="plain"` everyday requests only: one or two sentences, two to four plain keys, a common phrasing.
+    `kind="plain"` gives everyday requests only: one or two sentences, two to four plain keys, a common phrasing.
     """
     if kind == "plain":
         return _plain(random, split)
@@ -90,8 +89,12 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | 
             held_out = split == "eval" and random.random() < 0.15
             domain = choose(random, _HELD_OUT_DOMAINS) if held_out else _domain(random, split)
             kind = domain.name.lstrip("~")
-            make = _form if roll < records + forms else _prose if roll < records + forms + prose else _two_subjects
-            text, facts = make(random, split, domain)
+            if roll < records + forms:
+                text, facts = _form(random, split, domain)
+            elif roll < records + forms + prose:
+                text, facts = _prose(random, split, domain)
+            else:
+                text, facts = _two_subjects(random, split, domain)
         asked = list(facts)
         if random.random() < 0.6:
             _shuffle(random, asked)
@@ -107,7 +110,7 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | 
 def _domain(
     random: Random, split: Split, known: dict[Split, tuple[Domain, ...]] = _KNOWN_DOMAINS, more: float = _MORE_SHARE
 ) -> Domain:
-    """Return a domain of `known`, in training with the chance `more` one that the eval split does not draw from."""
+    """A domain of `known`; in training, with probability `more`, one of `MORE_DOMAINS`."""
     return choose(random, MORE_DOMAINS if split == "train" and random.random() < more else known[split])
 
 
@@ -137,7 +140,7 @@ def _plain(random: Random, split: Split) -> Example:
 
 
 def _plain_labelled(random: Random) -> Example:
-    """Return a plain request about a record or a form, for training only."""
+    """A plain request about a record or a form, for training only."""
     while True:
         if random.random() < 0.7:
             kind, (text, facts) = "record", extract_records.record(random, "train")
@@ -154,7 +157,7 @@ def _plain_labelled(random: Random) -> Example:
 
 
 def is_correct(example: Example, reply: str) -> bool:
-    """Return whether the reply is JSON with exactly the answer's keys and values; their order does not matter."""
+    """Whether the reply is JSON with exactly the answer's keys and values, in any order."""
     try:
         return json.loads(reply) == json.loads(example.answer)
     except ValueError:
@@ -162,14 +165,14 @@ def is_correct(example: Example, reply: str) -> bool:
 
 
 def form(example: Example) -> dict[str, Any]:
-    """Return what the request asks of any answer, as options of `LLM.chat`: an object of its keys, each with a text."""
+    """The constraint as options of `LLM.chat`: the schema of an object with the request's keys, each a string."""
     keys = list(json.loads(example.answer))
     texts = {key: {"type": "string"} for key in keys}
     return {"schema": {"type": "object", "properties": texts, "required": keys, "additionalProperties": False}}
 
 
 def _prose(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, str]]:
-    """Return a lead sentence, some that follow it and perhaps one beside the point; and the facts by key."""
+    """A lead sentence, some follow-up sentences and sometimes a filler -> (text, facts by key)."""
     held_out = split == "eval"
     lead, values = _lead(random, split, domain)
     sentences = [lead]
@@ -193,7 +196,7 @@ def _prose(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str,
 
 
 def _form(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, str]]:
-    """Return some fields as labelled lines; half the time the request names them by other keys."""
+    """Some fields as labelled lines; half of the time the request uses other keys -> (text, facts by key)."""
     slots = list(domain.fields)
     _shuffle(random, slots)
     values: dict[str, str] = {}
@@ -205,7 +208,7 @@ def _form(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, 
 
 
 def _two_subjects(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, str]]:
-    """Return a sentence about the domain and one about another, without two values of one sort."""
+    """A sentence about the domain and one about another, without two values of one sort -> (text, facts by key)."""
     while True:
         other = _domain(random, split)
         (lead, values), (other_lead, other_values) = _lead(random, split, domain), _lead(random, split, other)
@@ -221,7 +224,7 @@ def _two_subjects(random: Random, split: Split, domain: Domain) -> tuple[str, di
 
 
 def _lead(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, str]]:
-    """Return an opening sentence of the domain, in training one of the list or composed, and its values by slot."""
+    """An opening sentence of the domain, in training sometimes a composed one -> (sentence, values by slot)."""
     if split == "train" and domain.cores and random.random() < _COMPOSED_SHARE:
         lead = extract_domain.compose(random, domain)
     else:
@@ -232,6 +235,7 @@ def _lead(random: Random, split: Split, domain: Domain) -> tuple[str, dict[str, 
 
 
 def _say(random: Random, split: Split, domain: Domain, sentence: str, values: dict[str, str]) -> str:
+    """Fills the slots of a sentence; draws the values that `values` lacks and adds them to it."""
     for slot in extract_domain.slots_said(sentence):
         if slot not in values:
             _draw(random, split, domain, slot, values)
@@ -244,7 +248,7 @@ def _say(random: Random, split: Split, domain: Domain, sentence: str, values: di
 
 
 def _draw(random: Random, split: Split, domain: Domain, slot: str, values: dict[str, str]) -> None:
-    """Add a value that neither holds nor is held by another one of the text."""
+    """Draws a value for `slot` and adds it to `values`; no value may contain another."""
     while True:
         value = domain.fields[slot].draw(random, split)
         if split == "train" and random.random() < _ALTERED_SHARE:
@@ -256,7 +260,7 @@ def _draw(random: Random, split: Split, domain: Domain, slot: str, values: dict[
 
 
 def _named(random: Random, split: Split, fields: dict[str, Field], values: dict[str, str]) -> dict[str, str]:
-    """Return the values by key instead of slot, with keys that are clear beside each other."""
+    """The values by key instead of by slot, with keys that are unambiguous among these values."""
     sorts = {slot: fields[slot].sort for slot in values}
     return {
         fields[slot].key(random, split, [sorts[other] for other in values if other != slot]): value
@@ -265,7 +269,7 @@ def _named(random: Random, split: Split, fields: dict[str, Field], values: dict[
 
 
 def _spelled(random: Random, keys: list[str]) -> list[str]:
-    """Write the keys as the request shall: mostly snake case, else with spaces, capitals or in camel case."""
+    """The keys as the request spells them: mostly snake case, else with spaces, capitals or in camel case."""
     roll = random.random()
     if roll < 0.72:
         return keys

@@ -1,7 +1,7 @@
-"""Requests for JSON composed of parts: tens of thousands of clauses, so that none is learned by heart.
+"""Requests for JSON composed of parts: tens of thousands of clauses, so that none is memorised.
 
-Promises clauses with one place for the keys: `{things}` where an article may stand before each, else `{keys}`. Some
-have a word swapped for an unlikely or made-up one: where the keys stand must be read from the sentence, not from its
+A clause has one placeholder for the keys: `{things}` if an article may precede each key, else `{keys}`. Some clauses
+have a word replaced by an unlikely or made-up one, so that the model must find the keys by the sentence, not by its
 verb. Knows nothing of domains, values or splits.
 """
 
@@ -101,7 +101,7 @@ _PATTERNS = (
 
 
 def compose(random: Random) -> str:
-    """Return a clause with a place for the keys, its choices settled; now and then with manners or an odd word."""
+    """A clause with a placeholder for the keys, choices expanded; sometimes with an odd word, a greeting or a please."""
     clause = expand(choose(random, _PATTERNS), random).strip()
     for mark in (", ", "; ", ". ", "? "):
         clause = clause.replace(f" {mark}", mark)

@@ -1,11 +1,11 @@
-"""Domains of the extraction task: fields, the names a request may give them, and sentence templates that hold them.
+"""Domains of the *extract* task: fields, the keys a request may use for them, and sentence templates with their values.
 
 A domain is written as plain text: `## name`, then `slot kind: key key ~held_out_key` for each field, then `- lead` and
 `+ follow` sentences; `~-` and `~+` mark sentences for the eval split only. Further leads are composed of parts: `* core`
-is a clause without its full stop, `, adjunct` a phrase with one slot for its beginning or end. A kind is a function of
+is a clause without its full stop, `, adjunct` a phrase with one slot, put before or after it. A kind is a function of
 `words`, or choices as `:red|dark_blue`. In a sentence `[a|b]` is a choice, `{slot}` a value, `{slot.first}` its first
-word, `{slot.cap}` the value with a capital; the last two do not count as saying the value. Promises that no key means
-two fields.
+word, `{slot.cap}` the value capitalised; the last two do not count as stating the value. In a domain no key names two
+fields.
 """
 
 import re
@@ -53,7 +53,7 @@ _VAGUE_KEYS = {
     "share": "percentage percent share result change",
     "measure": "size measurement quantity",
 }
-"""Keys that leave open which value is meant when the text holds another value of that sort."""
+"""By sort of value: keys that are ambiguous if the text has another value of that sort."""
 _SORTS_THAT_BLUR = {
     key: frozenset(sort for sort, keys in _VAGUE_KEYS.items() if key in keys.split())
     for keys in _VAGUE_KEYS.values()
@@ -63,7 +63,7 @@ _SORTS_THAT_BLUR = {
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """How to draw a value, what sort of value it is, and the key names that may ask for it."""
+    """A field: how to draw its value, the value's sort, and the keys that may name it."""
 
     draw: WordFunction
     sort: str
@@ -71,7 +71,7 @@ class Field:
     held_out_keys: tuple[str, ...]
 
     def key(self, random: Random, split: Split, other_sorts: Collection[str] = ()) -> str:
-        """Return a name for the field that is clear beside values of `other_sorts`; the first one comes more often."""
+        """A key that is unambiguous beside values of `other_sorts`; the first one is the likeliest."""
         if split == "eval" and self.held_out_keys and random.random() < 0.5:
             return choose(random, self.held_out_keys)
         keys = self.keys
@@ -80,7 +80,7 @@ class Field:
         return keys[0] if random.random() < 0.4 else choose(random, keys)
 
     def plain_key(self, random: Random, split: Split) -> str:
-        """Return the plainest name most of the time; for `eval` one in ten is a name that training never sees."""
+        """Mostly the plainest key; in `eval` one in ten is a held-out key."""
         roll = random.random()
         if split == "eval" and self.held_out_keys and roll < 0.1:
             return choose(random, self.held_out_keys)
@@ -89,8 +89,8 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:
-    """A subject that texts are about; `leads` can open a text, `follows` only continue one. `cores` and `adjuncts` are
-    what training composes more leads of."""
+    """A subject of texts. `leads` open a text, `follows` continue it; training composes more leads of `cores` and
+    `adjuncts`."""
 
     name: str
     fields: dict[str, Field]
@@ -103,9 +103,9 @@ class Domain:
 
 
 def parse_domains(text: str) -> tuple[Domain, ...]:
-    """Read the notation of the module's opening; raise ValueError on a key with two meanings or an unknown slot.
+    """Parses the notation in the module docstring. Raises ValueError for a key of two fields or an unknown slot.
 
-    Blocks of one name make one domain, so that sentences can be added elsewhere to fields that are known.
+    Blocks with the same name are merged, so another file can add sentences to a domain.
     """
     blocks: dict[str, str] = {}
     for block in text.split("## ")[1:]:
@@ -115,15 +115,15 @@ def parse_domains(text: str) -> tuple[Domain, ...]:
 
 
 def expand(template: str, random: Random) -> str:
-    """Settle every `[a|b]` of a template."""
+    """Replaces every `[a|b]` of a template by one of its options."""
     if "[" not in template:
         return template
     return _OPTIONS.sub(lambda match: choose(random, match[1].split("|")), template)
 
 
 def compose(random: Random, domain: Domain) -> str:
-    """Return a lead of a core and one to three adjuncts that say other slots, some of them in front, choices settled;
-    never one that the eval split has."""
+    """A lead composed of a core and up to three adjuncts with other slots, some of them in front, choices expanded;
+    never one of the eval split."""
     held_out = {_bare(lead) for lead in domain.held_out_leads}
     while _bare(lead := _composed(random, domain)) in held_out:
         pass
@@ -153,17 +153,17 @@ def _composed(random: Random, domain: Domain) -> str:
 
 
 def slots_said(expanded: str) -> list[str]:
-    """Return the slots whose full value the sentence says, in order."""
+    """The slots whose whole value the sentence states, in order."""
     return [match[1] for match in _SLOT.finditer(expanded) if not match[2]]
 
 
 def slots_referred(expanded: str) -> list[str]:
-    """Return the slots that the sentence refers to by a first word only."""
+    """The slots of which the sentence has only the first word."""
     return [match[1] for match in _SLOT.finditer(expanded) if match[2] == "first"]
 
 
 def fill(expanded: str, values: dict[str, str]) -> str:
-    """Put the values into the slots; `a` before a vowel becomes `an`."""
+    """Fills the slots with values; `a` before a vowel becomes `an`."""
     pieces, end = [], 0
     for match in _SLOT.finditer(expanded):
         before = expanded[end : match.start()]

@@ -1,6 +1,6 @@
-"""Sentences beside the point that fit any text of the extraction task and answer no request.
+"""Filler sentences for texts of the *extract* task, irrelevant to any request.
 
-Promises that none holds a name, number, date or other value that a key could ask for.
+None contains a name, number, date or other value that a key could ask for.
 """
 
 FILLERS = (

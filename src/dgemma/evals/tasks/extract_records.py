@@ -1,6 +1,6 @@
-"""Records of arbitrary keys and values, stated in small sentences or lines, so that copying works for keys never seen.
+"""Records of arbitrary keys and values in short sentences or lines, which teach copying for unseen keys.
 
-Promises texts in which each key stands next to its value and no key stands twice. Knows nothing of requests.
+Each key is next to its value, and no key occurs twice. Knows nothing of requests.
 """
 
 from collections.abc import Callable
@@ -67,7 +67,7 @@ _SEPARATORS = ("\n", "\n", "; ", ", ", " | ", "\n")
 
 
 def record(random: Random, split: Split) -> tuple[str, dict[str, str]]:
-    """Return a text and the facts it states, by key (words parted by underscores)."""
+    """A text and its facts by key (words joined by underscores)."""
     facts: dict[str, str] = {}
     size = choose(random, (2, 2, 3, 3, 4, 5, 6)) if split == "train" else between(random, 2, 7)
     while len(facts) < size:
@@ -79,7 +79,7 @@ def record(random: Random, split: Split) -> tuple[str, dict[str, str]]:
 
 
 def lines(random: Random, facts: dict[str, str]) -> str:
-    """Render facts as labelled lines or one labelled line."""
+    """The facts as labelled lines, or all on one line."""
     form, separator = choose(random, _LINES), choose(random, _SEPARATORS)
     if (
         form[0] in "-*<"
@@ -112,7 +112,7 @@ def _value(random: Random, split: Split) -> str:
 
 
 def _overlaps(key: str, facts: dict[str, str]) -> bool:
-    """A key inside another (`port`, `left_port`) would leave open which one is asked for."""
+    """Whether a key contains another, as `left_port` contains `port`, which would make requests ambiguous."""
     return any(key in other or other in key for other in facts)
 
 

@@ -1,7 +1,6 @@
-"""Ways to ask for JSON: request clauses, lists of key names, and layouts of request and text.
+"""Requests for JSON: request clauses, lists of keys, and layouts of request and text.
 
-Promises a prompt that holds every key as the answer spells it, and that no clause of the eval split is one of train.
-Knows nothing of domains or values.
+A prompt contains every key as the answer spells it. No clause is in both splits. Knows nothing of domains or values.
 """
 
 import json
@@ -203,7 +202,7 @@ PLAIN_HELD_OUT_CLAUSES = (
     "Read this and note {keys} in JSON",
     "Tell me {keys} as a JSON object",
     "Could you put {keys} into JSON for me?",
-    # Words that training does not compose; what it composes comes near the others.
+    # With words that composed training clauses never have; the clauses above are close to composed ones.
     "Distil {keys} into a JSON blob",
     "Kindly furnish {keys}, wrapped up in JSON",
     "My script expects {keys}, JSON-encoded",
@@ -230,7 +229,7 @@ PLAIN_LAYOUTS = (
 
 
 def plain_prompt(random: Random, split: Split, *, keys: list[str], text: str) -> str:
-    """Return a request as most people would word it."""
+    """A request in common wording, together with the text."""
     if split == "train" and random.random() < 0.75:
         return prompt(random, split, keys=keys, text=text)
     clause = choose(random, PLAIN_HELD_OUT_CLAUSES if split == "eval" else PLAIN_CLAUSES)
@@ -240,7 +239,7 @@ def plain_prompt(random: Random, split: Split, *, keys: list[str], text: str) ->
 
 
 def prompt(random: Random, split: Split, *, keys: list[str], text: str) -> str:
-    """Return a request for `keys` together with the text."""
+    """A request for `keys`, together with the text."""
     layouts = LAYOUTS
     if split == "eval":
         clause = choose(random, HELD_OUT_CLAUSES)
@@ -265,7 +264,7 @@ def prompt(random: Random, split: Split, *, keys: list[str], text: str) -> str:
 
 
 def train_clause(random: Random) -> str:
-    """Return a clause that is none of the eval split's: one of the list or, mostly, one composed of parts."""
+    """A clause not in the eval split: mostly composed of parts, else one of `CLAUSES`."""
     while True:
         composed = random.random() < _COMPOSED_SHARE
         clause = extract_clauses.compose(random) if composed else expand(choose(random, CLAUSES), random)
@@ -294,7 +293,7 @@ def _with_keys(clause: str, keys: list[str], random: Random) -> str:
 
 
 def key_list(random: Random, keys: list[str]) -> str:
-    """Return the keys in running text: `a, b and c`, `"a", "b"`, `a / b` and the like."""
+    """The keys in running text: `a, b and c`, `"a", "b"`, `a / b` and so on."""
     roll = random.random()
     if roll < 0.24:
         mark = choose(random, ('"', '"', "'", "`"))

@@ -1,6 +1,6 @@
-"""The task *fix*: a sentence with one to three mistakes, answered with the mended sentence alone.
+"""The *fix* task: a sentence with mistakes (one to three, in training up to five), answered with the corrected one.
 
-Sentences come from natural text when training has it, else from the built-in grammar; `fix_mistakes` breaks them.
+Sentences come from natural text, if training has it, and from the built-in grammar; `fix_mistakes` adds the mistakes.
 Knows nothing of tokens or models.
 """
 
@@ -88,11 +88,11 @@ _LAYOUTS = (
 
 
 def generate(random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
-    """One sentence with its mistakes; about one in twenty has none."""
+    """A sentence with mistakes; about one in twenty has none."""
     clean = _sentence(random, split, texts)
     words = clean.split(" ")
     kinds: list[str] = []
-    # Training sentences carry more mistakes, so that each one teaches more.
+    # Training sentences have more mistakes, so that each teaches more.
     weights = (5, 4, 1, 0, 0) if split == "eval" else (3, 3, 2, 2, 2)
     wanted = 0 if random.random() < 0.05 else random.choices((1, 2, 3, 4, 5), weights)[0]
     for _ in range(4 * wanted):
@@ -109,7 +109,7 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS) -> Example:
 
 
 def _phrasing(random: Random, split: Split) -> str:
-    """A request with a place for the sentence; half of the training's are composed, but never one of the eval split."""
+    """A request with a placeholder for the sentence; in training 60 % are composed, never one of the eval split."""
     if split == "train" and random.random() < 0.6:
         composed = compose(random)
         if composed not in PHRASINGS["eval"]:
@@ -118,7 +118,7 @@ def _phrasing(random: Random, split: Split) -> str:
 
 
 def compose(random: Random) -> str:
-    """A request put together from its parts."""
+    """A request composed of parts."""
     request = expand(random.choice(_REQUESTS), random)
     if random.random() < 0.2:
         request = dress(random, request)
@@ -129,7 +129,7 @@ def compose(random: Random) -> str:
 
 
 def is_correct(example: Example, reply: str) -> bool:
-    """Exactly the mended sentence, white space at the ends aside."""
+    """Whether the reply is exactly the corrected sentence, apart from white space around it."""
     return reply.strip() == example.answer.strip()
 
 

@@ -1,7 +1,7 @@
-"""The mistakes that the task *fix* mends: each breaks a list of words in one place where the repair is beyond doubt.
+"""The mistakes of the *fix* task: each changes a list of words in one place where the correction is unambiguous.
 
-A mistake takes (random, words) and gives the broken words, or None where the sentence has no place for it.
-Knows nothing of requests, tokens or models.
+A mistake is a function (random, words) -> the changed words, or None if the sentence has no place for it. Knows nothing
+of requests, tokens or models.
 """
 
 import re
@@ -106,14 +106,14 @@ def _stop(random: Random, words: Words) -> Words | None:
 
 
 def _neighbours(words: Words, place: int) -> tuple[str, str]:
-    """The plain words before and after, "." where the sentence ends or pauses."""
+    """The plain words before and after, or "." at the sentence's ends and at punctuation."""
     before = words[place - 1] if place else "."
     after = words[place + 1] if place + 1 < len(words) and words[place].isalpha() else "."
     return (before if before.isalpha() else "."), (after if after == "." else _core(after))
 
 
 def _confuse(random: Random, words: Words) -> Words | None:
-    """Their for there, then for than: a word for another that sounds like it, where the neighbours decide."""
+    """A homophone, such as their for there or then for than, where the neighbours determine the right one."""
     found: list[tuple[int, str]] = []
     for place, word in enumerate(words):
         before, after = _neighbours(words, place)
@@ -130,7 +130,7 @@ def _confuse(random: Random, words: Words) -> Words | None:
 
 
 def _miss(random: Random, words: Words) -> Words | None:
-    """A small word left out that a reader puts back without doubt."""
+    """Leaves out a small word that a reader would add without doubt."""
     places: list[int] = []
     for place in range(1, len(words) - 1):
         before, after = words[place - 1], _core(words[place + 1])
@@ -148,7 +148,7 @@ def _miss(random: Random, words: Words) -> Words | None:
 
 
 def _swap(random: Random, words: Words) -> Words | None:
-    """Two neighbours in the wrong order."""
+    """Swaps two neighbouring words."""
     pairs = [place for place in range(len(words) - 1) if (words[place], words[place + 1]) in SWAPPED]
     if not pairs:
         return None
@@ -158,7 +158,7 @@ def _swap(random: Random, words: Words) -> Words | None:
 
 
 def _compare(random: Random, words: Words) -> Words | None:
-    """More bigger."""
+    """A double comparative, such as more bigger."""
     place = _pick(random, words, lambda word: _core(word) in COMPARATIVES)
     if place is None or (place and words[place - 1] in ("much", "far", "even", "no", "any", "the")):
         return None
@@ -166,7 +166,7 @@ def _compare(random: Random, words: Words) -> Words | None:
 
 
 def _count(random: Random, words: Words) -> Words | None:
-    """A plural of what cannot be counted."""
+    """The plural of an uncountable noun."""
     place = _pick(random, words, lambda word: _core(word) in UNCOUNTABLE)
     if place is not None:
         words[place] = words[place].replace(_core(words[place]), UNCOUNTABLE[_core(words[place])])
@@ -174,14 +174,14 @@ def _count(random: Random, words: Words) -> Words | None:
 
 
 def _small_name(random: Random, words: Words) -> Words | None:
-    """A name without its capital."""
+    """A proper name without its capital."""
     place = _pick(random, words, lambda word: _core(word) in CAPITALS)
     if place is not None:
         words[place] = words[place].lower()
     return words
 
 
-# Name -> (mistake, weight). Some fit few sentences, so their weight is higher than their share.
+# Name -> (mistake, weight). Mistakes that fit few sentences have a weight above their intended share.
 MISTAKES: dict[str, tuple[Mistake, float]] = {
     "misspelling": (_misspell, 4),
     "slip": (_slip, 4),

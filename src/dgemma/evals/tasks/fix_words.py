@@ -1,7 +1,7 @@
-"""What people misspell and confuse: real misspellings, apostrophes, homophones, and the contexts of small words.
+"""Words for the mistakes of the *fix* task: real misspellings, apostrophes, homophones, contexts of small words.
 
-Every entry maps the right form to wrong ones, or names the neighbours that make the right form certain.
-Knows nothing of sentences or requests.
+An entry maps the right form to wrong ones, or lists the neighbours that make the right form certain. Knows nothing of
+sentences or requests.
 """
 
 from dgemma.evals.tasks.sentences_words import (
@@ -100,7 +100,7 @@ _NOT_PLAIN |= frozenset("planing siting theater behavior traveling storey prise 
 
 
 def _misspellings() -> dict[str, tuple[str, ...]]:
-    """Single words whose wrong forms are not themselves words."""
+    """Right word -> wrong forms that are not words themselves."""
     table: dict[str, tuple[str, ...]] = {}
     for entry in _MISSPELLINGS.replace("\n", "|").split("|"):
         right, *wrong = entry.split() or [""]
@@ -150,7 +150,7 @@ _NOUNISH = (
     "breakfast umbrella passport medicine"
 ).split()
 
-# (right word, wrong word, words before or None, words after or None); "." stands for the end of the sentence.
+# (right word, wrong word, words before or None, words after or None); "." is the end of the sentence.
 CONFUSED: tuple[tuple[str, str, frozenset[str] | None, frozenset[str] | None], ...] = tuple(
     (right, wrong, frozenset(before.split()) if before else None, frozenset(after) if after else None)
     for right, wrong, before, after in (
@@ -294,7 +294,7 @@ CONFUSED: tuple[tuple[str, str, frozenset[str] | None, frozenset[str] | None], .
     )
 )
 
-# Small words that a reader puts back without doubt: (word, words before or None, words after or None).
+# Small words that a reader would add without doubt: (word, words before or None, words after or None).
 MISSING: tuple[tuple[str, frozenset[str] | None, frozenset[str] | None], ...] = tuple(
     (word, frozenset(before.split()) if before else None, frozenset(after.split()) if after else None)
     for word, before, after in (

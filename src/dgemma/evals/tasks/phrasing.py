@@ -1,4 +1,4 @@
-"""Changes to a wording that leave what is asked: a greeting or a please around it, an unlikely word within.
+"""Variations of a wording that keep its meaning: a greeting or a please before it, an unlikely word inside it.
 
 Knows nothing of tasks.
 """
@@ -28,16 +28,16 @@ _ODD_WORDS = (
 
 
 def dress(random: Random, request: str) -> str:
-    """`request` behind an opening; one that begins with a placeholder or a quotation stays as it is."""
+    """`request` after an opening; one that begins with a placeholder or a quotation is returned unchanged."""
     if not request[:1].isalpha():
         return request
     return random.choice(_OPENINGS) + request[0].lower() + request[1:]
 
 
 def with_odd_word(random: Random, wording: str, *, keep: Collection[str], shortest: int = 1) -> str:
-    """Return `wording` with one plain word of at least `shortest` letters swapped for an unlikely or made-up one.
+    """`wording` with one plain word of at least `shortest` letters replaced by an unlikely or made-up one.
 
-    Words with placeholders or other marks in them stay, and so do those of `keep`, in small or capital letters.
+    Words with placeholders or punctuation are never replaced, nor are those of `keep`, in any case.
     """
     parts = wording.split(" ")
     places = [

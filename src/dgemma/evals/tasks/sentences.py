@@ -1,7 +1,7 @@
-"""Makes correct everyday English sentences: clauses composed of subject, action and time, or filled-in templates.
+"""Correct everyday English sentences: clauses composed of subject, action and time, or filled-in templates.
 
-`sentence(random, split)` gives one sentence or sometimes two; `eval` uses templates, actions and names that
-`train` never shows, and the hand-written sentences of `sentences_natural`. Knows nothing of mistakes or requests.
+`sentence(random, split)` returns one sentence or sometimes two; `eval` uses templates, actions and names that `train`
+never uses. `natural_sentence` is for evaluation only. Knows nothing of mistakes or requests.
 """
 
 import re
@@ -66,7 +66,7 @@ _STATES = frozenset(
 
 
 def sentence(random: Random, split: Split) -> str:
-    """One correct sentence of the grammar, or now and then two short ones."""
+    """One sentence, or sometimes two short ones."""
     first = _single(random, split)
     if len(first) < 60 and random.random() < 0.2:
         return f"{first} {_single(random, split)}"
@@ -74,17 +74,17 @@ def sentence(random: Random, split: Split) -> str:
 
 
 def natural_sentence(random: Random) -> str:
-    """One hand-written sentence; none of them occurs in training."""
+    """A hand-written sentence; none of them occurs in training."""
     return random.choice(NATURAL)
 
 
 def name(random: Random, split: Split) -> str:
-    """A given name of the split."""
+    """A first name of the split."""
     return random.choice(random.choice(_NAMES[split]))
 
 
 def vocabulary() -> frozenset[str]:
-    """Every lower-case word that the train and eval grammars can say."""
+    """Every lower-case word that the train and eval grammars can produce."""
     parts = [*templates.SLOTS.values(), templates.TRAIN, templates.EVAL, words.ACTIONS_TRAIN, words.ACTIONS_EVAL]
     parts += [" ".join(NATURAL), *words.SINGULAR_SHE, *words.SINGULAR_HE, *words.PLURAL]
     forms = [form for verb in words.VERBS.values() for form in vars(verb).values()]
@@ -97,7 +97,7 @@ def _single(random: Random, split: Split) -> str:
 
 
 def fill(random: Random, split: Split, template: str) -> str:
-    """`template` with each slot in braces filled; no two slots of a sentence get the same word."""
+    """`template` with its slots in braces filled, with a different word for each slot if eight tries find one."""
     used: set[str] = set()
 
     def replace(found: re.Match[str]) -> str:
@@ -175,7 +175,7 @@ def _clause(random: Random, split: Split) -> str:
 
 
 def _timed(random: Random, core: str, time: str, end: str) -> str:
-    """The clause with its time in front or behind, then the reason."""
+    """The clause with its time before or after it, then the reason."""
     if time and random.random() < 0.25:
         joined = f"{time}{random.choice((',', ''))} {core}"
         return f"{joined} {end}." if end else f"{joined}."

@@ -1,4 +1,4 @@
-"""Hand-written everyday sentences used for evaluation only, so that a score says something about free text.
+"""Hand-written everyday sentences for evaluation only, so that scores reflect free text too.
 
 Knows nothing of the grammar, of mistakes or of requests.
 """

@@ -1,7 +1,7 @@
-"""Whole-sentence templates for the sentence grammar; a word in braces is a slot that `sentences` fills.
+"""Whole-sentence templates of the sentence grammar; a word in braces is a slot that `sentences` fills.
 
-Train and eval templates are disjoint. A slot name ending in 2 is filled independently of the one without.
-Knows nothing of how slots are filled.
+Train and eval templates are disjoint. A slot name ending in 2 is filled independently of the name without it. Knows
+nothing of how slots are filled.
 """
 
 TRAIN = """

@@ -1,7 +1,7 @@
-"""Word stock of the sentence grammar: names, subjects, verb phrases, times, and the forms of English verbs.
+"""Words of the sentence grammar: names, subjects, verb phrases, times, and the forms of English verbs.
 
-Pairs named `*_TRAIN` and `*_EVAL` are disjoint, so that an evaluation meets people and actions it has not seen.
-Knows nothing of templates, mistakes or requests.
+Lists named `*_TRAIN` and `*_EVAL` are disjoint, so evaluation has unseen people and actions. Knows nothing of templates,
+mistakes or requests.
 """
 
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ def _gerund(base: str) -> str:
 
 
 def regular_past(base: str) -> str:
-    """The past by the rule alone, which for an irregular verb is a child's mistake (`goed`)."""
+    """The past tense by the regular rule, which is wrong for an irregular verb (`goed`)."""
     if base.endswith("e"):
         return base + "d"
     if base.endswith("y") and base[-2] not in "aeiou":
@@ -358,7 +358,7 @@ ask for a refund|carry the ladder|move the piano|try to open the jar|paint the g
 
 
 def phrases(text: str) -> tuple[str, ...]:
-    """The entries of a `|`-separated table, one tuple, newlines counting as separators."""
+    """The entries of a text separated by `|` or newlines."""
     return tuple(entry.strip() for entry in text.replace("\n", "|").split("|") if entry.strip())
 
 

@@ -1,8 +1,8 @@
 """The *story* task: a very short story about a subject, such as a brave little dog.
 
-In training, a story of `Texts.stories` is the answer and its subject is read from its first sentences; without such
-texts the answer is put together from a few built-in sentences, and in evaluation it is left empty. Scoring looks at
-form alone: long enough, finished, about its subject, not going in circles. Knows nothing of tokens, models or files.
+The answer is a story of `Texts.stories`, its subject found in its first sentences. Without such texts, training answers
+are composed of a few built-in sentences, and evaluation answers are empty. Scoring checks form only: long enough,
+finished, about its subject, not repetitive. Knows nothing of tokens, models or files.
 """
 
 import re
@@ -15,7 +15,7 @@ from dgemma.evals.example import NO_TEXTS, Example, Split, Texts
 TASK = "story"
 
 ANY = "Tell me a story."
-"""What a model that knows stories alone may take any text to answer."""
+"""The request to which any text may be the answer, for a model that knows free text only as stories."""
 KINDS = ("subject", "free")
 
 SHORTEST_ANSWER = 200
@@ -101,7 +101,7 @@ NOT_DESCRIBING = frozenset(
     so he she it they his her its their him them called named lived while when where there bit lot few day time after
     """)
 )
-"""Words that end the search for a noun after `a`, or show that what follows is not its description."""
+"""Words that end the search for a noun after `a`, or show that the following word does not describe it."""
 
 PETS = (
     *("dog", "cat", "rabbit", "mouse", "frog", "duck", "fox", "bear", "lion", "squirrel", "robot", "dragon"),
@@ -182,12 +182,13 @@ SENTENCE_END = re.compile(r"""[.!?]"?(?=\s|$)""")
 
 
 def sentence_ends(text: str) -> list[int]:
-    """Where sentences end outside an open quotation."""
+    """The positions where sentences end, outside of open quotations."""
     return [match.end() for match in SENTENCE_END.finditer(text) if text.count('"', 0, match.end()) % 2 == 0]
 
 
 def cut_story(story: str) -> str | None:
-    """The whole story when short, else its beginning up to a paragraph's or at least a sentence's end."""
+    """A short story whole, a long one cut at the end of a paragraph or at least of a sentence; None if that leaves too
+    little."""
     if len(story) <= LONGEST_ANSWER:
         return story if len(story) >= SHORTEST_ANSWER else None
     ends = [end for end in sentence_ends(story) if SHORTEST_ANSWER <= end <= LONGEST_ANSWER]
@@ -197,7 +198,8 @@ def cut_story(story: str) -> str | None:
 
 
 def find_subject(story: str) -> str | None:
-    """Whom the first three sentences introduce, such as `a brave little dog` or `Ben and Sam`; None when unsure."""
+    """The character that the first three sentences introduce, such as `a brave little dog` or `Ben and Sam`; None if
+    unsure."""
     ends = sentence_ends(story)
     head = story[: ends[min(2, len(ends) - 1)]] if ends else story
     pair = PERSON_PAIR.search(head)
@@ -220,7 +222,7 @@ def find_subject(story: str) -> str | None:
 
 
 def read_introduction(match: re.Match[str]) -> tuple[str, str] | None:
-    """The phrase from `a` to its noun, with the name that follows, and the noun; None when the noun is not known."""
+    """(phrase from `a` to its noun with the name after it, noun); None if the noun is not known."""
     words = match[1].split(" ")
     for place, written in enumerate(words[:3]):
         word = written.rstrip(",")
@@ -237,7 +239,7 @@ def read_introduction(match: re.Match[str]) -> tuple[str, str] | None:
 
 
 def find_thing(story: str, subject: str) -> str | None:
-    """The thing that the story names most often beside its subject, at least twice."""
+    """The thing that the story mentions most often besides its subject; None if none is mentioned twice."""
     counts = Counter(word for word in WORD.findall(story) if word in THINGS and word not in subject.split())
     thing, count = max(counts.items(), key=lambda item: item[1], default=("", 0))
     if count < 2:
@@ -255,13 +257,13 @@ def join_subjects(subject: str, thing: str | None) -> str:
 
 
 def with_article(noun_phrase: str) -> str:
-    """`noun_phrase` with `a` or `an` before it; right for the words of this file."""
+    """`noun_phrase` after `a` or `an`; correct for the words of this file."""
     return ("an " if noun_phrase[0] in "aeio" or noun_phrase.startswith("umbrella") else "a ") + noun_phrase
 
 
 @cache
 def told_stories(stories: tuple[str, ...]) -> tuple[tuple[str, str, bool], ...]:
-    """(subject, answer, whether it is the whole story) for each story whose subject can be told."""
+    """(subject, answer, whether the answer is the whole story) for each story whose subject is found."""
     found = []
     for story in stories:
         answer, subject = cut_story(story), find_subject(story)
@@ -274,33 +276,33 @@ def told_stories(stories: tuple[str, ...]) -> tuple[tuple[str, str, bool], ...]:
 
 @cache
 def whole_stories(stories: tuple[str, ...]) -> tuple[tuple[str, str, bool], ...]:
-    """Those of `told_stories` that come to their end."""
-    return tuple(told for told in told_stories(stories) if told[2])
+    """Those of `told_stories` that are not cut."""
+    return tuple(story for story in told_stories(stories) if story[2])
 
 
 def make_up_subject(random: Random) -> str:
-    """A subject for training without any stories."""
+    """A subject, for training without stories."""
     name = f" named {random.choice(PET_NAMES)}" if random.random() < 0.4 else ""
     return with_article(f"{random.choice(MOODS)} {random.choice(PETS)}") + name
 
 
 def make_up_story(random: Random, subject: str) -> str:
-    """A plain story put together from built-in sentences."""
+    """A plain story composed of built-in sentences."""
     noun = main_words(subject)[0]
     parts = [random.choice(sentences) for sentences in (OPENINGS, WISHES, TROUBLES, ENDINGS)]
     return " ".join(parts).format(subject=subject, noun=noun)
 
 
 def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | None = None) -> Example:
-    """A request for a story, `subject` with a subject and `free` without one, and such a story."""
+    """A request for a story about a subject (`kind="subject"`) or any story (`free`), and a story."""
     if kind is None:
         kind = "free" if split == "train" and random.random() < FREE_SHARE else "subject"
     if kind not in KINDS:
         raise ValueError(f"no story of kind {kind!r}; there are {', '.join(KINDS)}")
-    told = told_stories(texts.stories)
-    if told:
+    stories = told_stories(texts.stories)
+    if stories:
         whole = whole_stories(texts.stories)
-        subject, answer, _ = random.choice(whole if whole and random.random() < WHOLE_STORY_SHARE else told)
+        subject, answer, _ = random.choice(whole if whole and random.random() < WHOLE_STORY_SHARE else stories)
         thing = find_thing(answer, subject) if random.random() < 0.35 else None
         subject = join_subjects(subject, thing)
     elif split == "eval":
@@ -313,7 +315,7 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | 
 
 
 def subject_of(prompt: str) -> str:
-    """The subject in a request made by `generate`; empty when it names none."""
+    """The subject in a request made by `generate`; empty if it has none."""
     for phrasing in (*PHRASINGS["eval"], *PHRASINGS["train"]):
         before, after = phrasing.split("{subject}")
         if prompt.startswith(before) and prompt.endswith(after):
@@ -322,14 +324,14 @@ def subject_of(prompt: str) -> str:
 
 
 def main_words(subject: str) -> list[str]:
-    """Words of which a story about `subject` has to use one: its first noun and the proper names."""
+    """The first noun and the proper names of `subject`; a story about it must use one of them."""
     words = WORD.findall(subject)
     nouns = [word for word in words if word in CHARACTERS or word in THINGS]
     return nouns[:1] + [word for word in words if word[0].isupper()] or words[-1:]
 
 
 def has_story_form(text: str) -> bool:
-    """Whether `text` is long enough, ends with a sentence and repeats no run of four words more than twice."""
+    """Whether `text` is long enough, ends with punctuation and repeats no run of four words too often."""
     words = [word.lower() for word in WORD.findall(text)]
     if len(words) < FEWEST_WORDS or text.rstrip()[-1] not in ".!?\"'":
         return False
@@ -342,5 +344,5 @@ def is_correct(example: Example, reply: str) -> bool:
     if not has_story_form(reply):
         return False
     wanted = main_words(subject_of(example.prompt))
-    told = {word.lower() for word in WORD.findall(reply)}
-    return not wanted or any({word.lower(), word.lower() + "s", word.lower() + "'s"} & told for word in wanted)
+    used = {word.lower() for word in WORD.findall(reply)}
+    return not wanted or any({word.lower(), word.lower() + "s", word.lower() + "'s"} & used for word in wanted)

@@ -1,8 +1,8 @@
 """The *sudoku* task: a 4x4 or 9x9 puzzle in rows of digits (0 for empty), answered with the solved rows.
 
-Promises that every puzzle has exactly one solution and that a request reads the same for the same seed. A puzzle is
-made by revealing cells of a solved grid until naked and hidden singles alone finish it, which proves uniqueness
-without a search; extra clues then bring it to the number asked for. Knows nothing of tokens, models or files.
+Every puzzle has exactly one solution, and a seed always gives the same requests. A puzzle is made by revealing cells of
+a solved grid until naked and hidden singles alone solve it, which proves uniqueness without a search; then more cells
+are revealed, up to the requested number of clues. Knows nothing of tokens, models or files.
 """
 
 from collections.abc import Iterator
@@ -83,25 +83,25 @@ class Position:
         self.empty = list(range(board.size * board.size))
 
     def copy(self) -> "Position":
-        """An independent twin."""
-        twin = Position(self.board)
-        twin.values, twin.empty = self.values[:], self.empty[:]
-        twin.row_used, twin.column_used, twin.box_used = self.row_used[:], self.column_used[:], self.box_used[:]
-        return twin
+        """An independent copy."""
+        copy = Position(self.board)
+        copy.values, copy.empty = self.values[:], self.empty[:]
+        copy.row_used, copy.column_used, copy.box_used = self.row_used[:], self.column_used[:], self.box_used[:]
+        return copy
 
     def place(self, cell: int, bit: int) -> None:
-        """Write `bit` into `cell`; `empty` is brought up to date by `drop_filled`."""
+        """Writes `bit` into `cell`; call `drop_filled` afterwards to update `empty`."""
         self.values[cell] = bit
         self.row_used[self.board.rows[cell]] |= bit
         self.column_used[self.board.columns[cell]] |= bit
         self.box_used[self.board.boxes[cell]] |= bit
 
     def drop_filled(self) -> None:
-        """Forget the cells that `place` has filled."""
+        """Removes filled cells from `empty`."""
         self.empty = [cell for cell in self.empty if not self.values[cell]]
 
     def candidates(self, cell: int) -> int:
-        """The bits that no cell in the same row, column or box holds."""
+        """The bits not used in the cell's row, column or box."""
         board = self.board
         used = (
             self.row_used[board.rows[cell]] | self.column_used[board.columns[cell]] | self.box_used[board.boxes[cell]]
@@ -109,7 +109,7 @@ class Position:
         return self.full & ~used
 
     def fill_singles(self) -> bool:
-        """Fill naked and hidden singles until none is left; False when a cell turns out to have no candidate."""
+        """Fills naked and hidden singles until none is left; False on a contradiction."""
         while self.empty:
             num_empty = len(self.empty)
             if not self._sweep():
@@ -120,10 +120,11 @@ class Position:
         return True
 
     def _sweep(self) -> bool:
-        """One pass over the empty cells: naked singles at once, then the hidden ones.
+        """One pass over the empty cells that fills naked singles, then hidden ones; False on a contradiction.
 
-        A value placed during the pass may still stand in the candidates noted before it, so hidden singles are read
-        against what is in use by then: a value in use is never placed again, and a count can only be too high.
+        Candidates counted before a value was placed during the pass may include that value. So hidden singles are
+        checked against the bits in use by then: no value is placed twice, and a count can only be too high, which
+        misses a single but never invents one.
         """
         board, size = self.board, self.board.size
         rows, columns, boxes = board.rows, board.columns, board.boxes
@@ -158,7 +159,7 @@ class Position:
 
 
 def read_position(grid: str) -> Position | None:
-    """The position that `grid` (16 or 81 digits, line breaks allowed) describes; None when two clues clash."""
+    """Parses a grid of 16 or 81 digits, line breaks allowed; None if two clues contradict each other."""
     digits = "".join(grid.split())
     size = {16: 4, 81: 9}.get(len(digits))
     if size is None or not all("0" <= digit <= str(size) for digit in digits):
@@ -175,7 +176,7 @@ def read_position(grid: str) -> Position | None:
 
 
 def solve(grid: str) -> list[str]:
-    """Solutions of `grid` as rows joined by newlines, two at most: no entry when impossible, one when unique."""
+    """At most two solutions of `grid`, each as lines of rows: none if it is impossible, one if it is unique."""
     position = read_position(grid)
     solutions: list[str] = []
     if position is not None:
@@ -187,7 +188,7 @@ def solve(grid: str) -> list[str]:
 
 
 def search(position: Position, random: Random | None) -> Iterator[list[int]]:
-    """Every way to finish `position` (which is changed), branching on the cell with the fewest candidates."""
+    """Yields every solution of `position` (and changes it), branching on the cell with the fewest candidates."""
     if not position.fill_singles():
         return
     if not position.empty:
@@ -205,13 +206,13 @@ def search(position: Position, random: Random | None) -> Iterator[list[int]]:
 
 
 def layout(digits: str) -> str:
-    """A flat string of 16 or 81 digits as rows."""
+    """A flat string of 16 or 81 digits as lines of rows."""
     size = {16: 4, 81: 9}[len(digits)]
     return "\n".join(digits[start : start + size] for start in range(0, len(digits), size))
 
 
 def random_solution(random: Random, size: int) -> str:
-    """A solved grid as flat digits: the first row at random, the rest by a randomised search."""
+    """A solved grid as flat digits: a random first row, the rest by a randomised search."""
     while True:
         position = Position(board_of(size))
         digits = [1 << place for place in range(size)]
@@ -225,14 +226,14 @@ def random_solution(random: Random, size: int) -> str:
 
 
 def pattern_solution(random: Random, size: int) -> str:
-    """A solved grid as flat digits, from the plain cyclic pattern by `shuffle_grids`: fast, less varied."""
+    """A solved grid as flat digits: the cyclic pattern, shuffled by `shuffle_grids`; fast but less varied."""
     side = {4: 2, 9: 3}[size]
     digits = [(side * (row % side) + row // side + column) % size for row in range(size) for column in range(size)]
     return shuffle_grids(random, "".join(str(digit + 1) for digit in digits))[0]
 
 
 def shuffle_grids(random: Random, *grids: str) -> tuple[str, ...]:
-    """The same random symmetry (digits, bands, stacks, rows, columns, transpose) of each flat grid; 0 stays 0."""
+    """Applies one random symmetry (digits, bands, stacks, rows, columns, transpose) to all grids; 0 stays 0."""
     size = {16: 4, 81: 9}[len(grids[0])]
     row_order, column_order = _shuffled_lines(random, size), _shuffled_lines(random, size)
     if random.random() < 0.5:
@@ -251,10 +252,10 @@ def _shuffled_lines(random: Random, size: int) -> list[int]:
 
 
 def make_puzzle(random: Random, solution: str, num_clues: int) -> str:
-    """A uniquely solvable puzzle with `num_clues` clues, or a few more where singles alone needed them.
+    """A uniquely solvable puzzle with `num_clues` clues, or a few more if singles alone needed them.
 
-    Clues are drawn at random, from few (so that each one matters) to all `num_clues` of them. Where the singles get
-    stuck, one more cell is revealed; what is then missing from `num_clues` is revealed at random.
+    Starts from a random number of random clues, from few (so that each one matters) to `num_clues`. Reveals one more
+    cell whenever the singles get stuck, then random cells up to `num_clues`.
     """
     size = {16: 4, 81: 9}[len(solution)]
     bits = [1 << (int(digit) - 1) for digit in solution]
@@ -280,7 +281,7 @@ def make_puzzle(random: Random, solution: str, num_clues: int) -> str:
 
 
 def ease_puzzle(random: Random, puzzle: str, solution: str, num_clues: int) -> str:
-    """`puzzle` with cells of its solution filled in until it shows `num_clues` clues; it stays unique."""
+    """`puzzle` with more cells revealed, up to `num_clues` clues; its solution stays unique."""
     empty = [cell for cell, digit in enumerate(puzzle) if digit == "0"]
     num_extra = max(0, num_clues - (len(puzzle) - len(empty)))
     extra = set(random.sample(empty, min(num_extra, len(empty))))
@@ -310,7 +311,7 @@ def draw_puzzle(random: Random, split: Split, texts: Texts, kind: str) -> tuple[
 
 
 def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | None = None) -> Example:
-    """A puzzle of `kind` (`4x4` or `9x9`; a quarter are 4x4 when not given) and its solution."""
+    """A puzzle of `kind` (`4x4` or `9x9`; if not given, a quarter are 4x4) and its solution."""
     if kind is None:
         kind = "4x4" if random.random() < 0.25 else "9x9"
     if kind not in KINDS:
@@ -322,7 +323,7 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | 
 
 
 def is_correct(example: Example, reply: str) -> bool:
-    """Whether `reply` is a complete valid grid, and nothing else, that keeps every clue of the request."""
+    """Whether `reply` is exactly a complete valid grid that keeps every clue of the request."""
     size = int(example.kind[0])
     digits = set("123456789"[:size])
     rows = [line.rstrip() for line in reply.strip().splitlines()]
@@ -337,7 +338,7 @@ def is_correct(example: Example, reply: str) -> bool:
 
 
 def form(example: Example) -> dict[str, Any]:
-    """What a request asks of any answer, as options of `LLM.chat`: so many rows of so many digits."""
+    """The constraint as options of `LLM.chat`: a regular expression for the right number of rows and digits."""
     size = int(example.kind[0])
     row = f"[1-{size}]{{{size}}}"
     return {"regex": f"{row}(\\n{row}){{{size - 1}}}"}

@@ -1,8 +1,8 @@
 """Random names, dates, sums and other small values for task generators, each a function of (random, split).
 
-Promises that `train` never draws a word that `words_lists` holds out. Values made of digits or syllables are not held
-out: they hardly ever repeat; they come from `words_values`, so that tasks need only this module.
-Knows nothing of tasks, prompts or answers.
+`train` never draws a word that `words_lists` holds out. Values made of digits or syllables hardly ever repeat, so none
+are held out; they are re-exported from `words_values`, so that tasks need only this module. Knows nothing of tasks,
+prompts or answers.
 """
 
 from random import Random
@@ -77,7 +77,7 @@ def last_name(random: Random, split: Split) -> str:
 
 
 def full_name(random: Random, split: Split) -> str:
-    """`Anna Okafor`, now and then with an initial, a second last name or made-up parts."""
+    """`Anna Okafor`, sometimes with an initial, a second last name or made-up parts."""
     first, last = first_name(random, split), last_name(random, split)
     roll = random.random()
     if roll < 0.04:
@@ -91,7 +91,7 @@ def full_name(random: Random, split: Split) -> str:
 
 
 def person_name(random: Random, split: Split) -> str:
-    """A full name; now and then only `Anna`, or `Mr. Okafor`."""
+    """A full name; sometimes only `Anna`, or `Mr. Okafor`."""
     roll = random.random()
     if roll < 0.1:
         return first_name(random, split)
@@ -111,7 +111,7 @@ def doctor_name(random: Random, split: Split) -> str:
 
 
 def city(random: Random, split: Split) -> str:
-    """`Lisbon`, now and then a made-up town."""
+    """`Lisbon`, sometimes a made-up town."""
     if random.random() < 0.06:
         return pseudo_word(random, split).capitalize() + choose(random, ("", "ville", "ton", "burg", " Falls", " Bay"))
     return CITIES.draw(random, split)
@@ -134,7 +134,7 @@ def address(random: Random, split: Split) -> str:
 
 
 def venue(random: Random, split: Split) -> str:
-    """`Town Hall`, a place where things are held."""
+    """`Town Hall`, a place for events."""
     if random.random() < 0.25:
         kind = choose(random, ("Hall", "Theatre", "Park", "Hotel", "Centre", "Arena"))
         return f"{STREETS.draw(random, split)} {kind}"
@@ -152,7 +152,7 @@ def product(random: Random, split: Split) -> str:
 
 
 def goods(random: Random, split: Split) -> str:
-    """`pencils`, things one buys by number."""
+    """`pencils`, things bought by number."""
     return GOODS.draw(random, split)
 
 
@@ -204,7 +204,7 @@ def title(random: Random, split: Split) -> str:
 
 
 def phrase(random: Random, split: Split) -> str:
-    """`the old bridge`, `a red lamp in Oslo`, `desk lamp and two towels`: some words that belong together."""
+    """`the old bridge`, `a red lamp in Oslo`, `desk lamp and two towels`: a noun phrase."""
     adjective, noun = ADJECTIVES.draw(random, split), NOUNS.draw(random, split)
     one, two = product(random, split), product(random, split)
     place, first = city(random, split), first_name(random, split)

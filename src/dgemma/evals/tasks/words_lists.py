@@ -1,7 +1,7 @@
-"""Word lists parted between the splits, and two quick ways to draw.
+"""Word lists divided between the splits, and two fast random draws.
 
-Promises: about 8 % of every list is held out by a hash of the entry; `train` never draws a held-out entry and `eval`
-draws one about half the time. Knows nothing of what the words are used for.
+About 8 % of every list is held out, by a hash of the entry; `train` never draws a held-out entry, `eval` draws one about
+half of the time. Knows nothing of what the words are used for.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def between(random: Random, low: int, high: int) -> int:
 
 
 class WordList:
-    """The entries of a comma-separated text, parted into `train` and `held_out` by a hash of each entry."""
+    """The entries of a comma-separated text, divided into `train` and `held_out` by a hash of each entry."""
 
     def __init__(self, text: str) -> None:
         entries = tuple(dict.fromkeys(entry.strip() for entry in text.replace("\n", " ").split(",") if entry.strip()))
@@ -34,7 +34,7 @@ class WordList:
         self.held_out = tuple(entry for entry in entries if crc32(entry.encode()) % 100 < 8)
 
     def draw(self, random: Random, split: Split) -> str:
-        """Return one entry; only `eval` may see the held-out ones."""
+        """A random entry; only `eval` draws held-out ones."""
         if split == "eval" and self.held_out and random.random() < 0.5:
             return choose(random, self.held_out)
         return choose(random, self.train)

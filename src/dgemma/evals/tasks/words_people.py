@@ -1,7 +1,6 @@
-"""Names of people: first names and last names from many cultures, as plain comma-separated text.
+"""Names of people: first names and last names from many cultures, as comma-separated text.
 
-Promises some hundred entries each, without duplicates after `words_lists.WordList` has read them.
-Knows nothing of splits or random draws.
+Some hundred entries each; `words_lists.WordList` drops duplicates. Knows nothing of splits or random draws.
 """
 
 FIRST_NAMES = """

@@ -1,6 +1,6 @@
-"""Names of places: cities, countries, streets and venues, as plain comma-separated text.
+"""Names of places: cities, countries, streets and venues, as comma-separated text.
 
-Promises no duplicates after `words_lists.WordList` has read them; knows nothing of splits or random draws.
+`words_lists.WordList` drops duplicates. Knows nothing of splits or random draws.
 """
 
 CITIES = """

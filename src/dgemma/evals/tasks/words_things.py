@@ -1,6 +1,6 @@
 """Names of things: jobs, products, foods, animals, plants, company parts and the like, as comma-separated text.
 
-Promises no duplicates after `words_lists.WordList` has read them; knows nothing of splits or random draws.
+`words_lists.WordList` drops duplicates. Knows nothing of splits or random draws.
 """
 
 JOBS = """

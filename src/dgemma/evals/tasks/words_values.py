@@ -1,7 +1,7 @@
 """Random values made of digits, units and syllables, each a function of (random, split): dates, sums, codes.
 
-Promises many ways to write each. Nothing here is held out, since such values hardly ever repeat: `split` is ignored,
-and there only so that all value functions can be called alike.
+Each is written in many ways. Nothing is held out, because such values hardly ever repeat: `split` is ignored and
+exists only so that all value functions have the same signature.
 """
 
 from collections.abc import Callable
@@ -129,7 +129,7 @@ def decimal(random: Random, split: Split) -> str:
 
 
 def count(random: Random, split: Split) -> str:
-    """`2` to `24`, now and then as a word."""
+    """`2` to `24`, sometimes as a word."""
     amount = between(random, 2, 24)
     if amount < 13 and random.random() < 0.3:
         return NUMBER_WORDS[amount]
@@ -168,7 +168,7 @@ volume = _measured(1, 750, (" ml", " litres", " l", "ml", " cl", " cups", " gall
 
 
 def digits(random: Random, low: int, high: int) -> str:
-    """Between `low` and `high` digits, the first not zero."""
+    """A number of `low` to `high` digits, the first not zero."""
     size = between(random, low, high)
     return str(between(random, 10 ** (size - 1), 10**size - 1))
 
@@ -219,9 +219,9 @@ def winning_score(random: Random, split: Split) -> str:
 
 
 def altered(random: Random, value: str) -> str:
-    """`value` with one to three characters exchanged, vowel for vowel, consonant for consonant, digit for digit.
+    """`value` with up to three characters replaced: vowel by vowel, consonant by consonant, digit by digit.
 
-    What training shows now and then instead of a listed word, so that copying is learnt rather than the list.
+    Training sometimes uses it in place of a listed word, so that the model learns to copy and not the list.
     """
     places = [place for place, character in enumerate(value) if character.isascii() and character.isalnum()]
     characters = list(value)
@@ -236,7 +236,7 @@ def altered(random: Random, value: str) -> str:
 
 
 def pseudo_word(random: Random, split: Split) -> str:
-    """`strandou`, two or three syllables that mean nothing."""
+    """`strandou`: two or three random syllables."""
     return "".join(
         choose(random, ONSETS) + choose(random, VOWELS) + (choose(random, CODAS) if random.random() < 0.7 else "")
         for _ in range(2 if random.random() < 0.7 else 3)
