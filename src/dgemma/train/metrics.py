@@ -31,7 +31,7 @@ class Progress:
     held_out: float | None = None
 
 
-def add_line(progress: Progress, path: Path) -> None:
+def append_line(progress: Progress, path: Path) -> None:
     """Appends a line. Raises OutputError if the file cannot be written."""
     # JSON has no nan.
     finite = {name: value for name, value in vars(progress).items() if value is not None and math.isfinite(value)}
@@ -42,7 +42,7 @@ def add_line(progress: Progress, path: Path) -> None:
         raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def forget_later(path: Path, step: int) -> None:
+def drop_lines_after(path: Path, step: int) -> None:
     """Removes the lines of steps after `step`: they came after the last save, and the run takes them again."""
     lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
     kept = [line for line in lines if _step_of(line) <= step]

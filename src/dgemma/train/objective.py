@@ -43,7 +43,7 @@ class Drawn:
     noised_BS          the canvases as the first pass sees them
     canvas_BS          the number of each slot's canvas within its row
     temperature_R11    the self-conditioning temperature of the first R rows, those that are self-conditioned
-    moves              for each sampler step, the draws of the rows that take it: uniform [rows, S, 1], noise [rows, S]
+    sampler_draws      for each sampler step, the draws of the rows that take it: uniform [rows, S, 1], noise [rows, S]
     canvas, clean      the slots of the canvas loss and of the next-token loss
     covered            whether the sliding window covers every position
     """
@@ -52,7 +52,7 @@ class Drawn:
     noised_BS: Tensor
     canvas_BS: Tensor
     temperature_R11: Tensor
-    moves: tuple[tuple[Tensor, Tensor], ...]
+    sampler_draws: tuple[tuple[Tensor, Tensor], ...]
     canvas: "LossSlots"
     clean: "LossSlots"
     covered: bool
@@ -65,7 +65,7 @@ class Drawn:
             noised_BS=sent(self.noised_BS, device),
             canvas_BS=sent(self.canvas_BS, device),
             temperature_R11=sent(self.temperature_R11, device),
-            moves=tuple((sent(uniform, device), sent(noise, device)) for uniform, noise in self.moves),
+            sampler_draws=tuple((sent(uniform, device), sent(noise, device)) for uniform, noise in self.sampler_draws),
             canvas=self.canvas.to(device),
             clean=self.clean.to(device),
         )
@@ -73,8 +73,15 @@ class Drawn:
     def tensors(self) -> list[Tensor]:
         """All tensors, always in the same order."""
         loss_slots = [value for part in (self.canvas, self.clean) for value in vars(part).values()]
-        moves = [value for move in self.moves for value in move]
-        return [*vars(self.batch).values(), self.noised_BS, self.canvas_BS, self.temperature_R11, *moves, *loss_slots]
+        sampler_draws = [value for pair in self.sampler_draws for value in pair]
+        return [
+            *vars(self.batch).values(),
+            self.noised_BS,
+            self.canvas_BS,
+            self.temperature_R11,
+            *sampler_draws,
+            *loss_slots,
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,13 +117,13 @@ def draw(
         conditioned = _some(recipe.self_conditioning * rows, generator)
     low, high = recipe.temperature
     temperature = low + (high - low) * torch.rand(conditioned, 1, 1, generator=generator)
-    moves = []
+    sampler_draws = []
     rolled = _some(recipe.rollout * conditioned, generator) if conditioned else 0
     for _ in range(recipe.rollout_steps):
         if not rolled:
             break
         uniform = torch.rand(rolled, slots, 1, generator=generator)
-        moves.append((uniform, torch.randint(config.vocab_size, (rolled, slots), generator=generator)))
+        sampler_draws.append((uniform, torch.randint(config.vocab_size, (rolled, slots), generator=generator)))
         rolled //= 2
     clean = batch.tokens_BT.shape[1]
     owner_BT, owner_BS = batch.owner_BN[:, :clean], batch.owner_BN[:, clean:]
@@ -129,7 +136,7 @@ def draw(
         noised_BS=noised_BS,
         canvas_BS=canvas_numbers(batch),
         temperature_R11=temperature,
-        moves=tuple(moves),
+        sampler_draws=tuple(sampler_draws),
         canvas=_loss_slots(used_BS, batch.targets_BS, torch.ones(used_BS.shape), used_BS, fixed),
         clean=_loss_slots(follows_BT, batch.tokens_BT[:, 1:], weight_BT, answer_BT, fixed),
         covered=int(batch.positions_BN.max()) < config.sliding_window,
@@ -260,14 +267,14 @@ def _condition(
     are temperatures. Rollout: the first of those rows take a sampler step, written to `noised_BS`. For every further
     step, half of the rows that took the last one run a new pass, which renews their soft embedding, and take it."""
     batch, rows = drawn.batch, len(drawn.temperature_R11)
-    for move in drawn.moves or (None,):
+    for pair in drawn.sampler_draws or (None,):
         part = {kind: mask[:rows] for kind, mask in masks.items()}
         _, hidden = forward(batch.tokens_BT[:rows], noised_BS[:rows], soft_BSD[:rows], batch.positions_BN[:rows], part)
         scaled = network.logits(hidden) / drawn.temperature_R11[:rows]
         soft_BSD[:rows] = network.expect(scaled.softmax(-1)).float()
-        if move is None:
+        if pair is None:
             return
-        uniform, noise = move
+        uniform, noise = pair
         rolled = len(noise)
         noised_BS[:rolled] = take_sampler_step(
             scaled[:rolled], drawn.canvas_BS[:rolled], recipe.entropy_bound, uniform, noise

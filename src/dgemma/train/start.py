@@ -76,7 +76,7 @@ def with_settings_of(start: ModelConfig, config: ModelConfig) -> ModelConfig:
     return replace(config, **{name: getattr(start, name) for name in _NOT_IN_RECIPES})
 
 
-def take_over(network: DiffusionGemma, start: DiffusionGemma, name: str | Path) -> None:
+def copy_weights(network: DiffusionGemma, start: DiffusionGemma, name: str | Path) -> None:
     """Copies the weights of `start`, the model `name`, into `network`, which may have more layers (`train.growth`).
 
     Raises DataError if other sizes differ.

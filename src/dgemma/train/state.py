@@ -62,7 +62,7 @@ def read_state(path: Path, device: torch.device) -> dict[str, Any] | None:
         state = torch.load(path, weights_only=True, map_location=device)
         _ = [state[name] for name in ("network", "optimizers", "step", "best")]
     except UNREADABLE as error:
-        raise unusable(path) from error
+        raise unusable_state(path) from error
     return state
 
 
@@ -78,7 +78,7 @@ def write_state(state: Mapping[str, Any], path: Path) -> None:
             raise OutputError(f"{path} cannot be written: {reason}.") from error
 
 
-def unusable(path: Path, changes: Iterable[str] = ()) -> DataError:
+def unusable_state(path: Path, changes: Iterable[str] = ()) -> DataError:
     """The error for a state from which the run cannot resume."""
     details = f" ({'; '.join(changes)})" if changes else ""
     return DataError(f"{path} does not belong to this recipe{details} or is damaged; choose another folder.")

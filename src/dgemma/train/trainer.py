@@ -33,16 +33,16 @@ from dgemma.train.blocks import PackedBatch
 from dgemma.train.data import BatchStream
 from dgemma.train.drawing import DrawnBatches, prefetch
 from dgemma.train.machine import find_device, require_compiler, use_bfloat16
-from dgemma.train.metrics import Progress, add_line, forget_later
+from dgemma.train.metrics import Progress, append_line, drop_lines_after
 from dgemma.train.objective import Drawn, Losses, losses
 from dgemma.train.optimizer import learning_rate_factor, load_optimizer, make_optimizers, set_learning_rates
 from dgemma.train.recipe import Recipe
-from dgemma.train.start import initialise, open_start, require_vocab_size, take_over, with_settings_of
-from dgemma.train.state import UNREADABLE, differences, locked, read_state, settings, unusable, write_state
+from dgemma.train.start import copy_weights, initialise, open_start, require_vocab_size, with_settings_of
+from dgemma.train.state import UNREADABLE, differences, locked, read_state, settings, unusable_state, write_state
 from dgemma.train.step import PlainStep, RecordedStep
 from dgemma.train.texts import load_texts
 from dgemma.train.tokenizer import tokenizer_config
-from dgemma.train.vocabulary import known_vocabulary, make_vocabulary, write_vocabulary
+from dgemma.train.vocabulary import load_vocabulary, make_vocabulary, write_vocabulary
 
 _MAX_GRAPHS = 32
 _HELD_OUT_SEED = 1
@@ -83,10 +83,10 @@ def train(
     except OSError as error:
         raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
     with locked(folder):
-        return _prepared(recipe, data, folder, init, stop, tell).run(report)
+        return _make_trainer(recipe, data, folder, init, stop, tell).run(report)
 
 
-def _prepared(
+def _make_trainer(
     recipe: Recipe,
     data: str | Path | None,
     folder: Path,
@@ -101,7 +101,7 @@ def _prepared(
     saved = read_state(folder / "last.pt", find_device(recipe.run.device))
     config, vocabulary = recipe.model.config(), folder / "tokenizer.json"
     if saved is not None:
-        tokenizer = known_vocabulary(vocabulary)
+        tokenizer = load_vocabulary(vocabulary)
         if "config" in saved:
             config = with_settings_of(ModelConfig.from_hf(saved["config"]), config)
         require_vocab_size(tokenizer, config)
@@ -112,7 +112,7 @@ def _prepared(
     start, tokenizer = open_start(init)
     require_vocab_size(tokenizer, config)
     trainer = Trainer(recipe, with_settings_of(start.config, config), tokenizer, texts, folder, stop, tell)
-    take_over(trainer.network, start.network, init)
+    copy_weights(trainer.network, start.network, init)
     write_vocabulary(tokenizer.backend, vocabulary)
     return trainer
 
@@ -183,7 +183,7 @@ class Trainer:
     def run(self, report: Callable[[Progress], None]) -> Path:
         """Takes the remaining steps -> the folder of the best checkpoint. Raises Stopped if `stop` ends the run."""
         run, best = self.recipe.run, self.folder / "best"
-        forget_later(self.folder / "metrics.jsonl", self.step)
+        drop_lines_after(self.folder / "metrics.jsonl", self.step)
         self._started = saved = logged = time.monotonic()
         tokens, window = 0, []
         # A run whose time is up has no steps left, whatever its step.
@@ -232,7 +232,7 @@ class Trainer:
             left = max(0.0, min(left, 60 * run.minutes - self.seconds))
         held_out = self.evaluate() if evaluate else None
         progress = self._progress(window, tokens / seconds, left, held_out)
-        add_line(progress, self.folder / "metrics.jsonl")
+        append_line(progress, self.folder / "metrics.jsonl")
         return progress
 
     def _require_finite(self, window: list[Losses]) -> None:
@@ -370,7 +370,7 @@ class Trainer:
             self.step, self.best = int(saved["step"]), float(saved["best"])
             self._seconds_before = float(saved.get("seconds", 0.0))
         except UNREADABLE as error:
-            raise unusable(path, changes) from error
+            raise unusable_state(path, changes) from error
         seed = self.recipe.run.seed
         if saved.get("seed", seed) != seed:
             raise DataError(f"{path} belongs to a run with seed {saved['seed']}, not {seed}; choose another folder.")

@@ -21,7 +21,7 @@ _CHARACTERS_PER_TOKEN = 16
 """An upper estimate for a text that fits a row. Longer texts are cut: training on megabytes would take minutes."""
 
 
-def known_vocabulary(path: Path) -> Tokenizer:
+def load_vocabulary(path: Path) -> Tokenizer:
     """The tokenizer of a run that resumes. Raises DataError if its file is gone: the weights need exactly that one."""
     if not path.is_file():
         raise DataError(
