@@ -22,7 +22,7 @@ LARGEST_SEED = 2**43
 """The noise seed of a step is about a million times this and must fit into 64 bits."""
 
 _LARGEST = 2**53
-"""Floats are exact up to here. The comparison also rejects infinity and nan."""
+"""Whole numbers are exact as floats up to here. The comparison also rejects infinity and nan."""
 
 _MAX_BYTES, _MAX_KEY_PARTS = 1 << 20, 32  # of a recipe file, of a dotted key in it
 _MAX_ROWS, _MAX_TOKENS, _MAX_BATCH_TOKENS = 1 << 16, 1 << 20, 1 << 26

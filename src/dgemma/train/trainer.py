@@ -72,7 +72,7 @@ def train(
     report: called with the progress at every log.
     init: a model folder whose weights, vocabulary and settings a new run starts from (`train.start`). Its sizes must be
     the recipe's, except that the recipe may repeat layers (`train.growth`). A resumed run ignores it.
-    stop: called before the first step and after each one; if it returns True, the run is saved and ends.
+    stop: called before the first step and after each one; True ends the run, which is saved first after a step.
     tell: called with messages about the run, a sentence each.
     Raises DataError for unusable data or state, for a folder that another run trains into and for losses that are not
     finite, OutputError if `out` cannot be written, Stopped if `stop` ended the run.
