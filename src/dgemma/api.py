@@ -24,7 +24,7 @@ from dgemma.checkpoint.load import Progress
 from dgemma.config import EngineConfig, ModelConfig
 from dgemma.engine.engine import Engine
 from dgemma.engine.events import Events
-from dgemma.engine.placement import placed
+from dgemma.engine.placement import resolve_placement
 from dgemma.engine.request import Event, Infill, Request, Revision
 from dgemma.errors import ImageError, PromptError, UsageError
 from dgemma.images import PreparedImage, prepare_images
@@ -83,7 +83,7 @@ def load(
     Raises ModelNotFoundError for an unknown name, CheckpointError for files that cannot be used or do not fit into
     memory, UsageError for a device that does not exist.
     """
-    config = placed(
+    config = resolve_placement(
         EngineConfig(
             device=device,
             dtype=str(dtype).removeprefix("torch."),  # pyright: ignore[reportArgumentType]

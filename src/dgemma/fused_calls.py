@@ -1,7 +1,7 @@
 """Fused computations as values, so that several requests can share one kernel call.
 
-The network calls `compute(call)`. By default this runs the call. In a context where `asked_instead` is set, it passes
-the call to that function, which may collect calls of the same kind and run them as one (`engine.together`). Each result
+The network calls `compute(call)`. By default this runs the call. In a context where `dispatcher` is set, it passes the
+call to that function, which may collect calls of the same kind and run them as one (`engine.joint_calls`). Each result
 is bit for bit that of the call alone.
 
 Shapes: N rows, D hidden, V vocabulary.
@@ -30,19 +30,19 @@ class FusedCall(Protocol):
     def compute(self, calls: Sequence[Any]) -> list[Any]: ...
 
 
-asked_instead: ContextVar[Callable[[FusedCall], Any] | None] = ContextVar("asked_instead", default=None)
+dispatcher: ContextVar[Callable[[FusedCall], Any] | None] = ContextVar("dispatcher", default=None)
 """The function that `compute` passes calls to in this context; None to run them directly."""
 
 
 def compute(call: FusedCall) -> Any:
     """The result of a call."""
-    ask = asked_instead.get()
+    ask = dispatcher.get()
     return call.compute([call])[0] if ask is None else ask(call)
 
 
-def is_asked_elsewhere() -> bool:
+def may_be_joined() -> bool:
     """Whether `compute` would pass a call on, so that it may be joined with others."""
-    return asked_instead.get() is not None
+    return dispatcher.get() is not None
 
 
 class LayersCall(NamedTuple):

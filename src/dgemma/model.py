@@ -26,7 +26,7 @@ from dgemma.cache import KVCache
 from dgemma.config import LayerConfig, LayerType, ModelConfig
 from dgemma.errors import UsageError
 from dgemma.fused import Fused
-from dgemma.fused_calls import LayersCall, ProductsCall, compute, is_asked_elsewhere
+from dgemma.fused_calls import LayersCall, ProductsCall, compute, may_be_joined
 from dgemma.image_spans import ImageSpan, PlacedImages
 from dgemma.masks import first_key, mask_of
 from dgemma.norms import RMSNorm, add_normed, normed
@@ -281,9 +281,7 @@ class DiffusionGemma(nn.Module):
         """Hidden states [..., D] -> float32 logits [..., V], `c * tanh(x / c)` with c the soft cap."""
         cap = self.config.final_logit_softcapping
         # A large vocabulary's weights take most of a token's time to read; more rows in the same read cost little.
-        joins = is_asked_elsewhere() and self._vocabulary.are_row_by_row(
-            hidden, self.embed_tokens.weight, self.first_weight
-        )
+        joins = may_be_joined() and self._vocabulary.are_row_by_row(hidden, self.embed_tokens.weight, self.first_weight)
         products = compute(ProductsCall(network=self, hidden=hidden)) if joins else self.products(hidden)
         if torch.is_grad_enabled():
             return torch.tanh(products / cap) * cap

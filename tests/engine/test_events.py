@@ -20,5 +20,5 @@ def test_an_error_is_posted_though_its_reader_was_faster():
     job = Job(1, runner=None)  # pyright: ignore[reportArgumentType]
     job.outbox = Raced()
     error = CancelledError("The request was cancelled.")
-    job.break_off(error)
+    job.fail(error)
     assert job.outbox.get() is error

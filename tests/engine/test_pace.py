@@ -14,7 +14,7 @@ from dgemma import chat
 from dgemma.decode.graphs import RecordedPasses
 from dgemma.decode.verify import DRAFT_LENGTH, FIRST_LOOK
 from dgemma.engine import pace
-from dgemma.engine.pace import ROWS, Pace, choose, guess_profile, kept_pace, mean_embedding, measure_pace
+from dgemma.engine.pace import ROWS, Pace, cached_pace, choose, guess_profile, mean_embedding, measure_pace
 from dgemma.errors import CheckpointError, ConfigError
 from dgemma.evals.run import examples
 from dgemma.profile import CanvasRecord, DenoisingProfile, RequestKind
@@ -121,16 +121,16 @@ def test_recording_a_pass_is_no_part_of_its_pace():
 
 def test_a_pace_is_measured_once_for_a_machine_and_a_model(tmp_path):
     file = tmp_path / "folder" / "pace.json"
-    first = kept_pace(NETWORK, file)
-    assert kept_pace(NETWORK, file) == first
+    first = cached_pace(NETWORK, file)
+    assert cached_pace(NETWORK, file) == first
     file.write_text("not json")
-    assert kept_pace(NETWORK, file).token_ms > 0
+    assert cached_pace(NETWORK, file).token_ms > 0
     assert len(json.loads(file.read_text())) == 1
 
 
 def test_a_place_that_cannot_be_written_costs_nothing_but_the_second(tmp_path):
     (tmp_path / "file").write_text("")
-    assert kept_pace(NETWORK, tmp_path / "file" / "pace.json").token_ms > 0
+    assert cached_pace(NETWORK, tmp_path / "file" / "pace.json").token_ms > 0
 
 
 def test_auto_gives_the_tokens_of_the_mode_it_takes():
@@ -168,16 +168,16 @@ def test_a_pace_that_is_outdone_is_measured_anew(tmp_path, monkeypatch):
     """Whoever measures beside another process finds passes several times as slow."""
     monkeypatch.setattr(pace, "_FASTER", 0.6)
     file = tmp_path / "pace.json"
-    kept_pace(NETWORK, file)
+    cached_pace(NETWORK, file)
     ((key, entry),) = json.loads(file.read_text()).items()
     for part in ("token_ms", "step_ms"):
         slow = {rows: 1000 * ms for rows, ms in entry["step_ms"].items()} if part == "step_ms" else 1000 * entry[part]
         file.write_text(json.dumps({key: {**entry, part: slow}}))
-        found = kept_pace(NETWORK, file)
+        found = cached_pace(NETWORK, file)
         assert found.token_ms < 900 * entry["token_ms"] and found.step(8) < 900 * entry["step_ms"]["8"]
     fast = {"token_ms": 1e-9, "step_ms": dict.fromkeys(entry["step_ms"], 1e-9)}
     file.write_text(json.dumps({key: fast}))
-    assert kept_pace(NETWORK, file).token_ms == 1e-9, "a machine that is busy now tells nothing"
+    assert cached_pace(NETWORK, file).token_ms == 1e-9, "a machine that is busy now tells nothing"
 
 
 def test_kinds_survive_the_file():
@@ -217,7 +217,7 @@ def test_a_profile_survives_its_file_and_a_damaged_one_is_told():
 
 def test_an_entry_without_a_step_is_measured_again(tmp_path):
     file = tmp_path / "pace.json"
-    kept_pace(NETWORK, file)
+    cached_pace(NETWORK, file)
     (key,) = json.loads(file.read_text())
     file.write_text(json.dumps({key: {"step_ms": {}, "token_ms": 1.0}}))
-    assert kept_pace(NETWORK, file).step_ms
+    assert cached_pace(NETWORK, file).step_ms

@@ -57,10 +57,10 @@ def test_a_full_line_refuses_and_says_when_to_come_again():
     with pytest.raises(BusyError, match=r"3 places.*0\.5 seconds") as caught:
         scheduler.enter(4, 10)
     assert caught.value.retry_after_s == 0.5
-    scheduler.note(3.0)
-    scheduler.note(5.0)
+    scheduler.record_duration(3.0)
+    scheduler.record_duration(5.0)
     assert scheduler.retry_after_s() == 2.0
-    scheduler.note(10_000.0)
+    scheduler.record_duration(10_000.0)
     assert scheduler.retry_after_s() == 60.0
     scheduler.leave(1)
     scheduler.enter(4, 10)

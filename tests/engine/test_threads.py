@@ -213,7 +213,7 @@ def test_nothing_else_runs_while_the_machine_is_measured(own_thread, monkeypatch
         return Pace(step_ms={8: 1.0}, token_ms=1.0)
 
     monkeypatch.setattr(Runner, "advance", counted)
-    monkeypatch.setattr(modes, "kept_pace", measured)
+    monkeypatch.setattr(modes, "cached_pace", measured)
     if own_thread:
         engine.start()
     over = threading.Event()

@@ -13,8 +13,8 @@ from dgemma.errors import ConfigError, DataError
 from dgemma.evals.example import NO_TEXTS
 from dgemma.tokenizer import Tokenizer
 from dgemma.train.data import BatchStream
-from dgemma.train.drawing import DrawnBatches, prefetch
 from dgemma.train.optimizer import Muon, learning_rate_factor, orthogonalise
+from dgemma.train.prefetch import DrawnBatches, prefetch
 from dgemma.train.recipe import (
     LARGEST_SEED,
     DataRecipe,

@@ -5,8 +5,8 @@ contains. `parse` accepts everything that a model may write. It returns a reply 
 answer is not empty because of where the model put it (Gemma 4 format). Knows nothing of generation, pixels or HTTP.
 """
 
+from dgemma.chat.message_images import MessageImage, take_images
 from dgemma.chat.parts import MessageParts, ToolCall, parse
 from dgemma.chat.prompt import default_template, render
-from dgemma.chat.shown import ShownImage, take_images
 
-__all__ = ["MessageParts", "ShownImage", "ToolCall", "default_template", "parse", "render", "take_images"]
+__all__ = ["MessageImage", "MessageParts", "ToolCall", "default_template", "parse", "render", "take_images"]

@@ -43,7 +43,7 @@ def find_model(name: str | Path, weights: bool = True) -> Path:
         raise ModelNotFoundError(f"{name} is neither a model folder nor a GGUF file.")
     if is_gguf(path) and ":" not in path.name:
         raise ModelNotFoundError(f"There is no file {name}.")
-    if isinstance(name, str) and (hub_id := is_hub_id(name)):
+    if isinstance(name, str) and (hub_id := parse_hub_id(name)):
         repository, tag = hub_id
         return fetch_folder(repository, weights) if tag is None else fetch_file(repository, tag, weights)
     known = ", ".join(EMBEDDED)
@@ -52,7 +52,7 @@ def find_model(name: str | Path, weights: bool = True) -> Path:
     )
 
 
-def is_hub_id(name: str) -> tuple[str, str | None] | None:
+def parse_hub_id(name: str) -> tuple[str, str | None] | None:
     """(owner/name, tag or None) if `name` has the form of a hub id, else None."""
     match = _HUB_ID.fullmatch(name)
     return (match[1], match[2]) if match else None

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from dgemma.checkpoint import names
-from dgemma.checkpoint.beside import naming_file, read_object, read_profile, read_text
 from dgemma.checkpoint.safetensors import files_by_tensor, read_tensors, stored_types, weight_files
+from dgemma.checkpoint.small_files import naming_file, read_object, read_profile, read_text
 from dgemma.checkpoint.source import Description, StoredTensor, profile_path
 from dgemma.checkpoint.vision import open_vision
 from dgemma.config import ModelConfig, SamplerConfig

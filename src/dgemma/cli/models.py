@@ -13,7 +13,7 @@ from rich.table import Table
 
 from dgemma.cache import KVCache
 from dgemma.checkpoint import EMBEDDED, find_model, open_model, quantise_model
-from dgemma.checkpoint.find import is_hub_id
+from dgemma.checkpoint.find import parse_hub_id
 from dgemma.checkpoint.load import source_of
 from dgemma.checkpoint.safetensors import read_json
 from dgemma.config import EngineConfig, ModelConfig
@@ -108,7 +108,7 @@ def pull(model: str) -> None:
     """Fetches a model from the hub and prints its folder or file. Resumes an interrupted download."""
     if model in EMBEDDED:
         raise UsageError(f"{model} is part of the package; there is nothing to fetch.")
-    if not is_hub_id(model):
+    if not parse_hub_id(model):
         raise UsageError(
             f"{model!r} is not a hub id; give owner/name, such as google/diffusiongemma-26B-A4B-it, "
             "or owner/name:TAG for a GGUF file."

@@ -9,7 +9,7 @@ from dgemma.checkpoint import EMBEDDED, find_model, open_model
 from dgemma.checkpoint.parts import is_gguf, stem
 from dgemma.config import EngineConfig
 from dgemma.engine.engine import Engine
-from dgemma.engine.placement import MEGABYTE, placed
+from dgemma.engine.placement import MEGABYTE, resolve_placement
 from dgemma.errors import UsageError
 from dgemma.server.config import ServerConfig
 from dgemma.server.run import address, listen, serve
@@ -18,7 +18,7 @@ from dgemma.tui.reading import reading
 
 def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, quant: str | None = None) -> None:
     """Serves `model` at the address of `server`. Binds the port first, so that a port in use fails before the load."""
-    engine = replace(placed(engine), pace_file=PACE_FILE)
+    engine = replace(resolve_placement(engine), pace_file=PACE_FILE)
     listener = listen(server.host, server.port)
     with listener:
         folder = find_model(model)

@@ -6,8 +6,8 @@ turn is one pass; small passes of several requests are joined in one call. So a 
 own thread, any number of consumers share the device, and nothing runs while no consumer waits. `start` dedicates a
 driver thread instead, for servers.
 
-`_lock` guards the bookkeeping and is never held during a pass. `_wheel` is the device lock: only the thread that holds
-it, for a turn or to measure, touches tensors. A request that is dropped, closed or cancelled gets no further turn.
+`_lock` guards the bookkeeping and is never held during a pass. Only the thread that holds `_device_lock`, for a turn or
+to measure, touches tensors. A request that is dropped, closed or cancelled gets no further turn.
 Ctrl-C is raised where a pass begins, never in the middle of bookkeeping. Knows nothing of text.
 """
 
@@ -26,18 +26,18 @@ import torch
 from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.decode.graphs import passes_of
 from dgemma.engine import lifetime
+from dgemma.engine.device_lock import DeviceLock
 from dgemma.engine.events import Events, Job
+from dgemma.engine.joint_calls import MAX_ROWS, Outcome, run_together
 from dgemma.engine.modes import ModeChooser
 from dgemma.engine.pace import Choice, first_passes, guess_profile
-from dgemma.engine.pictures import SoftTokens
 from dgemma.engine.placement import MEGABYTE, resolve
 from dgemma.engine.prefixes import PrefixStore
-from dgemma.engine.refusals import check_request
 from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request
+from dgemma.engine.request_images import SoftTokens
 from dgemma.engine.runner import Runner
 from dgemma.engine.scheduler import Scheduler
-from dgemma.engine.together import MOST_ROWS, Outcome, take_together
-from dgemma.engine.wheel import Wheel
+from dgemma.engine.validation import check_request
 from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
 from dgemma.interrupts import deferred
 from dgemma.model import DiffusionGemma
@@ -85,8 +85,10 @@ class Engine:
         self._jobs: dict[int, Job] = {}
         self._ids = itertools.count(1)
         self._counts: Counter[str] = Counter()
-        self._lock, self._wheel = threading.Lock(), Wheel()
-        self._modes = ModeChooser(network, self._passes, sampler, self.profile, self.config.pace_file, self._wheel)
+        self._lock, self._device_lock = threading.Lock(), DeviceLock()
+        self._modes = ModeChooser(
+            network, self._passes, sampler, self.profile, self.config.pace_file, self._device_lock
+        )
         self._abandoned: deque[Job] = deque()
         self._driven = False
         self._closed: str | None = None
@@ -141,7 +143,7 @@ class Engine:
 
     def warm_up(self) -> None:
         """Lays out weights and compiles kernels, so that the first request does not wait for it."""
-        self._wheel.between_turns(partial(first_passes, self.network))
+        self._device_lock.between_turns(partial(first_passes, self.network))
 
     def forget_prefixes(self) -> None:
         """Empties the prefix cache: later requests encode their whole prompt. For measurements."""
@@ -236,13 +238,13 @@ class Engine:
     @property
     def is_at_work(self) -> bool:
         """Whether a thread drives or holds the device lock."""
-        return self._driven or self._wheel.is_held
+        return self._driven or self._device_lock.is_held
 
     def after_fork(self) -> None:
         """Resets the engine in a forked child: locks that other threads held there have no thread to release them."""
         busy = self._driven or self._thread is not None
-        self._lock, self._wheel = threading.Lock(), Wheel()
-        self._modes.after_fork(self._wheel)
+        self._lock, self._device_lock = threading.Lock(), DeviceLock()
+        self._modes.after_fork(self._device_lock)
         self._driven, self._driver, self._thread, self._wake = False, None, None, SimpleQueue()
         if busy:
             self._closed = (
@@ -348,7 +350,7 @@ class Engine:
         try:
             # Ctrl-C is deferred during a joint turn: it would end the requests of consumers that were not interrupted.
             work = partial(self._advance, jobs, num_tokens, num_active == 1)
-            outcomes = self._wheel.turn(work, whole=len(jobs) > 1)
+            outcomes = self._device_lock.turn(work, whole=len(jobs) > 1)
         except Exception as problem:
             outcomes = [Outcome(error=problem)] * len(jobs)
         except BaseException:
@@ -371,7 +373,7 @@ class Engine:
             jobs[0].reuse = None
         if alone:
             return [Outcome(value=jobs[0].runner.advance(num_tokens))]
-        return take_together([partial(job.runner.advance, num_tokens) for job in jobs])
+        return run_together([partial(job.runner.advance, num_tokens) for job in jobs])
 
     def _next_jobs(self) -> list[Job]:
         """The requests of the next turn: one that is admitted now, alone; else the next active one, and those whose
@@ -386,7 +388,7 @@ class Engine:
             return math.inf if rows is None else rows
 
         def joins(request_id: int, others: Sequence[int]) -> bool:
-            return sum(rows_of(one) for one in (request_id, *others)) <= MOST_ROWS
+            return sum(rows_of(one) for one in (request_id, *others)) <= MAX_ROWS
 
         return [self._jobs[request_id] for request_id in self._scheduler.next_turns(joins)]
 
@@ -400,7 +402,7 @@ class Engine:
             self._has_oversized_prefix = prefix is not None
         if prefix is not None:
             try:
-                with self._wheel.lock, torch.inference_mode():
+                with self._device_lock.lock, torch.inference_mode():
                     prefix.cache.resize(prefix.cache.length, 0, prefix.cache.sliding_history)
             except (MemoryError, RuntimeError):  # no memory for the copy
                 with self._locked():
@@ -463,11 +465,11 @@ class Engine:
             return
         self._counts[how] += 1
         if how == "finished":
-            self._scheduler.note(job.runner.seconds)
+            self._scheduler.record_duration(job.runner.seconds)
         if how == "failed":
             job.post(error)
         elif error is not None:
-            job.break_off(error)
+            job.fail(error)
         if job not in self._in_turn:
             self._release(job)
         else:

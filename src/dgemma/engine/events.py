@@ -40,7 +40,7 @@ class Job:
             self.waiting = False
             self.outbox.put(item)
 
-    def break_off(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         """Replaces all unread items by an error."""
         # The consumer may read at the same time, so the outbox may be empty even if it was not a moment ago.
         with suppress(Empty):

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from dgemma.config import SamplerConfig
 from dgemma.decode.passes import Passes
-from dgemma.engine.pace import Choice, Pace, choose, kept_pace, mean_embedding
+from dgemma.engine.device_lock import DeviceLock
+from dgemma.engine.pace import Choice, Pace, cached_pace, choose, mean_embedding
 from dgemma.engine.request import Request
-from dgemma.engine.wheel import Wheel
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
 from dgemma.profile import DenoisingProfile
 
 
 class ModeChooser:
-    """Chooses modes for one network. May be called from any thread; holds the `wheel` while it measures."""
+    """Chooses modes for one network. May be called from any thread; holds the device `lock` while it measures."""
 
     def __init__(
         self,
@@ -28,16 +28,16 @@ class ModeChooser:
         sampler: SamplerConfig,
         profile: DenoisingProfile,
         pace_file: str | None,
-        wheel: Wheel,
+        lock: DeviceLock,
     ) -> None:
         self._network, self._passes, self._sampler, self._profile = network, passes, sampler, profile
         self._file = None if pace_file is None else Path(pace_file)
         self._pace: tuple[int, Pace] | None = None
-        self.after_fork(wheel)
+        self.after_fork(lock)
 
-    def after_fork(self, wheel: Wheel) -> None:
+    def after_fork(self, lock: DeviceLock) -> None:
         """Replaces the locks in a forked child, where no thread would release them."""
-        self._wheel, self._measuring = wheel, threading.Lock()
+        self._device_lock, self._measuring = lock, threading.Lock()
 
     def choose(self, max_new_tokens: int, canvas_length: int | None, prompt: Sequence[int]) -> Choice:
         """The faster mode and canvas length for an answer of at most `max_new_tokens` to `prompt`. The first call may
@@ -46,8 +46,8 @@ class ModeChooser:
             # Passes become several times as fast once compiled kernels have arrived.
             arrivals = native.look_for_arrivals()
             if self._pace is None or self._pace[0] != arrivals:
-                measure = partial(kept_pace, self._network, self._file, self._passes)
-                self._pace = arrivals, self._wheel.between_turns(measure)
+                measure = partial(cached_pace, self._network, self._file, self._passes)
+                self._pace = arrivals, self._device_lock.between_turns(measure)
             pace = self._pace[1]
         mean_D = mean_embedding(self._network, prompt) if prompt and self._profile.kinds else ()
         return choose(self._profile, pace, max_new_tokens, canvas_length, mean_D)

@@ -1,9 +1,9 @@
 """Measures how fast this machine runs this model, and chooses the faster mode and canvas length.
 
 `measure_pace` times passes over 1 to 256 canvas positions and one autoregressive token, in 0.7 seconds, or in the time
-of 20 tokens if that is longer. `kept_pace` stores the result in a file, by machine and model. `choose` combines it with
-the steps that canvases of each length took on held-out requests of the same kind (`DenoisingProfile`), or with a guess
-if there is no profile. Knows nothing of requests in flight.
+of 20 tokens if that is longer. `cached_pace` stores the result in a file, by machine and model. `choose` combines it
+with the steps that canvases of each length took on held-out requests of the same kind (`DenoisingProfile`), or with a
+guess if there is no profile. Knows nothing of requests in flight.
 
 Cost of n tokens: n * t_token if autoregressive; else ceil(n / L) canvases of S(L) passes over E(L) L / S(L) positions,
 and a commit for each but the last. With checked canvases, a token costs its share of the measured drafts and checks,
@@ -244,7 +244,7 @@ def measure_pace(network: DiffusionGemma, budget_s: float | None = None, passes:
     return Pace(step_ms={rows: ms for rows, ms in step_ms.items() if ms < math.inf}, token_ms=token_ms)
 
 
-def kept_pace(network: DiffusionGemma, file: Path | None, passes: Passes | None = None) -> Pace:
+def cached_pace(network: DiffusionGemma, file: Path | None, passes: Passes | None = None) -> Pace:
     """The pace stored in `file` for this machine and model; measured and stored if it is missing, or if passes are now
     clearly faster, since another process was running when it was measured.
 

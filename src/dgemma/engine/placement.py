@@ -25,7 +25,7 @@ def resolve(config: EngineConfig, weight_bytes: int = 0) -> EngineConfig:
     return replace(config, device=device, dtype=dtype, kv_budget_mb=budget)
 
 
-def placed(config: EngineConfig) -> EngineConfig:
+def resolve_placement(config: EngineConfig) -> EngineConfig:
     """`config` with device and dtype resolved. The KV budget is left to the engine, which knows the weights."""
     resolved = resolve(config)
     return replace(config, device=resolved.device, dtype=resolved.dtype)

@@ -25,8 +25,8 @@ def split_prompt(
     """Splits a prompt into the chunks in which it is encoded.
 
     A chunk ends after `longest` tokens, after an id of `turn_ends` if the chunk is then at least `shortest`, and after
-    every image, whose tokens are negative here (`pictures.Pictures.keys`), but never inside one. Prompts with the same
-    beginning are split alike as far as it goes.
+    every image, whose tokens are negative here (`request_images.RequestImages.keys`), but never inside one. Prompts
+    with the same beginning are split alike as far as it goes.
     """
     chunks, start = [], 0
     for stop, token in enumerate(prompt, 1):

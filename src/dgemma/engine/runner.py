@@ -14,9 +14,9 @@ import torch
 from dgemma.cache import KVCache
 from dgemma.config import SamplerConfig
 from dgemma.decode.passes import Passes
-from dgemma.engine.pictures import Pictures, SoftTokens
 from dgemma.engine.prefixes import Chunks, Prefix, Reuse, split_prompt
 from dgemma.engine.request import Event, Finish, Request
+from dgemma.engine.request_images import RequestImages, SoftTokens
 from dgemma.engine.writing import Pieces, Writer
 from dgemma.model import DiffusionGemma
 
@@ -26,7 +26,7 @@ class Runner:
 
     `open` allocates the cache; call `advance` until an event is a Finish; `close` before that ends the request early.
     In a cache of more than `ample_bytes`, sliding layers keep only the tokens that the request can need. The
-    constructor raises what `Writer` and `Pictures` raise.
+    constructor raises what `Writer` and `RequestImages` raise.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Runner:
         ample_bytes: int | None = None,
     ) -> None:
         self.network, self.request = network, request
-        self.pictures = Pictures(request.prompt, request.images, soft_tokens, network.config.image_token_id)
+        self.pictures = RequestImages(request.prompt, request.images, soft_tokens, network.config.image_token_id)
         self.writer = Writer(network, passes, sampler, request)
         turn_ends = () if request.reference else frozenset(request.turn_boundary_ids)
         self.chunks = split_prompt(self.pictures.keys(), prefill_chunk, turn_ends)

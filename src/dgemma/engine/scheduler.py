@@ -94,7 +94,7 @@ class Scheduler:
         if self._active.pop(request_id, None) is not None:
             self._turns.remove(request_id)
 
-    def note(self, seconds: float) -> None:
+    def record_duration(self, seconds: float) -> None:
         """Records how long a finished request was active."""
         self._seconds.append(seconds)
 

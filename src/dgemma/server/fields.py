@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from dgemma.chat.shown import IMAGE_TYPES
+from dgemma.chat.message_images import IMAGE_TYPES
 
 MAX_DEPTH = 64
 MAX_INTEGER = 2**31 - 1

@@ -31,11 +31,11 @@ from dgemma.ops import reference as ops
 from dgemma.tokenizer import Tokenizer
 from dgemma.train.blocks import PackedBatch
 from dgemma.train.data import BatchStream
-from dgemma.train.drawing import DrawnBatches, prefetch
 from dgemma.train.machine import find_device, require_compiler, use_bfloat16
 from dgemma.train.metrics import Progress, append_line, drop_lines_after
 from dgemma.train.objective import Drawn, Losses, losses
 from dgemma.train.optimizer import learning_rate_factor, load_optimizer, make_optimizers, set_learning_rates
+from dgemma.train.prefetch import DrawnBatches, prefetch
 from dgemma.train.recipe import Recipe
 from dgemma.train.start import copy_weights, initialise, open_start, require_vocab_size, with_settings_of
 from dgemma.train.state import UNREADABLE, differences, locked, read_state, settings, unusable_state, write_state

@@ -15,9 +15,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import torch
 from greenlet import getcurrent, greenlet
 
-from dgemma.fused_calls import FusedCall, asked_instead
+from dgemma.fused_calls import FusedCall, dispatcher
 
-MOST_ROWS = 64
+MAX_ROWS = 64
 """Rows of one joint call at most: a pass over more takes so long to compute that reading the weights hardly counts."""
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Outcome(NamedTuple, Generic[T]):
     num_rows: int | None = None
 
 
-def take_together(turns: Sequence[Callable[[], T]]) -> list[Outcome[T]]:
+def run_together(turns: Sequence[Callable[[], T]]) -> list[Outcome[T]]:
     """Runs all turns in this thread, joining their small fused calls -> the outcome of each, in order.
 
     An Exception that a turn raises ends that turn alone. Any other exception (Ctrl-C) ends all of them and is raised.
@@ -79,10 +79,10 @@ def take_together(turns: Sequence[Callable[[], T]]) -> list[Outcome[T]]:
 
 
 def _begin(turn: Callable[[], T]) -> T:
-    """Runs a turn in its greenlet. Each greenlet has its own context, so `asked_instead` is set for this turn alone."""
+    """Runs a turn in its greenlet. Each greenlet has its own context, so `dispatcher` is set for this turn alone."""
     hub = getcurrent().parent
     assert hub is not None
-    asked_instead.set(hub.switch)
+    dispatcher.set(hub.switch)
     return turn()
 
 
@@ -92,7 +92,7 @@ def _groups(suspended: Mapping[int, FusedCall]) -> list[list[int]]:
 
     def joins(call: FusedCall, group: Sequence[int]) -> bool:
         others = [suspended[number] for number in group]
-        return call.kind == others[0].kind and sum(one.num_rows for one in (call, *others)) <= MOST_ROWS
+        return call.kind == others[0].kind and sum(one.num_rows for one in (call, *others)) <= MAX_ROWS
 
     for number, call in suspended.items():
         if (group := next((group for group in groups if joins(call, group)), None)) is None:

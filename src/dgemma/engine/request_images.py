@@ -15,13 +15,13 @@ from dgemma.image_spans import ImageSpan
 from dgemma.images import PreparedImage
 from dgemma.vision import VisionTower
 
-MOST_KEPT = 16
+MAX_KEPT = 16
 """Images whose soft tokens are kept, for several replies to one prompt: 3 MB each for 280 tokens of the released
 model's width."""
 
 
 class SoftTokens:
-    """An image tower and a cache of its latest results. Only the thread that holds the engine's wheel may use it."""
+    """An image tower and a cache of its latest results. Only the thread with the engine's device lock may use it."""
 
     def __init__(self, tower: VisionTower) -> None:
         self.tower = tower
@@ -39,7 +39,7 @@ class SoftTokens:
         if begun == self._times_forgotten:
             self._kept[image.digest] = soft_SD
             self._kept.move_to_end(image.digest)
-        while len(self._kept) > MOST_KEPT:
+        while len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)
         yield soft_SD
 
@@ -49,7 +49,7 @@ class SoftTokens:
         self._times_forgotten += 1
 
 
-class Pictures:
+class RequestImages:
     """The images of one prompt. Each takes the place of a run of image tokens, one for each of its soft tokens.
 
     Raises PromptError for a model without an image tower, for images and image tokens that do not match, and for an

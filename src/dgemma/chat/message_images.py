@@ -1,4 +1,4 @@
-"""Takes the images out of messages: parts in any of the shapes that clients send -> `ShownImage`s and placeholders.
+"""Takes the images out of messages: parts in any of the shapes that clients send -> `MessageImage`s and placeholders.
 
     {"type": "image", "image": a path, bytes, a data: URL or a PIL image}        also "path", "base64", "url"
     {"type": "image_url", "image_url": {"url": "data:image/png;base64,...", "detail": "low"}}            OpenAI chat
@@ -23,7 +23,7 @@ _KEYS = ("image", "path", "base64", "url", "image_url")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShownImage:
+class MessageImage:
     """An image in a message.
 
     source           a path, a file's bytes, an open file or a PIL image
@@ -34,7 +34,7 @@ class ShownImage:
     max_soft_tokens: int | None = None
 
 
-def take_images(messages: Any) -> tuple[Any, list[ShownImage]]:
+def take_images(messages: Any) -> tuple[Any, list[MessageImage]]:
     """(the messages with each image replaced by `{"type": "image"}`, the images in their order).
 
     A value that is not a list of messages is returned unchanged; `render` refuses it. Raises ImageError for a part
@@ -42,7 +42,7 @@ def take_images(messages: Any) -> tuple[Any, list[ShownImage]]:
     """
     if isinstance(messages, str | Mapping) or not isinstance(messages, Sequence):
         return messages, []
-    taken: list[ShownImage] = []
+    taken: list[MessageImage] = []
     left: list[Any] = []
     for message in messages:
         content = message.get("content") if isinstance(message, Mapping) else None
@@ -61,7 +61,7 @@ def _is_image(part: Any) -> bool:
     return isinstance(part, Mapping) and part.get("type") in IMAGE_TYPES
 
 
-def _shown(part: Mapping[str, Any], number: int) -> ShownImage:
+def _shown(part: Mapping[str, Any], number: int) -> MessageImage:
     key = next((key for key in _KEYS if part.get(key) is not None), None)
     source, detail = part[key] if key else None, part.get("detail")
     if isinstance(source, Mapping):
@@ -78,7 +78,7 @@ def _shown(part: Mapping[str, Any], number: int) -> ShownImage:
     elif isinstance(source, str) and (key not in ("image", "path") or "://" in source):
         problem = "A message links to an image, but nothing is fetched; send the file itself as a data: URL."
         raise ImageError(problem, number=number)
-    return ShownImage(source=source, max_soft_tokens=DETAILS[detail])
+    return MessageImage(source=source, max_soft_tokens=DETAILS[detail])
 
 
 def _from_data_url(url: str, number: int) -> bytes:

@@ -16,8 +16,8 @@ from dgemma.cache import KVCache
 from dgemma.checkpoint.quantised import quantise_network
 from dgemma.decode.autoregressive import TokenSampler
 from dgemma.engine import engine as engine_module
-from dgemma.engine import together
-from dgemma.engine.together import take_together
+from dgemma.engine import joint_calls
+from dgemma.engine.joint_calls import run_together
 from dgemma.fused_calls import HeadCall, compute
 from dgemma.model import DiffusionGemma
 from dgemma.ops.native.head import Head
@@ -76,7 +76,7 @@ def in_turns(turns: list[Callable[[], Found]]) -> list[Found]:
 
 
 def in_one_call(turns: list[Callable[[], Found]]) -> list[Found]:
-    outcomes = take_together(turns)
+    outcomes = run_together(turns)
     assert not [outcome.error for outcome in outcomes if outcome.error is not None]
     return [outcome.value for outcome in outcomes]  # pyright: ignore[reportReturnType]
 
@@ -136,7 +136,7 @@ def test_each_reading_of_the_vocabulary_comes_out_as_alone(quant, soft, readings
         )
         for rows, temperature, barred in readings
     ]
-    outcomes = take_together([partial(compute, call) for call in calls])
+    outcomes = run_together([partial(compute, call) for call in calls])
     for call, outcome in zip(calls, outcomes, strict=True):
         alone, found = compute(call), outcome.value
         assert found is not None
@@ -161,14 +161,14 @@ def test_a_large_vocabulary_is_multiplied_for_all_at_once(halves, monkeypatch: p
     expected = [network.logits(one) for one in rows]
     multiplied, products = [], DiffusionGemma.products
     monkeypatch.setattr(DiffusionGemma, "products", lambda self, h: multiplied.append(h.shape) or products(self, h))
-    outcomes = take_together([partial(network.logits, one) for one in rows])
+    outcomes = run_together([partial(network.logits, one) for one in rows])
     assert multiplied == [(7, 64)]
     for one, outcome in zip(expected, outcomes, strict=True):
         assert outcome.value is not None and torch.equal(outcome.value, one)
     quantise_network(network, "int8")
     assert network.has_int8_head()
     multiplied.clear()
-    take_together([partial(network.logits, one) for one in rows])
+    run_together([partial(network.logits, one) for one in rows])
     assert len(multiplied) == 4, "int8 products of one row are rounded otherwise than those of several"
 
 
@@ -180,7 +180,7 @@ def test_readings_of_another_kind_have_a_call_of_their_own(monkeypatch: pytest.M
     monkeypatch.setattr(Head, "read", lambda self, rows, *rest: seen.append(len(rows)) or read(self, rows, *rest))
     call = HeadCall(head=head, hidden_ND=hidden_ND)
     others = [call._replace(temperature=0.5), call._replace(soft=True), call._replace(uniforms_N=torch.zeros(2))]
-    take_together([partial(compute, one) for one in (call, *others, call)])
+    run_together([partial(compute, one) for one in (call, *others, call)])
     assert seen == [4, 2, 2, 2]
 
 
@@ -205,14 +205,14 @@ def turns_of(network: DiffusionGemma, *counts: int, keys_only: bool = False) -> 
 
 
 def test_no_call_has_more_rows_than_pay(calls) -> None:
-    take_together(turns_of(make_network(), 3, together.MOST_ROWS, 4, together.MOST_ROWS + 9, 1))
-    assert calls == [[3, 4, 1], [together.MOST_ROWS], [together.MOST_ROWS + 9]]
+    run_together(turns_of(make_network(), 3, joint_calls.MAX_ROWS, 4, joint_calls.MAX_ROWS + 9, 1))
+    assert calls == [[3, 4, 1], [joint_calls.MAX_ROWS], [joint_calls.MAX_ROWS + 9]]
 
 
 def test_passes_of_another_kind_have_a_call_of_their_own(calls) -> None:
     first, second = make_network(), make_network(seed=1)
     turns = [*turns_of(first, 1, 2), *turns_of(second, 3), *turns_of(first, 4, keys_only=True), *turns_of(first, 5)]
-    take_together(turns)
+    run_together(turns)
     assert calls == [[1, 2, 5], [3], [4]]
 
 
@@ -224,9 +224,9 @@ def test_the_largest_pass_of_a_turn_is_told(calls) -> None:
             turn()
 
     (single,), (double,), plain = turns_of(network, 5), [two_passes], lambda: None
-    assert [outcome.num_rows for outcome in take_together([single, double, plain])] == [5, 7, None]
+    assert [outcome.num_rows for outcome in run_together([single, double, plain])] == [5, 7, None]
     with network.unfused():
-        assert [outcome.num_rows for outcome in take_together(turns_of(network, 5, 5))] == [None, None]
+        assert [outcome.num_rows for outcome in run_together(turns_of(network, 5, 5))] == [None, None]
     assert calls == [[5, 2], [7]]
 
 
@@ -237,7 +237,7 @@ def test_an_error_ends_its_own_turn_alone() -> None:
         network.encode(ids(2), KVCache(network.config, max_length=9))
         raise ValueError("of its own")
 
-    good, bad, other = take_together([*turns_of(network, 3), failing, *turns_of(network, 4)])
+    good, bad, other = run_together([*turns_of(network, 3), failing, *turns_of(network, 4)])
     assert good.value is not None and other.value is not None and bad.value is None
     assert isinstance(bad.error, ValueError) and good.error is other.error is None
 
@@ -255,7 +255,7 @@ def test_an_error_of_a_call_reaches_all_that_wait_for_it(monkeypatch: pytest.Mon
             left.append(turn)
 
     monkeypatch.setattr(OneCall, "run", run)
-    outcomes = take_together([partial(careful, turn) for turn in turns_of(network, 3, 4)])
+    outcomes = run_together([partial(careful, turn) for turn in turns_of(network, 3, 4)])
     assert [type(outcome.error) for outcome in outcomes] == [MemoryError, MemoryError] and len(left) == 2
 
 
@@ -272,16 +272,16 @@ def test_an_interrupt_ends_all(calls) -> None:
             left.append("left")
 
     with pytest.raises(KeyboardInterrupt):
-        take_together([resting, interrupted])
+        run_together([resting, interrupted])
     assert left == ["left"] and calls == []
-    assert take_together([*turns_of(network, 3)])[0].value is not None
+    assert run_together([*turns_of(network, 3)])[0].value is not None
 
 
 @torch.inference_mode()
 def test_a_pass_outside_of_a_turn_waits_for_nobody() -> None:
     network = make_network()
     caches = [KVCache(network.config, max_length=9) for _ in range(2)]
-    inside = take_together([lambda: network.encode(ids(2), caches[0])])[0].value
+    inside = run_together([lambda: network.encode(ids(2), caches[0])])[0].value
     assert inside is not None and torch.equal(inside, network.encode(ids(2), caches[1]))
 
 
@@ -302,7 +302,7 @@ def test_small_passes_of_requests_are_one_call(calls) -> None:
 
 def test_who_comes_is_not_kept_waiting_by_large_passes(calls, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request's first turn is its own, as its size is not known; those of more rows than pay are as well."""
-    monkeypatch.setattr(engine_module, "MOST_ROWS", 10)
+    monkeypatch.setattr(engine_module, "MAX_ROWS", 10)
     engine = make_engine()
     streams = [engine.submit(make_request(seed=seed, canvas_length=8)) for seed in range(3)]
     for stream in streams:
