@@ -159,7 +159,7 @@ def test_a_cache_is_neither_cut_below_its_tokens_nor_copied_beyond_them():
         {"device": "foo"},
     ],
 )
-def test_a_cache_that_cannot_be_is_told(values):
+def test_invalid_cache_options_are_refused(values):
     (name,) = values
     with pytest.raises(UsageError, match="cache" if name in ("dtype", "device") else name):
         KVCache(CONFIG, **values)
@@ -295,7 +295,7 @@ def test_what_was_forgotten_is_not_gone_back_to():
         for number in range(10):
             NETWORK.encode(ids(1, 4, number), cache)
         assert 40 - 3 - 5 <= cache.shortest <= 40 - 3
-        with pytest.raises(UsageError, match=f"keeps 3 tokens .* truncated to {cache.shortest} of its 40"):
+        with pytest.raises(UsageError, match=f"keeps 3 tokens .* truncated to at least {cache.shortest} of its 40"):
             cache.truncate(cache.shortest - 1)
         with pytest.raises(UsageError, match="cannot be copied"):
             KVCache(CONFIG, max_length=200).copy_prefix(cache, cache.shortest - 1)
@@ -307,7 +307,7 @@ def test_what_was_forgotten_is_not_gone_back_to():
 
 
 @pytest.mark.parametrize("history", [-1, 1.5, "all"])
-def test_a_history_that_cannot_be_is_told(history):
+def test_an_invalid_history_is_refused(history):
     with pytest.raises(UsageError, match="sliding_history"):
         KVCache(CONFIG, sliding_history=history)
     with pytest.raises(UsageError, match="one row"):

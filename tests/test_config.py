@@ -1,4 +1,4 @@
-"""Configurations: both spellings, transformers reading ours, and every impossible value told by name."""
+"""Configurations: both spellings, transformers reading ours, and every invalid value named in its error."""
 
 import json
 from dataclasses import replace
@@ -47,7 +47,7 @@ def test_the_older_spelling_has_defaults():
 @pytest.mark.parametrize("key", ["vocab_size", "hidden_size", "num_hidden_layers", "num_experts", "sliding_window",
                                  "head_dim", "num_key_value_heads", "moe_intermediate_size"])  # fmt: skip
 @pytest.mark.parametrize("value", [None, "12", 1.5, 0, -1, True])
-def test_missing_and_malformed_sizes_are_told(key, value):
+def test_missing_and_malformed_sizes_are_refused(key, value):
     document = CONFIG.to_hf()
     document["text_config"][key] = value
     document["text_config"]["layer_types"] = [] if key == "num_hidden_layers" else None
@@ -82,14 +82,14 @@ def test_what_no_release_has_is_refused(change):
     ("vocab_size", 2**53), ("hidden_size", 2**53), ("intermediate_size", 2**53), ("num_experts", 2**50),
     ("num_attention_heads", 2**50), ("moe_intermediate_size", 2**53), ("num_hidden_layers", 9999), ("head_dim", 2**52),
 ])  # fmt: skip
-def test_sizes_beyond_any_model_are_told(name, value):
+def test_sizes_beyond_any_model_are_refused(name, value):
     document = CONFIG.to_hf()
     document["text_config"] |= {name: value, "layer_types": None, "per_layer_config": {}}
     with pytest.raises(ConfigError, match=f"{name} = {value} is more than any model has"):
         ModelConfig.from_hf(document)
 
 
-def test_a_canvas_beyond_any_model_is_told():
+def test_a_canvas_beyond_any_model_is_refused():
     with pytest.raises(ConfigError, match="canvas_length = 9007199254740992 is more than any model has"):
         ModelConfig.from_hf(CONFIG.to_hf() | {"canvas_length": 2**53})
 
@@ -107,7 +107,7 @@ def test_networks_of_the_largest_sizes_can_be_described():
 
 
 @pytest.mark.parametrize("name", ["hidden_size", "intermediate_size", "position_embedding_size", "num_hidden_layers"])
-def test_towers_beyond_any_are_told(name):
+def test_towers_beyond_any_are_refused(name):
     document = WITH_IMAGES.to_hf()
     document["vision_config"] |= {name: 2**53}
     with pytest.raises(ConfigError, match=f"vision_config: {name} = 9007199254740992 is more than any"):
@@ -115,7 +115,7 @@ def test_towers_beyond_any_are_told(name):
 
 
 @pytest.mark.parametrize("centre", ["9" * 400, "1e999", "NaN", "true", '"x"'])
-def test_centres_that_are_no_numbers_are_told(centre):
+def test_centres_that_are_no_numbers_are_refused(centre):
     record = {"length": 8, "steps": 2, "equivalents": 1, "tokens": 7, "accuracy": 1}
     kind = {"name": "a", "reach": 1, "canvases": [record], "answer_tokens": 7}
     document = json.loads(json.dumps({"canvases": [record], "answer_tokens": 7, "kinds": [kind]}))
@@ -153,7 +153,7 @@ def test_transformers_reads_every_sampler_that_we_write(sampler, tmp_path):
 
 
 def test_the_most_steps_have_a_temperature():
-    with pytest.raises(ConfigError, match="max_denoising_steps must lie between 1 and 1000000, not 9007199254740992"):
+    with pytest.raises(ConfigError, match="max_denoising_steps must be between 1 and 1000000, not 9007199254740992"):
         SamplerConfig.from_hf({"max_denoising_steps": 2**53})
     steps = SamplerConfig(max_denoising_steps=MOST_STEPS).max_denoising_steps
     assert LinearSchedule(t_min=0.5, t_max=1.0, num_steps=steps).temperature(steps) == 1.0
@@ -243,7 +243,7 @@ def test_towers_that_no_release_has_are_refused(change):
 @pytest.mark.parametrize("change", [
     {"image_token_id": -1}, {"image_token_id": "image"}, {"boi_token_id": 1.5}, {"vision_config": "none"},
 ])  # fmt: skip
-def test_malformed_image_tokens_are_told(change):
+def test_malformed_image_tokens_are_refused(change):
     with pytest.raises(DgemmaError):
         ModelConfig.from_hf(WITH_IMAGES.to_hf() | change)
 

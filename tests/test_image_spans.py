@@ -121,7 +121,7 @@ def test_without_images_nothing_changes_and_keys_alone_are_the_same_keys():
     assert close(NETWORK.denoise(canvas, keys), expected)
 
 
-@pytest.mark.parametrize(("spans", "told"), [
+@pytest.mark.parametrize(("spans", "message"), [
     ([(3, 4, 0), (7, 4, 0)], "not within this call"),
     ([(3, 9, 0)], "not within this call"),
     ([(-1, 4, 0)], "not within this call"),
@@ -129,14 +129,14 @@ def test_without_images_nothing_changes_and_keys_alone_are_the_same_keys():
     ([(3, 4, 1)], "not within this call"),
     ([(3, 4, -1)], "not within this call"),
     ([(3, 3, 0), (5, 2, 0)], "overlap"),
-    ([(3, 3, 0)], "do not stand where"),
-    ([(2, 5, 0)], "do not stand where"),
-    ([(4, 4, 0)], "do not stand where"),
+    ([(3, 3, 0)], "are not where its image tokens"),
+    ([(2, 5, 0)], "are not where its image tokens"),
+    ([(4, 4, 0)], "are not where its image tokens"),
 ])  # fmt: skip
-def test_images_that_do_not_fit_are_told_and_nothing_is_encoded(spans, told):
+def test_images_that_do_not_fit_are_refused_and_nothing_is_encoded(spans, message):
     tokens, cache = with_image(3, 4, 2), KVCache(WITH_IMAGES, max_length=64)
     images = [ImageSpan(soft_SD=soft(count), start=start, row=row) for start, count, row in spans]
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         NETWORK.encode(tokens, cache, images=images)
     assert cache.lengths == [0] and not any(keys.any() for keys in cache.keys)
 

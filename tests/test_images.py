@@ -146,7 +146,7 @@ def test_the_longest_image_is_shown():
     assert prepare_image(open_image(strip(MOST_RATIO)), 280).num_soft_tokens == 280
 
 
-def test_an_image_too_large_for_memory_is_told(monkeypatch):
+def test_an_image_too_large_for_memory_is_refused(monkeypatch):
     def full(*_, **__):
         raise MemoryError
 
@@ -185,7 +185,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
 WHOLE = {kind: as_file(Image.fromarray(NOISE), kind) for kind in FORMATS}
 
 
-@pytest.mark.parametrize(("source", "told"), [
+@pytest.mark.parametrize(("source", "message"), [
     (b"", "none of PNG, JPEG"),
     (b"not an image at all", "none of PNG, JPEG"),
     (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "none of PNG, JPEG"),
@@ -197,8 +197,8 @@ WHOLE = {kind: as_file(Image.fromarray(NOISE), kind) for kind in FORMATS}
     (bomb(30, 30), "damaged or truncated"),
     *((data[: len(data) // 2], "damaged or truncated|none of") for data in WHOLE.values()),
 ])  # fmt: skip
-def test_what_is_no_whole_image_is_told_in_one_sentence(source, told):
-    with pytest.raises(PromptError, match=told) as raised:
+def test_what_is_no_whole_image_is_refused_in_one_sentence(source, message):
+    with pytest.raises(PromptError, match=message) as raised:
         open_image(source)
     assert str(raised.value).count("\n") == 0 and len(str(raised.value)) < 300
 
@@ -215,7 +215,7 @@ def test_damaged_files_are_read_or_refused(kind, data):
     assert prepared.patches_PC.isfinite().all() and 1 <= prepared.num_soft_tokens <= 70
 
 
-@pytest.mark.parametrize(("image", "error", "told"), [
+@pytest.mark.parametrize(("image", "error", "message"), [
     (Image.new("RGB", (0, 5)), PromptError, "shows nothing"),
     (Image.new("I", (0, 5)), PromptError, "shows nothing"),
     (Image.new("F", (5, 5)), PromptError, "mode F"),
@@ -225,8 +225,8 @@ def test_damaged_files_are_read_or_refused(kind, data):
     (NOISE, UsageError, "ndarray"),
     ("photo.png", UsageError, "str"),
 ])  # fmt: skip
-def test_what_cannot_be_prepared_is_told(image, error, told):
-    with pytest.raises(error, match=told):
+def test_what_cannot_be_prepared_is_refused(image, error, message):
+    with pytest.raises(error, match=message):
         prepare_image(image)
 
 

@@ -1,4 +1,4 @@
-"""What the image tower promises of itself: images do not touch each other, and shapes that cannot be are told."""
+"""What the image tower promises of itself: images do not touch each other, and invalid shapes are refused."""
 
 import pytest
 import torch
@@ -69,7 +69,7 @@ def test_one_patch_a_token_is_no_special_case():
     (torch.zeros(1, 4, 12), torch.zeros(1, 5, 2)),
     (torch.zeros(1, 4, 12), torch.zeros(1, 4, 3)),
 ])  # fmt: skip
-def test_other_shapes_are_told(patches, positions):
+def test_other_shapes_are_refused(patches, positions):
     with pytest.raises(UsageError, match=r"patches \[images, patches, 12\]"):
         TOWER(patches, positions)
 
@@ -81,11 +81,11 @@ def test_other_shapes_are_told(patches, positions):
     [[0, 0], [1, 0], [2, 0], [3, 0]],
     [[2, 2], [3, 2], [2, 3], [3, 3]],
 ])  # fmt: skip
-def test_patches_that_fill_no_grid_are_told(where):
+def test_patches_that_fill_no_grid_are_refused(where):
     with pytest.raises(UsageError, match="each place once"):
         TOWER(torch.zeros(1, 4, 12), torch.tensor([where]))
 
 
-def test_images_beyond_the_learned_positions_are_told():
+def test_images_beyond_the_learned_positions_are_refused():
     with pytest.raises(UsageError, match="14 by 2 patches is too long for a tower of 12"):
         TOWER(*image(14, 2))

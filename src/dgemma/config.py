@@ -1,8 +1,8 @@
-"""Frozen configurations: the network's sizes, the sampler's numbers, the engine's choices.
+"""Frozen configurations of the network, the sampler and the engine.
 
-`ModelConfig.from_hf` reads a released `config.json` (both spellings of the per-layer overrides) and `to_hf` writes
-what transformers 5.23 reads back. `SamplerConfig.from_hf` does the same for `generation_config.json`.
-Validates every value; knows nothing of files or tensors.
+`ModelConfig.from_hf` reads a released `config.json` (both forms of the per-layer overrides); `to_hf` writes what
+transformers 5.23 reads. `SamplerConfig` does the same for `generation_config.json`. Validates every value. Knows
+nothing of files or tensors.
 """
 
 import math
@@ -26,7 +26,7 @@ _DEFAULT_ROPE: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class RotaryConfig:
-    """Rotary position embedding of one layer kind.
+    """Rotary position embedding of one layer type.
 
     `default` rotates every dimension. `proportional` computes the frequencies of the whole head, divides them by
     `factor`, and keeps the first `partial_rotary_factor` of them; the other dimensions are not rotated.
@@ -40,19 +40,28 @@ class RotaryConfig:
     def __post_init__(self) -> None:
         require(self.rope_type in ("default", "proportional"), f"rope_type {self.rope_type!r} is not supported.")
         require(self.rope_theta > 0 and self.factor > 0, "rope_theta and its factor must be positive.")
-        # Of others frequencies or angles would not be finite.
-        sane = all(1e-30 <= number < float("inf") for number in (self.rope_theta, self.factor))
-        require(sane, f"rope_theta {self.rope_theta:g} and its factor {self.factor:g} are beyond what float32 holds.")
-        require(0 < self.partial_rotary_factor <= 1, "partial_rotary_factor must lie in (0, 1].")
+        # Beyond this range frequencies or angles would not be finite.
+        in_range = all(1e-30 <= number < float("inf") for number in (self.rope_theta, self.factor))
+        require(
+            in_range,
+            f"rope_theta {self.rope_theta:g} or its factor {self.factor:g} is outside the range of float32.",
+        )
+        require(
+            0 < self.partial_rotary_factor <= 1,
+            f"partial_rotary_factor must be above 0 and at most 1, not {self.partial_rotary_factor}.",
+        )
         require(
             self.rope_type == "proportional" or (self.partial_rotary_factor == 1.0 and self.factor == 1.0),
-            "rope_type 'default' is supported for whole heads only.",
+            "rope_type 'default' supports no partial_rotary_factor and no factor other than 1.",
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerConfig:
-    """What may differ from layer to layer. A `full_attention` layer has no value projection: V comes from K's."""
+    """The sizes that may differ between layers.
+
+    A `full_attention` layer has no value projection: its values come from the output of the key projection.
+    """
 
     layer_type: LayerType
     head_dim: int
@@ -63,9 +72,9 @@ class LayerConfig:
 class ModelConfig:
     """The network's sizes, under transformers' own names.
 
-    `vision` describes the image tower; a model without one has neither it nor the tokens that begin, end and hold an
-    image. With `use_bidirectional_attention` "vision" the tokens of an image see all of each other in `encode`. `extra`
-    keeps parts of a `config.json` as they were, so that saving gives back what was loaded.
+    `vision` describes the image tower; without one it is None, and so are `boi_token_id`, `eoi_token_id` and
+    `image_token_id`. With `use_bidirectional_attention` "vision" all tokens of an image see each other in `encode`.
+    `extra` keeps parts of the loaded `config.json`, which `to_hf` writes unchanged.
     """
 
     vocab_size: int
@@ -105,12 +114,12 @@ class ModelConfig:
         require(len(self.layers) >= 1, "A model needs at least one layer.")
         require(self.top_k_experts <= self.num_experts, "top_k_experts cannot exceed num_experts.")
         require(self.final_logit_softcapping > 0, "final_logit_softcapping must be positive.")
-        require(self.rms_norm_eps >= 0, f"rms_norm_eps must not be negative, as {self.rms_norm_eps} is.")
+        require(self.rms_norm_eps >= 0, f"rms_norm_eps must be at least 0, not {self.rms_norm_eps}.")
         images = self.use_bidirectional_attention
         require(images in ("vision", None), f"use_bidirectional_attention {images!r} is not supported.")
         for name in IMAGE_TOKENS:
             require((getattr(self, name) is None) == (self.vision is None), f"{name} and an image tower go together.")
-            require((getattr(self, name) or 0) >= 0, f"{name} must not be negative, as {getattr(self, name)} is.")
+            require((getattr(self, name) or 0) >= 0, f"{name} must be at least 0, not {getattr(self, name)}.")
         for index, layer in enumerate(self.layers):
             require(layer.layer_type in _DEFAULT_ROPE, f"Layer {index} has the unknown type {layer.layer_type!r}.")
             require(layer.head_dim >= 2 and layer.head_dim % 2 == 0, f"Layer {index}: head_dim must be even.")
@@ -128,18 +137,18 @@ class ModelConfig:
 
     @property
     def windows(self) -> dict[LayerType, int | None]:
-        """The sliding window of each layer kind, None where a layer sees all that stands before."""
+        """The sliding window of each layer type; None for full attention."""
         return {"full_attention": None, "sliding_attention": self.sliding_window}
 
     def rotary(self, layer_type: LayerType) -> RotaryConfig:
-        """The rotary embedding of a layer kind."""
+        """The rotary embedding of a layer type."""
         return self.sliding_rotary if layer_type == "sliding_attention" else self.full_rotary
 
     @classmethod
     def from_hf(cls, document: Mapping[str, Any]) -> "ModelConfig":
         """Reads the parsed `config.json` of a DiffusionGemma checkpoint.
 
-        Raises CheckpointError for another architecture or a missing size, ConfigError for sizes that cannot work.
+        Raises CheckpointError for another architecture or a missing size, ConfigError for invalid sizes.
         """
         model_type = document.get("model_type")
         if model_type != "diffusion_gemma":
@@ -176,7 +185,7 @@ class ModelConfig:
         """The `config.json` document of this model, as transformers 5.23 reads it.
 
         A model without an image tower gets the smallest `vision_config` that transformers can build, since its class
-        always builds one. Raises ConfigError where the last layer is a sliding one: readers take it for a full one.
+        always builds one. Raises ConfigError if the last layer is a sliding one: readers would make it a full one.
         """
         require(self.layers[-1].layer_type == "full_attention", "A model's last layer must be full attention.")
         images = {name: getattr(self, name) for name in IMAGE_TOKENS if getattr(self, name) is not None}
@@ -231,7 +240,7 @@ SIZES = (
     "moe_intermediate_size",
     "sliding_window",
 )
-"""The sizes that a config.json must have: what weights are made for, beside each layer's own."""
+"""The sizes that a config.json must have, besides those of single layers; the shapes of weights depend on them."""
 _EXTRA_KEYS = ("vision_config", *IMAGE_TOKENS, "initializer_range")
 
 
@@ -248,7 +257,7 @@ def _refuse_unsupported(document: Mapping[str, Any], text: Mapping[str, Any]) ->
             raise CheckpointError(f"This checkpoint uses {what}, which no released DiffusionGemma has; not supported.")
 
 
-# Far above any model, and so low that what tensors take can be counted in 64 bits and layers be made in a moment.
+# Far above any model, but low enough that the bytes of all tensors fit 64 bits and that layers are built quickly.
 _MOST = {
     "vocab_size": 1 << 24,
     "hidden_size": 1 << 20,
@@ -281,7 +290,7 @@ def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
     for index, sizes in overrides.items():
         _check_override(index, sizes, text, count)
     if "per_layer_config" not in text:
-        # Files older than `per_layer_config` name the full layers' sizes at the top.
+        # Files written before `per_layer_config` existed have the full layers' sizes at the top level.
         older: dict[str, Any] = {"head_dim": text.get("global_head_dim") or 512}
         if text.get("num_global_key_value_heads") is not None:
             older["num_key_value_heads"] = text["num_global_key_value_heads"]
@@ -300,9 +309,11 @@ def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
 
 
 def _check_override(index: str, sizes: Mapping[str, Any], text: Mapping[str, Any], count: int) -> None:
-    """Raises CheckpointError for an entry of `per_layer_config` that would be passed over."""
+    """Raises CheckpointError for an entry of `per_layer_config` that would otherwise be ignored."""
     if index not in map(str, range(count)):
-        raise CheckpointError(f"config.json has a per_layer_config for layer {index!r}, and there are {count} layers.")
+        raise CheckpointError(
+            f"config.json has a per_layer_config for layer {index!r}, but the model has {count} layers."
+        )
     for name, value in sizes.items():
         if name not in ("head_dim", "num_key_value_heads") and value != text.get(name):
             raise CheckpointError(
@@ -330,20 +341,21 @@ def _rotary_to_hf(rotary: RotaryConfig) -> dict[str, Any]:
 
 
 MOST_STEPS = 1_000_000
-"""Denoise passes of one canvas: far above any use, and the schedule's arithmetic holds below it."""
+"""The limit of `max_denoising_steps`: far above any use, and low enough for the schedule's float32 arithmetic."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplerConfig:
-    """The numbers of the entropy-bound sampler and of generation, as `generation_config.json` holds them.
+    """The parameters of the entropy-bound sampler and of generation, as in `generation_config.json`.
 
     max_denoising_steps  N, the most denoise passes a canvas may take
     entropy_bound        nats: how much joint uncertainty is accepted in one step (arXiv 2505.24857)
     t_max, t_min         temperature of the first and (in the limit) last step
     stability_threshold  how many earlier steps must agree with the argmax before a canvas may stop
     confidence_threshold nats: the mean entropy below which a canvas may stop
-    causal_check         ours, not published: canvases that start unsure are checked by the causal mode
-                         (`decode.verify`); it stands in config.json's object `dgemma`, as transformers would refuse it
+    causal_check         dgemma's own: canvases whose first step is unsure are checked by the causal mode
+                         (`decode.verify`); saved in config.json's object `dgemma`, as transformers would reject it in
+                         generation_config.json
     """
 
     max_denoising_steps: int = 48
@@ -358,12 +370,12 @@ class SamplerConfig:
 
     def __post_init__(self) -> None:
         steps = self.max_denoising_steps
-        require(1 <= steps <= MOST_STEPS, f"max_denoising_steps must lie between 1 and {MOST_STEPS}, not {steps}.")
+        require(1 <= steps <= MOST_STEPS, f"max_denoising_steps must be between 1 and {MOST_STEPS}, not {steps}.")
         require(self.entropy_bound > 0, f"entropy_bound must be positive, not {self.entropy_bound}.")
         # The schedule reaches t_min in the limit only, so it may be zero.
         require(
             0 <= self.t_min <= self.t_max and self.t_max > 0,
-            f"Temperatures need 0 <= t_min <= t_max and t_max above 0, not {self.t_min} and {self.t_max}.",
+            f"t_min and t_max must satisfy 0 <= t_min <= t_max and t_max > 0, not {self.t_min} and {self.t_max}.",
         )
         require(self.stability_threshold >= 0, f"stability_threshold must be >= 0, not {self.stability_threshold}.")
         require(self.confidence_threshold > 0, f"confidence_threshold must be > 0, not {self.confidence_threshold}.")
@@ -372,7 +384,7 @@ class SamplerConfig:
 
     @classmethod
     def from_hf(cls, document: Mapping[str, Any]) -> "SamplerConfig":
-        """Reads the parsed `generation_config.json`; a number that is absent or null takes the published default."""
+        """Reads the parsed `generation_config.json`; an absent or null number takes the published default."""
         file = "generation_config.json"
         values: dict[str, Any] = {
             name: number(document, name, kind, file=file)
@@ -381,18 +393,18 @@ class SamplerConfig:
         }
         nested = table(document, "sampler_config", file)
         if nested.get("_cls_name", "EntropyBoundSamplerConfig") != "EntropyBoundSamplerConfig":
-            raise CheckpointError(f"generation_config.json asks for the unknown sampler {nested['_cls_name']!r}.")
+            raise CheckpointError(f"generation_config.json names the unknown sampler {nested['_cls_name']!r}.")
         if nested.get("entropy_bound") is not None:
             values["entropy_bound"] = number(nested, "entropy_bound", float, file=file)
         values["eos_token_ids"] = _token_ids(document.get("eos_token_id"))
         read = cls(**values)
-        # As `to_hf` writes two that are the same.
+        # `to_hf` writes equal temperatures this way.
         return replace(read, t_max=read.t_min) if read.t_max == math.nextafter(read.t_min, math.inf) else read
 
     def to_hf(self) -> dict[str, Any]:
         """The `generation_config.json` document, as transformers 5.23 reads it."""
         document: dict[str, Any] = {name: kind(getattr(self, name)) for name, kind in _SAMPLER_KEYS.items()}
-        # transformers wants a t_max above t_min; float32, in which temperatures are computed, takes these two for one.
+        # transformers needs t_max > t_min; in float32, in which temperatures are computed, these two are equal.
         document["t_max"] = max(document["t_max"], math.nextafter(document["t_min"], math.inf))
         document["sampler_config"] = {
             "_cls_name": "EntropyBoundSamplerConfig",
@@ -413,10 +425,10 @@ _SAMPLER_KEYS: dict[str, type] = {
 
 
 def _token_ids(value: Any) -> tuple[int, ...]:
-    """End tokens as files give them: none, one id, or several."""
+    """End token ids from their forms in files: null, one id, or a list."""
     items = list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
     if not all(isinstance(item, int) and not isinstance(item, bool) for item in items):
-        raise CheckpointError(f"eos_token_id = {reprlib.repr(value)} is no token id and no list of them.")
+        raise CheckpointError(f"eos_token_id = {reprlib.repr(value)} is neither a token id nor a list of token ids.")
     return tuple(items)
 
 
@@ -424,14 +436,15 @@ def _token_ids(value: Any) -> tuple[int, ...]:
 class EngineConfig:
     """Where and how the engine runs.
 
-    max_context   tokens that one request may hold; None: what the model was made for
-    prefill_chunk tokens of a prompt that are encoded in one pass at most
-    max_active    requests that run in turns; max_waiting more may be open, further ones are refused
-    kv_budget_mb  all key-value caches together; None: a quarter of the device's memory, less beside large weights
-    max_prefixes  encoded prompts kept for later requests, within the same budget; 0: none
-    pace_file     where the speeds that mode "auto" measures are kept between runs; None: measured in each process
+    max_context   the most tokens of one request, prompt and answer; None: the model's own limit
+    prefill_chunk the most prompt tokens encoded in one pass
+    max_active    the most requests that run at a time, in turns
+    max_waiting   the most requests that wait; further ones are refused
+    kv_budget_mb  the size of all KV caches together; None: a quarter of the device's memory, less beside large weights
+    max_prefixes  the most encoded prompts kept for prefix reuse, within kv_budget_mb; 0: none
+    pace_file     keeps the speeds measured for mode "auto" between runs; None: each process measures them
 
-    device, dtype and kv_budget_mb are settled by `dgemma.engine.placement`: float32 on CPU and bfloat16 on CUDA.
+    `dgemma.engine.placement` resolves device, dtype and kv_budget_mb: "auto" is float32 on CPU and bfloat16 on CUDA.
     """
 
     device: str = "auto"

@@ -1,12 +1,12 @@
-"""Images inside a text: where their soft tokens stand, and who may look at whom because of them.
+"""Images in a text: the positions of their soft tokens, and the attention masks that they change.
 
     <boi> i i i i i <eoi> text text ...        i: the image token, once for each soft token of the image
 
-The soft tokens take the place of the embeddings of these tokens. In a model whose `use_bidirectional_attention` is
-"vision" the tokens of a span see each other whole, on every layer, beyond a sliding window too; text stays causal. So
-transformers 5.23 masks what `DiffusionGemmaForBlockDiffusion.generate` encodes, and that is followed here. (Its Gemma 4
-lets spans look ahead on sliding layers only and cuts them at the window; its `DiffusionGemmaEncoderModel.forward`
-without a prepared mask lets them look ahead nowhere.)
+The soft tokens replace the embeddings of the image tokens. In a model whose `use_bidirectional_attention` is "vision",
+all tokens of a span see each other on every layer, even beyond a sliding window; text stays causal. This is how
+transformers 5.23 masks the tokens that `DiffusionGemmaForBlockDiffusion.generate` encodes. (Its Gemma 4 is
+bidirectional within spans on sliding layers only, and only within the window; its `DiffusionGemmaEncoderModel.forward`
+without a prepared mask is causal everywhere.)
 
 Knows nothing of pixels or of the tower that made the soft tokens.
 
@@ -28,9 +28,9 @@ from dgemma.errors import UsageError
 class ImageSpan:
     """One image within the tokens of a call of `encode`.
 
-    soft_SD  its soft tokens, as `VisionTower` gives them; any float type and device
-    start    the index among the call's tokens of the first of its S image tokens
-    row      which text of the batch it stands in
+    soft_SD  its soft tokens, as `VisionTower` returns them; any float type and device
+    start    the index of its first image token among the call's tokens
+    row      the batch row that it is in
     """
 
     soft_SD: Tensor
@@ -39,10 +39,10 @@ class ImageSpan:
 
 
 def find_spans(tokens_BT: Tensor, images: Sequence[Sequence[Tensor]], image_token_id: int) -> list[ImageSpan]:
-    """The spans of each row's images, soft tokens [S, D] in the order of the text, in ids that hold one image token for
-    each soft token.
+    """Finds the span of each image: `images[row]` are the soft tokens [S, D] of that row's images, in text order.
 
-    Raises UsageError where the rows of images or the numbers of tokens do not fit.
+    The ids must contain one image token for each soft token. Raises UsageError if the numbers of rows or of tokens
+    differ.
     """
     if len(images) != len(tokens_BT):
         raise UsageError(f"{len(tokens_BT)} rows of tokens cannot take {len(images)} rows of images.")
@@ -52,27 +52,26 @@ def find_spans(tokens_BT: Tensor, images: Sequence[Sequence[Tensor]], image_toke
         wanted = sum(len(soft_SD) for soft_SD in softs)
         if len(places) != wanted:
             raise UsageError(f"Row {row} has {len(places)} image tokens for {wanted} soft tokens.")
-        taken = 0
+        used = 0
         for soft_SD in softs:
-            here = places[taken : taken + len(soft_SD)]
-            taken += len(soft_SD)
-            if here:
-                spans.append(ImageSpan(soft_SD=soft_SD, start=here[0], row=row))
+            if len(soft_SD):
+                spans.append(ImageSpan(soft_SD=soft_SD, start=places[used], row=row))
+            used += len(soft_SD)
     return spans
 
 
 class PlacedImages:
-    """Spans that are known to fit the tokens of one call.
+    """Image spans, checked against the tokens of one call of `encode`.
 
-    Raises UsageError, before anything is computed: for a span that reaches beyond the call's tokens, since one must lie
-    within one call; for soft tokens of another width; for spans that overlap; where the tokens of a span are not image
-    tokens, or image tokens belong to no span.
+    The constructor raises UsageError if a span reaches beyond the call's tokens (an image must be encoded in one call),
+    if soft tokens have another width than the text, if spans overlap, and unless the tokens of the spans are exactly
+    the image tokens of the call.
     """
 
     def __init__(self, spans: Sequence[ImageSpan], tokens_BT: Tensor, counts: Sequence[int], config: ModelConfig):
         if config.image_token_id is None:
             raise UsageError("This model has no image tower; it reads text only.")
-        self.spans, self.is_mutual = spans, config.use_bidirectional_attention == "vision"
+        self.spans, self.is_bidirectional = spans, config.use_bidirectional_attention == "vision"
         rows, width = len(counts), config.hidden_size
         is_soft = torch.zeros(tokens_BT.shape, dtype=torch.bool, device=tokens_BT.device)
         for span in spans:
@@ -91,31 +90,33 @@ class PlacedImages:
         is_token = torch.arange(tokens_BT.shape[1], device=tokens_BT.device) < counted
         if not torch.equal(is_soft, (tokens_BT == config.image_token_id) & is_token):
             raise UsageError(
-                f"The images of this call do not stand where its tokens are image tokens ({config.image_token_id}); "
-                "each soft token takes the place of one of these, and each of these needs one."
+                f"The images of this call are not where its image tokens ({config.image_token_id}) are: each image "
+                "token needs one soft token, and each soft token one image token."
             )
-        # As in transformers a group is an unbroken run of image tokens, be it of one image or of several.
+        # As in transformers a group is an unbroken run of image tokens, whether of one image or of several.
         starts = is_soft & ~torch.cat((torch.zeros_like(is_soft[:, :1]), is_soft[:, :-1]), dim=1)
         self.groups_BT = torch.where(is_soft, starts.cumsum(1), 0)
 
     def embedded(self, embedded_BTD: Tensor) -> Tensor:
-        """The tokens' embeddings with the soft tokens, unscaled, in their places."""
+        """A copy of the tokens' embeddings with the soft tokens, unscaled, at the image tokens."""
         embedded_BTD = embedded_BTD.clone()
         for span in self.spans:
             embedded_BTD[span.row, span.start : span.start + len(span.soft_SD)] = span.soft_SD.to(embedded_BTD)
         return embedded_BTD
 
     def joined(self, masks: Mapping[LayerType, Tensor | None], cache: KVCache) -> dict[LayerType, Tensor | None]:
-        """The causal masks [B or 1, 1, T, Z] of tokens behind the cache's, opened where an image's tokens see each
-        other. None, under which all see all, stays."""
+        """The causal masks [B or 1, 1, T, Z] of tokens that follow the cache's, with attention added within images.
+
+        A mask of None (every query sees every key) stays None.
+        """
         joined: dict[LayerType, Tensor | None] = dict(masks)
         for kind, mask in masks.items():
-            if mask is not None and self.is_mutual:
+            if mask is not None and self.is_bidirectional:
                 joined[kind] = mask | self._same_image(cache, mask.shape[-1])
         return joined
 
     def _same_image(self, cache: KVCache, num_keys: int) -> Tensor:
-        """Where token and key, of which the last `num_keys` are read, belong to one group -> [B, 1, T, Z]."""
+        """Whether each token and each of the last `num_keys` keys belong to the same group -> [B, 1, T, Z]."""
         count, device = self.groups_BT.shape[1], self.groups_BT.device
         end = cache.length + count
         index_BZ = (

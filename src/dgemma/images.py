@@ -1,9 +1,9 @@
-"""Images -> patches: what an image is before the image tower sees it.
+"""Prepares images for the image tower: decodes, resizes and cuts them into patches.
 
-An image keeps its aspect ratio and is made as large as a budget of soft tokens lets it be, a small one is enlarged;
-then it is cut into square patches in reading order. Bit for bit what transformers 5.23 `Gemma4ImageProcessorPil` gives
-where that sees the picture: photos are turned upright as their EXIF data says, and of 16 bits a channel the upper eight
-are kept (there everything above 255 turns white).
+An image keeps its aspect ratio and is scaled, up or down, to the largest size that its budget of soft tokens allows;
+then it is cut into square patches in reading order. The patches equal those of transformers 5.23
+`Gemma4ImageProcessorPil` bit for bit, with two differences: photos are turned upright by their EXIF data, and 16-bit
+channels keep their upper eight bits (there every value above 255 turns white).
 
 Knows nothing of models but the sizes of a patch and of a soft token. Pillow is imported when an image is opened.
 
@@ -34,34 +34,35 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 BUDGETS = (70, 140, 280, 560, 1120)
-"""How many soft tokens an image may become: the choices that the model was trained with."""
+"""The allowed budgets of soft tokens for one image: those that the model was trained with."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-"""What is read. Not all that Pillow knows: some of it starts other programs, which no stranger's file shall."""
+"""The formats that are read. Pillow knows more, but some of its readers start other programs, which an untrusted file
+must not do."""
 
 MOST_PIXELS = 89_478_485
-"""Pixels of the largest image that is decoded, Pillow's own bound against files that unpack to more than memory."""
+"""The most pixels of one image: Pillow's own bound against files that decode to more than memory holds."""
 MOST_RATIO = 10_000
-"""Times that an image may be as long as wide. The largest budget shows a strip of 1120 to 1, and shrinking a longer one
-takes its length in memory many times over."""
+"""The greatest ratio of the longer side to the shorter one. The largest budget shows a strip of 1120 to 1, and
+shrinking a longer one takes many times its length in memory."""
 MOST_SCANS = 100
-"""Passes over the whole picture of a progressive JPEG; ten or so are usual, and each is decoded."""
+"""The most scans (passes over the whole picture) of a progressive JPEG. About ten are usual; each must be decoded."""
 MOST_IMAGES, MOST_PIXELS_OF_ALL = 256, 1_000_000_000
-"""What the images of one conversation may be together: they are decoded anew for each answer."""
+"""The most images and pixels of one conversation: all are decoded again for each answer."""
 Source = str | os.PathLike[str] | bytes | BinaryIO
-# What EXIF says of a picture that stands on its side.
+# The EXIF tag, and its values for pictures that are rotated by 90 degrees.
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
-# Pillow's warnings are held back while it decodes, which is a setting of the whole process.
+# Warning filters are process-wide: only one thread at a time may change them while Pillow decodes.
 _WARNINGS = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PreparedImage:
-    """An image as the image tower takes it.
+    """An image as patches, ready for the image tower.
 
-    pixels_PC     0 to 255, uint8, or in [0, 1], float32; row by row, the three colours of a pixel together
-    positions_P2  column and row of each patch, int64
-    num_soft_tokens  how many soft tokens the tower makes of it
+    pixels_PC        0 to 255, uint8, or in [0, 1], float32; row by row, the three colours of a pixel together
+    positions_P2     column and row of each patch, int64
+    num_soft_tokens  the number of soft tokens that the tower makes of it
     """
 
     pixels_PC: Tensor
@@ -73,23 +74,24 @@ class PreparedImage:
         """The pixels in [0, 1], float32."""
         if self.pixels_PC.dtype != torch.uint8:
             return self.pixels_PC.float()
-        # As transformers rounds them: through float64, once.
+        # Rounded as in transformers: once, from float64.
         return torch.from_numpy((np.arange(256) * (1 / 255)).astype(np.float32))[self.pixels_PC.long()]
 
     @cached_property
     def digest(self) -> int:
-        """The same for the same patches in the same places, and for no others: 64 bits of their SHA-256."""
-        told = hashlib.sha256()
+        """The first 64 bits of the SHA-256 of the patches and positions: identifies the image."""
+        hashed = hashlib.sha256()
         for tensor in (self.pixels_PC, self.positions_P2):
-            told.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-            told.update(tensor.contiguous().numpy().tobytes())
-        return int.from_bytes(told.digest()[:8])
+            hashed.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+            hashed.update(tensor.contiguous().numpy().tobytes())
+        return int.from_bytes(hashed.digest()[:8])
 
 
 def open_image(source: Source) -> "Image":
-    """The image in a file, in a file's bytes or in an open binary file: decoded, upright, the first of several frames.
+    """Opens the image in a file, a file's bytes or an open binary file: decoded, upright, the first frame only.
 
-    Raises PromptError for what is not there, cannot be decoded to its end, or is larger than `MOST_PIXELS`.
+    Raises PromptError if the file does not exist, cannot be decoded completely, or exceeds `MOST_PIXELS`, `MOST_RATIO`
+    or `MOST_SCANS`.
     """
     with _opened(source) as (image, name):
         with _pillow_errors(name):
@@ -98,7 +100,7 @@ def open_image(source: Source) -> "Image":
 
 
 def image_size(source: "Source | Image") -> tuple[int, int]:
-    """(width, height) of an image as it is shown, from its header alone. Raises what `open_image` raises of that."""
+    """(width, height) of the upright image, from its header alone. Raises PromptError if that cannot be read."""
     if _is_pil(source):
         return _upright_size(source)  # pyright: ignore[reportArgumentType]
     with _opened(source) as (image, _):  # pyright: ignore[reportArgumentType]
@@ -106,13 +108,13 @@ def image_size(source: "Source | Image") -> tuple[int, int]:
 
 
 def as_image(source: "Source | Image") -> "Image":
-    """A PIL image as it is, anything else opened by `open_image`."""
+    """Returns a PIL image unchanged and opens anything else by `open_image`."""
     return source if _is_pil(source) else open_image(source)  # pyright: ignore[reportArgumentType, reportReturnType]
 
 
 @contextmanager
 def _opened(source: Source) -> Iterator[tuple["Image", str]]:
-    """An image of which the header is read, and what errors call it."""
+    """The image with only its header read, and the name that error messages give it."""
     from PIL import Image
 
     is_path = isinstance(source, str | os.PathLike)
@@ -141,7 +143,7 @@ def _upright_size(image: "Image") -> tuple[int, int]:
     from PIL import Image
 
     try:
-        # Of a PNG `getexif` decodes all to look behind it.
+        # For a PNG `getexif` would decode the whole picture, to find data that follows it.
         exif = Image.Exif()
         exif.load(image.info.get("exif", b""))
         turned = (exif if image.format == "PNG" else image.getexif()).get(_ORIENTATION) in _ON_ITS_SIDE
@@ -151,26 +153,27 @@ def _upright_size(image: "Image") -> tuple[int, int]:
 
 
 def _is_pil(source: object) -> bool:
-    # Without it there is no such image.
+    # If Pillow was never imported, the source cannot be a PIL image.
     return "PIL.Image" in sys.modules and isinstance(source, sys.modules["PIL.Image"].Image)
 
 
 def target_size(
     height: int, width: int, max_soft_tokens: int, patch_size: int = 16, pooling_kernel_size: int = 3
 ) -> tuple[int, int]:
-    """(height, width) in pixels that an image of that size is brought to: the largest with its aspect ratio, rounded
-    down to whole soft tokens, of which there are at most `max_soft_tokens` and at least one.
+    """(height, width) in pixels to which an image of the given size is resized.
 
-    Raises UsageError for a budget that is none of `BUDGETS`, PromptError for a size of zero.
+    The largest size with the same aspect ratio, rounded down to whole soft tokens: at most `max_soft_tokens`, at least
+    one. Raises UsageError for a budget not in `BUDGETS`, PromptError for a size of zero.
     """
     if max_soft_tokens not in BUDGETS:
-        raise UsageError(f"An image takes one of {', '.join(map(str, BUDGETS))} tokens at most, not {max_soft_tokens}.")
+        budgets = ", ".join(map(str, BUDGETS))
+        raise UsageError(f"The most tokens of an image must be one of {budgets}, not {max_soft_tokens}.")
     if height < 1 or width < 1:
         raise PromptError(f"An image of {width} by {height} pixels shows nothing; give another.")
     side = patch_size * pooling_kernel_size
     factor = math.sqrt(max_soft_tokens * side**2 / (height * width))
     rows, columns = int(factor * height / side), int(factor * width / side)
-    # A strip narrower than one soft token becomes one that wide, as long as its aspect ratio and the budget let it be.
+    # A strip narrower than one soft token is made that wide, and as long as its aspect ratio and the budget allow.
     if rows == 0:
         rows, columns = 1, min(width // height, max_soft_tokens)
     elif columns == 0:
@@ -183,14 +186,14 @@ def prepare_image(
 ) -> PreparedImage:
     """Cuts a PIL image, of any mode, into at most `max_soft_tokens * pooling_kernel_size^2` patches.
 
-    What is transparent is shown on white. Raises UsageError for what is no PIL image and for a budget that is none of
-    `BUDGETS`, PromptError for an image without pixels, with more than `MOST_PIXELS`, of a truncated file, or whose
-    values have no known range (mode F, and I beyond 16 bits).
+    Transparent images are composited on white. Raises UsageError for anything but a PIL image and for a budget not in
+    `BUDGETS`. Raises PromptError for an image without pixels, beyond `MOST_PIXELS` or `MOST_RATIO`, from a truncated
+    file, or with values of unknown range (mode F, and mode I beyond 16 bits).
     """
     from PIL import Image
 
     if not isinstance(image, Image.Image):
-        raise UsageError(f"An image is a PIL image, as `open_image` gives it, not {type(image).__name__}.")
+        raise UsageError(f"prepare_image takes a PIL image, as `open_image` returns it, not {type(image).__name__}.")
     _check_size(image, "The image")
     with _pillow_errors("The image"):
         image.load()
@@ -212,20 +215,20 @@ def prepare_image(
 def prepare_images(
     wanted: Sequence[tuple["Source | Image", int]], patch_size: int, pooling_kernel_size: int, most_tokens: int
 ) -> tuple[PreparedImage, ...]:
-    """(source, most soft tokens) of each image -> the images, those of a whole conversation, none of them decoded
-    before all are known to fit.
+    """Prepares all images of a conversation, each given as (source, budget of soft tokens).
 
-    Raises ImageError with the number of the one that cannot be read, PromptError for more than `MOST_IMAGES`, than
-    `MOST_PIXELS_OF_ALL`, or than `most_tokens` soft tokens, UsageError for a budget that is none of `BUDGETS`.
+    Decodes none of them before the headers have shown that all fit. Raises ImageError with the number of an image that
+    cannot be read, UsageError for a budget not in `BUDGETS`, and PromptError for more than `MOST_IMAGES` images, more
+    than `MOST_PIXELS_OF_ALL` pixels, or `most_tokens` soft tokens and more.
     """
     if len(wanted) > MOST_IMAGES:
-        raise PromptError(f"The conversation shows {len(wanted)} images; at most {MOST_IMAGES} are taken.")
+        raise PromptError(f"The conversation has {len(wanted)} images, more than the {MOST_IMAGES} allowed.")
     sizes = {"patch_size": patch_size, "pooling_kernel_size": pooling_kernel_size}
     num_pixels = num_tokens = 0
     sources: list[Source | Image] = []
     for number, (source, budget) in enumerate(wanted):
         with _numbered(number):
-            # Each is read twice, which pipes and replies cannot be.
+            # Each source is read twice, which a pipe or an HTTP response does not allow.
             if not _is_pil(source) and hasattr(source, "read"):
                 source = _bytes_of(source)  # pyright: ignore[reportArgumentType]
             sources.append(source)
@@ -238,7 +241,8 @@ def prepare_images(
             raise PromptError(f"The images of the conversation have more than {most} together; make them smaller.")
     if num_tokens >= most_tokens:
         raise PromptError(
-            f"The images take {num_tokens} tokens, and the context has {most_tokens}; show fewer, or with less detail."
+            f"The images take {num_tokens} tokens, and the context has {most_tokens}; send fewer images, or send them "
+            "with less detail."
         )
     prepared: list[PreparedImage] = []
     for number, (source, (_, budget)) in enumerate(zip(sources, wanted, strict=True)):
@@ -265,14 +269,14 @@ def _numbered(number: int) -> Iterator[None]:
 
 
 def stack_images(images: Sequence[PreparedImage], num_patches: int | None = None) -> tuple[Tensor, Tensor]:
-    """Images of different sizes as one batch for the image tower -> patches [N, P, C] and positions [N, P, 2].
+    """Stacks images of different sizes into one batch for the image tower -> patches [N, P, C], positions [N, P, 2].
 
-    Shorter ones are padded with zeros at the positions (-1, -1), up to `num_patches` or the longest. Raises UsageError
-    for no images, for patches of different sizes and for an image of more than `num_patches`.
+    Each is padded to `num_patches`, by default those of the largest image, with zeros at the position (-1, -1). Raises
+    UsageError for an empty sequence, for patches of different sizes and for an image of more than `num_patches`.
     """
     lengths, widths = [len(image.pixels_PC) for image in images], {image.pixels_PC.shape[1] for image in images}
     if len(widths) != 1:
-        raise UsageError("Images are stacked that are at least one and have patches of one size.")
+        raise UsageError("stack_images takes at least one image, all with patches of the same size.")
     most = max(lengths) if num_patches is None else num_patches
     if max(lengths) > most:
         raise UsageError(f"An image of {max(lengths)} patches does not fit into {most}.")
@@ -289,7 +293,7 @@ def _check_size(image: "Image", name: str) -> None:
     if image.width * image.height > MOST_PIXELS:
         raise PromptError(
             f"{name} has {image.width} by {image.height} pixels, more than {MOST_PIXELS / 1e6:.0f} million; make it "
-            "smaller, it is shrunk to less than two million anyway."
+            "smaller (the model sees less than three million)."
         )
     if max(image.size) > MOST_RATIO * min(image.size):
         raise PromptError(
@@ -298,14 +302,17 @@ def _check_size(image: "Image", name: str) -> None:
         )
 
 
-# What ends the coded pixels of a scan: a marker that is no escaped byte, no padding and no restart.
+# The end of a scan's coded pixels: a marker that is not an escaped byte, padding or a restart.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _SCAN, _END = 0xDA, 0xD9
 _MOST_READ = 1 << 28
 
 
 def _check_scans(image: "Image", name: str) -> None:
-    """Refuses a JPEG of more than `MOST_SCANS`. What follows its end may be anything, as the film of a motion photo."""
+    """Raises PromptError for a JPEG of more than `MOST_SCANS` scans.
+
+    Ignores everything after the end marker, such as the video of a motion photo.
+    """
     file: BinaryIO = image.fp  # pyright: ignore[reportAttributeAccessIssue]
     place = file.tell()
     file.seek(0)
@@ -314,7 +321,7 @@ def _check_scans(image: "Image", name: str) -> None:
     scans, at = 0, 2
     while (found := _MARKER.search(data, at)) and data[found.start() + 1] != _END:
         scans += data[found.start() + 1] == _SCAN
-        # A segment is as long as it says, without its marker.
+        # A segment states its length, not counting its marker.
         at = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
     if scans > MOST_SCANS:
         raise PromptError(f"{name} is a JPEG of {scans} scans, more than the {MOST_SCANS} allowed; save it as a PNG.")
@@ -322,7 +329,7 @@ def _check_scans(image: "Image", name: str) -> None:
 
 @contextmanager
 def _pillow_errors(name: str) -> Iterator[None]:
-    """What decoding raises as a PromptError about the image of that name; what it warns of is not shown."""
+    """Turns everything that decoding raises into a PromptError about the image `name`; suppresses warnings."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -338,20 +345,20 @@ def _pillow_errors(name: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise PromptError(f"{name} does not fit into this machine's memory; make it smaller.") from error
-    # Decoders raise whatever they stumble over: OSError, SyntaxError, struct.error, IndexError, ZeroDivisionError.
+    # Decoders raise almost anything: OSError, SyntaxError, struct.error, IndexError, ZeroDivisionError.
     except Exception as error:
-        raise PromptError(f"{name} is damaged or truncated ({error}); take a whole copy.") from error
+        raise PromptError(f"{name} is damaged or truncated ({error}); use an intact copy.") from error
 
 
 def _upright(image: "Image") -> "Image":
-    """The image turned as its EXIF data says; data that cannot be read say nothing, as in every viewer."""
+    """The image turned upright by its EXIF data; unreadable EXIF data is ignored, as viewers do."""
     from PIL import ImageOps
 
     try:
         with _WARNINGS, warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")
             return ImageOps.exif_transpose(image)
-    # The readers of EXIF raise whatever they stumble over, too.
+    # EXIF readers raise almost anything, too.
     except Exception:
         return image
 
@@ -360,20 +367,20 @@ _BAND = 1 << 20  # pixels
 
 
 def _rgb(image: "Image") -> "Image":
-    """The image in eight bits for each of three colours, what is transparent on white."""
+    """The image in mode RGB (8 bits a channel), composited on white if it has transparency."""
     from PIL import Image
 
     if image.mode.startswith("I"):
         image = _eight_bits(image)
     elif image.mode == "F":
-        raise PromptError("The image holds numbers of no known range (mode F); save it with 8 bits a channel.")
-    elif image.mode == "La":  # grey that is multiplied by its alpha already, for which Pillow has one way out
+        raise PromptError("The image holds values of unknown range (mode F); save it with 8 bits a channel.")
+    elif image.mode == "La":  # premultiplied grey, which Pillow converts to LA only
         image = image.convert("LA")
     with _pillow_errors("The image"):
         transparent = image.mode in ("LA", "PA", "RGBA", "RGBa") or image.info.get("transparency") is not None
         if not transparent:
             return image.convert("RGB")
-        # Band by band: whole copies on the way would take several times the memory of the image.
+        # Band by band: copies of the whole image would take several times its memory.
         shown, height = Image.new("RGB", image.size), max(1, _BAND // image.width)
         for top in range(0, image.height, height):
             band = image.crop((0, top, image.width, min(top + height, image.height))).convert("RGBA")
@@ -387,7 +394,7 @@ def _eight_bits(image: "Image") -> "Image":
 
     values = np.asarray(image)
     if values.min() < 0 or values.max() >= 1 << 16:
-        raise PromptError("The image holds numbers of no known range (mode I); save it with 8 bits a channel.")
-    # Mode I holds 8-bit pictures as well as 16-bit ones.
+        raise PromptError("The image holds values of unknown range (mode I); save it with 8 bits a channel.")
+    # Mode I is used for 8-bit pictures as well as 16-bit ones.
     shift = 8 if image.mode != "I" or values.max() > 255 else 0
     return Image.fromarray((values.astype(np.uint16) >> shift).astype(np.uint8))

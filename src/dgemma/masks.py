@@ -1,9 +1,9 @@
-"""Who may look at whom in a pass behind cached tokens.
+"""Attention masks of a pass whose tokens follow those in the cache.
 
-On full layers a clean token sees all that stands before it and itself; on sliding ones the last `window` of these.
-Every canvas position sees the whole canvas and, before it, all tokens (full) or the last `window - 1` (sliding).
-`window` is None for full layers. Masks are True where a row may look, and None where all may look at all that is read:
-from `first_key` on to the end of the pass.
+On full layers a clean token sees itself and all tokens before it; on sliding layers the last `window` of these. Every
+canvas position sees the whole canvas and, before it, all tokens (full) or the last `window - 1` (sliding). `window` is
+None for full layers. A mask covers the keys from `first_key` to the end of the pass; it is True where a query may
+attend, and None if every query may attend to every key.
 
 Shapes: B rows of the cache, T clean tokens, L canvas tokens, S keys that are read.
 """
@@ -15,12 +15,12 @@ from dgemma.cache import KVCache
 
 
 def first_key(cache: KVCache, window: int | None) -> int:
-    """The position of the first key that any row's next token sees."""
+    """The position of the first key that the next token of any row sees."""
     return 0 if window is None else max(0, min(cache.lengths) - (window - 1))
 
 
 def mask_of(cache: KVCache, clean: int, length: int, window: int | None) -> Tensor | None:
-    """For a pass over `clean` tokens, a canvas of `length`, or both one behind the other."""
+    """The mask of a pass over `clean` tokens, over a canvas of `length`, or over tokens followed by a canvas."""
     if not length:
         return _causal(cache, clean, window)
     return _joint(cache, clean, length, window) if clean else _canvas(cache, length, window)
@@ -42,8 +42,10 @@ def _causal(cache: KVCache, count: int, window: int | None) -> Tensor | None:
 
 
 def _joint(cache: KVCache, count: int, length: int, window: int | None) -> Tensor:
-    """Clean tokens see as in `_causal`, the canvas behind them as in `_canvas`, for rows of one length ->
-    [1, 1, T + L, S]."""
+    """Clean tokens masked as by `_causal`, then a canvas masked as by `_canvas` -> [1, 1, T + L, S].
+
+    The rows of the cache must have the same length.
+    """
     held, device = cache.length, cache.device
     keys = torch.arange(first_key(cache, window), held + count + length, device=device)
     queries = torch.arange(held, held + count + length, device=device)[:, None]
@@ -57,7 +59,7 @@ def _joint(cache: KVCache, count: int, length: int, window: int | None) -> Tenso
 def _canvas(cache: KVCache, length: int, window: int | None) -> Tensor | None:
     """A canvas sees its row's cached tokens (sliding: the last window - 1) and itself -> [B, 1, 1, S] or None.
 
-    Rows of one length need no mask: the keys that are read are exactly those.
+    Rows of equal length need no mask: the keys that are read are exactly the visible ones.
     """
     if cache.uniform:
         return None

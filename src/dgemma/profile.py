@@ -1,6 +1,7 @@
-"""S(L): what canvases of each length take on one model, as its folder keeps it.
+"""S(L): how many steps a canvas of each length takes on one model, as stored in the model's folder.
 
-Knows nothing of machines or of how it was measured; `engine.pace` weighs it, `bench.canvas` measures it.
+Knows nothing of machines or of measuring: `bench.canvas` measures a profile, `engine.pace` uses it to choose the mode
+and the canvas length.
 """
 
 import math
@@ -14,9 +15,14 @@ from dgemma.values import number, require
 
 @dataclass(frozen=True, kw_only=True)
 class CanvasRecord:
-    """What canvases of one length took on held-out requests, per canvas: `steps`, `equivalents` (steps, each counted by
-    the share of positions that it computed), `checks` (passes of the causal mode over drafts, `decode.verify`) and new
-    `tokens`; `accuracy` is the share of requests answered right."""
+    """Means over the canvases of one length, measured on held-out requests.
+
+    steps        denoise passes per canvas
+    equivalents  the same, each pass counted by the share of positions that it computed
+    tokens       new tokens per canvas
+    accuracy     the share of requests answered correctly
+    checks       passes of the causal mode over drafts (`decode.verify`), per canvas
+    """
 
     length: int
     steps: float
@@ -27,17 +33,19 @@ class CanvasRecord:
 
     def __post_init__(self) -> None:
         require(self.length >= 1 and self.steps > 0, "A canvas record needs a length and steps above 0.")
-        require(0 < self.equivalents <= self.steps, "A canvas record's equivalents lie between 0 and its steps.")
-        require(self.checks >= 0, "A canvas record's checks cannot be below 0.")
-        require(self.tokens > 0 and 0 <= self.accuracy <= 1, "A canvas record's tokens or accuracy are impossible.")
+        require(0 < self.equivalents <= self.steps, "A canvas record needs equivalents above 0 and at most its steps.")
+        require(self.checks >= 0, "A canvas record needs checks of at least 0.")
+        require(self.tokens > 0, "A canvas record needs tokens above 0.")
+        require(0 <= self.accuracy <= 1, "A canvas record needs an accuracy between 0 and 1.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestKind:
-    """What requests that are alike took.
+    """The measurements of one kind of requests, recognised by the mean embedding of the prompt.
 
-    centre, reach  the mean of their prompts' mean embeddings [D], and how far from it a prompt may lie to be of them
-    answer_tokens  their mean answer
+    centre         the mean of their prompts' mean embeddings [D]
+    reach          the greatest distance from the centre at which a prompt is of this kind
+    answer_tokens  their mean number of answer tokens
     """
 
     name: str
@@ -47,16 +55,19 @@ class RequestKind:
     answer_tokens: float
 
     def __post_init__(self) -> None:
-        require(len(self.canvases) > 0 and self.answer_tokens > 0, "A kind of requests holds at least one record.")
-        require(len(self.centre) > 0 and self.reach >= 0, "A kind of requests has a centre and a reach of at least 0.")
+        require(len(self.canvases) > 0, "A kind of requests needs at least one canvas record.")
+        require(self.answer_tokens > 0, "A kind of requests needs answer_tokens above 0.")
+        require(len(self.centre) > 0, "A kind of requests needs a centre.")
+        require(self.reach >= 0, "A kind of requests needs a reach of at least 0.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DenoisingProfile:
-    """S(L) of one model, as its folder's `denoising.json` holds it: how many steps a canvas takes at which length.
+    """S(L) of one model, stored as `denoising.json` in its folder.
 
-    answer_tokens  the mean answer of the requests that it was measured on
-    kinds          the same for each kind of them
+    canvases       one record for each canvas length measured
+    answer_tokens  the mean number of answer tokens of the requests measured
+    kinds          the same measurements for each kind of requests
     """
 
     canvases: tuple[CanvasRecord, ...]
@@ -64,12 +75,15 @@ class DenoisingProfile:
     kinds: tuple[RequestKind, ...] = ()
 
     def __post_init__(self) -> None:
-        require(len(self.canvases) > 0 and self.answer_tokens > 0, "A denoising profile holds at least one record.")
+        require(len(self.canvases) > 0, "A denoising profile needs at least one canvas record.")
+        require(self.answer_tokens > 0, "A denoising profile needs answer_tokens above 0.")
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "DenoisingProfile":
-        """Reads the parsed `denoising.json`. Raises CheckpointError for anything else, ConfigError for numbers that
-        cannot be."""
+        """Reads the parsed `denoising.json`.
+
+        Raises CheckpointError for a malformed document, ConfigError for numbers out of range.
+        """
         kinds = _mappings(document, "kinds") if "kinds" in document else []
         return cls(
             canvases=_records(document),
@@ -78,11 +92,11 @@ class DenoisingProfile:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """What `from_document` reads."""
+        """The document that `from_document` reads."""
         return {**_to_document(self), "kinds": [{**vars(kind), **_to_document(kind)} for kind in self.kinds]}
 
     def kind_of(self, mean_embedding: Sequence[float]) -> RequestKind | None:
-        """The kind whose centre is nearest to a prompt's mean embedding [D], if that is within its reach."""
+        """The kind with the centre nearest to a prompt's mean embedding [D]; None if that is beyond its reach."""
         fitting = [kind for kind in self.kinds if len(kind.centre) == len(mean_embedding)]
         nearest = min(fitting, key=lambda kind: math.dist(kind.centre, mean_embedding), default=None)
         if nearest is None or math.dist(nearest.centre, mean_embedding) > nearest.reach:
@@ -106,7 +120,7 @@ def _records(document: Mapping[str, Any]) -> tuple[CanvasRecord, ...]:
 def _kind(document: Mapping[str, Any]) -> RequestKind:
     name, centre = document.get("name"), document.get("centre")
     if not isinstance(name, str) or not isinstance(centre, list):
-        raise CheckpointError("denoising.json holds a kind without a name or a centre.")
+        raise CheckpointError("denoising.json has a kind without a name or a centre.")
     return RequestKind(
         name=name,
         centre=tuple(number({"centre": one}, "centre", float, file=_FILE) for one in centre),
@@ -119,7 +133,7 @@ def _kind(document: Mapping[str, Any]) -> RequestKind:
 def _mappings(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     found = document.get(name)
     if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
-        raise CheckpointError(f"denoising.json holds no list `{name}`.")
+        raise CheckpointError(f"denoising.json has no list of objects `{name}`.")
     return found
 
 

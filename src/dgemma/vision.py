@@ -3,9 +3,10 @@
 A transformer over the patches, each of which sees all others of its image; then squares of patches are averaged into
 soft tokens and projected to the text's width. Semantics: transformers 5.23 `Gemma4VisionModel` and
 `DiffusionGemmaMultimodalEmbedder`; the modules have the names of the released tensors. Weights keep the type of their
-files: a CPU, which multiplies bfloat16 an order of magnitude slower, widens one at a time to float32 for its product.
+files. On a CPU, where bfloat16 products are an order of magnitude slower, each weight is widened to float32 for its
+product, one at a time.
 
-Knows nothing of pixels' origin, text or files.
+Knows nothing of where pixels come from, of text or of files.
 
 Shapes: N images, P patches (with padding), C pixel values of a patch, n patches of one image, S soft tokens of it,
 H query heads, K key heads, d head dim, V hidden of the tower, D hidden of the text.
@@ -28,7 +29,7 @@ def product(hidden: Tensor, weight: Tensor) -> Tensor:
 
 
 class ClippableLinear(nn.Module):
-    """A product without bias; its input and output are held within bounds where the model is made so."""
+    """A linear layer without bias; clamps its input and output if the model has `use_clipped_linears`."""
 
     def __init__(self, config: VisionConfig, in_size: int, out_size: int) -> None:
         super().__init__()
@@ -39,9 +40,9 @@ class ClippableLinear(nn.Module):
                 self.register_buffer(name, torch.tensor(float("-inf" if name.endswith("min") else "inf")))
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return self._within(product(self._within(hidden, "input"), self.linear.weight), "output")
+        return self._clamped(product(self._clamped(hidden, "input"), self.linear.weight), "output")
 
-    def _within(self, hidden: Tensor, side: str) -> Tensor:
+    def _clamped(self, hidden: Tensor, side: str) -> Tensor:
         if not self.is_clipped:
             return hidden
         least, most = (self.get_buffer(f"{side}_{bound}").to(hidden.dtype) for bound in ("min", "max"))
@@ -49,7 +50,7 @@ class ClippableLinear(nn.Module):
 
 
 class Norm(nn.Module):
-    """Root-mean-square norm with a direct weight; computed in float32."""
+    """RMS norm computed in float32; multiplies by the weight itself, not by 1 + weight."""
 
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
@@ -70,14 +71,15 @@ class PatchEmbedder(nn.Module):
 
     def forward(self, patches_nC: Tensor, positions_n2: Tensor, dtype: torch.dtype) -> Tensor:
         columns, rows = self.position_embedding_table
-        places_nV = columns[positions_n2[:, 0]].to(dtype) + rows[positions_n2[:, 1]].to(dtype)
-        return product((2 * (patches_nC.float() - 0.5)).to(dtype), self.input_proj.weight) + places_nV
+        embedded_nV = columns[positions_n2[:, 0]].to(dtype) + rows[positions_n2[:, 1]].to(dtype)
+        return product((2 * (patches_nC.float() - 0.5)).to(dtype), self.input_proj.weight) + embedded_nV
 
 
 class Attention(nn.Module):
-    """Every patch sees every other. Queries and keys carry a learned norm, values one without weight; scale 1.
+    """Attention in which every patch sees every other; the scale is 1.
 
-    The rotary embedding turns the first half of a head by the patch's column and the second half by its row.
+    Queries and keys have a learned norm, values a norm without weight. The rotary embedding rotates the first half of a
+    head by the patch's column and the second half by its row.
     """
 
     def __init__(self, config: VisionConfig) -> None:
@@ -98,14 +100,14 @@ class Attention(nn.Module):
             projection(hidden_nV).unflatten(-1, (-1, self.head_dim))
             for projection in (self.q_proj, self.k_proj, self.v_proj)
         )
-        query_nHd, key_nKd = self._turn(self.q_norm(query_nHd), rotary), self._turn(self.k_norm(key_nKd), rotary)
+        query_nHd, key_nKd = self._rotate(self.q_norm(query_nHd), rotary), self._rotate(self.k_norm(key_nKd), rotary)
         value_nKd = ops.rms_norm(value_nKd, None, self.eps)
         query, key, value = (part.transpose(0, 1)[None] for part in (query_nHd, key_nKd, value_nKd))
         attended_1Hnd = ops.attention(query, key, value, None)
         return self.o_proj(attended_1Hnd[0].transpose(0, 1).flatten(1))
 
     @staticmethod
-    def _turn(heads_nHd: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
+    def _rotate(heads_nHd: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
         by_axis = heads_nHd.unflatten(-1, (2, heads_nHd.shape[-1] // 2))
         return ops.rotate(by_axis, *rotary).flatten(-2)
 
@@ -124,7 +126,7 @@ class MLP(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Attention, then a feed-forward; each is normed on its way in and on its way out."""
+    """Attention, then a feed-forward block, each with a norm before and after it."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -140,7 +142,7 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The layers; `VisionTower.steps` goes through them."""
+    """Holds the layers under their released names; `VisionTower.steps` runs them."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -148,7 +150,7 @@ class Encoder(nn.Module):
 
 
 class Projection(nn.Module):
-    """Soft tokens of the tower's width -> those of the text's, behind a norm without weight."""
+    """Soft tokens of the tower's width -> soft tokens of the text's width, after a norm without weight."""
 
     def __init__(self, config: VisionConfig, text_hidden_size: int) -> None:
         super().__init__()
@@ -160,7 +162,7 @@ class Projection(nn.Module):
 
 
 class VisionTower(nn.Module):
-    """The tower of a model whose text network has `text_hidden_size`, with the projection between the two."""
+    """The image tower, with the projection to a text network of width `text_hidden_size`."""
 
     def __init__(self, config: VisionConfig, text_hidden_size: int) -> None:
         super().__init__()
@@ -174,12 +176,12 @@ class VisionTower(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """The device of the weights."""
         return self.patch_embedder.input_proj.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of hidden states and of soft tokens: float32 on a CPU, elsewhere the weights' own."""
+        """The type of hidden states and soft tokens: float32 on a CPU, elsewhere the type of the weights."""
         weight = self.patch_embedder.input_proj.weight
         return torch.float32 if weight.device.type == "cpu" else weight.dtype
 
@@ -188,10 +190,11 @@ class VisionTower(nn.Module):
         """The soft tokens of each image, [S, D], in reading order.
 
         patches_NPC: pixels in [0, 1], row by row, the three colours of each together (C = 3 * patch_size^2).
-        positions_NP2: each patch's column and row, whole numbers; negative ones mark padding, which costs nothing as it
-        is not computed. The patches of an image may stand in any order, but must fill a grid whose sides are multiples
-        of `pooling_kernel_size`; what comes out is one soft token for each square of that many by that many patches.
-        Raises UsageError for shapes or positions that are not so.
+        positions_NP2: each patch's column and row, whole numbers. Negative ones mark padding, which is not computed.
+
+        The patches of an image may be in any order, but must fill a grid whose sides are multiples of
+        `pooling_kernel_size`; each square of that many by that many patches becomes one soft token. Raises UsageError
+        for other shapes or positions.
         """
         values, shape = 3 * self.config.patch_size**2, list(patches_NPC.shape)
         if len(shape) != 3 or shape[2] != values or list(positions_NP2.shape) != [*shape[:2], 2]:
@@ -207,9 +210,11 @@ class VisionTower(nn.Module):
         return softs
 
     def steps(self, patches_PC: Tensor, positions_P2: Tensor) -> Iterator[Tensor | None]:
-        """`forward` of one image, layer by layer: None behind each, then its soft tokens [S, D]. For those who have
-        others waiting; gradients are the caller's to switch off."""
-        # Images one by one without their padding: then no mask is needed, and none pays for the size of another.
+        """`forward` of one image, layer by layer: yields None after each layer, then the soft tokens [S, D].
+
+        Lets a scheduler run other work between layers. The caller disables gradients.
+        """
+        # One image at a time, without its padding: no mask is needed and the size of one does not slow another.
         positions_P2 = positions_P2.to(self.device).long()
         is_patch = (positions_P2 >= 0).all(-1)
         patches_nC, positions_n2 = patches_PC.to(self.device)[is_patch], positions_P2[is_patch]
@@ -219,7 +224,7 @@ class VisionTower(nn.Module):
         for layer in self.encoder.layers:
             hidden_nV = layer(hidden_nV, rotary)
             yield None
-        # In float32, as the scale takes hidden states beyond what float16 holds.
+        # In float32: the scale takes hidden states beyond the range of float16.
         sums_SV = torch.zeros(count, hidden_nV.shape[1], device=self.device).index_add_(0, squares_n, hidden_nV.float())
         soft_SV = sums_SV * (self.config.hidden_size**0.5 / self.config.pooling_kernel_size**2)
         if self.config.standardize:
@@ -227,18 +232,20 @@ class VisionTower(nn.Module):
         yield self.embed_vision(soft_SV.to(self.dtype))
 
     def _squares(self, positions_n2: Tensor) -> tuple[Tensor, int]:
-        """The soft token that each patch goes into, and how many there are."""
+        """The index of the soft token that each patch is averaged into, and the number of soft tokens."""
         side, most = self.config.pooling_kernel_size, self.config.position_embedding_size
         width, height = (positions_n2.amax(0) + 1).tolist() if len(positions_n2) else (0, 0)
         if max(width, height) > most:
-            raise UsageError(f"An image of {width} by {height} patches is too long for a tower of {most} positions.")
+            raise UsageError(
+                f"An image of {width} by {height} patches is too long for a tower of {most} positions per axis."
+            )
         squares_n = positions_n2[:, 0] // side + (width // side) * (positions_n2[:, 1] // side)
         count = (width // side) * (height // side)
         whole = width % side == 0 and height % side == 0 and len(positions_n2) == width * height > 0
         if not whole or len((width * positions_n2[:, 1] + positions_n2[:, 0]).unique()) != width * height:
             raise UsageError(
-                f"The {len(positions_n2)} patches of an image must fill a grid whose sides are multiples of {side}, "
-                f"each place once, not parts of one of {width} by {height}."
+                f"The patches of an image must fill a grid whose sides are multiples of {side}, each place once; these "
+                f"{len(positions_n2)} do not fill theirs of {width} by {height}."
             )
         return squares_n, count
 

@@ -1,7 +1,7 @@
 """VisionConfig: the sizes of the image tower, as `vision_config` in a released `config.json` holds them.
 
-`from_hf` reads what transformers' `Gemma4VisionConfig` writes, `to_hf` writes what it reads back. Validates every
-value; knows nothing of files, tensors or images.
+`from_hf` reads what transformers' `Gemma4VisionConfig` writes; `to_hf` writes what that class reads. Validates every
+value. Knows nothing of files, tensors or images.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ class VisionConfig:
     pooling_kernel_size      patches along a side of the square that becomes one soft token
     position_embedding_size  learned positions along each axis
     rope_theta               base of the axial rotary embedding, from `rope_parameters`
-    use_clipped_linears      whether the layers' products are held within bounds that the files give
-    standardize              whether soft tokens are shifted and scaled by vectors that the files give
+    use_clipped_linears      whether linear layers clamp their inputs and outputs to bounds stored in the files
+    standardize              whether soft tokens are shifted and scaled by vectors stored in the files
     """
 
     hidden_size: int = 768
@@ -50,19 +50,19 @@ class VisionConfig:
         )
         require(
             self.head_dim % 4 == 0,
-            f"vision_config: head_dim must be a multiple of 4, two halves for each axis, not {self.head_dim}.",
+            f"vision_config: head_dim must be a multiple of 4 (two halves for each axis), not {self.head_dim}.",
         )
-        require(self.rms_norm_eps >= 0, f"vision_config: rms_norm_eps must not be negative, as {self.rms_norm_eps} is.")
+        require(self.rms_norm_eps >= 0, f"vision_config: rms_norm_eps must be at least 0, not {self.rms_norm_eps}.")
         require(
             1e-30 <= self.rope_theta < float("inf"),
-            f"vision_config: rope_theta {self.rope_theta:g} is beyond what float32 holds.",
+            f"vision_config: rope_theta {self.rope_theta:g} is outside the range of float32.",
         )
 
     @classmethod
     def from_hf(cls, document: Mapping[str, Any]) -> "VisionConfig":
-        """Reads the object `vision_config` of a `config.json`; what is absent or null takes transformers' default.
+        """Reads the object `vision_config` of a `config.json`; an absent or null value takes transformers' default.
 
-        Raises CheckpointError for another tower or a malformed value, ConfigError for sizes that cannot work.
+        Raises CheckpointError for an unsupported tower or a malformed value, ConfigError for invalid sizes.
         """
         rope = table(document, "rope_parameters")
         _refuse_unsupported(document, rope)
@@ -90,9 +90,9 @@ IMAGE_TOKENS = {"boi_token_id": 255_999, "eoi_token_id": 258_882, "image_token_i
 
 
 def vision_from_hf(document: Mapping[str, Any]) -> VisionConfig | None:
-    """The image tower that a `config.json` describes; None for the smallest one, which stands for the lack of any.
+    """The image tower that a `config.json` describes; None if it has none or the smallest one, which means none.
 
-    Raises what `VisionConfig.from_hf` raises.
+    Raises the same errors as `VisionConfig.from_hf`.
     """
     if document.get("vision_config") is None:
         return None
@@ -101,14 +101,16 @@ def vision_from_hf(document: Mapping[str, Any]) -> VisionConfig | None:
 
 
 def vision_to_hf(vision: VisionConfig | None, read: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The object `vision_config` for a tower or the lack of any: as `read`, a `config.json`, had it where that is the
-    same tower still."""
+    """The object `vision_config` for a tower, or for none.
+
+    Returned unchanged from `read`, the `config.json` that was loaded, if that describes the same tower.
+    """
     if read.get("vision_config") is not None and vision_from_hf(read) == vision:
         return read["vision_config"]
     return _SMALLEST if vision is None else vision.to_hf()
 
 
-# transformers' class always builds a tower, so a model without one names the smallest that it can build.
+# transformers' class always builds a tower, so a model without one is saved with the smallest that it can build.
 _SMALLEST = {
     "model_type": "gemma4_vision",
     "hidden_size": 16,
@@ -147,14 +149,14 @@ _MOST = {
 def _flag(document: Mapping[str, Any], name: str) -> bool:
     value = document.get(name)
     if value is not None and not isinstance(value, bool):
-        raise CheckpointError(f"config.json has {name} = {value!r}, where true or false belongs.")
+        raise CheckpointError(f"config.json has {name} = {value!r}; it must be true or false.")
     return bool(value)
 
 
 def _refuse_unsupported(document: Mapping[str, Any], rope: Mapping[str, Any]) -> None:
     model_type = document.get("model_type") or "gemma4_vision"
     activation = document.get("hidden_activation") or "gelu_pytorch_tanh"
-    # Files older than the name "axial" call it the default of their tower.
+    # Files written before the name "axial" existed say "default".
     rope_type = rope.get("rope_type") or "axial"
     refusals = {
         f"of the type {model_type!r}": model_type != "gemma4_vision",
@@ -164,4 +166,4 @@ def _refuse_unsupported(document: Mapping[str, Any], rope: Mapping[str, Any]) ->
     }
     for what, unsupported in refusals.items():
         if unsupported:
-            raise CheckpointError(f"This checkpoint has an image tower {what}, as no release has; not supported.")
+            raise CheckpointError(f"This checkpoint has an image tower {what}, which is not supported.")

@@ -313,7 +313,7 @@ def test_the_engine_answers_alike_by_recorded_passes(mode, monkeypatch):
     assert made[0]._recordings and all(expected)
 
 
-def test_faults_are_told_as_by_plain_passes():
+def test_errors_are_those_of_plain_passes():
     passes = recorded()
     with pytest.raises(UsageError, match="2 canvases"):
         passes.denoise(ids(2, LENGTH), filled_cache([4]))

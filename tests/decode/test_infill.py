@@ -103,7 +103,7 @@ def test_only_doubted_tokens_may_change(strength, seed):
             assert torch.equal(step.argmax_BL[0][~doubted], text[~doubted])
 
 
-def test_impossible_values_are_told():
+def test_invalid_values_are_refused():
     with pytest.raises(UsageError, match="strength"):
         list(revise(NETWORK, prefix(3), SAMPLER, torch.Generator(), ids(1, 4)[0], 1.5))
     with pytest.raises(UsageError, match="gap"):

@@ -290,7 +290,7 @@ def test_numbers_that_no_run_can_have_are_told(tmp_path, line, problem):
         ("[run]\nheld_out_rows = 9007199254740992", "held_out_rows must be between 1 and 65536"),
         ("[run]\ndata_workers = 9007199254740992", "data_workers must be between 0 and 1024"),
         ("[objective]\nrollout_steps = 9007199254740992", "rollout_steps must be between 1 and 1000000"),
-        ("[sampler]\nmax_denoising_steps = 9007199254740992", "max_denoising_steps must lie between 1 and 1000000"),
+        ("[sampler]\nmax_denoising_steps = 9007199254740992", "max_denoising_steps must be between 1 and 1000000"),
         ("[model]\nvocab_size = " + "9" * 5000, "is not valid TOML: .*digits"),
         ("a" + ".a" * 50_000 + " = 1", "a key of more than 32 parts"),
         ("[" + "'a' . " * 50_000 + "a]", "a key of more than 32 parts"),
