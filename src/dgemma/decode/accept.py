@@ -1,4 +1,4 @@
-"""Which positions of a canvas take their sampled token in a step; the others are noised again."""
+"""The acceptance rule: which positions of a canvas keep their sampled token in a step; the others are renoised."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from torch import Tensor
 class EntropyBound:
     """Accepts positions in ascending order of entropy while their joint uncertainty stays bounded.
 
-    A position is taken while (cumulative entropy) - (its own) <= bound, in nats, so at least one always is: the bound
-    on the mutual information of what is sampled in parallel (arXiv 2505.24857, equation 8).
+    A position is accepted while (cumulative entropy) - (its own) <= bound, in nats, so at least one always is. This
+    bounds the mutual information of the tokens that are sampled in parallel (arXiv 2505.24857, equation 8).
     """
 
     bound: float
 
     def accept(self, entropy_BL: Tensor) -> Tensor:
-        """Entropies [B, L] in nats -> boolean [B, L]."""
+        """Entropies [B, L] in nats -> the accepted positions, boolean [B, L]."""
         ascending, order = torch.sort(entropy_BL, dim=-1)
-        taken = torch.cumsum(ascending, dim=-1) - ascending <= self.bound
-        return torch.zeros_like(taken).scatter(-1, order, taken)
+        accepted = torch.cumsum(ascending, dim=-1) - ascending <= self.bound
+        return torch.zeros_like(accepted).scatter(-1, order, accepted)

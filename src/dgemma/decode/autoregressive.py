@@ -1,6 +1,6 @@
-"""One token after another from the same weights: the encoder and the head are an ordinary causal language model.
+"""Autoregressive decoding with the same weights: the encoder and the head are an ordinary causal language model.
 
-The honest baseline of diffusion decoding, and a useful mode of its own.
+The fair baseline for diffusion decoding, and a useful mode of its own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,15 +19,16 @@ from dgemma.fused_calls import HeadCall, compute
 from dgemma.model import DiffusionGemma
 
 HOTTEST = 1e6
-"""At it every id is as likely as any other, whatever the logits."""
+"""The highest temperature: at it all ids are equally likely, whatever the logits."""
 
 COLDEST = 1e-6
-"""Below it nothing but the best id has a chance, and logits would overflow."""
+"""Temperatures below this sample greedily: only the likeliest id has a chance, and scaled logits would overflow."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenSampler:
-    """Temperature (0: greedy), then the `top_k` best (0: all), then the smallest set of mass `top_p`."""
+    """Samples with `temperature` (0: greedy) from the `top_k` likeliest ids (0: all), cut to the smallest set whose
+    probability reaches `top_p`."""
 
     temperature: float = 0.0
     top_k: int = 0
@@ -37,31 +38,36 @@ class TokenSampler:
         if not (isinstance(self.temperature, Real) and 0 <= self.temperature <= HOTTEST):
             raise ConfigError(f"Sampling needs a temperature from 0 to {HOTTEST:g}, not {self.temperature!r}.")
         if not (isinstance(self.top_k, Integral) and self.top_k >= 0):
-            raise ConfigError(f"Sampling needs a whole top_k of at least 0, not {self.top_k!r}.")
+            raise ConfigError(f"Sampling needs a whole number of at least 0 as top_k, not {self.top_k!r}.")
         if not (isinstance(self.top_p, Real) and 0 < self.top_p <= 1):
-            raise ConfigError(f"Sampling needs top_p in (0, 1], not {self.top_p!r}.")
+            raise ConfigError(f"Sampling needs a top_p above 0 and at most 1, not {self.top_p!r}.")
 
     @property
     def is_greedy(self) -> bool:
-        """Whether it always takes the likeliest id."""
+        """Whether sampling always takes the likeliest id."""
         return self.temperature < COLDEST
 
     def sample(self, logits_V: Tensor, generator: torch.Generator) -> int:
-        """One id from float32 logits [V]."""
+        """Samples one id from float32 logits [V]."""
         if self.is_greedy:
             return int(logits_V.argmax())
         ordered, ids = torch.sort(logits_V / self.temperature, descending=True)
         if self.top_k:
             ordered, ids = ordered[: self.top_k], ids[: self.top_k]
         probabilities = ordered.softmax(-1)
-        before = probabilities.cumsum(-1) - probabilities
-        probabilities = probabilities.masked_fill(before >= self.top_p, 0.0)
+        mass_before = probabilities.cumsum(-1) - probabilities
+        probabilities = probabilities.masked_fill(mass_before >= self.top_p, 0.0)
         return int(ids[torch.multinomial(probabilities, 1, generator=generator)])
 
 
 @dataclass(frozen=True, kw_only=True)
 class NextToken:
-    """An id and its entropy in nats; if asked for, its log probability and the likeliest ids with theirs."""
+    """One decoded token.
+
+    entropy  nats, of the distribution it was taken from, before the sampler's temperature
+    logprob  its log probability; None without `top_k`
+    top      the `top_k` likeliest ids with their log probabilities
+    """
 
     token: int
     entropy: float
@@ -81,21 +87,28 @@ def autoregressive(
     top_k: int = 0,
     passes: Passes | None = None,
 ) -> Iterator[NextToken]:
-    """Yields tokens without end; `last_hidden_D` is the hidden state of the last encoded token.
+    """Yields tokens without end; the caller stops. Works on a cache of one row.
 
-    A token is encoded when the next one is asked for, so the last one costs no pass. Works on a cache of one row.
-    With a `constraint` only those ids come that keep the answer valid and let it end in time; the entropy is theirs.
-    `top_k` likeliest ids are told with each. All numbers are the model's own, before the sampler's temperature.
-    `passes` encodes instead of the network's own method, such as `graphs.RecordedPasses`. Raises NotFiniteError.
+    Each token is encoded only when the next one is requested, so the last one costs no pass. Raises NotFiniteError if
+    the logits are not finite.
+
+    last_hidden_D    the hidden state of the last token in the cache
+    forbidden_first  ids that the first token cannot be
+    constraint       allows only ids that keep the answer valid and let it end in time; entropy and log probabilities
+                     are over these ids
+    top_k            the number of likeliest ids reported with each token
+    passes           encodes instead of `network`, such as `graphs.RecordedPasses`
+
+    Entropies and log probabilities are the model's own, before the sampler's temperature.
     """
     passes = network if passes is None else passes
     hidden_D = last_hidden_D
     forbidden = list(forbidden_first)
-    # The likeliest id and its entropy are all that greedy decoding asks for.
-    plain = sampler.is_greedy and constraint is None and not top_k
-    while plain and (head := network.fused_head()) is not None:
-        barred = [(0, token) for token in forbidden]
-        reading = compute(HeadCall(head=head, hidden_ND=hidden_D[None], barred=barred))
+    # The fused head computes the likeliest id and the entropy: all that plain greedy decoding needs.
+    is_plain = sampler.is_greedy and constraint is None and not top_k
+    while is_plain and (head := network.fused_head()) is not None:
+        forbidden_pairs = [(0, token) for token in forbidden]
+        reading = compute(HeadCall(head=head, hidden_ND=hidden_D[None], barred=forbidden_pairs))
         forbidden, token, entropy = [], int(reading.likeliest_N), float(reading.entropy_N)
         refuse_nan(entropy)
         yield NextToken(token=token, entropy=entropy)

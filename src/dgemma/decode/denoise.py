@@ -1,13 +1,13 @@
-"""One canvas, from noise to text: the entropy-bound sampler of the reference, step by step.
+"""Denoises one canvas with the entropy-bound sampler of the reference, step by step.
 
-Each step reads the canvas once, accepts the positions that are certain enough, noises all others afresh and feeds the
-expected embeddings back (self-conditioning). Acceptance has no memory: a position that one step accepts may be noised
-by the next. What a canvas commits is the argmax of its last step, never the sampled canvas. With `exact` and one
-generator the draws are those of transformers 5.23, in the same order.
+Each step runs one pass over the canvas, accepts the positions that are certain enough, replaces all others by fresh
+noise and feeds the expected embeddings back (self-conditioning). Acceptance has no memory: a position accepted in one
+step may be renoised in the next. The canvas commits the argmax of its last step, never the sampled ids. With `exact`
+and a single generator the draws equal those of transformers 5.23, in the same order.
 
-Beyond the reference, settled positions are skipped: they keep their keys, values and readings, and only the others are
-computed. A canvas never finishes on such a partial step: a closing step over all positions must meet the stop rule.
-Positions behind an end token that is read nearly without doubt will be thrown away; neither kind of step computes them.
+Unlike the reference, a step skips settled positions: they keep their keys, values and head readings, and only the
+others are computed. A canvas never finishes on such a partial step: a closing step over all positions must meet the
+stop rule. Positions after a nearly certain end token would be thrown away, so neither kind of step computes them.
 
 Shapes: B rows, L canvas positions, R positions that a step computes.
 """
@@ -30,26 +30,26 @@ from dgemma.errors import UsageError
 from dgemma.model import DiffusionGemma
 
 SETTLED_NATS = 0.005
-"""A position can settle when its entropy is below this: its likeliest token has a probability above 0.9995 or so."""
+"""A position can settle below this entropy, at which its likeliest token has a probability above about 0.9995."""
 
 PATIENCE = 4
-"""Steps after which a constrained canvas is done whose best path does not move: torn between two words, a form of one
-word would take all the steps there are."""
+"""A constrained canvas is done when its best path has not changed for this many steps. Otherwise a one-word answer,
+undecided between two words, would use up all steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiseStep:
-    """All that a viewer needs of one step.
+    """The state after one step: all that a viewer needs.
 
-    step         1 for the first pass over the canvas
-    canvas_BL    the canvas that the next step will read: accepted samples, noise elsewhere
-    argmax_BL    the likeliest token of each position; a done row keeps that of its last step
-    accepted_BL  the positions accepted in this step
-    entropy_BL   nats
-    done_B       rows whose stop rule is met
-    computed     how many of the L positions were computed; the others had settled
-    top_ids_BLK, top_logprobs_BLK, argmax_logprob_BL    the likeliest ids where they are asked for (`decode.head`)
-    last_hidden_BD  the hidden state of the last token that the step encoded before the canvas, if it did
+    step            1 for the first step of the canvas
+    canvas_BL       the input of the next step: accepted samples, noise elsewhere
+    argmax_BL       the likeliest token of each position; a done row keeps that of its last step
+    accepted_BL     the positions accepted in this step
+    entropy_BL      nats
+    done_B          the rows that have met the stop rule
+    computed        the number of the L positions computed; the others had settled or follow an end token
+    top_ids_BLK, top_logprobs_BLK, argmax_logprob_BL    as in `head.HeadReading`; None without `top_k`
+    last_hidden_BD  the hidden state of the last token of `commit_BT`; None in all steps but the first
     """
 
     step: int
@@ -84,25 +84,30 @@ def denoise(
     passes: Passes | None = None,
     commit_BT: Tensor | None = None,
 ) -> Generator[DenoiseStep]:
-    """Denoises the canvas behind the cache's tokens; yields every step, the last with all rows done or the limit met.
+    """Denoises the canvas that follows the cache's tokens. Yields every step, until all rows are done or the sampler's
+    `max_denoising_steps` is reached.
 
-    canvas_length   defaults to the model's own; any length that the cache's scratch holds
-    canvas_BL       starts from these ids instead of noise (the noise is drawn all the same)
-    forbidden_first ids that position 0 may not take; `forbidden`: ids that no position may take
-    pinned_BL       True where `canvas_BL` is given and stays: pinned again in each step, certain, its own expectation
-    constraint      where the answer stands in its automaton: no other paths have weight, and the best one is committed
-    exact           transformers' loop: every position in every step, the whole vocabulary at once, the same draws
-    skip_settled    False computes every position in every step
-    end_ids         ids behind which a canvas does not count: the tail behind a certain one is skipped
-    top_k           tells the log probabilities of so many likeliest ids at each position, as they were last computed
-    passes          computes a pass instead of the network's own methods, such as `graphs.RecordedPasses`
-    commit_BT       clean ids that the first pass encodes as well: the canvas before this one
+    canvas_length    any length that fits the cache's scratch; defaults to the model's own
+    canvas_BL        ids to start from instead of noise (the noise is drawn all the same)
+    forbidden_first  ids that position 0 cannot take
+    forbidden        ids that no position can take
+    pinned_BL        True at positions that keep their id of `canvas_BL` in every step, as certain and as its own
+                     expected embedding
+    constraint       the automaton's state where this canvas begins: only valid paths have weight, and the canvas
+                     commits the best of them
+    exact            transformers' loop: every position in every step, the whole vocabulary at once, the same draws
+    skip_settled     False computes every position in every step
+    end_ids          end tokens: the tail after a certain one is skipped
+    top_k            the number of likeliest ids reported for each position, as last computed
+    passes           runs the passes instead of `network`, such as `graphs.RecordedPasses`
+    commit_BT        clean ids that the first pass also encodes: the previous canvas
 
-    But for `commit_BT` the cache is read, never advanced. A finished row of a batch keeps its state while others go on.
-    Nothing is skipped under a constraint, which ties all positions together.
+    Only `commit_BT` advances the cache. A finished row of a batch keeps its state while others go on. A constraint
+    makes all positions depend on each other, so nothing is skipped under one. Raises UsageError for pinned positions
+    with a constraint or without `canvas_BL`.
     """
     if constraint is not None and pinned_BL is not None:
-        raise UsageError("Pinned tokens and a constraint do not go together.")
+        raise UsageError("Pinned positions cannot be combined with a constraint.")
     if pinned_BL is not None and canvas_BL is None:
         raise UsageError("Pinned positions need a canvas_BL that holds their tokens.")
     passes = network if passes is None else passes
@@ -112,9 +117,10 @@ def denoise(
     noise_BL = head.random_ids(network.config.vocab_size, shape, generator, network.device)
     patience = None if constraint is None or exact else PATIENCE
     skipping = skip_settled and not exact and constraint is None
-    # Where every position is computed, an end token is a token like any other.
-    ends = end_ids if skipping else ()
-    state = _Canvas(noise_BL if canvas_BL is None else canvas_BL, pinned_BL, sampler, ends, patience)
+    # Without skipping, as in the reference, end tokens get no special treatment.
+    state = _Canvas(
+        noise_BL if canvas_BL is None else canvas_BL, pinned_BL, sampler, end_ids if skipping else (), patience
+    )
     rows_R: Tensor | None = None
     for remaining in range(limit, 0, -1):
         if commit_BT is not None and remaining == limit:
@@ -123,31 +129,32 @@ def denoise(
         else:
             last_hidden_BD = None
             hidden_BRD = passes.denoise(state.canvas_BL, cache, state.soft_BLD, rows_R)
+        has_first = rows_R is None or (len(rows_R) > 0 and int(rows_R[0]) == 0)
         reading = head.read(
             network,
             hidden_BRD,
             schedule.temperature(remaining),
             generator,
             top_k,
-            forbidden_first=forbidden_first if rows_R is None or (len(rows_R) and int(rows_R[0]) == 0) else (),
+            forbidden_first=forbidden_first if has_first else (),
             forbidden=forbidden,
             constraint=constraint,
             exact=exact,
         )
         if pinned_BL is not None and canvas_BL is not None:
             reading = _pin(network, reading, canvas_BL, pinned_BL, rows_R)
-        fresh_BL = head.random_ids(network.config.vocab_size, shape, generator, network.device)
-        step = state.advance(limit - remaining + 1, reading, rows_R, fresh_BL)
+        fresh_noise_BL = head.random_ids(network.config.vocab_size, shape, generator, network.device)
+        step = state.advance(limit - remaining + 1, reading, rows_R, fresh_noise_BL)
         yield step if last_hidden_BD is None else replace(step, last_hidden_BD=last_hidden_BD)
         if bool(step.done_B.all()):
             return
         if skipping:
-            # The last step of all is a closing one: it is what is committed.
+            # The step at the limit is a closing one, as its argmax is committed.
             rows_R = state.rows_to_compute(close=remaining == 2)
 
 
 class _Canvas:
-    """The state of a canvas between two steps: what is known of every position, computed last step or earlier."""
+    """The state of a canvas between two steps: for each position, the reading from when it was last computed."""
 
     def __init__(
         self,
@@ -165,35 +172,37 @@ class _Canvas:
         )
         self.history: list[Tensor] = []
         self.done_B = torch.zeros(len(canvas_BL), dtype=torch.bool, device=canvas_BL.device)
+        # Whether the step in progress is a closing one, and whether the next one must be.
         self.closing, self.close_next = True, False
         self.end_ids = torch.tensor(list(end_ids), dtype=torch.long, device=canvas_BL.device)
         self.settled_BL = torch.zeros_like(canvas_BL, dtype=torch.bool)
-        self.places_L = torch.arange(canvas_BL.shape[1], device=canvas_BL.device)
+        self.positions_L = torch.arange(canvas_BL.shape[1], device=canvas_BL.device)
+        # One past the last position of each row that matters: those after a certain end token do not.
         self.ends_B = torch.full_like(self.done_B, canvas_BL.shape[1], dtype=torch.long)
         self.reading: head.HeadReading | None = None
-        # The stop rule asks for the mean over the positions that are free: pinned ones would only dilute it.
-        self.share_B1: Tensor | float = 1.0
+        # L over the number of free positions: turns a mean over all positions into one over the free ones.
+        self.free_scale_B1: Tensor | float = 1.0
         if pinned_BL is not None:
-            self.share_B1 = canvas_BL.shape[1] / (~pinned_BL).sum(dim=-1, keepdim=True).clamp(min=1)
+            self.free_scale_B1 = canvas_BL.shape[1] / (~pinned_BL).sum(dim=-1, keepdim=True).clamp(min=1)
 
     def advance(self, number: int, fresh: head.HeadReading, rows_R: Tensor | None, noise_BL: Tensor) -> DenoiseStep:
-        """Takes in the reading of all positions, or of those in `rows_R`, and noises what is not accepted."""
+        """Takes the reading of all positions, or of those in `rows_R`, and renoises what is not accepted."""
         before = self.reading
         reading = fresh if before is None or rows_R is None else _merged(before, fresh, rows_R)
         if before is not None and bool(self.done_B.any()):
-            reading = _kept(before, reading, self.done_B)
+            reading = _with_done_rows(before, reading, self.done_B)
         accepted_BL = self.acceptance.accept(reading.entropy_BL)
         self._settle(before, reading, accepted_BL, rows_R)
-        going_B1 = ~self.done_B[:, None]
         next_BL = torch.where(accepted_BL, reading.sample_BL, noise_BL)
-        # What has settled is not drawn again.
-        next_BL = torch.where(going_B1 & ~self.settled_BL, next_BL, self.canvas_BL)
-        # What is thrown away, and perhaps not computed any more, has no say.
+        # Settled positions and done rows keep their ids.
+        is_open_BL = ~self.done_B[:, None] & ~self.settled_BL
+        next_BL = torch.where(is_open_BL, next_BL, self.canvas_BL)
         if len(self.end_ids):
             self.ends_B = self._ends(reading)
-        entropy_BL = reading.entropy_BL.where(self.places_L < self.ends_B[:, None], 0.0) * self.share_B1
+        # Positions after the end are thrown away and perhaps no longer computed: their entropy does not count.
+        entropy_BL = reading.entropy_BL.where(self.positions_L < self.ends_B[:, None], 0.0) * self.free_scale_B1
         met_B = self.done_B | self.stop.done(self.history, reading.argmax_BL, entropy_BL)
-        # Once a canvas is sure enough the next step will mostly be its last, so that one covers all that counts.
+        # Once a canvas is sure enough, its next step is most likely its last, so that step is made a closing one.
         is_sure_B = met_B | (entropy_BL.mean(dim=-1) < self.stop.confidence)
         self.close_next = bool((met_B if self.closing else is_sure_B).all())
         self.done_B = met_B if self.closing else self.done_B
@@ -215,51 +224,53 @@ class _Canvas:
     def rows_to_compute(self, close: bool) -> Tensor | None:
         """The positions that the next step must compute, ascending; None for all of them.
 
-        It is a closing step, over all that counts, when the stop rule is met or the canvas sure enough for it, when
-        nothing or all is left to compute, and when `close` asks for one; only such a step may end a row.
+        A closing step computes all positions up to the end token; only a closing step can finish a row. The next step
+        is one if the stop rule is met or the canvas sure enough for it, if no position or every position is still open,
+        or if `close` is set.
         """
-        # One past the first end token that is certain, the farthest of the rows that are not done.
-        counts_L = self.places_L < torch.where(self.done_B, 0, self.ends_B).max()
-        open_L = ~(self.settled_BL | self.done_B[:, None]).all(dim=0) & counts_L
-        self.closing = close or self.close_next or not bool(open_L.any()) or bool((open_L == counts_L).all())
-        rows_R = (counts_L if self.closing else open_L).nonzero().squeeze(1)
-        return None if len(rows_R) == len(self.places_L) else rows_R
+        # Up to the farthest end among the rows that are not done.
+        needed_L = self.positions_L < torch.where(self.done_B, 0, self.ends_B).max()
+        open_L = ~(self.settled_BL | self.done_B[:, None]).all(dim=0) & needed_L
+        self.closing = close or self.close_next or not bool(open_L.any()) or bool((open_L == needed_L).all())
+        rows_R = (needed_L if self.closing else open_L).nonzero().squeeze(1)
+        return None if len(rows_R) == len(self.positions_L) else rows_R
 
     def _ends(self, reading: head.HeadReading) -> Tensor:
-        """One past the first end token of each row that is certain, the canvas' length where there is none -> [B].
+        """One past the first certain end token of each row, L if there is none -> [B].
 
-        One reading without doubt is enough: to have a second one, the whole tail would be computed again.
+        A single certain reading is enough: waiting for a second one would compute the whole tail again.
         """
         certain_BL = self.settled_BL | (reading.entropy_BL < SETTLED_NATS)
         ends_BL = certain_BL & (reading.argmax_BL[..., None] == self.end_ids).any(-1)
-        return torch.where(ends_BL.any(-1), ends_BL.int().argmax(-1) + 1, len(self.places_L))
+        return torch.where(ends_BL.any(-1), ends_BL.int().argmax(-1) + 1, len(self.positions_L))
 
     def _settle(
         self, before: head.HeadReading | None, now: head.HeadReading, accepted_BL: Tensor, rows_R: Tensor | None
     ) -> None:
-        """A computed position settles when its own token and its last two argmaxes are the same, its entropy is below
-        SETTLED_NATS and it is accepted; a skipped one stays settled while it is accepted."""
+        """A computed position settles if its canvas id and its last two argmaxes are the same, its entropy is below
+        SETTLED_NATS and it is accepted; a skipped one stays settled as long as it is accepted."""
         if before is None:
             return
-        still_BL = (now.argmax_BL == before.argmax_BL) & (now.argmax_BL == self.canvas_BL)
-        settled_BL = still_BL & (now.entropy_BL < SETTLED_NATS)
+        unchanged_BL = (now.argmax_BL == before.argmax_BL) & (now.argmax_BL == self.canvas_BL)
+        settled_BL = unchanged_BL & (now.entropy_BL < SETTLED_NATS)
         if rows_R is not None:
             settled_BL = self.settled_BL.index_copy(1, rows_R, settled_BL[:, rows_R])
         self.settled_BL = settled_BL & accepted_BL
 
 
 def _present(reading: head.HeadReading) -> dict[str, Tensor]:
-    """What was read, by name; the likeliest ids are among it only where they were asked for."""
+    """The fields of a reading that are not None: the likeliest ids exist with `top_k` only."""
     return {name: value for name, value in vars(reading).items() if value is not None}
 
 
 def _merged(old: head.HeadReading, new: head.HeadReading, rows_R: Tensor) -> head.HeadReading:
     """`old` with the positions `rows_R` replaced by those of `new`."""
-    return replace(old, **{n: before.index_copy(1, rows_R, getattr(new, n)) for n, before in _present(old).items()})
+    merged = {name: value.index_copy(1, rows_R, getattr(new, name)) for name, value in _present(old).items()}
+    return replace(old, **merged)
 
 
-def _kept(old: head.HeadReading, new: head.HeadReading, done_B: Tensor) -> head.HeadReading:
-    """`new`, with the rows that are done as they were."""
+def _with_done_rows(old: head.HeadReading, new: head.HeadReading, done_B: Tensor) -> head.HeadReading:
+    """`new` with the rows that are done taken from `old`."""
 
     def choose(name: str, now: Tensor) -> Tensor:
         return torch.where(done_B.view(-1, *[1] * (now.ndim - 1)), getattr(old, name), now)
@@ -274,7 +285,7 @@ def _pin(
     pinned_BL: Tensor,
     rows_R: Tensor | None,
 ) -> head.HeadReading:
-    """The reading with the given ids at pinned positions: no entropy, and the given token's embedding expected."""
+    """`reading` with the ids of `given_BL` at pinned positions: entropy 0, the id's own embedding as expectation."""
     if rows_R is not None:
         given_BL, pinned_BL = given_BL[:, rows_R], pinned_BL[:, rows_R]
     soft_BLD = torch.where(pinned_BL[..., None], network.embed(given_BL).to(reading.soft_BLD.dtype), reading.soft_BLD)

@@ -1,11 +1,12 @@
-"""What a denoise step reads off the vocabulary for each position: argmax, sample, entropy, expected embedding.
+"""The head of a denoise step: argmax, sample, entropy and expected embedding of each position's distribution.
 
-Two ways with one result. `read_dense` holds the whole distribution: exact, transformers' draws, and the oracle of the
-other. `read_streamed` passes over the vocabulary in blocks (`decode.vocabulary`) and expects the embedding of the 256
-best entries, the mean embedding standing for the rest. `read` takes the dense way where it is small. Under a
-constraint (`read_held`) the distributions are those over all valid paths.
+There are two implementations. `read_dense` holds the whole distribution in memory: it is exact, draws as transformers
+does, and is the oracle for the other. `read_streamed` reads the vocabulary in blocks (`decode.vocabulary`); its
+expected embedding is that of the 256 likeliest ids, plus the mean embedding for the remaining mass. `read` uses the
+dense one if the distribution is small. Under a constraint (`read_held`) distributions are marginals over all valid
+paths.
 
-Shapes: B rows, L canvas positions, V vocabulary, D hidden.
+Shapes: B rows, L canvas positions, R positions of a part of it, N = B * L, V vocabulary, D hidden.
 """
 
 import math
@@ -26,23 +27,27 @@ from dgemma.ops import native
 from dgemma.ops.native.sizes import IMPOSSIBLE
 
 Generators = torch.Generator | Sequence[torch.Generator]
-"""One generator for a whole batch (transformers' draws, in its order), or one for each row (same tokens alone or not; a
-draw takes one number instead of one for every entry, 2.5 ms less for 64 positions and 1,536 entries)."""
+"""One generator for the whole batch, with transformers' draws in its order; or one for each row, with which a row gets
+the same tokens in any batch. The latter draw one number per sample instead of one per entry, which saves 2.5 ms for 64
+positions and 1,536 entries."""
 
 DENSE_UP_TO = 1 << 20
-"""Entries (positions times vocabulary) up to which the dense way is taken: a few buffers of 4 MB each."""
+"""The most entries (positions times vocabulary) for `read_dense`: a few buffers of 4 MB each."""
 
 SOFT_TOP_K = 256
+"""The number of likeliest ids whose embeddings make the expected embedding in `read_streamed`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadReading:
-    """One step's view of the vocabulary, after soft cap and temperature.
+    """The head's results for one step, after soft cap and temperature.
 
-    argmax_BL, sample_BL  ids            entropy_BL  nats, float32
-    soft_BLD              expected embedding, the next step's self-conditioning
-    top_ids_BLK, top_logprobs_BLK        the `top_k` best ids with their log probabilities; None without top_k
-    argmax_logprob_BL                    the log probability of the argmax, which a constraint may have put off the top
+    argmax_BL, sample_BL           ids
+    entropy_BL                     nats, float32
+    soft_BLD                       the expected embedding: the self-conditioning of the next step
+    top_ids_BLK, top_logprobs_BLK  the `top_k` likeliest ids and their log probabilities; None without top_k
+    argmax_logprob_BL              the log probability of the argmax; None without top_k. Under a constraint the argmax
+                                   is the id on the best path, which may not be among the likeliest
     """
 
     argmax_BL: Tensor
@@ -65,35 +70,35 @@ def read(
     constraint: Walk | None = None,
     exact: bool = False,
 ) -> HeadReading:
-    """Reads the vocabulary at every position of `hidden_BLD`.
+    """Computes the head at every position of `hidden_BLD`.
 
-    `forbidden_first` ids get no probability at position 0, `forbidden` ids none anywhere, in the sample, the entropy
-    and the expected embedding alike. `exact` and few entries in all (`takes_dense`) take the dense way, a `constraint`
-    its own (`read_held`), everything else the streamed one. Raises NotFiniteError for hidden states that are not
-    numbers, UsageError for a temperature that is not above 0.
+    `forbidden_first` ids have no probability at position 0, `forbidden` ids at no position; sample, entropy and
+    expected embedding all respect this. Dispatches to `read_held` with a `constraint`, to `read_dense` if `exact` or if
+    there are few entries (`takes_dense`), else to `read_streamed`. Raises NotFiniteError for hidden states that are not
+    finite, UsageError for a temperature that is not above 0.
     """
     if not 0 < temperature < math.inf:
-        raise UsageError(f"The vocabulary is read at a temperature above 0, not at {temperature!r}.")
+        raise UsageError(f"The head needs a temperature above 0, not {temperature!r}.")
     refuse_nan(float(hidden_BLD.sum(dtype=torch.float32)))
     if constraint is not None:
         return read_held(network, hidden_BLD, temperature, generator, constraint, top_k, forbidden_first, forbidden)
-    dense = exact or takes_dense(network, hidden_BLD[..., 0].numel())
-    quick = not exact and not top_k and not isinstance(generator, torch.Generator)
-    if dense and quick and (compiled := network.fused_head()) is not None:
-        return _read_as_one(compiled, hidden_BLD, temperature, generator, forbidden_first, forbidden)
-    way = read_dense if dense else read_streamed
-    return way(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden)
+    if not exact and not takes_dense(network, hidden_BLD[..., 0].numel()):
+        return read_streamed(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden)
+    can_fuse = not exact and not top_k and not isinstance(generator, torch.Generator)
+    if can_fuse and (fused_head := network.fused_head()) is not None:
+        return _read_fused(fused_head, hidden_BLD, temperature, generator, forbidden_first, forbidden)
+    return read_dense(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden)
 
 
 def refuse_nan(total: float) -> None:
-    """Raises NotFiniteError for a sum of hidden states or entropies that is not a number: neither are the logits then,
-    and any id would do."""
+    """Raises NotFiniteError if a sum of hidden states or entropies is not finite: then the logits are not either, and
+    sampling from them would return arbitrary ids."""
     if not math.isfinite(total):
         raise NotFiniteError
 
 
 def takes_dense(network: DiffusionGemma, positions: int) -> bool:
-    """Whether `read` holds the whole distribution of so many positions."""
+    """Whether `read` holds the whole distribution of this number of positions in memory."""
     vocab_size = network.config.vocab_size
     if positions * vocab_size > DENSE_UP_TO:
         return False
@@ -111,11 +116,11 @@ def read_streamed(
     forbidden: Sequence[int] = (),
     soft_top_k: int | None = SOFT_TOP_K,
 ) -> HeadReading:
-    """`read` in blocks of the vocabulary, in memory that does not grow with it.
+    """`read` in blocks of the vocabulary; memory does not grow with the vocabulary.
 
-    `soft_top_k` entries make the expected embedding, the rest counting as evenly spread; None takes all of them, at
-    the price of a second product with the whole embedding. The sample has the same distribution as the dense way's,
-    but is another draw.
+    The expected embedding uses the `soft_top_k` likeliest ids and treats the remaining mass as spread evenly; None uses
+    all ids, which costs a second product with the whole embedding. The sample has the same distribution as that of
+    `read_dense` but is a different draw.
     """
     batch, length, size = hidden_BLD.shape
     summary = summarise(
@@ -155,29 +160,32 @@ def read_dense(
 ) -> HeadReading:
     """`read` with the whole distribution in memory, computed as transformers computes it.
 
-    With one generator the sample is drawn by `torch.multinomial` over [B * L, V] float32 probabilities, as transformers
-    draws it; else by one number each. Raises NotFiniteError for logits that are not numbers.
+    With a single generator the sample is drawn as in transformers, by `torch.multinomial` over [B * L, V] float32
+    probabilities; with one per row, from one number per position. Raises NotFiniteError for logits that are not finite.
     """
     scaled_BLV = _scaled_logits(network, hidden_BLD, temperature, forbidden_first, forbidden)
     probabilities = torch.softmax(scaled_BLV, dim=-1)
     log_probabilities = scaled_BLV - scaled_BLV.logsumexp(dim=-1, keepdim=True)
-    # An id without probability adds nothing, and 0 * -inf would be nan.
+    # Clamped, as 0 * -inf would be nan: an id without probability adds nothing to the entropy.
     floor = torch.finfo(torch.float32).min
     entropy_BL = -(log_probabilities.clamp(min=floor) * log_probabilities.softmax(-1)).sum(-1)
     refuse_nan(float(entropy_BL.sum()))
     argmax_BL = scaled_BLV.argmax(dim=-1)
-    quick = not isinstance(generator, torch.Generator)
+    if isinstance(generator, torch.Generator):
+        sample_BL = draw(probabilities, generator)
+    else:
+        sample_BL = draw_by_sums(probabilities, generator)
     return HeadReading(
         argmax_BL=argmax_BL,
-        sample_BL=draw_by_sums(probabilities, generator) if quick else draw(probabilities, generator),
+        sample_BL=sample_BL,
         entropy_BL=entropy_BL,
         soft_BLD=network.expect(probabilities).to(hidden_BLD.dtype),
-        **_likeliest(log_probabilities, argmax_BL, top_k),
+        **_top_fields(log_probabilities, argmax_BL, top_k),
     )
 
 
-def _read_as_one(
-    compiled: Any,
+def _read_fused(
+    fused_head: Any,
     hidden_BLD: Tensor,
     temperature: float,
     generator: Generators,
@@ -186,23 +194,21 @@ def _read_as_one(
 ) -> HeadReading:
     """`read_dense` by one compiled kernel, with the same draws."""
     batch, length, size = hidden_BLD.shape
-    barred = _barred(batch, length, forbidden_first, forbidden)
-    drawn_N = _uniforms(generator, batch, length, 1, hidden_BLD.device)[:, 0]
-    found = compute(
+    reading = compute(
         HeadCall(
-            head=compiled,
+            head=fused_head,
             hidden_ND=hidden_BLD.reshape(-1, size),
             temperature=temperature,
-            uniforms_N=drawn_N,
-            barred=barred,
+            uniforms_N=_uniforms(generator, batch, length, 1, hidden_BLD.device)[:, 0],
+            barred=_forbidden_pairs(batch, length, forbidden_first, forbidden),
             soft=True,
         )
     )
     return HeadReading(
-        argmax_BL=found.likeliest_N.view(batch, length),
-        sample_BL=found.sample_N.view(batch, length),
-        entropy_BL=found.entropy_N.view(batch, length),
-        soft_BLD=found.soft_ND.reshape(batch, length, size),
+        argmax_BL=reading.likeliest_N.view(batch, length),
+        sample_BL=reading.sample_N.view(batch, length),
+        entropy_BL=reading.entropy_N.view(batch, length),
+        soft_BLD=reading.soft_ND.reshape(batch, length, size),
     )
 
 
@@ -216,40 +222,52 @@ def read_held(
     forbidden_first: Sequence[int] = (),
     forbidden: Sequence[int] = (),
 ) -> HeadReading:
-    """`read` under a constraint, on one row: each distribution is the marginal over all valid paths, and the argmax is
-    the best of them.
+    """`read` under a constraint, for one row: each distribution is the marginal over all valid paths, and the argmax is
+    the id on the best path.
 
-    The canvas' logits are held whole, all that is made of them a few positions at a time (`DENSE_UP_TO` entries). Where
-    there are more, `SOFT_TOP_K` entries make the expected embedding, as in `read_streamed`.
+    The logits of the canvas are all in memory; everything derived from them is computed for a few positions at a time
+    (`DENSE_UP_TO` entries). If the canvas has more entries than that, the expected embedding uses the `SOFT_TOP_K`
+    likeliest ids, as in `read_streamed`.
     """
     batch, length, _ = hidden_BLD.shape
     if batch != 1:
-        raise UsageError(f"A constraint holds one row, and the batch has {batch}.")
+        raise UsageError(f"A constraint needs a batch of one row, not {batch}.")
     known, vocab_size = len(constraint.automaton.group_V), network.config.vocab_size
     if known != vocab_size:
-        raise UsageError(f"The constraint was compiled for a vocabulary of {known} and the network has {vocab_size}.")
+        raise UsageError(
+            f"The constraint was compiled for a vocabulary of {known}, but the network has {vocab_size}; "
+            "compile it with the model's own tokenizer."
+        )
     soft_top_k = SOFT_TOP_K if length * vocab_size > DENSE_UP_TO else None
     drawn_L = _uniforms(generator, batch, length, 1, hidden_BLD.device)[:, 0]
-    parts = [
-        HeadReading(
-            argmax_BL=own.best_R[None],
-            sample_BL=own.sample_R[None],
-            entropy_BL=own.entropy_R[None],
-            soft_BLD=_expect(network, own.probabilities_RV[None], soft_top_k).to(hidden_BLD.dtype),
-            **({} if own.logs_RV is None else _likeliest(own.logs_RV[None], own.best_R[None], top_k)),
+    with_logs = top_k > 0
+    parts: list[HeadReading] = []
+    for part in _marginals(
+        network, hidden_BLD, temperature, constraint, drawn_L, with_logs, forbidden_first, forbidden
+    ):
+        top = {} if part.logs_RV is None else _top_fields(part.logs_RV[None], part.best_R[None], top_k)
+        parts.append(
+            HeadReading(
+                argmax_BL=part.best_R[None],
+                sample_BL=part.sample_R[None],
+                entropy_BL=part.entropy_R[None],
+                soft_BLD=_expect(network, part.probabilities_RV[None], soft_top_k).to(hidden_BLD.dtype),
+                **top,
+            )
         )
-        for own in _marginals(
-            network, hidden_BLD, temperature, constraint, drawn_L, top_k > 0, forbidden_first, forbidden
-        )
-    ]
-    found = {field.name: [getattr(part, field.name) for part in parts] for field in fields(HeadReading)}
-    return HeadReading(**{name: torch.cat(values, 1) for name, values in found.items() if values[0] is not None})
+    columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(HeadReading)}
+    return HeadReading(**{name: torch.cat(values, 1) for name, values in columns.items() if values[0] is not None})
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Marginals:
-    """Of R positions: the best path's ids, a sample and the entropy of each one's distribution over all paths, and that
-    distribution, with its logs where they were made."""
+    """The distributions of R positions over all valid paths.
+
+    best_R            the ids on the best path
+    sample_R          one id drawn from each distribution
+    entropy_R         nats
+    probabilities_RV  the distributions; logs_RV: their logarithms, None if not asked for
+    """
 
     best_R: Tensor
     sample_R: Tensor
@@ -264,11 +282,11 @@ def _marginals(
     temperature: float,
     constraint: Walk,
     drawn_L: Tensor,
-    logs: bool,
+    with_logs: bool,
     forbidden_first: Sequence[int],
     forbidden: Sequence[int],
 ) -> Iterator[_Marginals]:
-    """The positions of a canvas, a few at a time; `drawn_L` in [0, 1) decide the samples."""
+    """Yields the marginals of a canvas, a few positions at a time; `drawn_L`, in [0, 1), determines the samples."""
     length, rows_at_once = len(drawn_L), max(1, DENSE_UP_TO // network.config.vocab_size)
     pieces = [slice(start, start + rows_at_once) for start in range(0, length, rows_at_once)]
     reader = constraint.reader(length) if hidden_1LD.device.type == "cpu" else None
@@ -276,8 +294,9 @@ def _marginals(
         scaled_LV = _scaled_logits(network, hidden_1LD, temperature, forbidden_first, forbidden)[0]
     else:
         scaled_LV = network.products(hidden_1LD)[0].contiguous()
-        cap, barred = network.config.final_logit_softcapping, _barred(1, length, forbidden_first, forbidden)
-        found = reader.read(scaled_LV, cap, temperature, drawn_L, barred, logs)
+        cap = network.config.final_logit_softcapping
+        forbidden_pairs = _forbidden_pairs(1, length, forbidden_first, forbidden)
+        found = reader.read(scaled_LV, cap, temperature, drawn_L, forbidden_pairs, with_logs)
         if found is not None:
             for rows in pieces:
                 values_RV = found.probabilities_LV[rows]
@@ -285,11 +304,11 @@ def _marginals(
                     best_R=found.best_L[rows],
                     sample_R=found.sample_L[rows],
                     entropy_R=found.entropy_L[rows],
-                    probabilities_RV=values_RV.exp() if logs else values_RV,
-                    logs_RV=values_RV if logs else None,
+                    probabilities_RV=values_RV.exp() if with_logs else values_RV,
+                    logs_RV=values_RV if with_logs else None,
                 )
             return
-        # The products have become logits after temperature.
+        # The kernel underflowed; it has turned the products, in place, into logits after soft cap and temperature.
     paths = constraint.read(scaled_LV, rows_at_once)
     for rows in pieces:
         logs_RV = paths.log_weights(rows).log_softmax(-1)
@@ -303,11 +322,12 @@ def _marginals(
         )
 
 
-def _barred(batch: int, length: int, forbidden_first: Sequence[int], forbidden: Sequence[int]) -> list[tuple[int, int]]:
-    """(row or -1 for all, id) pairs of what has no probability among batch * length rows."""
-    return [(row * length, token) for row in range(batch) for token in forbidden_first] + [
-        (-1, token) for token in forbidden
-    ]
+def _forbidden_pairs(
+    batch: int, length: int, forbidden_first: Sequence[int], forbidden: Sequence[int]
+) -> list[tuple[int, int]]:
+    """(row, id) pairs without probability among the batch * length rows; row -1 means all rows."""
+    at_first = [(row * length, token) for row in range(batch) for token in forbidden_first]
+    return at_first + [(-1, token) for token in forbidden]
 
 
 def _scaled_logits(
@@ -317,7 +337,7 @@ def _scaled_logits(
     forbidden_first: Sequence[int],
     forbidden: Sequence[int],
 ) -> Tensor:
-    """Logits after temperature, -inf for what is forbidden -> float32 [B, L, V]."""
+    """Logits after temperature, -inf for forbidden ids -> float32 [B, L, V]."""
     scaled_BLV = network.logits(hidden_BLD).div_(temperature)
     if forbidden_first:
         scaled_BLV[:, 0, list(forbidden_first)] = -torch.inf
@@ -326,11 +346,11 @@ def _scaled_logits(
     return scaled_BLV
 
 
-def _likeliest(log_probabilities: Tensor, argmax_BL: Tensor, top_k: int) -> dict[str, Tensor]:
-    """The fields of a `HeadReading` that are there with `top_k` alone."""
+def _top_fields(log_probabilities: Tensor, argmax_BL: Tensor, top_k: int) -> dict[str, Tensor]:
+    """The fields of a `HeadReading` that exist with `top_k` only; empty without."""
     if not top_k:
         return {}
-    # Of an id without probability too: JSON has no number for -inf.
+    # Finite even for an id without probability: JSON cannot represent -inf.
     log_probabilities = log_probabilities.clamp(min=IMPOSSIBLE)
     top = log_probabilities.topk(min(top_k, log_probabilities.shape[-1]), dim=-1)
     own_BL = log_probabilities.gather(-1, argmax_BL[..., None])[..., 0]
@@ -344,20 +364,20 @@ def draw(probabilities_BLV: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def draw_by_sums(probabilities_BLV: Tensor, generator: Generators) -> Tensor:
-    """One id per position -> [B, L]: the first whose running sum exceeds a random share of the whole one."""
+    """One id per position -> [B, L]: the first whose cumulative probability exceeds a random share of the total."""
     batch, length, _ = probabilities_BLV.shape
     drawn_N = _uniforms(generator, batch, length, 1, probabilities_BLV.device)[:, 0]
     return _at_shares(probabilities_BLV.flatten(0, 1), drawn_N).view(batch, length)
 
 
 def _at_shares(probabilities_NV: Tensor, drawn_N: Tensor) -> Tensor:
-    """Of each row the first id whose running sum exceeds that share of the whole one."""
-    sums_NV = probabilities_NV.cumsum(-1)
-    whole_N1 = sums_NV[:, -1:]
-    wanted_N1 = whole_N1 * drawn_N[:, None]
-    # Rounding up to the whole sum would leave no id.
-    below_N1 = torch.nextafter(whole_N1, torch.zeros_like(whole_N1))
-    return torch.searchsorted(sums_NV, torch.minimum(wanted_N1, below_N1), right=True).squeeze(-1)
+    """For each row the first id whose cumulative probability exceeds the share `drawn_N` of the total -> [N]."""
+    cumulative_NV = probabilities_NV.cumsum(-1)
+    total_N1 = cumulative_NV[:, -1:]
+    wanted_N1 = total_N1 * drawn_N[:, None]
+    # If the product were rounded up to the total, no id would exceed it.
+    below_total_N1 = torch.nextafter(total_N1, torch.zeros_like(total_N1))
+    return torch.searchsorted(cumulative_NV, torch.minimum(wanted_N1, below_total_N1), right=True).squeeze(-1)
 
 
 def random_ids(vocab_size: int, shape: tuple[int, int], generator: Generators, device: torch.device) -> Tensor:
@@ -368,13 +388,14 @@ def random_ids(vocab_size: int, shape: tuple[int, int], generator: Generators, d
 
 
 def _uniforms(generator: Generators, batch: int, length: int, count: int, device: torch.device) -> Tensor:
-    """Numbers in [0, 1) -> [B * L, count]."""
+    """Uniform random numbers in [0, 1) -> [B * L, count]."""
     if isinstance(generator, torch.Generator):
         return torch.rand(batch * length, count, generator=generator, device=device)
     return torch.cat([torch.rand(length, count, generator=own, device=device) for own in generator])
 
 
 def _expect(network: DiffusionGemma, probabilities_BLV: Tensor, top_k: int | None) -> Tensor:
+    """The expected embedding [B, L, D], of all ids or approximated by the `top_k` likeliest."""
     if top_k is None:
         return network.expect(probabilities_BLV)
     top = probabilities_BLV.flatten(0, 1).topk(min(top_k, probabilities_BLV.shape[-1]), sorted=False)

@@ -1,9 +1,9 @@
-"""Text into a gap, and second thoughts about a text: what a model that writes all positions at once can do in place.
+"""Infilling and revision: editing in place with a model that writes all positions at once.
 
-`fill` denoises a canvas whose end is already written; `fill_score` says how well a filling reads, so that the length of
-the gap can be chosen; `doubt` finds the tokens of a text that the model would not have written; `revise` denoises those
-and keeps all others. Given tokens are pinned: they are put back after every step, so they come out byte for byte.
-Knows nothing of requests or text.
+`fill` denoises a gap in front of a given suffix; `fill_score` rates fillings, so that the length of the gap can be
+chosen; `doubt` finds the tokens of a text that the model finds unlikely; `revise` denoises those and keeps all others.
+Given tokens are pinned, that is, restored in every step, so the result contains them unchanged. Knows nothing of
+requests or text.
 
 Shapes: B rows (one here), L canvas positions, G gap tokens, V vocabulary.
 """
@@ -22,7 +22,7 @@ from dgemma.errors import UsageError
 from dgemma.model import DiffusionGemma
 
 ROWS_AT_ONCE = 8
-"""Positions whose logits are held together: 8 MB of a vocabulary of 262,144."""
+"""Positions whose logits are in memory at a time: 8 MB with a vocabulary of 262,144."""
 
 
 @torch.inference_mode()
@@ -35,11 +35,11 @@ def fill(
     suffix: Sequence[int],
     forbidden: Sequence[int] = (),
 ) -> Iterator[DenoiseStep]:
-    """Denoises `gap_length` positions behind the cache's tokens with `suffix` pinned after them, one row.
+    """Denoises a gap of `gap_length` positions between the cache's tokens and `suffix`, which is pinned; one row.
 
-    The canvas is as long as gap and suffix together. `forbidden` ids (end tokens and the like) do not come in the gap.
-    A short gap takes 2 G + 4 steps at most, and the temperature falls over them: where several words would do, more of
-    them only hesitate (docs/log.md). Raises UsageError for an empty gap.
+    The canvas is as long as gap and suffix together. `forbidden` ids (end tokens, for example) cannot appear in the
+    gap. A gap takes at most 2 G + 4 steps, over which the temperature falls: if several words fit, more steps mostly
+    waver between them (docs/log.md). Raises UsageError for an empty gap.
     """
     if gap_length < 1:
         raise UsageError(f"A gap must have at least one token, not {gap_length}.")
@@ -65,23 +65,23 @@ def fill(
 def fill_score(
     network: DiffusionGemma, cache: KVCache, last_hidden_D: Tensor, filling: Sequence[int], suffix: Sequence[int]
 ) -> float:
-    """How well a filling and the beginning of what follows read behind the cache's tokens; the cache stays as it was.
+    """A score that compares fillings of different lengths before the same suffix; leaves the cache unchanged.
 
-    log p(suffix | filling) + log p(filling) / sqrt(G), both read causally: each token more costs, so the filling's
-    share is tempered by its length (as in Wu et al. 2016, arXiv 1609.08144, equation 14). Fillings of different lengths
-    before the same suffix compare by it. `last_hidden_D` is the hidden state of the last cached token.
+    log p(suffix | filling) + log p(filling) / sqrt(G), both causal. Every token lowers the sum, so the filling's part
+    is normalised by its length (as in Wu et al. 2016, arXiv 1609.08144, equation 14). `last_hidden_D` is the hidden
+    state of the last cached token.
     """
-    held = cache.snapshot()
+    snapshot = cache.snapshot()
     tokens = torch.tensor([[*filling, *suffix]], device=network.device)
     hidden_TD = network.encode(tokens, cache)[0]
-    cache.truncate(held)
+    cache.truncate(snapshot)
     before_TD = torch.cat((last_hidden_D[None], hidden_TD[:-1]))
     logprobs_T = _log_probabilities(network, before_TD, tokens[0])
     return float(logprobs_T[: len(filling)].sum() / len(filling) ** 0.5 + logprobs_T[len(filling) :].sum())
 
 
 def _log_probabilities(network: DiffusionGemma, hidden_ND: Tensor, ids_N: Tensor) -> Tensor:
-    """The log probability of each id at its hidden state, a few rows of the vocabulary at a time -> float32 [N]."""
+    """The log probability of each id at its hidden state, computed a few positions at a time -> float32 [N]."""
     rows = []
     for hidden_RD, ids_R in zip(hidden_ND.split(ROWS_AT_ONCE), ids_N.split(ROWS_AT_ONCE), strict=True):
         logits_RV = network.logits(hidden_RD)
@@ -91,9 +91,9 @@ def _log_probabilities(network: DiffusionGemma, hidden_ND: Tensor, ids_N: Tensor
 
 @torch.inference_mode()
 def doubt(network: DiffusionGemma, cache: KVCache, ids_L: Tensor) -> Tensor:
-    """1 - p for each token of a text that stands behind the cache's tokens -> float32 [L].
+    """1 - p for each token of a text that follows the cache's tokens -> float32 [L].
 
-    p is the probability that the network gives the token at its place when it reads the whole text as a canvas.
+    p is the probability of the token at its own position when the network reads the whole text as a canvas.
     """
     hidden_BLD = network.denoise(ids_L[None], cache)
     return 1 - _log_probabilities(network, hidden_BLD[0], ids_L).exp()
@@ -111,11 +111,11 @@ def revise(
 ) -> Iterator[DenoiseStep]:
     """Denoises the tokens of a text whose probability is below `strength` (0 .. 1), starting from the text itself.
 
-    0 keeps everything, 1 frees everything; `forbidden` ids are not written. Yields nothing when no token is doubted.
-    Raises UsageError for a strength outside 0 .. 1.
+    0 pins every token, 1 none; `forbidden` ids are not written. Yields nothing if every token is pinned. Raises
+    UsageError for a strength outside 0 .. 1.
     """
     if not 0 <= strength <= 1:
-        raise UsageError(f"strength must lie between 0 and 1, not {strength}.")
+        raise UsageError(f"strength must be between 0 and 1, not {strength}.")
     pinned_L = 1 - doubt(network, cache, ids_L) >= strength
     if strength == 1:
         pinned_L = torch.zeros_like(pinned_L)

@@ -1,38 +1,42 @@
-"""The prompt as a source of drafts: where an answer copies, what follows in the prompt is likely to follow in it.
+"""Drafts copied from the prompt: an answer that repeats part of the prompt is likely to go on repeating it.
 
-Where the last tokens of the answer stand in the prompt, the prompt's next ones are the guess, the longest such run
-first (Inference with Reference, arXiv 2304.04487). Promises guesses only: a check decides what stands.
+Finds the last tokens of the answer in the prompt and drafts the tokens that follow there; the longest match wins
+(Inference with Reference, arXiv 2304.04487). Drafts are only guesses: `decode.verify` decides which tokens are kept.
 """
 
 from collections.abc import Sequence
 
 COPY_LENGTH = 16
-"""Positions of a copy: twice a draft's, as a copy that holds at all holds for ten tokens or so (docs/log.md)."""
+"""Positions of a copied draft: twice those of a denoiser's (`decode.verify.DRAFT_LENGTH`), as a copy that is kept at
+all is kept for about ten tokens (docs/log.md)."""
 SHORTEST = 2
-"""Tokens of the answer that must stand in the prompt: one alone, such as a comma, says too little."""
+"""The shortest match in tokens: a single token, such as a comma, says too little."""
 LONGEST = 8
-"""Tokens behind which longer runs are not told apart."""
+"""The longest match in tokens: longer ones count as equally long."""
 
 
 class PromptLookup:
-    """An index of one prompt."""
+    """An index of one prompt, to find matches of the answer's last tokens."""
 
     def __init__(self, prompt: Sequence[int]) -> None:
         self.prompt = tuple(prompt)
+        # For each run of SHORTEST ids: the indices at which it ends in the prompt.
         self._ends: dict[tuple[int, ...], list[int]] = {}
         for end in range(SHORTEST, len(self.prompt)):
             self._ends.setdefault(self.prompt[end - SHORTEST : end], []).append(end)
 
     def after(self, written: Sequence[int], count: int) -> list[int]:
-        """At most `count` ids that follow, in the prompt, the longest run that `written` ends with; of equal ones the
-        last. Nothing where no run of SHORTEST ids is in it."""
+        """At most `count` ids that follow, in the prompt, the longest match of the end of `written`.
+
+        Of equally long matches the last in the prompt is used. Empty if there is no match of SHORTEST ids.
+        """
         ends = self._ends.get(tuple(written[-SHORTEST:]), ()) if len(written) >= SHORTEST else ()
         if not ends:
             return []
-        best = max(ends, key=lambda end: (self._run(end, written), end))
+        best = max(ends, key=lambda end: (self._match_length(end, written), end))
         return list(self.prompt[best : best + count])
 
-    def _run(self, end: int, written: Sequence[int]) -> int:
-        """How many ids before `end` are the last ones written."""
+    def _match_length(self, end: int, written: Sequence[int]) -> int:
+        """The number of ids, at most LONGEST, that agree before `end` in the prompt and at the end of `written`."""
         most = min(LONGEST, end, len(written))
         return next((n for n in range(most) if self.prompt[end - 1 - n] != written[-1 - n]), most)

@@ -1,7 +1,7 @@
-"""What decoding asks of a network.
+"""The interface through which decoding runs the network.
 
-Every function of `decode` that computes passes takes a `passes`, by default the network's own methods; recorded ones
-(`graphs`) compute the same.
+Functions of `decode` that run passes take a `passes` argument, by default the network itself; CUDA graphs
+(`graphs.RecordedPasses`) compute the same.
 
 Shapes: B rows, T clean tokens, L canvas positions, D hidden.
 """
@@ -14,7 +14,7 @@ from dgemma.cache import KVCache
 
 
 class Passes(Protocol):
-    """What decoding asks of a network: `DiffusionGemma`'s own methods, or their recorded twins."""
+    """The three passes of `DiffusionGemma`, run by its own methods or replayed from recordings."""
 
     def encode(self, tokens_BT: Tensor, cache: KVCache) -> Tensor: ...
 

@@ -1,7 +1,7 @@
-"""A given text as the draft of an answer: the causal mode goes through it and writes where it would not say the same.
+"""Rewrites a given text: the text is the draft, and the causal mode verifies it and replaces what it disagrees with.
 
-What it agrees with is kept as it stands, many tokens a pass. Where it does not, it writes a token of its own, and the
-given text is taken up again where it goes on as the answer does; so words are replaced, added and dropped.
+Tokens that it agrees with are kept, many per pass. Where it disagrees, it writes its own token, and drafting resumes
+where the text continues as the answer does. So words are replaced, inserted and dropped.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -14,11 +14,11 @@ from dgemma.decode.verify import Verified, verify
 from dgemma.model import DiffusionGemma
 
 TEXT_LENGTH = 32
-"""Positions of the given text that a pass reads: most of them stay, unlike those of a denoiser's draft."""
+"""Tokens of the given text verified per pass: more than for a denoiser's draft, as most of them are kept."""
 REACH = 12
-"""How far from where it broke off, in tokens, the given text may be taken up again."""
+"""The greatest distance, in tokens, from the point of disagreement to the point where the text resumes."""
 CONTEXT = 4
-"""Tokens of the answer that tell where that is."""
+"""The most tokens at the end of the answer that are matched to find that point."""
 
 
 def rewrite(
@@ -31,24 +31,24 @@ def rewrite(
     end_ids: Collection[int],
     forbidden: Sequence[int] = (),
 ) -> Iterator[Verified]:
-    """Yields what is kept of the text and written instead, pass by pass, without end: the consumer stops at an end id
-    or at `most` tokens, so many and one more the cache must have room for.
+    """Yields the tokens kept and written in each pass, without end. The caller stops at an end id or after `most`
+    tokens; the cache needs room for `most` + 1.
 
-    A token of the text stays while the causal mode finds it at least `strength` times as likely as its own choice: 0
-    keeps the whole text, 1 what the causal mode itself would say. `forbidden` ids are not written. Works on a cache of
-    one row.
+    A token of the text is kept if the causal mode finds it at least `strength` times as likely as its own choice: 0
+    keeps the whole text, 1 only what the causal mode would write itself. `forbidden` ids are not written. Works on a
+    cache of one row.
     """
     written: list[int] = []
-    # The last token that was written, where it is not encoded yet: it heads the next draft.
+    # The last token written, if it is not encoded yet: the next draft begins with it.
     known: list[int] = []
     place = 0
     while True:
         part = text[place : place + max(0, min(TEXT_LENGTH, most - len(written)))]
-        ends = place + len(part) >= len(text) and bool(end_ids)
+        is_last = place + len(part) >= len(text) and bool(end_ids)
         found = verify(
             network,
             cache,
-            [*known, *part, *([min(end_ids)] if ends else [])],
+            [*known, *part, *([min(end_ids)] if is_last else [])],
             last_hidden_D,
             known=len(known),
             end_ids=end_ids,
@@ -58,7 +58,7 @@ def rewrite(
         )
         last_hidden_D = found.last_hidden_D
         if len(found.token_ids) > len(part) and place + len(part) < len(text):
-            # All of it stays, so what follows is the text's next token, not the causal mode's.
+            # The whole part is kept: the next token comes from the text, not from the causal mode.
             found = replace(found, token_ids=found.token_ids[:-1], entropies=found.entropies[:-1])
             known, place = [], place + len(part)
             written += found.token_ids
@@ -69,13 +69,16 @@ def rewrite(
 
 
 def resume(text: Sequence[int], written: Sequence[int], place: int) -> int:
-    """Where the text goes on after what is written, when it was broken off at `place`: behind the nearest run of it
-    that ends as the answer does, the longest such run first; `place` itself where no token near it is the last one."""
+    """The index at which the text resumes after a disagreement at `place`.
+
+    It follows the longest run of the text within REACH of `place` that matches the end of the answer, of equally long
+    ones the nearest; `place` itself if none matches.
+    """
     best, found = (0, 0), place
     for at in range(max(0, place - REACH), min(len(text), place + REACH)):
-        same = 0
-        while same < CONTEXT and same <= at and same < len(written) and text[at - same] == written[-1 - same]:
-            same += 1
-        if same and (same, -abs(at - place)) > best:
-            best, found = (same, -abs(at - place)), at + 1
+        matched = 0
+        while matched < min(CONTEXT, at + 1, len(written)) and text[at - matched] == written[-1 - matched]:
+            matched += 1
+        if matched and (matched, -abs(at - place)) > best:
+            best, found = (matched, -abs(at - place)), at + 1
     return found

@@ -1,12 +1,12 @@
-"""Drafts of the denoiser that the causal mode of the same weights verifies, as in speculative decoding.
+"""Verifies drafts with the causal mode of the same weights, as in speculative decoding.
 
-The denoiser guesses every position of a canvas at once; the encoder, an ordinary causal language model, reads the whole
-guess in one pass and says what it would have written at each position. The beginning on which both agree is kept, and
-the causal mode's own token behind it. What comes out is close to causal decoding, several tokens a pass (compare
-arXiv 2211.17192; here one network is both drafter and judge, and the verification is also the commit).
+The denoiser drafts every position of a canvas at once; the encoder, an ordinary causal language model, reads the whole
+draft in one pass and gives its own next token at each position. The prefix on which both agree is kept, followed by the
+causal mode's own token. The result is close to causal decoding, at several tokens per pass (compare arXiv 2211.17192;
+here one network is both drafter and verifier, and the verification is also the commit).
 
-A canvas that the denoiser is sure of from the first look, such as a puzzle it solves as a whole, needs no verification
-and gains nothing from one: `is_unsure` tells the two apart. Works on a cache of one row.
+A canvas that is certain from its first step, such as a puzzle solved as a whole, gains nothing from verification:
+`is_unsure` distinguishes the two. Works on a cache of one row.
 """
 
 import math
@@ -27,26 +27,28 @@ from dgemma.fused_calls import HeadCall, compute
 from dgemma.model import DiffusionGemma
 
 DRAFT_LENGTH = 8
-"""Positions of a draft: of longer ones hardly more is kept, and each costs twice (docs/log.md)."""
+"""Positions of a draft: hardly more is kept of longer ones, and each position costs twice (docs/log.md)."""
 FIRST_LOOK = 32
-"""Positions that tell whether a canvas is to be verified: a text's are, and a short puzzle fits in them."""
+"""Positions of the step that decides whether a canvas is verified: enough for text, and a short puzzle fits in them."""
 UNSURE_NATS = 0.7
 UNSURE_SHARE = 0.25
-"""A canvas is left to the denoiser when fewer than this share of its positions are above UNSURE_NATS in the first step:
-Sudoku, and little else, with the embedded model (docs/log.md)."""
+"""A canvas is not verified if fewer than this share of its positions are above UNSURE_NATS in its first step. With the
+embedded model that is Sudoku, and little else (docs/log.md)."""
 GOOD_ENOUGH = 0.8
-"""A drafted token stands when the causal mode finds it at least this share as likely as its own best, so that the seed
-matters where both would do; at 0.3 it costs accuracy (docs/log.md)."""
+"""A drafted token is kept if the causal mode finds it at least this many times as likely as its own choice. Below 1 so
+that the seed matters where several tokens would do; 0.3 costs accuracy (docs/log.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
-    """What a verification keeps of a draft.
+    """The result of verifying a draft.
 
-    token_ids     what was agreed behind the known ids, and one more token, which is not encoded yet
-    entropies     nats, of the causal mode at each
-    logprobs      its log probability of each token; `top`: the likeliest ids with theirs, as many as asked for
-    last_hidden_D the hidden state of the last encoded token
+    token_ids      the ids agreed on after the known ones, then the causal mode's own, which is not encoded yet, unless
+                   the last one agreed on is an end token
+    entropies      nats, of the causal mode at each of these
+    logprobs       the causal mode's log probability of each; empty without `top_k`
+    top            the `top_k` likeliest ids at each, with their log probabilities; empty without `top_k`
+    last_hidden_D  the hidden state of the last encoded token, which is the last one in the cache
     """
 
     token_ids: tuple[int, ...]
@@ -57,14 +59,14 @@ class Verified:
 
 
 def is_unsure(step: DenoiseStep, end_ids: Collection[int]) -> bool:
-    """Whether a canvas should be checked, told by its first step: too many positions before the first end token are
-    open. For canvases of one row."""
+    """Whether a canvas should be verified: in its first step at least UNSURE_SHARE of the positions up to the first end
+    token are uncertain. For canvases of one row."""
     entropies = step.entropy_BL[0, : end_of(step.argmax_BL[0].tolist(), end_ids)]
     return float((entropies > UNSURE_NATS).float().mean()) >= UNSURE_SHARE
 
 
 def end_of(ids: Sequence[int], end_ids: Collection[int]) -> int:
-    """One past the first end token; all of them where there is none."""
+    """One past the index of the first end token; the length of `ids` if there is none."""
     return next((index + 1 for index, token in enumerate(ids) if token in end_ids), len(ids))
 
 
@@ -83,50 +85,55 @@ def verify(
     top_k: int = 0,
     passes: Passes | None = None,
 ) -> Verified:
-    """Encodes `draft`, of which the first `known` ids are certain, and keeps what the causal mode agrees with.
+    """Encodes `draft` in one pass and keeps the prefix that the causal mode agrees with.
 
-    `last_hidden_D` is the hidden state of the last token in the cache, from which the first id of the draft is judged;
-    `forbidden_first` ids cannot be that, `forbidden` ones none. With a `constraint`, which stands where the known ids
-    end, only ids that keep to it can be agreed with or written. `good_enough`, else GOOD_ENOUGH, is the share of the
-    best id's probability that an id needs. `passes` encodes instead of the network's own method.
-    Afterwards the cache holds all that is kept but the last id. An agreed end token ends what is kept.
+    last_hidden_D    the hidden state of the last token in the cache, which predicts the first id of the draft
+    known            the number of ids at the start of the draft that are certain and not verified
+    end_ids          an agreed end token ends what is kept
+    forbidden_first  ids that the first id cannot be, unless it is known; `forbidden`: ids that none can be
+    constraint       the automaton's state after the known ids: only ids valid in it are agreed with or written
+    good_enough      the share of the best id's probability that a drafted id needs; by default GOOD_ENOUGH
+    top_k            the number of likeliest ids reported for each token
+    passes           encodes instead of `network`, such as `graphs.RecordedPasses`
+
+    Afterwards the cache holds the known and the agreed ids. Raises NotFiniteError if the logits are not finite.
     """
     passes = network if passes is None else passes
-    before, judged = cache.length, draft[known:]
+    before, unverified = cache.length, draft[known:]
     states_TD = last_hidden_D[None]
     if draft:
         hidden_TD = passes.encode(torch.tensor([list(draft)], device=network.device), cache)[0]
-        # What follows a known id is judged from its hidden state.
+        # Each state predicts the id after it; the last known id's state predicts the first one that is verified.
         states_TD = hidden_TD[known - 1 :] if known else torch.cat((states_TD, hidden_TD))
     forbidden_first = () if known else forbidden_first
     margin = math.log(max(GOOD_ENOUGH if good_enough is None else good_enough, 1e-300))
-    in_one = network.fused_head() if constraint is None and not top_k else None
-    if in_one is not None:
-        barred = [(0, token) for token in forbidden_first] + [(-1, token) for token in forbidden]
-        reading = compute(HeadCall(head=in_one, hidden_ND=states_TD, barred=barred))
-        opinion = _opinion_in_one(reading, judged, margin)
+    fused_head = network.fused_head() if constraint is None and not top_k else None
+    if fused_head is not None:
+        forbidden_pairs = [(0, token) for token in forbidden_first] + [(-1, token) for token in forbidden]
+        reading = compute(HeadCall(head=fused_head, hidden_ND=states_TD, barred=forbidden_pairs))
+        verdict = _verdict_of_reading(reading, unverified, margin)
     else:
         logits_TV = network.logits(states_TD)
         if forbidden_first:
             logits_TV[0, list(forbidden_first)] = -torch.inf
         if forbidden:
             logits_TV[:, list(forbidden)] = -torch.inf
-        opinion = _opinion(logits_TV, judged, constraint, margin)
-    refuse_nan(sum(opinion.entropies))
-    agreed = sum(1 for _ in takewhile(bool, opinion.agrees[: end_of(judged, end_ids)]))
-    ids = list(judged[:agreed])
+        verdict = _verdict(logits_TV, unverified, constraint, margin)
+    refuse_nan(sum(verdict.entropies))
+    agreed = sum(1 for _ in takewhile(bool, verdict.agrees[: end_of(unverified, end_ids)]))
+    ids = list(unverified[:agreed])
     if not ids or ids[-1] not in end_ids:
-        ids.append(opinion.best[agreed])
+        ids.append(verdict.best[agreed])
     cache.truncate(before + known + agreed)
     logprobs, top = (), ()
-    if top_k and opinion.logprobs_TV is not None:
-        kept_TV = opinion.logprobs_TV[: len(ids)]
+    if top_k and verdict.logprobs_TV is not None:
+        kept_TV = verdict.logprobs_TV[: len(ids)]
         best = kept_TV.topk(min(top_k, kept_TV.shape[-1]))
         top = _pairs(best.indices.tolist(), best.values.tolist())
         logprobs = tuple(row[token] for row, token in zip(kept_TV.tolist(), ids, strict=True))
     return Verified(
         token_ids=tuple(ids),
-        entropies=tuple(opinion.entropies[: len(ids)]),
+        entropies=tuple(verdict.entropies[: len(ids)]),
         logprobs=logprobs,
         top=top,
         last_hidden_D=states_TD[agreed],
@@ -134,9 +141,13 @@ def verify(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Opinion:
-    """What the causal mode thinks of a draft of T ids: its own id and its entropy for each and for what follows,
-    T + 1 in all, and whether it agrees with each; logprobs_TV where they were made."""
+class _Verdict:
+    """The causal mode's verdict on a draft of T ids.
+
+    best, entropies  its own id and its entropy in nats at each position and at the one after the draft: T + 1
+    agrees           whether each drafted id is likely enough: T
+    logprobs_TV      its log probabilities at all T + 1 positions; None if a fused head computed the verdict
+    """
 
     best: list[int]
     entropies: list[float]
@@ -144,21 +155,21 @@ class _Opinion:
     logprobs_TV: Tensor | None = None
 
 
-def _opinion_in_one(reading: Any, draft: Sequence[int], margin: float) -> _Opinion:
-    """From a compiled reading of the head (`ops.native.head.VocabularyReading`)."""
+def _verdict_of_reading(reading: Any, draft: Sequence[int], margin: float) -> _Verdict:
+    """The verdict from a reading of the fused head (`ops.native.head.VocabularyReading`)."""
     count = len(draft)
-    agrees_T = _good_enough(reading.logits_NV[:count], draft, margin, reading.maximum_N[:count])
-    return _Opinion(best=reading.likeliest_N.tolist(), entropies=reading.entropy_N.tolist(), agrees=agrees_T.tolist())
+    agrees_T = _is_likely_enough(reading.logits_NV[:count], draft, margin, reading.maximum_N[:count])
+    return _Verdict(best=reading.likeliest_N.tolist(), entropies=reading.entropy_N.tolist(), agrees=agrees_T.tolist())
 
 
-def _opinion(logits_TV: Tensor, draft: Sequence[int], walk: Walk | None, margin: float) -> _Opinion:
-    """From the logits; with a constraint in what it allows."""
+def _verdict(logits_TV: Tensor, draft: Sequence[int], constraint: Walk | None, margin: float) -> _Verdict:
+    """The verdict from logits [T + 1, V], which a constraint restricts in place."""
     count = len(draft)
-    allowed = count if walk is None else _restrict(logits_TV, draft, walk, margin)
+    checked = count if constraint is None else _restrict(logits_TV, draft, constraint, margin)
     logprobs_TV = logits_TV.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
-    agrees_T = _good_enough(logprobs_TV[:count], draft, margin)
-    agrees_T[allowed:] = False
-    return _Opinion(
+    agrees_T = _is_likely_enough(logprobs_TV[:count], draft, margin)
+    agrees_T[checked:] = False
+    return _Verdict(
         best=logprobs_TV.argmax(-1).tolist(),
         entropies=(-(logprobs_TV.exp() * logprobs_TV).sum(-1)).tolist(),
         agrees=agrees_T.tolist(),
@@ -166,22 +177,28 @@ def _opinion(logits_TV: Tensor, draft: Sequence[int], walk: Walk | None, margin:
     )
 
 
-def _good_enough(scores_TV: Tensor, ids: Sequence[int], margin: float, best_T: Tensor | None = None) -> Tensor:
-    """Logits or log probabilities [T, V] -> boolean [T]: which ids are not much less likely than the best."""
+def _is_likely_enough(scores_TV: Tensor, ids: Sequence[int], margin: float, best_T: Tensor | None = None) -> Tensor:
+    """Whether the score of each id is at least the best one plus `margin` (<= 0) -> boolean [T].
+
+    Scores are logits or log probabilities; `best_T`, the maximum of each row, is computed if not given.
+    """
     best_T = scores_TV.amax(-1) if best_T is None else best_T
     ids_T1 = torch.tensor(list(ids), dtype=torch.long, device=scores_TV.device)[:, None]
     return scores_TV.gather(-1, ids_T1)[:, 0] >= best_T + margin
 
 
-def _restrict(logits_TV: Tensor, draft: Sequence[int], walk: Walk, margin: float) -> int:
-    """Takes from each row what the constraint does not allow behind the draft so far, as far as the draft is good
-    -> how many of its ids that is: rows behind them are as they were."""
+def _restrict(logits_TV: Tensor, draft: Sequence[int], constraint: Walk, margin: float) -> int:
+    """Removes from each row the ids that the constraint does not allow after the drafted ids before it.
+
+    Stops at the first drafted id that is not likely enough -> the number of ids before it; later rows are unchanged.
+    """
     for row, token in enumerate(draft):
-        logits_TV[row] = allowed_V = walk.restrict(logits_TV[row])
+        logits_TV[row] = allowed_V = constraint.restrict(logits_TV[row])
+
         if not float(allowed_V[token]) >= float(allowed_V.max()) + margin:
             return row
-        walk = walk.after([token])
-    logits_TV[len(draft)] = walk.restrict(logits_TV[len(draft)])
+        constraint = constraint.after([token])
+    logits_TV[len(draft)] = constraint.restrict(logits_TV[len(draft)])
     return len(draft)
 
 

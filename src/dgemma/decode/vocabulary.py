@@ -1,13 +1,14 @@
-"""The vocabulary read in blocks: what a denoise step needs of each distribution, without ever holding one whole.
+"""Summarises the distributions over the vocabulary block by block, without ever holding a whole one.
 
 One pass over blocks of `BLOCK` entries keeps, for each row, the running maximum, the sum and the first moment of
-exp(logit) (hence log-sum-exp and entropy), one sample and the best K entries. Memory is a few blocks, whatever the
-vocabulary. The online sums are those of Milakov and Gimelshein (arXiv 1805.02867). On CUDA a kernel reads the blocks
-(`ops.cuda`) where triton can build it, on a CPU one that numba compiles (`ops.native`); same results, same draws.
+exp(logit) (hence log-sum-exp and entropy), one sample and the K likeliest entries. It takes memory for a few blocks,
+whatever the vocabulary. The online sums are those of Milakov and Gimelshein (arXiv 1805.02867). On CUDA a kernel reads
+the blocks (`ops.cuda`) if triton can build it, on a CPU one compiled by numba (`ops.native`); results and draws are the
+same.
 
-Knows nothing of canvases, acceptance or steps; `decode.head` holds the dense twin that the tests compare with.
+Knows nothing of canvases, acceptance or steps. The tests compare it with `decode.head.read_dense`.
 
-Shapes: N rows, D hidden, V vocabulary, C entries of one block, K kept entries.
+Shapes: N rows, D hidden, V vocabulary, C entries of one block, K kept entries, M entries above a threshold.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,15 +24,17 @@ from dgemma.ops.native.sizes import IMPOSSIBLE
 from dgemma.ops.vocabulary_products import HEAD_BLOCK
 
 BLOCK = 2048
-"""Entries that are read together: more leave the processor's caches. A part of the head's own block."""
+"""Entries read together: more would not stay in the processor's caches. Divides the head's own block."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What one pass leaves of N distributions, after soft cap and temperature.
+    """The result of one pass over N distributions, after soft cap and temperature.
 
-    sample_N   one id drawn from each           top_ids_NK, top_logprobs_NK   the K best entries, best first
-    entropy_N  nats                             mean_ND                       exact mean embedding, if asked for
+    sample_N                     one id drawn from each
+    entropy_N                    nats
+    top_ids_NK, top_logprobs_NK  the K likeliest entries, likeliest first
+    mean_ND                      the exact mean embedding; None unless `exact_mean`
     """
 
     sample_N: Tensor
@@ -42,7 +45,7 @@ class Summary:
 
 
 def uniforms_per_row(vocab_size: int) -> int:
-    """How many uniform numbers `summarise` takes for each row."""
+    """The number of uniform random numbers that `summarise` needs for each row."""
     return 2 * -(-vocab_size // BLOCK)
 
 
@@ -56,14 +59,15 @@ def summarise(
     forbidden: Sequence[int] = (),
     forbidden_rows: Sequence[tuple[int, int]] = (),
 ) -> Summary:
-    """Reads the vocabulary at every row of `hidden_ND`, block by block.
+    """Summarises the distribution at every row of `hidden_ND`, block by block.
 
-    uniforms_NU     in [0, 1), `uniforms_per_row` for each row: the randomness of the sample
-    exact_mean      also accumulates the mean embedding over the whole vocabulary (as costly as the logits again)
-    forbidden       ids without probability; `forbidden_rows`: (row, id) pairs without probability
+    uniforms_NU     the randomness of the samples: `uniforms_per_row` numbers in [0, 1) for each row
+    exact_mean      also accumulates the mean embedding over the whole vocabulary, which costs as much as the logits
+    forbidden       ids without probability
+    forbidden_rows  (row, id) pairs without probability
     """
     arguments = (network, hidden_ND, temperature, uniforms_NU, top_k)
-    barred = {"forbidden": forbidden, "forbidden_rows": forbidden_rows}
+    excluded = {"forbidden": forbidden, "forbidden_rows": forbidden_rows}
     if not exact_mean and hidden_ND.is_cuda and cuda.has_kernels():
         found = cuda.summarise(
             hidden_ND,
@@ -73,12 +77,12 @@ def summarise(
             uniforms_NU=uniforms_NU,
             block=BLOCK,
             top_k=top_k,
-            **barred,
+            **excluded,
         )
     elif not exact_mean and hidden_ND.device.type == "cpu" and (compiled := native.load("vocabulary")) is not None:
-        found = _summarise_compiled(compiled.Reader, *arguments, **barred)
+        found = _summarise_compiled(compiled.Reader, *arguments, **excluded)
     else:
-        return summarise_in_blocks(*arguments, exact_mean, **barred)
+        return summarise_in_blocks(*arguments, exact_mean, **excluded)
     sample_N, entropy_N, top_ids_NK, top_logprobs_NK = found
     return Summary(
         sample_N=sample_N, entropy_N=entropy_N, top_ids_NK=top_ids_NK, top_logprobs_NK=top_logprobs_NK, mean_ND=None
@@ -96,7 +100,7 @@ def _summarise_compiled(
     forbidden: Sequence[int],
     forbidden_rows: Sequence[tuple[int, int]],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The kernel on the CPU takes the products slab by slab, as the head makes them."""
+    """`summarise` by the compiled CPU kernel, which takes the products in the head's own blocks."""
     vocab_size, cap = network.config.vocab_size, network.config.final_logit_softcapping
     reader = reader_type(uniforms_NU, min(top_k, vocab_size), BLOCK, cap, temperature, forbidden, forbidden_rows)
     for start in range(0, vocab_size, HEAD_BLOCK):
@@ -117,8 +121,8 @@ def summarise_in_blocks(
 ) -> Summary:
     """`summarise` in plain PyTorch, on any device.
 
-    The sample is exact and needs no second look: block i takes the place of the earlier choice with the probability
-    that its sum has among the sums so far (Chao 1982, weighted reservoir of one).
+    The sample is exact and needs no second pass: block i replaces the earlier choice with a probability equal to its
+    share of the sum so far (Chao 1982, weighted reservoir of one).
     """
     vocab_size, cap = network.config.vocab_size, network.config.final_logit_softcapping
     running = _Running(len(hidden_ND), min(top_k, vocab_size), hidden_ND.device)
@@ -132,30 +136,32 @@ def summarise_in_blocks(
         for row, token in forbidden_rows:
             if start <= token < stop:
                 logits_NC[row, token - start] = IMPOSSIBLE
-        weights_NC, faded_N1 = running.add(logits_NC, start, uniforms_NU[:, 2 * number : 2 * number + 2])
+        weights_NC, rescale_N1 = running.add(logits_NC, start, uniforms_NU[:, 2 * number : 2 * number + 2])
         if mean_ND is not None:
             block_CD = network.embed(torch.arange(start, stop, device=hidden_ND.device)).float()
-            mean_ND = mean_ND * faded_N1 + weights_NC @ block_CD
+            mean_ND = mean_ND * rescale_N1 + weights_NC @ block_CD
     return running.summary(mean_ND)
 
 
 def _blocks_of_products(network: DiffusionGemma, hidden_ND: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """The logits before soft cap and temperature, `BLOCK` entries at a time, each with its first id."""
+    """Yields (first id, logits before soft cap and temperature) for each `BLOCK` entries."""
     for start in range(0, network.config.vocab_size, HEAD_BLOCK):
         products = network.products(hidden_ND, start, start + HEAD_BLOCK).split(BLOCK, dim=1)
         yield from ((start + number * BLOCK, products_NC) for number, products_NC in enumerate(products))
 
 
 def _soft_capped(products_NC: Tensor, cap: float, temperature: float) -> Tensor:
-    """cap * tanh(x / cap) / temperature, in place, as cap - 2 cap sigmoid(-2 x / cap): half the time of tanh, and
-    within a millionth of the cap."""
+    """cap * tanh(x / cap) / temperature, in place.
+
+    Computed as (cap - 2 cap sigmoid(-2 x / cap)) / temperature: half the time of tanh, within a millionth of the cap.
+    """
     limit = products_NC.new_tensor(cap / temperature)
     below_NC = products_NC.mul_(-2 / cap).sigmoid_()
     return torch.add(limit, below_NC, alpha=-2 * cap / temperature, out=products_NC)
 
 
 class _Running:
-    """The state of N rows between two blocks."""
+    """The running sums, samples and likeliest entries of N rows, between two blocks."""
 
     def __init__(self, rows: int, top_k: int, device: torch.device) -> None:
         self.top_k = top_k
@@ -165,30 +171,30 @@ class _Running:
         self.sample_N = torch.zeros(rows, dtype=torch.long, device=device)
         self.values_NK = torch.empty(rows, 0, device=device)
         self.ids_NK = torch.empty(rows, 0, dtype=torch.long, device=device)
-        # The K-th value known so far, once there are K.
-        self.bar_N1, self.full = torch.full((rows, 1), -torch.inf, device=device), False
+        # The K-th largest logit so far; -inf until K entries have been read.
+        self.threshold_N1, self.has_threshold = torch.full((rows, 1), -torch.inf, device=device), False
 
     def add(self, logits_NC: Tensor, start: int, uniforms_N2: Tensor) -> tuple[Tensor, Tensor]:
-        """Takes in a block, whose tensor is used up -> (exp(logit - maximum), what earlier sums were multiplied by)."""
+        """Adds a block, overwriting its tensor -> (exp(logit - maximum), the factor that rescaled the earlier sums)."""
         self._keep_best(logits_NC, start)
         maximum_N1 = torch.maximum(self.maximum_N1, logits_NC.amax(-1, keepdim=True))
         shift_N1 = maximum_N1 - self.maximum_N1
-        faded_N1 = torch.exp(-shift_N1)
+        rescale_N1 = torch.exp(-shift_N1)
         shifted_NC = logits_NC.sub_(maximum_N1)
         weights_NC = shifted_NC.exp()
         block_N1 = weights_NC.sum(-1, keepdim=True)
         moment_N1 = shifted_NC.mul_(weights_NC).sum(-1, keepdim=True)
         # The moment is that of (logit - maximum); a new maximum shifts every earlier term by the same amount.
         earlier_N1 = torch.where(self.sum_N1 > 0, self.moment_N1 - shift_N1 * self.sum_N1, 0.0)
-        self.moment_N1 = earlier_N1 * faded_N1 + moment_N1
-        self.sum_N1 = self.sum_N1 * faded_N1 + block_N1
+        self.moment_N1 = earlier_N1 * rescale_N1 + moment_N1
+        self.sum_N1 = self.sum_N1 * rescale_N1 + block_N1
         self.maximum_N1 = maximum_N1
-        self._maybe_choose(weights_NC, block_N1, start, uniforms_N2)
-        return weights_NC, faded_N1
+        self._maybe_resample(weights_NC, block_N1, start, uniforms_N2)
+        return weights_NC, rescale_N1
 
     def summary(self, mean_ND: Tensor | None) -> Summary:
-        """The end of the pass."""
-        self._merge()
+        """The result after the last block; `mean_ND` is the unnormalised sum of embeddings."""
+        self._reduce_to_best()
         log_sum_N1 = self.maximum_N1 + self.sum_N1.log()
         entropy_N1 = self.sum_N1.log() - self.moment_N1 / self.sum_N1
         order_NK = self.values_NK.argsort(dim=-1, descending=True, stable=True)
@@ -200,7 +206,8 @@ class _Running:
             mean_ND=None if mean_ND is None else mean_ND / self.sum_N1,
         )
 
-    def _maybe_choose(self, weights_NC: Tensor, block_N1: Tensor, start: int, uniforms_N2: Tensor) -> None:
+    def _maybe_resample(self, weights_NC: Tensor, block_N1: Tensor, start: int, uniforms_N2: Tensor) -> None:
+        """Replaces a row's sample by one from this block, with a probability equal to the block's share of the sum."""
         rows = (uniforms_N2[:, :1] * self.sum_N1 < block_N1).squeeze(1).nonzero().squeeze(1)
         if len(rows):
             cumulative = weights_NC[rows].cumsum(-1)
@@ -209,38 +216,40 @@ class _Running:
             self.sample_N[rows] = choice.squeeze(1) + start
 
     def _keep_best(self, logits_NC: Tensor, start: int) -> None:
-        """Adds the block's candidates for the K best: the entries above the K-th value known so far.
+        """Adds the block's candidates for the K largest: the entries above the threshold.
 
-        Few are, after the first blocks; they are gathered, each row padded to the longest. Candidates pile up until
-        there are 2 K and are then thinned to K.
+        After the first blocks there are few; each row is padded to the row with the most. Candidates accumulate until
+        there are 2 K and are then reduced to K.
         """
-        found = self._gather_better(logits_NC) if self.full else None
+        found = self._above_threshold(logits_NC) if self.has_threshold else None
         if found is None:
             found = logits_NC.topk(min(self.top_k, logits_NC.shape[1]), dim=-1, sorted=False)
-        values, at = found
+        values, indices = found
         if values.shape[1] == 0:
             return
         self.values_NK = torch.cat((self.values_NK, values), dim=1)
-        self.ids_NK = torch.cat((self.ids_NK, at + start), dim=1)
-        if not self.full or self.values_NK.shape[1] >= 2 * self.top_k:
-            self._merge()
+        self.ids_NK = torch.cat((self.ids_NK, indices + start), dim=1)
+        if not self.has_threshold or self.values_NK.shape[1] >= 2 * self.top_k:
+            self._reduce_to_best()
 
-    def _gather_better(self, logits_NC: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Values and places of the entries above the bar; None where a row has more than K of them."""
-        row_M, at_M = (logits_NC > self.bar_N1).nonzero(as_tuple=True)
+    def _above_threshold(self, logits_NC: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Values and indices of the entries above the threshold; None if a row has more than K of them."""
+        row_M, index_M = (logits_NC > self.threshold_N1).nonzero(as_tuple=True)
         counts_N = row_M.bincount(minlength=len(logits_NC))
         most = int(counts_N.max())
         if most > self.top_k:
             return None
-        slot_M = torch.arange(len(row_M), device=row_M.device) - (counts_N.cumsum(0) - counts_N)[row_M]
+        # Entries are in the order of rows: the column of each is its number among those of its row.
+        column_M = torch.arange(len(row_M), device=row_M.device) - (counts_N.cumsum(0) - counts_N)[row_M]
         values = logits_NC.new_full((len(logits_NC), most), -torch.inf)
-        at = torch.zeros_like(values, dtype=torch.long)
-        values[row_M, slot_M], at[row_M, slot_M] = logits_NC[row_M, at_M], at_M
-        return values, at
+        indices = torch.zeros_like(values, dtype=torch.long)
+        values[row_M, column_M], indices[row_M, column_M] = logits_NC[row_M, index_M], index_M
+        return values, indices
 
-    def _merge(self) -> None:
+    def _reduce_to_best(self) -> None:
+        """Reduces the candidates to the K largest and sets the threshold, once there are K."""
         if self.values_NK.shape[1] > self.top_k:
             self.values_NK, chosen = self.values_NK.topk(self.top_k, dim=-1, sorted=False)
             self.ids_NK = self.ids_NK.gather(1, chosen)
         if self.values_NK.shape[1] == self.top_k:
-            self.bar_N1, self.full = self.values_NK.amin(-1, keepdim=True), True
+            self.threshold_N1, self.has_threshold = self.values_NK.amin(-1, keepdim=True), True
