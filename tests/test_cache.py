@@ -1,4 +1,4 @@
-"""The cache keeps what was committed: denoising, refusals and truncation leave the rest alone."""
+"""Committed tokens survive denoising, refused calls and the truncation of later tokens."""
 
 from contextlib import nullcontext
 from unittest.mock import patch
@@ -258,8 +258,8 @@ def test_a_pass_longer_than_what_is_spare_gets_the_slots_it_needs():
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
-def test_forgetting_that_is_broken_off_leaves_a_cache_of_nothing(at, monkeypatch):
-    """Not one of which some layers are moved and some are not."""
+def test_an_interrupted_eviction_leaves_an_empty_cache(at, monkeypatch):
+    """Not one in which only some layers were moved."""
     moved, clone = [], torch.Tensor.clone
 
     def interrupted(tensor):

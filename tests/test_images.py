@@ -1,4 +1,4 @@
-"""What image preparation promises of itself: budgets, upright pictures of any mode, and one sentence for the rest."""
+"""Image preparation: budgets, upright pictures of any mode, and a one-sentence error for everything else."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""What the image tower promises of itself: images do not touch each other, and invalid shapes are refused."""
+"""The image tower: images do not influence each other, and invalid shapes are refused."""
 
 import pytest
 import torch

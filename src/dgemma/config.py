@@ -254,7 +254,9 @@ def _refuse_unsupported(document: Mapping[str, Any], text: Mapping[str, Any]) ->
     }
     for what, unsupported in refusals.items():
         if unsupported:
-            raise CheckpointError(f"This checkpoint uses {what}, which no released DiffusionGemma has; not supported.")
+            raise CheckpointError(
+                f"This checkpoint uses {what}, which is not supported: no released DiffusionGemma has it."
+            )
 
 
 # Far above any model, but low enough that the bytes of all tensors fit 64 bits and that layers are built quickly.
@@ -277,24 +279,24 @@ def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
     pattern: Any = text.get("layer_types")
     is_list = isinstance(pattern, list | tuple) and all(isinstance(kind, str) for kind in pattern)
     if pattern is not None and not is_list:
-        raise CheckpointError(f"config.json has layer_types = {reprlib.repr(pattern)}, where a list of names belongs.")
+        raise CheckpointError(f"config.json has layer_types = {reprlib.repr(pattern)}; it must be a list of names.")
     require(count <= _MOST["num_hidden_layers"], f"num_hidden_layers = {count} is more than any model has.")
     pattern = (
         list(pattern) if pattern else ["full_attention" if i % 6 == 5 else "sliding_attention" for i in range(count)]
     )
     if len(pattern) != count:
-        raise CheckpointError(f"config.json names {len(pattern)} layer_types for {count} layers.")
+        raise CheckpointError(f"config.json has {len(pattern)} layer_types for {count} layers.")
     pattern[-1] = "full_attention"
-    own = table(text, "per_layer_config")
-    overrides = {str(index): table(own, index) for index in own}
+    per_layer = table(text, "per_layer_config")
+    overrides = {str(index): table(per_layer, index) for index in per_layer}
     for index, sizes in overrides.items():
         _check_override(index, sizes, text, count)
     if "per_layer_config" not in text:
         # Files written before `per_layer_config` existed have the full layers' sizes at the top level.
-        older: dict[str, Any] = {"head_dim": text.get("global_head_dim") or 512}
+        full_sizes: dict[str, Any] = {"head_dim": text.get("global_head_dim") or 512}
         if text.get("num_global_key_value_heads") is not None:
-            older["num_key_value_heads"] = text["num_global_key_value_heads"]
-        overrides = {str(i): older for i, kind in enumerate(pattern) if kind == "full_attention"}
+            full_sizes["num_key_value_heads"] = text["num_global_key_value_heads"]
+        overrides = {str(i): full_sizes for i, kind in enumerate(pattern) if kind == "full_attention"}
     layers = []
     for index, kind in enumerate(pattern):
         sizes = {**text, **overrides.get(str(index), {})}

@@ -222,7 +222,7 @@ def prepare_images(
     than `MOST_PIXELS_OF_ALL` pixels, or `most_tokens` soft tokens and more.
     """
     if len(wanted) > MOST_IMAGES:
-        raise PromptError(f"The conversation has {len(wanted)} images, more than the {MOST_IMAGES} allowed.")
+        raise PromptError(f"The conversation has {len(wanted)} images; at most {MOST_IMAGES} are allowed.")
     sizes = {"patch_size": patch_size, "pooling_kernel_size": pooling_kernel_size}
     num_pixels = num_tokens = 0
     sources: list[Source | Image] = []

@@ -166,4 +166,6 @@ def _refuse_unsupported(document: Mapping[str, Any], rope: Mapping[str, Any]) ->
     }
     for what, unsupported in refusals.items():
         if unsupported:
-            raise CheckpointError(f"This checkpoint has an image tower {what}, which is not supported.")
+            raise CheckpointError(
+                f"This checkpoint has an image tower {what}, which is not supported; no released one has that."
+            )

@@ -1,4 +1,4 @@
-"""Skipping settled positions: what is skipped stays, what counts is computed, and no canvas ends unproven."""
+"""Skipping settled positions: skipped ones keep their state, and no canvas finishes without a closing step."""
 
 from collections.abc import Callable
 
@@ -167,7 +167,7 @@ def test_a_canvas_that_is_sure_is_read_whole_by_the_next_step(passes):
 
 
 def test_the_tail_that_is_left_out_does_not_keep_a_canvas_from_ending(monkeypatch):
-    """All up to the end token is certain at once, what follows would take one reading more."""
+    """Every position up to the end token is certain at once; the positions after it would take one step more."""
     readings = torch.zeros(LENGTH)
 
     def read(network, hidden_BRD, *arguments, **options):

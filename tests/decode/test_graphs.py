@@ -1,4 +1,4 @@
-"""Recorded passes are the plain ones: whatever the caches hold, whichever rows are asked for."""
+"""Recorded passes equal plain ones, whatever the caches hold and whichever positions are computed."""
 
 import threading
 import time
@@ -54,7 +54,7 @@ def filled_cache(lengths: list[int], network: DiffusionGemma = NETWORK, sliding_
 
 
 def recorded(network: DiffusionGemma = NETWORK) -> graphs.RecordedPasses:
-    """As on a GPU, but that a recording is the pass itself, run anew on what its inputs then hold."""
+    """As on a GPU, except that a replay runs the pass itself again, on the current values of its inputs."""
     return graphs.RecordedPasses(network, capture=lambda run: run)
 
 
@@ -256,7 +256,7 @@ def test_the_recording_used_the_longest_ago_goes_first(monkeypatch):
 
 
 def test_two_threads_share_what_is_recorded():
-    """Each on a cache of its own; the other's turn comes while a pass replays."""
+    """Each thread has its own cache; the other thread gets its turn while a pass replays."""
 
     def slowly(run):
         def replay():
@@ -325,7 +325,7 @@ def test_errors_are_those_of_plain_passes():
 
 
 def test_a_bucketed_pass_reads_nothing_back():
-    """Tensors on the meta device have no values, so whatever asked for one would fail, as it would while recording."""
+    """Tensors on the meta device have no values, so reading one back fails, as it does while recording."""
     network = make_network(4).to("meta")
     cache = KVCache(network.config, max_length=700, device="meta", scratch_length=LENGTH)
     numbers = torch.empty(16, dtype=torch.long, device="meta")

@@ -1,4 +1,4 @@
-"""The streamed reading of the vocabulary against the dense one."""
+"""The streamed head compared with the dense one."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Given tokens stay, whatever the network thinks of them; scores are what one token after another would say."""
+"""Pinned tokens stay, however unlikely they are; scores equal those computed token by token."""
 
 import pytest
 import torch
@@ -36,7 +36,7 @@ def test_a_suffix_is_pinned_in_every_step(gap, suffix, seed):
 
 @pytest.mark.parametrize(("gap", "most"), [(1, 6), (3, 10), (5, 12)])
 def test_a_short_gap_takes_few_steps(gap, most):
-    """No entropy is low enough to stop, so every step that may be taken is."""
+    """No entropy is low enough to stop, so all allowed steps run."""
     never = SamplerConfig(max_denoising_steps=12, confidence_threshold=1e-9)
     assert len(list(fill(NETWORK, prefix(5), never, torch.Generator().manual_seed(1), gap, [7]))) == most
 

@@ -1,4 +1,4 @@
-"""The prompt as a source of drafts: what is found equals the slow search, and answers stay the causal mode's."""
+"""Drafts copied from the prompt: the index agrees with a slow search, and answers stay those of the causal mode."""
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ IDS = st.lists(st.integers(0, 3), max_size=30)
 
 
 def slow(prompt: list[int], written: list[int], count: int) -> list[int]:
-    """Every place of the prompt, for every length of run from the longest on."""
+    """The slow search: every position of the prompt, for every length of match, longest first."""
     for run in range(min(LONGEST, len(written)), SHORTEST - 1, -1):
         for end in range(len(prompt) - 1, run - 1, -1):
             if prompt[end - run : end] == written[len(written) - run :]:

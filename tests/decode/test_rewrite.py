@@ -1,4 +1,4 @@
-"""A given text as a draft: what comes out is what the causal mode says, or the text, and how far is the strength."""
+"""Rewriting a text: strength 0 keeps the text, 1 gives what the causal mode writes itself."""
 
 from collections.abc import Sequence
 from itertools import count
@@ -20,7 +20,7 @@ NUMBERS = st.lists(st.integers(0, 63), max_size=50)
 
 
 def rewritten(text: Sequence[int], strength: float, end: int, most: int) -> tuple[list[int], int]:
-    """What is written up to the end id or `most` ids, and the passes that it took."""
+    """The ids written, up to the end id or `most` ids, and the number of passes."""
     cache = KVCache(NETWORK.config, max_length=len(PROMPT) + most + 1)
     with torch.inference_mode():
         last_hidden = NETWORK.encode(torch.tensor([PROMPT]), cache)[0, -1]

@@ -1,4 +1,4 @@
-"""A checked draft says what the causal mode says, whatever was drafted, and leaves the cache as if nothing else had."""
+"""A verified draft gives what the causal mode writes, whatever was drafted, and the cache holds only that."""
 
 import itertools
 import re
@@ -32,7 +32,7 @@ SUDOKU = [{"role": "user", "content": "Solve this Sudoku:\n1030\n0402\n2043\n032
 
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every canvas is checked, and only the causal mode's own choice is good enough."""
+    """Every canvas is verified, and only the causal mode's own choice is kept."""
     monkeypatch.setattr(module, "GOOD_ENOUGH", 1.0)
     monkeypatch.setattr(module, "UNSURE_SHARE", 0.0)
 
@@ -42,7 +42,7 @@ def engine(**values: object) -> Engine:
 
 
 def greedy(prompt: list[int], count: int) -> list[int]:
-    """One token after another, the slow way: the whole text anew for each."""
+    """Greedy decoding without a cache: encodes the whole text for every token."""
     text = list(prompt)
     for _ in range(count):
         cache = KVCache(NETWORK.config, max_length=len(text))

@@ -194,7 +194,6 @@ def _restrict(logits_TV: Tensor, draft: Sequence[int], constraint: Walk, margin:
     """
     for row, token in enumerate(draft):
         logits_TV[row] = allowed_V = constraint.restrict(logits_TV[row])
-
         if not float(allowed_V[token]) >= float(allowed_V.max()) + margin:
             return row
         constraint = constraint.after([token])
