@@ -133,7 +133,7 @@ def _kind(document: Mapping[str, Any]) -> RequestKind:
 def _mappings(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     found = document.get(name)
     if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
-        raise CheckpointError(f"denoising.json has no list of objects `{name}`.")
+        raise CheckpointError(f"denoising.json has no list `{name}` of objects.")
     return found
 
 

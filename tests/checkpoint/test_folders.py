@@ -129,7 +129,7 @@ MEASURED = "Remove the file, or measure it anew."
     ("config.json", {"text_config": None}, f"not a complete DiffusionGemma config. {IN_THE_FILE}"),
     ("denoising.json", {"canvases": [RECORD | {"length": 0}], "answer_tokens": 7},
      f": A canvas record needs a length and steps above 0. {MEASURED}"),
-    ("denoising.json", {"canvases": 3}, f" has no list of objects `canvases`. {MEASURED}"),
+    ("denoising.json", {"canvases": 3}, f" has no list `canvases` of objects. {MEASURED}"),
 ])  # fmt: skip
 def test_bad_values_are_told_with_their_file_and_what_to_do(tmp_path, name, change, told):
     save_model(MODEL, tmp_path)
