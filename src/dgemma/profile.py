@@ -33,7 +33,7 @@ class CanvasRecord:
 
     def __post_init__(self) -> None:
         require(self.length >= 1 and self.steps > 0, "A canvas record needs a length and steps above 0.")
-        require(0 < self.equivalents <= self.steps, "A canvas record needs equivalents above 0 and at most its steps.")
+        require(0 < self.equivalents <= self.steps, "A canvas record needs equivalents between 0 and its steps.")
         require(self.checks >= 0, "A canvas record needs checks of at least 0.")
         require(self.tokens > 0, "A canvas record needs tokens above 0.")
         require(0 <= self.accuracy <= 1, "A canvas record needs an accuracy between 0 and 1.")

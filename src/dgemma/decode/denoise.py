@@ -180,8 +180,8 @@ class _Canvas:
         # One past the last position of each row that matters: those after a certain end token do not.
         self.ends_B = torch.full_like(self.done_B, canvas_BL.shape[1], dtype=torch.long)
         self.reading: head.HeadReading | None = None
-        # L over the number of free positions. Makes the mean of the stop rule one over these: pinned ones, whose entropy
-        # is 0, would dilute it.
+        # L over the number of free positions: makes the stop rule take the mean over these, as pinned positions, whose
+        # entropy is 0, would dilute it.
         self.free_scale_B1: Tensor | float = 1.0
         if pinned_BL is not None:
             self.free_scale_B1 = canvas_BL.shape[1] / (~pinned_BL).sum(dim=-1, keepdim=True).clamp(min=1)
