@@ -8,7 +8,7 @@ from dgemma.ops import reference as ops
 
 
 class RMSNorm(nn.Module):
-    """Root-mean-square norm with a direct weight; computed in float32."""
+    """RMS norm computed in float32; multiplies by the weight itself, not by 1 + weight."""
 
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
