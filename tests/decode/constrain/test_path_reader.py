@@ -145,5 +145,5 @@ def test_what_a_kernel_would_write_elsewhere_is_refused():
             reader.read(right_LV, CAP, 1.0, drawn_L, [pair])
     walk = Walk(automaton=automaton, remaining=100)
     hidden_BLD = torch.zeros(1, 5, LLM.config.hidden_size)
-    with pytest.raises(UsageError, match=f"a vocabulary of {VOCAB_SIZE} and the network has"):
+    with pytest.raises(UsageError, match=f"a vocabulary of {VOCAB_SIZE}, but the network has"):
         head.read(LLM.network, hidden_BLD, 0.7, [torch.Generator()], constraint=walk)
