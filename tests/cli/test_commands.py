@@ -39,7 +39,7 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["run", "-m", "nosuch", "hi"], 1, "no model 'nosuch'"),
         (["run", "--mode", "guess", "hi"], 2, "mode 'guess'"),
         (["run", "-n", "0", "hi"], 2, "--max-new-tokens must be"),
-        (["run", "--steps", "0", "hi"], 2, "--steps must lie"),
+        (["run", "--steps", "0", "hi"], 2, "--steps must be between 1 and"),
         (["run", "--temperature", "-1", "hi"], 2, "temperature"),
         (["run", "--dtype", "foo", "hi"], 2, "dtype 'foo'"),
         (["infill", "--dtype", "foo", "a ___ b"], 2, "dtype 'foo'"),
