@@ -237,7 +237,7 @@ def test_skipped_positions_keep_their_log_probabilities(tiny, end_early):
 
 def test_a_checked_token_comes_with_the_log_probabilities_of_the_causal_mode(tiny, monkeypatch):
     monkeypatch.setattr(verify, "UNSURE_SHARE", 0.0)
-    monkeypatch.setattr(verify, "GOOD_ENOUGH", 1.0)
+    monkeypatch.setattr(verify, "ACCEPT_RATIO", 1.0)
     request = [{"role": "user", "content": "Fix the mistakes: She go to the the market yestreday."}]
     reply = tiny.chat(request, logprobs=2)
     causal = tiny.chat(request, logprobs=2, mode="autoregressive")

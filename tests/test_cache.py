@@ -202,7 +202,7 @@ def moves(history: int) -> st.SearchStrategy:
 @given(st.data(), st.integers(0, 9), st.booleans())
 def test_a_cache_that_forgets_computes_what_one_that_keeps_all_does(data, history, unfused):
     with (
-        patch("dgemma.cache.SPARE", 5),
+        patch("dgemma.cache.EVICTION_SLACK", 5),
         torch.inference_mode(),
         NETWORK.unfused() if unfused else nullcontext(),
     ):
@@ -238,7 +238,7 @@ def test_a_cache_that_forgets_computes_what_one_that_keeps_all_does(data, histor
 
 @pytest.mark.parametrize("history", [0, 4, 200, None])
 def test_sliding_layers_that_forget_take_what_size_of_says_however_long_the_text(history):
-    with patch("dgemma.cache.SPARE", 5):
+    with patch("dgemma.cache.EVICTION_SLACK", 5):
         for longest in (5, 5 + (history or 0)):
             cache = KVCache(CONFIG, max_length=120, scratch_length=8, sliding_history=history)
             for number in range(120 // longest):
@@ -250,7 +250,7 @@ def test_sliding_layers_that_forget_take_what_size_of_says_however_long_the_text
 
 
 def test_a_pass_longer_than_what_is_spare_gets_the_slots_it_needs():
-    with patch("dgemma.cache.SPARE", 5):
+    with patch("dgemma.cache.EVICTION_SLACK", 5):
         whole, cache = KVCache(CONFIG, max_length=200), KVCache(CONFIG, max_length=200, sliding_history=2)
         for count in (20, 60, 3, 90, 1):
             assert torch.equal(*(NETWORK.encode(ids(1, count, count), one) for one in (whole, cache)))
@@ -268,7 +268,7 @@ def test_an_interrupted_eviction_leaves_an_empty_cache(at, monkeypatch):
             raise KeyboardInterrupt
         return clone(tensor)
 
-    with patch("dgemma.cache.SPARE", 5), torch.inference_mode():
+    with patch("dgemma.cache.EVICTION_SLACK", 5), torch.inference_mode():
         cache = KVCache(CONFIG, max_length=200, sliding_history=3)
         for number in range(3):
             NETWORK.encode(ids(1, 5, number), cache)
@@ -290,7 +290,7 @@ def test_a_cache_is_not_resized_to_what_none_could_be(sizes):
 
 
 def test_what_was_forgotten_is_not_gone_back_to():
-    with patch("dgemma.cache.SPARE", 5):
+    with patch("dgemma.cache.EVICTION_SLACK", 5):
         cache = KVCache(CONFIG, max_length=200, sliding_history=3)
         for number in range(10):
             NETWORK.encode(ids(1, 4, number), cache)

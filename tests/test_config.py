@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgemma.config import MOST_STEPS, EngineConfig, LayerConfig, ModelConfig, RotaryConfig, SamplerConfig
+from dgemma.config import MAX_STEPS, EngineConfig, LayerConfig, ModelConfig, RotaryConfig, SamplerConfig
 from dgemma.decode.schedule import LinearSchedule
 from dgemma.errors import CheckpointError, ConfigError, DgemmaError
 from dgemma.model import DiffusionGemma
@@ -155,7 +155,7 @@ def test_transformers_reads_every_sampler_that_we_write(sampler, tmp_path):
 def test_the_most_steps_have_a_temperature():
     with pytest.raises(ConfigError, match="max_denoising_steps must be between 1 and 1000000, not 9007199254740992"):
         SamplerConfig.from_hf({"max_denoising_steps": 2**53})
-    steps = SamplerConfig(max_denoising_steps=MOST_STEPS).max_denoising_steps
+    steps = SamplerConfig(max_denoising_steps=MAX_STEPS).max_denoising_steps
     assert LinearSchedule(t_min=0.5, t_max=1.0, num_steps=steps).temperature(steps) == 1.0
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dgemma.cache import KVCache
 from dgemma.errors import PromptError, UsageError
 from dgemma.image_spans import ImageSpan, PlacedImages, find_spans
-from dgemma.masks import mask_of
+from dgemma.masks import attention_mask
 from dgemma.model import DiffusionGemma
 from dgemma.vision_config import VisionConfig
 from tests.test_model import CONFIG, close, ids, make_network
@@ -54,9 +54,9 @@ def test_who_sees_whom(held, runs):
         NETWORK.encode(text(held), cache)
     count = tokens.shape[1]
     placed = PlacedImages(find_spans(tokens, [softs], IMAGE), tokens, [count], WITH_IMAGES)
-    masks = {kind: mask_of(cache, count, 0, window) for kind, window in NETWORK.config.windows.items()}
+    masks = {kind: attention_mask(cache, count, 0, window) for kind, window in NETWORK.config.windows.items()}
     is_image = (tokens[0] == IMAGE).tolist()
-    for kind, mask in placed.joined(masks, cache).items():
+    for kind, mask in placed.open_masks(masks, cache).items():
         if mask is None:
             assert count == 1
             continue
@@ -101,7 +101,7 @@ def test_soft_tokens_are_taken_as_they_are_and_embeddings_are_left():
     embedded = NETWORK.embed(tokens)
     before = embedded.clone()
     placed = PlacedImages([ImageSpan(soft_SD=soft(3).double(), start=2)], tokens, [7], WITH_IMAGES)
-    with_soft = placed.embedded(embedded)
+    with_soft = placed.embed(embedded)
     assert torch.equal(with_soft[0, 2:5], soft(3)) and with_soft.dtype == embedded.dtype
     assert torch.equal(with_soft[0, [0, 1, 5, 6]], before[0, [0, 1, 5, 6]]) and torch.equal(embedded, before)
 

@@ -16,9 +16,9 @@ from dgemma.errors import PromptError, UsageError
 from dgemma.images import (
     BUDGETS,
     FORMATS,
-    MOST_PIXELS,
-    MOST_RATIO,
-    MOST_SCANS,
+    MAX_PIXELS,
+    MAX_RATIO,
+    MAX_SCANS,
     as_image,
     image_size,
     open_image,
@@ -136,14 +136,14 @@ def strip(height: int) -> bytes:
     return as_file(Image.new("L", (1, height)))
 
 
-@pytest.mark.parametrize("source", [strip(MOST_RATIO + 1), Image.new("L", (3 * MOST_RATIO + 1, 3))])
+@pytest.mark.parametrize("source", [strip(MAX_RATIO + 1), Image.new("L", (3 * MAX_RATIO + 1, 3))])
 def test_images_that_are_all_length_are_refused(source):
     with pytest.raises(PromptError, match="more than 10,000 times as long as wide; cut it"):
         prepare_image(as_image(source))
 
 
 def test_the_longest_image_is_shown():
-    assert prepare_image(open_image(strip(MOST_RATIO)), 280).num_soft_tokens == 280
+    assert prepare_image(open_image(strip(MAX_RATIO)), 280).num_soft_tokens == 280
 
 
 def test_an_image_too_large_for_memory_is_refused(monkeypatch):
@@ -164,11 +164,11 @@ def jpeg_of_scans(count: int, behind: bytes = b"") -> bytes:
 
 
 def test_jpegs_of_endless_scans_are_refused():
-    whole = open_image(jpeg_of_scans(MOST_SCANS, behind=b"\xff\xda" * 999))
+    whole = open_image(jpeg_of_scans(MAX_SCANS, behind=b"\xff\xda" * 999))
     assert whole.size == (60, 60)
     for read in (open_image, image_size):
         with pytest.raises(PromptError, match="a JPEG of 101 scans, more than the 100 allowed"):
-            read(jpeg_of_scans(MOST_SCANS + 1))
+            read(jpeg_of_scans(MAX_SCANS + 1))
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
@@ -221,7 +221,7 @@ def test_damaged_files_are_read_or_refused(kind, data):
     (Image.new("F", (5, 5)), PromptError, "mode F"),
     (Image.new("I", (5, 5), 1 << 20), PromptError, "mode I"),
     (Image.new("I", (5, 5), -1), PromptError, "mode I"),
-    (Image.new("1", (MOST_PIXELS // 8 + 1, 8)), PromptError, "million"),
+    (Image.new("1", (MAX_PIXELS // 8 + 1, 8)), PromptError, "million"),
     (NOISE, UsageError, "ndarray"),
     ("photo.png", UsageError, "str"),
 ])  # fmt: skip

@@ -27,7 +27,7 @@ from dgemma.config import LayerConfig, ModelConfig
 from dgemma.devices import usable_device
 from dgemma.errors import PromptError, UsageError
 
-SPARE = 512
+EVICTION_SLACK = 512
 """Tokens that sliding layers have room for between two evictions: each eviction moves all that they hold."""
 
 
@@ -36,8 +36,8 @@ class KVCache:
 
     `max_length` is the number of committed tokens that a row can hold; `scratch_length` slots (by default the larger of
     256 and the model's canvas length) are added to it. `sliding_history`, for caches of one row, guarantees that
-    `truncate` can go back that many tokens; sliding layers then have slots for `window - 1 + sliding_history + SPARE`
-    tokens only, or for what the longest pass needs. All memory is allocated by the constructor:
+    `truncate` can go back that many tokens; sliding layers then have slots for `window - 1 + sliding_history +
+    EVICTION_SLACK` tokens only, or for what the longest pass needs. All memory is allocated by the constructor:
     `2 * B * sum over layers of key heads * head_dim * slots` values (`size_of`).
     """
 
@@ -274,8 +274,8 @@ class KVCache:
         """Evicts so many tokens from sliding layers that the tokens before position `needed` fit."""
         first = self.first_held
         if (history := self.sliding_history) is not None:
-            # A pass longer than SPARE uses the slots of the history first.
-            kept = self._window - 1 + max(0, min(history, history + SPARE - (needed - self.length)))
+            # A pass longer than EVICTION_SLACK uses the slots of the history first.
+            kept = self._window - 1 + max(0, min(history, history + EVICTION_SLACK - (needed - self.length)))
             first = max(first, self.length - kept)
         if needed - first > self._sliding_capacity:
             self._reallocate(self.max_length, self.scratch_length, first, needed - first)
@@ -337,4 +337,4 @@ def _is_sliding(layer: LayerConfig) -> bool:
 
 def _sliding_capacity(window: int, max_length: int, sliding_history: int | None) -> int:
     """The number of committed tokens that sliding layers have slots for."""
-    return max_length if sliding_history is None else min(max_length, window - 1 + sliding_history + SPARE)
+    return max_length if sliding_history is None else min(max_length, window - 1 + sliding_history + EVICTION_SLACK)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from dgemma.errors import CheckpointError
-from dgemma.values import number, require, table
+from dgemma.values import read_nested, read_number, require
 from dgemma.vision_config import IMAGE_TOKENS, VisionConfig, vision_from_hf, vision_to_hf
 
 LayerType = Literal["sliding_attention", "full_attention"]
@@ -124,7 +124,7 @@ class ModelConfig:
             require(layer.layer_type in _DEFAULT_ROPE, f"Layer {index} has the unknown type {layer.layer_type!r}.")
             require(layer.head_dim >= 2 and layer.head_dim % 2 == 0, f"Layer {index}: head_dim must be even.")
             most = f"Layer {index}: head_dim = {layer.head_dim} is more than any model has."
-            require(layer.head_dim <= _MOST_HEAD_DIM, most)
+            require(layer.head_dim <= _MAX_HEAD_DIM, most)
             require(
                 layer.num_key_value_heads >= 1 and self.num_attention_heads % layer.num_key_value_heads == 0,
                 f"Layer {index}: {self.num_attention_heads} heads cannot share {layer.num_key_value_heads} key heads.",
@@ -161,22 +161,24 @@ class ModelConfig:
             raise CheckpointError("config.json has no `text_config`; it is not a complete DiffusionGemma config.")
         _refuse_unsupported(document, text)
         vision = vision_from_hf(document)
-        rope = {kind: table(text, "rope_parameters").get(kind, default) for kind, default in _DEFAULT_ROPE.items()}
+        rope = {
+            kind: read_nested(text, "rope_parameters").get(kind, default) for kind, default in _DEFAULT_ROPE.items()
+        }
         return cls(
-            **{name: number(text, name, int) for name in SIZES},
+            **{name: read_number(text, name, int) for name in SIZES},
             layers=_layers_from_hf(text),
-            canvas_length=number(document, "canvas_length", int, 256),
-            max_position_embeddings=number(text, "max_position_embeddings", int, 131_072),
-            rms_norm_eps=number(text, "rms_norm_eps", float, 1e-6),
-            final_logit_softcapping=number(text, "final_logit_softcapping", float, 30.0),
-            initializer_range=number(text, "initializer_range", float, 0.02),
-            sliding_rotary=_rotary_from_hf(table(rope, "sliding_attention")),
-            full_rotary=_rotary_from_hf(table(rope, "full_attention")),
-            pad_token_id=number(text, "pad_token_id", int, 0),
-            bos_token_id=number(text, "bos_token_id", int, 2),
+            canvas_length=read_number(document, "canvas_length", int, 256),
+            max_position_embeddings=read_number(text, "max_position_embeddings", int, 131_072),
+            rms_norm_eps=read_number(text, "rms_norm_eps", float, 1e-6),
+            final_logit_softcapping=read_number(text, "final_logit_softcapping", float, 30.0),
+            initializer_range=read_number(text, "initializer_range", float, 0.02),
+            sliding_rotary=_rotary_from_hf(read_nested(rope, "sliding_attention")),
+            full_rotary=_rotary_from_hf(read_nested(rope, "full_attention")),
+            pad_token_id=read_number(text, "pad_token_id", int, 0),
+            bos_token_id=read_number(text, "bos_token_id", int, 2),
             eos_token_ids=_token_ids(text.get("eos_token_id", 1)),
             vision=vision,
-            **{name: number(document, name, int, default) for name, default in IMAGE_TOKENS.items() if vision},
+            **{name: read_number(document, name, int, default) for name, default in IMAGE_TOKENS.items() if vision},
             use_bidirectional_attention=text.get("use_bidirectional_attention"),
             extra={name: document[name] for name in _EXTRA_KEYS if document.get(name) is not None},
         )
@@ -270,11 +272,11 @@ _MOST = {
     "canvas_length": 1 << 24,
     "num_hidden_layers": 1000,
 }
-_MOST_HEAD_DIM = 1 << 16
+_MAX_HEAD_DIM = 1 << 16
 
 
 def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
-    count = number(text, "num_hidden_layers", int)
+    count = read_number(text, "num_hidden_layers", int)
     require(count >= 1, f"num_hidden_layers must be at least 1, not {count}.")
     pattern: Any = text.get("layer_types")
     is_list = isinstance(pattern, list | tuple) and all(isinstance(kind, str) for kind in pattern)
@@ -287,8 +289,8 @@ def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
     if len(pattern) != count:
         raise CheckpointError(f"config.json has {len(pattern)} layer_types for {count} layers.")
     pattern[-1] = "full_attention"
-    per_layer = table(text, "per_layer_config")
-    overrides = {str(index): table(per_layer, index) for index in per_layer}
+    per_layer = read_nested(text, "per_layer_config")
+    overrides = {str(index): read_nested(per_layer, index) for index in per_layer}
     for index, sizes in overrides.items():
         _check_override(index, sizes, text, count)
     if "per_layer_config" not in text:
@@ -303,8 +305,8 @@ def _layers_from_hf(text: Mapping[str, Any]) -> tuple[LayerConfig, ...]:
         layers.append(
             LayerConfig(
                 layer_type=kind,
-                head_dim=number(sizes, "head_dim", int),
-                num_key_value_heads=number(sizes, "num_key_value_heads", int),
+                head_dim=read_number(sizes, "head_dim", int),
+                num_key_value_heads=read_number(sizes, "num_key_value_heads", int),
             )
         )
     return tuple(layers)
@@ -327,9 +329,9 @@ def _check_override(index: str, sizes: Mapping[str, Any], text: Mapping[str, Any
 def _rotary_from_hf(values: Mapping[str, Any]) -> RotaryConfig:
     return RotaryConfig(
         rope_type=values.get("rope_type", "default"),
-        rope_theta=number(values, "rope_theta", float),
-        partial_rotary_factor=number(values, "partial_rotary_factor", float, 1.0),
-        factor=number(values, "factor", float, 1.0),
+        rope_theta=read_number(values, "rope_theta", float),
+        partial_rotary_factor=read_number(values, "partial_rotary_factor", float, 1.0),
+        factor=read_number(values, "factor", float, 1.0),
     )
 
 
@@ -342,7 +344,7 @@ def _rotary_to_hf(rotary: RotaryConfig) -> dict[str, Any]:
     return document
 
 
-MOST_STEPS = 1_000_000
+MAX_STEPS = 1_000_000
 """The limit of `max_denoising_steps`: far above any use, and low enough for the schedule's float32 arithmetic."""
 
 
@@ -372,7 +374,7 @@ class SamplerConfig:
 
     def __post_init__(self) -> None:
         steps = self.max_denoising_steps
-        require(1 <= steps <= MOST_STEPS, f"max_denoising_steps must be between 1 and {MOST_STEPS}, not {steps}.")
+        require(1 <= steps <= MAX_STEPS, f"max_denoising_steps must be between 1 and {MAX_STEPS}, not {steps}.")
         require(self.entropy_bound > 0, f"entropy_bound must be positive, not {self.entropy_bound}.")
         # The schedule reaches t_min in the limit only, so it may be zero.
         require(
@@ -389,15 +391,15 @@ class SamplerConfig:
         """Reads the parsed `generation_config.json`; an absent or null number takes the published default."""
         file = "generation_config.json"
         values: dict[str, Any] = {
-            name: number(document, name, kind, file=file)
+            name: read_number(document, name, kind, file=file)
             for name, kind in _SAMPLER_KEYS.items()
             if document.get(name) is not None
         }
-        nested = table(document, "sampler_config", file)
+        nested = read_nested(document, "sampler_config", file)
         if nested.get("_cls_name", "EntropyBoundSamplerConfig") != "EntropyBoundSamplerConfig":
             raise CheckpointError(f"generation_config.json names the unknown sampler {nested['_cls_name']!r}.")
         if nested.get("entropy_bound") is not None:
-            values["entropy_bound"] = number(nested, "entropy_bound", float, file=file)
+            values["entropy_bound"] = read_number(nested, "entropy_bound", float, file=file)
         values["eos_token_ids"] = _token_ids(document.get("eos_token_id"))
         read = cls(**values)
         # `to_hf` writes equal temperatures this way.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
 from dgemma.cache import KVCache
-from dgemma.norms import is_quick
+from dgemma.norms import is_cpu_inference
 from dgemma.ops import reference as ops
 from dgemma.ops.fused_kernels import lay_out_head, lay_out_layers
 from dgemma.ops.linear import WeightCache
@@ -50,7 +50,7 @@ class Fused:
     def layers(self, network: "DiffusionGemma", cache: KVCache) -> Any:
         """All layers as one kernel (`ops.native.layers`); None where they cannot be."""
         norm = network.norm.weight
-        quick = is_quick(norm) and is_quick(cache.keys[0]) and not norm.requires_grad
+        quick = is_cpu_inference(norm) and is_cpu_inference(cache.keys[0]) and not norm.requires_grad
         if not (self.enabled and quick and cache.batch_size == 1):
             return None
         # Weights must not change while a cache is in use, and comparing all of them takes a third of a token's time.
@@ -63,7 +63,7 @@ class Fused:
     def head(self, network: "DiffusionGemma") -> Any:
         """The head as one kernel (`ops.native.head.Head`); None where it cannot be."""
         weight_VD = network.embed_tokens.weight
-        quick = is_quick(weight_VD) and not weight_VD.requires_grad
+        quick = is_cpu_inference(weight_VD) and not weight_VD.requires_grad
         if not (self.enabled and quick and len(weight_VD) <= SMALL_VOCABULARY):
             return None
         # The head is int8 if the layers' weights are quantised.

@@ -97,14 +97,14 @@ class PlacedImages:
         starts = is_soft & ~torch.cat((torch.zeros_like(is_soft[:, :1]), is_soft[:, :-1]), dim=1)
         self.groups_BT = torch.where(is_soft, starts.cumsum(1), 0)
 
-    def embedded(self, embedded_BTD: Tensor) -> Tensor:
+    def embed(self, embedded_BTD: Tensor) -> Tensor:
         """A copy of the tokens' embeddings with the soft tokens, unscaled, at the image tokens."""
         embedded_BTD = embedded_BTD.clone()
         for span in self.spans:
             embedded_BTD[span.row, span.start : span.start + len(span.soft_SD)] = span.soft_SD.to(embedded_BTD)
         return embedded_BTD
 
-    def joined(self, masks: Mapping[LayerType, Tensor | None], cache: KVCache) -> dict[LayerType, Tensor | None]:
+    def open_masks(self, masks: Mapping[LayerType, Tensor | None], cache: KVCache) -> dict[LayerType, Tensor | None]:
         """The causal masks [B or 1, 1, T, Z] of tokens that follow the cache's, with attention added within images.
 
         A mask of None (every query sees every key) stays None.

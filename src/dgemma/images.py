@@ -40,14 +40,14 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 """The formats that are read. Pillow knows more, but some of its readers start other programs, which an untrusted file
 must not do."""
 
-MOST_PIXELS = 89_478_485
+MAX_PIXELS = 89_478_485
 """The most pixels of one image: Pillow's own bound against files that decode to more than memory holds."""
-MOST_RATIO = 10_000
+MAX_RATIO = 10_000
 """The greatest ratio of the longer side to the shorter one. The largest budget shows a strip of 1120 to 1, and
 shrinking a longer one takes many times its length in memory."""
-MOST_SCANS = 100
+MAX_SCANS = 100
 """The most scans (passes over the whole picture) of a progressive JPEG. About ten are usual; each must be decoded."""
-MOST_IMAGES, MOST_PIXELS_OF_ALL = 256, 1_000_000_000
+MAX_IMAGES, MAX_PIXELS_OF_ALL = 256, 1_000_000_000
 """The most images and pixels of one conversation: all are decoded again for each answer."""
 Source = str | os.PathLike[str] | bytes | BinaryIO
 # The EXIF tag, and its values for pictures that are rotated by 90 degrees.
@@ -90,8 +90,8 @@ class PreparedImage:
 def open_image(source: Source) -> "Image":
     """Opens the image in a file, a file's bytes or an open binary file: decoded, upright, the first frame only.
 
-    Raises PromptError if the file does not exist, cannot be decoded completely, or exceeds `MOST_PIXELS`, `MOST_RATIO`
-    or `MOST_SCANS`.
+    Raises PromptError if the file does not exist, cannot be decoded completely, or exceeds `MAX_PIXELS`, `MAX_RATIO`
+    or `MAX_SCANS`.
     """
     with _opened(source) as (image, name):
         with _pillow_errors(name):
@@ -187,7 +187,7 @@ def prepare_image(
     """Cuts a PIL image, of any mode, into at most `max_soft_tokens * pooling_kernel_size^2` patches.
 
     Transparent images are composited on white. Raises UsageError for anything but a PIL image and for a budget not in
-    `BUDGETS`. Raises PromptError for an image without pixels, beyond `MOST_PIXELS` or `MOST_RATIO`, from a truncated
+    `BUDGETS`. Raises PromptError for an image without pixels, beyond `MAX_PIXELS` or `MAX_RATIO`, from a truncated
     file, or with values of unknown range (mode F, and mode I beyond 16 bits).
     """
     from PIL import Image
@@ -218,11 +218,11 @@ def prepare_images(
     """Prepares all images of a conversation, each given as (source, budget of soft tokens).
 
     Decodes none of them before the headers have shown that all fit. Raises ImageError with the number of an image that
-    cannot be read, UsageError for a budget not in `BUDGETS`, and PromptError for more than `MOST_IMAGES` images, more
-    than `MOST_PIXELS_OF_ALL` pixels, or `most_tokens` soft tokens and more.
+    cannot be read, UsageError for a budget not in `BUDGETS`, and PromptError for more than `MAX_IMAGES` images, more
+    than `MAX_PIXELS_OF_ALL` pixels, or `most_tokens` soft tokens and more.
     """
-    if len(wanted) > MOST_IMAGES:
-        raise PromptError(f"The conversation has {len(wanted)} images; at most {MOST_IMAGES} are allowed.")
+    if len(wanted) > MAX_IMAGES:
+        raise PromptError(f"The conversation has {len(wanted)} images; at most {MAX_IMAGES} are allowed.")
     sizes = {"patch_size": patch_size, "pooling_kernel_size": pooling_kernel_size}
     num_pixels = num_tokens = 0
     sources: list[Source | Image] = []
@@ -236,8 +236,8 @@ def prepare_images(
             rows, columns = target_size(height, width, budget, **sizes)
         num_pixels += width * height
         num_tokens += rows * columns // (patch_size * pooling_kernel_size) ** 2
-        if num_pixels > MOST_PIXELS_OF_ALL:
-            most = f"{MOST_PIXELS_OF_ALL / 1e6:,.0f} million pixels"
+        if num_pixels > MAX_PIXELS_OF_ALL:
+            most = f"{MAX_PIXELS_OF_ALL / 1e6:,.0f} million pixels"
             raise PromptError(f"The images of the conversation have more than {most} together; make them smaller.")
     if num_tokens >= most_tokens:
         raise PromptError(
@@ -290,14 +290,14 @@ def stack_images(images: Sequence[PreparedImage], num_patches: int | None = None
 def _check_size(image: "Image", name: str) -> None:
     if image.width < 1 or image.height < 1:
         raise PromptError(f"{name} has {image.width} by {image.height} pixels and shows nothing; give another.")
-    if image.width * image.height > MOST_PIXELS:
+    if image.width * image.height > MAX_PIXELS:
         raise PromptError(
-            f"{name} has {image.width} by {image.height} pixels, more than {MOST_PIXELS / 1e6:.0f} million; make it "
+            f"{name} has {image.width} by {image.height} pixels, more than {MAX_PIXELS / 1e6:.0f} million; make it "
             "smaller (the model sees less than three million)."
         )
-    if max(image.size) > MOST_RATIO * min(image.size):
+    if max(image.size) > MAX_RATIO * min(image.size):
         raise PromptError(
-            f"{name} has {image.width} by {image.height} pixels and is more than {MOST_RATIO:,} times as long as wide; "
+            f"{name} has {image.width} by {image.height} pixels and is more than {MAX_RATIO:,} times as long as wide; "
             "cut it into parts."
         )
 
@@ -305,26 +305,26 @@ def _check_size(image: "Image", name: str) -> None:
 # The end of a scan's coded pixels: a marker that is not an escaped byte, padding or a restart.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _SCAN, _END = 0xDA, 0xD9
-_MOST_READ = 1 << 28
+_MAX_READ = 1 << 28
 
 
 def _check_scans(image: "Image", name: str) -> None:
-    """Raises PromptError for a JPEG of more than `MOST_SCANS` scans.
+    """Raises PromptError for a JPEG of more than `MAX_SCANS` scans.
 
     Ignores everything after the end marker, such as the video of a motion photo.
     """
     file: BinaryIO = image.fp  # pyright: ignore[reportAttributeAccessIssue]
     place = file.tell()
     file.seek(0)
-    data = file.read(_MOST_READ)
+    data = file.read(_MAX_READ)
     file.seek(place)
     scans, at = 0, 2
     while (found := _MARKER.search(data, at)) and data[found.start() + 1] != _END:
         scans += data[found.start() + 1] == _SCAN
         # A segment states its length, not counting its marker.
         at = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
-    if scans > MOST_SCANS:
-        raise PromptError(f"{name} is a JPEG of {scans} scans, more than the {MOST_SCANS} allowed; save it as a PNG.")
+    if scans > MAX_SCANS:
+        raise PromptError(f"{name} is a JPEG of {scans} scans, more than the {MAX_SCANS} allowed; save it as a PNG.")
 
 
 @contextmanager
@@ -338,7 +338,7 @@ def _pillow_errors(name: str) -> Iterator[None]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PromptError(f"{name} has more than {MOST_PIXELS / 1e6:.0f} million pixels; make it smaller.") from error
+        raise PromptError(f"{name} has more than {MAX_PIXELS / 1e6:.0f} million pixels; make it smaller.") from error
     except UnidentifiedImageError as error:
         raise PromptError(f"{name} is none of {', '.join(FORMATS)}; save it as one of them.") from error
     except PromptError:

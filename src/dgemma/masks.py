@@ -19,7 +19,7 @@ def first_key(cache: KVCache, window: int | None) -> int:
     return 0 if window is None else max(0, min(cache.lengths) - (window - 1))
 
 
-def mask_of(cache: KVCache, clean: int, length: int, window: int | None) -> Tensor | None:
+def attention_mask(cache: KVCache, clean: int, length: int, window: int | None) -> Tensor | None:
     """The mask of a pass over `clean` tokens, over a canvas of `length`, or over tokens followed by a canvas."""
     if not length:
         return _causal(cache, clean, window)

@@ -28,7 +28,7 @@ from dgemma.errors import UsageError
 from dgemma.fused import Fused
 from dgemma.fused_calls import LayersCall, ProductsCall, compute, may_be_joined
 from dgemma.image_spans import ImageSpan, PlacedImages
-from dgemma.masks import first_key, mask_of
+from dgemma.masks import attention_mask, first_key
 from dgemma.norms import RMSNorm, add_normed, normed
 from dgemma.ops import reference as ops
 from dgemma.ops.experts import ExpertDispatch
@@ -418,10 +418,10 @@ class DiffusionGemma(nn.Module):
         positions = self._positions(cache, clean + length)[:, slice(None) if rows is None else rows]
         windows = self.config.windows
         masks: dict[LayerType, Tensor | None] = {
-            kind: mask_of(cache, clean, length, window) for kind, window in windows.items()
+            kind: attention_mask(cache, clean, length, window) for kind, window in windows.items()
         }
         if images is not None:
-            embedded, masks = images.embedded(embedded), images.joined(masks, cache)
+            embedded, masks = images.embed(embedded), images.open_masks(masks, cache)
 
         def attend(index: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             cache.write(index, key, value, rows)

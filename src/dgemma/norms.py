@@ -21,16 +21,16 @@ class RMSNorm(nn.Module):
 
 def normed(hidden: Tensor, eps: float, *weights: Tensor | None) -> tuple[Tensor, ...]:
     """The root-mean-square norm of one input with each of the weights; None means no weight."""
-    return (cpu_norms.rms_norms if is_quick(hidden) else ops.rms_norms)(hidden, weights, eps)
+    return (cpu_norms.rms_norms if is_cpu_inference(hidden) else ops.rms_norms)(hidden, weights, eps)
 
 
 def add_normed(residual: Tensor, hidden: Tensor, norm: RMSNorm) -> Tensor:
     """residual + norm(hidden)."""
-    if is_quick(hidden):
+    if is_cpu_inference(hidden):
         return cpu_norms.add_normed(residual, hidden, norm.weight, norm.eps)
     return residual + norm(hidden)
 
 
-def is_quick(hidden: Tensor) -> bool:
+def is_cpu_inference(hidden: Tensor) -> bool:
     """Whether `ops.cpu_norms` takes these hidden states: float32 on a CPU, without gradients."""
     return hidden.device.type == "cpu" and hidden.dtype == torch.float32 and not torch.is_grad_enabled()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dgemma.errors import CheckpointError
-from dgemma.values import number, require
+from dgemma.values import read_number, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ class DenoisingProfile:
         kinds = _mappings(document, "kinds") if "kinds" in document else []
         return cls(
             canvases=_records(document),
-            answer_tokens=number(document, "answer_tokens", float, file=_FILE),
+            answer_tokens=read_number(document, "answer_tokens", float, file=_FILE),
             kinds=tuple(map(_kind, kinds)),
         )
 
@@ -95,7 +95,7 @@ class DenoisingProfile:
         """The document that `from_document` reads."""
         return {**_to_document(self), "kinds": [{**vars(kind), **_to_document(kind)} for kind in self.kinds]}
 
-    def kind_of(self, mean_embedding: Sequence[float]) -> RequestKind | None:
+    def find_kind(self, mean_embedding: Sequence[float]) -> RequestKind | None:
         """The kind with the centre nearest to a prompt's mean embedding [D]; None if that is beyond its reach."""
         fitting = [kind for kind in self.kinds if len(kind.centre) == len(mean_embedding)]
         nearest = min(fitting, key=lambda kind: math.dist(kind.centre, mean_embedding), default=None)
@@ -111,8 +111,8 @@ def _records(document: Mapping[str, Any]) -> tuple[CanvasRecord, ...]:
     names = {"length": int, "steps": float, "equivalents": float, "tokens": float, "accuracy": float}
 
     def read(record: Mapping[str, Any]) -> CanvasRecord:
-        values = {name: number(record, name, kind, file=_FILE) for name, kind in names.items()}
-        return CanvasRecord(**values, checks=number(record, "checks", float, 0.0, _FILE))
+        values = {name: read_number(record, name, kind, file=_FILE) for name, kind in names.items()}
+        return CanvasRecord(**values, checks=read_number(record, "checks", float, 0.0, _FILE))
 
     return tuple(map(read, _mappings(document, "canvases")))
 
@@ -123,10 +123,10 @@ def _kind(document: Mapping[str, Any]) -> RequestKind:
         raise CheckpointError("denoising.json has a kind without a name or a centre.")
     return RequestKind(
         name=name,
-        centre=tuple(number({"centre": one}, "centre", float, file=_FILE) for one in centre),
-        reach=number(document, "reach", float, file=_FILE),
+        centre=tuple(read_number({"centre": one}, "centre", float, file=_FILE) for one in centre),
+        reach=read_number(document, "reach", float, file=_FILE),
         canvases=_records(document),
-        answer_tokens=number(document, "answer_tokens", float, file=_FILE),
+        answer_tokens=read_number(document, "answer_tokens", float, file=_FILE),
     )
 
 

@@ -16,7 +16,9 @@ def require(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
-def number(values: Mapping[str, Any], name: str, kind: type, default: Any = None, file: str = "config.json") -> Any:
+def read_number(
+    values: Mapping[str, Any], name: str, kind: type, default: Any = None, file: str = "config.json"
+) -> Any:
     """`values[name]` as an int or float (`kind`), or the default if it is missing or null.
 
     Raises CheckpointError if it is missing without a default, not a number, or not whole although `kind` is int.
@@ -35,7 +37,7 @@ _LARGEST = 2**53
 """Above 2^53 a float does not represent all integers. The comparison also excludes infinity and NaN."""
 
 
-def table(values: Mapping[str, Any], name: str, file: str = "config.json") -> Mapping[str, Any]:
+def read_nested(values: Mapping[str, Any], name: str, file: str = "config.json") -> Mapping[str, Any]:
     """`values[name]` as an object, empty if it is missing or null. Raises CheckpointError for any other value."""
     value = values.get(name)
     if value is not None and not isinstance(value, Mapping):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from dgemma.errors import CheckpointError
-from dgemma.values import number, require, table
+from dgemma.values import read_nested, read_number, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +64,12 @@ class VisionConfig:
 
         Raises CheckpointError for an unsupported tower or a malformed value, ConfigError for invalid sizes.
         """
-        rope = table(document, "rope_parameters")
+        rope = read_nested(document, "rope_parameters")
         _refuse_unsupported(document, rope)
         defaults = {entry.name: entry.default for entry in fields(cls)}
-        values: dict[str, Any] = {name: number(document, name, int, defaults[name]) for name in _SIZES}
-        values["rms_norm_eps"] = number(document, "rms_norm_eps", float, defaults["rms_norm_eps"])
-        values["rope_theta"] = number(rope, "rope_theta", float, defaults["rope_theta"])
+        values: dict[str, Any] = {name: read_number(document, name, int, defaults[name]) for name in _SIZES}
+        values["rms_norm_eps"] = read_number(document, "rms_norm_eps", float, defaults["rms_norm_eps"])
+        values["rope_theta"] = read_number(rope, "rope_theta", float, defaults["rope_theta"])
         return cls(**values, **{name: _flag(document, name) for name in _FLAGS})
 
     def to_hf(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def vision_from_hf(document: Mapping[str, Any]) -> VisionConfig | None:
     """
     if document.get("vision_config") is None:
         return None
-    found = VisionConfig.from_hf(table(document, "vision_config"))
+    found = VisionConfig.from_hf(read_nested(document, "vision_config"))
     return None if found == VisionConfig.from_hf(_SMALLEST) else found
 
 

@@ -152,7 +152,7 @@ def test_canvases_are_measured_and_plotted(tmp_path):
     assert kind.name == "sudoku4" and [record.length for record in kind.canvases] == [16, 32, 64]
     prompt = [{"role": "user", "content": examples("sudoku4", 2, seed=0)[0].prompt}]
     assert (
-        found.profile.kind_of(
+        found.profile.find_kind(
             mean_embedding(llm.network, chat.render(prompt, llm.tokenizer, template=llm.model.chat_template))
         )
         == kind

@@ -127,7 +127,7 @@ def test_requests_share_what_is_recorded(pieces):
     """Their pieces of work alternate, some done by the network itself, and each reads its own keys and values."""
     passes = recorded()
     plain, stored = ([filled_cache([40]), filled_cache([230]), filled_cache([90, 17])] for _ in range(2))
-    with patch("dgemma.cache.SPARE", 20):
+    with patch("dgemma.cache.EVICTION_SLACK", 20):
         plain.append(filled_cache([460]))
         stored.append(filled_cache([460], sliding_history=60))
         share_what_is_recorded(passes, plain, stored, pieces)
@@ -248,7 +248,7 @@ def test_what_finds_no_room_is_plain_and_the_rest_stays_recorded():
 
 
 def test_the_recording_used_the_longest_ago_goes_first(monkeypatch):
-    monkeypatch.setattr(graphs, "MOST_RECORDINGS", 2)
+    monkeypatch.setattr(graphs, "MAX_RECORDINGS", 2)
     passes, cache = recorded(), filled_cache([40])
     for count in (1, 8, 1, 16):
         passes.encode(ids(1, count), cache)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dgemma.config import EngineConfig
 from dgemma.decode import verify as module
-from dgemma.decode.lookup import LONGEST, SHORTEST, PromptLookup
+from dgemma.decode.lookup import MAX_MATCH, MIN_MATCH, PromptLookup
 from dgemma.engine.engine import Engine
 from tests.decode.test_verify import CHECKING, greedy
 from tests.engine.requests import finish, make_request, tokens
@@ -17,7 +17,7 @@ IDS = st.lists(st.integers(0, 3), max_size=30)
 
 def slow(prompt: list[int], written: list[int], count: int) -> list[int]:
     """The slow search: every position of the prompt, for every length of match, longest first."""
-    for run in range(min(LONGEST, len(written)), SHORTEST - 1, -1):
+    for run in range(min(MAX_MATCH, len(written)), MIN_MATCH - 1, -1):
         for end in range(len(prompt) - 1, run - 1, -1):
             if prompt[end - run : end] == written[len(written) - run :]:
                 return prompt[end : end + count]
@@ -38,7 +38,7 @@ def test_nothing_follows_the_prompts_end_and_one_id_is_no_run():
 
 
 def test_copies_are_taken_and_the_answer_stays_the_causal_one(monkeypatch):
-    monkeypatch.setattr(module, "GOOD_ENOUGH", 1.0)
+    monkeypatch.setattr(module, "ACCEPT_RATIO", 1.0)
     monkeypatch.setattr(module, "UNSURE_SHARE", 0.0)
     found: list[list[int]] = []
     after = PromptLookup.after

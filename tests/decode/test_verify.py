@@ -33,7 +33,7 @@ SUDOKU = [{"role": "user", "content": "Solve this Sudoku:\n1030\n0402\n2043\n032
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every canvas is verified, and only the causal mode's own choice is kept."""
-    monkeypatch.setattr(module, "GOOD_ENOUGH", 1.0)
+    monkeypatch.setattr(module, "ACCEPT_RATIO", 1.0)
     monkeypatch.setattr(module, "UNSURE_SHARE", 0.0)
 
 
@@ -83,10 +83,10 @@ def test_what_is_kept_is_what_the_causal_mode_says(right, wrong, seed):
 def test_a_token_that_would_do_as_well_stands(monkeypatch):
     cache, last_hidden = prefix(5)
     second = int(NETWORK.logits(last_hidden).topk(2).indices[1])
-    monkeypatch.setattr(module, "GOOD_ENOUGH", 1.0)
+    monkeypatch.setattr(module, "ACCEPT_RATIO", 1.0)
     assert verify(NETWORK, cache, [second], last_hidden).token_ids != (second,)
     cache, last_hidden = prefix(5)
-    monkeypatch.setattr(module, "GOOD_ENOUGH", 1e-9)
+    monkeypatch.setattr(module, "ACCEPT_RATIO", 1e-9)
     assert verify(NETWORK, cache, [second], last_hidden).token_ids[0] == second
 
 
@@ -177,7 +177,7 @@ def test_the_denoiser_keeps_what_it_is_sure_of(monkeypatch):
     sure, alone = (llm.chat(SUDOKU, seed=7, causal_check=wanted) for wanted in (True, False))
     assert sure.token_ids == alone.token_ids and sure.stats.denoise_steps == alone.stats.denoise_steps
     monkeypatch.setattr(module, "UNSURE_SHARE", 0.0)
-    monkeypatch.setattr(module, "GOOD_ENOUGH", 1.0)
+    monkeypatch.setattr(module, "ACCEPT_RATIO", 1.0)
     ask = [{"role": "user", "content": "Fix the mistakes: She go to the the market yestreday."}]
     checked, causal = llm.chat(ask), llm.chat(ask, mode="autoregressive")
     assert checked.stats.forward_passes > checked.stats.denoise_steps

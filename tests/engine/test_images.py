@@ -260,7 +260,7 @@ def test_more_than_fits_is_refused_before_it_is_decoded(monkeypatch):
         llm.chat(message(*[picture()] * 10, "Say it."), **OPTIONS)
     with pytest.raises(PromptError, match="257 images; at most 256"):
         llm.chat(message(*[picture()] * 257), **OPTIONS)
-    monkeypatch.setattr(images, "MOST_PIXELS_OF_ALL", 5000)
+    monkeypatch.setattr(images, "MAX_PIXELS_OF_ALL", 5000)
     with pytest.raises(PromptError, match="million pixels together; make them smaller"):
         llm.chat(message(picture(), picture()), **OPTIONS)
     assert not decoded

@@ -149,8 +149,8 @@ def test_what_is_known_of_a_kind_of_requests_decides_for_those_near_it():
     slow, fast = record(64, 80), record(64, 2)
     kinds = (kind("torn", (0.0, 0.0), slow), kind("sure", (5.0, 0.0), fast, tokens=32))
     known = replace(profile(slow), kinds=kinds)
-    assert known.kind_of([4.5, 0.5]) == kinds[1] and known.kind_of([3.0, 0.0]) is None
-    assert known.kind_of([1.0]) is None and profile(slow).kind_of([5.0, 0.0]) is None
+    assert known.find_kind([4.5, 0.5]) == kinds[1] and known.find_kind([3.0, 0.0]) is None
+    assert known.find_kind([1.0]) is None and profile(slow).find_kind([5.0, 0.0]) is None
     chosen = {at: choose(known, FLAT, 64, mean_embedding=at) for at in ((0.5, 0.5), (5.0, 0.5), (2.5, 0.0), ())}
     assert [choice.mode == "diffusion" for choice in chosen.values()] == [False, True, False, False]
     assert chosen[5.0, 0.5].autoregressive_ms == 32 * FLAT.token_ms
@@ -199,7 +199,7 @@ def test_the_embedded_model_knows_a_sudoku_from_a_sentence_to_correct():
         for example in examples(task, 10, seed=23):
             messages = [{"role": "user", "content": example.prompt}]
             ids = chat.render(messages, llm.tokenizer, template=llm.model.chat_template)
-            found = llm.engine.profile.kind_of(mean_embedding(llm.network, ids))
+            found = llm.engine.profile.find_kind(mean_embedding(llm.network, ids))
             assert found is None or found.name == task
             assert found is not None or task == "sudoku9", "nine rows of digits reach out of what was seen"
 

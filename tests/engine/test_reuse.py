@@ -52,7 +52,7 @@ def test_reuse_changes_no_bit(prompts, mode, boundaries, prefill_chunk, budget):
     st.sampled_from([9, 60]),
 )
 def test_sliding_layers_that_forget_change_no_bit(prompts, mode, boundaries, prefill_chunk, max_new_tokens):
-    with patch("dgemma.cache.SPARE", 7):
+    with patch("dgemma.cache.EVICTION_SLACK", 7):
         # As many requests at once that none may have a cache that keeps all.
         engine = make_engine(prefill_chunk=prefill_chunk, max_active=10**6)
         for prompt in prompts:
@@ -64,7 +64,7 @@ def test_sliding_layers_that_forget_change_no_bit(prompts, mode, boundaries, pre
 
 
 def test_a_long_conversation_is_reused_by_layers_that_forget():
-    with patch("dgemma.cache.SPARE", 7):
+    with patch("dgemma.cache.EVICTION_SLACK", 7):
         engine = make_engine(prefill_chunk=16, max_active=10**6)
         prompt = made_up_ids(320)
         list(engine.submit(make_request(prompt, max_new_tokens=12)))
@@ -93,7 +93,7 @@ def test_writing_in_place_needs_nothing_that_sliding_layers_forget(in_place):
     request = make_request(prompt, max_new_tokens=52, in_place=in_place)
     whole = make_engine()
     expected = content(whole.submit(request))
-    with patch("dgemma.cache.SPARE", 7):
+    with patch("dgemma.cache.EVICTION_SLACK", 7):
         # A cache that keeps all would be refused.
         engine = make_engine(kv_budget_mb=budget, max_active=1)
         assert whole.snapshot().kv_bytes > budget * (1 << 20)

@@ -75,7 +75,7 @@ def test_package_alone() -> None:
 def test_splits_are_apart() -> None:
     for table in (story.PHRASINGS, story.FREE_REQUESTS):
         assert not set(table["train"]) & set(table["eval"])
-    told = story.told_stories(TEXTS.stories)
+    told = story.stories_with_subjects(TEXTS.stories)
     assert not {subject for subject, _, _ in told} & set(story.EVAL_SUBJECTS)
 
 

@@ -531,7 +531,7 @@ def test_an_id_outside_the_vocabulary_is_refused_and_not_written_to(pair: tuple[
 
 
 @given(st.integers(0, 9), st.integers(0, 3), st.floats(0.0, 1.0), st.integers(0, 50))
-def test_checks_agree(count: int, known: int, good_enough: float, seed: int) -> None:
+def test_checks_agree(count: int, known: int, accept_ratio: float, seed: int) -> None:
     network = make_network()
 
     def checked() -> tuple[Verified, int]:
@@ -540,7 +540,7 @@ def test_checks_agree(count: int, known: int, good_enough: float, seed: int) -> 
         draft = ids(count, seed)[0].tolist()
         barred = {"forbidden_first": (1, 2), "forbidden": (3,)}
         certain = min(known, count)
-        found = verify(network, cache, draft, last, certain, end_ids=(4,), good_enough=good_enough, **barred)
+        found = verify(network, cache, draft, last, certain, end_ids=(4,), accept_ratio=accept_ratio, **barred)
         return found, cache.length
 
     with torch.inference_mode():

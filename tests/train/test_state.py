@@ -170,13 +170,13 @@ def test_a_run_too_short_for_its_schedule_is_told_and_rates_are_in_the_log(tmp_p
     assert [line["lr"] for line in lines] == pytest.approx([0.0025, 0.00375, 0.005, 0.01 / 6])
     assert [line["matrix_lr"] for line in lines] == pytest.approx([0.005, 0.0075, 0.01, 0.02 / 6])
     usual = replace(recipe, optimizer=OptimizerRecipe(warmup_steps=3, decay_steps=4))
-    assert not any("fewer than" in line for line in usual.doubts())
+    assert not any("fewer than" in line for line in usual.warnings())
 
 
 def test_a_canvas_that_is_used_and_not_trained_is_told():
-    assert any("canvases of 16 tokens" in line and "8, 32" in line for line in toy(9).doubts())
+    assert any("canvases of 16 tokens" in line and "8, 32" in line for line in toy(9).warnings())
     data = replace(toy(9).data, canvas_lengths=(8, 16))
-    assert replace(toy(9), data=data).doubts() == []
+    assert replace(toy(9), data=data).warnings() == []
 
 
 def test_held_out_examples_are_drawn_before_the_first_step(tmp_path, monkeypatch):

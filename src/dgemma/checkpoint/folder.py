@@ -17,7 +17,7 @@ from dgemma.config import ModelConfig, SamplerConfig
 from dgemma.errors import CheckpointError, ConfigError
 from dgemma.quant import Kind, kind_from_hf
 from dgemma.tokenizer import Tokenizer
-from dgemma.values import table
+from dgemma.values import read_nested
 from dgemma.vision import VisionTower
 
 OWN = "dgemma"
@@ -53,7 +53,7 @@ class Folder:
             with naming_file(generation):
                 sampler = SamplerConfig.from_hf(document)
         with naming_file(self.path / "config.json"):
-            own = table(self._document, OWN)
+            own = read_nested(self._document, OWN)
             sampler = replace(sampler, causal_check=own.get("causal_check", False))
             single_turn, text_request = _single_turn(own), _text_request(own)
         return Description(

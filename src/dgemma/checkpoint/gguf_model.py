@@ -23,7 +23,7 @@ from dgemma.config import LayerConfig, LayerType, ModelConfig, RotaryConfig, Sam
 from dgemma.errors import CheckpointError, ConfigError
 from dgemma.quant import Kind
 from dgemma.tokenizer import EOS, TOOL_RESPONSE_BEGIN, TURN_END
-from dgemma.values import number
+from dgemma.values import read_number
 
 ARCHITECTURE = "diffusion-gemma"
 
@@ -262,7 +262,7 @@ class _Entries:
 
     def get_key(self, key: str, kind: type, default: Any = None) -> Any:
         """An entry by its whole key; one without a default is required."""
-        return number(self.file.entries, key, kind, default, self.path)
+        return read_number(self.file.entries, key, kind, default, self.path)
 
     def get(self, name: str, kind: type, default: Any = None) -> Any:
         """An entry of the architecture, `diffusion-gemma.NAME`; one without a default is required."""
@@ -275,7 +275,7 @@ class _Entries:
         values = value if isinstance(value, list) else [value] * num_layers
         if len(values) != num_layers:
             raise CheckpointError(f"{self.path} has {len(values)} numbers as {key} for {num_layers} layers.")
-        return [number({key: one}, key, int, file=self.path) for one in values]
+        return [read_number({key: one}, key, int, file=self.path) for one in values]
 
     def same_in_all_layers(self, name: str) -> int:
         """A number that must be the same for all layers."""
@@ -336,11 +336,11 @@ def _full_rotary(file: GgufFile, theta: float, layers: tuple[LayerConfig, ...]) 
 def _sampler(entries: Mapping[str, Any], tokens: list[str] | None, file: str) -> SamplerConfig:
     """The sampler's settings. A file names one end token; the released model's others are found in the vocabulary."""
     values: dict[str, Any] = {
-        name: _round_float32(number(entries, key, kind, file=file))
+        name: _round_float32(read_number(entries, key, kind, file=file))
         for name, (key, kind) in _SAMPLER.items()
         if entries.get(key) is not None
     }
-    end_ids = [number(entries, "tokenizer.ggml.eos_token_id", int, 1, file)]
+    end_ids = [read_number(entries, "tokenizer.ggml.eos_token_id", int, 1, file)]
     known = (EOS, TURN_END, TOOL_RESPONSE_BEGIN)
     end_ids += [tokens.index(name) for name in known if tokens is not None and name in tokens]
     return SamplerConfig(**values, eos_token_ids=tuple(dict.fromkeys(end_ids)))

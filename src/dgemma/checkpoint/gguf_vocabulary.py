@@ -13,7 +13,7 @@ from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
 from dgemma.checkpoint.gguf import as_list
 from dgemma.errors import CheckpointError
 from dgemma.tokenizer import SPECIAL_TOKENS, Tokenizer
-from dgemma.values import number
+from dgemma.values import read_number
 
 # Token types, as llama.cpp numbers them.
 _CONTROL, _USER_DEFINED = 3, 4
@@ -42,7 +42,7 @@ def read_tokenizer(entries: Mapping[str, Any], tokens: list[str] | None, file: s
         )
         return None
     vocabulary = {token: index for index, token in enumerate(tokens)}
-    unknown = number(entries, "tokenizer.ggml.unknown_token_id", int, 3, file)
+    unknown = read_number(entries, "tokenizer.ggml.unknown_token_id", int, 3, file)
     if len(vocabulary) < len(tokens) or not 0 <= unknown < len(tokens):
         raise CheckpointError(f"{file} has a token twice in its vocabulary, or no unknown token; fetch it again.")
     try:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dgemma.cache import KVCache
 from dgemma.decode.constrain import Walk
-from dgemma.decode.head import refuse_nan
+from dgemma.decode.head import require_finite
 from dgemma.decode.passes import Passes
 from dgemma.errors import ConfigError
 from dgemma.fused_calls import HeadCall, compute
@@ -110,7 +110,7 @@ def autoregressive(
         forbidden_pairs = [(0, token) for token in forbidden]
         reading = compute(HeadCall(head=head, hidden_ND=hidden_D[None], barred=forbidden_pairs))
         forbidden, token, entropy = [], int(reading.likeliest_N), float(reading.entropy_N)
-        refuse_nan(entropy)
+        require_finite(entropy)
         yield NextToken(token=token, entropy=entropy)
         hidden_D = passes.encode(torch.tensor([[token]], device=network.device), cache)[0, -1]
     while True:
@@ -122,7 +122,7 @@ def autoregressive(
             logits_V = constraint.restrict(logits_V)
         log_probabilities = logits_V.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
         entropy = float(-(log_probabilities.exp() * log_probabilities).sum())
-        refuse_nan(entropy)
+        require_finite(entropy)
         token = sampler.sample(logits_V, generator)
         top = log_probabilities.topk(min(top_k, len(log_probabilities))) if top_k else None
         yield NextToken(

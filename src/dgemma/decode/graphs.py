@@ -27,10 +27,10 @@ from dgemma.ops.experts import runs_all
 LARGEST_CONTEXT = 8192
 """The most cached tokens of a recorded pass: with more, the device takes longer than Python, and stages are large."""
 
-MOST_TOKENS = 64
+MAX_TOKENS = 64
 """The most clean tokens of a recorded pass: more come from prompts, which have all lengths and run as plain passes."""
 
-MOST_RECORDINGS = 256
+MAX_RECORDINGS = 256
 """The most recordings; then the least recently used is dropped. Clients may ask for any canvas length."""
 
 RESERVE_BYTES = 1 << 30
@@ -85,7 +85,7 @@ class RecordedPasses:
         """Like `DiffusionGemma.encode`."""
         batch, count = tokens_BT.shape
         hidden_BRD = None
-        if 0 < count <= MOST_TOKENS and self._can_record(cache, batch):
+        if 0 < count <= MAX_TOKENS and self._can_record(cache, batch):
             cache.require_room(count, scratch=False)
             hidden_BRD = self._replay(cache, *gather_inputs(self.network, cache, tokens_BT), written=count)
         if hidden_BRD is None:
@@ -115,7 +115,7 @@ class RecordedPasses:
         """Like `DiffusionGemma.encode_and_denoise`."""
         (batch, count), length = tokens_BT.shape, canvas_BL.shape[1]
         hidden_BRD = None
-        fits = 0 < count <= MOST_TOKENS and 0 < length <= self._longest_canvas
+        fits = 0 < count <= MAX_TOKENS and 0 < length <= self._longest_canvas
         if fits and cache.uniform and batch == len(canvas_BL) and self._can_record(cache, batch):
             cache.require_room(count, scratch=False)
             cache.require_room(length, scratch=True)
@@ -172,14 +172,14 @@ class RecordedPasses:
             # Capturing also runs the pass, which overwrites slots of the stage.
             stage.owner = None
             recording = fixed, self._capture(partial(bucketed_pass, self.network, stage.cache, bucket, fixed))
-            if len(self._recordings) == MOST_RECORDINGS:
+            if len(self._recordings) == MAX_RECORDINGS:
                 del self._recordings[next(iter(self._recordings))]
         # In order of use: the most recently used is the last.
         self._recordings[bucket] = recording
         return stage, *recording
 
     def _make_stage(self, bucket: Bucket) -> "_Stage":
-        network, scratch = self.network, MOST_TOKENS + self._longest_canvas
+        network, scratch = self.network, MAX_TOKENS + self._longest_canvas
         num_bytes = bucket.batch * KVCache.size_of(network.config, bucket.cached, scratch, network.dtype)
         if network.device.type == "cuda" and num_bytes + RESERVE_BYTES > _free_bytes(network.device):
             raise torch.OutOfMemoryError(f"{num_bytes / 1e6:.0f} MB more are not free")

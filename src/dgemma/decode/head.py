@@ -3,8 +3,8 @@
 There are two implementations. `read_dense` holds the whole distribution in memory: it is exact, draws as transformers
 does, and is the oracle for the other. `read_streamed` reads the vocabulary in blocks (`decode.vocabulary`); its
 expected embedding is that of the 256 likeliest ids, plus the mean embedding for the remaining mass. `read` uses the
-dense one if the distribution is small. Under a constraint (`read_held`) distributions are marginals over all valid
-paths.
+dense one if the distribution is small. Under a constraint (`read_constrained`) distributions are marginals over all
+valid paths.
 
 Shapes: B rows, L canvas positions, R positions of a part of it, N = B * L, V vocabulary, D hidden.
 """
@@ -73,15 +73,17 @@ def read(
     """Computes the head at every position of `hidden_BLD`.
 
     `forbidden_first` ids have no probability at position 0, `forbidden` ids at no position; sample, entropy and
-    expected embedding all respect this. Dispatches to `read_held` with a `constraint`, to `read_dense` if `exact` or if
-    there are few entries (`takes_dense`), else to `read_streamed`. Raises NotFiniteError for hidden states that are not
-    finite, UsageError for a temperature that is not above 0.
+    expected embedding all respect this. Dispatches to `read_constrained` with a `constraint`, to `read_dense` if
+    `exact` or if there are few entries (`takes_dense`), else to `read_streamed`. Raises NotFiniteError for hidden
+    states that are not finite, UsageError for a temperature that is not above 0.
     """
     if not 0 < temperature < math.inf:
         raise UsageError(f"The head needs a temperature above 0, not {temperature!r}.")
-    refuse_nan(float(hidden_BLD.sum(dtype=torch.float32)))
+    require_finite(float(hidden_BLD.sum(dtype=torch.float32)))
     if constraint is not None:
-        return read_held(network, hidden_BLD, temperature, generator, constraint, top_k, forbidden_first, forbidden)
+        return read_constrained(
+            network, hidden_BLD, temperature, generator, constraint, top_k, forbidden_first, forbidden
+        )
     if not exact and not takes_dense(network, hidden_BLD[..., 0].numel()):
         return read_streamed(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden)
     can_fuse = not exact and not top_k and not isinstance(generator, torch.Generator)
@@ -90,7 +92,7 @@ def read(
     return read_dense(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden)
 
 
-def refuse_nan(total: float) -> None:
+def require_finite(total: float) -> None:
     """Raises NotFiniteError if a sum of hidden states or entropies is not finite: then the logits are not either, and
     sampling from them would return arbitrary ids."""
     if not math.isfinite(total):
@@ -169,12 +171,12 @@ def read_dense(
     # Clamped, as 0 * -inf would be nan: an id without probability adds nothing to the entropy.
     floor = torch.finfo(torch.float32).min
     entropy_BL = -(log_probabilities.clamp(min=floor) * log_probabilities.softmax(-1)).sum(-1)
-    refuse_nan(float(entropy_BL.sum()))
+    require_finite(float(entropy_BL.sum()))
     argmax_BL = scaled_BLV.argmax(dim=-1)
     if isinstance(generator, torch.Generator):
         sample_BL = draw(probabilities, generator)
     else:
-        sample_BL = draw_by_sums(probabilities, generator)
+        sample_BL = sample_by_cumulative_sum(probabilities, generator)
     return HeadReading(
         argmax_BL=argmax_BL,
         sample_BL=sample_BL,
@@ -212,7 +214,7 @@ def _read_fused(
     )
 
 
-def read_held(
+def read_constrained(
     network: DiffusionGemma,
     hidden_BLD: Tensor,
     temperature: float,
@@ -363,7 +365,7 @@ def draw(probabilities_BLV: Tensor, generator: torch.Generator) -> Tensor:
     return torch.multinomial(flat, 1, generator=generator).view(probabilities_BLV.shape[:-1])
 
 
-def draw_by_sums(probabilities_BLV: Tensor, generator: Generators) -> Tensor:
+def sample_by_cumulative_sum(probabilities_BLV: Tensor, generator: Generators) -> Tensor:
     """One id per position -> [B, L]: the first whose cumulative probability exceeds a random share of the total."""
     batch, length, _ = probabilities_BLV.shape
     drawn_N = _uniforms(generator, batch, length, 1, probabilities_BLV.device)[:, 0]

@@ -54,7 +54,7 @@ def rewrite(
             end_ids=end_ids,
             forbidden_first=() if written else tuple(end_ids),
             forbidden=forbidden,
-            good_enough=strength,
+            accept_ratio=strength,
         )
         last_hidden_D = found.last_hidden_D
         if len(found.token_ids) > len(part) and place + len(part) < len(text):

@@ -21,7 +21,7 @@ from torch import Tensor
 from dgemma.cache import KVCache
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep
-from dgemma.decode.head import refuse_nan
+from dgemma.decode.head import require_finite
 from dgemma.decode.passes import Passes
 from dgemma.fused_calls import HeadCall, compute
 from dgemma.model import DiffusionGemma
@@ -34,7 +34,7 @@ UNSURE_NATS = 0.7
 UNSURE_SHARE = 0.25
 """A canvas is not verified if fewer than this share of its positions are above UNSURE_NATS in its first step. With the
 embedded model that is Sudoku, and little else (docs/log.md)."""
-GOOD_ENOUGH = 0.8
+ACCEPT_RATIO = 0.8
 """A drafted token is kept if the causal mode finds it at least this many times as likely as its own choice. Below 1 so
 that the seed matters where several tokens would do; 0.3 costs accuracy (docs/log.md)."""
 
@@ -81,7 +81,7 @@ def verify(
     forbidden_first: Sequence[int] = (),
     forbidden: Sequence[int] = (),
     constraint: Walk | None = None,
-    good_enough: float | None = None,
+    accept_ratio: float | None = None,
     top_k: int = 0,
     passes: Passes | None = None,
 ) -> Verified:
@@ -92,7 +92,7 @@ def verify(
     end_ids          an agreed end token ends what is kept
     forbidden_first  ids that the first id cannot be, unless it is known; `forbidden`: ids that none can be
     constraint       the automaton's state after the known ids: only ids valid in it are agreed with or written
-    good_enough      the share of the best id's probability that a drafted id needs; by default GOOD_ENOUGH
+    accept_ratio      the share of the best id's probability that a drafted id needs; by default ACCEPT_RATIO
     top_k            the number of likeliest ids reported for each token
     passes           encodes instead of `network`, such as `graphs.RecordedPasses`
 
@@ -106,7 +106,7 @@ def verify(
         # Each state predicts the id after it; the last known id's state predicts the first one that is verified.
         states_TD = hidden_TD[known - 1 :] if known else torch.cat((states_TD, hidden_TD))
     forbidden_first = () if known else forbidden_first
-    margin = math.log(max(GOOD_ENOUGH if good_enough is None else good_enough, 1e-300))
+    margin = math.log(max(ACCEPT_RATIO if accept_ratio is None else accept_ratio, 1e-300))
     fused_head = network.fused_head() if constraint is None and not top_k else None
     if fused_head is not None:
         forbidden_pairs = [(0, token) for token in forbidden_first] + [(-1, token) for token in forbidden]
@@ -119,7 +119,7 @@ def verify(
         if forbidden:
             logits_TV[:, list(forbidden)] = -torch.inf
         verdict = _verdict(logits_TV, unverified, constraint, margin)
-    refuse_nan(sum(verdict.entropies))
+    require_finite(sum(verdict.entropies))
     agreed = sum(1 for _ in takewhile(bool, verdict.agrees[: end_of(unverified, end_ids)]))
     ids = list(unverified[:agreed])
     if not ids or ids[-1] not in end_ids:

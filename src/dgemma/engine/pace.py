@@ -115,7 +115,7 @@ def choose(
     among the lengths about as accurate as the best; `canvas_length` fixes the length. The prompt's mean embedding gives
     the kind of the request. If the profile has kinds and the request is of none of them, the number of passes is
     unknown, and the mode is autoregressive."""
-    kind = profile.kind_of(mean_embedding)
+    kind = profile.find_kind(mean_embedding)
     known, clearly = (profile, _CLEARLY) if kind is None else (kind, 1.0)
     tokens = min(float(max_new_tokens), known.answer_tokens)
     best = max(record.accuracy for record in known.canvases)

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from dgemma import memory
 from dgemma.decode.denoise import DenoiseStep
-from dgemma.decode.lookup import LONGEST
+from dgemma.decode.lookup import MAX_MATCH
 from dgemma.engine.request import Commit, Draft, Finish, FinishReason, Infill, Request, Stats, TokenLogprobs
 
 IMPOSSIBLE_NATS = -1e4
@@ -41,7 +41,7 @@ class Tally:
     def commit(self, ids: list[int], entropies: tuple[float, ...], logprobs: tuple[TokenLogprobs, ...] = ()) -> Commit:
         """Counts `ids` as written -> the event."""
         self.new_tokens += len(ids)
-        self.tail = [*self.tail, *ids][-LONGEST:]
+        self.tail = [*self.tail, *ids][-MAX_MATCH:]
         self.first_text = self.first_text or time.perf_counter()
         return Commit(token_ids=tuple(ids), entropies=entropies, logprobs=logprobs, stats=self.stats())
 

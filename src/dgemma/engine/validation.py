@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 
-from dgemma.config import MOST_STEPS, ModelConfig
+from dgemma.config import MAX_STEPS, ModelConfig
 from dgemma.engine.request import Infill, Request
 from dgemma.errors import ConfigError, PromptError, UsageError
 
@@ -61,8 +61,8 @@ def _check_numbers(request: Request) -> None:
         value = getattr(request, name)
         if value is not None and value < 1:
             raise UsageError(f"{name} must be at least 1, not {value}.")
-    if (request.max_denoising_steps or 0) > MOST_STEPS:
-        raise UsageError(f"max_denoising_steps must be at most {MOST_STEPS}, not {request.max_denoising_steps}.")
+    if (request.max_denoising_steps or 0) > MAX_STEPS:
+        raise UsageError(f"max_denoising_steps must be at most {MAX_STEPS}, not {request.max_denoising_steps}.")
     if request.top_logprobs is not None and not 0 <= request.top_logprobs <= MAX_TOP_LOGPROBS:
         raise UsageError(f"logprobs must lie between 0 and {MAX_TOP_LOGPROBS}, not {request.top_logprobs}.")
     if not (isinstance(request.temperature, Real) and 0 <= request.temperature < math.inf):

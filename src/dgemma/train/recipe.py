@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from dgemma import memory
-from dgemma.config import MOST_STEPS, LayerConfig, LayerType, ModelConfig, SamplerConfig
+from dgemma.config import MAX_STEPS, LayerConfig, LayerType, ModelConfig, SamplerConfig
 from dgemma.errors import ConfigError, DataError
 from dgemma.evals.example import PAIRS_SUFFIX
 
@@ -166,7 +166,7 @@ class ObjectiveRecipe:
     def __post_init__(self) -> None:
         _require(self, "noise_floor", "full_noise", "ordered", "self_conditioning", "rollout", least=0, most=1)
         _require(self, "causal_share", least=0, most=1)
-        _require(self, "rollout_steps", least=1, most=MOST_STEPS)
+        _require(self, "rollout_steps", least=1, most=MAX_STEPS)
         _require(self, "entropy_bound", "encoder_weight", "prompt_weight", least=0)
         if not 0 < self.temperature[0] <= self.temperature[1] < inf:
             raise DataError(f"temperature must be a range of numbers above 0, not {list(self.temperature)}.")
@@ -251,7 +251,7 @@ class Recipe:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     run: RunRecipe = field(default_factory=RunRecipe)
 
-    def doubts(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """Warnings, a sentence each, about settings that work but are hardly intended."""
         warnings = []
         default, lengths = self.model.canvas_length, self.data.canvas_lengths

@@ -95,8 +95,8 @@ def _make_trainer(
     tell: Callable[[str], None],
 ) -> "Trainer":
     """A new run or, if the folder holds a state, the run to resume."""
-    for doubt in recipe.doubts():
-        tell(doubt)
+    for warning in recipe.warnings():
+        tell(warning)
     texts = (NO_TEXTS, NO_TEXTS) if data is None else load_texts(data)
     saved = read_state(folder / "last.pt", find_device(recipe.run.device))
     config, vocabulary = recipe.model.config(), folder / "tokenizer.json"

@@ -35,7 +35,7 @@ def behind(automaton: ByteAutomaton, state: int, text: bytes) -> int:
 def test_effects_are_those_of_the_bytes_one_by_one(block, most, automaton, written):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(effects, "_BLOCK", block)
-        patch.setattr(effects, "_MOST_ENTRIES", most)
+        patch.setattr(effects, "_MAX_ENTRIES", most)
         trie = build_trie(written)
         found = list(effects.effects(automaton, trie))
     states = [one.first + offset for one in found for offset in range(one.target_FB.shape[1])]

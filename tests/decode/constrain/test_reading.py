@@ -38,7 +38,7 @@ def test_draws_by_running_sums_follow_the_probabilities(one_generator):
     rows = torch.tensor([[0.0, 0.5, 0.0, 0.3, 0.2, 0.0], [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]])
     generator = torch.Generator().manual_seed(2)
     probabilities_BLV = rows.expand(1, 2, -1).repeat(1, 2000, 1)
-    drawn_L = head.draw_by_sums(probabilities_BLV, generator if one_generator else [generator])[0]
+    drawn_L = head.sample_by_cumulative_sum(probabilities_BLV, generator if one_generator else [generator])[0]
     assert set(drawn_L[1::2].tolist()) == {2}
     shares = torch.bincount(drawn_L[::2], minlength=6) / 2000
     assert (shares - rows[0]).abs().max() < 0.04 and bool((shares[rows[0] == 0] == 0).all())

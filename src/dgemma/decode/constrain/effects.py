@@ -20,9 +20,9 @@ from dgemma.decode.constrain.vocabulary import Trie
 NO_EFFECT = 0
 """The effect of tokens that no state of the block accepts."""
 
-# States per walk over the trie, halved until their effects take at most _MOST_ENTRIES entries.
+# States per walk over the trie, halved until their effects take at most _MAX_ENTRIES entries.
 _BLOCK = 512
-_MOST_ENTRIES = 1 << 25
+_MAX_ENTRIES = 1 << 25
 _ROW_OVERHEAD = 64
 
 
@@ -91,7 +91,7 @@ def _block_effects(
             effect_of_step[step] = known.setdefault(next_row.tobytes(), len(rows))
             if effect_of_step[step] == len(rows):
                 rows.append(next_row)
-        if len(rows) * (block + _ROW_OVERHEAD) > _MOST_ENTRIES and block > 1:
+        if len(rows) * (block + _ROW_OVERHEAD) > _MAX_ENTRIES and block > 1:
             return None
         effect_N[low + alive] = effect_of_step[steps]
     # Drop effects of inner trie nodes that no token has; NO_EFFECT stays number 0.

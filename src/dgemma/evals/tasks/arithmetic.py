@@ -31,7 +31,7 @@ RANGES = {
 LARGEST_RESULT = 999
 LARGEST_PRODUCT = 400
 LONGEST_BORROWED_PROMPT = 300
-MOST_BORROWED_STEPS = 3
+MAX_BORROWED_STEPS = 3
 BORROWED_SHARE = 0.25
 COMPOSED_SHARE = 0.75
 OPENING_SHARE = 0.1
@@ -238,7 +238,7 @@ def read_equations(question: str, worked: str) -> list[Equation] | None:
         known.add(result)
         equations.append(Equation(left=left, operator=match[2], right=right, result=result))
     final = worked.rpartition("####")[2].strip()
-    if not 1 <= len(equations) <= MOST_BORROWED_STEPS or {final} != {str(result) for result in unused}:
+    if not 1 <= len(equations) <= MAX_BORROWED_STEPS or {final} != {str(result) for result in unused}:
         return None
     return equations
 

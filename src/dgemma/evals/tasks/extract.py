@@ -59,8 +59,8 @@ def _everyday(domains: tuple[Domain, ...]) -> tuple[Domain, ...]:
 
 _KNOWN_DOMAINS: dict[Split, tuple[Domain, ...]] = {"train": _known(TRAINING_DOMAINS), "eval": _known(DOMAINS)}
 _EVERYDAY_DOMAINS: dict[Split, tuple[Domain, ...]] = {"train": _everyday(TRAINING_DOMAINS), "eval": _everyday(DOMAINS)}
-_MOST_PROMPT_CHARACTERS = 420
-_MOST_ANSWER_CHARACTERS = 200
+_MAX_PROMPT_CHARACTERS = 420
+_MAX_ANSWER_CHARACTERS = 200
 _ALTERED_SHARE = 0.25
 _COMPOSED_SHARE = 0.3
 _ODD_SHARE = 0.3
@@ -102,7 +102,7 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | 
         spelled = _spelled(random, asked)
         answer = json.dumps(dict(zip(spelled, (facts[key] for key in asked), strict=True)), ensure_ascii=False)
         prompt = extract_requests.prompt(random, split, keys=spelled, text=text)
-        if len(prompt) <= _MOST_PROMPT_CHARACTERS and len(answer) <= _MOST_ANSWER_CHARACTERS:
+        if len(prompt) <= _MAX_PROMPT_CHARACTERS and len(answer) <= _MAX_ANSWER_CHARACTERS:
             assert all(value in text for value in facts.values()), "a value must stand in the text"
             return Example(task="extract", prompt=prompt, answer=answer, kind=kind)
 
@@ -152,7 +152,7 @@ def _plain_labelled(random: Random) -> Example:
         asked = asked[: choose(random, (1, 2, 2, 3, 3, 4))]
         answer = json.dumps({key: facts[key] for key in asked}, ensure_ascii=False)
         prompt = extract_requests.plain_prompt(random, "train", keys=asked, text=text)
-        if len(prompt) <= _MOST_PROMPT_CHARACTERS and len(answer) <= _MOST_ANSWER_CHARACTERS:
+        if len(prompt) <= _MAX_PROMPT_CHARACTERS and len(answer) <= _MAX_ANSWER_CHARACTERS:
             return Example(task="extract", prompt=prompt, answer=answer, kind=kind)
 
 

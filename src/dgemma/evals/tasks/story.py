@@ -23,7 +23,7 @@ LONGEST_ANSWER = 600
 WHOLE_STORY_SHARE = 0.4
 FREE_SHARE = 0.04
 FEWEST_WORDS = 20
-MOST_REPEATS = 2
+MAX_REPEATS = 2
 
 WORD = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*")
 
@@ -262,7 +262,7 @@ def with_article(noun_phrase: str) -> str:
 
 
 @cache
-def told_stories(stories: tuple[str, ...]) -> tuple[tuple[str, str, bool], ...]:
+def stories_with_subjects(stories: tuple[str, ...]) -> tuple[tuple[str, str, bool], ...]:
     """(subject, answer, whether the answer is the whole story) for each story whose subject is found."""
     found = []
     for story in stories:
@@ -276,8 +276,8 @@ def told_stories(stories: tuple[str, ...]) -> tuple[tuple[str, str, bool], ...]:
 
 @cache
 def whole_stories(stories: tuple[str, ...]) -> tuple[tuple[str, str, bool], ...]:
-    """Those of `told_stories` that are not cut."""
-    return tuple(story for story in told_stories(stories) if story[2])
+    """Those of `stories_with_subjects` that are not cut."""
+    return tuple(story for story in stories_with_subjects(stories) if story[2])
 
 
 def make_up_subject(random: Random) -> str:
@@ -299,7 +299,7 @@ def generate(random: Random, split: Split, texts: Texts = NO_TEXTS, kind: str | 
         kind = "free" if split == "train" and random.random() < FREE_SHARE else "subject"
     if kind not in KINDS:
         raise ValueError(f"no story of kind {kind!r}; there are {', '.join(KINDS)}")
-    stories = told_stories(texts.stories)
+    stories = stories_with_subjects(texts.stories)
     if stories:
         whole = whole_stories(texts.stories)
         subject, answer, _ = random.choice(whole if whole and random.random() < WHOLE_STORY_SHARE else stories)
@@ -336,7 +336,7 @@ def has_story_form(text: str) -> bool:
     if len(words) < FEWEST_WORDS or text.rstrip()[-1] not in ".!?\"'":
         return False
     runs = Counter(zip(words, words[1:], words[2:], words[3:], strict=False))
-    return max(runs.values()) <= MOST_REPEATS
+    return max(runs.values()) <= MAX_REPEATS
 
 
 def is_correct(example: Example, reply: str) -> bool:
