@@ -112,39 +112,46 @@ class Writer:
         while True:
             if not self.verifies:
                 steps = self._canvas(cache, self.length, finished_BL)
-            else:
-                steps = self._canvas(cache, self._first_look(), finished_BL, self.first_look_sampler)
+                finished_BL = yield from self._finish_canvas(cache, steps, self._step(steps))
+                continue
+            steps = self._canvas(cache, self._first_look(), finished_BL, self.first_look_sampler)
             step = self._step(steps)
-            if self.verifies:
-                if is_unsure(step, self.eos):
-                    steps.close()
-                    finished_BL = yield from self._draft_and_verify(cache, step, lookup)
-                    continue
-                length = step.argmax_BL.shape[1]
-                if length < self.length and self.eos.isdisjoint(step.argmax_BL[0].tolist()):
-                    # The answer continues beyond the first look, so the canvas must be longer.
-                    length = self.length
-                if length != step.argmax_BL.shape[1] or self.sampler is not self.first_look_sampler:
-                    steps.close()
-                    yield (self.tally.draft(step),)
-                    steps = self._canvas(cache, length, None)
-                    step = self._step(steps)
-            while not (bool(step.done_B.all()) or step.step == self.sampler.max_denoising_steps):
+            if is_unsure(step, self.eos):
+                steps.close()
+                finished_BL = yield from self._draft_and_verify(cache, step, lookup)
+                continue
+            length = step.argmax_BL.shape[1]
+            if length < self.length and self.eos.isdisjoint(step.argmax_BL[0].tolist()):
+                # The answer continues beyond the first look, so the canvas must be longer.
+                length = self.length
+            if length != step.argmax_BL.shape[1] or self.sampler is not self.first_look_sampler:
+                steps.close()
                 yield (self.tally.draft(step),)
+                steps = self._canvas(cache, length, None)
                 step = self._step(steps)
-            draft = self.tally.draft(step)
-            self.tally.canvases += 1
-            kept, reason = self.tally.cut(list(draft.token_ids))
-            logprobs = self.tally.logprobs(step, len(kept))
-            yield (draft, self.tally.commit(kept, draft.entropies[: len(kept)], logprobs), *self.tally.finish(reason))
-            if self.walk is not None:
-                self.walk = self.walk.after(draft.token_ids)
-            if self.request.reference:
-                self.network.encode(step.argmax_BL, cache, keys_only=True)
-                self.tally.passes += 1
-                yield ()
-            else:
-                finished_BL = step.argmax_BL
+            finished_BL = yield from self._finish_canvas(cache, steps, step)
+
+    def _finish_canvas(
+        self, cache: KVCache, steps: Iterator[DenoiseStep], step: DenoiseStep
+    ) -> Generator[tuple[Event, ...], None, torch.Tensor | None]:
+        """Denoises a canvas, of which `step` is the first step, to its end and commits it -> its tokens, which are not
+        encoded yet. The reference path encodes them as transformers does, in a pass of their own -> None."""
+        while not (bool(step.done_B.all()) or step.step == self.sampler.max_denoising_steps):
+            yield (self.tally.draft(step),)
+            step = self._step(steps)
+        draft = self.tally.draft(step)
+        self.tally.canvases += 1
+        kept, reason = self.tally.cut(list(draft.token_ids))
+        logprobs = self.tally.logprobs(step, len(kept))
+        yield (draft, self.tally.commit(kept, draft.entropies[: len(kept)], logprobs), *self.tally.finish(reason))
+        if self.walk is not None:
+            self.walk = self.walk.after(draft.token_ids)
+        if not self.request.reference:
+            return step.argmax_BL
+        self.network.encode(step.argmax_BL, cache, keys_only=True)
+        self.tally.passes += 1
+        yield ()
+        return None
 
     def _first_look(self) -> int:
         """Length of the first step that decides whether a canvas is verified; the whole canvas if the request sets its
