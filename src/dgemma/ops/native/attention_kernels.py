@@ -1,7 +1,7 @@
-"""What is the same in all networks that are run in one call: norms, attention, and a clock.
+"""The parts that both fused layer kernels share: RMS norms, rotary embedding, attention, and cycle counters.
 
-Rows of several texts may be in one pass. Each row sees its own text, and attention computes a text at a time, as if it
-were alone.
+A pass may hold rows of several texts. A row attends to its own text only, and attention runs one text at a time, as if
+that text were alone.
 
 Shapes: N rows, H query heads, K key heads, d head dim.
 """
@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from dgemma.ops.native.compiler import array_at, called, cycles, inlined, largest_at, thread_number, turn_floats
-from dgemma.ops.native.kernels import IMPOSSIBLE, exp, floats, integers, share
+from dgemma.ops.native.compiler import array_at, cycles, inlined, jitted, largest_at, thread_number, transpose_floats
+from dgemma.ops.native.kernels import IMPOSSIBLE, exp, floats, integers, thread_range
 from dgemma.ops.native.machine import LANES, PANEL, TILE_ROWS
-from dgemma.ops.native.panel_kernels import meet, product
+from dgemma.ops.native.panel_kernels import product, spin_barrier
 from dgemma.ops.native.sizes import CLOCK, LAYER, PASS, ROW, TEXT
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
@@ -21,12 +21,12 @@ LAYER_LENGTH, PASS_LENGTH, _CLOCK_LENGTH = len(LAYER), len(PASS), len(CLOCK)
 _ROW_LENGTH, _TEXT_LENGTH = len(ROW), len(TEXT)
 
 
-@called
+@jitted
 def mark(arguments: Any, part: Any) -> None:
-    """Counts the cycles since the last mark as this part's, for who wants to know."""
-    given = array_at(arguments, PASS_LENGTH)
-    if given[PASS.clock] and thread_number() == 0:
-        clock, now = integers(given[PASS.clock], _CLOCK_LENGTH), cycles()
+    """Adds the cycles since the previous mark to a part's counter, if cycles are counted at all."""
+    args = array_at(arguments, PASS_LENGTH)
+    if args[PASS.clock] and thread_number() == 0:
+        clock, now = integers(args[PASS.clock], _CLOCK_LENGTH), cycles()
         clock[part] += now - clock[CLOCK.last]
         clock[CLOCK.last] = now
 
@@ -42,35 +42,37 @@ def inverse_length(hidden: Any, size: Any, eps: Any) -> Any:
 
 @inlined
 def norm_into(out: Any, hidden: Any, weight: Any, size: Any, eps: Any) -> None:
+    """RMS norm."""
     scale = inverse_length(hidden, size, eps)
     for at in range(size):
         out[at] = hidden[at] * scale * weight[at]
 
 
 @inlined
-def _rotate_into(out: Any, unit: Any, weight: Any, cos: Any, sin: Any, scale: Any, size: Any) -> None:
-    """The head's norm with its weight, rotated: dimension j turns with j + d/2."""
+def _rotate_into(out: Any, source: Any, weight: Any, cos: Any, sin: Any, scale: Any, size: Any) -> None:
+    """Applies a head's norm (`scale` and `weight`) and its rotary embedding: dimension j is paired with j + d/2."""
     half = size // 2
     for at in range(half):
-        low, high = unit[at] * scale * weight[at], unit[half + at] * scale * weight[half + at]
+        low, high = source[at] * scale * weight[at], source[half + at] * scale * weight[half + at]
         out[at] = low * cos[at] + high * sin[at]
         out[half + at] = high * cos[half + at] + low * sin[half + at]
 
 
-@called
-def _attend(query: Any, keys: Any, values: Any, count: Any, size: Any, scores: Any, out: Any) -> None:
-    """softmax(keys @ query) @ values over `count` keys; all addresses."""
-    own, score, total_d = floats(query, size), floats(scores, count), floats(out, size)
+@jitted
+def _attend_row(query: Any, keys: Any, values: Any, count: Any, size: Any, scores: Any, out: Any) -> None:
+    """One head of one row: softmax(keys @ query) @ values over `count` keys. query, keys, values, scores (workspace) and
+    out are addresses."""
+    q, score, result = floats(query, size), floats(scores, count), floats(out, size)
     best = IMPOSSIBLE
     at = 0
     while at + 4 <= count:
         key = floats(keys + 4 * at * size, 4 * size)
         a, b, c, d = _ZERO, _ZERO, _ZERO, _ZERO
         for j in range(size):
-            a += own[j] * key[j]
-            b += own[j] * key[size + j]
-            c += own[j] * key[2 * size + j]
-            d += own[j] * key[3 * size + j]
+            a += q[j] * key[j]
+            b += q[j] * key[size + j]
+            c += q[j] * key[2 * size + j]
+            d += q[j] * key[3 * size + j]
         score[at], score[at + 1], score[at + 2], score[at + 3] = a, b, c, d
         best = max(best, max(max(a, b), max(c, d)))
         at += 4
@@ -78,7 +80,7 @@ def _attend(query: Any, keys: Any, values: Any, count: Any, size: Any, scores: A
         key = floats(keys + 4 * at * size, size)
         a = _ZERO
         for j in range(size):
-            a += own[j] * key[j]
+            a += q[j] * key[j]
         score[at] = a
         best = max(best, a)
         at += 1
@@ -88,102 +90,103 @@ def _attend(query: Any, keys: Any, values: Any, count: Any, size: Any, scores: A
         score[at] = weight
         total += weight
     for j in range(size):
-        total_d[j] = _ZERO
+        result[j] = _ZERO
     at = 0
     while at + 4 <= count:
         value = floats(values + 4 * at * size, 4 * size)
         a, b, c, d = score[at], score[at + 1], score[at + 2], score[at + 3]
         for j in range(size):
-            total_d[j] += a * value[j] + b * value[size + j] + c * value[2 * size + j] + d * value[3 * size + j]
+            result[j] += a * value[j] + b * value[size + j] + c * value[2 * size + j] + d * value[3 * size + j]
         at += 4
     while at < count:
         value = floats(values + 4 * at * size, size)
         for j in range(size):
-            total_d[j] += score[at] * value[j]
+            result[j] += score[at] * value[j]
         at += 1
-    share_of_one = _ONE / total
+    inverse_total = _ONE / total
     for j in range(size):
-        total_d[j] *= share_of_one
+        result[j] *= inverse_total
 
 
 @inlined
-def told_of(given: Any, row: Any) -> Any:
-    """What `sizes.ROW` names of a row."""
-    return integers(given[PASS.told] + 8 * _ROW_LENGTH * row, _ROW_LENGTH)
+def row_entry(args: Any, row: Any) -> Any:
+    """A row's entries in the row table (`sizes.ROW`)."""
+    return integers(args[PASS.row_table] + 8 * _ROW_LENGTH * row, _ROW_LENGTH)
 
 
 @inlined
-def _text(given: Any, number: Any) -> Any:
-    """What `sizes.TEXT` names of a text."""
-    return integers(given[PASS.texts] + 8 * _TEXT_LENGTH * number, _TEXT_LENGTH)
+def _text_entry(args: Any, number: Any) -> Any:
+    """A text's entries in the text table (`sizes.TEXT`)."""
+    return integers(args[PASS.text_table] + 8 * _TEXT_LENGTH * number, _TEXT_LENGTH)
 
 
 @inlined
-def _cache(text: Any, layer: Any) -> Any:
-    """Where a layer's keys and values of a text lie, and the numbers from one key head to the next."""
-    return integers(text[TEXT.cache] + 8 * 3 * layer, 3)
+def _layer_cache(text: Any, layer_index: Any) -> Any:
+    """The addresses of a text's keys and values in a layer, and the number of floats from one key head to the next."""
+    return integers(text[TEXT.cache] + 8 * 3 * layer_index, 3)
 
 
-@called
-def rotate_heads(arguments: Any, place: Any, layer: Any) -> None:
-    """Norms and turns what was projected: queries into their room, keys and values into the cache."""
-    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    heads, key_heads, size = own[LAYER.heads], own[LAYER.key_heads], own[LAYER.head_dim]
-    rotated = heads + key_heads
-    eps = floats(given[PASS.eps], 1)[0]
-    first, last = share(given[PASS.rows] * (rotated + key_heads))
+@jitted
+def rotate_heads(arguments: Any, layer_address: Any, layer_index: Any) -> None:
+    """Norms and rotates the projected heads: queries go to the `queries` workspace, keys and values to the KV cache."""
+    args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+    heads, key_heads, size = layer[LAYER.num_heads], layer[LAYER.num_key_heads], layer[LAYER.head_dim]
+    rotated_heads = heads + key_heads
+    eps = floats(args[PASS.eps], 1)[0]
+    first, last = thread_range(args[PASS.num_rows] * (rotated_heads + key_heads))
     for item in range(first, last):
-        row, head = item // (rotated + key_heads), item % (rotated + key_heads)
-        told = told_of(given, row)
-        slot, cache = told[ROW.position], _cache(_text(given, told[ROW.text]), layer)
-        # A layer without values of its own takes the keys' before their norm has a weight.
-        source = head if head < rotated or own[LAYER.has_values] else head - key_heads
-        unit = floats(given[PASS.joined] + row * given[PASS.joined_step] + 4 * source * size, size)
-        scale = inverse_length(unit, size, eps)
-        cos, sin = floats(own[LAYER.cos] + 4 * slot * size, size), floats(own[LAYER.sin] + 4 * slot * size, size)
+        row, head = item // (rotated_heads + key_heads), item % (rotated_heads + key_heads)
+        row_info = row_entry(args, row)
+        slot, cache = row_info[ROW.position], _layer_cache(_text_entry(args, row_info[ROW.text]), layer_index)
+        # In a layer without a value projection, values are the projected keys, normed without a weight.
+        source_head = head if head < rotated_heads or layer[LAYER.has_values] else head - key_heads
+        values = floats(args[PASS.projected] + row * args[PASS.projected_stride] + 4 * source_head * size, size)
+        scale = inverse_length(values, size, eps)
+        cos, sin = floats(layer[LAYER.cos] + 4 * slot * size, size), floats(layer[LAYER.sin] + 4 * slot * size, size)
         if head < heads:
-            query = floats(given[PASS.attended] + row * given[PASS.attended_step] + 4 * head * size, size)
-            _rotate_into(query, unit, floats(own[LAYER.query_norm], size), cos, sin, scale, size)
-        elif head < rotated:
+            query = floats(args[PASS.queries] + row * args[PASS.query_stride] + 4 * head * size, size)
+            _rotate_into(query, values, floats(layer[LAYER.query_norm], size), cos, sin, scale, size)
+        elif head < rotated_heads:
             key = floats(cache[0] + 4 * ((head - heads) * cache[2] + slot * size), size)
-            _rotate_into(key, unit, floats(own[LAYER.key_norm], size), cos, sin, scale, size)
+            _rotate_into(key, values, floats(layer[LAYER.key_norm], size), cos, sin, scale, size)
         else:
-            value = floats(cache[1] + 4 * ((head - rotated) * cache[2] + slot * size), size)
+            value = floats(cache[1] + 4 * ((head - rotated_heads) * cache[2] + slot * size), size)
             for at in range(size):
-                value[at] = unit[at] * scale
+                value[at] = values[at] * scale
 
 
 @inlined
-def _first_seen(given: Any, own: Any, row: Any) -> Any:
-    """The first key that a row sees; the one behind the last is `_behind_seen`."""
-    return max(0, told_of(given, row)[ROW.begin] + 1 - own[LAYER.window]) if own[LAYER.window] else 0
+def _key_begin(args: Any, layer: Any, row: Any) -> Any:
+    """The first key that a row attends to."""
+    return max(0, row_entry(args, row)[ROW.window_origin] + 1 - layer[LAYER.window]) if layer[LAYER.window] else 0
 
 
 @inlined
-def _behind_seen(given: Any, row: Any) -> Any:
-    return told_of(given, row)[ROW.behind]
+def _key_end(args: Any, row: Any) -> Any:
+    """The end of the keys that a row attends to."""
+    return row_entry(args, row)[ROW.key_end]
 
 
-@called
-def _turn_keys(arguments: Any, place: Any, layer: Any, number_of_text: Any) -> None:
-    """The keys that any row of a text sees, in panels: as many of them as a tile has outputs side by side, input by
-    input."""
-    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    text = _text(given, number_of_text)
-    cache = _cache(text, layer)
-    size, begin = own[LAYER.head_dim], _first_seen(given, own, text[TEXT.first])
-    stop = _behind_seen(given, text[TEXT.behind] - 1)
+@jitted
+def _transpose_keys(arguments: Any, layer_address: Any, layer_index: Any, text_number: Any) -> None:
+    """Copies the keys that the rows of a text attend to into panels: [head dim, PANEL keys], so that a tile computes the
+    scores of PANEL keys side by side."""
+    args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+    text = _text_entry(args, text_number)
+    cache = _layer_cache(text, layer_index)
+    size, begin = layer[LAYER.head_dim], _key_begin(args, layer, text[TEXT.row_begin])
+    stop = _key_end(args, text[TEXT.row_end] - 1)
     panels = (stop - begin + PANEL - 1) // PANEL
-    first, last = share(own[LAYER.key_heads] * panels)
+    first, last = thread_range(layer[LAYER.num_key_heads] * panels)
     for item in range(first, last):
-        head, number = item // panels, item % panels
-        key, count = begin + number * PANEL, min(PANEL, stop - begin - number * PANEL)
+        head, panel_number = item // panels, item % panels
+        key, count = begin + panel_number * PANEL, min(PANEL, stop - begin - panel_number * PANEL)
         source = cache[0] + 4 * (head * cache[2] + key * size)
-        target = text[TEXT.turned] + 4 * item * PANEL * size
+        target = text[TEXT.transposed_keys] + 4 * item * PANEL * size
         if count == PANEL:
             for half in range(2):
                 for at in range(0, size, LANES):
-                    turn_floats(
+                    transpose_floats(
                         source + 4 * (half * LANES * size + at),
                         4 * size,
                         target + 4 * (at * PANEL + half * LANES),
@@ -199,103 +202,106 @@ def _turn_keys(arguments: Any, place: Any, layer: Any, number_of_text: Any) -> N
                     panel[j * PANEL + at] = keys[j]
 
 
-@called
-def _weigh_keys(scores: Any, begin: Any, stop: Any, count: Any) -> Any:
-    """Makes weights exp(score - best) of the scores from begin to stop, zeros of the others -> 1 / their sum."""
-    seen, total = stop - begin, _ZERO
-    score, best = floats(scores + 4 * begin, seen), largest_at(scores + 4 * begin, seen)
-    for at in range(seen):
+@jitted
+def _softmax_scores(scores: Any, begin: Any, stop: Any, count: Any) -> Any:
+    """Replaces the scores from `begin` to `stop` by exp(score - max), and the rest of the `count` by zeros -> 1 / the sum
+    of the weights."""
+    width, total = stop - begin, _ZERO
+    score, best = floats(scores + 4 * begin, width), largest_at(scores + 4 * begin, width)
+    for at in range(width):
         weight = exp(score[at] - best)
         score[at] = weight
         total += weight
-    before, behind = floats(scores, begin), floats(scores + 4 * stop, count - stop)
+    masked_before, masked_after = floats(scores, begin), floats(scores + 4 * stop, count - stop)
     for at in range(begin):
-        before[at] = _ZERO
+        masked_before[at] = _ZERO
     for at in range(count - stop):
-        behind[at] = _ZERO
+        masked_after[at] = _ZERO
     return _ONE / total
 
 
-@called
-def _look_by_tiles(arguments: Any, place: Any, layer: Any, number_of_text: Any) -> None:
-    """Attention of each head of a text, a tile of rows at a time, over keys that `_turn_keys` has turned."""
-    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    text = _text(given, number_of_text)
-    cache, above = _cache(text, layer), text[TEXT.first]
-    heads, size, rows = own[LAYER.heads], own[LAYER.head_dim], text[TEXT.behind] - above
-    step, scores = given[PASS.score_step], given[PASS.scores] + given[PASS.score_step] * TILE_ROWS * thread_number()
-    origin = _first_seen(given, own, above)
-    panels = (_behind_seen(given, above + rows - 1) - origin + PANEL - 1) // PANEL
+@jitted
+def _attend_tiled(arguments: Any, layer_address: Any, layer_index: Any, text_number: Any) -> None:
+    """Attention of one text over its transposed keys, TILE_ROWS rows of a head at a time."""
+    args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+    text = _text_entry(args, text_number)
+    cache, first_row = _layer_cache(text, layer_index), text[TEXT.row_begin]
+    heads, size, rows = layer[LAYER.num_heads], layer[LAYER.head_dim], text[TEXT.row_end] - first_row
+    stride, scores = args[PASS.score_stride], args[PASS.scores] + args[PASS.score_stride] * TILE_ROWS * thread_number()
+    key_origin = _key_begin(args, layer, first_row)
+    panels = (_key_end(args, first_row + rows - 1) - key_origin + PANEL - 1) // PANEL
     tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
-    first, last = share(heads * tiles)
+    first, last = thread_range(heads * tiles)
     for item in range(first, last):
         head, tile = item // tiles, item % tiles
-        row, behind = above + rows * tile // tiles, above + rows * (tile + 1) // tiles
-        count = behind - row
-        key_head = head // (heads // own[LAYER.key_heads])
-        query = given[PASS.attended] + row * given[PASS.attended_step] + 4 * head * size
-        # Of clean rows the last sees farthest; all of a canvas see the same.
-        begin, stop = _first_seen(given, own, row) - origin, _behind_seen(given, behind - 1) - origin
+        row, row_end = first_row + rows * tile // tiles, first_row + rows * (tile + 1) // tiles
+        count = row_end - row
+        key_head = head // (heads // layer[LAYER.num_key_heads])
+        query = args[PASS.queries] + row * args[PASS.query_stride] + 4 * head * size
+        # The last row of a tile attends farthest; within a canvas all rows attend to the same keys.
+        begin, stop = _key_begin(args, layer, row) - key_origin, _key_end(args, row_end - 1) - key_origin
         begin = begin // PANEL * PANEL
-        for number in range(begin // PANEL, (stop + PANEL - 1) // PANEL):
-            panel = text[TEXT.turned] + 4 * (key_head * panels + number) * PANEL * size
-            target = scores + 4 * (number * PANEL - begin)
-            product(count, query, given[PASS.attended_step], panel, 4 * PANEL, size, target, step)
-        seen = stop - begin
-        shares = floats(scores + step * TILE_ROWS - 4 * TILE_ROWS, TILE_ROWS)
+        for panel_number in range(begin // PANEL, (stop + PANEL - 1) // PANEL):
+            panel = text[TEXT.transposed_keys] + 4 * (key_head * panels + panel_number) * PANEL * size
+            target = scores + 4 * (panel_number * PANEL - begin)
+            product(count, query, args[PASS.query_stride], panel, 4 * PANEL, size, target, stride)
+        num_keys = stop - begin
+        inverse_totals = floats(scores + stride * TILE_ROWS - 4 * TILE_ROWS, TILE_ROWS)
         for at in range(count):
-            own_begin = _first_seen(given, own, row + at) - origin - begin
-            own_stop = _behind_seen(given, row + at) - origin - begin
-            shares[at] = _weigh_keys(scores + step * at, own_begin, own_stop, seen)
-        values = cache[1] + 4 * (key_head * cache[2] + (origin + begin) * size)
-        out = given[PASS.joined] + row * given[PASS.joined_step] + 4 * head * size
+            row_begin = _key_begin(args, layer, row + at) - key_origin - begin
+            row_stop = _key_end(args, row + at) - key_origin - begin
+            inverse_totals[at] = _softmax_scores(scores + stride * at, row_begin, row_stop, num_keys)
+        values = cache[1] + 4 * (key_head * cache[2] + (key_origin + begin) * size)
+        out = args[PASS.projected] + row * args[PASS.projected_stride] + 4 * head * size
         for at in range(0, size, PANEL):
-            product(count, scores, step, values + 4 * at, 4 * size, seen, out + 4 * at, given[PASS.joined_step])
+            product(
+                count, scores, stride, values + 4 * at, 4 * size, num_keys, out + 4 * at, args[PASS.projected_stride]
+            )
         for at in range(count):
-            found, scale = floats(out + at * given[PASS.joined_step], size), shares[at]
+            head_out, scale = floats(out + at * args[PASS.projected_stride], size), inverse_totals[at]
             for j in range(size):
-                found[j] *= scale
+                head_out[j] *= scale
 
 
-@called
-def _look(arguments: Any, place: Any, layer: Any, number_of_text: Any) -> None:
-    """Attention of each head of each row of a text, over keys where they lie: for heads whose size is no multiple of a
-    panel, and where rows are too few for turning the keys."""
-    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    text = _text(given, number_of_text)
-    cache, heads, size = _cache(text, layer), own[LAYER.heads], own[LAYER.head_dim]
-    scores = given[PASS.scores] + given[PASS.score_step] * TILE_ROWS * thread_number()
-    first, last = share((text[TEXT.behind] - text[TEXT.first]) * heads)
+@jitted
+def _attend_in_place(arguments: Any, layer_address: Any, layer_index: Any, text_number: Any) -> None:
+    """Attention of one text, one head of a row at a time, over the keys in the cache: for head sizes that are no multiple
+    of PANEL, and for texts with too few rows to be worth a transpose."""
+    args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+    text = _text_entry(args, text_number)
+    cache, heads, size = _layer_cache(text, layer_index), layer[LAYER.num_heads], layer[LAYER.head_dim]
+    scores = args[PASS.scores] + args[PASS.score_stride] * TILE_ROWS * thread_number()
+    first, last = thread_range((text[TEXT.row_end] - text[TEXT.row_begin]) * heads)
     for item in range(first, last):
-        row, head = text[TEXT.first] + item // heads, item % heads
-        begin, stop = _first_seen(given, own, row), _behind_seen(given, row)
-        place = 4 * (head // (heads // own[LAYER.key_heads]) * cache[2] + begin * size)
-        query = given[PASS.attended] + row * given[PASS.attended_step] + 4 * head * size
-        out = given[PASS.joined] + row * given[PASS.joined_step] + 4 * head * size
-        _attend(query, cache[0] + place, cache[1] + place, stop - begin, size, scores, out)
+        row, head = text[TEXT.row_begin] + item // heads, item % heads
+        begin, stop = _key_begin(args, layer, row), _key_end(args, row)
+        kv_offset = 4 * (head // (heads // layer[LAYER.num_key_heads]) * cache[2] + begin * size)
+        query = args[PASS.queries] + row * args[PASS.query_stride] + 4 * head * size
+        out = args[PASS.projected] + row * args[PASS.projected_stride] + 4 * head * size
+        _attend_row(query, cache[0] + kv_offset, cache[1] + kv_offset, stop - begin, size, scores, out)
 
 
 @inlined
-def _turns(given: Any, own: Any, number_of_text: Any) -> Any:
-    """Whether the keys of a text are turned."""
-    text = _text(given, number_of_text)
-    enough = given[PASS.turns_single_rows] or text[TEXT.behind] - text[TEXT.first] > 1
-    return enough and own[LAYER.head_dim] % PANEL == 0
+def _transposes_keys(args: Any, layer: Any, text_number: Any) -> Any:
+    """Whether a text's keys are transposed."""
+    text = _text_entry(args, text_number)
+    enough = args[PASS.transposes_single_rows] or text[TEXT.row_end] - text[TEXT.row_begin] > 1
+    return enough and layer[LAYER.head_dim] % PANEL == 0
 
 
-@called
-def look_around(arguments: Any, place: Any, layer: Any) -> None:
-    """What each row's heads find."""
-    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    any_turns = False
-    for number in range(given[PASS.num_texts]):
-        if _turns(given, own, number):
-            any_turns = True
-            _turn_keys(arguments, place, layer, number)
-    if any_turns:
-        meet(given[PASS.meeting])
-    for number in range(given[PASS.num_texts]):
-        if _turns(given, own, number):
-            _look_by_tiles(arguments, place, layer, number)
+@jitted
+def attend(arguments: Any, layer_address: Any, layer_index: Any) -> None:
+    """Attention of all rows: rotated queries and the KV cache -> `projected`."""
+    args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+    any_transposed = False
+    for text_number in range(args[PASS.num_texts]):
+        if _transposes_keys(args, layer, text_number):
+            any_transposed = True
+            _transpose_keys(arguments, layer_address, layer_index, text_number)
+    if any_transposed:
+        spin_barrier(args[PASS.barrier])
+    for text_number in range(args[PASS.num_texts]):
+        if _transposes_keys(args, layer, text_number):
+            _attend_tiled(arguments, layer_address, layer_index, text_number)
         else:
-            _look(arguments, place, layer, number)
+            _attend_in_place(arguments, layer_address, layer_index, text_number)

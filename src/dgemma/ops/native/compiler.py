@@ -19,19 +19,19 @@ from dgemma.quant import GROUP
 
 thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
 thread_count = types.ExternalFunction("omp_get_num_threads", types.int32())
-wait_for_all = types.ExternalFunction("GOMP_barrier", types.void())
+openmp_barrier = types.ExternalFunction("GOMP_barrier", types.void())
 yield_processor = types.ExternalFunction("sched_yield", types.int32())
 
-_AHEAD = 96 * 64
+_PREFETCH_DISTANCE = 96 * 64
 """How far ahead of a tile weights are asked for, in bytes: most panels lie one behind the other."""
 
 # What sums may be reordered for, and no more: infinities and nan keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 inlined = numba.njit(inline="always", fastmath=FAST)
-called = numba.njit(fastmath=FAST, error_model="numpy")
+jitted = numba.njit(fastmath=FAST, error_model="numpy")
 # In which order numbers are multiplied and summed is as written: numba gives its flags to all that a function does.
-in_order = numba.njit(fastmath={"contract", "nsz"}, error_model="numpy")
+jitted_in_order = numba.njit(fastmath={"contract", "nsz"}, error_model="numpy")
 
 
 # The function itself behind the C function, whose status is always that all is well: nothing here can raise.
@@ -46,26 +46,30 @@ define void @"{symbol}"(ptr %arguments) {{
 """
 
 
-def compiled(function: Callable) -> bytes:
+def compile_kernel(function: Callable) -> bytes:
     """The object file of a function of the address of its arguments (int64), under `symbol_of` its name.
 
     What numba wraps around it, to tell Python of errors, is left out: an object file needs nothing but OpenMP and the
     C library.
     """
     signature, symbol = types.void(types.CPointer(types.int64)), symbol_of(function.__name__)
-    found: Any = numba.cfunc(signature, fastmath=FAST, error_model="numpy")(function)
-    module = llvmlite.binding.parse_assembly(found.inspect_llvm())
-    inner = found.native_name.removeprefix("cfunc.")
+    wrapper: Any = numba.cfunc(signature, fastmath=FAST, error_model="numpy")(function)
+    module = llvmlite.binding.parse_assembly(wrapper.inspect_llvm())
+    inner = wrapper.native_name.removeprefix("cfunc.")
     module.link_in(llvmlite.binding.parse_assembly(_ENTRY.format(inner=inner, symbol=symbol)))
-    for own in module.functions:
-        if not own.is_declaration and own.name != symbol:
-            own.linkage = "internal"
+    for definition in module.functions:
+        if not definition.is_declaration and definition.name != symbol:
+            definition.linkage = "internal"
     machine = target_machine()
     passes = llvmlite.binding.create_new_module_pass_manager()
     passes.add_global_dead_code_eliminate_pass()
     options = llvmlite.binding.PipelineTuningOptions()
     passes.run(module, llvmlite.binding.create_pass_builder(machine, options))
-    if counting := [own.name for own in module.functions if own.is_declaration and own.name.startswith("NRT_")]:
+    if counting := [
+        definition.name
+        for definition in module.functions
+        if definition.is_declaration and definition.name.startswith("NRT_")
+    ]:
         raise RuntimeError(f"{symbol} counts references ({counting[0]}): only inlined functions may be given arrays")
     return machine.emit_object(module)
 
@@ -82,7 +86,7 @@ def _pointer_to(kind: Any) -> Any:
     return intrinsic(pointer)
 
 
-def _from_bits(_context: Any, _exponent: Any) -> tuple[Any, Callable]:
+def _power_of_two(_context: Any, _exponent: Any) -> tuple[Any, Callable]:
     """2^(exponent - 127) of an int32 in 1 .. 254: the float32 with these bits of exponent."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -103,16 +107,16 @@ def _from_bfloat16(_context: Any, _half: Any) -> tuple[Any, Callable]:
     return types.float32(types.uint16), generate
 
 
-float_pointer, integer_pointer = _pointer_to(types.float32), _pointer_to(types.int64)
-byte_pointer, nibble_pointer = _pointer_to(types.int8), _pointer_to(types.uint8)
-double_pointer, word_pointer = _pointer_to(types.float64), _pointer_to(types.int32)
-half_pointer = _pointer_to(types.uint16)
-power_of_two: Any = intrinsic(_from_bits)
+float32_pointer, int64_pointer = _pointer_to(types.float32), _pointer_to(types.int64)
+int8_pointer, uint8_pointer = _pointer_to(types.int8), _pointer_to(types.uint8)
+float64_pointer, int32_pointer = _pointer_to(types.float64), _pointer_to(types.int32)
+uint16_pointer = _pointer_to(types.uint16)
+power_of_two: Any = intrinsic(_power_of_two)
 from_bfloat16: Any = intrinsic(_from_bfloat16)
 array_at: Any = numba.carray  # pyright: ignore[reportPrivateImportUsage]
 
 
-def _arrive(_context: Any, _counter: Any) -> tuple[Any, Callable]:
+def _atomic_increment(_context: Any, _counter: Any) -> tuple[Any, Callable]:
     """Adds one to the int64 at an address, for all threads to see -> the sum."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -123,7 +127,7 @@ def _arrive(_context: Any, _counter: Any) -> tuple[Any, Callable]:
     return types.int64(types.int64), generate
 
 
-def _arrived(_context: Any, _counter: Any) -> tuple[Any, Callable]:
+def _atomic_load(_context: Any, _counter: Any) -> tuple[Any, Callable]:
     """The int64 at an address, as other threads have left it."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -133,26 +137,26 @@ def _arrived(_context: Any, _counter: Any) -> tuple[Any, Callable]:
     return types.int64(types.int64), generate
 
 
-def bring(builder: Any, address: Any) -> None:
+def prefetch(builder: Any, address: Any) -> None:
     """Has the processor bring what lies at an address into its second cache, to be read."""
-    lane, pointer = llvmlite.ir.IntType(32), llvmlite.ir.IntType(8).as_pointer()
-    kind = llvmlite.ir.FunctionType(llvmlite.ir.VoidType(), [pointer, *[lane] * 3])
-    how = [llvmlite.ir.Constant(lane, value) for value in (0, 2, 1)]  # to be read, into the second cache, as data
+    int32, pointer = llvmlite.ir.IntType(32), llvmlite.ir.IntType(8).as_pointer()
+    kind = llvmlite.ir.FunctionType(llvmlite.ir.VoidType(), [pointer, *[int32] * 3])
+    hints = [llvmlite.ir.Constant(int32, value) for value in (0, 2, 1)]  # to be read, into the second cache, as data
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    builder.call(function, [builder.inttoptr(address, pointer), *how])
+    builder.call(function, [builder.inttoptr(address, pointer), *hints])
 
 
-def _ask_for(_context: Any, _address: Any) -> tuple[Any, Callable]:
+def _prefetch_at(_context: Any, _address: Any) -> tuple[Any, Callable]:
     """`bring` what lies at an address."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        bring(builder, arguments[0])
+        prefetch(builder, arguments[0])
         return context.get_dummy_value()
 
     return types.void(types.int64), generate
 
 
-ask_for: Any = intrinsic(_ask_for)
+prefetch_at: Any = intrinsic(_prefetch_at)
 
 
 def _cycles(_context: Any) -> tuple[Any, Callable]:
@@ -166,11 +170,11 @@ def _cycles(_context: Any) -> tuple[Any, Callable]:
 
 
 cycles: Any = intrinsic(_cycles)
-arrive: Any = intrinsic(_arrive)
-arrived: Any = intrinsic(_arrived)
+atomic_increment: Any = intrinsic(_atomic_increment)
+atomic_load: Any = intrinsic(_atomic_load)
 
 
-def _dot_of_nibbles(_context: Any, _values: Any, _nibbles: Any, _scales: Any, _groups: Any) -> tuple[Any, Callable]:
+def _dot_int4(_context: Any, _values: Any, _nibbles: Any, _scales: Any, _groups: Any) -> tuple[Any, Callable]:
     """A row of int4 weights times float32 values: addresses of the values, of each group the even ones before the odd
     ones, of the nibbles, two to a byte, the lower one first, and of the groups' scales; then how many groups.
 
@@ -183,7 +187,7 @@ def _dot_of_nibbles(_context: Any, _values: Any, _nibbles: Any, _scales: Any, _g
         values, nibbles, scales, groups = arguments
         byte, word, single = (ir.VectorType(kind, half) for kind in (ir.IntType(8), ir.IntType(32), ir.FloatType()))
         number, lane = ir.IntType(64), ir.IntType(32)
-        eight, spread = ir.Constant(single, [8.0] * half), ir.Constant(word, [0] * half)
+        eight, broadcast = ir.Constant(single, [8.0] * half), ir.Constant(word, [0] * half)
         # Sums of even and of odd groups: each waits for its own last one alone.
         sums = [cgutils.alloca_once_value(builder, ir.Constant(single, [0.0] * half)) for _ in range(2)]
 
@@ -198,12 +202,12 @@ def _dot_of_nibbles(_context: Any, _values: Any, _nibbles: Any, _scales: Any, _g
             part = None
             for place, integers in enumerate((low, high)):
                 weights = builder.fsub(builder.sitofp(integers, single), eight)
-                own = load(values, builder.add(builder.shl(group, number(1)), number(place)), 4 * half, single, 4)
-                product = builder.fmul(own, weights, flags=["contract"])
+                inputs = load(values, builder.add(builder.shl(group, number(1)), number(place)), 4 * half, single, 4)
+                product = builder.fmul(inputs, weights, flags=["contract"])
                 part = product if part is None else builder.fadd(part, product, flags=["contract"])
             scale = load(scales, group, 4, ir.FloatType(), 4)
             empty = ir.Constant(single, ir.Undefined)
-            scale = builder.shuffle_vector(builder.insert_element(empty, scale, lane(0)), empty, spread)
+            scale = builder.shuffle_vector(builder.insert_element(empty, scale, lane(0)), empty, broadcast)
             scaled = builder.fmul(part, scale, flags=["contract"])
             builder.store(builder.fadd(builder.load(total), scaled, flags=["contract"]), total)
 
@@ -220,67 +224,67 @@ def _dot_of_nibbles(_context: Any, _values: Any, _nibbles: Any, _scales: Any, _g
     return types.float32(*[types.int64] * 4), generate
 
 
-dot_of_nibbles: Any = intrinsic(_dot_of_nibbles)
+dot_int4: Any = intrinsic(_dot_int4)
 
 
-def _tile_of(rows: int, halves: bool) -> Any:
+def _tile_of(rows: int, is_bfloat16: bool) -> Any:
     """out_RP = hidden_RI @ panel_IP for `rows` rows: addresses of the first, the bytes between two of its rows, the
     panel, the bytes between two of its inputs, I, the address of out and the bytes between two of its rows; panels of
     `halves` are bfloat16.
 
     Sums stay in registers, one input after another, so that a row's result depends on nothing but the row.
     """
-    number_bytes = 2 if halves else 4
+    number_bytes = 2 if is_bfloat16 else 4
 
     def tile(
         _context: Any,
         _hidden: Any,
-        _hidden_step: Any,
+        _hidden_stride: Any,
         _panel: Any,
-        _panel_step: Any,
+        _panel_stride: Any,
         _size: Any,
         _out: Any,
-        _out_step: Any,
+        _out_stride: Any,
     ) -> tuple[Any, Callable]:
         def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             ir = llvmlite.ir
-            hidden, hidden_step, panel, panel_step, size, out, out_step = arguments
+            hidden, hidden_stride, panel, panel_stride, size, out, out_stride = arguments
             number, vector = ir.FloatType(), ir.VectorType(ir.FloatType(), LANES)
             word, lane = ir.IntType(64), ir.IntType(32)
-            spread, empty = ir.Constant(ir.VectorType(lane, LANES), [0] * LANES), ir.Constant(vector, ir.Undefined)
+            broadcast, empty = ir.Constant(ir.VectorType(lane, LANES), [0] * LANES), ir.Constant(vector, ir.Undefined)
 
-            def at(base: Any, step: Any, count: int) -> Any:
-                return builder.add(base, builder.mul(step, ir.Constant(word, count)))
+            def at(base: Any, stride: Any, count: int) -> Any:
+                return builder.add(base, builder.mul(stride, ir.Constant(word, count)))
 
             def weights_at(address: Any) -> Any:
-                if not halves:
+                if not is_bfloat16:
                     return builder.load(builder.inttoptr(address, vector.as_pointer()), align=4)
                 words = ir.VectorType(lane, LANES)
-                kept = builder.inttoptr(address, ir.VectorType(ir.IntType(16), LANES).as_pointer())
-                wide = builder.zext(builder.load(kept, align=2), words)
+                halves = builder.inttoptr(address, ir.VectorType(ir.IntType(16), LANES).as_pointer())
+                wide = builder.zext(builder.load(halves, align=2), words)
                 return builder.bitcast(builder.shl(wide, ir.Constant(words, [16] * LANES)), vector)
 
             zero = ir.Constant(vector, [0.0] * LANES)
             sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(2)] for _ in range(rows)]
-            first = [at(hidden, hidden_step, row) for row in range(rows)]
+            first = [at(hidden, hidden_stride, row) for row in range(rows)]
             with cgutils.for_range(builder, size) as loop:
-                here = builder.add(panel, builder.mul(loop.index, panel_step))
+                here = builder.add(panel, builder.mul(loop.index, panel_stride))
                 offsets = [ir.Constant(word, number_bytes * LANES * half) for half in range(2)]
                 weights = [weights_at(builder.add(here, offset)) for offset in offsets]
-                if halves and rows > 1:  # One row, and float32, wait for their weights whatever they ask for.
-                    bring(builder, builder.add(here, ir.Constant(word, _AHEAD)))
+                if is_bfloat16 and rows > 1:  # One row, and float32, wait for their weights whatever they ask for.
+                    prefetch(builder, builder.add(here, ir.Constant(word, _PREFETCH_DISTANCE)))
                 for row in range(rows):
                     address = builder.add(first[row], builder.mul(loop.index, ir.Constant(word, 4)))
                     value = builder.load(builder.inttoptr(address, number.as_pointer()))
                     one = builder.insert_element(empty, value, ir.Constant(lane, 0))
-                    factor = builder.shuffle_vector(one, empty, spread)
+                    factor = builder.shuffle_vector(one, empty, broadcast)
                     for half in range(2):
                         product = builder.fmul(factor, weights[half], flags=["contract"])
                         total = builder.fadd(builder.load(sums[row][half]), product, flags=["contract"])
                         builder.store(total, sums[row][half])
             for row in range(rows):
                 for half in range(2):
-                    address = builder.add(at(out, out_step, row), ir.Constant(word, 4 * LANES * half))
+                    address = builder.add(at(out, out_stride, row), ir.Constant(word, 4 * LANES * half))
                     where = builder.inttoptr(address, vector.as_pointer())
                     builder.store(builder.load(sums[row][half]), where, align=4)
             return _context.get_dummy_value()
@@ -314,9 +318,9 @@ def _largest_of(magnitude: bool) -> Any:
             return builder.and_(value, ir.Constant(kind, unsigned if kind is number else [unsigned] * LANES))
 
         def keep_larger(place: Any, value: Any) -> None:
-            known = builder.load(place)
+            so_far = builder.load(place)
             compare = builder.icmp_signed if magnitude else builder.fcmp_ordered
-            builder.store(builder.select(compare(">", value, known), value, known), place)
+            builder.store(builder.select(compare(">", value, so_far), value, so_far), place)
 
         many = cgutils.alloca_once_value(builder, ir.Constant(vector, [least] * LANES))
         blocks = builder.udiv(size, ir.Constant(word, LANES))
@@ -340,42 +344,46 @@ def _largest_of(magnitude: bool) -> Any:
 largest_at, largest_magnitude_at = _largest_of(magnitude=False), _largest_of(magnitude=True)
 
 
-def zipped(builder: Any, rows: list[Any]) -> list[Any]:
+def transposed(builder: Any, rows: list[Any]) -> list[Any]:
     """LANES vectors of LANES numbers, turned: rounds in which those of the lower half and those of the upper half are
     dealt out in turns."""
     half, lane = LANES // 2, llvmlite.ir.IntType(32)
 
-    def dealt(one: Any, other: Any, first: int) -> Any:
+    def interleaved(one: Any, other: Any, first: int) -> Any:
         places = [LANES * (at % 2) + first + at // 2 for at in range(LANES)]
         kind = llvmlite.ir.VectorType(lane, LANES)
         return builder.shuffle_vector(one, other, llvmlite.ir.Constant(kind, places))
 
     for _ in range(LANES.bit_length() - 1):
-        rows = [dealt(rows[at], rows[at + half], first) for at in range(half) for first in (0, half)]
+        rows = [interleaved(rows[at], rows[at + half], first) for at in range(half) for first in (0, half)]
     return rows
 
 
-def _turn_floats(_context: Any, _source: Any, _step: Any, _target: Any, _target_step: Any) -> tuple[Any, Callable]:
+def _transpose_floats(
+    _context: Any, _source: Any, _stride: Any, _target: Any, _target_stride: Any
+) -> tuple[Any, Callable]:
     """LANES float32 numbers of LANES rows, turned: addresses of the first, each with the bytes from row to row."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         ir = llvmlite.ir
-        source, step, target, target_step = arguments
+        source, stride, target, target_stride = arguments
         vector, word = ir.VectorType(ir.FloatType(), LANES), ir.IntType(64)
 
-        def at(base: Any, step: Any, row: int) -> Any:
-            return builder.inttoptr(builder.add(base, builder.mul(step, ir.Constant(word, row))), vector.as_pointer())
+        def at(base: Any, stride: Any, row: int) -> Any:
+            return builder.inttoptr(builder.add(base, builder.mul(stride, ir.Constant(word, row))), vector.as_pointer())
 
         for row, value in enumerate(
-            zipped(builder, [builder.load(at(source, step, row), align=4) for row in range(LANES)])
+            transposed(builder, [builder.load(at(source, stride, row), align=4) for row in range(LANES)])
         ):
-            builder.store(value, at(target, target_step, row), align=4)
+            builder.store(value, at(target, target_stride, row), align=4)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 4), generate
 
 
-turn_floats: Any = intrinsic(_turn_floats)
+transpose_floats: Any = intrinsic(_transpose_floats)
 
-TILES, TILES_OF_HALVES = (tuple(_tile_of(rows, halves) for rows in range(1, TILE_ROWS + 1)) for halves in (False, True))
+FLOAT32_TILES, BFLOAT16_TILES = (
+    tuple(_tile_of(rows, is_bfloat16) for rows in range(1, TILE_ROWS + 1)) for is_bfloat16 in (False, True)
+)
 """Products of 1 row and more."""

@@ -8,8 +8,17 @@ from typing import Any
 import numpy as np
 
 from dgemma.ops.native.compiler import array_at, largest_at
-from dgemma.ops.native.kernels import IMPOSSIBLE, draw, floats, integers, share, soft_cap, weigh, weight_of
-from dgemma.ops.native.panel_kernels import meet, multiply
+from dgemma.ops.native.kernels import (
+    IMPOSSIBLE,
+    draw,
+    floats,
+    integers,
+    soft_cap,
+    softmax_sums,
+    thread_range,
+    weight_of,
+)
+from dgemma.ops.native.panel_kernels import multiply, spin_barrier
 from dgemma.ops.native.quantised_kernels import multiply_panels, quantise_row
 
 _ZERO = np.float32(0.0)
@@ -30,33 +39,33 @@ def head(arguments: Any) -> None:
     N, D, V, F, W, X, whether `soft` is wanted, whether panels are bfloat16, and the address of a zero to meet at;
     whether they are int8 and rows become so, and room for these: values_ND, sums_N and scales_N
     """
-    given = array_at(arguments, 23)
-    rows, size, vocabulary, barred, width, padded = given[10], given[11], given[12], given[13], given[14], given[15]
-    settings, forbidden = floats(given[4], 3), integers(given[3], 2 * barred)
-    uniforms, soft = floats(given[5], rows), given[16]
-    if given[19]:
-        first, last = share(rows)
+    args = array_at(arguments, 23)
+    rows, size, vocabulary, num_forbidden, width, padded = args[10], args[11], args[12], args[13], args[14], args[15]
+    settings, forbidden = floats(args[4], 3), integers(args[3], 2 * num_forbidden)
+    uniforms, soft = floats(args[5], rows), args[16]
+    if args[19]:
+        first, last = thread_range(rows)
         for row in range(first, last):
-            source, values = given[0] + 4 * row * size, given[20] + row * size
-            quantise_row(source, values, given[22] + 4 * row, given[21] + 4 * row, size, size, 0)
-        meet(given[18])
-        multiply_panels(given[20], given[21], given[22], rows, given[1], size, vocabulary, 0, given[6], 4 * width)
+            source, values = args[0] + 4 * row * size, args[20] + row * size
+            quantise_row(source, values, args[22] + 4 * row, args[21] + 4 * row, size, size, 0)
+        spin_barrier(args[18])
+        multiply_panels(args[20], args[21], args[22], rows, args[1], size, vocabulary, 0, args[6], 4 * width)
     else:
-        multiply(given[0], 4 * size, rows, given[1], given[17], size, vocabulary, given[6], 4 * width, 0)
-    meet(given[18])
-    first, last = share(rows)
+        multiply(args[0], 4 * size, rows, args[1], args[17], size, vocabulary, args[6], 4 * width, 0)
+    spin_barrier(args[18])
+    first, last = thread_range(rows)
     for row in range(first, last):
-        logits, summary = floats(given[6] + 4 * row * width, vocabulary), floats(given[7] + 16 * row, 4)
-        ids = integers(given[8] + 16 * row, 2)
+        logits, summary = floats(args[6] + 4 * row * width, vocabulary), floats(args[7] + 16 * row, 4)
+        ids = integers(args[8] + 16 * row, 2)
         soft_cap(logits, vocabulary, settings[0], settings[1])
-        for number in range(barred):
+        for number in range(num_forbidden):
             if forbidden[2 * number] == row or forbidden[2 * number] < 0:
                 logits[forbidden[2 * number + 1]] = IMPOSSIBLE
-        maximum = largest_at(given[6] + 4 * row * width, vocabulary)
+        maximum = largest_at(args[6] + 4 * row * width, vocabulary)
         likeliest = 0
         while logits[likeliest] < maximum:
             likeliest += 1
-        total, moment = weigh(logits, vocabulary, maximum)
+        total, moment = softmax_sums(logits, vocabulary, maximum)
         ids[0] = likeliest
         ids[1] = draw(logits, 0, vocabulary, maximum, np.float64(uniforms[row]) * np.float64(total))
         summary[0], summary[1] = maximum, np.log(total)
@@ -70,8 +79,8 @@ def head(arguments: Any) -> None:
             for at in range(vocabulary):
                 logits[at] = weight_of(logits[at], maximum) * scale
     if soft:
-        meet(given[18])
-        multiply(given[6], 4 * width, rows, given[2], given[17], vocabulary, size, given[9], 4 * padded, 0)
+        spin_barrier(args[18])
+        multiply(args[6], 4 * width, rows, args[2], args[17], vocabulary, size, args[9], 4 * padded, 0)
 
 
 KERNELS = (head,)

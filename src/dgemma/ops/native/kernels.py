@@ -14,28 +14,28 @@ import numpy as np
 from dgemma.ops.native import sizes
 from dgemma.ops.native.compiler import (
     array_at,
-    byte_pointer,
-    dot_of_nibbles,
-    float_pointer,
+    dot_int4,
+    float32_pointer,
     inlined,
-    integer_pointer,
+    int8_pointer,
+    int64_pointer,
     largest_at,
-    nibble_pointer,
+    openmp_barrier,
     power_of_two,
     thread_count,
     thread_number,
-    wait_for_all,
+    uint8_pointer,
 )
 from dgemma.quant import GROUP
 
-CHUNK, candidates = sizes.CHUNK, inlined(sizes.candidates)
+CHUNK, candidate_capacity = sizes.CHUNK, inlined(sizes.candidate_capacity)
 _ZERO, _ONE, _EIGHT = np.float32(0.0), np.float32(1.0), np.float32(8.0)
 # exp holds its argument above this; what lies below has no weight.
-NO_WEIGHT = np.float32(-86.0)
+LEAST_EXPONENT = np.float32(-86.0)
 IMPOSSIBLE = np.float32(sizes.IMPOSSIBLE)
 
 # Entries that are summed before a draw looks at them one by one.
-_AT_ONCE = 64
+_DRAW_BLOCK = 64
 
 _LOWEST, _HIGHEST = np.float32(-87.0), np.float32(88.0)
 _LOG2_E, _HALF_UP, _BIAS = np.float32(1.4426950408889634), np.float32(127.5), np.float32(127.0)
@@ -51,23 +51,23 @@ _GELU, _GELU_CUBE = np.float32(1.5957691216057308), np.float32(0.071354816271598
 @inlined
 def floats(address: Any, size: Any) -> Any:
     """The float32 numbers at an address, as an array."""
-    return array_at(float_pointer(address), size)
+    return array_at(float32_pointer(address), size)
 
 
 @inlined
 def integers(address: Any, size: Any) -> Any:
     """The int64 numbers at an address, as an array."""
-    return array_at(integer_pointer(address), size)
+    return array_at(int64_pointer(address), size)
 
 
 @inlined
 def bytes_at(address: Any, size: Any) -> Any:
     """The int8 numbers at an address, as an array."""
-    return array_at(byte_pointer(address), size)
+    return array_at(int8_pointer(address), size)
 
 
 @inlined
-def share(count: Any) -> Any:
+def thread_range(count: Any) -> Any:
     """The part of `count` things that is this thread's: first, and the one behind the last."""
     thread, threads = np.int64(thread_number()), np.int64(thread_count())
     return count * thread // threads, count * (thread + 1) // threads
@@ -100,20 +100,20 @@ def _select(values: Any, ids: Any, count: Any, wanted: Any) -> None:
         last, middle = high - 1, (low + high) // 2
         pivot, pivot_id = values[middle], ids[middle]
         values[middle], ids[middle] = values[last], ids[last]
-        border = low
+        boundary = low
         for at in range(low, last):
             value, token = values[at], ids[at]
-            values[at], ids[at] = values[border], ids[border]
-            values[border], ids[border] = value, token
-            border += value > pivot
-        values[last], ids[last] = values[border], ids[border]
-        values[border], ids[border] = pivot, pivot_id
-        if border == wanted - 1:
+            values[at], ids[at] = values[boundary], ids[boundary]
+            values[boundary], ids[boundary] = value, token
+            boundary += value > pivot
+        values[last], ids[last] = values[boundary], ids[boundary]
+        values[boundary], ids[boundary] = pivot, pivot_id
+        if boundary == wanted - 1:
             return
-        if border < wanted - 1:
-            low = border + 1
+        if boundary < wanted - 1:
+            low = boundary + 1
         else:
-            high = border
+            high = boundary
 
 
 @inlined
@@ -127,17 +127,17 @@ def soft_cap(products: Any, size: Any, twice_by_cap: Any, limit: Any) -> None:
 def weight_of(logit: Any, maximum: Any) -> Any:
     """exp(logit - maximum), and nothing for what is below e^-86 of the likeliest."""
     shifted = logit - maximum
-    return exp(shifted) if shifted > NO_WEIGHT else _ZERO
+    return exp(shifted) if shifted > LEAST_EXPONENT else _ZERO
 
 
 @inlined
-def weigh(logits: Any, size: Any, maximum: Any) -> Any:
+def softmax_sums(logits: Any, size: Any, maximum: Any) -> Any:
     """The sum of w = exp(logit - maximum), and that of w * (logit - maximum)."""
     total, moment = _ZERO, _ZERO
     for at in range(size):
-        own = weight_of(logits[at], maximum)
-        total += own
-        moment += own * (logits[at] - maximum)
+        weight = weight_of(logits[at], maximum)
+        total += weight
+        moment += weight * (logits[at] - maximum)
     return total, moment
 
 
@@ -145,23 +145,23 @@ def weigh(logits: Any, size: Any, maximum: Any) -> Any:
 def draw(logits: Any, begin: Any, end: Any, maximum: Any, wanted: Any) -> Any:
     """The first entry at which the running sum of exp(logit - maximum) exceeds what is wanted; where rounding leaves
     none, one near the end that has a weight. Entries are summed many at a time until their sum exceeds it."""
-    passed, last = 0.0, begin
-    for start in range(begin, end, _AT_ONCE):
-        size, part = min(_AT_ONCE, end - start), _ZERO
+    running, last = 0.0, begin
+    for start in range(begin, end, _DRAW_BLOCK):
+        size, block_sum = min(_DRAW_BLOCK, end - start), _ZERO
         for at in range(size):
-            part += weight_of(logits[start + at], maximum)
-        if part > _ZERO:
+            block_sum += weight_of(logits[start + at], maximum)
+        if block_sum > _ZERO:
             last = start
-        if passed + np.float64(part) > wanted:
+        if running + np.float64(block_sum) > wanted:
             break
-        passed += np.float64(part)
+        running += np.float64(block_sum)
     chosen = last
-    for at in range(last, min(end, last + _AT_ONCE)):
-        own = weight_of(logits[at], maximum)
-        if own > _ZERO:
+    for at in range(last, min(end, last + _DRAW_BLOCK)):
+        weight = weight_of(logits[at], maximum)
+        if weight > _ZERO:
             chosen = at
-        passed += np.float64(own)
-        if passed > wanted:
+        running += np.float64(weight)
+        if running > wanted:
             break
     return chosen
 
@@ -180,53 +180,53 @@ def read_slab(arguments: Any) -> None:
     kept_N         int64: how many of them count
     N, W, U, F, K, the slab's first id, its first block, entries of a block
     """
-    given = array_at(arguments, 17)
-    rows, width, uniform_count, barred, top_k = given[9], given[10], given[11], given[12], given[13]
-    first_id, first_block, block_size = given[14], given[15], given[16]
-    forbidden = integers(given[2], 2 * barred)
-    settings = floats(given[3], 2)
-    samples, kept = integers(given[5], rows), integers(given[8], rows)
-    room = candidates(top_k)
-    first_row, last_row = share(rows)
+    args = array_at(arguments, 17)
+    rows, width, uniform_count, num_forbidden, top_k = args[9], args[10], args[11], args[12], args[13]
+    first_id, first_block, block_size = args[14], args[15], args[16]
+    forbidden = integers(args[2], 2 * num_forbidden)
+    settings = floats(args[3], 2)
+    samples, counts = integers(args[5], rows), integers(args[8], rows)
+    capacity = candidate_capacity(top_k)
+    first_row, last_row = thread_range(rows)
 
     for row in range(first_row, last_row):
-        logits = floats(given[0] + 4 * row * width, width)
-        uniforms = floats(given[1] + 4 * row * uniform_count, uniform_count)
-        running = floats(given[4] + 16 * row, 4)
-        values = floats(given[6] + 4 * row * room, room)
-        ids = integers(given[7] + 8 * row * room, room)
-        maximum, total, moment, bar = running[0], np.float64(running[1]), np.float64(running[2]), running[3]
-        count = kept[row]
+        logits = floats(args[0] + 4 * row * width, width)
+        uniforms = floats(args[1] + 4 * row * uniform_count, uniform_count)
+        running = floats(args[4] + 16 * row, 4)
+        values = floats(args[6] + 4 * row * capacity, capacity)
+        ids = integers(args[7] + 8 * row * capacity, capacity)
+        maximum, total, moment, threshold = running[0], np.float64(running[1]), np.float64(running[2]), running[3]
+        count = counts[row]
 
         for block in range((width + block_size - 1) // block_size):
             begin, end = block * block_size, min(width, (block + 1) * block_size)
             block_total = 0.0
             for start in range(begin, end, CHUNK):
                 size = min(CHUNK, end - start)
-                place = given[0] + 4 * (row * width + start)
-                chunk = floats(place, size)
+                chunk_address = args[0] + 4 * (row * width + start)
+                chunk = floats(chunk_address, size)
                 soft_cap(chunk, size, settings[0], settings[1])
-                for number in range(barred):
+                for number in range(num_forbidden):
                     entry = forbidden[2 * number + 1] - start
                     if 0 <= entry < size and (forbidden[2 * number] == row or forbidden[2 * number] < 0):
                         chunk[entry] = IMPOSSIBLE
-                best = largest_at(place, size)
+                best = largest_at(chunk_address, size)
                 if best > maximum:
                     # A new maximum shifts every earlier term by the same amount.
                     shift = np.float64(best - maximum)
-                    faded = np.exp(-shift) if total > 0 else 0.0
-                    moment = (moment - shift * total) * faded if total > 0 else 0.0
-                    total, block_total, maximum = total * faded, block_total * faded, best
-                chunk_total, chunk_moment = weigh(chunk, size, maximum)
+                    decay = np.exp(-shift) if total > 0 else 0.0
+                    moment = (moment - shift * total) * decay if total > 0 else 0.0
+                    total, block_total, maximum = total * decay, block_total * decay, best
+                chunk_total, chunk_moment = softmax_sums(chunk, size, maximum)
                 total, block_total, moment = total + chunk_total, block_total + chunk_total, moment + chunk_moment
 
-                if best > bar:
+                if best > threshold:
                     for at in range(size):
                         values[count], ids[count] = chunk[at], first_id + start + at
-                        count += chunk[at] > bar
+                        count += chunk[at] > threshold
                     if count >= 2 * top_k:
                         _select(values, ids, count, top_k)
-                        count, bar = top_k, values[top_k - 1]
+                        count, threshold = top_k, values[top_k - 1]
 
             # The block takes the earlier choice's place with the probability that its sum has among those so far.
             number = 2 * (first_block + block)
@@ -234,115 +234,112 @@ def read_slab(arguments: Any) -> None:
                 wanted = np.float64(uniforms[number + 1]) * block_total
                 samples[row] = first_id + draw(logits, begin, end, maximum, wanted)
 
-        running[0], running[1], running[2], running[3] = maximum, total, moment, bar
-        kept[row] = count
+        running[0], running[1], running[2], running[3] = maximum, total, moment, threshold
+        counts[row] = count
 
 
 @inlined
-def gated_by(gate: Any, up: Any) -> Any:
+def geglu(gate: Any, up: Any) -> Any:
     """gelu(gate) * up."""
     return (gate - gate / (_ONE + exp(_GELU * gate + _GELU_CUBE * gate * gate * gate))) * up
 
 
 # One row of a weight times float32 values, for each kind of weight: three addresses, which row, and the inputs' number.
 @inlined
-def _row_int8(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
-    own, weight, total = floats(values, size), bytes_at(weights + row * size, size), _ZERO
+def _dot_row_int8(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
+    row_values, weight, total = floats(values, size), bytes_at(weights + row * size, size), _ZERO
     for at in range(size):
-        total += own[at] * np.float32(weight[at])
+        total += row_values[at] * np.float32(weight[at])
     return total * floats(scales + 4 * row, 1)[0]
 
 
 @inlined
-def _row_int4(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
+def _dot_row_int4(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
     """The values' even inputs of a group stand before its odd ones."""
     groups = size // GROUP
-    return dot_of_nibbles(values, weights + row * (size // 2), scales + 4 * row * groups, groups)
+    return dot_int4(values, weights + row * (size // 2), scales + 4 * row * groups, groups)
 
 
 @inlined
-def _product(arguments: Any, row_of: Any) -> None:
+def _multiply_row(arguments: Any, dot_row: Any) -> None:
     """out_O = weight_OI @ hidden_I: hidden_I, weight_OI, its scale, out_O, then O, I."""
-    given = array_at(arguments, 6)
-    outputs, size = given[4], given[5]
-    out = floats(given[3], outputs)
-    first, last = share(outputs)
+    args = array_at(arguments, 6)
+    outputs, size = args[4], args[5]
+    out = floats(args[3], outputs)
+    first, last = thread_range(outputs)
     for at in range(first, last):
-        out[at] = row_of(given[0], given[1], given[2], at, size)
+        out[at] = dot_row(args[0], args[1], args[2], at, size)
 
 
 @inlined
-def _experts(arguments: Any, row_of: Any, nibbles: Any) -> None:
+def _experts(arguments: Any, dot_row: Any, is_int4: Any) -> None:
     """The routed experts of one row: hidden_D, weights_k, ids_k (int64), gate_up_E2MD and its scale, down_EDM and its
     scale, out_D, inner_kM (room for what is between the two products), then k, D, M."""
-    given = array_at(arguments, 12)
-    top_k, size, width = given[9], given[10], given[11]
-    weights, ids = floats(given[1], top_k), integers(given[2], top_k)
-    inner, out = floats(given[8], top_k * width), floats(given[7], size)
-    first, last = share(top_k * width)
+    args = array_at(arguments, 12)
+    top_k, size, width = args[9], args[10], args[11]
+    weights, ids = floats(args[1], top_k), integers(args[2], top_k)
+    inner, out = floats(args[8], top_k * width), floats(args[7], size)
+    first, last = thread_range(top_k * width)
     for at in range(first, last):
         row = ids[at // width] * 2 * width + at % width
-        gate = row_of(given[0], given[3], given[4], row, size)
-        place = at // GROUP * GROUP + at % 2 * (GROUP // 2) + at % GROUP // 2 if nibbles else at
-        inner[place] = gated_by(gate, row_of(given[0], given[3], given[4], row + width, size))
-    wait_for_all()
-    first, last = share(size)
+        gate = dot_row(args[0], args[3], args[4], row, size)
+        target = at // GROUP * GROUP + at % 2 * (GROUP // 2) + at % GROUP // 2 if is_int4 else at
+        inner[target] = geglu(gate, dot_row(args[0], args[3], args[4], row + width, size))
+    openmp_barrier()
+    first, last = thread_range(size)
     for at in range(first, last):
         total = _ZERO
         for slot in range(top_k):
-            own, row = given[8] + 4 * slot * width, ids[slot] * size + at
-            total += weights[slot] * row_of(own, given[5], given[6], row, width)
+            slot_inner, row = args[8] + 4 * slot * width, ids[slot] * size + at
+            total += weights[slot] * dot_row(slot_inner, args[5], args[6], row, width)
         out[at] = total
 
 
 def product_int8(arguments: Any) -> None:
     """`_product` with an int8 weight."""
-    _product(arguments, _row_int8)
+    _multiply_row(arguments, _dot_row_int8)
 
 
 def product_int4(arguments: Any) -> None:
     """`_product` with an int4 weight; of each group the even inputs of hidden_I stand before the odd ones."""
-    _product(arguments, _row_int4)
+    _multiply_row(arguments, _dot_row_int4)
 
 
 def experts_int8(arguments: Any) -> None:
     """`_experts` with int8 weights."""
-    _experts(arguments, _row_int8, False)
+    _experts(arguments, _dot_row_int8, False)
 
 
 def experts_int4(arguments: Any) -> None:
     """`_experts` with int4 weights, hidden_D as for `product_int4`."""
-    _experts(arguments, _row_int4, True)
+    _experts(arguments, _dot_row_int4, True)
 
 
 def dequantise_int4(arguments: Any) -> None:
     """The float32 weight that int4 values stand for: values, scale, out, then how many groups there are."""
-    given = array_at(arguments, 4)
-    first, last = share(given[3])
-    scale = floats(given[1], given[3])
+    args = array_at(arguments, 4)
+    first, last = thread_range(args[3])
+    scale = floats(args[1], args[3])
     for group in range(first, last):
-        nibbles = array_at(nibble_pointer(given[0] + group * (GROUP // 2)), GROUP // 2)
-        out, unit = floats(given[2] + 4 * group * GROUP, GROUP), scale[group]
+        packed = array_at(uint8_pointer(args[0] + group * (GROUP // 2)), GROUP // 2)
+        out, group_scale = floats(args[2] + 4 * group * GROUP, GROUP), scale[group]
         for at in range(GROUP // 2):
-            both = np.int32(nibbles[at])
-            out[2 * at] = unit * (np.float32(both & np.int32(15)) - _EIGHT)
-            out[2 * at + 1] = unit * (np.float32(both >> np.int32(4)) - _EIGHT)
+            byte = np.int32(packed[at])
+            out[2 * at] = group_scale * (np.float32(byte & np.int32(15)) - _EIGHT)
+            out[2 * at + 1] = group_scale * (np.float32(byte >> np.int32(4)) - _EIGHT)
 
 
 def gated(arguments: Any) -> None:
     """out_NM = gelu(gate_NM) * up_NM, which lie side by side in gate_up_N2M; float32. gate_up, out, then N, M."""
-    given = array_at(arguments, 4)
-    rows, width = given[2], given[3]
-    first, last = share(rows)
+    args = array_at(arguments, 4)
+    rows, width = args[2], args[3]
+    first, last = thread_range(rows)
     for row in range(first, last):
-        gate = floats(given[0] + 8 * row * width, width)
-        up = floats(given[0] + 8 * row * width + 4 * width, width)
-        out = floats(given[1] + 4 * row * width, width)
+        gate = floats(args[0] + 8 * row * width, width)
+        up = floats(args[0] + 8 * row * width + 4 * width, width)
+        out = floats(args[1] + 4 * row * width, width)
         for at in range(width):
-            out[at] = gated_by(gate[at], up[at])
+            out[at] = geglu(gate[at], up[at])
 
 
-KERNELS = (
-    *(read_slab, dequantise_int4, gated),
-    *(product_int8, product_int4, experts_int8, experts_int4),
-)
+KERNELS = (*(read_slab, dequantise_int4, gated), *(product_int8, product_int4, experts_int8, experts_int4))

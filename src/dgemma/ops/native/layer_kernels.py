@@ -1,7 +1,7 @@
-"""The kernels of small networks: all layers over some rows in one call: what runs in C.
+"""The fused kernel of small networks: all layers over the rows of a pass in one call. All experts run on every row.
 
-All threads run the same phases and wait for each other between two of them. A row's result depends on nothing but the
-row and what it sees: neither on the number of threads nor on the rows beside it.
+All threads run the same phases, with a barrier between two of them. A row's result depends only on the row and on what
+it attends to, not on the number of threads or on the other rows of the pass.
 
 Shapes: N rows, D hidden, I width of the dense MLP, E experts, M their width, k experts of a row.
 """
@@ -13,18 +13,18 @@ import numpy as np
 from dgemma.ops.native.attention_kernels import (
     LAYER_LENGTH,
     PASS_LENGTH,
+    attend,
     inverse_length,
-    look_around,
     mark,
     norm_into,
     rotate_heads,
-    told_of,
+    row_entry,
 )
-from dgemma.ops.native.compiler import array_at, called, inlined
-from dgemma.ops.native.kernels import IMPOSSIBLE, exp, floats, gated_by, integers, share
-from dgemma.ops.native.panel_kernels import meet, multiply
+from dgemma.ops.native.compiler import array_at, inlined, jitted
+from dgemma.ops.native.kernels import IMPOSSIBLE, exp, floats, geglu, integers, thread_range
+from dgemma.ops.native.panel_kernels import multiply, spin_barrier
 from dgemma.ops.native.quantised_kernels import multiply_panels, quantise_row
-from dgemma.ops.native.sizes import BYTES_BY_GROUP, CLOCK, KIND, LAYER, PASS, ROW
+from dgemma.ops.native.sizes import CLOCK, GROUPED_INT8, INT4, KIND, LAYER, PASS, ROW
 from dgemma.quant import GROUP
 
 _ZERO = np.float32(0.0)
@@ -32,338 +32,346 @@ _ZERO = np.float32(0.0)
 
 @inlined
 def _route(weights: Any, scale: Any, experts: Any, top_k: Any) -> None:
-    """Makes weights of the experts' logits: the softmax over the k best, times the expert's scale; zero for others."""
+    """Replaces the router's logits by weights: the softmax over the k best, times each expert's scale; zero for others."""
     best, total = IMPOSSIBLE, _ZERO
     for expert in range(experts):
         best = max(best, weights[expert])
-        # What is no number is never the largest, and must not be lost for that.
+        # A nan is never selected as the largest, so it is put into the total and reaches the output.
         if not weights[expert] < np.float32(np.inf):
             total = np.float32(np.nan)
-    # Logits come to be at most zero, so that what is above is the weight of one that was chosen.
+    # Shifted logits are at most zero, so a positive entry is the weight of an expert that is already selected.
     for expert in range(experts):
         weights[expert] = min(_ZERO, weights[expert] - best)
     for _ in range(top_k):
-        chosen, most = 0, -np.float32(np.inf)
+        chosen, largest = 0, -np.float32(np.inf)
         for expert in range(experts):
-            if weights[expert] <= _ZERO and weights[expert] > most:
-                chosen, most = expert, weights[expert]
-        weights[chosen] = exp(most)
+            if weights[expert] <= _ZERO and weights[expert] > largest:
+                chosen, largest = expert, weights[expert]
+        weights[chosen] = exp(largest)
         total += weights[chosen]
     for expert in range(experts):
         weights[expert] = weights[expert] / total * scale[expert] if weights[expert] > _ZERO else _ZERO
 
 
 @inlined
-def quantise(given: Any, row: Any, source: Any, size: Any) -> None:
-    """A row that attention or the dense MLP reads."""
-    group = GROUP if given[PASS.nibbles] else size
-    values, sums = given[PASS.kept] + row * size, given[PASS.sums] + 4 * row * (size // group)
-    quantise_row(source, values, given[PASS.scales] + 4 * row, sums, size, group, given[PASS.nibbles])
+def quantise_dense_row(args: Any, row: Any, source: Any, size: Any) -> None:
+    """Quantises an input row of attention or the dense MLP."""
+    group = GROUP if args[PASS.is_int4] else size
+    values, sums = args[PASS.dense_values] + row * size, args[PASS.dense_sums] + 4 * row * (size // group)
+    quantise_row(source, values, args[PASS.dense_scales] + 4 * row, sums, size, group, args[PASS.is_int4])
 
 
 @inlined
-def quantise_for_experts(given: Any, row: Any, source: Any, size: Any, group: Any) -> None:
-    """A row that the experts read, beside the one for the dense MLP."""
-    values, sums = given[PASS.routed_kept] + row * size, given[PASS.routed_sums] + 4 * row * (size // group)
-    quantise_row(source, values, given[PASS.routed_scales] + 4 * row, sums, size, group, given[PASS.nibbles])
+def quantise_routed_row(args: Any, row: Any, source: Any, size: Any, group: Any) -> None:
+    """Quantises an input row of the experts into its own buffers, beside the dense MLP's."""
+    values, sums = args[PASS.routed_values] + row * size, args[PASS.routed_sums] + 4 * row * (size // group)
+    quantise_row(source, values, args[PASS.routed_scales] + 4 * row, sums, size, group, args[PASS.is_int4])
 
 
-@called
-def quantise_attended(arguments: Any, place: Any) -> None:
-    """What the heads found, once all of a row have."""
-    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    size = own[LAYER.heads] * own[LAYER.head_dim]
-    first, last = share(given[PASS.rows])
+@jitted
+def quantise_attention(arguments: Any, layer_address: Any) -> None:
+    """Quantises the attention output. A phase of its own, because a row's scale needs all of its heads."""
+    args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+    size = layer[LAYER.num_heads] * layer[LAYER.head_dim]
+    first, last = thread_range(args[PASS.num_rows])
     for row in range(first, last):
-        quantise(given, row, given[PASS.joined] + row * given[PASS.joined_step], size)
+        quantise_dense_row(args, row, args[PASS.projected] + row * args[PASS.projected_stride], size)
 
 
-@called
-def norm_soft(arguments: Any, place: Any) -> None:
-    """What was expected of canvas rows, as self-conditioning's MLP reads it."""
-    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    size, eps = given[PASS.size], floats(given[PASS.eps], 1)[0]
-    first, last = share(given[PASS.rows])
+@jitted
+def norm_soft(arguments: Any, layer_address: Any) -> None:
+    """Norms the expected embeddings of canvas rows, the input of self-conditioning's MLP."""
+    args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+    size, eps = args[PASS.hidden_size], floats(args[PASS.eps], 1)[0]
+    first, last = thread_range(args[PASS.num_rows])
     for row in range(first, last):
-        soft, normed = (
-            floats(given[PASS.soft] + 4 * row * size, size),
-            floats(given[PASS.normed] + 4 * row * size, size),
-        )
-        norm_into(normed, soft, floats(own[LAYER.input_norm], size), size, eps)
-        if given[PASS.quantised]:
-            quantise(given, row, given[PASS.normed] + 4 * row * size, size)
+        soft = floats(args[PASS.soft] + 4 * row * size, size)
+        normed = floats(args[PASS.normed] + 4 * row * size, size)
+        norm_into(normed, soft, floats(layer[LAYER.input_norm], size), size, eps)
+        if args[PASS.is_quantised]:
+            quantise_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
 
 
-@called
-def norm_first(arguments: Any, place: Any) -> None:
-    """Adds to canvas rows what self-conditioning found, if it was asked, norms them, and norms all rows for the first
-    layer."""
-    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    size, eps = given[PASS.size], floats(given[PASS.eps], 1)[0]
-    first, last = share(given[PASS.rows])
+@jitted
+def norm_inputs(arguments: Any, layer_address: Any) -> None:
+    """Adds self-conditioning's output to conditioned rows, norms all canvas rows, then applies the first layer's input
+    norm to every row."""
+    args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+    size, eps = args[PASS.hidden_size], floats(args[PASS.eps], 1)[0]
+    first, last = thread_range(args[PASS.num_rows])
     for row in range(first, last):
-        hidden = floats(given[PASS.hidden] + 4 * row * size, size)
-        normed = floats(given[PASS.normed] + 4 * row * size, size)
-        kind = told_of(given, row)[ROW.kind]
+        hidden = floats(args[PASS.hidden] + 4 * row * size, size)
+        normed = floats(args[PASS.normed] + 4 * row * size, size)
+        kind = row_entry(args, row)[ROW.kind]
         if kind != KIND.clean:
             if kind == KIND.conditioned:
-                added = floats(given[PASS.added] + row * given[PASS.added_step], size)
+                conditioning = floats(args[PASS.block_out] + row * args[PASS.block_stride], size)
                 for at in range(size):
-                    hidden[at] += added[at]
+                    hidden[at] += conditioning[at]
             scale = inverse_length(hidden, size, eps)
             for at in range(size):
                 hidden[at] *= scale
-        norm_into(normed, hidden, floats(own[LAYER.input_norm], size), size, eps)
-        if given[PASS.quantised]:
-            quantise(given, row, given[PASS.normed] + 4 * row * size, size)
+        norm_into(normed, hidden, floats(layer[LAYER.input_norm], size), size, eps)
+        if args[PASS.is_quantised]:
+            quantise_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
 
 
-@called
-def _add_attended(arguments: Any, place: Any) -> None:
-    """Adds what attention found, and makes of the sum what the dense MLP, the experts and their router read."""
-    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    size, experts, eps = given[PASS.size], given[PASS.experts], floats(given[PASS.eps], 1)[0]
-    weight, router = floats(own[LAYER.attention_norm], size), own[LAYER.router]
-    for_dense, for_routed = floats(own[LAYER.before_dense_norm], size), floats(own[LAYER.before_routed_norm], size)
-    first, last = share(given[PASS.rows])
+@jitted
+def _add_attention(arguments: Any, layer_address: Any) -> None:
+    """Adds the normed attention output to the residual stream; computes the routing weights and the normed inputs of the
+    dense MLP and the experts."""
+    args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+    size, experts, eps = args[PASS.hidden_size], args[PASS.num_experts], floats(args[PASS.eps], 1)[0]
+    weight, router = floats(layer[LAYER.attention_norm], size), layer[LAYER.router]
+    dense_norm, routed_norm = floats(layer[LAYER.pre_dense_norm], size), floats(layer[LAYER.pre_routed_norm], size)
+    first, last = thread_range(args[PASS.num_rows])
     for row in range(first, last):
-        hidden = floats(given[PASS.hidden] + 4 * row * size, size)
-        new = floats(given[PASS.added] + row * given[PASS.added_step], size)
-        dense = floats(given[PASS.normed] + 4 * row * size, size)
-        routed = floats(given[PASS.routed] + row * given[PASS.added_step], size)
-        weights = floats(given[PASS.inner] + (row + 1) * given[PASS.inner_step] - 4 * experts, experts)
-        scale = inverse_length(new, size, eps)
+        hidden = floats(args[PASS.hidden] + 4 * row * size, size)
+        attention_out = floats(args[PASS.block_out] + row * args[PASS.block_stride], size)
+        dense_in = floats(args[PASS.normed] + 4 * row * size, size)
+        routed_in = floats(args[PASS.routed] + row * args[PASS.block_stride], size)
+        weights = floats(args[PASS.inner] + (row + 1) * args[PASS.inner_stride] - 4 * experts, experts)
+        scale = inverse_length(attention_out, size, eps)
         for at in range(size):
-            hidden[at] += new[at] * scale * weight[at]
+            hidden[at] += attention_out[at] * scale * weight[at]
         scale = inverse_length(hidden, size, eps)
         for at in range(size):
-            routed[at] = hidden[at] * scale
+            routed_in[at] = hidden[at] * scale
         for expert in range(experts):
-            own_row, total = floats(router + 4 * expert * size, size), _ZERO
+            router_row, total = floats(router + 4 * expert * size, size), _ZERO
             for at in range(size):
-                total += routed[at] * own_row[at]
+                total += routed_in[at] * router_row[at]
             weights[expert] = total
-        _route(weights, floats(own[LAYER.per_expert_scale], experts), experts, given[PASS.top_k])
+        _route(weights, floats(layer[LAYER.per_expert_scale], experts), experts, args[PASS.top_k])
         for at in range(size):
-            unit = routed[at]
-            dense[at], routed[at] = unit * for_dense[at], unit * for_routed[at]
-        if given[PASS.quantised]:
-            quantise(given, row, given[PASS.normed] + 4 * row * size, size)
-            group = GROUP if given[PASS.nibbles] else size
-            quantise_for_experts(given, row, given[PASS.routed] + row * given[PASS.added_step], size, group)
+            normed_value = routed_in[at]
+            dense_in[at], routed_in[at] = normed_value * dense_norm[at], normed_value * routed_norm[at]
+        if args[PASS.is_quantised]:
+            quantise_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
+            group = GROUP if args[PASS.is_int4] else size
+            quantise_routed_row(args, row, args[PASS.routed] + row * args[PASS.block_stride], size, group)
 
 
-@called
+@jitted
 def gate_dense(arguments: Any) -> None:
-    """gelu(gate) * up of the dense MLP."""
-    given = array_at(arguments, PASS_LENGTH)
-    width = given[PASS.width]
-    first, last = share(given[PASS.rows])
+    """gelu(gate) * up of the dense MLP, in the place of its gate."""
+    args = array_at(arguments, PASS_LENGTH)
+    width = args[PASS.dense_width]
+    first, last = thread_range(args[PASS.num_rows])
     for row in range(first, last):
-        inner = given[PASS.inner] + row * given[PASS.inner_step]
+        inner = args[PASS.inner] + row * args[PASS.inner_stride]
         gate, up = floats(inner, width), floats(inner + 4 * width, width)
         for at in range(width):
-            gate[at] = gated_by(gate[at], up[at])
-        if given[PASS.quantised]:
-            quantise(given, row, inner, width)
+            gate[at] = geglu(gate[at], up[at])
+        if args[PASS.is_quantised]:
+            quantise_dense_row(args, row, inner, width)
 
 
-@called
+@jitted
 def _gate_experts(arguments: Any) -> None:
-    """gelu(gate) * up of the experts, times their weights."""
-    given = array_at(arguments, PASS_LENGTH)
-    experts, expert_width = given[PASS.experts], given[PASS.expert_width]
-    first, last = share(given[PASS.rows])
+    """gelu(gate) * up of all experts times their routing weights, in the place of their gates."""
+    args = array_at(arguments, PASS_LENGTH)
+    experts, expert_width = args[PASS.num_experts], args[PASS.expert_width]
+    first, last = thread_range(args[PASS.num_rows])
     for row in range(first, last):
-        inner = given[PASS.inner] + row * given[PASS.inner_step]
-        weights = floats(inner + given[PASS.inner_step] - 4 * experts, experts)
+        inner = args[PASS.inner] + row * args[PASS.inner_stride]
+        weights = floats(inner + args[PASS.inner_stride] - 4 * experts, experts)
         for expert in range(experts):
-            place = inner + 4 * (given[PASS.routed_at] + expert * expert_width)
-            gate, up = floats(place, expert_width), floats(place + 4 * experts * expert_width, expert_width)
+            gate_address = inner + 4 * (args[PASS.routed_offset] + expert * expert_width)
+            gate = floats(gate_address, expert_width)
+            up = floats(gate_address + 4 * experts * expert_width, expert_width)
             for at in range(expert_width):
-                gate[at] = gated_by(gate[at], up[at]) * weights[expert]
-        if given[PASS.quantised]:
-            # An int8 scale is an expert's own, so that the row of all has scales by group.
-            quantise_for_experts(given, row, inner + 4 * given[PASS.routed_at], experts * expert_width, GROUP)
+                gate[at] = geglu(gate[at], up[at]) * weights[expert]
+        if args[PASS.is_quantised]:
+            # The row spans all experts, each of which has its own int8 scales; hence a sum for each group.
+            quantise_routed_row(args, row, inner + 4 * args[PASS.routed_offset], experts * expert_width, GROUP)
 
 
-@called
-def add_fed_forward(arguments: Any, place: Any, following: Any) -> None:
-    """Adds what both found, and norms the sum for what follows."""
-    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    size, eps = given[PASS.size], floats(given[PASS.eps], 1)[0]
-    dense_norm, routed_norm = floats(own[LAYER.dense_norm], size), floats(own[LAYER.routed_norm], size)
-    weight = floats(own[LAYER.feedforward_norm], size)
-    first, last = share(given[PASS.rows])
+@jitted
+def add_feed_forward(arguments: Any, layer_address: Any, next_norm: Any) -> None:
+    """Adds the normed outputs of the dense MLP and the experts to the residual stream, and applies the next norm."""
+    args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+    size, eps = args[PASS.hidden_size], floats(args[PASS.eps], 1)[0]
+    dense_norm, routed_norm = floats(layer[LAYER.dense_norm], size), floats(layer[LAYER.routed_norm], size)
+    weight = floats(layer[LAYER.feedforward_norm], size)
+    first, last = thread_range(args[PASS.num_rows])
     for row in range(first, last):
-        hidden = floats(given[PASS.hidden] + 4 * row * size, size)
-        normed = floats(given[PASS.normed] + 4 * row * size, size)
-        dense = floats(given[PASS.added] + row * given[PASS.added_step], size)
-        routed = floats(given[PASS.routed] + row * given[PASS.added_step], size)
-        is_clean = told_of(given, row)[ROW.kind] == KIND.clean
-        scalar = floats(own[LAYER.encoder_scalar] if is_clean else own[LAYER.decoder_scalar], 1)[0]
-        dense_scale, routed_scale = inverse_length(dense, size, eps), inverse_length(routed, size, eps)
+        hidden = floats(args[PASS.hidden] + 4 * row * size, size)
+        normed = floats(args[PASS.normed] + 4 * row * size, size)
+        dense_out = floats(args[PASS.block_out] + row * args[PASS.block_stride], size)
+        routed_out = floats(args[PASS.routed] + row * args[PASS.block_stride], size)
+        is_clean = row_entry(args, row)[ROW.kind] == KIND.clean
+        scalar = floats(layer[LAYER.encoder_scalar] if is_clean else layer[LAYER.decoder_scalar], 1)[0]
+        dense_scale, routed_scale = inverse_length(dense_out, size, eps), inverse_length(routed_out, size, eps)
         for at in range(size):
-            dense[at] = dense[at] * dense_scale * dense_norm[at] + routed[at] * routed_scale * routed_norm[at]
-        scale = inverse_length(dense, size, eps)
+            dense_out[at] = (
+                dense_out[at] * dense_scale * dense_norm[at] + routed_out[at] * routed_scale * routed_norm[at]
+            )
+        scale = inverse_length(dense_out, size, eps)
         for at in range(size):
-            hidden[at] = (hidden[at] + dense[at] * scale * weight[at]) * scalar
-        norm_into(normed, hidden, floats(following, size), size, eps)
-        if given[PASS.quantised]:
-            quantise(given, row, given[PASS.normed] + 4 * row * size, size)
+            hidden[at] = (hidden[at] + dense_out[at] * scale * weight[at]) * scalar
+        norm_into(normed, hidden, floats(next_norm, size), size, eps)
+        if args[PASS.is_quantised]:
+            quantise_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
 
 
-@called
+@jitted
 def _multiply_floats(
     arguments: Any,
-    _routed: Any,
+    _for_experts: Any,
     source: Any,
-    step: Any,
+    stride: Any,
     panels: Any,
     size: Any,
     outputs: Any,
     out: Any,
-    out_step: Any,
-    _grouped: Any,
+    out_stride: Any,
+    _weight_format: Any,
 ) -> None:
-    """Rows times a weight."""
-    given = array_at(arguments, PASS_LENGTH)
-    multiply(source, step, given[PASS.rows], panels, given[PASS.halves], size, outputs, out, out_step, 0)
+    """out = rows at `source` times a weight in float panels."""
+    args = array_at(arguments, PASS_LENGTH)
+    multiply(source, stride, args[PASS.num_rows], panels, args[PASS.is_bfloat16], size, outputs, out, out_stride, 0)
 
 
-@called
+@jitted
 def _multiply_quantised(
     arguments: Any,
-    routed: Any,
+    for_experts: Any,
     _source: Any,
-    _step: Any,
+    _stride: Any,
     panels: Any,
     size: Any,
     outputs: Any,
     out: Any,
-    out_step: Any,
-    grouped: Any,
+    out_stride: Any,
+    weight_format: Any,
 ) -> None:
-    """The same with rows that were put by as int8, for the experts if it is `routed`."""
-    given = array_at(arguments, PASS_LENGTH)
-    values, sums, scales = given[PASS.kept], given[PASS.sums], given[PASS.scales]
-    if routed:
-        values, sums, scales = given[PASS.routed_kept], given[PASS.routed_sums], given[PASS.routed_scales]
-    multiply_panels(values, sums, scales, given[PASS.rows], panels, size, outputs, grouped, out, out_step)
+    """out = rows already quantised (the experts' input if `for_experts`, else the dense one) times a quantised weight."""
+    args = array_at(arguments, PASS_LENGTH)
+    values, sums, scales = args[PASS.dense_values], args[PASS.dense_sums], args[PASS.dense_scales]
+    if for_experts:
+        values, sums, scales = args[PASS.routed_values], args[PASS.routed_sums], args[PASS.routed_scales]
+    multiply_panels(values, sums, scales, args[PASS.num_rows], panels, size, outputs, weight_format, out, out_stride)
 
 
-def _pass_with(multiply_rows: Any) -> Any:
-    """All layers. Of either kind of products one kernel alone is made: each takes some ten seconds to compile."""
+def _make_pass(multiply_rows: Any) -> Any:
+    """The pass over all layers, with one of the two products above. Each takes some ten seconds to compile, so other
+    variants are chosen at run time."""
 
-    @called
-    def condition(arguments: Any) -> None:
-        """What self-conditioning makes of what was expected -> `added`."""
-        given = array_at(arguments, PASS_LENGTH)
-        place = given[PASS.table] + 8 * LAYER_LENGTH * given[PASS.depth]
-        own, size, width, meeting = (
-            integers(place, LAYER_LENGTH),
-            given[PASS.size],
-            given[PASS.width],
-            given[PASS.meeting],
-        )
-        inner, step, nibbles = given[PASS.inner], given[PASS.inner_step], given[PASS.nibbles]
-        norm_soft(arguments, place)
-        meet(meeting)
-        inward = own[LAYER.dense_inward]
-        multiply_rows(arguments, 0, given[PASS.normed], 4 * size, inward, size, 2 * width, inner, step, nibbles)
-        meet(meeting)
+    @jitted
+    def self_condition(arguments: Any) -> None:
+        """Self-conditioning's MLP of the expected embeddings -> `block_out`."""
+        args = array_at(arguments, PASS_LENGTH)
+        layer_address = args[PASS.layer_table] + 8 * LAYER_LENGTH * args[PASS.depth]
+        layer, counter = integers(layer_address, LAYER_LENGTH), args[PASS.barrier]
+        size, width = args[PASS.hidden_size], args[PASS.dense_width]
+        inner, stride, is_int4 = args[PASS.inner], args[PASS.inner_stride], args[PASS.is_int4]
+        norm_soft(arguments, layer_address)
+        spin_barrier(counter)
+        inward = layer[LAYER.dense_inward]
+        multiply_rows(arguments, 0, args[PASS.normed], 4 * size, inward, size, 2 * width, inner, stride, is_int4)
+        spin_barrier(counter)
         gate_dense(arguments)
-        meet(meeting)
-        down, added, added_step = own[LAYER.dense_down], given[PASS.added], given[PASS.added_step]
-        multiply_rows(arguments, 0, inner, step, down, width, size, added, added_step, nibbles)
-        meet(meeting)
+        spin_barrier(counter)
+        down, block_out, block_stride = layer[LAYER.dense_down], args[PASS.block_out], args[PASS.block_stride]
+        multiply_rows(arguments, 0, inner, stride, down, width, size, block_out, block_stride, is_int4)
+        spin_barrier(counter)
 
-    @called
+    @jitted
     def run(arguments: Any) -> None:
-        given = array_at(arguments, PASS_LENGTH)
-        size, depth, width, meeting = given[PASS.size], given[PASS.depth], given[PASS.width], given[PASS.meeting]
-        nibbles = given[PASS.nibbles]
-        normed, joined, added = given[PASS.normed], given[PASS.joined], given[PASS.added]
-        inner, routed = given[PASS.inner], given[PASS.routed]
-        joined_step, added_step, inner_step = given[PASS.joined_step], given[PASS.added_step], given[PASS.inner_step]
-        routed_inner, routed_width = inner + 4 * given[PASS.routed_at], given[PASS.experts] * given[PASS.expert_width]
+        args = array_at(arguments, PASS_LENGTH)
+        size, depth, width = args[PASS.hidden_size], args[PASS.depth], args[PASS.dense_width]
+        counter, is_int4 = args[PASS.barrier], args[PASS.is_int4]
+        normed, projected, block_out = args[PASS.normed], args[PASS.projected], args[PASS.block_out]
+        inner, routed = args[PASS.inner], args[PASS.routed]
+        projected_stride, block_stride = args[PASS.projected_stride], args[PASS.block_stride]
+        inner_stride, routed_inner = args[PASS.inner_stride], inner + 4 * args[PASS.routed_offset]
+        routed_width = args[PASS.num_experts] * args[PASS.expert_width]
         mark(arguments, CLOCK.last)
-        if given[PASS.soft]:
-            condition(arguments)
+        if args[PASS.soft]:
+            self_condition(arguments)
         mark(arguments, CLOCK.dense)
-        norm_first(arguments, given[PASS.table])
-        meet(meeting)
+        norm_inputs(arguments, args[PASS.layer_table])
+        spin_barrier(counter)
         mark(arguments, CLOCK.rest)
-        for layer in range(depth):
-            place = given[PASS.table] + 8 * LAYER_LENGTH * layer
-            own = integers(place, 2 * LAYER_LENGTH)
-            projected = (own[LAYER.heads] + (1 + own[LAYER.has_values]) * own[LAYER.key_heads]) * own[LAYER.head_dim]
-            multiply_rows(arguments, 0, normed, 4 * size, own[LAYER.qkv], size, projected, joined, joined_step, nibbles)
-            meet(meeting)
-            rotate_heads(arguments, place, layer)
-            meet(meeting)
-            if given[PASS.keys_only] and layer == depth - 1:
+        for layer_index in range(depth):
+            layer_address = args[PASS.layer_table] + 8 * LAYER_LENGTH * layer_index
+            layer = integers(layer_address, 2 * LAYER_LENGTH)
+            heads = layer[LAYER.num_heads] + (1 + layer[LAYER.has_values]) * layer[LAYER.num_key_heads]
+            qkv_size = heads * layer[LAYER.head_dim]
+            multiply_rows(
+                arguments, 0, normed, 4 * size, layer[LAYER.qkv], size, qkv_size, projected, projected_stride, is_int4
+            )
+            spin_barrier(counter)
+            rotate_heads(arguments, layer_address, layer_index)
+            spin_barrier(counter)
+            if args[PASS.keys_only] and layer_index == depth - 1:
                 return
-            look_around(arguments, place, layer)
-            meet(meeting)
-            if given[PASS.quantised]:
-                quantise_attended(arguments, place)
-                meet(meeting)
-            looked = own[LAYER.heads] * own[LAYER.head_dim]
-            multiply_rows(arguments, 0, joined, joined_step, own[LAYER.o], looked, size, added, added_step, nibbles)
-            meet(meeting)
+            attend(arguments, layer_address, layer_index)
+            spin_barrier(counter)
+            if args[PASS.is_quantised]:
+                quantise_attention(arguments, layer_address)
+                spin_barrier(counter)
+            attention_size = layer[LAYER.num_heads] * layer[LAYER.head_dim]
+            multiply_rows(
+                *(arguments, 0, projected, projected_stride, layer[LAYER.o], attention_size),
+                *(size, block_out, block_stride, is_int4),
+            )
+            spin_barrier(counter)
             mark(arguments, CLOCK.attention)
-            _add_attended(arguments, place)
-            meet(meeting)
+            _add_attention(arguments, layer_address)
+            spin_barrier(counter)
             mark(arguments, CLOCK.rest)
-            inward = own[LAYER.dense_inward]
-            multiply_rows(arguments, 0, normed, 4 * size, inward, size, 2 * width, inner, inner_step, nibbles)
+            inward = layer[LAYER.dense_inward]
+            multiply_rows(arguments, 0, normed, 4 * size, inward, size, 2 * width, inner, inner_stride, is_int4)
             mark(arguments, CLOCK.dense)
-            inward, outputs = own[LAYER.routed_inward], 2 * routed_width
-            multiply_rows(arguments, 1, routed, added_step, inward, size, outputs, routed_inner, inner_step, nibbles)
-            meet(meeting)
+            inward, outputs = layer[LAYER.routed_inward], 2 * routed_width
+            multiply_rows(
+                arguments, 1, routed, block_stride, inward, size, outputs, routed_inner, inner_stride, is_int4
+            )
+            spin_barrier(counter)
             gate_dense(arguments)
             _gate_experts(arguments)
-            meet(meeting)
+            spin_barrier(counter)
             mark(arguments, CLOCK.experts)
-            down = own[LAYER.dense_down]
-            multiply_rows(arguments, 0, inner, inner_step, down, width, size, added, added_step, nibbles)
+            down = layer[LAYER.dense_down]
+            multiply_rows(arguments, 0, inner, inner_stride, down, width, size, block_out, block_stride, is_int4)
             mark(arguments, CLOCK.dense)
-            # The experts' scales go by group, whatever the weights are.
-            down, grouped = own[LAYER.routed_down], 1 if nibbles else BYTES_BY_GROUP
-            multiply_rows(arguments, 1, routed_inner, inner_step, down, routed_width, size, routed, added_step, grouped)
-            meet(meeting)
+            # The product spans all experts' inputs, so its scales are grouped for int8 weights as well.
+            down, weight_format = layer[LAYER.routed_down], INT4 if is_int4 else GROUPED_INT8
+            multiply_rows(
+                arguments, 1, routed_inner, inner_stride, down, routed_width, size, routed, block_stride, weight_format
+            )
+            spin_barrier(counter)
             mark(arguments, CLOCK.experts)
-            following = own[LAYER_LENGTH + LAYER.input_norm] if layer + 1 < depth else given[PASS.final_norm]
-            add_fed_forward(arguments, place, following)
-            meet(meeting)
+            next_norm = layer[LAYER_LENGTH + LAYER.input_norm] if layer_index + 1 < depth else args[PASS.final_norm]
+            add_feed_forward(arguments, layer_address, next_norm)
+            spin_barrier(counter)
             mark(arguments, CLOCK.rest)
 
     return run
 
 
-_run_floats, _run_quantised = _pass_with(_multiply_floats), _pass_with(_multiply_quantised)
+_run_floats, _run_quantised = _make_pass(_multiply_floats), _make_pass(_multiply_quantised)
 
 
 def layers(arguments: Any) -> None:
-    """All layers over the rows of `hidden`, which is used up; what is left in `normed` is the next norm of it.
+    """All layers and the final norm: embeddings `hidden` [N, D], which are overwritten -> `normed` [N, D].
 
-    Given what `sizes.PASS` names: hidden_ND, soft_ND or 0, normed_ND, the final norm's weight, what is told of each row
-    (`sizes.ROW`) and of each text (`sizes.TEXT`), table (`sizes.LAYER` of each layer), all int64, eps (float32), then
-    room for N rows of joined, attended, added, inner and routed and for each thread's scores (a row's for each of a
-    tile, and TILE_ROWS numbers more), a zero (int64) to meet at, and the bytes from one row to the next.
+    Takes the arguments in `sizes.PASS`: `soft` [N, D] or 0, the row, text and layer tables, eps, workspace. The scores
+    of a thread are TILE_ROWS rows, and TILE_ROWS floats more. A row of `inner` holds the dense MLP's gate and up, from
+    `routed_offset` on the experts', and at its end the routing weights of all experts.
 
-    Clean tokens see what stands before them and themselves; positions of a canvas see all before its end, on layers
-    with a window what a token at its start would see. These come as embeddings, are self-conditioned by `soft` where
-    they are of that kind, and normed. With `keys_only` the last layer ends with its keys and values. A row of inner is
-    the dense MLP's gate and up, from `routed_at` on the experts', and at its end their weights. `halves`: panels are
-    bfloat16.
+    A clean token attends to itself and to all earlier positions. A canvas position attends to everything before the end
+    of the canvas; in a sliding-window layer, from the first key in the window of the canvas's first position. Canvas
+    rows are normed, after self-conditioning by `soft` if they are of that kind. With `keys_only` the last layer ends
+    when its keys and values are written.
     """
     _run_floats(arguments)
 
 
 def layers_quantised(arguments: Any) -> None:
-    """`layers` with `quantised` panels, int8 or int4 of `nibbles`: rows become int8 before each product."""
+    """`layers` with int8 or int4 panels: rows are quantised to int8 before each product."""
     _run_quantised(arguments)
 
 

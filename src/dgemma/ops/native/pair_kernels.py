@@ -9,45 +9,53 @@ from typing import Any
 
 import numpy as np
 
-from dgemma.ops.native.compiler import called
-from dgemma.ops.native.kernels import floats, gated_by, integers, share
+from dgemma.ops.native.compiler import jitted
+from dgemma.ops.native.kernels import floats, geglu, integers, thread_range
 
 _ZERO = np.float32(0.0)
 
 
-@called
-def gather_floats(pairs: Any, rows_of_pairs: Any, source: Any, step: Any, target: Any, size: Any) -> None:
+@jitted
+def gather_floats(pairs: Any, row_of_pair: Any, source: Any, stride: Any, target: Any, size: Any) -> None:
     """Each pair's row of `size` float32 numbers."""
-    rows = integers(rows_of_pairs, pairs)
-    first, last = share(pairs)
+    rows = integers(row_of_pair, pairs)
+    first, last = thread_range(pairs)
     for pair in range(first, last):
-        own, out = floats(source + rows[pair] * step, size), floats(target + 4 * pair * size, size)
+        row, out = floats(source + rows[pair] * stride, size), floats(target + 4 * pair * size, size)
         for at in range(size):
-            out[at] = own[at]
+            out[at] = row[at]
 
 
-@called
-def gate_pairs(pairs: Any, inner: Any, step: Any, width: Any) -> None:
+@jitted
+def gate_pairs(pairs: Any, inner: Any, stride: Any, width: Any) -> None:
     """gelu(gate) * up of each pair's [2 M] numbers, in the place of its gate."""
-    first, last = share(pairs)
+    first, last = thread_range(pairs)
     for pair in range(first, last):
-        gate, up = floats(inner + pair * step, width), floats(inner + pair * step + 4 * width, width)
+        gate, up = floats(inner + pair * stride, width), floats(inner + pair * stride + 4 * width, width)
         for at in range(width):
-            gate[at] = gated_by(gate[at], up[at])
+            gate[at] = geglu(gate[at], up[at])
 
 
-@called
-def sum_answers(
-    rows: Any, top_k: Any, back: Any, weights: Any, answers: Any, step: Any, out: Any, out_step: Any, size: Any
+@jitted
+def combine_experts(
+    rows: Any,
+    top_k: Any,
+    pair_of_slot: Any,
+    weights: Any,
+    expert_out: Any,
+    stride: Any,
+    out: Any,
+    out_stride: Any,
+    size: Any,
 ) -> None:
     """Each row's answers by its experts, times their weights; `back` tells where they are."""
-    first, last = share(rows)
+    first, last = thread_range(rows)
     for row in range(first, last):
-        total, own = floats(out + row * out_step, size), floats(weights + 4 * row * top_k, top_k)
-        places = integers(back + 8 * row * top_k, top_k)
+        total, row_weights = floats(out + row * out_stride, size), floats(weights + 4 * row * top_k, top_k)
+        row_pairs = integers(pair_of_slot + 8 * row * top_k, top_k)
         for at in range(size):
             total[at] = _ZERO
         for slot in range(top_k):
-            weight, answer = own[slot], floats(answers + places[slot] * step, size)
+            weight, pair_out = row_weights[slot], floats(expert_out + row_pairs[slot] * stride, size)
             for at in range(size):
-                total[at] += weight * answer[at]
+                total[at] += weight * pair_out[at]

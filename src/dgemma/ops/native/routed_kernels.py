@@ -1,8 +1,8 @@
-"""The kernel of networks with many experts: all layers over some rows in one call, each expert on its rows.
+"""The fused kernel of networks with many experts: all layers over the rows of a pass in one call, each expert on its
+own rows.
 
-As in `layer_kernels` all threads run the same phases. A row's result depends on nothing but the row, what it sees and
-whether it is alone in its text: a single row looks at keys where they lie, several at keys that are turned for all of
-them.
+As in `layer_kernels`, all threads run the same phases. A row's result depends only on the row, on what it attends to and
+on whether it is the only row of its text: a single row reads keys from the cache, several rows share transposed keys.
 
 Shapes: N rows, D hidden, I width of the dense MLP, E experts, M their width, k experts of a row, P = N k pairs of a row
 and one of its experts, in the order of the experts.
@@ -12,34 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from dgemma.ops.native.attention_kernels import (
-    LAYER_LENGTH,
-    PASS_LENGTH,
-    inverse_length,
-    look_around,
-    mark,
-    rotate_heads,
-)
-from dgemma.ops.native.compiler import array_at, called, inlined, thread_number
-from dgemma.ops.native.kernels import exp, floats, integers, share
+from dgemma.ops.native.attention_kernels import LAYER_LENGTH, PASS_LENGTH, attend, inverse_length, mark, rotate_heads
+from dgemma.ops.native.compiler import array_at, inlined, jitted, thread_number
+from dgemma.ops.native.kernels import exp, floats, integers, thread_range
 from dgemma.ops.native.layer_kernels import (
-    add_fed_forward,
+    add_feed_forward,
     gate_dense,
-    norm_first,
+    norm_inputs,
     norm_soft,
-    quantise,
-    quantise_attended,
-    quantise_for_experts,
+    quantise_attention,
+    quantise_dense_row,
+    quantise_routed_row,
 )
 from dgemma.ops.native.machine import PANEL
-from dgemma.ops.native.pair_kernels import gate_pairs, gather_floats, sum_answers
-from dgemma.ops.native.panel_kernels import meet, multiply
-from dgemma.ops.native.quantised_kernels import (
-    gather_quantised,
-    multiply_by_expert,
-    multiply_quantised,
-    quantise_pairs,
-)
+from dgemma.ops.native.pair_kernels import combine_experts, gate_pairs, gather_floats
+from dgemma.ops.native.panel_kernels import multiply, spin_barrier
+from dgemma.ops.native.quantised_kernels import gather_quantised, multiply_by_expert, multiply_quantised, quantise_pairs
 from dgemma.ops.native.sizes import CLOCK, LAYER, PASS
 from dgemma.quant import GROUP
 
@@ -47,310 +35,364 @@ _ZERO = np.float32(0.0)
 
 
 @inlined
-def _room(given: Any) -> Any:
-    """This thread's, for a panel."""
-    return given[PASS.unpacked] + given[PASS.unpacked_step] * thread_number()
+def _panel_buffer(args: Any) -> Any:
+    """This thread's buffer for an unpacked panel."""
+    return args[PASS.panel_buffer] + args[PASS.panel_buffer_stride] * thread_number()
 
 
 @inlined
-def _group(given: Any, size: Any) -> Any:
-    """Inputs that have a sum, and of int4 weights a scale, of their own."""
-    return GROUP if given[PASS.nibbles] else size
+def _group(args: Any, size: Any) -> Any:
+    """Number of inputs with a common sum (and, for int4 weights, a common scale)."""
+    return GROUP if args[PASS.is_int4] else size
 
 
-@called
-def _add_attended(arguments: Any, place: Any) -> None:
-    """Adds what attention found, and makes of the sum what the router, the dense MLP and the experts read."""
-    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    size, eps = given[PASS.size], floats(given[PASS.eps], 1)[0]
-    weight = floats(own[LAYER.attention_norm], size)
-    for_dense, for_routed = floats(own[LAYER.before_dense_norm], size), floats(own[LAYER.before_routed_norm], size)
-    first, last = share(given[PASS.rows])
+@jitted
+def _add_attention(arguments: Any, layer_address: Any) -> None:
+    """Adds the normed attention output to the residual stream, and computes the normed inputs of the router, the dense
+    MLP and the experts."""
+    args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+    size, eps = args[PASS.hidden_size], floats(args[PASS.eps], 1)[0]
+    weight = floats(layer[LAYER.attention_norm], size)
+    dense_norm, routed_norm = floats(layer[LAYER.pre_dense_norm], size), floats(layer[LAYER.pre_routed_norm], size)
+    first, last = thread_range(args[PASS.num_rows])
     for row in range(first, last):
-        hidden = floats(given[PASS.hidden] + 4 * row * size, size)
-        new = floats(given[PASS.added] + row * given[PASS.added_step], size)
-        dense = floats(given[PASS.normed] + 4 * row * size, size)
-        unit = floats(given[PASS.units] + 4 * row * size, size)
-        routed = floats(given[PASS.routed] + row * given[PASS.added_step], size)
-        scale = inverse_length(new, size, eps)
+        hidden = floats(args[PASS.hidden] + 4 * row * size, size)
+        attention_out = floats(args[PASS.block_out] + row * args[PASS.block_stride], size)
+        dense_in = floats(args[PASS.normed] + 4 * row * size, size)
+        router_in = floats(args[PASS.router_in] + 4 * row * size, size)
+        routed_in = floats(args[PASS.routed] + row * args[PASS.block_stride], size)
+        scale = inverse_length(attention_out, size, eps)
         for at in range(size):
-            hidden[at] += new[at] * scale * weight[at]
+            hidden[at] += attention_out[at] * scale * weight[at]
         scale = inverse_length(hidden, size, eps)
         for at in range(size):
-            one = hidden[at] * scale
-            unit[at], dense[at], routed[at] = one, one * for_dense[at], one * for_routed[at]
-        if given[PASS.quantised]:
-            quantise(given, row, given[PASS.normed] + 4 * row * size, size)
-            quantise_for_experts(
-                given, row, given[PASS.routed] + row * given[PASS.added_step], size, _group(given, size)
-            )
+            normed_value = hidden[at] * scale
+            router_in[at], dense_in[at] = normed_value, normed_value * dense_norm[at]
+            routed_in[at] = normed_value * routed_norm[at]
+        if args[PASS.is_quantised]:
+            quantise_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
+            quantise_routed_row(args, row, args[PASS.routed] + row * args[PASS.block_stride], size, _group(args, size))
 
 
-@called
-def _choose(arguments: Any, place: Any) -> None:
-    """The k best experts of each row, and their weights: the softmax over them, times the expert's scale."""
-    given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-    experts, top_k = given[PASS.experts], given[PASS.top_k]
-    scale = floats(own[LAYER.per_expert_scale], experts)
-    first, last = share(given[PASS.rows])
+@jitted
+def _select_experts(arguments: Any, layer_address: Any) -> None:
+    """Selects each row's k best experts; their weights are the softmax over these k, times each expert's scale."""
+    args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+    experts, top_k = args[PASS.num_experts], args[PASS.top_k]
+    scale = floats(layer[LAYER.per_expert_scale], experts)
+    first, last = thread_range(args[PASS.num_rows])
     for row in range(first, last):
-        logits = floats(given[PASS.logits] + row * given[PASS.logits_step], experts)
-        ids = integers(given[PASS.chosen] + 8 * row * top_k, top_k)
-        weights = floats(given[PASS.shares] + 4 * row * top_k, top_k)
+        logits = floats(args[PASS.logits] + row * args[PASS.logits_stride], experts)
+        ids = integers(args[PASS.expert_ids] + 8 * row * top_k, top_k)
+        weights = floats(args[PASS.expert_weights] + 4 * row * top_k, top_k)
         best, total = _ZERO, _ZERO
         for expert in range(experts):
-            # What is no number is never the largest, and must not be lost for that.
+            # A nan is never selected as the largest, so it is put into the total and reaches the output.
             if not logits[expert] < np.float32(np.inf):
                 total = np.float32(np.nan)
         for slot in range(top_k):
-            chosen, most = 0, -np.float32(np.inf)
+            chosen, largest = 0, -np.float32(np.inf)
             for expert in range(experts):
-                if logits[expert] > most:
-                    chosen, most = expert, logits[expert]
+                if logits[expert] > largest:
+                    chosen, largest = expert, logits[expert]
             if slot == 0:
-                best = most
-            ids[slot], weights[slot] = chosen, exp(most - best)
+                best = largest
+            ids[slot], weights[slot] = chosen, exp(largest - best)
             total += weights[slot]
             logits[chosen] = -np.float32(np.inf)
         for slot in range(top_k):
             weights[slot] = weights[slot] / total * scale[ids[slot]]
 
 
-@called
-def _arrange(arguments: Any) -> None:
-    """Puts pairs in the order of their experts; a thing for one thread."""
-    given = array_at(arguments, PASS_LENGTH)
+@jitted
+def _sort_pairs(arguments: Any) -> None:
+    """Counting sort of the (row, expert) pairs by expert, on one thread."""
+    args = array_at(arguments, PASS_LENGTH)
     if thread_number() == 0:
-        pairs, experts, top_k = given[PASS.rows] * given[PASS.top_k], given[PASS.experts], given[PASS.top_k]
-        chosen, back = integers(given[PASS.chosen], pairs), integers(given[PASS.back], pairs)
-        rows = integers(given[PASS.pair_rows], pairs)
-        counts, following = integers(given[PASS.counts], experts), integers(given[PASS.following], experts)
+        pairs, experts, top_k = args[PASS.num_rows] * args[PASS.top_k], args[PASS.num_experts], args[PASS.top_k]
+        expert_ids, pair_of_slot = integers(args[PASS.expert_ids], pairs), integers(args[PASS.pair_of_slot], pairs)
+        row_of_pair = integers(args[PASS.row_of_pair], pairs)
+        counts, next_pair = integers(args[PASS.expert_counts], experts), integers(args[PASS.next_pair], experts)
         for expert in range(experts):
             counts[expert] = 0
-        for at in range(pairs):
-            counts[chosen[at]] += 1
+        for slot in range(pairs):
+            counts[expert_ids[slot]] += 1
         total = 0
         for expert in range(experts):
-            following[expert] = total
+            next_pair[expert] = total
             total += counts[expert]
-        for at in range(pairs):
-            pair = following[chosen[at]]
-            following[chosen[at]] = pair + 1
-            back[at], rows[pair] = pair, at // top_k
+        for slot in range(pairs):
+            pair = next_pair[expert_ids[slot]]
+            next_pair[expert_ids[slot]] = pair + 1
+            pair_of_slot[slot], row_of_pair[pair] = pair, slot // top_k
 
 
-# Products of rows with a weight, and of each expert's pairs with its weight: where rows begin and the bytes from one to
-# the next (0 where all pairs are of one row), the weight, its scale (or whether its panels are bfloat16), I, O, where
-# outputs begin and their bytes from row to row.
-@called
+# Products of all rows with a weight, and of each expert's pairs with that expert's weight. They take the first input row
+# and its stride (0 if all pairs have the same row), the weight, its scale (for float panels: whether they are bfloat16),
+# I, O, and the first output row and its stride.
+@jitted
 def _multiply_floats(
-    arguments: Any, source: Any, step: Any, panels: Any, halves: Any, size: Any, outputs: Any, out: Any, out_step: Any
+    arguments: Any,
+    source: Any,
+    stride: Any,
+    panels: Any,
+    is_bfloat16: Any,
+    size: Any,
+    outputs: Any,
+    out: Any,
+    out_stride: Any,
 ) -> None:
-    given = array_at(arguments, PASS_LENGTH)
-    multiply(source, step, given[PASS.rows], panels, halves, size, outputs, out, out_step, _room(given))
+    args = array_at(arguments, PASS_LENGTH)
+    multiply(
+        source, stride, args[PASS.num_rows], panels, is_bfloat16, size, outputs, out, out_stride, _panel_buffer(args)
+    )
 
 
-@called
+@jitted
 def _multiply_floats_by_expert(
-    arguments: Any, source: Any, step: Any, panels: Any, halves: Any, size: Any, outputs: Any, out: Any, out_step: Any
+    arguments: Any,
+    source: Any,
+    stride: Any,
+    panels: Any,
+    is_bfloat16: Any,
+    size: Any,
+    outputs: Any,
+    out: Any,
+    out_stride: Any,
 ) -> None:
-    given = array_at(arguments, PASS_LENGTH)
-    counts, room = integers(given[PASS.counts], given[PASS.experts]), _room(given)
-    panels_step = (outputs + PANEL - 1) // PANEL * PANEL * size * (2 if halves else 4)
-    for expert in range(given[PASS.experts]):
+    args = array_at(arguments, PASS_LENGTH)
+    counts, panel_buffer = integers(args[PASS.expert_counts], args[PASS.num_experts]), _panel_buffer(args)
+    panels_stride = (outputs + PANEL - 1) // PANEL * PANEL * size * (2 if is_bfloat16 else 4)
+    for expert in range(args[PASS.num_experts]):
         count = counts[expert]
-        multiply(source, step, count, panels + expert * panels_step, halves, size, outputs, out, out_step, room)
-        source, out = source + count * step, out + count * out_step
+        multiply(
+            *(source, stride, count, panels + expert * panels_stride, is_bfloat16),
+            *(size, outputs, out, out_stride, panel_buffer),
+        )
+        source, out = source + count * stride, out + count * out_stride
 
 
-@called
+@jitted
 def _multiply_quantised(
-    arguments: Any, _source: Any, _step: Any, weight: Any, scale: Any, size: Any, outputs: Any, out: Any, out_step: Any
+    arguments: Any,
+    _source: Any,
+    _stride: Any,
+    weight: Any,
+    scale: Any,
+    size: Any,
+    outputs: Any,
+    out: Any,
+    out_stride: Any,
 ) -> None:
-    given = array_at(arguments, PASS_LENGTH)
-    values, sums, scales = given[PASS.kept], given[PASS.sums], given[PASS.scales]
-    nibbles, room = given[PASS.nibbles], _room(given)
+    args = array_at(arguments, PASS_LENGTH)
+    values, sums, scales = args[PASS.dense_values], args[PASS.dense_sums], args[PASS.dense_scales]
+    is_int4, panel_buffer = args[PASS.is_int4], _panel_buffer(args)
     multiply_quantised(
-        values, sums, scales, given[PASS.rows], weight, scale, outputs, size, nibbles, out, out_step, room
+        values, sums, scales, args[PASS.num_rows], weight, scale, outputs, size, is_int4, out, out_stride, panel_buffer
     )
 
 
-@called
+@jitted
 def _multiply_quantised_by_expert(
-    arguments: Any, _source: Any, step: Any, weight: Any, scale: Any, size: Any, outputs: Any, out: Any, out_step: Any
+    arguments: Any,
+    _source: Any,
+    stride: Any,
+    weight: Any,
+    scale: Any,
+    size: Any,
+    outputs: Any,
+    out: Any,
+    out_stride: Any,
 ) -> None:
-    given = array_at(arguments, PASS_LENGTH)
-    values, sums, scales = given[PASS.pair_kept], given[PASS.pair_sums], given[PASS.pair_scales]
-    if step == 0:
-        values, sums, scales = given[PASS.routed_kept], given[PASS.routed_sums], given[PASS.routed_scales]
-    counts, experts, nibbles, room = given[PASS.counts], given[PASS.experts], given[PASS.nibbles], _room(given)
+    args = array_at(arguments, PASS_LENGTH)
+    values, sums, scales = args[PASS.pair_values], args[PASS.pair_sums], args[PASS.pair_scales]
+    if stride == 0:
+        values, sums, scales = args[PASS.routed_values], args[PASS.routed_sums], args[PASS.routed_scales]
+    counts, experts, is_int4 = args[PASS.expert_counts], args[PASS.num_experts], args[PASS.is_int4]
+    panel_buffer = _panel_buffer(args)
     multiply_by_expert(
-        *(counts, experts, values, sums, scales, step == 0, weight, scale),
-        *(outputs, size, nibbles, out, out_step, room),
+        *(counts, experts, values, sums, scales, stride == 0, weight, scale),
+        *(outputs, size, is_int4, out, out_stride, panel_buffer),
     )
 
 
-def _pass_with(multiply_rows: Any, multiply_by_expert: Any) -> Any:
-    """All layers. Of either kind of products one kernel alone is made: each takes some ten seconds to compile."""
+def _make_pass(multiply_rows: Any, multiply_by_expert: Any) -> Any:
+    """The pass over all layers, with one of the two kinds of products above. Each takes some ten seconds to compile, so
+    other variants are chosen at run time."""
 
-    @called
-    def project(arguments: Any, place: Any) -> None:
-        given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-        size, step, out = given[PASS.size], given[PASS.joined_step], given[PASS.joined]
-        queries, keys = own[LAYER.heads] * own[LAYER.head_dim], own[LAYER.key_heads] * own[LAYER.head_dim]
-        values = own[LAYER.has_values] * keys
-        source, source_step, weight, scale = given[PASS.normed], 4 * size, own[LAYER.qkv], own[LAYER.qkv_scale]
-        first = queries if given[PASS.quantised] else queries + keys + values
-        multiply_rows(arguments, source, source_step, weight, scale, size, first, out, step)
-        if given[PASS.quantised]:
-            out, weight, scale = out + 4 * queries, own[LAYER.k], own[LAYER.k_scale]
-            multiply_rows(arguments, source, source_step, weight, scale, size, keys, out, step)
-            out, weight, scale = out + 4 * keys, own[LAYER.v], own[LAYER.v_scale]
-            multiply_rows(arguments, source, source_step, weight, scale, size, values, out, step)
+    @jitted
+    def project_qkv(arguments: Any, layer_address: Any) -> None:
+        """`normed` -> `projected`. Float panels hold q, k and v together, quantised weights are separate."""
+        args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+        size, stride, out = args[PASS.hidden_size], args[PASS.projected_stride], args[PASS.projected]
+        queries = layer[LAYER.num_heads] * layer[LAYER.head_dim]
+        keys = layer[LAYER.num_key_heads] * layer[LAYER.head_dim]
+        values = layer[LAYER.has_values] * keys
+        source, source_stride, weight, scale = args[PASS.normed], 4 * size, layer[LAYER.qkv], layer[LAYER.qkv_scale]
+        first_outputs = queries if args[PASS.is_quantised] else queries + keys + values
+        multiply_rows(arguments, source, source_stride, weight, scale, size, first_outputs, out, stride)
+        if args[PASS.is_quantised]:
+            out, weight, scale = out + 4 * queries, layer[LAYER.k], layer[LAYER.k_scale]
+            multiply_rows(arguments, source, source_stride, weight, scale, size, keys, out, stride)
+            out, weight, scale = out + 4 * keys, layer[LAYER.v], layer[LAYER.v_scale]
+            multiply_rows(arguments, source, source_stride, weight, scale, size, values, out, stride)
 
-    @called
-    def gate_and_up(arguments: Any, place: Any) -> None:
-        given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-        size, width, step, out = given[PASS.size], given[PASS.width], given[PASS.inner_step], given[PASS.inner]
-        source, weight, scale = given[PASS.normed], own[LAYER.dense_inward], own[LAYER.dense_inward_scale]
-        first = width if given[PASS.quantised] else 2 * width
-        multiply_rows(arguments, source, 4 * size, weight, scale, size, first, out, step)
-        if given[PASS.quantised]:
-            out, weight, scale = out + 4 * width, own[LAYER.up], own[LAYER.up_scale]
-            multiply_rows(arguments, source, 4 * size, weight, scale, size, width, out, step)
+    @jitted
+    def project_gate_and_up(arguments: Any, layer_address: Any) -> None:
+        """`normed` -> gate and up of the dense MLP in `inner`."""
+        args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+        size, width, stride = args[PASS.hidden_size], args[PASS.dense_width], args[PASS.inner_stride]
+        out = args[PASS.inner]
+        source, weight, scale = args[PASS.normed], layer[LAYER.dense_inward], layer[LAYER.dense_inward_scale]
+        first_outputs = width if args[PASS.is_quantised] else 2 * width
+        multiply_rows(arguments, source, 4 * size, weight, scale, size, first_outputs, out, stride)
+        if args[PASS.is_quantised]:
+            out, weight, scale = out + 4 * width, layer[LAYER.up], layer[LAYER.up_scale]
+            multiply_rows(arguments, source, 4 * size, weight, scale, size, width, out, stride)
 
-    @called
-    def bring_down(arguments: Any, place: Any) -> None:
-        given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-        inner, step, width, size = given[PASS.inner], given[PASS.inner_step], given[PASS.width], given[PASS.size]
-        weight, scale, out = own[LAYER.dense_down], own[LAYER.dense_down_scale], given[PASS.added]
-        multiply_rows(arguments, inner, step, weight, scale, width, size, out, given[PASS.added_step])
+    @jitted
+    def project_down(arguments: Any, layer_address: Any) -> None:
+        """`inner` -> the dense MLP's output in `block_out`."""
+        args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+        inner, stride, width = args[PASS.inner], args[PASS.inner_stride], args[PASS.dense_width]
+        size = args[PASS.hidden_size]
+        weight, scale, out = layer[LAYER.dense_down], layer[LAYER.dense_down_scale], args[PASS.block_out]
+        multiply_rows(arguments, inner, stride, weight, scale, width, size, out, args[PASS.block_stride])
 
-    @called
-    def condition(arguments: Any) -> None:
-        """What self-conditioning makes of what was expected -> `added`."""
-        given = array_at(arguments, PASS_LENGTH)
-        place, meeting = given[PASS.table] + 8 * LAYER_LENGTH * given[PASS.depth], given[PASS.meeting]
-        norm_soft(arguments, place)
-        meet(meeting)
-        gate_and_up(arguments, place)
-        meet(meeting)
+    @jitted
+    def self_condition(arguments: Any) -> None:
+        """Self-conditioning's MLP of the expected embeddings -> `block_out`."""
+        args = array_at(arguments, PASS_LENGTH)
+        layer_address, counter = args[PASS.layer_table] + 8 * LAYER_LENGTH * args[PASS.depth], args[PASS.barrier]
+        norm_soft(arguments, layer_address)
+        spin_barrier(counter)
+        project_gate_and_up(arguments, layer_address)
+        spin_barrier(counter)
         gate_dense(arguments)
-        meet(meeting)
-        bring_down(arguments, place)
-        meet(meeting)
+        spin_barrier(counter)
+        project_down(arguments, layer_address)
+        spin_barrier(counter)
 
-    @called
-    def answer(arguments: Any, place: Any) -> None:
-        """What the experts say, from the rows as they read them and the choices of experts."""
-        given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-        size, width, meeting = given[PASS.size], given[PASS.expert_width], given[PASS.meeting]
-        inner, step, pairs = given[PASS.pair_inner], given[PASS.pair_inner_step], given[PASS.rows] * given[PASS.top_k]
-        values, sums, scales = given[PASS.pair_kept], given[PASS.pair_sums], given[PASS.pair_scales]
-        # All pairs of a single row read that row.
-        source, source_step = given[PASS.routed], 0
-        if given[PASS.rows] > 1:
-            rows, groups = given[PASS.pair_rows], size // _group(given, size)
-            if given[PASS.quantised]:
-                kept, own_sums, own_scales = given[PASS.routed_kept], given[PASS.routed_sums], given[PASS.routed_scales]
-                gather_quantised(pairs, rows, kept, own_sums, own_scales, values, sums, scales, size, groups)
+    @jitted
+    def run_experts(arguments: Any, layer_address: Any) -> None:
+        """`routed` and the sorted pairs -> each pair's `expert_out`."""
+        args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+        size, width, counter = args[PASS.hidden_size], args[PASS.expert_width], args[PASS.barrier]
+        inner, stride = args[PASS.pair_inner], args[PASS.pair_inner_stride]
+        pairs = args[PASS.num_rows] * args[PASS.top_k]
+        values, sums, scales = args[PASS.pair_values], args[PASS.pair_sums], args[PASS.pair_scales]
+        # All pairs of a single row read that row in place.
+        source, source_stride = args[PASS.routed], 0
+        if args[PASS.num_rows] > 1:
+            row_of_pair, groups = args[PASS.row_of_pair], size // _group(args, size)
+            if args[PASS.is_quantised]:
+                row_values, row_sums = args[PASS.routed_values], args[PASS.routed_sums]
+                row_scales = args[PASS.routed_scales]
+                gather_quantised(
+                    pairs, row_of_pair, row_values, row_sums, row_scales, values, sums, scales, size, groups
+                )
             else:
-                gather_floats(pairs, rows, source, given[PASS.added_step], given[PASS.gathered], size)
-            source, source_step = given[PASS.gathered], 4 * size
-            meet(meeting)
-        weight, scale = own[LAYER.routed_inward], own[LAYER.routed_inward_scale]
-        multiply_by_expert(arguments, source, source_step, weight, scale, size, 2 * width, inner, step)
-        meet(meeting)
-        gate_pairs(pairs, inner, step, width)
-        if given[PASS.quantised]:
-            group, nibbles = _group(given, width), given[PASS.nibbles]
-            quantise_pairs(pairs, inner, step, values, sums, scales, width, group, nibbles)
-        meet(meeting)
-        weight, scale, out = own[LAYER.routed_down], own[LAYER.routed_down_scale], given[PASS.answers]
-        multiply_by_expert(arguments, inner, step, weight, scale, width, size, out, given[PASS.added_step])
+                gather_floats(pairs, row_of_pair, source, args[PASS.block_stride], args[PASS.gathered], size)
+            source, source_stride = args[PASS.gathered], 4 * size
+            spin_barrier(counter)
+        weight, scale = layer[LAYER.routed_inward], layer[LAYER.routed_inward_scale]
+        multiply_by_expert(arguments, source, source_stride, weight, scale, size, 2 * width, inner, stride)
+        spin_barrier(counter)
+        gate_pairs(pairs, inner, stride, width)
+        if args[PASS.is_quantised]:
+            group, is_int4 = _group(args, width), args[PASS.is_int4]
+            quantise_pairs(pairs, inner, stride, values, sums, scales, width, group, is_int4)
+        spin_barrier(counter)
+        weight, scale, out = layer[LAYER.routed_down], layer[LAYER.routed_down_scale], args[PASS.expert_out]
+        multiply_by_expert(arguments, inner, stride, weight, scale, width, size, out, args[PASS.block_stride])
 
-    @called
-    def feed_forward(arguments: Any, place: Any) -> None:
-        """The dense MLP beside the routed experts, from the rows as both read them to their answers."""
-        given, own = array_at(arguments, PASS_LENGTH), integers(place, LAYER_LENGTH)
-        size, rows, experts, meeting = given[PASS.size], given[PASS.rows], given[PASS.experts], given[PASS.meeting]
-        gate_and_up(arguments, place)
-        units, logits = given[PASS.units], given[PASS.logits]
+    @jitted
+    def feed_forward(arguments: Any, layer_address: Any) -> None:
+        """The dense MLP and the routed experts, from their normed inputs to `block_out` and `expert_out`."""
+        args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
+        size, rows, experts = args[PASS.hidden_size], args[PASS.num_rows], args[PASS.num_experts]
+        counter = args[PASS.barrier]
+        project_gate_and_up(arguments, layer_address)
+        router_in, logits = args[PASS.router_in], args[PASS.logits]
         mark(arguments, CLOCK.dense)
-        multiply(units, 4 * size, rows, own[LAYER.router], 0, size, experts, logits, given[PASS.logits_step], 0)
-        meet(meeting)
-        _choose(arguments, place)
+        multiply(router_in, 4 * size, rows, layer[LAYER.router], 0, size, experts, logits, args[PASS.logits_stride], 0)
+        spin_barrier(counter)
+        _select_experts(arguments, layer_address)
         mark(arguments, CLOCK.experts)
         gate_dense(arguments)
-        meet(meeting)
-        _arrange(arguments)
-        bring_down(arguments, place)
-        meet(meeting)
+        spin_barrier(counter)
+        _sort_pairs(arguments)
+        project_down(arguments, layer_address)
+        spin_barrier(counter)
         mark(arguments, CLOCK.dense)
-        answer(arguments, place)
-        meet(meeting)
+        run_experts(arguments, layer_address)
+        spin_barrier(counter)
         mark(arguments, CLOCK.experts)
 
-    @called
+    @jitted
     def run(arguments: Any) -> None:
-        given = array_at(arguments, PASS_LENGTH)
-        size, depth, meeting = given[PASS.size], given[PASS.depth], given[PASS.meeting]
-        joined, joined_step, added_step = given[PASS.joined], given[PASS.joined_step], given[PASS.added_step]
+        args = array_at(arguments, PASS_LENGTH)
+        size, depth, counter = args[PASS.hidden_size], args[PASS.depth], args[PASS.barrier]
+        projected, projected_stride = args[PASS.projected], args[PASS.projected_stride]
+        block_stride = args[PASS.block_stride]
         mark(arguments, CLOCK.last)
-        if given[PASS.soft]:
-            condition(arguments)
+        if args[PASS.soft]:
+            self_condition(arguments)
         mark(arguments, CLOCK.dense)
-        norm_first(arguments, given[PASS.table])
-        meet(meeting)
+        norm_inputs(arguments, args[PASS.layer_table])
+        spin_barrier(counter)
         mark(arguments, CLOCK.rest)
-        for layer in range(depth):
-            place = given[PASS.table] + 8 * LAYER_LENGTH * layer
-            own = integers(place, 2 * LAYER_LENGTH)
-            project(arguments, place)
-            meet(meeting)
-            rotate_heads(arguments, place, layer)
-            meet(meeting)
-            if given[PASS.keys_only] and layer == depth - 1:
+        for layer_index in range(depth):
+            layer_address = args[PASS.layer_table] + 8 * LAYER_LENGTH * layer_index
+            layer = integers(layer_address, 2 * LAYER_LENGTH)
+            project_qkv(arguments, layer_address)
+            spin_barrier(counter)
+            rotate_heads(arguments, layer_address, layer_index)
+            spin_barrier(counter)
+            if args[PASS.keys_only] and layer_index == depth - 1:
                 return
-            look_around(arguments, place, layer)
-            meet(meeting)
-            if given[PASS.quantised]:
-                quantise_attended(arguments, place)
-                meet(meeting)
-            looked, weight, scale = own[LAYER.heads] * own[LAYER.head_dim], own[LAYER.o], own[LAYER.o_scale]
-            out = given[PASS.added]
-            multiply_rows(arguments, joined, joined_step, weight, scale, looked, size, out, added_step)
-            meet(meeting)
+            attend(arguments, layer_address, layer_index)
+            spin_barrier(counter)
+            if args[PASS.is_quantised]:
+                quantise_attention(arguments, layer_address)
+                spin_barrier(counter)
+            attention_size, weight = layer[LAYER.num_heads] * layer[LAYER.head_dim], layer[LAYER.o]
+            scale = layer[LAYER.o_scale]
+            out = args[PASS.block_out]
+            multiply_rows(
+                arguments, projected, projected_stride, weight, scale, attention_size, size, out, block_stride
+            )
+            spin_barrier(counter)
             mark(arguments, CLOCK.attention)
-            _add_attended(arguments, place)
-            meet(meeting)
+            _add_attention(arguments, layer_address)
+            spin_barrier(counter)
             mark(arguments, CLOCK.rest)
-            feed_forward(arguments, place)
-            back, shares, routed = given[PASS.back], given[PASS.shares], given[PASS.routed]
-            answers, rows, top_k = given[PASS.answers], given[PASS.rows], given[PASS.top_k]
-            sum_answers(rows, top_k, back, shares, answers, added_step, routed, added_step, size)
-            following = own[LAYER_LENGTH + LAYER.input_norm] if layer + 1 < depth else given[PASS.final_norm]
-            add_fed_forward(arguments, place, following)
-            meet(meeting)
+            feed_forward(arguments, layer_address)
+            pair_of_slot, weights, routed = args[PASS.pair_of_slot], args[PASS.expert_weights], args[PASS.routed]
+            expert_out, rows, top_k = args[PASS.expert_out], args[PASS.num_rows], args[PASS.top_k]
+            combine_experts(rows, top_k, pair_of_slot, weights, expert_out, block_stride, routed, block_stride, size)
+            next_norm = layer[LAYER_LENGTH + LAYER.input_norm] if layer_index + 1 < depth else args[PASS.final_norm]
+            add_feed_forward(arguments, layer_address, next_norm)
+            spin_barrier(counter)
             mark(arguments, CLOCK.rest)
 
     return run
 
 
-_run_floats = _pass_with(_multiply_floats, _multiply_floats_by_expert)
-_run_quantised = _pass_with(_multiply_quantised, _multiply_quantised_by_expert)
+_run_floats = _make_pass(_multiply_floats, _multiply_floats_by_expert)
+_run_quantised = _make_pass(_multiply_quantised, _multiply_quantised_by_expert)
 
 
 def layers_routed(arguments: Any) -> None:
-    """`layer_kernels.layers` of a network with many experts: given what `sizes.PASS` names, of which a pass over few
-    experts has no need as well. The router's weight is panels too, each layer says for itself which of its panels are
-    bfloat16, and an expert's panels follow those of the one before."""
+    """`layer_kernels.layers` of a network with many experts; uses the arguments in `sizes.PASS` for many experts too.
+    The router's weight is in panels as well, each weight of a layer is marked as float32 or bfloat16 panels, and the
+    panels of an expert follow those of the expert before."""
     _run_floats(arguments)
 
 
 def layers_routed_quantised(arguments: Any) -> None:
-    """`layers_routed` with int8 weights, or int4 ones of `nibbles`, which are read where they lie: rows become int8
-    before each product."""
+    """`layers_routed` with int8 or int4 weights, which are read in place: rows are quantised to int8 before each
+    product."""
     _run_quantised(arguments)
 
 

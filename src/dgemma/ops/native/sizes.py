@@ -1,4 +1,8 @@
-"""What kernels and their callers agree on."""
+"""Constants and argument layouts shared by the kernels and the Python code that calls them.
+
+A kernel takes one array of int64: addresses and sizes. The named tuples and name lists below give the index of each.
+A stride is the number of bytes from one row to the next.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,21 +11,22 @@ from typing import NamedTuple
 from torch import Tensor
 
 CHUNK = 256
-"""Entries of a vocabulary that are read, capped and summed before the next: they stay in the nearest cache."""
+"""Vocabulary entries that are soft-capped and summed together, while they stay in the first-level cache."""
 IMPOSSIBLE = -1e30
-"""The logit of what has no probability: finite, so that it may be multiplied by zero and the difference of two of them
-is no nan."""
+"""The logit of an id without probability: finite, so that its product with zero, or the difference of two, is not
+nan."""
 
 
-def candidates(top_k: int) -> int:
-    """Room for the candidates of a row: 2 K are thinned to K, but not within a chunk, and one is written beyond."""
+def candidate_capacity(top_k: int) -> int:
+    """Size of a row's candidate buffer: 2 K candidates are cut down to K, but only after a whole chunk, and one entry
+    is written past the last candidate."""
     return 2 * top_k + CHUNK + 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerShape:
-    """What the weights do not tell: `window` is 0 where a layer sees all that stands before; `tables` gives the rotary
-    cos and sin [positions, head dim] of so many positions."""
+    """Sizes of a layer that its weights do not show. `window` is 0 for full attention; `tables` returns the rotary cos
+    and sin [positions, head dim] for a number of positions."""
 
     num_heads: int
     num_key_heads: int
@@ -30,18 +35,18 @@ class LayerShape:
     tables: Callable[[int], tuple[Tensor, Tensor]]
 
     @property
-    def queries(self) -> int:
-        """The numbers of a row's queries."""
+    def query_size(self) -> int:
+        """Size of a row's queries, all heads together."""
         return self.num_heads * self.head_dim
 
     @property
-    def keys(self) -> int:
-        """The numbers of a row's keys."""
+    def key_size(self) -> int:
+        """Size of a row's keys, all key heads together."""
         return self.num_key_heads * self.head_dim
 
 
 class _Layer(NamedTuple):
-    # Products, which are panels, or with many experts quantised weights where they lie; the router's weight.
+    # Addresses of the weight matrices: panels, or with many experts the quantised weights themselves.
     qkv: int
     o: int
     dense_inward: int
@@ -49,36 +54,37 @@ class _Layer(NamedTuple):
     routed_inward: int
     routed_down: int
     router: int
-    # Norms and scalars.
+    # Addresses of norm weights and scalars.
     input_norm: int
     query_norm: int
     key_norm: int
     attention_norm: int
-    before_dense_norm: int
-    before_routed_norm: int
+    pre_dense_norm: int
+    pre_routed_norm: int
     dense_norm: int
     routed_norm: int
     feedforward_norm: int
     per_expert_scale: int
     encoder_scalar: int
     decoder_scalar: int
-    # Rotary tables.
+    # Addresses of the rotary tables.
     cos: int
     sin: int
     # Sizes.
-    heads: int
-    key_heads: int
+    num_heads: int
+    num_key_heads: int
     head_dim: int
     has_values: int
     window: int
-    # With many experts, the addresses of the scales of quantised weights; of panels, whether they are bfloat16.
+    # With many experts: the address of the scales of a quantised weight; for float panels, whether they are bfloat16.
     qkv_scale: int
     o_scale: int
     dense_inward_scale: int
     dense_down_scale: int
     routed_inward_scale: int
     routed_down_scale: int
-    # Quantised weights are not laid out: keys and values stand beside queries, and what goes up beside its gate.
+    # Quantised weights that are not copied into panels cannot be stacked: `qkv` is then the queries' weight alone and
+    # `dense_inward` the gate's; these are the others.
     k: int
     v: int
     up: int
@@ -88,23 +94,24 @@ class _Layer(NamedTuple):
 
 
 LAYER = _Layer(*range(len(_Layer._fields)))
-"""The place of each of a layer's entries, addresses and sizes, in the table of layers. A last row of it is
-self-conditioning's: its norm, which is an input norm, and its dense MLP."""
+"""Columns of the layer table (int64), which has one row for each layer. A last row is for self-conditioning: its norm
+as `input_norm`, and its dense MLP."""
 
 
 class _Row(NamedTuple):
-    # Its place in its text, which is the number of its slot in the cache.
+    # Position in its text, which is also its slot in the KV cache.
     position: int
-    # Where a window is counted from, and one past the last key that it sees: its own place, or its canvas.
-    begin: int
-    behind: int
-    # One of `KIND`; which text it is of.
+    # The position from which a sliding window counts back, and the end of the keys that the row attends to. Both are
+    # the row's own for a clean token, and those of the canvas for a canvas position.
+    window_origin: int
+    key_end: int
+    # One of `KIND`, and the index of its text.
     kind: int
     text: int
 
 
 ROW = _Row(*range(len(_Row._fields)))
-"""The place of each thing that is told of a row."""
+"""Columns of the row table (int64), which has one row for each row of the pass."""
 
 
 class _Kind(NamedTuple):
@@ -114,21 +121,21 @@ class _Kind(NamedTuple):
 
 
 KIND = _Kind(*range(len(_Kind._fields)))
-"""What a row is: a clean token, a position of a canvas, or one that comes with an expectation."""
+"""Kinds of row: a clean token, a canvas position, or a canvas position with self-conditioning."""
 
 
 class _Text(NamedTuple):
-    # Its rows follow each other.
-    first: int
-    behind: int
-    # The addresses of room for its keys, and of its cache: for each layer those of keys and of values, and the numbers
-    # from one key head to the next.
-    turned: int
+    # Its rows are adjacent.
+    row_begin: int
+    row_end: int
+    # The address of its buffer for transposed keys, and of its cache table: for each layer the addresses of keys and
+    # values, and the number of floats from one key head to the next.
+    transposed_keys: int
     cache: int
 
 
 TEXT = _Text(*range(len(_Text._fields)))
-"""The place of each thing that is told of a text."""
+"""Columns of the text table (int64)."""
 
 
 class _Clock(NamedTuple):
@@ -140,142 +147,130 @@ class _Clock(NamedTuple):
 
 
 CLOCK = _Clock(*range(len(_Clock._fields)))
-"""Where the cycles of each part of a pass are counted, and when the last part ended."""
+"""Indices of the cycle counters: `last` is the time stamp at which the previous part ended, the others count the cycles
+of each part of a pass."""
 
 
 class _Pass(NamedTuple):
-    # Rows, and what is known of them.
+    # Addresses of float rows [N, hidden_size], the last norm's weight, the three tables, and eps (float32).
     hidden: int
     soft: int
     normed: int
     final_norm: int
-    told: int
-    texts: int
-    table: int
+    row_table: int
+    text_table: int
+    layer_table: int
     eps: int
-    # Room for N rows each; for each thread's scores, and for a layer's keys of all texts; a zero to meet at.
-    joined: int
-    attended: int
-    added: int
+    # Addresses of workspace. For N rows each: `projected` holds queries, keys and values before norm and rotation, then
+    # the attention output; `queries` the rotated queries; `block_out` the output of attention or the dense MLP; `inner`
+    # gate and up; `routed` the experts' input, then their output. `scores` has a part for each thread;
+    # `transposed_keys` holds one layer's keys of all texts. Then the address of the barrier's counter (int64, zero).
+    projected: int
+    queries: int
+    block_out: int
     inner: int
     routed: int
     scores: int
-    turned: int
-    meeting: int
-    # Bytes from one row to the next.
-    joined_step: int
-    attended_step: int
-    added_step: int
-    inner_step: int
-    score_step: int
+    transposed_keys: int
+    barrier: int
+    # Strides; `routed` and `expert_out` have that of `block_out`.
+    projected_stride: int
+    query_stride: int
+    block_stride: int
+    inner_stride: int
+    score_stride: int
     # Sizes.
-    rows: int
+    num_rows: int
     num_texts: int
-    size: int
+    hidden_size: int
     depth: int
     keys_only: int
-    width: int
-    experts: int
+    dense_width: int
+    num_experts: int
     expert_width: int
     top_k: int
-    # Whether a text's keys are turned for a single row, too.
-    turns_single_rows: int
-    # With few experts: whether all panels are bfloat16, and where what the experts make begins in a row of `inner`.
-    halves: int
-    routed_at: int
-    # Room for rows as int8, those that attention and the dense MLP read and those that the experts read; whether
-    # weights are int4, and whether they are quantised at all.
-    kept: int
-    sums: int
-    scales: int
-    routed_kept: int
+    # Whether keys are transposed even for a text with a single row.
+    transposes_single_rows: int
+    # With few experts: whether all panels are bfloat16, and where the experts' part of a row of `inner` begins (in
+    # floats).
+    is_bfloat16: int
+    routed_offset: int
+    # Workspace for rows quantised to int8: values, sums and scales (`quantised_kernels.quantise_row`) of the input of
+    # attention or the dense MLP, and of the experts' input. Then whether weights are int4, and whether they are
+    # quantised at all.
+    dense_values: int
+    dense_sums: int
+    dense_scales: int
+    routed_values: int
     routed_sums: int
     routed_scales: int
-    nibbles: int
-    quantised: int
-    # With many experts: rows as the router reads them, its logits, the experts that it chose for each row, their
-    # weights, where a row's pairs are, whose a pair is, how many pairs an expert has and where the next of them goes.
-    units: int
+    is_int4: int
+    is_quantised: int
+    # With many experts: the router's input and logits, each row's k expert ids and weights, for each of these slots the
+    # number of its pair, the row of each pair, the number of pairs of each expert, and the next free pair of each.
+    router_in: int
     logits: int
-    chosen: int
-    shares: int
-    back: int
-    pair_rows: int
-    counts: int
-    following: int
-    logits_step: int
-    # Rows, what is between the two products, and answers, of each pair of a row and one of its experts; as int8 too.
+    expert_ids: int
+    expert_weights: int
+    pair_of_slot: int
+    row_of_pair: int
+    expert_counts: int
+    next_pair: int
+    logits_stride: int
+    # For each pair of a row and one of its experts: the row's input, gate and up, and the expert's output; then the
+    # int8 values, sums and scales of a product's input.
     gathered: int
     pair_inner: int
-    answers: int
-    pair_inner_step: int
-    pair_kept: int
+    expert_out: int
+    pair_inner_stride: int
+    pair_values: int
     pair_sums: int
     pair_scales: int
-    # Room for a panel of each thread, and the bytes of one.
-    unpacked: int
-    unpacked_step: int
+    # A buffer for one unpacked panel for each thread, and its size in bytes.
+    panel_buffer: int
+    panel_buffer_stride: int
     # Cycles by part (`CLOCK`), or 0.
     clock: int
 
 
 PASS = _Pass(*range(len(_Pass._fields)))
-"""The place of each thing that a pass over all layers is given."""
+"""Arguments of a pass over all layers."""
 
-BYTES_BY_GROUP = 2
-"""What tells that int8 weights have a scale for each group of inputs; 1 tells it of int4 ones."""
+INT8, INT4, GROUPED_INT8 = range(3)
+"""Formats of a quantised weight: int8 with a scale for each output, int4 with a scale for each group of inputs, int8
+with a scale for each group of inputs. The flag `is_int4` serves as the format where only the first two occur."""
 QUAD = 4
 """Inputs whose products with bytes are added at once."""
-PART_ROWS = 8
-"""Rows whose part of a last panel is kept before it is copied."""
+EDGE_ROWS = 8
+"""Rows of products with a last, partial panel that are buffered before their valid outputs are copied."""
 
-ROUTED_ROWS = (
-    *("values", "sums", "scale", "rows_of_pairs", "counts", "back", "weights"),
+ROUTED_ARGUMENTS = (
+    *("values", "sums", "scale", "row_of_pair", "expert_counts", "pair_of_slot", "weights"),
     *("gate_up", "gate_up_scale", "down", "down_scale"),
-    *("pair_values", "pair_sums", "pair_scale", "inner", "inner_values", "inner_sums", "answers", "out"),
-    *("room", "room_step", "meeting", "rows", "top_k", "size", "width", "experts", "grouped"),
+    *("pair_values", "pair_sums", "pair_scale", "inner", "inner_values", "inner_sums", "expert_out", "out"),
+    *("panel_buffer", "panel_buffer_stride", "barrier"),
+    *("num_rows", "top_k", "hidden_size", "expert_width", "num_experts", "weight_format"),
 )
-"""What the routed experts of quantised rows are given, in this order: addresses, then sizes."""
+"""Arguments of `quantised_kernels.experts_rows`, in order: addresses, then sizes."""
 
 FAINT = 1e-200
-"""What lies behind a state, the most of all states being 1, is exact to the last digits above this."""
+"""Backward weights (the largest of all states being 1) above this are exact to the last digits; those below may have
+underflowed."""
 
 NEGLIGIBLE = 1e-12
-"""The share of all paths that may come through states behind which less than FAINT lies."""
+"""The largest share of all paths that may pass through states whose backward weight is below FAINT."""
 
-STEP = ("states", "single", "offset", "first", "targets", "sets")
-"""One position's entries in the table of a canvas' paths, in this order: how many states it has, how many of them, the
-first ones, have one transition, how many states the positions before it have, then the addresses of its transitions.
-A last entry stands for what is behind the canvas."""
+POSITION = ("num_states", "num_single", "state_offset", "first_transition", "targets", "sets")
+"""Columns of the position table of a constrained canvas: the number of states; how many of them, the first ones, have a
+single transition; the number of states of all earlier positions; then the addresses of the transitions. A last row
+stands for the end of the canvas."""
 
-PATHS = (
-    *(
-        "logits",
-        "settings",
-        "forbidden",
-        "uniforms",
-        "ids",
-        "group_of_id",
-        "first_id",
-        "groups",
-        "first_group",
-        "sets",
-        "first_set",
-        "used",
-    ),
-    *("steps", "gathered", "largest", "sums", "best", "weights", "shares", "behind", "ahead", "scales", "chosen"),
-    *("found", "entropy", "failed", "meeting"),
-    *(
-        "rows",
-        "vocabulary",
-        "num_ids",
-        "num_groups",
-        "num_sets",
-        "num_members",
-        "num_states",
-        "most_states",
-        "barred",
-        "logs",
-    ),
+PATH_ARGUMENTS = (
+    *("logits", "settings", "forbidden", "uniforms"),
+    *("ids", "group_of_id", "first_id", "groups", "first_group", "sets", "first_set", "used"),
+    *("positions", "scratch", "group_largest", "set_log_sums", "set_largest", "set_weights", "marginals"),
+    *("backward", "forward", "scales", "best_sets", "result_ids", "entropy", "failed", "barrier"),
+    *("num_positions", "vocabulary", "num_ids", "num_groups", "num_sets", "num_members", "num_states", "most_states"),
+    *("num_forbidden", "as_logs"),
 )
-"""What a reading of all paths is given, in this order: addresses, then sizes."""
+"""Arguments of `path_kernels.paths`, in order: addresses, then sizes."""
