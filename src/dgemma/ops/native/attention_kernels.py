@@ -60,8 +60,8 @@ def _rotate_into(out: Any, source: Any, weight: Any, cos: Any, sin: Any, scale: 
 
 @jitted
 def _attend_row(query: Any, keys: Any, values: Any, count: Any, size: Any, scores: Any, out: Any) -> None:
-    """One head of one row: softmax(keys @ query) @ values over `count` keys. query, keys, values, scores (workspace) and
-    out are addresses."""
+    """One head of one row: softmax(keys @ query) @ values over `count` keys. query, keys, values, scores (workspace)
+    and out are addresses."""
     q, score, result = floats(query, size), floats(scores, count), floats(out, size)
     best = IMPOSSIBLE
     at = 0
@@ -169,8 +169,8 @@ def _key_end(args: Any, row: Any) -> Any:
 
 @jitted
 def _transpose_keys(arguments: Any, layer_address: Any, layer_index: Any, text_number: Any) -> None:
-    """Copies the keys that the rows of a text attend to into panels: [head dim, PANEL keys], so that a tile computes the
-    scores of PANEL keys side by side."""
+    """Copies the keys that the rows of a text attend to into panels: [head dim, PANEL keys], so that a tile computes
+    the scores of PANEL keys side by side."""
     args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
     text = _text_entry(args, text_number)
     cache = _layer_cache(text, layer_index)
@@ -204,8 +204,8 @@ def _transpose_keys(arguments: Any, layer_address: Any, layer_index: Any, text_n
 
 @jitted
 def _softmax_scores(scores: Any, begin: Any, stop: Any, count: Any) -> Any:
-    """Replaces the scores from `begin` to `stop` by exp(score - max), and the rest of the `count` by zeros -> 1 / the sum
-    of the weights."""
+    """Replaces the scores from `begin` to `stop` by exp(score - max), and the rest of the `count` by zeros -> 1 / the
+    sum of the weights."""
     width, total = stop - begin, _ZERO
     score, best = floats(scores + 4 * begin, width), largest_at(scores + 4 * begin, width)
     for at in range(width):
@@ -265,8 +265,8 @@ def _attend_tiled(arguments: Any, layer_address: Any, layer_index: Any, text_num
 
 @jitted
 def _attend_in_place(arguments: Any, layer_address: Any, layer_index: Any, text_number: Any) -> None:
-    """Attention of one text, one head of a row at a time, over the keys in the cache: for head sizes that are no multiple
-    of PANEL, and for texts with too few rows to be worth a transpose."""
+    """Attention of one text, one head of a row at a time, over the keys in the cache: for head sizes that are no
+    multiple of PANEL, and for texts with too few rows to be worth a transpose."""
     args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
     text = _text_entry(args, text_number)
     cache, heads, size = _layer_cache(text, layer_index), layer[LAYER.num_heads], layer[LAYER.head_dim]

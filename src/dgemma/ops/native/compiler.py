@@ -1,7 +1,8 @@
-"""From a Python function over addresses to the machine code of a C function: what needs numba, whole.
+"""Compiles a Python function over addresses to the machine code of a C function. Only the compiling process needs
+numba.
 
-Kernels are compiled once for a processor, in a process of their own (`python -m dgemma.ops.native`), which leaves
-object files for `machine` to load.
+Kernels are compiled once for a processor, in a separate process (`python -m dgemma.ops.native`), which writes object
+files for `machine` to load. The intrinsics below emit LLVM IR where numba's own would be slow or missing.
 """
 
 import math
@@ -23,18 +24,18 @@ openmp_barrier = types.ExternalFunction("GOMP_barrier", types.void())
 yield_processor = types.ExternalFunction("sched_yield", types.int32())
 
 _PREFETCH_DISTANCE = 96 * 64
-"""How far ahead of a tile weights are asked for, in bytes: most panels lie one behind the other."""
+"""How far ahead of a tile weights are prefetched, in bytes: most panels are adjacent."""
 
-# What sums may be reordered for, and no more: infinities and nan keep their meaning.
+# Sums may be reordered; infinities and nan keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 inlined = numba.njit(inline="always", fastmath=FAST)
 jitted = numba.njit(fastmath=FAST, error_model="numpy")
-# In which order numbers are multiplied and summed is as written: numba gives its flags to all that a function does.
+# Keeps the written order of multiplications and sums: numba applies the flags to everything in a function.
 jitted_in_order = numba.njit(fastmath={"contract", "nsz"}, error_model="numpy")
 
 
-# The function itself behind the C function, whose status is always that all is well: nothing here can raise.
+# A C function around numba's. Its status is ignored, because nothing in a kernel can raise.
 _ENTRY = """
 declare i32 @"{inner}"(ptr, ptr, ptr)
 define void @"{symbol}"(ptr %arguments) {{
@@ -47,10 +48,9 @@ define void @"{symbol}"(ptr %arguments) {{
 
 
 def compile_kernel(function: Callable) -> bytes:
-    """The object file of a function of the address of its arguments (int64), under `symbol_of` its name.
+    """The object file of a kernel, a function that takes the address of its arguments, as the symbol `symbol_of(name)`.
 
-    What numba wraps around it, to tell Python of errors, is left out: an object file needs nothing but OpenMP and the
-    C library.
+    numba's wrapper, which reports errors to Python, is removed: the object file needs only OpenMP and the C library.
     """
     signature, symbol = types.void(types.CPointer(types.int64)), symbol_of(function.__name__)
     wrapper: Any = numba.cfunc(signature, fastmath=FAST, error_model="numpy")(function)
@@ -75,7 +75,7 @@ def compile_kernel(function: Callable) -> bytes:
 
 
 def _pointer_to(kind: Any) -> Any:
-    """An address (int64) as a pointer to numbers of this kind."""
+    """An intrinsic that turns an address (int64) into a pointer to numbers of a type."""
 
     def pointer(_context: Any, _address: Any) -> tuple[Any, Callable]:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -87,7 +87,7 @@ def _pointer_to(kind: Any) -> Any:
 
 
 def _power_of_two(_context: Any, _exponent: Any) -> tuple[Any, Callable]:
-    """2^(exponent - 127) of an int32 in 1 .. 254: the float32 with these bits of exponent."""
+    """2^(exponent - 127) of an int32 in 1 .. 254: the float32 with these exponent bits."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         shifted = builder.shl(arguments[0], llvmlite.ir.Constant(llvmlite.ir.IntType(32), 23))
@@ -97,7 +97,7 @@ def _power_of_two(_context: Any, _exponent: Any) -> tuple[Any, Callable]:
 
 
 def _from_bfloat16(_context: Any, _half: Any) -> tuple[Any, Callable]:
-    """The float32 of a bfloat16, given by its bits (uint16): they are the upper half of its own."""
+    """The float32 of a bfloat16, given by its bits (uint16), which are the upper half of the float32's."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         word = llvmlite.ir.IntType(32)
@@ -117,7 +117,7 @@ array_at: Any = numba.carray  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _atomic_increment(_context: Any, _counter: Any) -> tuple[Any, Callable]:
-    """Adds one to the int64 at an address, for all threads to see -> the sum."""
+    """Atomically adds one to the int64 at an address -> the sum."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         word = llvmlite.ir.IntType(64)
@@ -128,7 +128,7 @@ def _atomic_increment(_context: Any, _counter: Any) -> tuple[Any, Callable]:
 
 
 def _atomic_load(_context: Any, _counter: Any) -> tuple[Any, Callable]:
-    """The int64 at an address, as other threads have left it."""
+    """Atomically loads the int64 at an address."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         place = builder.inttoptr(arguments[0], llvmlite.ir.IntType(64).as_pointer())
@@ -138,16 +138,16 @@ def _atomic_load(_context: Any, _counter: Any) -> tuple[Any, Callable]:
 
 
 def prefetch(builder: Any, address: Any) -> None:
-    """Has the processor bring what lies at an address into its second cache, to be read."""
+    """Emits a prefetch of an address into the second-level cache, for reading."""
     int32, pointer = llvmlite.ir.IntType(32), llvmlite.ir.IntType(8).as_pointer()
     kind = llvmlite.ir.FunctionType(llvmlite.ir.VoidType(), [pointer, *[int32] * 3])
-    hints = [llvmlite.ir.Constant(int32, value) for value in (0, 2, 1)]  # to be read, into the second cache, as data
+    hints = [llvmlite.ir.Constant(int32, value) for value in (0, 2, 1)]  # read, second-level cache, data
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
     builder.call(function, [builder.inttoptr(address, pointer), *hints])
 
 
 def _prefetch_at(_context: Any, _address: Any) -> tuple[Any, Callable]:
-    """`bring` what lies at an address."""
+    """`prefetch` of an address."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         prefetch(builder, arguments[0])
@@ -160,7 +160,7 @@ prefetch_at: Any = intrinsic(_prefetch_at)
 
 
 def _cycles(_context: Any) -> tuple[Any, Callable]:
-    """The processor's count of cycles."""
+    """The processor's cycle counter."""
 
     def generate(_context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
         kind = llvmlite.ir.FunctionType(llvmlite.ir.IntType(64), [])
@@ -175,11 +175,11 @@ atomic_load: Any = intrinsic(_atomic_load)
 
 
 def _dot_int4(_context: Any, _values: Any, _nibbles: Any, _scales: Any, _groups: Any) -> tuple[Any, Callable]:
-    """A row of int4 weights times float32 values: addresses of the values, of each group the even ones before the odd
-    ones, of the nibbles, two to a byte, the lower one first, and of the groups' scales; then how many groups.
+    """A row of int4 weights times float32 values. Takes the addresses of the values (in each group the even inputs come
+    before the odd ones), of the nibbles (two to a byte, the lower one first) and of the groups' scales, and the number
+    of groups.
 
-    In vectors from the start, which are summed across once for the row: of a loop as short as a group LLVM makes a
-    scalar one.
+    Written with vectors that are summed across once at the end: LLVM does not vectorise a loop as short as a group.
     """
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -188,7 +188,7 @@ def _dot_int4(_context: Any, _values: Any, _nibbles: Any, _scales: Any, _groups:
         byte, word, single = (ir.VectorType(kind, half) for kind in (ir.IntType(8), ir.IntType(32), ir.FloatType()))
         number, lane = ir.IntType(64), ir.IntType(32)
         eight, broadcast = ir.Constant(single, [8.0] * half), ir.Constant(word, [0] * half)
-        # Sums of even and of odd groups: each waits for its own last one alone.
+        # Separate sums for even and odd groups: two shorter dependency chains.
         sums = [cgutils.alloca_once_value(builder, ir.Constant(single, [0.0] * half)) for _ in range(2)]
 
         def load(base: Any, index: Any, stride: int, kind: Any, align: int) -> Any:
@@ -228,11 +228,10 @@ dot_int4: Any = intrinsic(_dot_int4)
 
 
 def _tile_of(rows: int, is_bfloat16: bool) -> Any:
-    """out_RP = hidden_RI @ panel_IP for `rows` rows: addresses of the first, the bytes between two of its rows, the
-    panel, the bytes between two of its inputs, I, the address of out and the bytes between two of its rows; panels of
-    `halves` are bfloat16.
+    """A micro-kernel: out_RP = hidden_RI @ panel_IP for `rows` rows. It takes hidden and its stride, the panel and the
+    stride between its inputs, I, out and its stride.
 
-    Sums stay in registers, one input after another, so that a row's result depends on nothing but the row.
+    Sums stay in registers and inputs are added in order, so that a row's result depends only on the row.
     """
     number_bytes = 2 if is_bfloat16 else 4
 
@@ -271,7 +270,7 @@ def _tile_of(rows: int, is_bfloat16: bool) -> Any:
                 here = builder.add(panel, builder.mul(loop.index, panel_stride))
                 offsets = [ir.Constant(word, number_bytes * LANES * half) for half in range(2)]
                 weights = [weights_at(builder.add(here, offset)) for offset in offsets]
-                if is_bfloat16 and rows > 1:  # One row, and float32, wait for their weights whatever they ask for.
+                if is_bfloat16 and rows > 1:  # One row and float32 panels are bound by memory anyway.
                     prefetch(builder, builder.add(here, ir.Constant(word, _PREFETCH_DISTANCE)))
                 for row in range(rows):
                     address = builder.add(first[row], builder.mul(loop.index, ir.Constant(word, 4)))
@@ -295,11 +294,11 @@ def _tile_of(rows: int, is_bfloat16: bool) -> Any:
 
 
 def _largest_of(magnitude: bool) -> Any:
-    """The largest of the float32 numbers at an address, among which nan is passed over, or of their magnitudes, among
-    which it counts as the largest; of none, the least there is (or 0).
+    """An intrinsic for the largest of the float32 numbers at an address, where nan is skipped, or the largest of their
+    magnitudes, where nan counts as the largest; -inf or 0 if there are none.
 
-    In vectors from the start: LLVM makes a scalar loop of one that might meet a nan, four cycles a number. Magnitudes
-    are compared by their bits, which have the same order.
+    Written with vectors: LLVM does not vectorise a maximum that might meet a nan, and takes four cycles a number.
+    Magnitudes are compared by their bits, which have the same order.
     """
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -345,8 +344,8 @@ largest_at, largest_magnitude_at = _largest_of(magnitude=False), _largest_of(mag
 
 
 def transposed(builder: Any, rows: list[Any]) -> list[Any]:
-    """LANES vectors of LANES numbers, turned: rounds in which those of the lower half and those of the upper half are
-    dealt out in turns."""
+    """Transposes LANES vectors of LANES numbers in log2(LANES) rounds, each of which interleaves the vectors of the
+    lower half with those of the upper half."""
     half, lane = LANES // 2, llvmlite.ir.IntType(32)
 
     def interleaved(one: Any, other: Any, first: int) -> Any:
@@ -362,7 +361,7 @@ def transposed(builder: Any, rows: list[Any]) -> list[Any]:
 def _transpose_floats(
     _context: Any, _source: Any, _stride: Any, _target: Any, _target_stride: Any
 ) -> tuple[Any, Callable]:
-    """LANES float32 numbers of LANES rows, turned: addresses of the first, each with the bytes from row to row."""
+    """Transposes a LANES x LANES block of float32 numbers: source and its stride, target and its stride."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         ir = llvmlite.ir
@@ -386,4 +385,4 @@ transpose_floats: Any = intrinsic(_transpose_floats)
 FLOAT32_TILES, BFLOAT16_TILES = (
     tuple(_tile_of(rows, is_bfloat16) for rows in range(1, TILE_ROWS + 1)) for is_bfloat16 in (False, True)
 )
-"""Products of 1 row and more."""
+"""Tiles of 1 row, 2 rows and so on, for float32 and for bfloat16 panels."""

@@ -1,4 +1,4 @@
-"""The kernel of a small vocabulary: all of it in one call.
+"""The kernel for the head of a small vocabulary: logits, sample, entropy and expected embedding in one call.
 
 Shapes: N rows, D hidden, V vocabulary.
 """
@@ -25,19 +25,21 @@ _ZERO = np.float32(0.0)
 
 
 def head(arguments: Any) -> None:
-    """The whole vocabulary of each row: what a step needs of the logits limit * tanh(product / cap).
+    """What a step needs of each row's logits limit * tanh(product / cap), over the whole vocabulary.
 
-    Addresses, then sizes, in this order:
-    hidden_ND      float32                         embedding, back   panels: entries of D inputs, D outputs of V inputs
-    forbidden_F2   int64 (row or -1 for all, id), whose probability is zero
-    settings_3     float32: 2 / cap, limit, what the expected embedding is multiplied by
-    uniforms_N     float32: where in the distribution a sample is drawn
-    logits_NW      float32, W the padded vocabulary; with `soft` they become weights exp(logit - maximum)
-    summary_N4     float32: maximum of the logits, log of the sum of weights, entropy, and one more
+    Arguments, in order:
+    hidden_ND      float32
+    embedding      panels of the embedding, for the logits
+    back           panels of its transpose, for the expected embedding
+    forbidden_F2   int64: (row or -1 for all, id) pairs without probability
+    settings_3     float32: 2 / cap, limit, the scale of the expected embedding
+    uniforms_N     float32 in [0, 1), which decide the samples
+    logits_NW      float32, W the padded vocabulary; with `soft` they become scaled weights
+    summary_N4     float32: maximum of the logits, log of the sum of weights, entropy, unused
     ids_N2         int64: the likeliest id, the sample
     soft_NX        float32: the expected embedding, X the padded hidden size
-    N, D, V, F, W, X, whether `soft` is wanted, whether panels are bfloat16, and the address of a zero to meet at;
-    whether they are int8 and rows become so, and room for these: values_ND, sums_N and scales_N
+    N, D, V, F, W, X, whether `soft` is wanted, whether float panels are bfloat16, the barrier's counter (zero),
+    whether `embedding` is int8, and then workspace for quantised rows: values_ND, sums_N, scales_N
     """
     args = array_at(arguments, 23)
     rows, size, vocabulary, num_forbidden, width, padded = args[10], args[11], args[12], args[13], args[14], args[15]
@@ -69,8 +71,8 @@ def head(arguments: Any) -> None:
         ids[0] = likeliest
         ids[1] = draw(logits, 0, vocabulary, maximum, np.float64(uniforms[row]) * np.float64(total))
         summary[0], summary[1] = maximum, np.log(total)
-        # Logits that are not numbers are larger than nothing and have no weight; the moment is none beside them, and
-        # neither is an entropy that `max` would make zero.
+        # nan logits have no weight and never become the maximum; the moment is nan with them. The entropy must then be
+        # nan too, which `max(0, ..)` would turn into zero.
         entropy = np.log(total) - moment / total
         known = total > _ZERO and maximum > IMPOSSIBLE
         summary[2] = (_ZERO if entropy < _ZERO else entropy) if known else np.float32(np.nan)

@@ -1,6 +1,8 @@
-"""The kernels, whole: what runs in C. Each takes the address of its arguments, themselves addresses and sizes.
+"""Kernels for products of one row, for reading a large vocabulary and for GeGLU, and the functions that all kernels
+share.
 
-Indices run from zero, so that the compiler sees that none is negative and takes many entries at a time.
+A kernel takes the address of its arguments, an array of addresses and sizes (int64). Loops run from zero: LLVM then
+knows that no index is negative, and vectorises them.
 
 Shapes: N rows, W entries of a slab, U uniform numbers of a row, K best entries, Q candidates for them, F forbidden
 entries; I inputs, O outputs; D hidden, E experts, M expert width, k experts of a row.
@@ -30,11 +32,11 @@ from dgemma.quant import GROUP
 
 CHUNK, candidate_capacity = sizes.CHUNK, inlined(sizes.candidate_capacity)
 _ZERO, _ONE, _EIGHT = np.float32(0.0), np.float32(1.0), np.float32(8.0)
-# exp holds its argument above this; what lies below has no weight.
+# Entries further below the maximum have no weight; `exp` clamps its argument a little lower.
 LEAST_EXPONENT = np.float32(-86.0)
 IMPOSSIBLE = np.float32(sizes.IMPOSSIBLE)
 
-# Entries that are summed before a draw looks at them one by one.
+# Entries that a draw sums at once, before it looks at single entries.
 _DRAW_BLOCK = 64
 
 _LOWEST, _HIGHEST = np.float32(-87.0), np.float32(88.0)
@@ -68,17 +70,17 @@ def bytes_at(address: Any, size: Any) -> Any:
 
 @inlined
 def thread_range(count: Any) -> Any:
-    """The part of `count` things that is this thread's: first, and the one behind the last."""
+    """This thread's range of `count` items: the first, and the end."""
     thread, threads = np.int64(thread_number()), np.int64(thread_count())
     return count * thread // threads, count * (thread + 1) // threads
 
 
-# Reordered, the two parts of log(2) would be one again; so LLVM inlines this, with flags of its own, and not numba.
+# Reassociation would merge the two parts of log(2) again, so this keeps its own flags: LLVM inlines it, not numba.
 @numba.njit(forceinline=True, fastmath={"contract", "nsz"})
 def exp(x: Any) -> Any:
-    """e^x in float32, within two units of the last place; x is held between -87 and 88.
+    """e^x in float32, within two units of the last place; x is clamped to -87 .. 88.
 
-    Without branches, so that loops over it run eight at a time. The polynomial is that of Cephes' expf.
+    Without branches, so that loops over it are vectorised. The polynomial is that of Cephes' expf.
     """
     x = min(max(x, _LOWEST), _HIGHEST)
     exponent = np.int32(x * _LOG2_E + _HALF_UP)
@@ -90,10 +92,10 @@ def exp(x: Any) -> Any:
 
 @inlined
 def _select(values: Any, ids: Any, count: Any, wanted: Any) -> None:
-    """Brings the `wanted` largest of the first `count` entries to the front, the smallest of them last of them.
+    """Moves the `wanted` largest of the first `count` entries to the front; the smallest of them is at `wanted` - 1.
 
-    Quickselect with Lomuto's partition and without a branch that depends on an entry, which would be guessed wrong
-    half of the time.
+    Quickselect with Lomuto's partition, without a branch that depends on an entry: it would be mispredicted half of the
+    time.
     """
     low, high = 0, count
     while True:
@@ -118,14 +120,14 @@ def _select(values: Any, ids: Any, count: Any, wanted: Any) -> None:
 
 @inlined
 def soft_cap(products: Any, size: Any, twice_by_cap: Any, limit: Any) -> None:
-    """limit * tanh(product / cap), in place; exp holds its argument, so both ends are reached without overflow."""
+    """limit * tanh(product / cap), in place. `exp` clamps its argument, so neither end overflows."""
     for at in range(size):
         products[at] = limit - (limit + limit) / (_ONE + exp(products[at] * twice_by_cap))
 
 
 @inlined
 def weight_of(logit: Any, maximum: Any) -> Any:
-    """exp(logit - maximum), and nothing for what is below e^-86 of the likeliest."""
+    """exp(logit - maximum), or zero below e^-86."""
     shifted = logit - maximum
     return exp(shifted) if shifted > LEAST_EXPONENT else _ZERO
 
@@ -143,8 +145,8 @@ def softmax_sums(logits: Any, size: Any, maximum: Any) -> Any:
 
 @inlined
 def draw(logits: Any, begin: Any, end: Any, maximum: Any, wanted: Any) -> Any:
-    """The first entry at which the running sum of exp(logit - maximum) exceeds what is wanted; where rounding leaves
-    none, one near the end that has a weight. Entries are summed many at a time until their sum exceeds it."""
+    """The first entry from `begin` at which the running sum of exp(logit - maximum) exceeds `wanted`, or, if rounding
+    leaves none, a late entry that has a weight. Blocks of entries are summed until one exceeds it."""
     running, last = 0.0, begin
     for start in range(begin, end, _DRAW_BLOCK):
         size, block_sum = min(_DRAW_BLOCK, end - start), _ZERO
@@ -167,18 +169,18 @@ def draw(logits: Any, begin: Any, end: Any, maximum: Any, wanted: Any) -> Any:
 
 
 def read_slab(arguments: Any) -> None:
-    """Takes in one slab, whose products are overwritten with logits = limit * tanh(product / cap).
+    """Reads one slab of the vocabulary; its products are overwritten by logits = limit * tanh(product / cap).
 
-    Addresses, then sizes, in this order:
+    Arguments, in order:
     products_NW    float32, contiguous            uniforms_NU    float32
-    forbidden_F2   int64 (row or -1 for all, entry of the slab), whose probability is zero
+    forbidden_F2   int64: (row or -1 for all, entry of the slab) pairs without probability
     settings_2     float32: 2 / cap, limit
     running_N4     float32: maximum of the logits, sum of w = exp(logit - maximum), sum of w * (logit - maximum), and
-                   what an entry must exceed to be among the K best
+                   the threshold of a candidate
     sample_N       int64: the entry drawn so far
-    values_NQ, ids_NQ   float32, int64: candidates for the K best entries, Q = `candidates(K)`
-    kept_N         int64: how many of them count
-    N, W, U, F, K, the slab's first id, its first block, entries of a block
+    values_NQ, ids_NQ   float32, int64: candidates for the K best entries, Q = `candidate_capacity(K)`
+    counts_N       int64: the number of candidates
+    N, W, U, F, K, the slab's first id, its first block, the size of a block
     """
     args = array_at(arguments, 17)
     rows, width, uniform_count, num_forbidden, top_k = args[9], args[10], args[11], args[12], args[13]
@@ -212,7 +214,7 @@ def read_slab(arguments: Any) -> None:
                         chunk[entry] = IMPOSSIBLE
                 best = largest_at(chunk_address, size)
                 if best > maximum:
-                    # A new maximum shifts every earlier term by the same amount.
+                    # Earlier terms are rescaled to the new maximum.
                     shift = np.float64(best - maximum)
                     decay = np.exp(-shift) if total > 0 else 0.0
                     moment = (moment - shift * total) * decay if total > 0 else 0.0
@@ -228,7 +230,8 @@ def read_slab(arguments: Any) -> None:
                         _select(values, ids, count, top_k)
                         count, threshold = top_k, values[top_k - 1]
 
-            # The block takes the earlier choice's place with the probability that its sum has among those so far.
+            # Weighted reservoir sampling: the block's sample replaces the earlier one with the probability of its share
+            # in the sum so far.
             number = 2 * (first_block + block)
             if np.float64(uniforms[number]) * total < block_total:
                 wanted = np.float64(uniforms[number + 1]) * block_total
@@ -244,7 +247,8 @@ def geglu(gate: Any, up: Any) -> Any:
     return (gate - gate / (_ONE + exp(_GELU * gate + _GELU_CUBE * gate * gate * gate))) * up
 
 
-# One row of a weight times float32 values, for each kind of weight: three addresses, which row, and the inputs' number.
+# One row of a weight times float32 values, for each weight format. They take the addresses of values, weights and
+# scales, the row, and the number of inputs.
 @inlined
 def _dot_row_int8(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
     row_values, weight, total = floats(values, size), bytes_at(weights + row * size, size), _ZERO
@@ -255,7 +259,7 @@ def _dot_row_int8(values: Any, weights: Any, scales: Any, row: Any, size: Any) -
 
 @inlined
 def _dot_row_int4(values: Any, weights: Any, scales: Any, row: Any, size: Any) -> Any:
-    """The values' even inputs of a group stand before its odd ones."""
+    """In each group of values the even inputs come before the odd ones."""
     groups = size // GROUP
     return dot_int4(values, weights + row * (size // 2), scales + 4 * row * groups, groups)
 
@@ -274,7 +278,7 @@ def _multiply_row(arguments: Any, dot_row: Any) -> None:
 @inlined
 def _experts(arguments: Any, dot_row: Any, is_int4: Any) -> None:
     """The routed experts of one row: hidden_D, weights_k, ids_k (int64), gate_up_E2MD and its scale, down_EDM and its
-    scale, out_D, inner_kM (room for what is between the two products), then k, D, M."""
+    scale, out_D, inner_kM (workspace), then k, D, M."""
     args = array_at(arguments, 12)
     top_k, size, width = args[9], args[10], args[11]
     weights, ids = floats(args[1], top_k), integers(args[2], top_k)
@@ -296,12 +300,12 @@ def _experts(arguments: Any, dot_row: Any, is_int4: Any) -> None:
 
 
 def product_int8(arguments: Any) -> None:
-    """`_product` with an int8 weight."""
+    """`_multiply_row` with an int8 weight."""
     _multiply_row(arguments, _dot_row_int8)
 
 
 def product_int4(arguments: Any) -> None:
-    """`_product` with an int4 weight; of each group the even inputs of hidden_I stand before the odd ones."""
+    """`_multiply_row` with an int4 weight; in each group of hidden_I the even inputs come before the odd ones."""
     _multiply_row(arguments, _dot_row_int4)
 
 
@@ -316,7 +320,7 @@ def experts_int4(arguments: Any) -> None:
 
 
 def dequantise_int4(arguments: Any) -> None:
-    """The float32 weight that int4 values stand for: values, scale, out, then how many groups there are."""
+    """Dequantises an int4 weight to float32: values, scale, out, then the number of groups."""
     args = array_at(arguments, 4)
     first, last = thread_range(args[3])
     scale = floats(args[1], args[3])
@@ -330,7 +334,7 @@ def dequantise_int4(arguments: Any) -> None:
 
 
 def gated(arguments: Any) -> None:
-    """out_NM = gelu(gate_NM) * up_NM, which lie side by side in gate_up_N2M; float32. gate_up, out, then N, M."""
+    """out_NM = gelu(gate_NM) * up_NM in float32, for gate and up side by side: gate_up_N2M, out, then N, M."""
     args = array_at(arguments, 4)
     rows, width = args[2], args[3]
     first, last = thread_range(rows)

@@ -32,7 +32,7 @@ _ZERO = np.float32(0.0)
 
 @inlined
 def _route(weights: Any, scale: Any, experts: Any, top_k: Any) -> None:
-    """Replaces the router's logits by weights: the softmax over the k best, times each expert's scale; zero for others."""
+    """Replaces the router's logits by weights: the softmax over the k best times the experts' scales, else zero."""
     best, total = IMPOSSIBLE, _ZERO
     for expert in range(experts):
         best = max(best, weights[expert])
@@ -118,8 +118,8 @@ def norm_inputs(arguments: Any, layer_address: Any) -> None:
 
 @jitted
 def _add_attention(arguments: Any, layer_address: Any) -> None:
-    """Adds the normed attention output to the residual stream; computes the routing weights and the normed inputs of the
-    dense MLP and the experts."""
+    """Adds the normed attention output to the residual stream; computes the routing weights and the normed inputs of
+    the dense MLP and the experts."""
     args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
     size, experts, eps = args[PASS.hidden_size], args[PASS.num_experts], floats(args[PASS.eps], 1)[0]
     weight, router = floats(layer[LAYER.attention_norm], size), layer[LAYER.router]
@@ -246,7 +246,7 @@ def _multiply_quantised(
     out_stride: Any,
     weight_format: Any,
 ) -> None:
-    """out = rows already quantised (the experts' input if `for_experts`, else the dense one) times a quantised weight."""
+    """out = quantised rows (the experts' input if `for_experts`, else the dense one) times a quantised weight."""
     args = array_at(arguments, PASS_LENGTH)
     values, sums, scales = args[PASS.dense_values], args[PASS.dense_sums], args[PASS.dense_scales]
     if for_experts:

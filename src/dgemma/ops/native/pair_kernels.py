@@ -1,6 +1,6 @@
-"""Pairs of a row and one of its experts, in the order of the experts: what is done with them beside products.
+"""Gathering, gating and combining of routed experts, over pairs of a row and one of its experts, sorted by expert.
 
-Addresses, sizes, and steps, which are bytes from one to the next. Each thread takes its share of pairs, or of rows.
+Arguments are addresses, sizes and strides (in bytes). The work is split over threads by pairs or by rows.
 
 Shapes: M expert width, k experts of a row.
 """
@@ -17,7 +17,7 @@ _ZERO = np.float32(0.0)
 
 @jitted
 def gather_floats(pairs: Any, row_of_pair: Any, source: Any, stride: Any, target: Any, size: Any) -> None:
-    """Each pair's row of `size` float32 numbers."""
+    """Copies each pair's row of `size` floats."""
     rows = integers(row_of_pair, pairs)
     first, last = thread_range(pairs)
     for pair in range(first, last):
@@ -28,7 +28,7 @@ def gather_floats(pairs: Any, row_of_pair: Any, source: Any, stride: Any, target
 
 @jitted
 def gate_pairs(pairs: Any, inner: Any, stride: Any, width: Any) -> None:
-    """gelu(gate) * up of each pair's [2 M] numbers, in the place of its gate."""
+    """gelu(gate) * up of each pair's [2 M] floats, in the place of its gate."""
     first, last = thread_range(pairs)
     for pair in range(first, last):
         gate, up = floats(inner + pair * stride, width), floats(inner + pair * stride + 4 * width, width)
@@ -48,7 +48,7 @@ def combine_experts(
     out_stride: Any,
     size: Any,
 ) -> None:
-    """Each row's answers by its experts, times their weights; `back` tells where they are."""
+    """Each row's weighted sum of its experts' outputs; `pair_of_slot` has the pairs of a row's k experts."""
     first, last = thread_range(rows)
     for row in range(first, last):
         total, row_weights = floats(out + row * out_stride, size), floats(weights + 4 * row * top_k, top_k)

@@ -1,4 +1,4 @@
-"""Products with panels by all threads, and where threads wait for each other.
+"""Products with float panels on all threads, and the barrier between threads.
 
 Shapes: P outputs of a panel, I inputs.
 """
@@ -25,18 +25,18 @@ from dgemma.ops.native.compiler import (
 from dgemma.ops.native.kernels import floats, thread_range
 from dgemma.ops.native.machine import PANEL, TILE_ROWS
 
-# Turns of waiting, some microseconds, after which a thread lets others have its processor.
+# A thread that has waited this many turns, some microseconds, yields its processor.
 _SPINS_BEFORE_YIELD = 4000
-# Rows from which on a panel of bfloat16 is made float32 before they meet it.
+# From this number of rows on, a bfloat16 panel is converted to float32 once, before the products.
 _UNPACK_FROM_ROWS = 32
 
 
 @jitted
 def spin_barrier(counter: Any) -> None:
-    """Waits until all threads have come here as often as this one; `counter` begins at zero.
+    """A barrier: waits until every thread has arrived as often as this one. `counter` is an address; it begins at zero.
 
-    OpenMP's own barrier would keep the processor from the very thread that it waits for, where another process has
-    taken one of the cores: a pass has ninety of these, and took 350 ms instead of 2.
+    OpenMP's own barrier spins without yielding. If another process has taken a core, it keeps the processor from the
+    thread that it waits for: a pass with ninety barriers took 350 ms instead of 2.
     """
     threads = np.int64(thread_count())
     if threads == 1:
@@ -50,7 +50,8 @@ def spin_barrier(counter: Any) -> None:
 
 
 def tile_by_rows(tiles: Any) -> Any:
-    """The product of some rows with one panel, by the tile of as many: takes their number, then what tiles take."""
+    """The product of a few rows with one panel: takes the number of rows and the arguments of a tile, and calls the
+    tile for that many rows."""
     most_rows = len(tiles)
     one, two, three = tiles[:3]
     four, five, six, seven, eight = (tiles[min(rows, most_rows) - 1] for rows in (4, 5, 6, 7, 8))
@@ -82,7 +83,7 @@ product, _bfloat16_product = tile_by_rows(FLOAT32_TILES), tile_by_rows(BFLOAT16_
 
 @jitted
 def _unpack(is_bfloat16: Any, size: Any, out: Any) -> None:
-    """bfloat16 numbers as float32 ones; addresses."""
+    """Converts bfloat16 numbers to float32."""
     source, target = array_at(uint16_pointer(is_bfloat16), size), floats(out, size)
     for at in range(size):
         target[at] = from_bfloat16(source[at])
@@ -101,12 +102,12 @@ def multiply(
     out_stride: Any,
     panel_buffer: Any,
 ) -> None:
-    """out = hidden @ weight for this thread's panels; steps are bytes from one row to the next, and out has room for
-    whole panels. With `room`, this thread's for a panel of float32, many rows meet bfloat16 made float32 once."""
+    """out = hidden @ weight for this thread's panels; rows of `out` hold whole panels. With a `panel_buffer` (this
+    thread's, for one float32 panel), bfloat16 panels are converted once for many rows."""
     first, last = thread_range((outputs + PANEL - 1) // PANEL if rows else 0)
     panel_stride = (2 if is_bfloat16 else 4) * PANEL * size
     unpacks = is_bfloat16 and panel_buffer and rows >= _UNPACK_FROM_ROWS
-    # Tiles of nearly the same size: one of a single row would wait for its sums.
+    # Tiles of nearly equal size: a tile of a single row would be bound by the latency of its sums.
     tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
     for number in range(first, last):
         panel, target, source = panels + panel_stride * number, out + 4 * PANEL * number, hidden
@@ -120,16 +121,15 @@ def multiply(
             else:
                 product(count, source, stride, panel, 4 * PANEL, size, target, out_stride)
             if unpacks:
-                # A part of the next panel, which is then there when its turn comes.
+                # Prefetches a part of the next panel.
                 for offset in range(panel_stride * tile // tiles, panel_stride * (tile + 1) // tiles, 64):
                     prefetch_at(panels + panel_stride * (number + 1) + offset)
             source, target = source + count * stride, target + count * out_stride
 
 
 def product_panels(arguments: Any) -> None:
-    """out_NO = hidden_NI @ weight, which is laid out in panels: hidden and its bytes from row to row, N, the panels,
-    whether they are bfloat16, I, O, out and its bytes from row to row, with room for whole panels; room for each thread
-    (or 0) and the bytes of one."""
+    """out_NO = hidden_NI @ weight: hidden and its stride, N, the panels, whether they are bfloat16, I, O, out and its
+    stride (rows hold whole panels), the panel buffers of all threads (or 0) and their stride."""
     args = array_at(arguments, 11)
     panel_buffer = args[9] + args[10] * thread_number() if args[9] else 0
     multiply(args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7], args[8], panel_buffer)

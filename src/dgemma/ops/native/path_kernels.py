@@ -62,8 +62,8 @@ def _position(args: Any, row: Any) -> Any:
 
 @inlined
 def _transitions(position: Any) -> Any:
-    """The first transition of each state (and the end), the target of each transition, a state of the next position, and
-    its set."""
+    """The first transition of each state (and the end), the target of each transition, a state of the next position,
+    and its set."""
     first = integers(position[_FIRST_TRANSITION], position[_POSITION_STATES] + 1)
     count = first[position[_POSITION_STATES]]
     return first, integers(position[_TARGETS], count), integers(position[_TRANSITION_SETS], count)
@@ -175,7 +175,7 @@ def _backward(arguments: Any) -> bool:
 
 @jitted
 def _forward(arguments: Any) -> bool:
-    """The forward pass: each set's share of the total path weight. False if too much of it passes through faint states."""
+    """The forward pass: each set's share of all paths' weight. False if too much of it passes through faint states."""
     args = array_at(arguments, _ARGUMENTS_LENGTH)
     rows, sets, most_states = args[_NUM_POSITIONS], args[_NUM_SETS], args[_MOST_STATES]
     backward, scales = _doubles(args[_BACKWARD_WEIGHTS], args[_NUM_STATES]), _doubles(args[_SCALES], rows)
@@ -313,7 +313,7 @@ def _group_offsets(arguments: Any, row: Any) -> Any:
 
 @jitted
 def _read_row(arguments: Any, row: Any) -> None:
-    """A position's logits -> its marginal probabilities over all paths, the best path's id, a sample and the entropy."""
+    """A position's logits -> marginal probabilities over all paths, the best path's id, a sample and the entropy."""
     args = array_at(arguments, _ARGUMENTS_LENGTH)
     size = args[_VOCABULARY]
     logits, group_of = floats(args[_LOGITS] + 4 * row * size, size), integers(args[_GROUP_OF_ID], size)

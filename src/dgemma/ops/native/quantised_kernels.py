@@ -48,8 +48,8 @@ def words(address: Any, size: Any) -> Any:
 def quantise_row(source: Any, target: Any, scale: Any, sums: Any, size: Any, group: Any, is_int4: Any) -> None:
     """Quantises a float32 row -> int8 values, its scale, and for each group of inputs the sum of its values times -128.
 
-    For int4 weights the factor is -8, and of every eight inputs the even ones come before the odd ones, as they do in an
-    unpacked panel. source, target, scale and sums are addresses.
+    For int4 weights the factor is -8, and of every eight inputs the even ones come before the odd ones, as they do in
+    an unpacked panel. source, target, scale and sums are addresses.
     """
     row, out, group_sums = floats(source, size), bytes_at(target, size), words(sums, size // group)
     row_scale = largest_magnitude_at(source, size) / np.float32(_INT8_MAX if is_int4 else LARGEST_FOR_INT8)
@@ -191,8 +191,8 @@ def multiply_panels(
     out: Any,
     out_stride: Any,
 ) -> None:
-    """out_NO = rows times weight for this thread's panels. The weight is packed, each panel followed by its scales; rows
-    of `out` hold whole panels."""
+    """out_NO = rows times weight for this thread's panels. The weight is packed, each panel followed by its scales;
+    rows of `out` hold whole panels."""
     first, last = thread_range((outputs + PANEL - 1) // PANEL)
     stride = PANEL * size + 4 * PANEL * (size // GROUP if weight_format != INT8 else 1)
     for number in range(first, last):
@@ -217,7 +217,7 @@ def multiply_quantised(
     out_stride: Any,
     panel_buffer: Any,
 ) -> None:
-    """out_NO = rows times weight for this thread's panels. The weight is read in place; `panel_buffer` is the thread's."""
+    """out_NO = rows times weight for this thread's panels; the weight is read in place, through `panel_buffer`."""
     # An expert without rows is not read: 8 rows use 51 of 128 experts.
     first, last = thread_range((outputs + PANEL - 1) // PANEL if rows else 0)
     groups = size // GROUP if weight_format != INT8 else 1
@@ -311,8 +311,8 @@ def multiply_by_expert(
     out_stride: Any,
     panel_buffer: Any,
 ) -> None:
-    """Each expert's pairs times its weight. values, sums and scales are those of the first pair, weight and weight_scale
-    those of the first expert; with `one_row` all pairs have the same row."""
+    """Each expert's pairs times its weight. values, sums and scales are those of the first pair, weight and
+    weight_scale those of the first expert; with `one_row` all pairs have the same row."""
     pair_counts, groups = integers(counts, experts), size // GROUP if weight_format != INT8 else 1
     weight_stride, scale_stride = outputs * size // (1 + weight_format), 4 * outputs * groups  # INT8 is 0, INT4 is 1
     for expert in range(experts):

@@ -175,9 +175,9 @@ def _tile_of(rows: int, grouped: bool, narrow: bool = False) -> Any:
 
 
 def _transposer(is_int4: bool) -> Any:
-    """Copies LANES words (int32) of LANES weight rows into the order of a panel: takes the first row's address, the stride,
-    and the address of the first quad. A word of int4 becomes two quads, of the low and of the high nibbles; int8 becomes
-    unsigned."""
+    """Copies LANES words (int32) of LANES weight rows into the order of a panel: takes the first row's address, the
+    stride, and the address of the first quad. A word of int4 becomes two quads, of the low and of the high nibbles;
+    int8 becomes unsigned."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         source, stride, target = arguments

@@ -1,8 +1,8 @@
 """The fused kernel of networks with many experts: all layers over the rows of a pass in one call, each expert on its
 own rows.
 
-As in `layer_kernels`, all threads run the same phases. A row's result depends only on the row, on what it attends to and
-on whether it is the only row of its text: a single row reads keys from the cache, several rows share transposed keys.
+As in `layer_kernels`, all threads run the same phases. A row's result depends only on the row, on what it attends to
+and on whether its text has other rows: a single row reads keys from the cache, several share transposed keys.
 
 Shapes: N rows, D hidden, I width of the dense MLP, E experts, M their width, k experts of a row, P = N k pairs of a row
 and one of its experts, in the order of the experts.
@@ -127,9 +127,9 @@ def _sort_pairs(arguments: Any) -> None:
             pair_of_slot[slot], row_of_pair[pair] = pair, slot // top_k
 
 
-# Products of all rows with a weight, and of each expert's pairs with that expert's weight. They take the first input row
-# and its stride (0 if all pairs have the same row), the weight, its scale (for float panels: whether they are bfloat16),
-# I, O, and the first output row and its stride.
+# Products of all rows with a weight, and of each expert's pairs with that expert's weight. They take the first input
+# row and its stride (0 if all pairs have the same row), the weight, its scale (for float panels: whether they are
+# bfloat16), I, O, and the first output row and its stride.
 @jitted
 def _multiply_floats(
     arguments: Any,
