@@ -128,7 +128,7 @@ def test_products_with_panels(exact: bool, first: int, second: int, inputs: int,
     hidden, weights = normal(2, rows, inputs), [normal(first, inputs), normal(second, inputs)]
     weights = [weight.bfloat16().float() for weight in weights] if exact else weights
     laid_out = panels.lay_out(*weights)
-    assert laid_out.halves == (exact or first + second == 0)
+    assert laid_out.is_bfloat16 == (exact or first + second == 0)
     expected = torch.cat([hidden @ weight.T for weight in weights], dim=-1)
     found = laid_out.multiply(hidden)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
@@ -153,9 +153,9 @@ def test_what_bfloat16_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     exact, last = normal(96, 64).bfloat16().float(), normal(96, 64).bfloat16().float()
     last[-1, -1] += 2**-20
     monkeypatch.setattr(panels, "_PART", 1000)
-    assert panels.are_halves(exact) and panels.are_halves(exact.T) and not panels.are_halves(last)
-    assert not panels.are_halves(torch.full_like(exact, torch.nan))
-    assert panels.lay_out(exact, 2 * exact).halves and not panels.lay_out(exact, last).halves
+    assert panels.fits_bfloat16(exact) and panels.fits_bfloat16(exact.T) and not panels.fits_bfloat16(last)
+    assert not panels.fits_bfloat16(torch.full_like(exact, torch.nan))
+    assert panels.lay_out(exact, 2 * exact).is_bfloat16 and not panels.lay_out(exact, last).is_bfloat16
     large = normal(2048, 1024)
     assert torch.equal(panels.lay_out(large).multiply(torch.eye(1024)[:3]), large.T[:3]), "in large pages"
 

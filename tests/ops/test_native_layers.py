@@ -136,14 +136,14 @@ def test_weights_kept_in_half_the_memory_give_the_same_bits(monkeypatch: pytest.
         return [*passes(network, 30, 12, [3, 4]), reading.soft_BLD, reading.entropy_BL]
 
     found = computed(network)
-    assert network._fused.kept[0].halves and network._fused.kept[1].halves
+    assert network._fused.kept[0].is_bfloat16 and network._fused.kept[1].is_bfloat16
     network.layers[0].get_submodule("mlp.up_proj").get_parameter("weight")[0, 0] += 2**-12
     computed(network)
-    assert not network._fused.kept[0].halves and network._fused.kept[1].halves
+    assert not network._fused.kept[0].is_bfloat16 and network._fused.kept[1].is_bfloat16
     for module in (layers, native.load("head")):
-        monkeypatch.setattr(module, "are_halves", lambda weight: False)
+        monkeypatch.setattr(module, "fits_bfloat16", lambda weight: False)
     assert all(torch.equal(one, two) for one, two in zip(found, computed(twin), strict=True))
-    assert not twin._fused.kept[0].halves and not twin._fused.kept[1].halves
+    assert not twin._fused.kept[0].is_bfloat16 and not twin._fused.kept[1].is_bfloat16
 
 
 def test_experts_kept_in_half_the_memory_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,11 +156,11 @@ def test_experts_kept_in_half_the_memory_give_the_same_bits(monkeypatch: pytest.
     network.layers[1].get_submodule("experts").get_parameter("down_proj")[0, 0, 0] = 0.1
     twin = copy.deepcopy(network)
     found = passes(network, 50, 40, [3, 4])
-    halves = [{name: one.halves for name, one in laid.items()} for laid in network._fused.kept[0]._laid_out]
+    halves = [{name: one.is_bfloat16 for name, one in laid.items()} for laid in network._fused.kept[0]._laid_out]
     assert [name for own in halves for name, half in own.items() if not half] == ["routed_down"]
-    monkeypatch.setattr(panels, "are_halves", lambda weight: False)
+    monkeypatch.setattr(panels, "fits_bfloat16", lambda weight: False)
     assert all(torch.equal(one, two) for one, two in zip(found, passes(twin, 50, 40, [3, 4]), strict=True))
-    assert not any(one.halves for laid in twin._fused.kept[0]._laid_out for one in laid.values())
+    assert not any(one.is_bfloat16 for laid in twin._fused.kept[0]._laid_out for one in laid.values())
 
 
 def test_few_large_experts_are_routed_to(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,12 +106,12 @@ def test_machine_code_is_this_users_alone(tmp_path: Path, monkeypatch: pytest.Mo
     from dgemma.ops.native import machine
 
     monkeypatch.setattr(machine, "file_of", lambda kernel: tmp_path / "folder" / f"{kernel}.o")
-    machine.keep("head", b"code")
+    machine.save("head", b"code")
     file = tmp_path / "folder" / "head.o"
     assert file.stat().st_mode & 0o777 == 0o600 and file.parent.stat().st_mode & 0o077 == 0
     assert machine._code_of("head") == b"code" and list(file.parent.iterdir()) == [file]
     file.chmod(0o620)
-    with pytest.raises(OSError, match="alone to write"):
+    with pytest.raises(OSError, match="can be written by other users"):
         machine._code_of("head")
 
 

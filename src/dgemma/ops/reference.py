@@ -1,4 +1,4 @@
-"""Plain PyTorch operations: always right, never the fastest.
+"""Reference operations in plain PyTorch: correct everywhere, seldom the fastest.
 
 Shapes: B batch, T query tokens, S keys, D hidden, H query heads, K key heads, d head dim, N tokens of all rows,
 E experts, M expert width. Nothing here mutates its arguments.
@@ -13,9 +13,9 @@ from torch import Tensor
 
 def rms_norm(hidden: Tensor, weight: Tensor | None, eps: float) -> Tensor:
     """Root-mean-square norm over the last dimension, computed in float32; `weight` multiplies directly (no 1 + w)."""
-    # torch's own, one call for six; the same bits as x * (mean(x^2) + eps)^-0.5 * weight written out.
+    # torch's own: one call instead of six, with the same bits as x * (mean(x^2) + eps)^-0.5 * weight.
     if hidden.dtype == torch.float16:
-        # What is beyond this type's range came as an infinity, and the norm of one is not a number.
+        # Values beyond this type's range have become infinite, and the norm of a row with an infinity is nan.
         hidden = hidden.clamp(torch.finfo(torch.float16).min, torch.finfo(torch.float16).max)
     if weight is None or weight.dtype == hidden.dtype:
         return F.rms_norm(hidden, hidden.shape[-1:], weight, eps)
@@ -28,17 +28,17 @@ def rms_norms(hidden: Tensor, weights: Sequence[Tensor | None], eps: float) -> t
 
 
 def rotate(heads_BHTd: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary embedding with split halves: dimension j turns with dimension j + d/2; tables of `rotary_tables`."""
+    """Rotary embedding with split halves: dimension j is paired with j + d/2; cos and sin are from `rotary_tables`."""
     return heads_BHTd * cos + heads_BHTd.roll(heads_BHTd.shape[-1] // 2, -1) * sin
 
 
 def rotary_frequencies(head_dim: int, theta: float, share: float, factor: float) -> Tensor:
-    """Inverse frequencies [d/2], float32. Proportional: those of the whole head, of which the upper part beyond `share`
-    is held still at zero."""
-    turning = int(share * head_dim // 2)
-    exponents = torch.arange(0, 2 * turning, 2, dtype=torch.float32) / head_dim
+    """Inverse frequencies [d/2], float32. With partial rotary (`share` below 1) exponents are still relative to the
+    whole head, and the remaining frequencies are zero: these dimensions are not rotated."""
+    rotated = int(share * head_dim // 2)
+    exponents = torch.arange(0, 2 * rotated, 2, dtype=torch.float32) / head_dim
     frequencies = torch.zeros(head_dim // 2)
-    frequencies[:turning] = 1.0 / theta**exponents
+    frequencies[:rotated] = 1.0 / theta**exponents
     return frequencies / factor
 
 
@@ -51,9 +51,8 @@ def rotary_tables(angles: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
 def attention(query_BHTd: Tensor, key_BKSd: Tensor, value_BKSd: Tensor, mask: Tensor | None) -> Tensor:
     """Softmax attention with scale 1.0 and grouped queries -> [B, H, T, d].
 
-    `mask` is boolean, True where a query may look, [B or 1, 1, T or 1, S]; None lets every query see every key.
-    The query heads that share a key head are laid out as further query rows of that head, so K and V are read in place
-    instead of being repeated.
+    `mask` is boolean, True where a query attends to a key, [B or 1, 1, T or 1, S]; None means everywhere. The query
+    heads that share a key head become additional query rows of that head, so K and V are not repeated.
     """
     batch, num_heads, length, head_dim = query_BHTd.shape
     num_key_heads = key_BKSd.shape[1]
@@ -67,9 +66,9 @@ def attention(query_BHTd: Tensor, key_BKSd: Tensor, value_BKSd: Tensor, mask: Te
 
 
 def attention_by_products(query_BHTd: Tensor, key_BKSd: Tensor, value_BKSd: Tensor, mask: Tensor | None) -> Tensor:
-    """`attention` as two products with a softmax between them, the scores in memory.
+    """`attention` as two products with a softmax between them, which keeps the scores in memory.
 
-    What training on a CPU compiles: with a mask that joins few of the pairs it takes half the time of the fused kernel.
+    Training on a CPU compiles this: with a sparse mask it takes half the time of the fused kernel.
     """
     batch, num_heads, length, head_dim = query_BHTd.shape
     num_key_heads = key_BKSd.shape[1]
@@ -89,10 +88,10 @@ def gated_mlp(hidden: Tensor, gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
 def route(
     normed_ND: Tensor, scale_D: Tensor, project: Callable[[Tensor], Tensor], per_expert_scale_E: Tensor, top_k: int
 ) -> tuple[Tensor, Tensor]:
-    """The router -> (weights [N, k] in the hidden's dtype, expert ids [N, k]); its input is normed without a weight.
+    """The router -> (weights [N, k] in the dtype of the hidden states, expert ids [N, k]).
 
-    `project` takes [N, D] to [N, E]. Float32 softmax over all experts, the k best renormalised to sum 1, then times the
-    per-expert scale.
+    Its input is normed without a weight; `project` maps [N, D] to [N, E]. Softmax in float32 over all experts, the k
+    best renormalised to sum 1, then multiplied by the per-expert scale.
     """
     scaled_ND = normed_ND * scale_D * normed_ND.shape[-1] ** -0.5
     probabilities = project(scaled_ND).softmax(-1, dtype=torch.float32)
@@ -102,7 +101,7 @@ def route(
 
 
 def experts(hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up_E2MD: Tensor, down_EDM: Tensor) -> Tensor:
-    """Routed experts: for each expert, its rows are gathered, run and added back with their routing weight."""
+    """Routed experts: gathers each expert's rows, runs the expert, and adds its output with the routing weights."""
     output = torch.zeros_like(hidden_ND)
     for expert in ids_Nk.unique().tolist():
         row, slot = (ids_Nk == expert).nonzero(as_tuple=True)
@@ -115,9 +114,9 @@ def experts(hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up_E2MD:
 def experts_dense(
     hidden_ND: Tensor, weights_Nk: Tensor, ids_Nk: Tensor, gate_up_E2MD: Tensor, down_EDM: Tensor
 ) -> Tensor:
-    """The same result with every expert run on every row: two matrix products, no gathering.
+    """The same result by running every expert on every row: two matrix products, no gathering.
 
-    Pays where experts are few and small (the embedded model, its training); the cost grows with E instead of k.
+    Pays off if experts are few and small (the embedded model, its training); the cost grows with E instead of k.
     """
     num_experts, double_width, _ = gate_up_E2MD.shape
     width = double_width // 2

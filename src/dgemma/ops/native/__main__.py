@@ -1,13 +1,13 @@
-"""Compiles kernels for this processor: those named, or all (`python -m dgemma.ops.native layers head`).
+"""Compiles kernels for this processor: the named ones, or all (`python -m dgemma.ops.native layers head`).
 
-One that cannot be compiled is told, with status 1, when the others are done.
+A kernel that cannot be compiled does not stop the others; its traceback is printed, and the exit status is 1.
 """
 
 import os
 import sys
 import traceback
 
-# Calls into Intel's short vector library would need it again where a kernel is loaded.
+# Otherwise a kernel might call Intel's short vector library, which the process that loads it need not have.
 os.environ["NUMBA_DISABLE_INTEL_SVML"] = "1"
 
 from dgemma.ops.native import (
@@ -19,8 +19,8 @@ from dgemma.ops.native import (
     quantised_kernels,
     routed_kernels,
 )
-from dgemma.ops.native.compiler import compiled
-from dgemma.ops.native.machine import file_of, keep
+from dgemma.ops.native.compiler import compile_kernel
+from dgemma.ops.native.machine import file_of, save
 
 _MODULES = (layer_kernels, routed_kernels, head_kernels, path_kernels, kernels, panel_kernels, quantised_kernels)
 _KERNELS = {function.__name__: function for module in _MODULES for function in module.KERNELS}
@@ -31,7 +31,7 @@ def _main(names: list[str]) -> int:
     for name in names or _KERNELS:
         if not file_of(name).exists():
             try:
-                keep(name, compiled(_KERNELS[name]))
+                save(name, compile_kernel(_KERNELS[name]))
             except Exception:
                 traceback.print_exc()
                 status = 1

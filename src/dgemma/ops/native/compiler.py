@@ -65,11 +65,8 @@ def compile_kernel(function: Callable) -> bytes:
     passes.add_global_dead_code_eliminate_pass()
     options = llvmlite.binding.PipelineTuningOptions()
     passes.run(module, llvmlite.binding.create_pass_builder(machine, options))
-    if counting := [
-        definition.name
-        for definition in module.functions
-        if definition.is_declaration and definition.name.startswith("NRT_")
-    ]:
+    declared = [definition.name for definition in module.functions if definition.is_declaration]
+    if counting := [name for name in declared if name.startswith("NRT_")]:
         raise RuntimeError(f"{symbol} counts references ({counting[0]}): only inlined functions may be given arrays")
     return machine.emit_object(module)
 

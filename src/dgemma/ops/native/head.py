@@ -1,4 +1,4 @@
-"""All of a small vocabulary in one call: what a step needs of its logits.
+"""The head of a small vocabulary in one kernel call: logits, samples, entropies and expected embeddings.
 
 Shapes: N rows, D hidden, V vocabulary.
 """
@@ -11,25 +11,26 @@ import torch
 from torch import Tensor
 
 from dgemma.ops.native.machine import DOTS, refuse_outside, run
-from dgemma.ops.native.panels import are_halves, padded, panels, quantised_panels
+from dgemma.ops.native.panels import fits_bfloat16, padded, panels, quantised_panels
 from dgemma.ops.native.sizes import QUAD
 from dgemma.quant import quantise
 
 
 def takes_int8(weight: Tensor) -> bool:
-    """Whether rows can be multiplied with this weight [.., O, I] as int8."""
+    """Whether int8 products with this weight [.., O, I] are supported: the processor has the instructions, and I is a
+    multiple of QUAD."""
     return bool(DOTS) and weight.shape[-1] % QUAD == 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class VocabularyReading:
-    """Of N distributions over the whole vocabulary.
+    """N distributions over the whole vocabulary.
 
-    ids_N2      the likeliest id and the sample
-    summary_N4  of the logits the maximum, the log of the sum of exp(logit - maximum), and the entropy in nats, which is
-                not a number where the logits are none
-    logits_NV   soft-capped and scaled; used up where the expected embedding was asked for
-    soft_ND     the expected embedding, if it was asked for
+    ids_N2      the likeliest id, the sample
+    summary_N4  the largest logit, the log of the sum of exp(logit - maximum), and the entropy in nats, which is nan if
+                the logits are; one unused
+    logits_NV   soft-capped and divided by the temperature; overwritten if the expected embedding was requested
+    soft_ND     the expected embedding, if it was requested
     """
 
     ids_N2: Tensor
@@ -37,7 +38,7 @@ class VocabularyReading:
     logits_NV: Tensor
     soft_ND: Tensor | None
 
-    # Views, made when somebody looks: each takes as long as the kernel takes for some rows.
+    # Views are made only when used: making one takes as long as the kernel takes for some rows.
     @property
     def likeliest_N(self) -> Tensor:
         """The likeliest ids."""
@@ -45,7 +46,7 @@ class VocabularyReading:
 
     @property
     def sample_N(self) -> Tensor:
-        """The ids that were drawn."""
+        """The sampled ids."""
         return self.ids_N2[:, 1]
 
     @property
@@ -60,23 +61,23 @@ class VocabularyReading:
 
     @property
     def entropy_N(self) -> Tensor:
-        """Nats."""
+        """The entropies, in nats."""
         return self.summary_N4[:, 2]
 
 
 class Head:
-    """The tied head of a small vocabulary, laid out; the embedding [V, D] is copied twice. If `quantised`, logits are
-    products with an int8 copy; the expected embedding is that of the embedding itself."""
+    """The tied head of a small vocabulary. The embedding [V, D] is copied into panels twice, once transposed. If
+    `quantised`, logits use an int8 copy; expected embeddings always use the float values."""
 
     def __init__(self, embedding_VD: Tensor, cap: float, embed_scale: float, quantised: bool = False) -> None:
         self.vocab_size, self.size = embedding_VD.shape
-        self.halves, self.quantised = are_halves(embedding_VD), quantised
-        self.back = panels(embedding_VD.T, halves=self.halves)
+        self.is_bfloat16, self.quantised = fits_bfloat16(embedding_VD), quantised
+        self.back = panels(embedding_VD.T, is_bfloat16=self.is_bfloat16)
         if quantised:
             values_VD, scale_V = quantise(embedding_VD, "int8")
             self.embedding = quantised_panels([values_VD], [scale_V])
         else:
-            self.embedding = panels(embedding_VD, halves=self.halves)
+            self.embedding = panels(embedding_VD, is_bfloat16=self.is_bfloat16)
         self.cap, self.embed_scale = cap, embed_scale
 
     def read(
@@ -87,10 +88,11 @@ class Head:
         barred: Sequence[tuple[int, int]] = (),
         soft: bool = False,
     ) -> VocabularyReading:
-        """Reads every row of `hidden_ND`, float32; `barred` are (row or -1 for all, id) pairs without probability.
+        """Reads the distribution of every row of `hidden_ND`, float32. `barred` are (row or -1 for all, id) pairs
+        without probability.
 
-        `uniforms_N` in [0, 1) decide the samples, which mean nothing without them. Raises IndexError for a pair outside
-        the rows and the vocabulary: the kernel would write there.
+        `uniforms_N` in [0, 1) decide the samples, which are meaningless without them. Raises IndexError for a pair
+        outside the rows or the vocabulary: the kernel would write outside its buffers.
         """
         rows, width, soft_width = len(hidden_ND), padded(self.vocab_size), padded(self.size)
         hidden_ND, pairs = hidden_ND.contiguous(), np.array(barred, dtype=np.int64)
@@ -99,15 +101,16 @@ class Head:
         settings = np.array([2 / self.cap, self.cap / temperature, self.embed_scale], dtype=np.float32)
         logits_NW, summary_N4 = torch.empty(rows, width), torch.empty(rows, 4)
         ids_N2, soft_NX = torch.empty(rows, 2, dtype=torch.long), torch.empty(rows, soft_width) if soft else None
-        # A zero to meet at, and room for rows as int8 with their sums and scales.
-        meeting, kept = np.zeros(1, dtype=np.int64), np.empty(rows * (self.size + 8) * self.quantised, dtype=np.int8)
-        values, sums = kept.ctypes.data, kept.ctypes.data + rows * self.size
+        # The barrier's counter, and workspace for quantised rows with their sums and scales.
+        counter = np.zeros(1, dtype=np.int64)
+        workspace = np.empty(rows * (self.size + 8) * self.quantised, dtype=np.int8)
+        values, sums = workspace.ctypes.data, workspace.ctypes.data + rows * self.size
         run(
             "head",
             *(hidden_ND, self.embedding, self.back, pairs.ctypes.data, settings.ctypes.data, uniforms.ctypes.data),
             *(logits_NW, summary_N4, ids_N2, 0 if soft_NX is None else soft_NX),
-            *(rows, self.size, self.vocab_size, len(pairs), width, soft_width, int(soft), int(self.halves)),
-            *(meeting.ctypes.data, int(self.quantised), values, sums, sums + 4 * rows),
+            *(rows, self.size, self.vocab_size, len(pairs), width, soft_width, int(soft), int(self.is_bfloat16)),
+            *(counter.ctypes.data, int(self.quantised), values, sums, sums + 4 * rows),
         )
         return VocabularyReading(
             ids_N2=ids_N2,

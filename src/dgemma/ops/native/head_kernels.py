@@ -20,6 +20,7 @@ from dgemma.ops.native.kernels import (
 )
 from dgemma.ops.native.panel_kernels import multiply, spin_barrier
 from dgemma.ops.native.quantised_kernels import multiply_panels, quantise_row
+from dgemma.ops.native.sizes import INT8
 
 _ZERO = np.float32(0.0)
 
@@ -51,7 +52,7 @@ def head(arguments: Any) -> None:
             source, values = args[0] + 4 * row * size, args[20] + row * size
             quantise_row(source, values, args[22] + 4 * row, args[21] + 4 * row, size, size, 0)
         spin_barrier(args[18])
-        multiply_panels(args[20], args[21], args[22], rows, args[1], size, vocabulary, 0, args[6], 4 * width)
+        multiply_panels(args[20], args[21], args[22], rows, args[1], size, vocabulary, INT8, args[6], 4 * width)
     else:
         multiply(args[0], 4 * size, rows, args[1], args[17], size, vocabulary, args[6], 4 * width, 0)
     spin_barrier(args[18])

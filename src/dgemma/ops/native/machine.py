@@ -1,11 +1,11 @@
-"""Kernels at run time: machine code from a file, run on torch's own threads.
+"""Loads compiled kernels from object files and runs them on torch's OpenMP threads.
 
-A kernel runs in one team of OpenMP threads with torch's operators: libgomp keeps its helpers awake for some
-milliseconds after each operator, and a team of our own would fight them for the cores. LLVM's OpenMP has the same
-entries. Where they are missing (macOS, Windows) the import raises ImportError.
+Kernels use torch's own thread team: libgomp's threads keep spinning for some milliseconds after each operator, and
+would compete with a second team for the cores. LLVM's OpenMP has the same entry points. Where they are missing (macOS,
+Windows) the import raises ImportError.
 
-What is compiled for one processor lies in `~/.cache/dgemma/kernels`, or where DGEMMA_KERNELS says, in a folder for each
-version of the kernels and each kind of processor.
+Object files are in `~/.cache/dgemma/kernels`, or in DGEMMA_KERNELS, with a folder for each version of the kernels and
+each type of processor.
 """
 
 import ctypes
@@ -26,35 +26,35 @@ from dgemma.quant import GROUP
 
 _OPENMP = ("GOMP_parallel", "GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads")
 if sys.platform == "win32":
-    raise ImportError("torch brings another OpenMP on Windows")
-_loaded = ctypes.CDLL(None)
-_USUAL = os.path.expanduser("~/.cache/dgemma/kernels")
-if not (os.environ.get("DGEMMA_KERNELS") or os.path.isabs(_USUAL)):
-    # It would be kept in, and loaded from, whichever folder the process was started in.
-    raise ImportError("machine code is kept in the user's home, and there is none")
-if missing := [name for name in _OPENMP if not hasattr(_loaded, name)]:
-    raise ImportError(f"torch has brought no OpenMP with {', '.join(missing)}")
+    raise ImportError("torch uses a different OpenMP on Windows")
+_process = ctypes.CDLL(None)
+_DEFAULT_FOLDER = os.path.expanduser("~/.cache/dgemma/kernels")
+if not (os.environ.get("DGEMMA_KERNELS") or os.path.isabs(_DEFAULT_FOLDER)):
+    # The path would be relative: code would be loaded from whichever folder the process was started in.
+    raise ImportError("there is no home folder for compiled kernels; set DGEMMA_KERNELS to a folder for them")
+if missing := [name for name in _OPENMP if not hasattr(_process, name)]:
+    raise ImportError(f"torch's OpenMP does not have {', '.join(missing)}")
 for _name in _OPENMP:
-    llvmlite.binding.add_symbol(_name, ctypes.cast(getattr(_loaded, _name), ctypes.c_void_p).value)
+    llvmlite.binding.add_symbol(_name, ctypes.cast(getattr(_process, _name), ctypes.c_void_p).value)
 llvmlite.binding.initialize_native_target()
 llvmlite.binding.initialize_native_asmprinter()
 
-_run_team = _loaded.GOMP_parallel
+_run_team = _process.GOMP_parallel
 _run_team.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
 _run_team.restype = None
 
-# As numba reads it: a processor to compile for instead of this one.
+# numba reads the same variables: a processor to compile for instead of this one.
 _PROCESSOR = os.environ.get("NUMBA_CPU_NAME") or llvmlite.binding.get_host_cpu_name()
 _FEATURES = os.environ.get("NUMBA_CPU_FEATURES") or (
     "" if os.environ.get("NUMBA_CPU_NAME") else llvmlite.binding.get_host_cpu_features().flatten()
 )
 
 LANES = 16 if "+avx512f" in _FEATURES else 8
-"""Numbers of a vector that are multiplied and added at once."""
+"""float32 numbers in a vector register."""
 PANEL = 2 * LANES
-"""Outputs that a tile of a product computes at a time."""
+"""Outputs of a panel, which a tile (micro-kernel) computes together: two vectors."""
 TILE_ROWS = 8 if LANES == 16 else 4
-"""Rows of one; the sums of more would not stay in registers."""
+"""The most rows of a tile; the sums of more would spill from the registers."""
 
 
 def _dots() -> str:
@@ -64,10 +64,10 @@ def _dots() -> str:
 
 
 DOTS = _dots()
-"""How products of bytes are added: "vnni" four at once, "short" two at once in int16, "" not at all."""
+"""Dot instructions for bytes: "vnni" adds four products in int32, "short" two in int16; "" means none."""
 LARGEST_FOR_INT8 = 64 if DOTS == "short" else 127
-"""The largest number that a row may hold before int8 weights: two of its products with bytes must fit int16."""
-# What machine code depends on.
+"""The largest value of a row quantised for int8 weights: with "short", two products with bytes must fit int16."""
+# The modules that machine code depends on.
 _SOURCES = (
     *("kernels", "panel_kernels", "attention_kernels", "layer_kernels", "routed_kernels", "head_kernels"),
     *("pair_kernels", "path_kernels", "quantised_kernels", "quantised_tiles", "compiler", "sizes", "machine"),
@@ -75,62 +75,62 @@ _SOURCES = (
 
 
 def run(kernel: str, *arguments: Tensor | int) -> None:
-    """Calls a kernel on all of torch's threads; a tensor stands for its address, and the caller keeps it alive.
+    """Runs a kernel on all of torch's threads. Tensors are passed as addresses; the caller keeps them alive.
 
-    Each thread has the same arguments and takes its share. Raises what `address_of` raises.
+    Each thread gets the same arguments and works on its own range. Raises what `address_of` raises.
     """
-    given = [one.data_ptr() if isinstance(one, Tensor) else one for one in arguments]
-    _run_team(address_of(kernel), (ctypes.c_int64 * len(given))(*given), torch.get_num_threads(), 0)
+    args = [one.data_ptr() if isinstance(one, Tensor) else one for one in arguments]
+    _run_team(address_of(kernel), (ctypes.c_int64 * len(args))(*args), torch.get_num_threads(), 0)
 
 
 def run_with(kernel: str, arguments: int) -> None:
-    """`run` with the address of arguments that are int64 numbers already."""
+    """`run` with the address of an int64 array of arguments."""
     _run_team(address_of(kernel), arguments, torch.get_num_threads(), 0)
 
 
 def refuse_outside(pairs: Sequence[tuple[int, int]], rows: int, entries: int) -> None:
-    """Raises IndexError unless all (row or -1 for all, entry) pairs lie within: a kernel would write elsewhere."""
+    """Raises IndexError unless all (row or -1 for all, entry) pairs are in range: a kernel would write elsewhere."""
     for row, entry in pairs:
         if not (-1 <= row < rows and 0 <= entry < entries):
             raise IndexError(f"The id {entry} at row {row} is outside {rows} rows of {entries} ids.")
 
 
 def symbol_of(kernel: str) -> str:
-    """What a kernel is called in its object file."""
+    """A kernel's symbol in its object file."""
     return f"dgemma_{kernel}"
 
 
 def file_of(kernel: str) -> Path:
-    """The object file of a kernel, whether or not it is there."""
+    """The path of a kernel's object file, which need not exist."""
     return _folder() / f"{kernel}.o"
 
 
-def keep(kernel: str, code: bytes) -> None:
-    """Puts an object file in place, behind its digest: LLVM ends the process over one that is damaged."""
+def save(kernel: str, code: bytes) -> None:
+    """Writes an object file, preceded by its digest: LLVM would end the process over a damaged one."""
     path = file_of(kernel)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A new file that its owner alone may read and write.
-    number, part = tempfile.mkstemp(dir=path.parent, prefix=f"{kernel}.")
-    with os.fdopen(number, "wb") as file:
+    # A new file that only its owner may read and write.
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{kernel}.")
+    with os.fdopen(descriptor, "wb") as file:
         file.write(sha256(code).digest() + code)
-    os.replace(part, path)
+    os.replace(temporary, path)
 
 
 def _code_of(kernel: str) -> bytes:
     with file_of(kernel).open("rb") as file:
         status = os.fstat(file.fileno())
         if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
-            raise OSError(f"{file_of(kernel)} is not this user's alone to write")
-        kept = file.read()
-    digest, code = kept[:32], kept[32:]
+            raise OSError(f"{file_of(kernel)} can be written by other users")
+        content = file.read()
+    digest, code = content[:32], content[32:]
     if sha256(code).digest() != digest:
         file_of(kernel).unlink(missing_ok=True)
-        raise OSError(f"{file_of(kernel)} was damaged")
+        raise OSError(f"{file_of(kernel)} was damaged and has been deleted")
     return code
 
 
 def target_machine() -> llvmlite.binding.TargetMachine:
-    """What kernels are compiled for."""
+    """The processor that kernels are compiled for."""
     target = llvmlite.binding.Target.from_default_triple()
     return target.create_target_machine(cpu=_PROCESSOR, features=_FEATURES, opt=3, jit=True)
 
@@ -138,9 +138,9 @@ def target_machine() -> llvmlite.binding.TargetMachine:
 @cache
 def _folder() -> Path:
     sources = [Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in _SOURCES]
-    told = [_PROCESSOR, _FEATURES, str(GROUP), *(version(name) for name in ("numba", "llvmlite"))]
-    digest = sha256("\0".join([*told, *sources]).encode())
-    return Path(os.environ.get("DGEMMA_KERNELS") or _USUAL) / digest.hexdigest()[:16]
+    parts = [_PROCESSOR, _FEATURES, str(GROUP), *(version(name) for name in ("numba", "llvmlite"))]
+    digest = sha256("\0".join([*parts, *sources]).encode())
+    return Path(os.environ.get("DGEMMA_KERNELS") or _DEFAULT_FOLDER) / digest.hexdigest()[:16]
 
 
 @cache
@@ -154,9 +154,9 @@ def _engine_of(kernel: str) -> llvmlite.binding.ExecutionEngine:
 
 @cache
 def address_of(kernel: str) -> int:
-    """Where a kernel stands in memory; loads it the first time. Raises OSError when its object file is not there
-    or not whole, RuntimeError when LLVM refuses it."""
+    """A kernel's address; loads it on the first call. Raises OSError if its object file is missing or damaged,
+    RuntimeError if LLVM refuses it."""
     address = _engine_of(kernel).get_function_address(symbol_of(kernel))
     if not address:
-        raise OSError(f"{file_of(kernel)} holds no {symbol_of(kernel)}")
+        raise OSError(f"{file_of(kernel)} does not contain {symbol_of(kernel)}")
     return address

@@ -1,4 +1,4 @@
-"""Weights laid out once in the order in which tiles read them: `PANEL` outputs side by side, panel after panel.
+"""Weights packed into panels, the order in which tiles read them: `PANEL` outputs side by side, input after input.
 
 Shapes: I inputs, O outputs, n panels of P outputs, E experts, M expert width, D hidden.
 """
@@ -16,88 +16,91 @@ from dgemma.ops.native.machine import PANEL, run
 from dgemma.ops.native.sizes import QUAD
 from dgemma.quant import GROUP
 
-# Entries that are compared with their bfloat16 at once.
-_PART = 1 << 20
-# Bytes of a weight that lies in large pages; the processor keeps the addresses of few small ones.
-_IN_LARGE_PAGES_FROM = 1 << 22
+# Entries that are compared with their bfloat16 value at once.
+_COMPARED_AT_ONCE = 1 << 20
+# Weights from this size on use large pages; the TLB covers little memory in small ones.
+_LARGE_PAGES_FROM_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, kw_only=True)
 class Panels:
-    """A float weight [O, I], or one for each expert, as tiles read it: values_EnIP [.., panels, I, P], bfloat16 where
-    that holds it exactly, as it does the weights of most files: few rows wait for memory."""
+    """A float weight [O, I], or one for each expert, in panels: values_EnIP [.., panels, I, P]. bfloat16 if it holds
+    the weight exactly, as it does for most files: products of few rows are bound by memory bandwidth."""
 
     values_EnIP: Tensor
     outputs: int
 
     @property
-    def halves(self) -> bool:
-        """Whether they are bfloat16."""
+    def is_bfloat16(self) -> bool:
+        """Whether the panels are bfloat16."""
         return self.values_EnIP.dtype == torch.bfloat16
 
     def of_expert(self, expert: int) -> "Panels":
-        """Those of one expert."""
+        """The panels of one expert."""
         return Panels(values_EnIP=self.values_EnIP[expert], outputs=self.outputs)
 
     def multiply(self, hidden: Tensor) -> Tensor:
-        """float32 rows [.., I] times the weight -> [.., O]; what a row gives depends on nothing but the row."""
+        """float32 rows [.., I] times the weight -> [.., O]; a row's result depends only on the row."""
         *leading, size = hidden.shape
         rows, width = hidden.numel() // size if size else 0, padded(self.outputs)
         hidden, out_NW = hidden.contiguous(), hidden.new_empty(rows, width)
-        room, room_step = _unpacking_room(size if self.halves and rows > 1 else 0)
-        given = (hidden, 4 * size, rows, self.values_EnIP, int(self.halves), size, self.outputs, out_NW, 4 * width)
-        run("product_panels", *given, room, room_step)
+        panel_buffer, panel_buffer_stride = _panel_buffers(size if self.is_bfloat16 and rows > 1 else 0)
+        args = (hidden, 4 * size, rows, self.values_EnIP, int(self.is_bfloat16), size, self.outputs, out_NW, 4 * width)
+        run("product_panels", *args, panel_buffer, panel_buffer_stride)
         return out_NW[:, : self.outputs].reshape(*leading, self.outputs)
 
 
-def _unpacking_room(size: int) -> tuple[Tensor | int, int]:
-    """Where each thread makes a panel of `size` inputs float32 (0 for none), and the bytes of one thread's."""
-    step = 4 * PANEL * size
-    return (torch.empty(step * torch.get_num_threads(), dtype=torch.uint8) if size else 0), step
+def _panel_buffers(size: int) -> tuple[Tensor | int, int]:
+    """A buffer for each thread to convert a panel of `size` inputs to float32 (0 for none), and the bytes of one."""
+    stride = 4 * PANEL * size
+    return (torch.empty(stride * torch.get_num_threads(), dtype=torch.uint8) if size else 0), stride
 
 
-def are_halves(weight: Tensor) -> bool:
+def fits_bfloat16(weight: Tensor) -> bool:
     """Whether bfloat16 holds a float weight exactly."""
     if weight.dtype == torch.bfloat16:
         return True
-    # A part at a time, of which the first mostly tells that it does not.
-    return all(torch.equal(part.bfloat16().float(), part) for part in weight.detach().flatten().split(_PART))
+    # A part at a time: if it does not, the first part usually shows it.
+    parts = weight.detach().flatten().split(_COMPARED_AT_ONCE)
+    return all(torch.equal(part.bfloat16().float(), part) for part in parts)
 
 
 def lay_out(*weights: Tensor) -> Panels:
-    """float32 or bfloat16 weights [O, I] of one input, one below the other, or one weight [E, O, I] for each expert."""
-    halves = all(map(are_halves, weights))
+    """Packs float32 or bfloat16 weights [O, I] with the same input, stacked along the outputs, or one weight [E, O, I]
+    of all experts."""
+    is_bfloat16 = all(map(fits_bfloat16, weights))
     joined = weights[0] if len(weights) == 1 else torch.cat(weights)
     joined = joined.detach()
     *experts, outputs, size = joined.shape
     if missing := padded(outputs) - outputs:
         joined = F.pad(joined, (0, 0, 0, missing))
     shape = (*experts, padded(outputs) // PANEL, size, PANEL)
-    values_EnIP = _empty(shape, torch.bfloat16 if halves else torch.float32)
+    values_EnIP = _empty(shape, torch.bfloat16 if is_bfloat16 else torch.float32)
     values_EnIP.copy_(joined.unflatten(-2, (-1, PANEL)).transpose(-1, -2))
     return Panels(values_EnIP=values_EnIP, outputs=outputs)
 
 
 def _empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
     count = math.prod(shape)
-    if count * dtype.itemsize < _IN_LARGE_PAGES_FROM or (room := memory.in_large_pages(count * dtype.itemsize)) is None:
+    num_bytes = count * dtype.itemsize
+    if num_bytes < _LARGE_PAGES_FROM_BYTES or (buffer := memory.in_large_pages(num_bytes)) is None:
         return torch.empty(shape, dtype=dtype)
-    return torch.frombuffer(room, dtype=dtype, count=count).view(shape)
+    return torch.frombuffer(buffer, dtype=dtype, count=count).view(shape)
 
 
-def panels(*weights_OI: Tensor, halves: bool) -> Tensor:
-    """Float weights of one input, one below the other -> [panels, I, P], bfloat16 if they are `halves`."""
-    joined_OI = torch.cat(weights_OI).to(torch.bfloat16 if halves else torch.float32)
+def panels(*weights_OI: Tensor, is_bfloat16: bool) -> Tensor:
+    """Float weights [O, I] with the same input, stacked along the outputs -> [panels, I, P], float32 or bfloat16."""
+    joined_OI = torch.cat(weights_OI).to(torch.bfloat16 if is_bfloat16 else torch.float32)
     padded_OI = F.pad(joined_OI, (0, 0, 0, padded(len(joined_OI)) - len(joined_OI)))
     return padded_OI.view(-1, PANEL, joined_OI.shape[1]).transpose(1, 2).contiguous()
 
 
 def quantised_panels(weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Tensor:
-    """int8 [O, I] or int4 [O, I / 2] weights of one input, one below the other, with scales [O] or [O, groups] -> bytes
-    [panels, ..], a panel's four inputs of each output side by side and behind them its float32 scales [groups, P].
+    """int8 [O, I] or int4 [O, I / 2] weights with the same input, stacked along the outputs, with scales [O] or
+    [O, groups] -> bytes [panels, ..]: the quads of a panel's outputs side by side, then its float32 scales [groups, P].
 
-    Bytes are what a weight is above the least of its kind; int4 inputs stand in the order that
-    `quantised_kernels.quantise_row` gives rows.
+    Bytes are unsigned: 128 (int8) or 8 (int4) is added to each weight. int4 inputs are in the order of
+    `quantised_kernels.quantise_row`.
     """
     joined = torch.cat(list(weights))
     scale_OG = torch.cat([scale.view(len(scale), -1) for scale in scales])
@@ -113,21 +116,21 @@ def quantised_panels(weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Ten
     return torch.cat((bytes_NB, scales_NB), dim=1).contiguous()
 
 
-def side_by_side(down_EDM: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """The experts' down projections as one weight [D, E M] (of int4 half as many bytes), its scales [D, groups]."""
+def concatenate_experts(down_EDM: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """The experts' down projections as one weight [D, E M] (int4: half as many bytes), and its scales [D, groups]."""
     if scale.ndim == 2:
-        # An int8 scale is an expert's own: each group of its inputs has it.
+        # int8 weights have one scale for each expert and output, which all groups of that expert's inputs share.
         scale = scale[..., None].expand(-1, -1, down_EDM.shape[2] // GROUP)
     return down_EDM.transpose(0, 1).flatten(1), scale.transpose(0, 1).flatten(1)
 
 
 def padded(outputs: int) -> int:
-    """So many outputs in whole panels."""
+    """`outputs` rounded up to whole panels."""
     return -(-outputs // PANEL) * PANEL
 
 
 def gated(gate_up_N2M: Tensor) -> Tensor:
-    """gelu(gate) * up of float32 rows that hold both side by side -> [N, M]."""
+    """gelu(gate) * up of float32 rows with gate and up side by side -> [N, M]."""
     rows, width = len(gate_up_N2M), gate_up_N2M.shape[1] // 2
     out_NM = gate_up_N2M.new_empty(rows, width)
     run("gated", gate_up_N2M.contiguous(), out_NM, rows, width)

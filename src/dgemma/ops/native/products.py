@@ -1,6 +1,6 @@
 """Products of one row with int8 and int4 weights.
 
-One row's speed is memory's: weights are read where they lie, once, by all threads.
+A single row is bound by memory bandwidth: weights are read in place, once, by all threads.
 
 Shapes: I inputs, O outputs; D hidden, E experts, M expert width, k experts of a row.
 """
@@ -13,22 +13,22 @@ from torch import Tensor
 from dgemma.ops.native.machine import run
 from dgemma.quant import GROUP
 
-_KINDS = {torch.int8: "_int8", torch.uint8: "_int4"}
+_SUFFIXES = {torch.int8: "_int8", torch.uint8: "_int4"}
 
 
 def multiply(hidden: Tensor, weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Tensor:
     """One row [.., I] times several weights [O, I] -> [.., sum of O], their outputs side by side.
 
-    Weights are contiguous, all of one kind, with their scales (`dgemma.quant`); hidden states are float32, and so are
-    the products.
+    Weights are contiguous, all of one format, with their scales (`dgemma.quant`); hidden states and products are
+    float32.
     """
     *leading, size = hidden.shape
     # `len` of a tensor takes five times as long as its shape.
     outputs = [weight.shape[0] for weight in weights]
     out = hidden.new_empty(*leading, sum(outputs))
-    row, address = _in_order(hidden, weights[0]), out.data_ptr()
+    row, address = _reordered(hidden, weights[0]), out.data_ptr()
     for weight, scale, count in zip(weights, scales, outputs, strict=True):
-        run("product" + _KINDS[weight.dtype], row, weight, scale, address, count, size)
+        run("product" + _SUFFIXES[weight.dtype], row, weight, scale, address, count, size)
         address += 4 * count
     return out
 
@@ -41,7 +41,7 @@ def experts(
     down_EDM: Tensor,
     scales: Sequence[Tensor],
 ) -> Tensor:
-    """`reference.experts` of one row -> [1, D]; the weights int8 or int4 with `scales` of both."""
+    """`reference.experts` of one row -> [1, D], for int8 or int4 weights with the `scales` of both."""
     size, top_k = hidden_1D.shape[1], ids_1k.shape[1]
     width = gate_up_E2MD.shape[1] // 2
     weights_1k, ids_1k = weights_1k.float().contiguous(), ids_1k.contiguous()
@@ -50,8 +50,8 @@ def experts(
     weights = (gate_up_E2MD, gate_up_scale, down_EDM, down_scale)
     sizes = (top_k, size, width)
     run(
-        "experts" + _KINDS[gate_up_E2MD.dtype],
-        _in_order(hidden_1D, gate_up_E2MD),
+        "experts" + _SUFFIXES[gate_up_E2MD.dtype],
+        _reordered(hidden_1D, gate_up_E2MD),
         weights_1k,
         ids_1k,
         *weights,
@@ -62,8 +62,8 @@ def experts(
     return out_1D
 
 
-def _in_order(hidden: Tensor, weight: Tensor) -> Tensor:
-    """One row as a weight of this kind meets it: int4 ones the even inputs of a group before the odd ones."""
+def _reordered(hidden: Tensor, weight: Tensor) -> Tensor:
+    """One row in the order of a weight's inputs: for int4, the even inputs of each group before the odd ones."""
     if weight.dtype != torch.uint8:
         return hidden.contiguous()
     return hidden.reshape(-1, GROUP // 2, 2).transpose(1, 2).contiguous()

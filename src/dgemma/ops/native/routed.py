@@ -1,6 +1,6 @@
-"""A network with many experts over some rows of one or several texts: all layers in one call, each expert on its rows.
+"""Fused layers of a network with many experts: all layers in one kernel call, each expert on its own rows.
 
-float32 and bfloat16 weights come laid out in panels, int8 and int4 ones are read where they lie.
+float32 and bfloat16 weights are given as panels; int8 and int4 weights are read in place.
 
 Shapes: N rows, D hidden, E experts, M their width, k experts of a row.
 """
@@ -13,14 +13,14 @@ from torch import Tensor
 from dgemma.ops.native.layers import PRODUCTS, OneCall, are_plain
 from dgemma.ops.native.machine import PANEL
 from dgemma.ops.native.panels import Panels, padded, panels
-from dgemma.ops.native.quantised import multiplies, row_room
+from dgemma.ops.native.quantised import multiplies, panel_buffer_size
 from dgemma.ops.native.sizes import LayerShape
 from dgemma.quant import GROUP
 
 
 def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
-    """Whether `RoutedLayers` takes weights of this kind: float32 or bfloat16, or all int8 or all int4 where this
-    processor multiplies those."""
+    """Whether `RoutedLayers` supports these weights: float32 or bfloat16, or all int8 or all int4 if this processor has
+    the instructions."""
     products = [own[name] for own in weights for name in PRODUCTS if name in own]
     kinds = {product.dtype for product in products}
     if not are_plain(weights):
@@ -29,11 +29,11 @@ def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
 
 
 class RoutedLayers(OneCall):
-    """Layers of a network with many experts: weights by the names of `model.Layer`, of a kind that `takes` says
-    yes to; of float ones also the panels of each layer's products, and of self-conditioning's behind these, by the
-    names of `sizes.LAYER`. What is contiguous is read where it lies, all but the router's weight."""
+    """Fused layers of a network with many experts. Weights are by the names of `model.Layer` and must be supported
+    (`takes`). Float weights also need `laid_out`: the panels of each layer, then those of self-conditioning, by the
+    names of `sizes.LAYER`. Contiguous tensors are read in place, except the router's weight, which is copied."""
 
-    _turns_single_rows = False
+    _transposes_single_rows = False
 
     def __init__(
         self,
@@ -48,52 +48,58 @@ class RoutedLayers(OneCall):
         super().__init__(weights, shapes, conditioning, final_norm_D, top_k, eps)
         self._laid_out, self.quantised = laid_out, laid_out is None
         self.kernel = "layers_routed_quantised" if self.quantised else "layers_routed"
-        self._nibbles = weights[0]["experts.gate_up_proj"].dtype == torch.uint8
+        self._is_int4 = weights[0]["experts.gate_up_proj"].dtype == torch.uint8
         inner, logits = padded(2 * self.width), padded(self.num_experts)
         pair_inner = padded(2 * self.expert_width)
-        self._widths |= {"inner": inner, "units": self.size, "logits": logits, "shares": top_k}
-        self._widths |= {name: 2 * top_k for name in ("chosen", "back", "pair_rows")}  # int64
-        self._widths |= {"pair_inner": top_k * pair_inner, "answers": top_k * padded(self.size)}
-        widest = max(self.size, self.width, self.expert_width, *(shape.queries for shape in shapes))
+        self._row_sizes |= {"inner": inner, "router_in": self.size, "logits": logits, "expert_weights": top_k}
+        self._row_sizes |= {name: 2 * top_k for name in ("expert_ids", "pair_of_slot", "row_of_pair")}  # int64
+        self._row_sizes |= {"pair_inner": top_k * pair_inner, "expert_out": top_k * padded(self.size)}
+        widest = max(self.size, self.width, self.expert_width, *(shape.query_size for shape in shapes))
         if self.quantised:
-            self._widths |= self._widths_of_bytes("", widest) | self._widths_of_bytes("routed_", self.size)
-        room_step = row_room(widest) if self.quantised else 4 * PANEL * widest
-        self._settled |= {"inner_step": 4 * inner, "logits_step": 4 * logits, "pair_inner_step": 4 * pair_inner}
-        self._settled |= {"quantised": int(self.quantised), "nibbles": int(self._nibbles), "unpacked_step": room_step}
-        self._lay_out(weights, conditioning)
+            self._row_sizes |= self._quantised_sizes("dense", widest) | self._quantised_sizes("routed", self.size)
+        buffer_stride = panel_buffer_size(widest) if self.quantised else 4 * PANEL * widest
+        self._constants |= {"inner_stride": 4 * inner, "logits_stride": 4 * logits, "pair_inner_stride": 4 * pair_inner}
+        self._constants |= {"is_quantised": int(self.quantised), "is_int4": int(self._is_int4)}
+        self._constants |= {"panel_buffer_stride": buffer_stride}
+        self._build_table(weights, conditioning)
 
     def _router(self, weight_ED: Tensor) -> Tensor:
-        return panels(weight_ED, halves=False)
+        return panels(weight_ED, is_bfloat16=False)
 
-    def _widths_of_bytes(self, name: str, width: int, rows: int = 1) -> dict[str, int]:
-        """Numbers of so many rows as int8, with their sums and their scale."""
-        sums = width // GROUP if self._nibbles else 1
-        return {f"{name}kept": rows * -(-width // 4), f"{name}sums": rows * sums, f"{name}scales": rows}
+    def _quantised_sizes(self, name: str, width: int, rows: int = 1) -> dict[str, int]:
+        """Floats of workspace for quantised rows: values, sums and scales."""
+        sums = width // GROUP if self._is_int4 else 1
+        return {f"{name}_values": rows * -(-width // 4), f"{name}_sums": rows * sums, f"{name}_scales": rows}
 
-    def _more_room(self, rows: int, threads: int) -> dict[str, int]:
-        room = {"counts": 2 * self.num_experts, "following": 2 * self.num_experts}
+    def _extra_sizes(self, rows: int, threads: int) -> dict[str, int]:
+        sizes = {"expert_counts": 2 * self.num_experts, "next_pair": 2 * self.num_experts}  # int64
         if self.quantised:
-            room |= self._widths_of_bytes("pair_", max(self.size, self.expert_width), rows * self.top_k)
+            sizes |= self._quantised_sizes("pair", max(self.size, self.expert_width), rows * self.top_k)
         elif rows > 1:
-            room |= {"gathered": rows * self.top_k * self.size}
-        return room | {"unpacked": threads * int(self._settled["unpacked_step"]) // 4}
+            sizes |= {"gathered": rows * self.top_k * self.size}
+        return sizes | {"panel_buffer": threads * int(self._constants["panel_buffer_stride"]) // 4}
 
-    def _products(self, layer: int, weights: Mapping[str, Tensor], inward: Sequence[str]) -> dict[str, Tensor | int]:
+    def _product_entries(
+        self, layer: int, weights: Mapping[str, Tensor], inward: Sequence[str]
+    ) -> dict[str, Tensor | int]:
         names = dict(zip(("qkv", "k", "v"), inward, strict=False)) | {"o": "self_attn.o_proj.weight"}
         names |= {"routed_inward": "experts.gate_up_proj", "routed_down": "experts.down_proj"}
-        return self._found(layer, weights, names)
+        return self._entries_of(layer, weights, names)
 
-    def _dense(self, layer: int, weights: Mapping[str, Tensor]) -> dict[str, Tensor | int]:
+    def _dense_entries(self, layer: int, weights: Mapping[str, Tensor]) -> dict[str, Tensor | int]:
         names = {"dense_inward": "mlp.gate_proj.weight", "up": "mlp.up_proj.weight"}
-        return self._found(layer, weights, names | {"dense_down": "mlp.down_proj.weight"})
+        return self._entries_of(layer, weights, names | {"dense_down": "mlp.down_proj.weight"})
 
-    def _found(self, layer: int, weights: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor | int]:
-        """What each of the `names` of `sizes.LAYER` stands for: panels, or the quantised weight that it names."""
-        known: dict[str, Tensor | int] = {}
-        for name, own in names.items():
+    def _entries_of(
+        self, layer: int, weights: Mapping[str, Tensor], names: Mapping[str, str]
+    ) -> dict[str, Tensor | int]:
+        """Entries of the layer table. `names` maps columns of `sizes.LAYER` to names of weights; quantised weights are
+        used directly, float ones as their panels."""
+        entries: dict[str, Tensor | int] = {}
+        for name, weight_name in names.items():
             if self._laid_out is None:
-                known |= {name: weights[own], f"{name}_scale": weights[f"{own}_scale"]}
+                entries |= {name: weights[weight_name], f"{name}_scale": weights[f"{weight_name}_scale"]}
             elif name in self._laid_out[layer]:
                 product = self._laid_out[layer][name]
-                known |= {name: product.values_EnIP, f"{name}_scale": int(product.halves)}
-        return known
+                entries |= {name: product.values_EnIP, f"{name}_scale": int(product.is_bfloat16)}
+        return entries

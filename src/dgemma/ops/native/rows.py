@@ -1,4 +1,4 @@
-"""What the fused layers are told of the texts in a pass.
+"""The rows that a pass of the fused layers runs over, by text.
 
 Shapes: N rows, D hidden, K key heads, S slots, d head dim.
 """
@@ -13,14 +13,14 @@ from dgemma.ops.native.sizes import KIND, ROW
 
 
 class TextRows(NamedTuple):
-    """The rows of one text in a pass, and its cache. One is made for every pass, and a tuple is made at once.
+    """The rows of one text in a pass, and its KV cache. A named tuple, because one is made for every pass.
 
-    embedded     float32, the rows' embeddings; the first `clean` are those of clean tokens, the others of a canvas
-    positions    where they stand in the text, ascending
-    start, end   where the canvas begins and ends
-    keys, values of each layer [1, K, S, d], a position's in the slot of its number, on layers with a window of its
-                 number less `first_held`
-    soft         what was expected of the rows, where all are of a canvas
+    embedded       the rows' embeddings, float32; the first `clean` are clean tokens, the others canvas positions
+    positions      the rows' positions in the text, ascending
+    start, end     where the canvas begins and ends
+    keys, values   for each layer [1, K, S, d]; a position's slot is its number, in sliding-window layers its number
+                   minus `first_held`
+    soft           the rows' expected embeddings for self-conditioning, if all rows are canvas positions
     """
 
     embedded: Tensor
@@ -35,26 +35,26 @@ class TextRows(NamedTuple):
 
     @property
     def reach(self) -> int:
-        """One past the farthest position that is written or seen."""
+        """One past the last position that is written or attended to."""
         return max(self.end, self.positions[-1] + 1)
 
-    def tell(self, told: np.ndarray, number: int) -> None:
-        """Fills in what `sizes.ROW` names of each row, of the text of that number; all is zero before."""
+    def fill_rows(self, row_table: np.ndarray, text_number: int) -> None:
+        """Fills in these rows of the row table (`sizes.ROW`), which is zero before."""
         clean, positions = self.clean, self.positions
-        if len(told) == clean == 1:
+        if len(row_table) == clean == 1:
             position = positions[0]
-            told[0] = (position, position, position + 1, KIND.clean, number)
+            row_table[0] = (position, position, position + 1, KIND.clean, text_number)
             return
         if isinstance(positions, range):
             positions = np.arange(positions.start, positions.stop)
-        told[:, ROW.position] = positions
-        if number:
-            told[:, ROW.text] = number
+        row_table[:, ROW.position] = positions
+        if text_number:
+            row_table[:, ROW.text] = text_number
         if clean:
-            # Of their kind, which is zero.
-            told[:clean, ROW.begin] = positions[:clean]
-            told[:clean, ROW.behind] = positions[:clean]
-            told[:clean, ROW.behind] += 1
-        if clean < len(told):
+            # Their kind is `KIND.clean`, which is zero.
+            row_table[:clean, ROW.window_origin] = positions[:clean]
+            row_table[:clean, ROW.key_end] = positions[:clean]
+            row_table[:clean, ROW.key_end] += 1
+        if clean < len(row_table):
             kind = KIND.canvas if self.soft is None else KIND.conditioned
-            told[clean:, ROW.begin : ROW.kind + 1] = (self.start, self.end, kind)
+            row_table[clean:, ROW.window_origin : ROW.kind + 1] = (self.start, self.end, kind)
