@@ -152,7 +152,7 @@ def test_what_bfloat16_holds(monkeypatch: pytest.MonkeyPatch) -> None:
 
     exact, last = normal(96, 64).bfloat16().float(), normal(96, 64).bfloat16().float()
     last[-1, -1] += 2**-20
-    monkeypatch.setattr(panels, "_PART", 1000)
+    monkeypatch.setattr(panels, "_COMPARED_AT_ONCE", 1000)
     assert panels.fits_bfloat16(exact) and panels.fits_bfloat16(exact.T) and not panels.fits_bfloat16(last)
     assert not panels.fits_bfloat16(torch.full_like(exact, torch.nan))
     assert panels.lay_out(exact, 2 * exact).is_bfloat16 and not panels.lay_out(exact, last).is_bfloat16
