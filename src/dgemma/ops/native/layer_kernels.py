@@ -263,8 +263,8 @@ def _make_pass(multiply_rows: Any) -> Any:
         """Self-conditioning's MLP of the expected embeddings -> `block_out`."""
         args = array_at(arguments, PASS_LENGTH)
         layer_address = args[PASS.layer_table] + 8 * LAYER_LENGTH * args[PASS.depth]
-        layer, counter = integers(layer_address, LAYER_LENGTH), args[PASS.barrier]
-        size, width = args[PASS.hidden_size], args[PASS.dense_width]
+        layer, size = integers(layer_address, LAYER_LENGTH), args[PASS.hidden_size]
+        width, counter = args[PASS.dense_width], args[PASS.barrier]
         inner, stride, is_int4 = args[PASS.inner], args[PASS.inner_stride], args[PASS.is_int4]
         norm_soft(arguments, layer_address)
         spin_barrier(counter)

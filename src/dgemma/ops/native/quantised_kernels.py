@@ -344,16 +344,15 @@ def experts_rows(arguments: Any) -> None:
     weight_format, experts, pairs = args[_WEIGHT_FORMAT], args[_NUM_EXPERTS], args[_NUM_ROWS] * top_k
     counts = args[_EXPERT_COUNTS]
     group = GROUP if weight_format != INT8 else size
-    row_of_pair, panel_buffer = args[_ROW_OF_PAIR], args[_PANEL_BUFFER] + args[_BUFFER_STRIDE] * thread_number()
+    row_of_pair, panel = args[_ROW_OF_PAIR], args[_PANEL_BUFFER] + args[_BUFFER_STRIDE] * thread_number()
     values, sums, scale = args[_PAIR_VALUES], args[_PAIR_SUMS], args[_PAIR_SCALE]
     gather_quantised(
         pairs, row_of_pair, args[_VALUES], args[_SUMS], args[_SCALE], values, sums, scale, size, size // group
     )
     spin_barrier(counter)
-    weight, weight_scale, inner = args[_GATE_UP], args[_GATE_UP_SCALE], args[_INNER]
+    weight, scales, inner = args[_GATE_UP], args[_GATE_UP_SCALE], args[_INNER]
     multiply_by_expert(
-        *(counts, experts, values, sums, scale, 0, weight, weight_scale),
-        *(2 * width, size, weight_format, inner, 8 * width, panel_buffer),
+        counts, experts, values, sums, scale, 0, weight, scales, 2 * width, size, weight_format, inner, 8 * width, panel
     )
     spin_barrier(counter)
     values, sums = args[_INNER_VALUES], args[_INNER_SUMS]
@@ -362,14 +361,13 @@ def experts_rows(arguments: Any) -> None:
         pairs, inner, 8 * width, values, sums, scale, width, GROUP if weight_format != INT8 else width, weight_format
     )
     spin_barrier(counter)
-    weight, weight_scale, expert_out = args[_DOWN], args[_DOWN_SCALE], args[_EXPERT_OUT]
+    weight, scales, out = args[_DOWN], args[_DOWN_SCALE], args[_EXPERT_OUT]
     multiply_by_expert(
-        *(counts, experts, values, sums, scale, 0, weight, weight_scale),
-        *(size, width, weight_format, expert_out, 4 * size, panel_buffer),
+        counts, experts, values, sums, scale, 0, weight, scales, size, width, weight_format, out, 4 * size, panel
     )
     spin_barrier(counter)
     combine_experts(
-        args[_NUM_ROWS], top_k, args[_PAIR_OF_SLOT], args[_WEIGHTS], expert_out, 4 * size, args[_OUT], 4 * size, size
+        args[_NUM_ROWS], top_k, args[_PAIR_OF_SLOT], args[_WEIGHTS], out, 4 * size, args[_OUT], 4 * size, size
     )
 
 

@@ -67,8 +67,8 @@ def _add_attention(arguments: Any, layer_address: Any) -> None:
         scale = inverse_length(hidden, size, eps)
         for at in range(size):
             normed_value = hidden[at] * scale
-            router_in[at], dense_in[at] = normed_value, normed_value * dense_norm[at]
-            routed_in[at] = normed_value * routed_norm[at]
+            inputs = normed_value, normed_value * dense_norm[at], normed_value * routed_norm[at]
+            router_in[at], dense_in[at], routed_in[at] = inputs
         if args[PASS.is_quantised]:
             quantise_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
             quantise_routed_row(args, row, args[PASS.routed] + row * args[PASS.block_stride], size, _group(args, size))
