@@ -217,7 +217,7 @@ class OneCall(ABC):
         """Entries of the layer table for a dense MLP; self-conditioning's comes after the last layer."""
 
     def _extra_sizes(self, rows: int, threads: int) -> dict[str, int]:
-        """Floats of workspace that are not proportional to the number of rows."""
+        """Sizes of further workspace buffers, in floats for the whole pass."""
         return {}
 
     def _router(self, weight_ED: Tensor) -> Tensor:
@@ -256,13 +256,13 @@ class OneCall(ABC):
             workspace_size=next_free + _LINE_FLOATS,
         )
 
-    def _take_workspace(self, needed: int) -> np.ndarray:
+    def _take_workspace(self, size: int) -> np.ndarray:
         """Memory for `size` floats: that of the last call, if it is large enough and not in use."""
         try:
             workspace = self._spare_workspace.pop()
         except IndexError:
             workspace = np.empty(0, dtype=np.float32)
-        return workspace if len(workspace) >= needed else np.empty(needed, dtype=np.float32)
+        return workspace if len(workspace) >= size else np.empty(size, dtype=np.float32)
 
     def _layer_entries(self, number: int, weights: Mapping[str, Tensor], shape: LayerShape) -> dict[str, Tensor | int]:
         def norm(name: str) -> Tensor:

@@ -31,8 +31,8 @@ class _QuantisedRows:
 
 def multiplies(weight: Tensor) -> bool:
     """Whether integer products with this weight, int8 [.., O, I] or int4 [.., O, I / 2], are supported here."""
-    whole = weight.dtype == torch.int8 and weight.shape[-1] % QUAD == 0
-    return bool(DOTS) and (whole or weight.dtype == torch.uint8)
+    is_int8 = weight.dtype == torch.int8 and weight.shape[-1] % QUAD == 0
+    return bool(DOTS) and (is_int8 or weight.dtype == torch.uint8)
 
 
 def multiply(hidden: Tensor, weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Tensor:
@@ -115,8 +115,7 @@ def _quantise(hidden_NI: Tensor, weight: Tensor) -> _QuantisedRows:
 
 
 def panel_buffer_size(size: int) -> int:
-    """Bytes of a thread's buffer for an unpacked panel of `size` inputs, its scales and the outputs of EDGE_ROWS
-    rows."""
+    """Bytes of a thread's buffer for an unpacked panel of `size` inputs, its scales and EDGE_ROWS rows of outputs."""
     stride = PANEL * size + 4 * PANEL * (-(-size // GROUP) + EDGE_ROWS)
     return -(-stride // 64) * 64
 
