@@ -93,7 +93,7 @@ def load(
     )
     folder = find_model(name)
     model = open_model(
-        folder, dtype=config.dtype, device=config.device, quant=quant, progress=progress, keep_halves=True
+        folder, dtype=config.dtype, device=config.device, quant=quant, progress=progress, keep_bfloat16=True
     )
     return LLM(model, config)
 

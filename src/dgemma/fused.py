@@ -55,7 +55,7 @@ class Fused:
             return None
         # Weights must not change while a cache is in use, and comparing all of them takes a third of a token's time.
         known = self._layers.value
-        if known is not None and cache.lengths[0] and known.has_met(cache.keys):
+        if known is not None and cache.lengths[0] and known.has_seen_cache(cache.keys):
             return known
         modules = self.modules(network)
         return self._layers.get(modules.weights(), partial(_lay_out_layers, network)) if modules.is_plain() else None

@@ -46,7 +46,7 @@ def may_be_joined() -> bool:
 
 
 class LayersCall(NamedTuple):
-    """All layers (`ops.native.layers.OneCall`) over the rows of a text -> hidden [N, D]; with `keys_only` the last
+    """All layers (`ops.native.layers.FusedLayers`) over the rows of a text -> hidden [N, D]; with `keys_only` the last
     layer stops after its keys and values."""
 
     layers: Any
@@ -76,7 +76,7 @@ class HeadCall(NamedTuple):
     hidden_ND: Tensor
     temperature: float = 1.0
     uniforms_N: Tensor | None = None
-    barred: Sequence[tuple[int, int]] = ()
+    forbidden_pairs: Sequence[tuple[int, int]] = ()
     soft: bool = False
 
     @property
@@ -92,19 +92,19 @@ class HeadCall(NamedTuple):
     def compute(self, calls: Sequence["HeadCall"]) -> list[Any]:
         """The reading of each call."""
         if len(calls) == 1:
-            return [self.head.read(self.hidden_ND, self.temperature, self.uniforms_N, self.barred, self.soft)]
+            return [self.head.read(self.hidden_ND, self.temperature, self.uniforms_N, self.forbidden_pairs, self.soft)]
         counts = [call.num_rows for call in calls]
-        barred, first = [], 0
+        forbidden_pairs, first = [], 0
         for call, count in zip(calls, counts, strict=True):
-            for row, token in call.barred:
-                barred += [(first + one, token) for one in (range(count) if row == -1 else (row,))]
+            for row, token in call.forbidden_pairs:
+                forbidden_pairs += [(first + one, token) for one in (range(count) if row == -1 else (row,))]
             first += count
         drawn = [call.uniforms_N for call in calls if call.uniforms_N is not None]
         reading = self.head.read(
             torch.cat([call.hidden_ND for call in calls]),
             self.temperature,
             torch.cat(drawn) if drawn else None,
-            barred,
+            forbidden_pairs,
             self.soft,
         )
         # With `soft` the kernel overwrites the logits, so no copies are needed.

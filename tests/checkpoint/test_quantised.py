@@ -230,7 +230,7 @@ def test_weights_that_memory_cannot_hold_are_refused_with_what_fits(tmp_path, mo
 def test_matrices_stay_in_bfloat16_where_kernels_read_them_so(tmp_path, monkeypatch):
     save(wide_network().bfloat16(), tmp_path)
     plain = open_model(tmp_path, dtype="float32").network
-    kept = open_model(tmp_path, dtype="float32", keep_halves=True).network
+    kept = open_model(tmp_path, dtype="float32", keep_bfloat16=True).network
     assert kept.dtype == torch.float32
     for name, parameter in kept.named_parameters():
         assert parameter.dtype == (torch.bfloat16 if is_weight(name) else torch.float32), name
@@ -239,7 +239,7 @@ def test_matrices_stay_in_bfloat16_where_kernels_read_them_so(tmp_path, monkeypa
     for way in ("a batch", "an operation at a time", "short of memory"):
         if way == "short of memory":
             monkeypatch.setattr(linear, "_has_room", lambda num_bytes: False)
-            kept = open_model(tmp_path, dtype="float32", keep_halves=True).network
+            kept = open_model(tmp_path, dtype="float32", keep_bfloat16=True).network
         with kept.unfused(), plain.unfused():
             rows = 2 if way == "a batch" else 1
             found, expected = (
@@ -249,13 +249,13 @@ def test_matrices_stay_in_bfloat16_where_kernels_read_them_so(tmp_path, monkeypa
     size = sum(parameter.numel() for parameter in plain.parameters())
     with monkeypatch.context() as small:
         small.setattr(memory, "total_bytes", lambda: 3 * size)
-        assert open_model(tmp_path, dtype="float32", keep_halves=True).network.dtype == torch.float32
+        assert open_model(tmp_path, dtype="float32", keep_bfloat16=True).network.dtype == torch.float32
     matrix = dgemma.load(tmp_path).network.get_parameter("layers.0.mlp.up_proj.weight")
     assert matrix.dtype == torch.bfloat16
     # Not in small networks, whose layers are laid out in another way, and not without kernels.
     assert {one.dtype for one in dgemma.load("tiny").network.parameters()} == {torch.float32}
     monkeypatch.setattr(native, "load_for", lambda name, entries: None)
-    made = open_model(tmp_path, dtype="float32", keep_halves=True).network
+    made = open_model(tmp_path, dtype="float32", keep_bfloat16=True).network
     assert {parameter.dtype for parameter in made.parameters()} == {torch.float32}
 
 

@@ -21,7 +21,7 @@ from dgemma.engine.joint_calls import run_together
 from dgemma.fused_calls import HeadCall, compute
 from dgemma.model import DiffusionGemma
 from dgemma.ops.native.head import Head
-from dgemma.ops.native.layers import OneCall
+from dgemma.ops.native.layers import FusedLayers
 from tests.engine.requests import alone, content, make_engine, make_request, tokens
 from tests.ops.test_native_layers import ids, make_network
 from tests.test_model import CONFIG
@@ -131,10 +131,10 @@ def test_each_reading_of_the_vocabulary_comes_out_as_alone(quant, soft, readings
             hidden_ND=torch.randn(rows, 64, generator=generator),
             temperature=temperature,
             uniforms_N=torch.rand(rows, generator=generator) if draws else None,
-            barred=barred,
+            forbidden_pairs=forbidden_pairs,
             soft=soft,
         )
-        for rows, temperature, barred in readings
+        for rows, temperature, forbidden_pairs in readings
     ]
     outcomes = run_together([partial(compute, call) for call in calls])
     for call, outcome in zip(calls, outcomes, strict=True):
@@ -188,13 +188,13 @@ def test_readings_of_another_kind_have_a_call_of_their_own(monkeypatch: pytest.M
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """The rows of each text of each fused call."""
     seen: list[list[int]] = []
-    run = OneCall.run
+    run = FusedLayers.run
 
-    def counting(self: OneCall, texts: Any, keys_only: bool = False) -> torch.Tensor:
+    def counting(self: FusedLayers, texts: Any, keys_only: bool = False) -> torch.Tensor:
         seen.append([len(text.positions) for text in texts])
         return run(self, texts, keys_only)
 
-    monkeypatch.setattr(OneCall, "run", counting)
+    monkeypatch.setattr(FusedLayers, "run", counting)
     return seen
 
 
@@ -245,7 +245,7 @@ def test_an_error_ends_its_own_turn_alone() -> None:
 def test_an_error_of_a_call_reaches_all_that_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     network, left = make_network(), []
 
-    def run(self: OneCall, texts: Any, keys_only: bool = False) -> torch.Tensor:
+    def run(self: FusedLayers, texts: Any, keys_only: bool = False) -> torch.Tensor:
         raise MemoryError("no room")
 
     def careful(turn: Callable[[], torch.Tensor]) -> torch.Tensor:
@@ -254,7 +254,7 @@ def test_an_error_of_a_call_reaches_all_that_wait_for_it(monkeypatch: pytest.Mon
         finally:
             left.append(turn)
 
-    monkeypatch.setattr(OneCall, "run", run)
+    monkeypatch.setattr(FusedLayers, "run", run)
     outcomes = run_together([partial(careful, turn) for turn in turns_of(network, 3, 4)])
     assert [type(outcome.error) for outcome in outcomes] == [MemoryError, MemoryError] and len(left) == 2
 

@@ -43,9 +43,9 @@ def check_parity(device: str, vocab_size: int, spread: float, top_k: int) -> Non
     """
     network = make_network(vocab_size, spread=spread).to(device)
     hidden, drawn = draw(4, 16, device=device, seed=2), uniforms(4, vocab_size, device)
-    barred = {"forbidden": (7, vocab_size - 2), "forbidden_rows": ((0, 3), (3, vocab_size - 1))}
-    plain = summarise_in_blocks(network, hidden, TEMPERATURE, drawn, top_k, **barred)
-    found = by_kernel(network, hidden, drawn, top_k, slab=2 * BLOCK, **barred)
+    forbidden = {"forbidden": (7, vocab_size - 2), "forbidden_rows": ((0, 3), (3, vocab_size - 1))}
+    plain = summarise_in_blocks(network, hidden, TEMPERATURE, drawn, top_k, **forbidden)
+    found = by_kernel(network, hidden, drawn, top_k, slab=2 * BLOCK, **forbidden)
     possible = plain.top_logprobs_NK > -1e6
     assert found.top_ids_NK.shape == plain.top_ids_NK.shape and found.top_ids_NK.max() < vocab_size
     assert torch.equal(found.top_logprobs_NK > -1e6, possible)

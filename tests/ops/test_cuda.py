@@ -111,7 +111,7 @@ def test_fp8_on_a_gpu(rows, dtype):
     if not cuda.multiplies_fp8(weight):
         pytest.skip("this GPU has no fp8 products")
     compare_fp8(rows, dtype, "cuda", 0)
-    if cuda.never_waits(weight):
+    if cuda.never_synchronises(weight):
         compare_fp8_experts(rows, 4, 128, dtype, "cuda", 0)
 
 

@@ -28,12 +28,14 @@ def test_exp(x: float) -> None:
     assert exp(np.float32(x)) == pytest.approx(math.exp(x), rel=2.5e-7)
 
 
-def both(network: DiffusionGemma, rows: int, top_k: int, temperature: float = 0.6, **barred) -> tuple[Summary, Summary]:
+def both(
+    network: DiffusionGemma, rows: int, top_k: int, temperature: float = 0.6, **forbidden
+) -> tuple[Summary, Summary]:
     hidden = states(rows)[0]
     count = uniforms_per_row(network.config.vocab_size)
     drawn = torch.rand(rows, count, generator=torch.Generator().manual_seed(3))
     arguments = (network, hidden, temperature, drawn, top_k)
-    return summarise(*arguments, **barred), summarise_in_blocks(*arguments, **barred)
+    return summarise(*arguments, **forbidden), summarise_in_blocks(*arguments, **forbidden)
 
 
 def assert_alike(found: Summary, plain: Summary) -> None:
@@ -50,14 +52,14 @@ def assert_alike(found: Summary, plain: Summary) -> None:
 @pytest.mark.parametrize("rows", [1, 7])
 def test_the_vocabulary_is_read_as_in_plain_pytorch(vocab_size: int, top_k: int, rows: int) -> None:
     """One thread or several, fewer entries than are kept, several slabs, the last of them short."""
-    barred = {"forbidden": (vocab_size - 1, 2), "forbidden_rows": ((0, 3), (rows - 1, vocab_size - 2))}
+    forbidden = {"forbidden": (vocab_size - 1, 2), "forbidden_rows": ((0, 3), (rows - 1, vocab_size - 2))}
     network = make_network(vocab_size)
-    found, plain = both(network, rows, top_k, **barred)
+    found, plain = both(network, rows, top_k, **forbidden)
     assert_alike(found, plain)
     # Nearly equal logits may stand in another order, so each id is asked for its own.
     logits_NV = network.logits(states(rows)[0]) / 0.6
-    logits_NV[:, list(barred["forbidden"])] = -1e30
-    for row, token in barred["forbidden_rows"]:
+    logits_NV[:, list(forbidden["forbidden"])] = -1e30
+    for row, token in forbidden["forbidden_rows"]:
         logits_NV[row, token] = -1e30
     own_NK = logits_NV.log_softmax(-1).gather(1, found.top_ids_NK)
     possible = own_NK > -1e6

@@ -502,10 +502,10 @@ def test_what_goes_through_the_modules() -> None:
 
 
 @given(st.integers(1, 20), st.floats(0.01, 3.0), st.sets(st.integers(0, VOCABULARY - 1), max_size=4))
-def test_a_small_vocabulary_is_read_as_densely(rows: int, temperature: float, barred: set[int]) -> None:
+def test_a_small_vocabulary_is_read_as_densely(rows: int, temperature: float, forbidden: set[int]) -> None:
     network = make_network()
     hidden = torch.randn(1, rows, 36, generator=torch.Generator().manual_seed(rows))
-    first, anywhere = tuple(barred)[:2], tuple(barred)[2:]
+    first, anywhere = tuple(forbidden)[:2], tuple(forbidden)[2:]
 
     def generators() -> list[torch.Generator]:
         return [torch.Generator().manual_seed(3)]
@@ -527,7 +527,7 @@ def test_an_id_outside_the_vocabulary_is_refused_and_not_written_to(pair: tuple[
         compiled = make_network().fused_head()
         assert compiled is not None
         with pytest.raises(IndexError):
-            compiled.read(torch.zeros(2, 36), barred=[pair])
+            compiled.read(torch.zeros(2, 36), forbidden_pairs=[pair])
 
 
 @given(st.integers(0, 9), st.integers(0, 3), st.floats(0.0, 1.0), st.integers(0, 50))
@@ -538,9 +538,9 @@ def test_checks_agree(count: int, known: int, accept_ratio: float, seed: int) ->
         cache = KVCache(network.config, max_length=60)
         last = network.encode(ids(7), cache)[0, -1]
         draft = ids(count, seed)[0].tolist()
-        barred = {"forbidden_first": (1, 2), "forbidden": (3,)}
+        forbidden = {"forbidden_first": (1, 2), "forbidden": (3,)}
         certain = min(known, count)
-        found = verify(network, cache, draft, last, certain, end_ids=(4,), accept_ratio=accept_ratio, **barred)
+        found = verify(network, cache, draft, last, certain, end_ids=(4,), accept_ratio=accept_ratio, **forbidden)
         return found, cache.length
 
     with torch.inference_mode():

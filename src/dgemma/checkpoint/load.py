@@ -27,7 +27,7 @@ from dgemma.config import ModelConfig
 from dgemma.devices import usable_device
 from dgemma.errors import CheckpointError, ModelNotFoundError, UsageError
 from dgemma.model import DiffusionGemma
-from dgemma.ops.experts import multiplies_halves
+from dgemma.ops.experts import multiplies_bfloat16
 from dgemma.quant import DTYPES, Kind, check_kind, is_quantised, shapes
 from dgemma.vision import VisionTower
 
@@ -51,7 +51,7 @@ def open_model(
     quant: str | None = None,
     *,
     progress: Progress | None = None,
-    keep_halves: bool = False,
+    keep_bfloat16: bool = False,
 ) -> LoadedModel:
     """Opens a model folder or a GGUF file (any part of a split one).
 
@@ -62,7 +62,7 @@ def open_model(
     none. None leaves the weights as they are, except for GGUF blocks whose dequantised weights would take more than
     half of the memory: those become int8, or int4 if int8 does not fit either.
     progress: called with (bytes of weights read so far, bytes in total).
-    keep_halves: on a CPU whose kernels multiply bfloat16 weights, the large matrices of a float32 network stay in
+    keep_bfloat16: on a CPU whose kernels multiply bfloat16 weights, the large matrices of a float32 network stay in
     bfloat16 if the files hold them so. Same results in half of the memory, but such a network cannot be trained.
     Raises ModelNotFoundError for a path that is neither folder nor GGUF file, CheckpointError for a model that is
     incomplete, damaged, of another architecture or too large for the machine's memory, ConfigError for invalid
@@ -77,7 +77,7 @@ def open_model(
             "model that it was made from."
         )
     description = source.describe()
-    options = _LoadOptions(dtype=torch_dtype(dtype), device=target, quant=kind, keep_halves=keep_halves)
+    options = _LoadOptions(dtype=torch_dtype(dtype), device=target, quant=kind, keep_bfloat16=keep_bfloat16)
     network, kind = _load_network(source, description.config, options, progress)
     on_meta = options.device.type == "meta"
     tower = None if on_meta else source.tower(description.config, options.device)
@@ -118,11 +118,11 @@ class _LoadOptions:
     dtype: torch.dtype | None
     device: torch.device
     quant: Kind | None
-    keep_halves: bool = False
+    keep_bfloat16: bool = False
 
     def keeps_dtype(self, name: str, dtype: torch.dtype | None) -> bool:
         """Whether the tensor `name`, stored as `dtype`, keeps that dtype in memory."""
-        halves = self.keep_halves and dtype == torch.bfloat16 and is_weight(name)
+        halves = self.keep_bfloat16 and dtype == torch.bfloat16 and is_weight(name)
         return self.dtype is None or dtype == self.dtype or halves
 
 
@@ -134,8 +134,8 @@ def _load_network(
     if options.device.type == "meta":
         return network.eval().requires_grad_(False), options.quant
     on_cpu = options.device.type == "cpu"
-    if options.keep_halves and not (on_cpu and options.dtype == torch.float32 and _multiplies_halves(network)):
-        options = replace(options, keep_halves=False)
+    if options.keep_bfloat16 and not (on_cpu and options.dtype == torch.float32 and _multiplies_bfloat16(network)):
+        options = replace(options, keep_bfloat16=False)
     if source.has_gguf_blocks and options.quant is None:
         options = replace(options, quant=_choose_quant(network, source, options))
     if on_cpu:
@@ -149,14 +149,14 @@ def _load_network(
             place(network, name, tensor.to(device=options.device, dtype=None if kept else options.dtype))
     for name, parameter in list(network.named_parameters()):
         # Single tensors in the files may have another dtype, which would not multiply with the rest.
-        kept = is_scale(name) or is_quantised(parameter) or (options.keep_halves and is_weight(name))
+        kept = is_scale(name) or is_quantised(parameter) or (options.keep_bfloat16 and is_weight(name))
         if not kept and parameter.dtype != network.dtype:
             place(network, name, parameter.detach().to(network.dtype))
     return network.eval().requires_grad_(False), options.quant
 
 
-def _multiplies_halves(network: DiffusionGemma) -> bool:
-    return multiplies_halves(network.get_parameter("layers.0.experts.gate_up_proj"))
+def _multiplies_bfloat16(network: DiffusionGemma) -> bool:
+    return multiplies_bfloat16(network.get_parameter("layers.0.experts.gate_up_proj"))
 
 
 def read_weights(
@@ -193,7 +193,7 @@ def _required_bytes(network: DiffusionGemma, source: Source, options: _LoadOptio
                 values, scale = shapes(tuple(parameter.shape), quant)
                 count += math.prod(values) + 4 * math.prod(scale)
         elif options.device.type != "cpu" or stored != final:
-            halves = stored is not None and options.keep_halves and options.keeps_dtype(name, stored)
+            halves = stored is not None and options.keep_bfloat16 and options.keeps_dtype(name, stored)
             count += parameter.numel() * (2 if halves else final.itemsize)
     return count
 

@@ -24,7 +24,7 @@ def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, q
         folder = find_model(model)
         with reading(model) as progress:
             settings = {"dtype": engine.dtype, "device": engine.device, "quant": quant}
-            opened = open_model(folder, **settings, progress=progress, keep_halves=True)
+            opened = open_model(folder, **settings, progress=progress, keep_bfloat16=True)
         llm = LLM(opened, engine)
         _require_usable_limits(llm.engine, engine)
         llm.engine.warm_up()

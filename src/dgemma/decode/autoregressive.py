@@ -108,7 +108,7 @@ def autoregressive(
     is_plain = sampler.is_greedy and constraint is None and not top_k
     while is_plain and (head := network.fused_head()) is not None:
         forbidden_pairs = [(0, token) for token in forbidden]
-        reading = compute(HeadCall(head=head, hidden_ND=hidden_D[None], barred=forbidden_pairs))
+        reading = compute(HeadCall(head=head, hidden_ND=hidden_D[None], forbidden_pairs=forbidden_pairs))
         forbidden, token, entropy = [], int(reading.likeliest_N), float(reading.entropy_N)
         require_finite(entropy)
         yield NextToken(token=token, entropy=entropy)

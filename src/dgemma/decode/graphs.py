@@ -48,7 +48,7 @@ def recordable(network: DiffusionGemma) -> bool:
         return False
     experts = [module for module in network.modules() if isinstance(module, Experts)]
     routed = [one for one in experts if not runs_all(one.gate_up_proj)]
-    return all(cuda.never_waits(weight) for one in routed for weight in one.parameters())
+    return all(cuda.never_synchronises(weight) for one in routed for weight in one.parameters())
 
 
 Capture = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]

@@ -202,7 +202,7 @@ def _read_fused(
             hidden_ND=hidden_BLD.reshape(-1, size),
             temperature=temperature,
             uniforms_N=_uniforms(generator, batch, length, 1, hidden_BLD.device)[:, 0],
-            barred=_forbidden_pairs(batch, length, forbidden_first, forbidden),
+            forbidden_pairs=_forbidden_pairs(batch, length, forbidden_first, forbidden),
             soft=True,
         )
     )

@@ -110,7 +110,7 @@ def verify(
     fused_head = network.fused_head() if constraint is None and not top_k else None
     if fused_head is not None:
         forbidden_pairs = [(0, token) for token in forbidden_first] + [(-1, token) for token in forbidden]
-        reading = compute(HeadCall(head=fused_head, hidden_ND=states_TD, barred=forbidden_pairs))
+        reading = compute(HeadCall(head=fused_head, hidden_ND=states_TD, forbidden_pairs=forbidden_pairs))
         verdict = _verdict_of_reading(reading, unverified, margin)
     else:
         logits_TV = network.logits(states_TD)

@@ -46,7 +46,7 @@ def has_kernels() -> bool:
     return not missing
 
 
-def never_waits(weight: Tensor) -> bool:
+def never_synchronises(weight: Tensor) -> bool:
     """Whether `experts` with this weight never synchronises. torch has grouped kernels for bfloat16 on compute
     capability 9 and 10, and for fp8 on 9; elsewhere it copies the row counts to the host and loops over experts."""
     majors = {torch.bfloat16: (9, 10), FP8: (9,)}.get(weight.dtype, ())

@@ -48,7 +48,7 @@ def runs_all(gate_up_E2MD: Tensor) -> bool:
     return are_few(gate_up_E2MD) and not is_quantised(gate_up_E2MD)
 
 
-def multiplies_halves(gate_up_E2MD: Tensor) -> bool:
+def multiplies_bfloat16(gate_up_E2MD: Tensor) -> bool:
     """Whether a float32 network with these experts can keep its matrices in bfloat16 on this machine: its kernels read
     panels in either type. Networks with few small experts are laid out in another way."""
     return not runs_all(gate_up_E2MD) and native.load_for("panels", gate_up_E2MD.numel()) is not None
@@ -73,7 +73,7 @@ class ExpertDispatch:
         these are quantised (`dgemma.quant`)."""
         gate_up, down = gate_up_E2MD, down_EDM
         rows = (hidden_ND, weights_Nk, ids_Nk)
-        if is_quantised(gate_up) and cuda.never_waits(gate_up):
+        if is_quantised(gate_up) and cuda.never_synchronises(gate_up):
             return cuda.experts(*rows, gate_up, down, scales=scales)
         if runs_all(gate_up):
             if not laid_out(gate_up):

@@ -24,7 +24,7 @@ def lay_out_layers(
     eps: float,
     panels: Sequence[Callable[[], Mapping[str, Any]]],
 ) -> Any:
-    """`Layers` or `RoutedLayers` of `ops.native`, or None where there are no kernels for these weights.
+    """`FusedDenseLayers` or `FusedRoutedLayers` of `ops.native`, or None where there are no kernels for these weights.
 
     weights, conditioning   by the names of `model.Layer` and `model.SelfConditioning`
     panels                  for each layer, then for self-conditioning: a function that lays out its matrices, by the
@@ -38,7 +38,7 @@ def lay_out_layers(
         if compiled is None or not compiled.takes(weights):
             return None
         fitting = conditioning if compiled.takes((*weights, conditioning)) else None
-        return compiled.Layers(weights, shapes, fitting, final_norm_D, top_k, eps)
+        return compiled.FusedDenseLayers(weights, shapes, fitting, final_norm_D, top_k, eps)
     entries = max(tensor.numel() for own in weights for tensor in own.values())
     name, products = ("layers_routed", "panels") if scale is None else ("layers_routed_quantised", "quantised")
     if experts.dtype == FP8:
@@ -62,7 +62,9 @@ def lay_out_layers(
     if not known or compiled is None or not compiled.takes(weights):
         return None
     fits = compiled.takes((*weights, conditioning)) and (laid_out is None or len(laid_out) > len(weights))
-    return compiled.RoutedLayers(weights, laid_out, shapes, conditioning if fits else None, final_norm_D, top_k, eps)
+    return compiled.FusedRoutedLayers(
+        weights, laid_out, shapes, conditioning if fits else None, final_norm_D, top_k, eps
+    )
 
 
 def lay_out_head(weight_VD: Tensor, cap: float, embed_scale: float, quantised: bool) -> Any:

@@ -41,18 +41,18 @@ def threads(count: int) -> Iterator[None]:
     length=st.integers(1, 90),
     spare=st.integers(0, 80),
     scale=st.sampled_from([0.3, 3, 30, 400, 3000]),
-    barred=st.sets(st.integers(0, VOCAB_SIZE - 1), max_size=2),
+    forbidden=st.sets(st.integers(0, VOCAB_SIZE - 1), max_size=2),
     count=st.integers(1, 3),
     seed=st.integers(0, 1000),
 )
-def test_paths_are_read_as_in_numpy(pattern, length, spare, scale, barred, count, seed):
+def test_paths_are_read_as_in_numpy(pattern, length, spare, scale, forbidden, count, seed):
     automaton = automaton_of(pattern)
     walk = Walk(automaton=automaton, remaining=int(automaton.distance_S[0]) + spare)
     generator = torch.Generator().manual_seed(seed)
     products_LV = torch.randn(length, VOCAB_SIZE, generator=generator)
     temperature, near = 1 / scale, 1e-5 + 2e-5 * scale
     scaled_LV = CAP * torch.tanh(products_LV / CAP) / temperature
-    anywhere, first = list(barred)[:1], list(barred)[1:]
+    anywhere, first = list(forbidden)[:1], list(forbidden)[1:]
     scaled_LV[:, anywhere], scaled_LV[0, first] = -torch.inf, -torch.inf
     pairs = [(-1, token) for token in anywhere] + [(0, token) for token in first]
     drawn_L = torch.rand(length, generator=generator)
@@ -61,7 +61,7 @@ def test_paths_are_read_as_in_numpy(pattern, length, spare, scale, barred, count
     with threads(count):
         found = reader.read(used_LV, CAP, temperature, drawn_L, pairs)
     if found is None:
-        assert scale >= 400 or barred
+        assert scale >= 400 or forbidden
         assert (used_LV.clamp(min=IMPOSSIBLE) - scaled_LV.clamp(min=IMPOSSIBLE)).abs().max() < near
         return
     paths = walk.read(scaled_LV)

@@ -85,18 +85,18 @@ class Head:
         hidden_ND: Tensor,
         temperature: float = 1.0,
         uniforms_N: Tensor | None = None,
-        barred: Sequence[tuple[int, int]] = (),
+        forbidden_pairs: Sequence[tuple[int, int]] = (),
         soft: bool = False,
     ) -> VocabularyReading:
-        """Reads the distribution of every row of `hidden_ND`, float32. `barred` are (row or -1 for all, id) pairs
-        without probability.
+        """Reads the distribution of every row of `hidden_ND`, float32. `forbidden_pairs` are (row or -1 for all, id)
+        pairs without probability.
 
         `uniforms_N` in [0, 1) decide the samples, which are meaningless without them. Raises IndexError for a pair
         outside the rows or the vocabulary: the kernel would write outside its buffers.
         """
         rows, width, soft_width = len(hidden_ND), padded(self.vocab_size), padded(self.size)
-        hidden_ND, pairs = hidden_ND.contiguous(), np.array(barred, dtype=np.int64)
-        refuse_outside(barred, rows, self.vocab_size)
+        hidden_ND, pairs = hidden_ND.contiguous(), np.array(forbidden_pairs, dtype=np.int64)
+        refuse_outside(forbidden_pairs, rows, self.vocab_size)
         uniforms = np.zeros(rows, dtype=np.float32) if uniforms_N is None else uniforms_N.float().contiguous().numpy()
         settings = np.array([2 / self.cap, self.cap / temperature, self.embed_scale], dtype=np.float32)
         logits_NW, summary_N4 = torch.empty(rows, width), torch.empty(rows, 4)

@@ -4,9 +4,9 @@ Launch overhead is a large part of an unfused pass: a layer has a hundred operat
 time than its call. The kernel reads each weight once for all rows. float32 weights that bfloat16 holds exactly, as in
 most files, are stored as bfloat16, because a token is bound by memory bandwidth.
 
-`Layers` is for small networks: all experts run on every row (`reference.experts_dense`), and weights may be quantised;
-with int8 and int4 weights, rows are quantised to int8 before each product (`quantised.py`). `routed.RoutedLayers` is
-for networks with many experts.
+`FusedDenseLayers` is for small networks: all experts run on every row (`reference.experts_dense`), and weights may be
+quantised; with int8 and int4 weights, rows are quantised to int8 before each product (`quantised.py`).
+`routed.FusedRoutedLayers` is for networks with many experts.
 
 Shapes: N rows, D hidden, K key heads, d head dim, S slots, I inputs, O outputs, P outputs of a panel, k experts of a
 row, M their width.
@@ -32,8 +32,8 @@ from dgemma.quant import GROUP, is_quantised
 
 
 def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
-    """Whether `Layers` supports these weights: all float32 without gradients, or all int8 or all int4 if this processor
-    has the instructions. int8 inputs must be whole quads, and expert widths whole groups."""
+    """Whether `FusedDenseLayers` supports these weights: all float32 without gradients, or all int8 or all int4 if this
+    processor has the instructions. int8 inputs must be whole quads, and expert widths whole groups."""
     products = [own[name] for own in weights for name in PRODUCTS if name in own]
     kinds = {product.dtype for product in products}
     if len(kinds) > 1 or not are_plain(weights):
@@ -71,7 +71,7 @@ class _Plan:
     workspace_size: int
 
 
-class OneCall(ABC):
+class FusedLayers(ABC):
     """Base of both kinds of fused layers. `_row_sizes` holds the number of floats of workspace for each row, and
     `_constants` the arguments that are the same in every pass; both by the names of `sizes.PASS`."""
 
@@ -200,7 +200,7 @@ class OneCall(ABC):
             self._spare_workspace[:] = [workspace]
         return normed.view(rows, self.size)
 
-    def has_met(self, keys: Sequence[Tensor]) -> bool:
+    def has_seen_cache(self, keys: Sequence[Tensor]) -> bool:
         """Whether `run` was called with these keys before and self-conditioning's weights have not changed since."""
         found = self._cache_tables.get(id(keys[0]))
         same = all(weight._version == version for weight, version in self._conditioning_versions)
@@ -347,7 +347,7 @@ class OneCall(ABC):
         return self._tensors[-1]
 
 
-class Layers(OneCall):
+class FusedDenseLayers(FusedLayers):
     """Fused layers of a small network. Weights are by the names of `model.Layer`, with the scales of quantised ones,
     and must be supported (`takes`). Weight matrices are copied into panels; norms and scalars are not copied."""
 

@@ -92,26 +92,26 @@ class PathReader:
         cap: float,
         temperature: float,
         uniforms_L: Tensor,
-        barred: Sequence[tuple[int, int]] = (),
+        forbidden_pairs: Sequence[tuple[int, int]] = (),
         logs: bool = False,
     ) -> PathReading | None:
         """Reads all paths over the logits cap * tanh(product / cap) / temperature. Products are float32 and contiguous;
         they are overwritten.
 
-        `uniforms_L` in [0, 1) decide the samples; `barred` are (position or -1 for all, id) pairs without probability.
-        None if weights differ so much that products of them underflow; the tensor of products then holds the logits.
+        `uniforms_L` in [0, 1) decide the samples; `forbidden_pairs` are (position or -1 for all, id) pairs without
+        probability. None if weights differ so much that products of them underflow; the tensor of products then holds the logits.
         Raises ValueError for tensors of the wrong shape or type, and IndexError for an id outside the vocabulary: the
         kernel would write outside its buffers.
         """
         constants = self._constants
         rows, sets, groups = constants["num_positions"], constants["num_sets"], constants["num_groups"]
-        self._check(products_LV, uniforms_L, barred)
+        self._check(products_LV, uniforms_L, forbidden_pairs)
         threads, states = torch.get_num_threads(), constants["num_states"]
         float64s = np.empty(4 * rows * sets + 2 * states + 2 * constants["most_states"] + rows)
         float32s = np.empty(threads * (constants["num_ids"] + groups + 1) + rows * groups, dtype=np.float32)
         int64s = np.zeros(rows + 2, dtype=np.int64)
         result_ids_L2, entropy_L = torch.empty(rows, 2, dtype=torch.long), torch.empty(rows)
-        uniforms_L, pairs = uniforms_L.float().contiguous(), np.array(barred, dtype=np.int64)
+        uniforms_L, pairs = uniforms_L.float().contiguous(), np.array(forbidden_pairs, dtype=np.int64)
         settings = np.array([2 / cap, cap / temperature], dtype=np.float32)
         float64_address, float32_address = float64s.ctypes.data, float32s.ctypes.data
         int64_address = int64s.ctypes.data
@@ -136,7 +136,7 @@ class PathReader:
             best_L=result_ids_L2[:, 0], sample_L=result_ids_L2[:, 1], entropy_L=entropy_L, probabilities_LV=products_LV
         )
 
-    def _check(self, products_LV: Tensor, uniforms_L: Tensor, barred: Sequence[tuple[int, int]]) -> None:
+    def _check(self, products_LV: Tensor, uniforms_L: Tensor, forbidden_pairs: Sequence[tuple[int, int]]) -> None:
         rows, vocabulary = self._constants["num_positions"], self._constants["vocabulary"]
         if products_LV.shape != (rows, vocabulary) or len(uniforms_L) != rows:
             raise ValueError(
@@ -144,7 +144,7 @@ class PathReader:
             )
         if products_LV.dtype != torch.float32 or not products_LV.is_contiguous() or products_LV.device.type != "cpu":
             raise ValueError("Products must be float32, contiguous and on the CPU.")
-        refuse_outside(barred, rows, vocabulary)
+        refuse_outside(forbidden_pairs, rows, vocabulary)
 
 
 def _index_arrays(step: Step) -> tuple[Indices, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from dgemma.ops.native.layers import PRODUCTS, OneCall, are_plain
+from dgemma.ops.native.layers import PRODUCTS, FusedLayers, are_plain
 from dgemma.ops.native.machine import PANEL
 from dgemma.ops.native.panels import Panels, padded, panels
 from dgemma.ops.native.quantised import multiplies, panel_buffer_size
@@ -19,8 +19,8 @@ from dgemma.quant import GROUP
 
 
 def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
-    """Whether `RoutedLayers` supports these weights: float32 or bfloat16, or all int8 or all int4 if this processor has
-    the instructions."""
+    """Whether `FusedRoutedLayers` supports these weights: float32 or bfloat16, or all int8 or all int4 if this processor
+    has the instructions."""
     products = [own[name] for own in weights for name in PRODUCTS if name in own]
     kinds = {product.dtype for product in products}
     if not are_plain(weights):
@@ -28,7 +28,7 @@ def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
     return kinds <= {torch.float32, torch.bfloat16} or (len(kinds) == 1 and all(map(multiplies, products)))
 
 
-class RoutedLayers(OneCall):
+class FusedRoutedLayers(FusedLayers):
     """Fused layers of a network with many experts. Weights are by the names of `model.Layer` and must be supported
     (`takes`). Float weights also need `laid_out`: the panels of each layer, then those of self-conditioning, by the
     names of `sizes.LAYER`. Contiguous tensors are read in place, except the router's weight, which is copied."""
