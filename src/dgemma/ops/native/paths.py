@@ -99,9 +99,9 @@ class PathReader:
         they are overwritten.
 
         `uniforms_L` in [0, 1) decide the samples; `forbidden_pairs` are (position or -1 for all, id) pairs without
-        probability. None if weights differ so much that products of them underflow; the tensor of products then holds the logits.
-        Raises ValueError for tensors of the wrong shape or type, and IndexError for an id outside the vocabulary: the
-        kernel would write outside its buffers.
+        probability. None if weights differ so much that products of them underflow; the tensor of products then holds
+        the logits. Raises ValueError for tensors of the wrong shape or type, and IndexError for an id outside the
+        vocabulary: the kernel would write outside its buffers.
         """
         constants = self._constants
         rows, sets, groups = constants["num_positions"], constants["num_sets"], constants["num_groups"]

@@ -19,8 +19,8 @@ from dgemma.quant import GROUP
 
 
 def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
-    """Whether `FusedRoutedLayers` supports these weights: float32 or bfloat16, or all int8 or all int4 if this processor
-    has the instructions."""
+    """Whether `FusedRoutedLayers` supports these weights: float32 or bfloat16, or all int8 or all int4 if this
+    processor has the instructions."""
     products = [own[name] for own in weights for name in PRODUCTS if name in own]
     kinds = {product.dtype for product in products}
     if not are_plain(weights):
