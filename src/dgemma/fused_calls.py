@@ -138,7 +138,8 @@ class ProductsCall(NamedTuple):
         if len(calls) == 1:
             return [self.network.products(self.hidden)]
         joined_ND = torch.cat([call.hidden.reshape(-1, call.hidden.shape[-1]) for call in calls])
-        parts = _parts(self.network.products(joined_ND), [call.num_rows for call in calls])
+        products_NV = self.network.products(joined_ND, row_by_row=True)
+        parts = _parts(products_NV, [call.num_rows for call in calls])
         return [part.view(*call.hidden.shape[:-1], -1) for call, part in zip(calls, parts, strict=True)]
 
 

@@ -270,18 +270,20 @@ class DiffusionGemma(nn.Module):
         rest_N1 = (1 - probabilities_NK.sum(-1, keepdim=True)).clamp(min=0)
         return (listed_ND + rest_N1.to(weight.dtype) * self._mean_embedding()) * self.embed_scale
 
-    def products(self, hidden: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
+    def products(self, hidden: Tensor, start: int = 0, stop: int | None = None, *, row_by_row: bool = False) -> Tensor:
         """Hidden states [..., D] times the embeddings of ids start .. stop -> float32 [..., stop - start].
 
-        These are the logits before the soft cap; `decode.head` reads them block by block.
+        These are the logits before the soft cap; `decode.head` reads them block by block. `row_by_row` as in
+        `ops.vocabulary_products`.
         """
-        return self._vocabulary.multiply(hidden, self.embed_tokens.weight, self.first_weight, start, stop)
+        weights = (self.embed_tokens.weight, self.first_weight)
+        return self._vocabulary.multiply(hidden, *weights, start, stop, row_by_row)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states [..., D] -> float32 logits [..., V], `c * tanh(x / c)` with c the soft cap."""
         cap = self.config.final_logit_softcapping
         # A large vocabulary's weights take most of a token's time to read; more rows in the same read cost little.
-        joins = may_be_joined() and self._vocabulary.are_row_by_row(hidden, self.embed_tokens.weight, self.first_weight)
+        joins = may_be_joined() and self._vocabulary.can_share(hidden, self.embed_tokens.weight, self.first_weight)
         products = compute(ProductsCall(network=self, hidden=hidden)) if joins else self.products(hidden)
         if torch.is_grad_enabled():
             return torch.tanh(products / cap) * cap

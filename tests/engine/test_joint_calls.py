@@ -22,6 +22,8 @@ from dgemma.fused_calls import HeadCall, compute
 from dgemma.model import DiffusionGemma
 from dgemma.ops.native.head import Head
 from dgemma.ops.native.layers import FusedLayers
+from dgemma.ops.vocabulary_products import HEAD_BLOCK
+from dgemma.quant import Kind
 from tests.engine.requests import alone, content, make_engine, make_request, tokens
 from tests.ops.test_native_layers import ids, make_network
 from tests.test_model import CONFIG
@@ -160,16 +162,43 @@ def test_a_large_vocabulary_is_multiplied_for_all_at_once(halves, monkeypatch: p
     rows = [torch.randn(*shape, 64, generator=generator) for shape in ((), (3,), (1, 2), ())]
     expected = [network.logits(one) for one in rows]
     multiplied, products = [], DiffusionGemma.products
-    monkeypatch.setattr(DiffusionGemma, "products", lambda self, h: multiplied.append(h.shape) or products(self, h))
+
+    def counted(self: DiffusionGemma, hidden: torch.Tensor, **options: bool) -> torch.Tensor:
+        multiplied.append(tuple(hidden.shape))
+        return products(self, hidden, **options)
+
+    monkeypatch.setattr(DiffusionGemma, "products", counted)
     outcomes = run_together([partial(network.logits, one) for one in rows])
     assert multiplied == [(7, 64)]
     for one, outcome in zip(expected, outcomes, strict=True):
         assert outcome.value is not None and torch.equal(outcome.value, one)
-    quantise_network(network, "int8")
-    assert network.has_int8_head()
-    multiplied.clear()
-    run_together([partial(network.logits, one) for one in rows])
-    assert len(multiplied) == 4, "int8 products of one row are rounded otherwise than those of several"
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+@torch.inference_mode()
+def test_a_large_int8_vocabulary_is_multiplied_for_all_single_rows_at_once(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Products of several rows of one request are rounded to int8, so that they have a call of their own."""
+    config = replace(CONFIG, vocab_size=2 * HEAD_BLOCK, hidden_size=64, intermediate_size=64, moe_intermediate_size=32)
+    network = random_network(config, torch.float32, torch.device("cpu"))
+    quantise_network(network, kind)
+    if not network.has_int8_head():
+        pytest.skip("this processor gains nothing by an int8 head")
+    generator = torch.Generator().manual_seed(0)
+    rows = [torch.randn(*shape, 64, generator=generator) for shape in ((), (3,), (1, 1), (1,), ())]
+    expected = [network.logits(one) for one in rows]
+    multiplied, products = [], DiffusionGemma.products
+
+    def counted(self: DiffusionGemma, hidden: torch.Tensor, **options: bool) -> torch.Tensor:
+        multiplied.append(tuple(hidden.shape))
+        return products(self, hidden, **options)
+
+    monkeypatch.setattr(DiffusionGemma, "products", counted)
+    outcomes = run_together([partial(network.logits, one) for one in rows])
+    assert sorted(multiplied) == [(3, 64), (4, 64)]
+    for one, outcome in zip(expected, outcomes, strict=True):
+        assert outcome.value is not None and torch.equal(outcome.value, one)
 
 
 def test_readings_of_another_kind_have_a_call_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

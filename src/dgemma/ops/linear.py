@@ -111,24 +111,35 @@ class PanelProduct:
 
     def __call__(self, hidden: Tensor) -> Tensor:
         if hidden.dtype == torch.float32 and not needs_gradient(hidden):
-            return self._laid_out.multiply(hidden)
+            return self.row_by_row(hidden)
         return torch.cat([F.linear(hidden, weight.to(hidden.dtype)) for weight in self._weights], dim=-1)
+
+    def row_by_row(self, hidden: Tensor) -> Tensor:
+        """The product with float32 rows, each bit for bit as if it were the only one."""
+        return self._laid_out.multiply(hidden)
+
+
+class QuantisedProduct:
+    """The product with quantised weights side by side: `many`, which may round its rows, except that a single float32
+    row goes through a compiled kernel that does not."""
+
+    def __init__(self, many: Matrix, compiled: ModuleType, weights: Sequence[Tensor], scales: Sequence[Tensor]) -> None:
+        self._many, self._compiled, self._weights, self._scales = many, compiled, weights, scales
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        is_row = hidden.numel() == hidden.shape[-1] and hidden.dtype == torch.float32
+        return self.row_by_row(hidden) if is_row and not needs_gradient(hidden) else self._many(hidden)
+
+    def row_by_row(self, hidden: Tensor) -> Tensor:
+        """The product with float32 rows, each bit for bit as if it were the only one."""
+        return self._compiled.multiply(hidden, self._weights, self._scales)
 
 
 def with_one_row(many: Matrix, weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Matrix:
-    """`many`, the product with all of the quantised weights side by side, except that a single row goes through the
-    compiled kernel where this pays."""
+    """`QuantisedProduct` for large weights if this machine has the kernel, else `many`."""
     large = sum(weight.numel() for weight in weights) >= _COMPILED_FROM
     compiled = compiled_products(weights, scales) if large else None
-    if compiled is None:
-        return many
-
-    def product(hidden: Tensor) -> Tensor:
-        if hidden.numel() == hidden.shape[-1] and hidden.dtype == torch.float32:
-            return compiled.multiply(hidden, weights, scales)
-        return many(hidden)
-
-    return product
+    return many if compiled is None else QuantisedProduct(many, compiled, weights, scales)
 
 
 def compiled_products(weights: Sequence[Tensor], scales: Sequence[Tensor]) -> ModuleType | None:

@@ -12,7 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgemma.ops.linear import Matrix, PanelProduct, WeightCache, gains_by_int8, laid_out, matrix, with_one_row
+from dgemma.ops.linear import (
+    Matrix,
+    PanelProduct,
+    QuantisedProduct,
+    WeightCache,
+    gains_by_int8,
+    laid_out,
+    matrix,
+    with_one_row,
+)
 from dgemma.quant import quantise
 
 HEAD_BLOCK = 8192
@@ -35,9 +44,19 @@ class VocabularyProducts:
         self._kept = WeightCache()
 
     def multiply(
-        self, hidden: Tensor, embedding_VD: Tensor, layer_weight: Tensor, start: int = 0, stop: int | None = None
+        self,
+        hidden: Tensor,
+        embedding_VD: Tensor,
+        layer_weight: Tensor,
+        start: int = 0,
+        stop: int | None = None,
+        row_by_row: bool = False,
     ) -> Tensor:
-        """Hidden states [.., D] times the embeddings of ids start .. stop -> float32 [.., stop - start]."""
+        """Hidden states [.., D] times the embeddings of ids start .. stop -> float32 [.., stop - start].
+
+        With `row_by_row`, for hidden states of which each row `can_share`, each row's products are bit for bit as if it
+        were the only one.
+        """
         start, stop, _ = slice(start, stop).indices(len(embedding_VD))
         if not self._are_laid_out(embedding_VD, layer_weight):
             return F.linear(hidden, embedding_VD[start:stop]).float()
@@ -45,8 +64,12 @@ class VocabularyProducts:
         first, last = start // HEAD_BLOCK, (stop - 1) // HEAD_BLOCK
 
         def part(number: int) -> Tensor:
-            offset = number * HEAD_BLOCK
-            return blocks[number](hidden)[..., max(start - offset, 0) : stop - offset].float()
+            offset, block = number * HEAD_BLOCK, blocks[number]
+            if row_by_row and isinstance(block, PanelProduct | QuantisedProduct):
+                products = block.row_by_row(hidden)
+            else:
+                products = block(hidden)
+            return products[..., max(start - offset, 0) : stop - offset].float()
 
         if first == last:
             return part(first)
@@ -58,13 +81,15 @@ class VocabularyProducts:
             filled += block.shape[-1]
         return products
 
-    def are_row_by_row(self, hidden: Tensor, embedding_VD: Tensor, layer_weight: Tensor) -> bool:
-        """Whether a row's products are bit for bit the same whatever other rows are multiplied with it."""
-        if is_int8(embedding_VD, layer_weight) or not laid_out(embedding_VD):
+    def can_share(self, hidden: Tensor, embedding_VD: Tensor, layer_weight: Tensor) -> bool:
+        """Whether the products of these hidden states are bit for bit the same when others are multiplied with them
+        `row_by_row`: any float32 rows if the embedding is float32, a single one if it is int8."""
+        if hidden.dtype != torch.float32 or not self._are_laid_out(embedding_VD, layer_weight):
             return False
-        if {embedding_VD.dtype, hidden.dtype} != {torch.float32}:
-            return False
-        return all(isinstance(block, PanelProduct) for block in self._blocks(embedding_VD, layer_weight))
+        single = hidden.numel() == hidden.shape[-1]
+        kind = QuantisedProduct if is_int8(embedding_VD, layer_weight) else PanelProduct
+        blocks = self._blocks(embedding_VD, layer_weight)
+        return (single or kind is PanelProduct) and all(isinstance(block, kind) for block in blocks)
 
     def _are_laid_out(self, embedding_VD: Tensor, layer_weight: Tensor) -> bool:
         is_float32 = laid_out(embedding_VD) and embedding_VD.dtype == torch.float32

@@ -15,12 +15,14 @@ import numpy as np
 
 from dgemma.ops.native import sizes
 from dgemma.ops.native.compiler import (
+    DOTS_INT8,
     array_at,
     dot_int4,
     float32_pointer,
     inlined,
     int8_pointer,
     int64_pointer,
+    jitted_in_order,
     largest_at,
     openmp_barrier,
     power_of_two,
@@ -264,15 +266,22 @@ def _dot_row_int4(values: Any, weights: Any, scales: Any, row: Any, size: Any) -
     return dot_int4(values, weights + row * (size // 2), scales + 4 * row * groups, groups)
 
 
-@inlined
-def _multiply_row(arguments: Any, dot_row: Any) -> None:
-    """out_O = weight_OI @ hidden_I: hidden_I, weight_OI, its scale, out_O, then O, I."""
-    args = array_at(arguments, 6)
-    outputs, size = args[4], args[5]
-    out = floats(args[3], outputs)
-    first, last = thread_range(outputs)
-    for at in range(first, last):
-        out[at] = dot_row(args[0], args[1], args[2], at, size)
+_one_dot, _two_dots, _three_dots, _four_dots = DOTS_INT8
+# Rows that share the conversion of weights, and outputs whose weights stay in the cache for all rows.
+_ROWS_AT_ONCE, _OUTPUTS_AT_ONCE = len(DOTS_INT8), 32
+
+
+@jitted_in_order
+def _dots_int8(rows: Any, *args: Any) -> None:
+    """The dot products of one to four rows of values with a row of weights."""
+    if rows == 1:
+        _one_dot(*args)
+    elif rows == 2:
+        _two_dots(*args)
+    elif rows == 3:
+        _three_dots(*args)
+    else:
+        _four_dots(*args)
 
 
 @inlined
@@ -300,13 +309,29 @@ def _experts(arguments: Any, dot_row: Any, is_int4: Any) -> None:
 
 
 def product_int8(arguments: Any) -> None:
-    """`_multiply_row` with an int8 weight."""
-    _multiply_row(arguments, _dot_row_int8)
+    """out_NO = hidden_NI @ weight_OI: hidden_NI, weight_OI (int8), its scale, out_NO and its stride, then N, O, I."""
+    args = array_at(arguments, 8)
+    out_stride, rows, outputs, size = args[4], args[5], args[6], args[7]
+    scale, stride = floats(args[2], outputs), 4 * size
+    first, last = thread_range(outputs)
+    for start in range(first, last, _OUTPUTS_AT_ONCE):
+        end = min(last, start + _OUTPUTS_AT_ONCE)
+        for row in range(0, rows, _ROWS_AT_ONCE):
+            count = min(_ROWS_AT_ONCE, rows - row)
+            values, out = args[0] + row * stride, args[3] + row * out_stride
+            for at in range(start, end):
+                _dots_int8(count, values, stride, args[1] + at * size, size, scale[at], out + 4 * at, out_stride)
 
 
 def product_int4(arguments: Any) -> None:
-    """`_multiply_row` with an int4 weight; in each group of hidden_I the even inputs come before the odd ones."""
-    _multiply_row(arguments, _dot_row_int4)
+    """`product_int8` with an int4 weight; in each group of hidden_NI the even inputs come before the odd ones."""
+    args = array_at(arguments, 8)
+    out_stride, rows, outputs, size = args[4], args[5], args[6], args[7]
+    first, last = thread_range(outputs)
+    for at in range(first, last):
+        for row in range(rows):
+            out = floats(args[3] + row * out_stride, outputs)
+            out[at] = _dot_row_int4(args[0] + 4 * row * size, args[1], args[2], at, size)
 
 
 def experts_int8(arguments: Any) -> None:

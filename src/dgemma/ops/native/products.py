@@ -1,8 +1,9 @@
-"""Products of one row with int8 and int4 weights.
+"""Products of one or few rows with int8 and int4 weights, and the routed experts of one row; rows stay float32.
 
-A single row is bound by memory bandwidth: weights are read in place, once, by all threads.
+A single row is bound by memory bandwidth: weights are read in place, once, by all threads. Few rows share the reading.
+Many are multiplied faster in integers (`quantised.py`), which rounds them.
 
-Shapes: I inputs, O outputs; D hidden, E experts, M expert width, k experts of a row.
+Shapes: N rows, I inputs, O outputs; D hidden, E experts, M expert width, k experts of a row.
 """
 
 from collections.abc import Sequence
@@ -17,19 +18,20 @@ _SUFFIXES = {torch.int8: "_int8", torch.uint8: "_int4"}
 
 
 def multiply(hidden: Tensor, weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Tensor:
-    """One row [.., I] times several weights [O, I] -> [.., sum of O], their outputs side by side.
+    """Rows [.., I] times several weights [O, I] -> [.., sum of O], their outputs side by side.
 
     Weights are contiguous, all of one format, with their scales (`dgemma.quant`); hidden states and products are
-    float32.
+    float32. A row's result is bit for bit the same whatever other rows are multiplied with it.
     """
     *leading, size = hidden.shape
     # `len` of a tensor takes five times as long as its shape.
     outputs = [weight.shape[0] for weight in weights]
     out = hidden.new_empty(*leading, sum(outputs))
-    row, address = _reordered(hidden, weights[0]), out.data_ptr()
-    for weight, scale, count in zip(weights, scales, outputs, strict=True):
-        run("product" + _SUFFIXES[weight.dtype], row, weight, scale, address, count, size)
-        address += 4 * count
+    count = hidden.numel() // size if size else 0
+    rows, address, stride = _reordered(hidden, weights[0]), out.data_ptr(), 4 * sum(outputs)
+    for weight, scale, width in zip(weights, scales, outputs, strict=True):
+        run("product" + _SUFFIXES[weight.dtype], rows, weight, scale, address, stride, count, width, size)
+        address += 4 * width
     return out
 
 
