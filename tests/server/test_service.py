@@ -108,6 +108,27 @@ def test_a_key_is_required_where_one_is_set(llm):
         assert http.post("/v1/chat/completions", content=b"{").status_code == 401
 
 
+def test_clients_do_not_retry_what_is_refused_again(llm):
+    """Claude Code sends a request with a wrong key again and again unless it is told not to."""
+    with running(llm, ServerConfig(api_key="k", max_body_bytes=2000)) as server:
+        http = server.http()
+        key, large = {"x-api-key": "k"}, {**CHAT, "user": "x" * 3000}
+        for path in ("/v1/messages", "/v1/chat/completions"):
+            replies = [
+                http.post(path, json=CHAT),
+                http.post(path, json=CHAT, headers={"host": "evil.example"}),
+                http.post(path, json={}, headers=key),
+                http.post(path, content=b"{", headers=key),
+                http.post(path, json={**CHAT, "model": "other"}, headers=key),
+                http.post(f"{path}/nosuch", json=CHAT, headers=key),
+                http.get(path, headers=key),
+                http.post(path, json=large, headers=key),
+            ]
+            assert [reply.status_code for reply in replies] == [401, 403, 400, 400, 404, 404, 405, 413]
+            assert {reply.headers.get("x-should-retry") for reply in replies} == {"false"}
+            assert "x-should-retry" not in http.post(path, json={**CHAT, "max_tokens": 1}, headers=key).headers
+
+
 def test_only_a_key_opens_the_service_to_others():
     for host in ("0.0.0.0", "::", "192.168.1.5", "example.org"):
         with pytest.raises(ConfigError, match="API key"):
@@ -127,6 +148,7 @@ def test_only_a_key_opens_the_service_to_others():
         {"max_body_bytes": 0},
         {"max_prompt_tokens": 0},
         {"send_timeout_s": -1.0},
+        {"keep_alive_s": 0.0},
     ],
 )
 def test_a_configuration_that_cannot_work_is_refused(wrong):
@@ -234,6 +256,7 @@ def test_a_full_line_is_told_when_to_come_back(narrow):
             with pytest.raises(openai.RateLimitError) as caught:
                 narrow.openai().chat.completions.create(model="tiny", messages=QUESTION)
             assert int(caught.value.response.headers["retry-after"]) >= 1
+            assert "x-should-retry" not in caught.value.response.headers
             with pytest.raises(anthropic.RateLimitError) as refused:
                 narrow.anthropic().messages.create(model="tiny", messages=QUESTION, max_tokens=1)
             assert refused.value.type == "rate_limit_error"

@@ -44,6 +44,8 @@ def router(service: Service) -> APIRouter:
 class _MessageWriter:
     """Writes a message as one body or as a stream of events."""
 
+    keep_alive = frame({"type": "ping"}, "ping")
+
     def __init__(self, service: Service) -> None:
         self._service = service
         self._id = f"msg_{secrets.token_hex(12)}"

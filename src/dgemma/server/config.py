@@ -10,6 +10,16 @@ from dgemma.errors import ConfigError
 
 MAX_TEXT_BODY_BYTES, MAX_IMAGE_BODY_BYTES = 4 << 20, 32 << 20
 
+_POSITIVE = (
+    "max_body_bytes",
+    "default_max_tokens",
+    "max_choices",
+    "max_connections",
+    "send_timeout_s",
+    "keep_alive_s",
+)
+"""Options that must be positive, where they are set."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServerConfig:
@@ -24,6 +34,7 @@ class ServerConfig:
     max_choices         choices that one request may ask for
     max_connections     open connections; further ones get a 503
     send_timeout_s      seconds that a client may stop reading before its stream is closed
+    keep_alive_s        seconds without an event after which a stream sends a keep-alive
     """
 
     host: str = "127.0.0.1"
@@ -36,6 +47,7 @@ class ServerConfig:
     max_choices: int = 16
     max_connections: int = 512
     send_timeout_s: float = 60.0
+    keep_alive_s: float = 10.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -46,7 +58,7 @@ class ServerConfig:
             raise ConfigError(f"Other machines can reach {self.host}; set an API key, or listen on 127.0.0.1.")
         if not self.model_name:
             raise ConfigError("The model name must not be empty.")
-        for name in ("max_body_bytes", "default_max_tokens", "max_choices", "max_connections", "send_timeout_s"):
+        for name in _POSITIVE:
             if (value := getattr(self, name)) is not None and value <= 0:
                 raise ConfigError(f"{name} must be positive, not {value}.")
         if self.max_prompt_tokens is not None and self.max_prompt_tokens < 1:

@@ -35,7 +35,7 @@ from dgemma.server.fields import (
 from dgemma.server.generation import Service
 from dgemma.server.jobs import Committed, Drafted, Edit, Ended, GenerationJob, Piece, Started
 from dgemma.server.openai_fields import draft_body, usage_body
-from dgemma.server.sse import DONE, frame
+from dgemma.server.sse import COMMENT, DONE, frame
 
 ONLY_DIFFUSION = "must be 'diffusion' on this endpoint, or absent"
 
@@ -107,6 +107,8 @@ def router(service: Service) -> APIRouter:
 
 class _EditWriter:
     """Writes an edit as one body or as a stream of chunks."""
+
+    keep_alive = COMMENT
 
     def __init__(self, service: Service, fields: EditFields) -> None:
         self._service, self._fields = service, fields

@@ -21,7 +21,9 @@ GET-only route is never reached: it only documents the endpoint in /openapi.json
 
 
 class Writer(Protocol):
-    """Writes a reply in one protocol."""
+    """Writes a reply in one protocol. `keep_alive` is the frame that its clients skip."""
+
+    keep_alive: bytes
 
     def body(self, started: Started, ends: Sequence[Ended]) -> Response:
         """The whole reply as one response."""
@@ -56,8 +58,12 @@ async def respond(
     except BaseException:
         await pieces.aclose()
         raise
-    frames = _frames(writer, started, pieces)
-    return EventStream(frames, send_timeout_s=service.config.send_timeout_s)
+    return EventStream(
+        _frames(writer, started, pieces),
+        keep_alive=writer.keep_alive,
+        keep_alive_s=service.config.keep_alive_s,
+        send_timeout_s=service.config.send_timeout_s,
+    )
 
 
 def check_model(service: Service, model: str) -> None:

@@ -30,6 +30,8 @@ ANTHROPIC_TYPES = {
     500: "api_error",
     503: "overloaded_error",
 }
+RETRYABLE = (429,)
+"""The 4xx statuses after which a client should try again."""
 ANTHROPIC_CODES = ("thread_unsupported_request",)
 """Error codes that Anthropic's clients act on."""
 STATUS_MESSAGES = {
@@ -90,7 +92,12 @@ def anthropic_error(error: ApiError) -> dict[str, Any]:
 def error_response(path: str, error: ApiError) -> JSONResponse:
     """The error response to a request for `path`, in the format of its API."""
     body = anthropic_error(error) if path.startswith(ANTHROPIC_PREFIX) else openai_error(error)
-    return JSONResponse(body, status_code=error.status, headers=error.headers)
+    return JSONResponse(body, status_code=error.status, headers={**_retry_headers(error.status), **error.headers})
+
+
+def _retry_headers(status: int) -> dict[str, str]:
+    """Tells the clients of both APIs not to retry a request that will be refused again: some retry even a wrong key."""
+    return {"x-should-retry": "false"} if 400 <= status < 500 and status not in RETRYABLE else {}
 
 
 def request_id_headers(path: str, request_id: str) -> dict[str, str]:

@@ -48,7 +48,7 @@ from dgemma.server.openai_fields import (
     no_usage_yet,
     usage_body,
 )
-from dgemma.server.sse import DONE, frame
+from dgemma.server.sse import COMMENT, DONE, frame
 from dgemma.server.usage import Usage
 
 
@@ -182,6 +182,8 @@ def router(service: Service) -> APIRouter:
 
 class _ChatWriter:
     """Writes a chat completion as one body or as a stream of chunks."""
+
+    keep_alive = COMMENT
 
     def __init__(self, service: Service, fields: ChatFields) -> None:
         self._service, self._fields = service, fields

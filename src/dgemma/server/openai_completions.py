@@ -33,7 +33,7 @@ from dgemma.server.generation import Service
 from dgemma.server.jobs import Committed, Drafted, Ended, GenerationJob, Piece, Started
 from dgemma.server.logprobs import LogprobsFormat, TextToken
 from dgemma.server.openai_fields import draft_body, includes_usage, no_usage_yet, usage_body
-from dgemma.server.sse import DONE, frame
+from dgemma.server.sse import COMMENT, DONE, frame
 from dgemma.server.usage import Usage
 
 TokenIds = Annotated[FailFastList[Annotated[int, Field(ge=0, le=MAX_INTEGER)]], Field(min_length=1)]
@@ -138,6 +138,8 @@ def router(service: Service) -> APIRouter:
 
 class _CompletionWriter:
     """Writes a completion as one body or as a stream of chunks."""
+
+    keep_alive = COMMENT
 
     def __init__(self, service: Service, fields: CompletionFields) -> None:
         self._service, self._fields = service, fields

@@ -23,7 +23,7 @@ from dgemma.server.jobs import Committed, Ended, Piece, Started
 from dgemma.server.logprobs import LogprobsFormat, TextToken
 from dgemma.server.replies import Delta
 from dgemma.server.responses_fields import Reasoning, ResponseFields
-from dgemma.server.sse import frame
+from dgemma.server.sse import COMMENT, frame
 from dgemma.server.usage import Usage
 
 ERROR_CODES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
@@ -53,6 +53,8 @@ def router(service: Service) -> APIRouter:
 
 class _ResponseWriter:
     """Writes a response as one body or as a stream of events."""
+
+    keep_alive = COMMENT
 
     def __init__(self, service: Service, fields: ResponseFields) -> None:
         self._service, self._fields = service, fields

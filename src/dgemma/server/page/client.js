@@ -67,6 +67,7 @@ async function* events(response) {
     for (const block of blocks) {
       const field = (name) => block.split("\n").find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
       const data = field("data");
+      if (data === undefined) continue; // a comment: the server is still at work
       if (data === "[DONE]") return;
       yield { name: field("event"), data: JSON.parse(data) };
     }
