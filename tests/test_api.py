@@ -72,13 +72,23 @@ def test_a_text_ends_at_the_first_stop_string(tiny, mode):
 
 @pytest.mark.parametrize(
     ("options", "told"),
-    [({"stop": ""}, "none of them empty"), ({"stop": [3]}, "a text or a list of texts"),
-     ({"stop": "a", "choices": ["yes"]}, "no room for stop")],
-)  # fmt: skip
-def test_stop_strings_are_texts_and_forms_have_no_room_for_them(tiny, options, told):
+    [({"stop": ""}, "none of them empty"), ({"stop": [3]}, "a text or a list of texts")],
+)
+def test_stop_strings_are_texts(tiny, options, told):
     for ask, prompt in ((tiny.chat, REQUEST), (tiny.generate, "Once")):
         with pytest.raises(UsageError, match=told):
             ask(prompt, **options)
+
+
+@pytest.mark.parametrize(
+    "form", [{"schema": {"const": "yes or no"}}, {"regex": '"yes or no"'}, {"choices": ['"yes or no"']}]
+)
+@pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
+def test_a_stop_string_cuts_an_answer_of_a_form(tiny, form, mode):
+    for ask, prompt in ((tiny.chat, REQUEST), (tiny.generate, "Once")):
+        reply = ask(prompt, stop=[" or", "never there"], mode=mode, **form)
+        assert (reply.text, reply.finish_reason) == ('"yes', "stop")
+        assert ask(prompt, stop="never there", mode=mode, **form).text == '"yes or no"'
 
 
 TOOLS = [{"type": "function", "function": {"name": "buy", "parameters": {"type": "object", "properties": {}}}}]

@@ -139,11 +139,11 @@ class LLM:
         model, let the causal mode verify canvases that start unsure.
         reference: runs transformers' loop, draw for draw.
         logprobs: N returns the log probability of each id and of the N likeliest ids at its position; 0 of the id only.
-        stop: a text or several; the reply's text ends before the first of them. `token_ids` may contain the ids that
-        were committed together with it.
+        stop: a text or several; the reply's text ends before the first of them, also under a constraint, which the
+        text then need not satisfy. `token_ids` may contain the ids that were committed together with the stop.
         images: with token_ids, what `prepare_images` returns, in the order of their image tokens.
         schema (JSON Schema), regex (must match the whole answer) or choices (a list of texts): constrains the answer.
-        It satisfies the constraint and ends within max_new_tokens, whatever the weights.
+        It satisfies the constraint and ends within max_new_tokens, whatever the weights, unless a stop cuts it.
         Raises PromptError, UsageError, and ConfigError for impossible sampling values.
         """
         given: dict[str, Any] = {**options}
@@ -421,10 +421,6 @@ class LLM:
 
     def _stops(self, options: dict[str, Any]) -> tuple[str, ...]:
         stops = checked_stops(options.pop("stop", None))
-        if stops and any(options.get(name) is not None for name in CONSTRAINT_OPTIONS):
-            raise UsageError(
-                "An answer constrained by schema, regex or choices has no room for stop; leave one of them out."
-            )
         if stops:
             needed_tokenizer(self.model)
         return stops

@@ -116,8 +116,6 @@ def test_beside_tools_a_reply_is_calls_or_of_the_form(server):
         ({"response_format": {**NAMED, "json_schema": {"name": "x", "schema": {"type": "nosuch"}}}}, "nosuch"),
         ({"response_format": {**NAMED, "json_schema": {"name": "x", "schema": {"if": {}, "then": {}}}}}, "if"),
         ({"response_format": NAMED, "max_tokens": 3}, "3"),
-        ({"response_format": NAMED, "stop": ["x"]}, "stop"),
-        ({"response_format": NAMED, "reasoning_effort": "medium"}, "reasoning_effort"),
         ({"extra_body": {"guided_regex": "a"}, "tools": [TOOL]}, "tools"),
     ],
 )
@@ -188,8 +186,6 @@ def test_they_hold_a_response_and_a_message(server, form, holds):
         ({"structured_outputs": {"nosuch": 1}}, "structured_outputs.nosuch"),
         ({"guided_regex": "a", "guided_choice": ["a"]}, "both constrain the reply"),
         ({"guided_regex": "a", "response_format": NAMED}, "both constrain the reply"),
-        ({"guided_regex": "a", "stop": ["x"]}, "cannot be combined with stop"),
-        ({"guided_regex": "a", "reasoning_effort": "medium"}, "cannot be combined with reasoning_effort"),
     ],
 )
 def test_what_cannot_hold_a_reply_is_refused(server, body, words):
@@ -199,14 +195,83 @@ def test_what_cannot_hold_a_reply_is_refused(server, body, words):
 
 
 def test_other_endpoints_refuse_as_well(server):
-    with pytest.raises(anthropic.BadRequestError, match="cannot be combined with stop_sequences"):
-        body = {"guided_regex": "a"}
+    with pytest.raises(anthropic.BadRequestError, match="a group is not closed"):
         create = server.anthropic().messages.create
-        create(model="tiny", max_tokens=9, messages=QUESTION, stop_sequences=["x"], extra_body=body)
+        create(model="tiny", max_tokens=9, messages=QUESTION, extra_body={"guided_regex": "(a"})
     with pytest.raises(openai.BadRequestError, match="cannot be combined with suffix"):
         server.openai().completions.create(model="tiny", prompt="a", suffix="b", extra_body={"guided_regex": "a"})
     with pytest.raises(openai.BadRequestError, match="a group is not closed"):
         server.openai().responses.create(model="tiny", input="hi", extra_body={"guided_regex": "(a"})
+
+
+YES_OR_NO = {"const": "yes or no"}
+FORMAT = {"type": "json_schema", "json_schema": {"name": "x", "schema": YES_OR_NO}}
+
+
+def test_a_stop_string_cuts_a_reply_of_a_form(server):
+    """As smolagents asks for both. What is left need not parse."""
+    client, fields = server.openai(), {**CHAT, "response_format": FORMAT}
+    create = client.chat.completions.create
+    for stop, text in (([" or"], '"yes'), (["never there"], '"yes or no"')):
+        choice = create(**fields, stop=stop).choices[0]
+        assert (choice.message.content, choice.finish_reason) == (text, "stop")
+        chunks = [chunk.choices[0] for chunk in create(**fields, stop=stop, stream=True)]
+        assert "".join(chunk.delta.content or "" for chunk in chunks) == text and chunks[-1].finish_reason == "stop"
+        body = {**FAST, "guided_choice": ['"yes or no"']}
+        raw = client.completions.create(model="tiny", prompt="A: ", stop=stop, extra_body=body)
+        assert (raw.choices[0].text, raw.choices[0].finish_reason) == (text, "stop")
+        message = server.anthropic().messages.create(
+            model="tiny",
+            messages=QUESTION,
+            max_tokens=60,
+            stop_sequences=stop,
+            output_config={"format": {"type": "json_schema", "schema": YES_OR_NO}},
+            extra_body=FAST,
+        )
+        assert message.content[0].text == text
+        assert message.stop_reason == ("stop_sequence" if text == '"yes' else "end_turn")
+
+
+EFFORTS = ("none", "low", "high", "max")
+
+
+def test_an_effort_beside_a_form_is_a_hint(server):
+    """Codex sends one in every turn. A reply of a form has no room for a thought, and the prompt asks for none."""
+    client, messages = server.openai(), server.anthropic().messages
+    form = {"type": "json_schema", "name": "x", "schema": YES_OR_NO}
+    for effort in EFFORTS:
+        chat = client.chat.completions.create(**CHAT, response_format=FORMAT, reasoning_effort=effort)
+        plain = client.chat.completions.create(**CHAT, response_format=FORMAT)
+        assert (
+            chat.choices[0].message.content == '"yes or no"' and chat.usage.prompt_tokens == plain.usage.prompt_tokens
+        )
+        response = client.responses.create(
+            model="tiny",
+            input=QUESTION,
+            reasoning={"effort": effort, "summary": "auto"},
+            text={"format": form},
+            include=["reasoning.encrypted_content"],
+            extra_body=FAST,
+        )
+        assert response.output_text == '"yes or no"' and response.usage.input_tokens == plain.usage.prompt_tokens
+        assert [item.type for item in response.output] == ["message"]
+    for body in (
+        {"guided_choice": ["ja"]},
+        {"guided_choice": ["ja"], "chat_template_kwargs": {"enable_thinking": True}},
+    ):
+        chat = client.chat.completions.create(**{**CHAT, "extra_body": {**FAST, **body}}, reasoning_effort="high")
+        assert chat.choices[0].message.content == "ja" and chat.usage.prompt_tokens == plain.usage.prompt_tokens
+    for thinking in ({"type": "adaptive"}, {"type": "enabled", "budget_tokens": 1024}):
+        message = messages.create(
+            model="tiny",
+            messages=QUESTION,
+            max_tokens=60,
+            thinking=thinking,
+            output_config={"format": {"type": "json_schema", "schema": YES_OR_NO}},
+            extra_body=FAST,
+        )
+        assert [block.type for block in message.content] == ["text"] and message.content[0].text == '"yes or no"'
+        assert message.usage.input_tokens == plain.usage.prompt_tokens
 
 
 def test_a_form_that_takes_long_to_compile_holds_up_nobody_else(server, monkeypatch):

@@ -118,7 +118,6 @@ def test_a_field_that_is_not_supported_is_named(respond, field, value):
         ({"tools": [{**TOOL, "defer_loading": True}]}, "tools.0.defer_loading"),
         ({"include": ["reasoning.encrypted_content"], "extra_body": {"top_logprobs": 2}}, "top_logprobs"),
         ({"text": {"format": {"type": "grammar"}}}, "text.format"),
-        ({"text": {"format": {"type": "json_object"}}, "reasoning": {"effort": "high"}}, "text"),
         ({"temperature": -1}, "temperature"),
         ({"input": []}, "input"),
     ],

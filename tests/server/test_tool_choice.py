@@ -135,6 +135,24 @@ def test_stop_strings_end_no_call_that_must_come(server):
     assert message.stop_reason == "tool_use" and message.stop_sequence is None
 
 
+def test_an_effort_makes_no_thought_before_a_call_that_must_come(server):
+    fields = {**CHAT, "tool_choice": NAMED, "seed": 1, "extra_body": FAST}
+    create = server.openai().chat.completions.create
+    hinted, plain = create(**fields, reasoning_effort="high"), create(**fields)
+    assert hinted.usage.prompt_tokens == plain.usage.prompt_tokens
+    calls = [reply.choices[0].message.tool_calls[0].function for reply in (hinted, plain)]
+    assert calls[0] == calls[1] and not hinted.choices[0].message.model_extra.get("reasoning_content")
+    response = server.openai().responses.create(
+        model="tiny",
+        input="hi",
+        tools=[{"type": "function", "strict": True, **FUNCTIONS[0]}],
+        tool_choice="required",
+        reasoning={"effort": "high"},
+        extra_body=FAST,
+    )
+    assert {item.type for item in response.output} == {"function_call"}
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -148,7 +166,6 @@ def test_stop_strings_end_no_call_that_must_come(server):
         ({"tools": [{"type": "function", "function": {"name": "g", "parameters": {"type": "string"}}}]}, "tool g"),
         ({"tools": [TOOLS[0], TOOLS[0]]}, "Two tools have the name forecast"),
         ({"max_tokens": 3}, "only 3 are left"),
-        ({"reasoning_effort": "medium"}, "cannot be combined with reasoning_effort"),
         ({"extra_body": {"guided_regex": "x"}}, "both constrain the reply"),
     ],
 )

@@ -304,13 +304,15 @@ class MessagesFields(ConstraintFields):
         tools, thinking = self._tool_use(), self.thinking is not None and self.thinking.type != "disabled"
         constraint = self.constraint(
             {"output_config": None if schema is None else {"schema": schema}, "tool_choice": tools.required_call},
-            {"tools": tools.may_be_called, "thinking": thinking, "stop_sequences": self.stop_sequences},
+            # Anthropic's API refuses thinking with a required call, too.
+            {"tools": tools.may_be_called, "thinking": thinking and tools.required_call is not None},
         )
         return GenerationJob(
             prompts=([*system, *(message for given in self.messages for message in given.rendered())],),
             image_fields=image_fields(self.messages, "messages"),
             tools=tools.declared,
-            thinking=thinking,
+            # Beside the format of a text it is a hint: a constraint leaves no room for a thought.
+            thinking=thinking and not constraint,
             seed=self.seed_or_new(),
             max_new_tokens=self.max_tokens,
             options={**self.decoding(), **tools.optional_calls(constraint), **constraint},

@@ -24,8 +24,6 @@ Choices = Annotated[
     Field(min_length=1, max_length=MAX_CHOICES),
 ]
 
-STOP_FIELDS = ("stop", "stop_sequences")
-"""The fields of stop strings. They end visible text only, so a reply that must be a tool call ignores them."""
 NO_GRAMMAR = "is not supported; use a JSON schema, a regular expression or a list of choices"
 
 
@@ -59,13 +57,12 @@ class ConstraintFields(DecodingFields):
         """The options of `LLM.submit` for the one constraint of the request; empty if it has none.
 
         own       constraints of the endpoint's own fields, or None, by field name. A required call (`tool_choice`) has
-                  no text, so stop strings and the other ones are ignored.
+                  no text, so the other ones are ignored.
         excluded  values of fields that cannot be combined with a constraint, by field name
         """
         found = {name: options for name, options in own.items() if options is not None}
         if "tool_choice" in found:
             found = {"tool_choice": found["tool_choice"]}
-            excluded = {name: value for name, value in excluded.items() if name not in STOP_FIELDS}
         found |= self._vllm_constraints()
         if not found:
             return {}

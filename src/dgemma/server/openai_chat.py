@@ -134,17 +134,17 @@ class ChatFields(ConstraintFields):
         """The generation job of this request."""
         enabled = self.chat_template_kwargs is not None and bool(self.chat_template_kwargs.enable_thinking)
         tools, thinking = self._tool_use(), enabled or thinks(self.reasoning_effort)
-        thinking_field = "chat_template_kwargs" if enabled else "reasoning_effort"
         schema = self.response_format and self.response_format.reply_schema
         constraint = self.constraint(
             {"response_format": None if schema is None else {"schema": schema}, "tool_choice": tools.required_call},
-            {"tools": tools.may_be_called, thinking_field: thinking, "stop": self.stop},
+            {"tools": tools.may_be_called},
         )
         return GenerationJob(
             prompts=([message.rendered() for message in self.messages if message.is_rendered],),
             image_fields=image_fields(self.messages, "messages"),
             tools=tools.declared,
-            thinking=thinking,
+            # A hint: a constraint leaves no room for a thought.
+            thinking=thinking and not constraint,
             seed=self.seed_or_new(),
             choices=self.n or 1,
             max_new_tokens=self.max_completion_tokens or self.max_tokens,

@@ -108,7 +108,7 @@ class CompletionFields(ConstraintFields):
 
     def job(self) -> GenerationJob:
         """The generation job of this request."""
-        constraint = self.constraint({}, {"suffix": self.suffix is not None, "stop": self.stop})
+        constraint = self.constraint({}, {"suffix": self.suffix is not None})
         logprobs = {} if self.logprobs is None else {"logprobs": self.logprobs}
         return GenerationJob(
             prompts=tuple(self.prompt),

@@ -305,14 +305,15 @@ class ResponseFields(ConstraintFields):
         schema = self.text.format.reply_schema if self.text and self.text.format else None
         constraint = self.constraint(
             {"text": None if schema is None else {"schema": schema}, "tool_choice": tools.required_call},
-            {"tools": tools.may_be_called, "reasoning": thinking},
+            {"tools": tools.may_be_called},
         )
         system = [{"role": "system", "content": self.instructions}] if self.instructions else []
         return GenerationJob(
             prompts=([*system, *messages(self.input)],),
             image_fields=image_fields(self.input, "input"),
             tools=tools.declared,
-            thinking=thinking,
+            # A hint: a constraint leaves no room for a thought.
+            thinking=thinking and not constraint,
             seed=self.seed_or_new(),
             max_new_tokens=self.max_output_tokens,
             options={**self.decoding(), **tools.optional_calls(constraint), **constraint, **self._logprobs()},
