@@ -110,6 +110,34 @@ def test_thoughts_are_summaries_too_where_they_are_asked_for(server):
     assert server.openai().responses.create(model="tiny", input="hi").output[0].summary == []
 
 
+def test_a_thought_is_encoded_on_request_and_comes_back(server):
+    """As clients ask for it that store nothing; some of them send back nothing else of a thought."""
+    create = server.openai().responses.create
+    fields = {"model": "tiny", "input": "hi", "store": False, "include": ["reasoning.encrypted_content"]}
+    events = list(create(**fields, stream=True))
+    items = [event.item for event in events if event.type.startswith("response.output_item.")]
+    streamed, response = events[-1].response, create(**fields)
+    encoded = response.output[0].encrypted_content
+    assert encoded and "Look" not in encoded and [item.encrypted_content for item in items[:2]] == [None, encoded]
+    assert streamed.output[0].encrypted_content == encoded
+    assert not hasattr(create(model="tiny", input="hi").output[0], "encrypted_content") or (
+        create(model="tiny", input="hi").output[0].encrypted_content is None
+    )
+
+    def prompt_tokens(**thought):
+        call = {"type": "function_call", "call_id": "c", "name": "find", "arguments": "{}"}
+        result = {"type": "function_call_output", "call_id": "c", "output": "1"}
+        given = [*QUESTION, {"type": "reasoning", "summary": [], **thought}, call, result]
+        return server.openai().responses.input_tokens.count(model="tiny", input=given).input_tokens
+
+    told = prompt_tokens(encrypted_content=encoded)
+    assert told == prompt_tokens(content=[{"type": "reasoning_text", "text": "Look it up."}]) > prompt_tokens()
+    # It goes before a summary, which another client may have shortened.
+    assert told == prompt_tokens(encrypted_content=encoded, summary=[{"type": "summary_text", "text": "Look."}])
+    back = [item.model_dump(exclude_none=True) for item in response.output if item.type != "function_call"]
+    assert create(**{**fields, "input": [*QUESTION, *back, *QUESTION]}).output[0].encrypted_content == encoded
+
+
 def thought_id(events):
     return next(event.item.id for event in events if event.type == "response.output_item.added")
 
@@ -124,6 +152,16 @@ def test_messages(server):
         assert message.content[0].thinking == "Look it up." and message.content[1].text == "One moment."
         assert message.content[2].input == ARGUMENTS and message.content[2].id != message.content[3].id
         assert message.stop_reason == "tool_use"
+    # Clients drop a thought whose signature does not come.
+    events = list(server.anthropic().messages.create(**fields, stream=True))
+    deltas = [event.delta for event in events if event.type == "content_block_delta" and event.index == 0]
+    assert [delta.type for delta in deltas[-2:]] == ["thinking_delta", "signature_delta"]
+    assert deltas[-1].signature == "" and sum(event.type == "content_block_stop" for event in events) == 4
+    assert not any(
+        event.delta.type == "signature_delta"
+        for event in events
+        if event.type == "content_block_delta" and event.index > 0
+    )
     single = {"type": "auto", "disable_parallel_tool_use": True}
     one = server.anthropic().messages.create(**fields, tool_choice=single)
     assert [block.type for block in one.content] == ["thinking", "text", "tool_use"]

@@ -47,6 +47,7 @@ def chat(client, *parts, **options):
 
 
 SAY = {"type": "text", "text": "Say it."}
+SAYS = [{"role": "user", "content": "Say it."}]
 
 
 def test_three_protocols_show_the_same_image(clients):
@@ -115,7 +116,7 @@ def test_an_image_that_was_read_is_not_read_again(clients):
         ({"type": "image_url", "image_url": {"url": "data:image/png;base64,A"}}, "type", "not base64"),
         ({"type": "image_url", "image_url": {"url": url("AAAA")}}, "type", "none of PNG"),
         ({"type": "image_url", "image_url": {"url": url(RED[: len(RED) // 2 // 4 * 4])}}, "type", "damaged"),
-        ({"type": "input_audio", "input_audio": {}}, "type", "text and images"),
+        ({"type": "input_audio", "input_audio": {}}, "type", "only text is supported, and images in user messages"),
         ({"type": "image"}, "type", "user"),
     ],
 )
@@ -129,7 +130,7 @@ def test_what_is_no_image_is_a_400_that_says_why(clients, part, param, told):
 
 def test_only_the_user_shows_images(clients):
     image = {"type": "image_url", "image_url": {"url": url(RED)}}
-    for role in ("system", "assistant", "tool"):
+    for role in ("system", "assistant"):
         with pytest.raises(openai.BadRequestError, match="user") as caught:
             clients[0].chat.completions.create(
                 model="seeing", messages=[{"role": role, "content": [image]}, {"role": "user", "content": "?"}]
@@ -142,6 +143,62 @@ def test_only_the_user_shows_images(clients):
             messages=[{"role": "user", "content": [{"type": "image", "source": source}]}],
             max_tokens=8,
         )
+
+
+CALLED = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+NOT_SHOWN = "[image not shown: this model reads no images in tool results]"
+
+
+@pytest.mark.parametrize("name", ["tiny", "seeing"])
+def test_an_image_in_a_result_is_a_text(server, seeing, name):
+    """An agent's history keeps it, so that a refusal would end the session."""
+    served = server if name == "tiny" else seeing
+    ours, theirs = served.openai(), served.anthropic()
+    texts = ["It is red.", NOT_SHOWN, "Done."]
+
+    def chat(content):
+        messages = [*SAYS, {"role": "assistant", "tool_calls": [CALLED]}]
+        messages += [{"role": "tool", "tool_call_id": "c", "content": content}]
+        reply = ours.chat.completions.create(model=name, messages=messages, max_tokens=1)
+        return reply.usage.prompt_tokens
+
+    def response(output):
+        call = {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"}
+        items = [*SAYS, call, {"type": "function_call_output", "call_id": "c", "output": output}]
+        return ours.responses.create(model=name, input=items, max_output_tokens=1).usage.input_tokens
+
+    def message(content):
+        blocks = [{"type": "tool_use", "id": "c", "name": "look", "input": {}}]
+        result = [{"type": "tool_result", "tool_use_id": "c", "content": content}]
+        messages = [*SAYS, {"role": "assistant", "content": blocks}, {"role": "user", "content": result}]
+        return theirs.messages.create(model=name, messages=messages, max_tokens=1).usage.input_tokens
+
+    def parts(image, kind="text"):
+        return [{"type": kind, "text": texts[0]}, image, {"type": kind, "text": texts[2]}]
+
+    source = {"type": "base64", "media_type": "image/png", "data": RED}
+    linked = {"type": "url", "url": "https://a.b/c.png"}
+    counts = {
+        chat("\n".join(texts)),
+        chat(parts({"type": "image_url", "image_url": {"url": url(RED)}})),
+        chat(parts({"type": "image_url", "image_url": {"url": "https://a.b/c.png"}})),
+        response("\n".join(texts)),
+        response(parts({"type": "input_image", "image_url": url(RED), "detail": "auto"}, "input_text")),
+        response(parts({"type": "input_image", "file_id": "file_1"}, "input_text")),
+        message("\n".join(texts)),
+        message(parts({"type": "image", "source": source})),
+        message(parts({"type": "image", "source": linked, "cache_control": {"type": "ephemeral"}})),
+    }
+    assert len(counts) == 1 and chat(texts[0]) < counts.pop()
+    with pytest.raises(openai.BadRequestError, match="only text is supported"):
+        chat(parts({"type": "input_audio", "input_audio": {}}))
+
+
+def test_a_model_that_reads_text_only_says_so(server):
+    image = {"type": "image_url", "image_url": {"url": url(RED)}}
+    with pytest.raises(openai.BadRequestError, match="has no image tower: it reads text only") as caught:
+        server.openai().chat.completions.create(model="tiny", messages=[{"role": "user", "content": [image]}])
+    assert caught.value.param == "messages.0.content.0.type"
 
 
 def test_photographs_have_room_and_a_limit_still_holds(seeing):

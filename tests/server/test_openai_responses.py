@@ -153,14 +153,18 @@ def test_tokens_are_counted_as_the_reply_counts_them(respond, server):
             "supported types are message, reasoning, function_call and function_call_output.",
         ),
         (
-            {"input": [{"type": "message", "role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}]},
-            "input.0.content.0.type is 'refusal'; only text and images are supported",
+            {"input": [{"type": "message", "role": "user", "content": [{"type": "refusal", "refusal": "No."}]}]},
+            "input.0.content.0.type is 'refusal'; only text is supported, and images in user messages",
         ),
         ({"input": [{"type": 5}]}, "input.0 must have a 'type'"),
         ({"input": ["hi"]}, "input.0 must be an object"),
         (
             {"input": [{"type": "reasoning", "summary": [], "encrypted_content": "x"}]},
-            "input.0.encrypted_content cannot be decrypted by this server",
+            "input.0.encrypted_content was not made by this server",
+        ),
+        (
+            {"input": [{"type": "reasoning", "summary": [], "encrypted_content": "dgemma:///8="}]},
+            "input.0.encrypted_content was not made by this server",
         ),
     ],
 )
@@ -210,6 +214,15 @@ def test_a_thought_comes_back_by_its_content_or_its_summary(respond):
     told = prompt_tokens(summary=summary, encrypted_content=None)
     assert told == prompt_tokens(summary=[], content=content) == prompt_tokens(summary=summary, content=content)
     assert told > prompt_tokens(summary=[])
+
+
+def test_a_refusal_in_an_earlier_reply_is_text(respond):
+    def prompt_tokens(part):
+        reply = {"type": "message", "role": "assistant", "content": [part]}
+        return respond(input=[*QUESTION, reply, *QUESTION], max_output_tokens=1).usage.input_tokens
+
+    told = prompt_tokens({"type": "refusal", "refusal": "No."})
+    assert told == prompt_tokens({"type": "output_text", "text": "No."})
 
 
 def test_a_stream_that_fails_late_ends_with_a_response_that_failed(respond, server, monkeypatch):

@@ -27,6 +27,7 @@ from dgemma.server.fields import (
     part_kind,
     parts,
     quoted,
+    result_parts,
     text_type,
     unsupported,
 )
@@ -47,6 +48,7 @@ class TextBlock(Strict):
 
 
 Texts = Annotated[FailFastList[TextBlock], BeforeValidator(parts)]
+ResultTexts = Annotated[FailFastList[TextBlock], BeforeValidator(result_parts)]
 
 
 def _source_type(value: Any) -> Any:
@@ -96,11 +98,11 @@ class ToolUseBlock(Strict):
 
 
 class ToolResultBlock(Strict):
-    """The result of a tool call, as text."""
+    """The result of a tool call. The model reads its text; its images are replaced by a text."""
 
     type: Literal["tool_result"]
     tool_use_id: Text
-    content: Texts | None = None
+    content: ResultTexts | None = None
     is_error: bool | None = None
     cache_control: Ignored = None
     toolset_name: Annotated[None, only()] = None

@@ -111,6 +111,9 @@ class _MessageWriter:
         return _frame("content_block_delta", {"index": self._block, "delta": delta})
 
     def _close(self) -> Iterator[bytes]:
+        if self._kind == "thinking":
+            # The signature is empty, but clients drop a thought that has none.
+            yield self._delta({"type": "signature_delta", "signature": ""})
         if self._kind is not None:
             self._kind = None
             yield _frame("content_block_stop", {"index": self._block})

@@ -228,7 +228,7 @@ def text_type(*known: str) -> BeforeValidator:
             types = "'image_url' (chat completions), 'input_image' (responses) or 'image' (messages)"
             raise unsupported(f"is {value!r}; send images in user messages, with the type {types}")
         if isinstance(value, str) and value not in known:
-            raise unsupported(f"is {quoted(value)}; only text and images are supported")
+            raise unsupported(f"is {quoted(value)}; only text is supported, and images in user messages")
         return value
 
     return BeforeValidator(check)
@@ -283,7 +283,28 @@ def parts(value: Any, *, kind: str = "text") -> Any:
     return [{"type": kind, "text": value}] if isinstance(value, str) else value
 
 
-TextParts = Annotated[FailFastList[TextPart], BeforeValidator(parts)]
+IMAGE_NOT_SHOWN = "[image not shown: this model reads no images in tool results]"
+
+
+def result_parts(value: Any, *, kind: str = "text") -> Any:
+    """The parts of a tool's result, with a text in place of each image. An agent sends its results again in every later
+    request, so refusing an image would end its session."""
+    given = parts(value, kind=kind)
+    if not isinstance(given, list):
+        return given
+    return [{"type": kind, "text": IMAGE_NOT_SHOWN} if part_kind(part) in IMAGE_TYPES else part for part in given]
+
+
+def reply_parts(value: Any, *, kind: str = "text") -> Any:
+    """The parts of an earlier reply, with OpenAI's refusals as text."""
+    given = parts(value, kind=kind)
+    if not isinstance(given, list):
+        return given
+    return [{"type": kind, "text": part["refusal"]} if _is_refusal(part) else part for part in given]
+
+
+def _is_refusal(part: Any) -> bool:
+    return part_kind(part) == "refusal" and set(part) == {"type", "refusal"} and isinstance(part["refusal"], str)
 
 
 def joined(text_parts: Sequence[Any] | None) -> str:

@@ -30,6 +30,8 @@ from dgemma.server.fields import (
     only,
     part_kind,
     parts,
+    reply_parts,
+    result_parts,
     unsupported,
 )
 from dgemma.server.jobs import Drafted
@@ -110,6 +112,12 @@ class Message(Strict):
     provider_specific_fields: Annotated[None, only({}, {"refusal": None})] = None
     thinking_blocks: Annotated[None, only([])] = None
     reasoning_details: Annotated[None, only([])] = None
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def _text_in_place(cls, value: Any, info: ValidationInfo) -> Any:
+        replace = {"tool": result_parts, "assistant": reply_parts}.get(info.data.get("role", ""))
+        return value if replace is None else replace(value)
 
     @field_validator("content")
     @classmethod

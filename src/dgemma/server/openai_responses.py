@@ -22,7 +22,7 @@ from dgemma.server.generation import Service
 from dgemma.server.jobs import Committed, Ended, Piece, Started
 from dgemma.server.logprobs import LogprobsFormat, TextToken
 from dgemma.server.replies import Delta
-from dgemma.server.responses_fields import Reasoning, ResponseFields
+from dgemma.server.responses_fields import Reasoning, ResponseFields, encoded_thought
 from dgemma.server.sse import COMMENT, frame
 from dgemma.server.usage import Usage
 
@@ -131,6 +131,7 @@ class _ResponseWriter:
         else:
             part = {"type": "reasoning_text", "text": ""}
             item = {"id": f"rs_{secrets.token_hex(12)}", "type": kind, "summary": []}
+            item |= {"encrypted_content": None} if self._fields.encodes_thoughts else {}
         self._open = {**item, "status": "in_progress", "content": []}
         self._output.append(self._open)
         # A copy, because the item keeps growing after the event.
@@ -156,6 +157,8 @@ class _ResponseWriter:
         for summary in item.get("summary", ()):
             yield "response.reasoning_summary_text.done", {**self._summary_place(), "text": summary["text"]}
             yield "response.reasoning_summary_part.done", {**self._summary_place(), "part": deepcopy(summary)}
+        if "encrypted_content" in item:
+            item["encrypted_content"] = encoded_thought(part["text"])
         item["status"] = status
         self._open = None
         yield "response.output_item.done", {"output_index": len(self._output) - 1, "item": deepcopy(item)}

@@ -3,10 +3,11 @@
 The server stores nothing, so every request contains its whole conversation. Knows nothing of streams.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from dgemma.server.constraints import ConstraintFields, ToolUse, ToolWord, choice_type, named_choice
 from dgemma.server.decoding import Effort, thinks
@@ -32,6 +33,8 @@ from dgemma.server.fields import (
     only,
     part_kind,
     parts,
+    reply_parts,
+    result_parts,
     text_type,
     unsupported,
 )
@@ -40,7 +43,8 @@ from dgemma.server.openai_fields import FunctionType
 
 LOGPROBS = "message.output_text.logprobs"
 ENCRYPTED = "reasoning.encrypted_content"
-"""Accepted without effect: thoughts are returned as plain text, which clients can send back."""
+"""Adds to each thought the text that `encoded_thought` makes of it, for clients that send back only that."""
+THOUGHT_PREFIX = "dgemma:"
 NOT_STORED = "is not supported: this server stores nothing; send the whole conversation as input"
 
 
@@ -54,7 +58,7 @@ class InputText(Strict):
     parsed: Ignored = None
 
 
-InputTexts = Annotated[FailFastList[InputText], BeforeValidator(lambda value: parts(value, kind="input_text"))]
+ResultTexts = Annotated[FailFastList[InputText], BeforeValidator(lambda value: result_parts(value, kind="input_text"))]
 
 
 class InputImage(Strict):
@@ -93,6 +97,11 @@ class MessageItem(Strict):
     status: Ignored = None
     phase: Ignored = None
 
+    @field_validator("content", mode="before")
+    @classmethod
+    def _refusals_as_text(cls, value: Any, info: ValidationInfo) -> Any:
+        return reply_parts(value, kind="output_text") if info.data.get("role") == "assistant" else value
+
     @field_validator("content")
     @classmethod
     def _images_from_user_only(cls, value: Any, info: ValidationInfo) -> Any:
@@ -115,20 +124,34 @@ class SummaryText(Strict):
     text: Text
 
 
+def encoded_thought(thought: str) -> str:
+    """A thought as `encrypted_content`: encoded, so that clients leave it as it is, but not encrypted."""
+    return THOUGHT_PREFIX + base64.b64encode(thought.encode()).decode()
+
+
+def _decoded_thought(given: str) -> str:
+    try:
+        if not given.startswith(THOUGHT_PREFIX):
+            raise ValueError
+        return base64.b64decode(given.removeprefix(THOUGHT_PREFIX), validate=True).decode()
+    except ValueError:
+        raise unsupported("was not made by this server, which cannot read it; remove it") from None
+
+
 class ReasoningItem(Strict):
-    """An earlier thought of the model."""
+    """An earlier thought of the model. `encrypted_content` holds the decoded thought."""
 
     type: Literal["reasoning"]
     content: FailFastList[ReasoningText] | None = None
     summary: FailFastList[SummaryText] | None = None
-    encrypted_content: Annotated[None, only(why="cannot be decrypted by this server; remove it")] = None
+    encrypted_content: Annotated[Text, AfterValidator(_decoded_thought)] | None = None
     id: Ignored = None
     status: Ignored = None
 
     @property
     def thought(self) -> str:
-        """The text of the thought, or its summary: some clients send back only that."""
-        return joined(self.content or self.summary)
+        """The text of the thought. Clients send back its encoded form, its text or its summary, or several of them."""
+        return joined(self.content or self.summary) if self.encrypted_content is None else self.encrypted_content
 
 
 class CallItem(Strict):
@@ -147,11 +170,11 @@ class CallItem(Strict):
 
 
 class CallOutputItem(Strict):
-    """The result of a tool call."""
+    """The result of a tool call. The model reads its text; its images are replaced by a text."""
 
     type: Literal["function_call_output"]
     call_id: Text
-    output: InputTexts
+    output: ResultTexts
     id: Ignored = None
     status: Ignored = None
 
@@ -324,6 +347,11 @@ class ResponseFields(ConstraintFields):
     def summarizes(self) -> bool:
         """Whether the reply repeats thoughts as summaries."""
         return self.reasoning is not None and self.reasoning.summary is not None
+
+    @property
+    def encodes_thoughts(self) -> bool:
+        """Whether thoughts have an `encrypted_content`."""
+        return ENCRYPTED in (self.include or ())
 
     def _logprobs(self) -> dict[str, Any]:
         return {"logprobs": self.top_logprobs or 0} if LOGPROBS in (self.include or ()) else {}
