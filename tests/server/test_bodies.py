@@ -1,5 +1,6 @@
 """Large bodies: what is wrong with one is found at once, and what takes time with one holds up nobody."""
 
+import gzip
 import json
 import re
 import threading
@@ -14,7 +15,7 @@ from dgemma.server.edit import EditFields
 from dgemma.server.fields import MAX_SEPARATORS, MAX_UNKNOWN, has_more_separators
 from dgemma.server.openai_chat import ChatFields
 from dgemma.server.openai_completions import CompletionFields
-from dgemma.server.responses_fields import ResponseFields
+from dgemma.server.responses_fields import InputTokensFields, ResponseFields
 from tests.server.serving import FAST
 
 MANY = 2000
@@ -27,7 +28,7 @@ BODIES = {
     "/v1/chat/completions": (ChatFields, CHAT),
     "/v1/completions": (CompletionFields, COMPLETION),
     "/v1/responses": (ResponseFields, RESPONSE),
-    "/v1/responses/input_tokens": (ResponseFields, RESPONSE),
+    "/v1/responses/input_tokens": (InputTokensFields, RESPONSE),
     "/v1/messages": (MessagesFields, CHAT),
     "/v1/messages/count_tokens": (CountFields, CHAT),
     "/v1/edit": (EditFields, EDIT),
@@ -84,6 +85,14 @@ def test_a_body_in_another_encoding_is_refused(http, encoding):
         headers={"Content-Type": "application/json"},
     )
     assert "encoded as UTF-8" in refused(sent)["message"]
+
+
+@each_path
+def test_a_compressed_body_is_refused_by_its_encoding(http, path):
+    body, headers = json.dumps(BODIES[path][1]).encode(), {"content-type": "application/json"}
+    sent = http.post(path, content=gzip.compress(body), headers={**headers, "content-encoding": "gzip"})
+    assert refused(sent)["message"].startswith("The request has Content-Encoding 'gzip'; send the body uncompressed")
+    assert http.post(path, content=body, headers={**headers, "content-encoding": "identity"}).is_success
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,12 @@ def test_messages(server):
         for event in events
         if event.type == "content_block_delta" and event.index > 0
     )
+    # Or no thought at all.
+    omitted = {**fields, "thinking": {"type": "adaptive", "display": "omitted"}}
+    with server.anthropic().messages.stream(**omitted) as stream:
+        final = stream.get_final_message()
+    for message in (final, server.anthropic().messages.create(**omitted)):
+        assert [block.type for block in message.content] == ["text", "tool_use", "tool_use"]
     single = {"type": "auto", "disable_parallel_tool_use": True}
     one = server.anthropic().messages.create(**fields, tool_choice=single)
     assert [block.type for block in one.content] == ["thinking", "text", "tool_use"]

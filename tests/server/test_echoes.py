@@ -22,12 +22,24 @@ def answered(server, messages, **fields):
             {**CALL, "index": 0, "function": {**CALL["function"], "parsed_arguments": {}}}]}, RESULT],
         [{"role": "user", "content": "Hi", "name": "user"}],
         [*QUESTION, {"role": "assistant", "content": "Yes.", "name": "helper"}, *QUESTION],
+        [*QUESTION, {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}, *QUESTION],
         [{"role": "user", "content": [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}]}],
     ],
 )  # fmt: skip
 def test_what_helpers_add_is_taken(server, messages):
     reply = answered(server, messages)
     assert reply.status_code == 200, reply.text
+
+
+def test_a_refusal_is_text_of_a_reply(server):
+    def prompt_tokens(part, role="assistant"):
+        return answered(server, [*QUESTION, {"role": role, "content": [part]}, *QUESTION]).json()["usage"][
+            "prompt_tokens"
+        ]
+
+    refusal = {"type": "refusal", "refusal": "I cannot."}
+    assert prompt_tokens(refusal) == prompt_tokens({"type": "text", "text": "I cannot."})
+    assert answered(server, [{"role": "user", "content": [refusal]}]).status_code == 400
 
 
 @pytest.mark.parametrize("fields", [{"mode": None}, {"prediction": None}, {"verbosity": "medium"}, {"functions": []}])

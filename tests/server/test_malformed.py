@@ -61,7 +61,11 @@ def test_a_body_that_is_no_request(http, path, content, words):
 
 
 def test_a_body_that_is_not_said_to_be_json(http):
-    assert "Content-Type" in sentence(post(http, CHAT, json.dumps(GOOD), "text/plain"))
+    for kind in ("text/plain", "application/x-ndjson", "application/jsonl", "text/json"):
+        assert "Content-Type: application/json" in sentence(post(http, CHAT, json.dumps(GOOD), kind))
+    for kind in ("application/json; charset=utf-8", "Application/JSON", "application/vnd.api+json"):
+        assert post(http, CHAT, json.dumps(GOOD), kind).status_code == 200
+        assert "must be a JSON object" in sentence(post(http, CHAT, "[]", kind))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +184,16 @@ def test_addresses_and_methods_that_are_not_there(http):
         ("/v1/v1/messages", "/v1/messages"),
         ("/models/tiny", "/v1/models/ID"),
         ("/v1/health", "/health"),
+        ("//v1/messages", "/v1/messages"),
+        ("/v1//v1/chat/completions", "/v1/chat/completions"),
+        ("//v1//models/tiny", "/v1/models/ID"),
     ):
         assert f"did you mean {meant}? The base URL" in sentence(http.post(path, json=GOOD), 404)
     assert "did you mean" not in sentence(http.post("/v1/v1/v1/messages", json=GOOD), 404)
+    for path in ("//v1/messages", "/v1/v1/messages", "/messages", "/v1//messages/count_tokens", "/v1/messages/nosuch"):
+        reply = http.post(path, json=GOOD)
+        assert reply.json()["type"] == "error" and reply.json()["error"]["type"] == "not_found_error"
+        assert reply.headers["request-id"] == reply.headers["x-request-id"]
+    for path in ("//v1/chat/completions", "/v1/messagesx", "/v1/v1/responses"):
+        assert "type" not in http.post(path, json=GOOD).json()
     assert http.get("/docs").status_code == http.get("/redoc").status_code == 404

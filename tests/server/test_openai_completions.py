@@ -36,6 +36,13 @@ def test_text_and_ids_are_the_same_prompt(complete, llm):
     assert complete(prompt=[ids]).usage.prompt_tokens == len(ids)
 
 
+@pytest.mark.parametrize(("fields", "param"), [({"prompt": ["a"] * 17}, "prompt"), ({"n": 17}, "n")])
+def test_the_field_that_asks_for_too_many_choices_is_named(complete, fields, param):
+    with pytest.raises(openai.BadRequestError, match="17 choices") as caught:
+        complete(**fields)
+    assert caught.value.param == param
+
+
 def test_several_prompts_have_their_choices_in_order(complete):
     reply = complete(prompt=["Once upon a time", "The"], n=2)
     assert [choice.index for choice in reply.choices] == [0, 1, 2, 3]

@@ -132,6 +132,11 @@ def test_tokens_are_counted_as_the_reply_counts_them(respond, server):
     count = server.openai().responses.input_tokens.count(model="tiny", input=QUESTION[0]["content"])
     assert count.object == "response.input_tokens"
     assert count.input_tokens == respond().usage.input_tokens
+    # It is the same for every model that is served, so none has to be named.
+    for fields in ({}, {"model": None}):
+        assert server.openai().responses.input_tokens.count(input=QUESTION[0]["content"], **fields) == count
+    with pytest.raises(openai.NotFoundError):
+        server.openai().responses.input_tokens.count(model="nosuch", input="hi")
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,15 @@ def test_models_are_shown_to_both_clients(server):
         server.openai().models.retrieve("nosuch")
 
 
+def test_anthropics_clients_are_told_the_limits(llm):
+    with running(llm, ServerConfig(max_prompt_tokens=100)) as server:
+        for model in (*server.anthropic().models.list(), server.anthropic().models.retrieve("tiny")):
+            assert (model.max_input_tokens, model.max_tokens) == (100, 4096)
+        assert not {"max_input_tokens", "max_tokens"} & set(server.openai().models.retrieve("tiny").model_extra)
+    with running(llm) as server:
+        assert server.anthropic().models.retrieve("tiny").max_input_tokens == 4095
+
+
 def test_a_key_is_required_where_one_is_set(llm):
     with running(llm, ServerConfig(api_key="s3cret", model_name="owner/name")) as server:
         for key in ("wrong", "s3cre", "s3crets"):

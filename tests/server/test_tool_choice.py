@@ -50,7 +50,7 @@ def test_a_chat_reply_is_a_call(server, body, seed, choice):
     chunks = [chunk.choices[0] for chunk in create(**fields, stream=True)]
     streamed = [call.function for chunk in chunks for call in chunk.delta.tool_calls or []]
     assert [(call.name, json.loads(call.arguments)) for call in streamed] == calls
-    assert chunks[-1].finish_reason == "tool_calls" and not any(chunk.delta.content for chunk in chunks)
+    assert chunks[-1].finish_reason == "tool_calls" and all(chunk.delta.content is None for chunk in chunks)
 
 
 def test_one_call_where_no_more_are_wanted(server):

@@ -211,11 +211,12 @@ class ToolChoice(Strict):
 
 
 class Thinking(Strict):
-    """Whether the model thinks. The API defines `budget_tokens` as a target; this model has none, so it is ignored."""
+    """Whether the model thinks, and whether the reply has its thoughts (`display`; `summarized` ones are returned in
+    full). The API defines `budget_tokens` as a target; this model has none, so it is ignored."""
 
     type: Literal["adaptive", "enabled", "disabled"]
     budget_tokens: Annotated[int | None, Field(ge=1, le=MAX_INTEGER)] = None
-    display: Annotated[None, only("summarized", why="is not supported: thinking is returned in full")] = None
+    display: Literal["summarized", "omitted"] | None = None
 
     @field_validator("budget_tokens")
     @classmethod
@@ -321,6 +322,11 @@ class MessagesFields(ConstraintFields):
             stops=tuple(self.stop_sequences),
             single_call=tools.single,
         )
+
+    @property
+    def omits_thoughts(self) -> bool:
+        """Whether the reply leaves its thoughts out."""
+        return self.thinking is not None and self.thinking.display == "omitted"
 
     def _tool_use(self) -> ToolUse:
         choice = self.tool_choice or ToolChoice(type="auto")

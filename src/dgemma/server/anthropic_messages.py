@@ -27,7 +27,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/v1/messages")
     async def messages(request: Request, given: Annotated[Any, Body(), documented_as(MessagesFields)]) -> Response:
         fields, job = await parse_body(service, request, MessagesFields, given)
-        writer = _MessageWriter(service)
+        writer = _MessageWriter(service, omits_thoughts=fields.omits_thoughts)
         return await respond(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
     @routes.post("/v1/messages/count_tokens")
@@ -46,8 +46,8 @@ class _MessageWriter:
 
     keep_alive = frame({"type": "ping"}, "ping")
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, *, omits_thoughts: bool) -> None:
+        self._service, self._omits_thoughts = service, omits_thoughts
         self._id = f"msg_{secrets.token_hex(12)}"
         self._block = -1
         self._kind: str | None = None
@@ -57,7 +57,7 @@ class _MessageWriter:
         (end,) = ends
         parts = end.parts
         content: list[dict[str, Any]] = []
-        if parts.thinking:
+        if parts.thinking and not self._omits_thoughts:
             content.append({"type": "thinking", "thinking": parts.thinking, "signature": ""})
         if parts.text or not parts.tool_calls:
             content.append({"type": "text", "text": parts.text})
@@ -82,7 +82,7 @@ class _MessageWriter:
     def _extend(self, delta: Delta) -> Iterator[bytes]:
         """The events of more thinking, more text, or both."""
         for kind, more in (("thinking", delta.thinking), ("text", delta.text)):
-            if not more:
+            if not more or (kind == "thinking" and self._omits_thoughts):
                 continue
             if self._kind != kind:
                 yield from self._close()

@@ -17,7 +17,7 @@ from pydantic import BaseModel, PlainValidator, ValidationError
 from starlette.requests import ClientDisconnect
 
 from dgemma.server.errors import ApiError, ClientDisconnectedError
-from dgemma.server.fields import has_more_separators
+from dgemma.server.fields import has_more_separators, quoted
 from dgemma.server.generation import Service
 from dgemma.server.jobs import GenerationJob
 
@@ -50,6 +50,11 @@ class BodyRoute(APIRoute):
 
         async def checked(request: Request) -> Response:
             service: Service = request.app.state.service
+            if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
+                message = (
+                    f"The request has Content-Encoding {quoted(encoding)}; send the body uncompressed, without it."
+                )
+                raise ApiError(400, message)
             try:
                 body = await request.body()
             except ClientDisconnect:

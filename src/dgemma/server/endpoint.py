@@ -43,12 +43,7 @@ async def respond(
 ) -> Response:
     """Runs a job and writes its reply. Cancels the job when the client disconnects."""
     check_model(service, model)
-    if (wanted := len(job.prompts) * job.choices) > (limit := service.config.max_choices):
-        message = f"The request asks for {wanted} choices (n for each prompt); the limit is {limit}."
-        raise ApiError(400, message, param="n")
-    if wanted > (room := service.max_open_replies):
-        message = f"The request asks for {wanted} choices (n for each prompt); this server holds {room} at a time."
-        raise ApiError(400, message, param="n")
+    _check_choices(service, job)
     pieces = service.pieces(job)
     try:
         started = await unless_disconnected(request, anext(pieces))
@@ -64,6 +59,17 @@ async def respond(
         keep_alive_s=service.config.keep_alive_s,
         send_timeout_s=service.config.send_timeout_s,
     )
+
+
+def _check_choices(service: Service, job: GenerationJob) -> None:
+    """Raises ApiError (400) for a job with more replies than one request may have, or than the server holds."""
+    wanted, param = len(job.prompts) * job.choices, "n" if job.choices > 1 else "prompt"
+    if wanted > (limit := service.config.max_choices):
+        message = f"The request asks for {wanted} choices (n for each prompt); the limit is {limit}."
+        raise ApiError(400, message, param=param)
+    if wanted > (room := service.max_open_replies):
+        message = f"The request asks for {wanted} choices (n for each prompt); this server holds {room} at a time."
+        raise ApiError(400, message, param=param)
 
 
 def check_model(service: Service, model: str) -> None:

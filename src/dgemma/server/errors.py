@@ -19,7 +19,8 @@ from dgemma.errors import BusyError, CancelledError, ConfigError, DgemmaError, P
 
 logger = logging.getLogger(__name__)
 
-ANTHROPIC_PREFIX = "/v1/messages"
+ANTHROPIC_PATH = re.compile(r"/+(v1/+)*messages(/|$)")
+"""The paths of Anthropic's endpoints, also as clients with a wrong base URL write them."""
 OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error", 500: "server_error", 503: "server_error"}
 ANTHROPIC_TYPES = {
     401: "authentication_error",
@@ -39,7 +40,7 @@ STATUS_MESSAGES = {
     405: "This endpoint does not support that HTTP method; the Allow header lists those that it does.",
     413: "The request body is larger than this server allows (--max-body-mb).",
 }
-BASE_URLS = "The base URL ends with /v1 for OpenAI's clients, and has no /v1 for Anthropic's."
+BASE_URLS = "The base URL ends with /v1 for OpenAI's clients, has no /v1 for Anthropic's, and never ends with a slash."
 STOPPING = "The server is shutting down; try again later."
 INTERNAL_ERROR = "The server had an internal error; its log has the details."
 MAX_NAME_CHARACTERS = 100
@@ -91,7 +92,7 @@ def anthropic_error(error: ApiError) -> dict[str, Any]:
 
 def error_response(path: str, error: ApiError) -> JSONResponse:
     """The error response to a request for `path`, in the format of its API."""
-    body = anthropic_error(error) if path.startswith(ANTHROPIC_PREFIX) else openai_error(error)
+    body = anthropic_error(error) if ANTHROPIC_PATH.match(path) else openai_error(error)
     return JSONResponse(body, status_code=error.status, headers={**_retry_headers(error.status), **error.headers})
 
 
@@ -102,7 +103,7 @@ def _retry_headers(status: int) -> dict[str, str]:
 
 def request_id_headers(path: str, request_id: str) -> dict[str, str]:
     """The response headers in which the clients of each API look for the request id."""
-    anthropic = {"request-id": request_id} if path.startswith(ANTHROPIC_PREFIX) else {}
+    anthropic = {"request-id": request_id} if ANTHROPIC_PATH.match(path) else {}
     return {"x-request-id": request_id, **anthropic}
 
 
@@ -145,11 +146,21 @@ def install(app: FastAPI, endpoints: Collection[str]) -> None:
 
 
 def _similar_endpoint(path: str, endpoints: Collection[str]) -> str | None:
-    """The endpoint that differs from `path` by one `/v1`, if there is one."""
+    """The endpoint that differs from `path` by one `/v1` or by doubled slashes, if there is one."""
+    path = re.sub("/+", "/", path)
     other = path.removeprefix("/v1") if path.startswith("/v1/") else f"/v1{path}"
-    if other.startswith("/v1/models/"):
-        return "/v1/models/ID"
-    return other if other in endpoints else None
+    for meant in (path, other):
+        if meant in endpoints:
+            return meant
+        if meant.startswith("/v1/models/"):
+            return "/v1/models/ID"
+    return None
+
+
+def _is_json(content_type: str) -> bool:
+    """Whether FastAPI parses a body of this content type as JSON."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 def _validation_error(request: Request, error: RequestValidationError) -> ApiError:
@@ -162,7 +173,7 @@ def _validation_error(request: Request, error: RequestValidationError) -> ApiErr
     if first["loc"] == ("body",):
         if first["type"] == "missing":
             return ApiError(400, "The request body is empty; send a JSON object.")
-        if "json" not in request.headers.get("content-type", ""):
+        if not _is_json(request.headers.get("content-type", "")):
             return ApiError(400, "Set the header Content-Type: application/json.")
         if isinstance(error.body, Mapping):
             return ApiError(400, "The request body has a field name that is not valid Unicode; remove it.")

@@ -69,6 +69,11 @@ class Service:
         return self.llm.engine.max_context
 
     @property
+    def max_prompt_tokens(self) -> int:
+        """Maximum number of tokens of a prompt; it leaves room for one token of the reply."""
+        return min(self.config.max_prompt_tokens or self.context, self.context - 1)
+
+    @property
     def max_separators(self) -> int:
         """Maximum number of commas and brackets in a body: `MAX_SEPARATORS` or, if that is more, twice what a prompt of
         token ids that fills the context needs."""
@@ -153,7 +158,7 @@ class Service:
 
     def _checked_prompt(self, job: GenerationJob, prompt: Any) -> Prompt:
         """Renders a prompt. Raises ApiError if it is too long."""
-        limit = min(self.config.max_prompt_tokens or self.context, self.context - 1)
+        limit = self.max_prompt_tokens
         # Every message and tool takes at least one token. Rendering far too many would take seconds.
         if not job.raw and len(prompt) + len(job.tools) > limit:
             raise _too_long(f"at least {len(prompt) + len(job.tools)}", limit)

@@ -1,9 +1,13 @@
-"""GET /v1/models and /v1/models/{id}: the loaded model, with the fields of both OpenAI's and Anthropic's API."""
+"""GET /v1/models and /v1/models/{id}: the loaded model, with the fields of both OpenAI's and Anthropic's API.
+
+The limits that Anthropic's API names `max_input_tokens` and `max_tokens` are for its clients alone, which send the
+header `anthropic-version`.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from dgemma.server.endpoint import READ_METHODS, check_model
 from dgemma.server.generation import Service
@@ -29,16 +33,20 @@ def router(service: Service) -> APIRouter:
         "reads_images": service.llm.model.tower is not None,
     }
 
+    def shown(request: Request) -> dict[str, Any]:
+        limits = {"max_input_tokens": service.max_prompt_tokens, "max_tokens": service.context}
+        return {**model, **limits} if "anthropic-version" in request.headers else model
+
     @routes.get("/v1/models")
     @routes.api_route("/v1/models", methods=READ_METHODS, include_in_schema=False)
-    async def models() -> dict[str, Any]:
-        return {"object": "list", "data": [model], "has_more": False, "first_id": name, "last_id": name}
+    async def models(request: Request) -> dict[str, Any]:
+        return {"object": "list", "data": [shown(request)], "has_more": False, "first_id": name, "last_id": name}
 
     # Hub ids contain a slash.
     @routes.get("/v1/models/{model_id:path}")
     @routes.api_route("/v1/models/{model_id:path}", methods=READ_METHODS, include_in_schema=False)
-    async def one_model(model_id: str) -> dict[str, Any]:
+    async def one_model(request: Request, model_id: str) -> dict[str, Any]:
         check_model(service, model_id)
-        return model
+        return shown(request)
 
     return routes

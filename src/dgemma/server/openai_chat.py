@@ -154,6 +154,11 @@ class ChatFields(ConstraintFields):
             single_call=tools.single,
         )
 
+    @property
+    def requires_call(self) -> bool:
+        """Whether the reply must be a tool call."""
+        return self.tool_choice not in ("none", "auto")
+
     def _tool_use(self) -> ToolUse:
         named = None if isinstance(self.tool_choice, str) else self.tool_choice.function.name
         return ToolUse(
@@ -209,7 +214,8 @@ class _ChatWriter:
         """The chat completion as SSE frames."""
         usages: list[Usage] = []
         for index in range(self._fields.n or 1):
-            yield self._chunk(index, {"role": "assistant", "content": ""})
+            # A reply that must be a call has no text.
+            yield self._chunk(index, {"role": "assistant", "content": None if self._fields.requires_call else ""})
         async for piece in pieces:
             if isinstance(piece, Committed):
                 if piece.delta.thinking:

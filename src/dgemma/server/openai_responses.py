@@ -22,14 +22,12 @@ from dgemma.server.generation import Service
 from dgemma.server.jobs import Committed, Ended, Piece, Started
 from dgemma.server.logprobs import LogprobsFormat, TextToken
 from dgemma.server.replies import Delta
-from dgemma.server.responses_fields import Reasoning, ResponseFields, encoded_thought
+from dgemma.server.responses_fields import InputTokensFields, Reasoning, ResponseFields, encoded_thought
 from dgemma.server.sse import COMMENT, frame
 from dgemma.server.usage import Usage
 
 ERROR_CODES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
 """HTTP status -> error code of a failed response; any other status is a `server_error`."""
-
-Given = Annotated[Any, Body(), documented_as(ResponseFields)]
 
 
 def router(service: Service) -> APIRouter:
@@ -37,15 +35,18 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(route_class=BodyRoute)
 
     @routes.post("/v1/responses")
-    async def responses(request: Request, given: Given) -> Response:
+    async def responses(request: Request, given: Annotated[Any, Body(), documented_as(ResponseFields)]) -> Response:
         fields, job = await parse_body(service, request, ResponseFields, given)
         writer = _ResponseWriter(service, fields)
         return await respond(service, request, fields.model, job, stream=bool(fields.stream), writer=writer)
 
     @routes.post("/v1/responses/input_tokens")
-    async def input_tokens(request: Request, given: Given) -> dict[str, str | int]:
-        fields, job = await parse_body(service, request, ResponseFields, given)
-        check_model(service, fields.model)
+    async def input_tokens(
+        request: Request, given: Annotated[Any, Body(), documented_as(InputTokensFields)]
+    ) -> dict[str, str | int]:
+        fields, job = await parse_body(service, request, InputTokensFields, given)
+        if fields.model:
+            check_model(service, fields.model)
         return {"object": "response.input_tokens", "input_tokens": await service.count_tokens(job)}
 
     return routes

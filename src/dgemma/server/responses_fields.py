@@ -29,6 +29,7 @@ from dgemma.server.fields import (
     content,
     image_fields,
     joined,
+    null_means,
     object_of_type,
     only,
     part_kind,
@@ -365,6 +366,12 @@ class ResponseFields(ConstraintFields):
             named=named,
             parallel=self.parallel_tool_calls is not False,
         )
+
+
+class InputTokensFields(ResponseFields):
+    """The body of a token count request, which may leave out the model: an empty name is the loaded one."""
+
+    model: Annotated[str, null_means("")] = ""
 
 
 def messages(items: Sequence[Any]) -> list[dict[str, Any]]:
