@@ -287,8 +287,8 @@ def test_what_is_wrong_in_a_part_is_named(chat, part, place):
     ("fields", "words"),
     [
         (
-            {"messages": [{"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}, *QUESTION]},
-            "messages.0.content.0.type is 'refusal'; only text and images are supported.",
+            {"messages": [{"role": "user", "content": [{"type": "refusal", "refusal": "No."}]}]},
+            "messages.0.content.0.type is 'refusal'; only text is supported, and images in user messages.",
         ),
         ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools.0.type is 'custom'; only function tools"),
         ({"tools": [{"type": "\ud800" + "x" * 99, "function": {"name": "x"}}]}, r"tools.0.type is '\ud800xxx"),

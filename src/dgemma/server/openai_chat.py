@@ -137,13 +137,13 @@ class ChatFields(ConstraintFields):
         schema = self.response_format and self.response_format.reply_schema
         constraint = self.constraint(
             {"response_format": None if schema is None else {"schema": schema}, "tool_choice": tools.required_call},
-            {"tools": tools.may_be_called},
+            {"tools": tools.may_be_called, "chat_template_kwargs": enabled},
         )
         return GenerationJob(
             prompts=([message.rendered() for message in self.messages if message.is_rendered],),
             image_fields=image_fields(self.messages, "messages"),
             tools=tools.declared,
-            # A hint: a constraint leaves no room for a thought.
+            # An effort is a hint: a constraint leaves no room for a thought.
             thinking=thinking and not constraint,
             seed=self.seed_or_new(),
             choices=self.n or 1,
