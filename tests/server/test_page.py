@@ -21,6 +21,7 @@ import dgemma
 from dgemma.api import LLM
 from dgemma.config import EngineConfig
 from dgemma.server import ServerConfig, page
+from dgemma.server.sse import COMMENT, DONE, frame
 from tests.images import image_model, picture
 from tests.server.serving import Running, running
 
@@ -556,6 +557,19 @@ def test_text_of_the_model_stays_text(visit: Visit) -> None:
     )
     assert found == [f"{evil}·", evil, ["0"], 0]
     assert visit.run("() => window.evil") is None and visit.complaints == []
+
+
+def test_a_stream_that_is_kept_alive_is_read_on(visit: Visit) -> None:
+    chunk = {"choices": [{"text": "of", "finish_reason": "stop"}], "usage": {"completion_tokens": 1}}
+    body = COMMENT + frame(chunk) + COMMENT + COMMENT + DONE
+    visit.page.route(
+        "**/v1/completions", lambda route: route.fulfill(body=body, headers={"content-type": "text/event-stream"})
+    )
+    reply = visit.run("""async () => {
+        const { infill } = await import("/page/client.js");
+        return await infill("a", "b", {}, { text: () => {} });
+    }""")
+    assert reply["text"] == "of" and reply["usage"] == chunk["usage"] and visit.complaints == []
 
 
 def test_one_prompt_is_decoded_in_two_ways(visit: Visit) -> None:

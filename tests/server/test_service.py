@@ -261,7 +261,7 @@ def test_a_full_line_is_told_when_to_come_back(narrow):
         with http.stream("POST", "/v1/messages", json={**LONG, "stream": True}) as second:
             second_lines = second.iter_lines()
             next(second_lines)
-            assert engine.snapshot().waiting == 1
+            eventually(lambda: engine.snapshot().waiting == 1)
             with pytest.raises(openai.RateLimitError) as caught:
                 narrow.openai().chat.completions.create(model="tiny", messages=QUESTION)
             assert int(caught.value.response.headers["retry-after"]) >= 1
