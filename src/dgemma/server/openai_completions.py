@@ -1,6 +1,6 @@
 """POST /v1/completions: continues a prompt of text or token ids, or fills the gap between a prompt and `suffix`.
 
-FailFastList prompts give several choices, in OpenAI's order: all choices of the first prompt, then those of the next.
+A list of prompts gives several choices, in OpenAI's order: all choices of the first prompt, then those of the next.
 """
 
 import secrets
