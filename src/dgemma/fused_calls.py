@@ -19,7 +19,7 @@ from dgemma.ops.native.rows import TextRows
 
 
 class FusedCall(Protocol):
-    """A computation over some rows. Calls of the same `kind` can be joined: `compute` returns the result of each."""
+    """A computation over some rows. Calls of the same `kind` can be run as one."""
 
     @property
     def num_rows(self) -> int: ...
@@ -27,7 +27,8 @@ class FusedCall(Protocol):
     @property
     def kind(self) -> Hashable: ...
 
-    def compute(self, calls: Sequence[Any]) -> list[Any]: ...
+    @classmethod
+    def run_all(cls, calls: Sequence[Any]) -> list[Any]: ...
 
 
 dispatcher: ContextVar[Callable[[FusedCall], Any] | None] = ContextVar("dispatcher", default=None)
@@ -36,8 +37,13 @@ dispatcher: ContextVar[Callable[[FusedCall], Any] | None] = ContextVar("dispatch
 
 def compute(call: FusedCall) -> Any:
     """The result of a call."""
-    ask = dispatcher.get()
-    return call.compute([call])[0] if ask is None else ask(call)
+    dispatch = dispatcher.get()
+    return run_all([call])[0] if dispatch is None else dispatch(call)
+
+
+def run_all(calls: Sequence[FusedCall]) -> list[Any]:
+    """The result of each of the calls, which are of one kind."""
+    return type(calls[0]).run_all(calls)
 
 
 def may_be_joined() -> bool:
@@ -63,9 +69,10 @@ class LayersCall(NamedTuple):
         """Calls with the same layers and the same `keys_only`."""
         return "layers", id(self.layers), self.keys_only
 
-    def compute(self, calls: Sequence["LayersCall"]) -> list[Tensor]:
+    @classmethod
+    def run_all(cls, calls: Sequence["LayersCall"]) -> list[Tensor]:
         """The hidden states of each call."""
-        hidden_ND = self.layers.run([call.text for call in calls], self.keys_only)
+        hidden_ND = calls[0].layers.run([call.text for call in calls], calls[0].keys_only)
         return _parts(hidden_ND, [call.num_rows for call in calls])
 
 
@@ -89,10 +96,12 @@ class HeadCall(NamedTuple):
         """Calls with the same head, temperature and outputs."""
         return "head", id(self.head), self.temperature, self.uniforms_N is None, self.soft
 
-    def compute(self, calls: Sequence["HeadCall"]) -> list[Any]:
+    @classmethod
+    def run_all(cls, calls: Sequence["HeadCall"]) -> list[Any]:
         """The reading of each call."""
+        first_call = calls[0]
         if len(calls) == 1:
-            return [self.head.read(self.hidden_ND, self.temperature, self.uniforms_N, self.forbidden_pairs, self.soft)]
+            return [first_call.head.read(*first_call[1:])]
         counts = [call.num_rows for call in calls]
         forbidden_pairs, first = [], 0
         for call, count in zip(calls, counts, strict=True):
@@ -100,15 +109,15 @@ class HeadCall(NamedTuple):
                 forbidden_pairs += [(first + one, token) for one in (range(count) if row == -1 else (row,))]
             first += count
         drawn = [call.uniforms_N for call in calls if call.uniforms_N is not None]
-        reading = self.head.read(
+        reading = first_call.head.read(
             torch.cat([call.hidden_ND for call in calls]),
-            self.temperature,
+            first_call.temperature,
             torch.cat(drawn) if drawn else None,
             forbidden_pairs,
-            self.soft,
+            first_call.soft,
         )
         # With `soft` the kernel overwrites the logits, so no copies are needed.
-        logits = reading.logits_NV.split(counts) if self.soft else _parts(reading.logits_NV, counts)
+        logits = reading.logits_NV.split(counts) if first_call.soft else _parts(reading.logits_NV, counts)
         soft = [None] * len(counts) if reading.soft_ND is None else _parts(reading.soft_ND, counts)
         of_each = zip(_parts(reading.ids_N2, counts), _parts(reading.summary_N4, counts), logits, soft, strict=True)
         return [
@@ -133,12 +142,14 @@ class ProductsCall(NamedTuple):
         """Calls with the same network."""
         return "products", id(self.network)
 
-    def compute(self, calls: Sequence["ProductsCall"]) -> list[Tensor]:
+    @classmethod
+    def run_all(cls, calls: Sequence["ProductsCall"]) -> list[Tensor]:
         """The products of each call."""
+        network = calls[0].network
         if len(calls) == 1:
-            return [self.network.products(self.hidden)]
+            return [network.products(calls[0].hidden)]
         joined_ND = torch.cat([call.hidden.reshape(-1, call.hidden.shape[-1]) for call in calls])
-        products_NV = self.network.products(joined_ND, row_by_row=True)
+        products_NV = network.products(joined_ND, row_by_row=True)
         parts = _parts(products_NV, [call.num_rows for call in calls])
         return [part.view(*call.hidden.shape[:-1], -1) for call, part in zip(calls, parts, strict=True)]
 

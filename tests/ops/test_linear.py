@@ -100,8 +100,8 @@ def test_a_weight_with_the_name_and_place_of_one_that_is_gone_is_another():
 def test_small_weights_do_not_wait_for_kernels(kind, monkeypatch):
     """On a fresh machine a small quantised model answers at once, by plain PyTorch."""
 
-    def load(name, at_once=False):
-        assert not at_once and name != "products", "compiled while somebody waits"
+    def load(name, wait=False):
+        assert not wait and name != "products", "compiled while somebody waits"
 
     def load_for(name, entries):
         assert entries < linear.native.WAITED_FOR_FROM, "compiled while somebody waits"

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="torch brings an
 
 @given(st.floats(-86.5, 87.5, width=32))
 def test_exp(x: float) -> None:
-    from dgemma.ops.native.kernels import exp
+    from dgemma.ops.native.arithmetic import exp
 
     assert exp(np.float32(x)) == pytest.approx(math.exp(x), rel=2.5e-7)
 
@@ -199,7 +199,7 @@ def test_the_experts_of_one_row(kind: Kind, sizes: tuple[int, int, int, int]) ->
 
 @given(st.integers(1, 40), st.integers(1, 70))
 def test_gated_rows(rows: int, width: int) -> None:
-    compiled, both = native.load("panels", at_once=True), 4 * normal(rows, 2 * width)
+    compiled, both = native.load("panels", wait=True), 4 * normal(rows, 2 * width)
     assert compiled is not None
     gate, up = both.chunk(2, dim=-1)
     expected = torch.nn.functional.gelu(gate, approximate="tanh") * up

@@ -247,7 +247,7 @@ KINDS_OF_WEIGHTS: tuple[Kind, ...] = ("int8", "int4")
 def known_kinds(num_experts: int = 4) -> list[Kind]:
     """Those whose layers this machine runs in one call."""
     kinds, both = KINDS_OF_WEIGHTS, ("layers_quantised", "layers_routed_quantised")
-    if any(native.load(name, at_once=True) is None for name in both):
+    if any(native.load(name, wait=True) is None for name in both):
         return []
     networks = {kind: make_quantised(kind, num_experts=num_experts) for kind in kinds}
     with torch.inference_mode():
@@ -350,11 +350,11 @@ def test_an_int8_head_in_one_call_reads_what_its_products_say() -> None:
 
 def test_what_quantised_layers_take(monkeypatch: pytest.MonkeyPatch) -> None:
     """Words of four inputs, experts of whole groups, one kind of weights."""
-    layers = native.load("layers_quantised", at_once=True)
+    layers = native.load("layers_quantised", wait=True)
     assert layers is not None
 
     def dots(kind: str) -> None:
-        for module in (layers, native.load("head"), native.load("quantised", at_once=True)):
+        for module in (layers, native.load("head"), native.load("quantised", wait=True)):
             monkeypatch.setattr(module, "DOTS", kind)
 
     dots("vnni")
@@ -366,7 +366,7 @@ def test_what_quantised_layers_take(monkeypatch: pytest.MonkeyPatch) -> None:
         return layers.takes(by_name(network))
 
     def routed(network: DiffusionGemma) -> bool:
-        module = native.load("layers_routed_quantised", at_once=True)
+        module = native.load("layers_routed_quantised", wait=True)
         return module is not None and module.takes(by_name(network))
 
     assert taken(make_network()) and taken(make_quantised("int8")) and taken(make_quantised("int4"))

@@ -68,7 +68,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ends: list[Callable
     monkeypatch.setenv("DGEMMA_KERNELS", str(tmp_path))
     monkeypatch.setattr(subprocess, "Popen", starts.start)
     monkeypatch.setattr(os, "setpriority", lambda _which, pid, priority: starts.quiet.append(pid))
-    monkeypatch.setattr(native, "_asked_for", set())
+    monkeypatch.setattr(native, "_awaited", set())
     monkeypatch.setattr(compiling, "_compilers", {})
     monkeypatch.setattr(atexit, "register", ends.append)
     kept = (native._load, compiling.announce, machine._folder, machine.address_of, machine._engine_of)
@@ -216,7 +216,7 @@ def test_who_has_spent_long_without_kernels_waits_for_them(
     serving: bool,
 ) -> None:
     monkeypatch.setattr(engine, "SHORT_LIVED_S", 0.0)
-    monkeypatch.setattr(native, "_begun_at_s", None)
+    monkeypatch.setattr(native, "_compiling_since_s", None)
     started.ended = None
     llm = dgemma.load("tiny")
     if serving:
@@ -227,7 +227,7 @@ def test_who_has_spent_long_without_kernels_waits_for_them(
         monkeypatch.setattr(time, "sleep", lambda seconds: waited.append(seconds) or compiled())
         llm.chat(REQUEST, seed=7)
         assert waited == [] and caplog.text == ""
-        spent = time.process_time() + native._WORTH_S, time.monotonic() + native._WORTH_S
+        spent = time.process_time() + native._WAIT_AFTER_S, time.monotonic() + native._WAIT_AFTER_S
         monkeypatch.setattr(time, "process_time", lambda: spent[0])
         llm.chat(REQUEST, seed=7)
         assert waited == [], "it may have been idle"
@@ -331,7 +331,7 @@ def test_an_interrupted_wait_leaves_nobody_at_work(started: Starts, monkeypatch:
     with monkeypatch.context() as interrupted:
         interrupted.setattr(time, "sleep", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            native.load("panels", at_once=True)
+            native.load("panels", wait=True)
     assert set(started.killed) == {1, 2}
     native.begin("panels")
     assert len(started.commands) == 4, "what was interrupted has not failed"

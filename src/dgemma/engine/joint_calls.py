@@ -15,7 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import torch
 from greenlet import getcurrent, greenlet
 
-from dgemma.fused_calls import FusedCall, dispatcher
+from dgemma.fused_calls import FusedCall, dispatcher, run_all
 
 MAX_ROWS = 64
 """Rows of one joint call at most: a pass over more takes so long to compute that reading the weights hardly counts."""
@@ -64,7 +64,7 @@ def run_together(turns: Sequence[Callable[[], T]]) -> list[Outcome[T]]:
                 for group in _groups(suspended):
                     calls = [suspended.pop(number) for number in group]
                     try:
-                        found = calls[0].compute(calls)
+                        found = run_all(calls)
                     except Exception as problem:
                         for number in group:
                             resume(number, runs[number].throw, problem)

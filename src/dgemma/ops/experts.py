@@ -115,7 +115,7 @@ class RoutedExperts:
         self._integer_kernels = compiled_rows(self._weights, self._scales) if self._scales else None
         by_panels = not self._scales and dtype == torch.float32
         self.panels = _panels_of(gate_up_E2MD, down_EDM) if by_panels else None
-        kernels = None if self.panels is None else native.load("panels", at_once=True)
+        kernels = None if self.panels is None else native.load("panels", wait=True)
         self._gated: Matrix = _gated if kernels is None else kernels.gated
         if self.panels is not None:
             self._gate_up, self._down = (

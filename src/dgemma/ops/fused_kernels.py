@@ -32,17 +32,43 @@ def lay_out_layers(
 
     Self-conditioning is left out of the call if the kernel cannot take its weights beside those of the layers.
     """
+    if are_few(weights[0]["experts.gate_up_proj"]):
+        return _lay_out_dense(weights, shapes, conditioning, final_norm_D, top_k, eps)
+    return _lay_out_routed(weights, shapes, conditioning, final_norm_D, top_k, eps, panels)
+
+
+def _lay_out_dense(
+    weights: Sequence[Mapping[str, Tensor]],
+    shapes: Sequence[LayerShape],
+    conditioning: Mapping[str, Tensor],
+    final_norm_D: Tensor,
+    top_k: int,
+    eps: float,
+) -> Any:
+    """The layers of a small network, whose experts are all run on every row."""
+    is_float = "experts.gate_up_proj_scale" not in weights[0]
+    compiled = native.load("layers" if is_float else "layers_quantised")
+    if compiled is None or not compiled.takes(weights):
+        return None
+    fitting = conditioning if compiled.takes((*weights, conditioning)) else None
+    return compiled.FusedDenseLayers(weights, shapes, fitting, final_norm_D, top_k, eps)
+
+
+def _lay_out_routed(
+    weights: Sequence[Mapping[str, Tensor]],
+    shapes: Sequence[LayerShape],
+    conditioning: Mapping[str, Tensor],
+    final_norm_D: Tensor,
+    top_k: int,
+    eps: float,
+    panels: Sequence[Callable[[], Mapping[str, Any]]],
+) -> Any:
+    """The layers of a network with many experts, each of which is run on the rows routed to it."""
     experts, scale = weights[0]["experts.gate_up_proj"], weights[0].get("experts.gate_up_proj_scale")
-    if are_few(experts):
-        compiled = native.load("layers" if scale is None else "layers_quantised")
-        if compiled is None or not compiled.takes(weights):
-            return None
-        fitting = conditioning if compiled.takes((*weights, conditioning)) else None
-        return compiled.FusedDenseLayers(weights, shapes, fitting, final_norm_D, top_k, eps)
-    entries = max(tensor.numel() for own in weights for tensor in own.values())
-    name, products = ("layers_routed", "panels") if scale is None else ("layers_routed_quantised", "quantised")
     if experts.dtype == FP8:
         return None
+    entries = max(tensor.numel() for own in weights for tensor in own.values())
+    name, products = ("layers_routed", "panels") if scale is None else ("layers_routed_quantised", "quantised")
     if entries >= native.WAITED_FOR_FROM:
         native.begin(name, products, *(() if scale is None else ("products",)), "vocabulary", "paths")
     # Checked first, so that nothing is compiled or laid out for a network that is refused in the end. (Kernels for
@@ -50,21 +76,20 @@ def lay_out_layers(
     refusals = native.refusals
     laid_out = None
     if scale is not None:
-        rows = native.load_for(products, entries)
-        known = rows is not None and rows.multiplies(experts)
+        kernels = native.load_for(products, entries)
+        supported = kernels is not None and kernels.multiplies(experts)
     else:
-        laid_out = list(takewhile(lambda found: None not in found.values(), (make() for make in panels)))
-        known = len(laid_out) >= len(weights)
-    if not known and native.refusals == refusals:
+        laid_out = list(takewhile(lambda layer: None not in layer.values(), (make() for make in panels)))
+        supported = len(laid_out) >= len(weights)
+    if not supported and native.refusals == refusals:
         return None
     # Requested even if the products' kernels are still missing, so that both are compiled by the same time.
     compiled = native.load_for(name, entries)
-    if not known or compiled is None or not compiled.takes(weights):
+    if not supported or compiled is None or not compiled.takes(weights):
         return None
-    fits = compiled.takes((*weights, conditioning)) and (laid_out is None or len(laid_out) > len(weights))
-    return compiled.FusedRoutedLayers(
-        weights, laid_out, shapes, conditioning if fits else None, final_norm_D, top_k, eps
-    )
+    conditions = compiled.takes((*weights, conditioning)) and (laid_out is None or len(laid_out) > len(weights))
+    fitting = conditioning if conditions else None
+    return compiled.FusedRoutedLayers(weights, laid_out, shapes, fitting, final_norm_D, top_k, eps)
 
 
 def lay_out_head(weight_VD: Tensor, cap: float, embed_scale: float, quantised: bool) -> Any:

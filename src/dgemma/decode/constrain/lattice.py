@@ -79,7 +79,7 @@ class Walk:
     def reader(self, length: int) -> Any | None:
         """The compiled kernel (`ops.native.paths.PathReader`) that reads all paths over a canvas of that length in one
         call on a CPU; None if it is not compiled. Vocabularies above SMALL_VOCABULARY wait for the compilation."""
-        compiled = native.load("paths", at_once=len(self.automaton.group_V) > SMALL_VOCABULARY)
+        compiled = native.load("paths", wait=len(self.automaton.group_V) > SMALL_VOCABULARY)
         return None if compiled is None else self._lattice(length, torch.device("cpu")).reader(compiled)
 
     def _lattice(self, length: int, device: torch.device) -> "_Lattice":

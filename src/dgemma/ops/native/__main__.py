@@ -12,17 +12,21 @@ os.environ["NUMBA_DISABLE_INTEL_SVML"] = "1"
 
 from dgemma.ops.native import (
     head_kernels,
-    kernels,
     layer_kernels,
     panel_kernels,
     path_kernels,
+    product_kernels,
     quantised_kernels,
     routed_kernels,
+    vocabulary_kernels,
 )
 from dgemma.ops.native.compiler import compile_kernel
 from dgemma.ops.native.machine import file_of, save
 
-_MODULES = (layer_kernels, routed_kernels, head_kernels, path_kernels, kernels, panel_kernels, quantised_kernels)
+_MODULES = (
+    *(layer_kernels, routed_kernels, head_kernels, path_kernels),
+    *(vocabulary_kernels, product_kernels, panel_kernels, quantised_kernels),
+)
 _KERNELS = {function.__name__: function for module in _MODULES for function in module.KERNELS}
 
 

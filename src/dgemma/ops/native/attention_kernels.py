@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from dgemma.ops.native.arithmetic import IMPOSSIBLE, exp, floats, integers, thread_range
 from dgemma.ops.native.compiler import array_at, cycles, inlined, jitted, largest_at, thread_number, transpose_floats
-from dgemma.ops.native.kernels import IMPOSSIBLE, exp, floats, integers, thread_range
 from dgemma.ops.native.machine import LANES, PANEL, TILE_ROWS
 from dgemma.ops.native.panel_kernels import product, spin_barrier
 from dgemma.ops.native.sizes import CLOCK, LAYER, PASS, ROW, TEXT

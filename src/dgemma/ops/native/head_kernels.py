@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dgemma.ops.native.compiler import array_at, largest_at
-from dgemma.ops.native.kernels import (
+from dgemma.ops.native.arithmetic import (
     IMPOSSIBLE,
     draw,
     floats,
@@ -18,6 +17,7 @@ from dgemma.ops.native.kernels import (
     thread_range,
     weight_of,
 )
+from dgemma.ops.native.compiler import array_at, largest_at
 from dgemma.ops.native.panel_kernels import multiply, spin_barrier
 from dgemma.ops.native.quantised_kernels import multiply_panels, quantise_row
 from dgemma.ops.native.sizes import INT8

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dgemma.ops.native.arithmetic import IMPOSSIBLE, exp, floats, geglu, integers, thread_range
 from dgemma.ops.native.attention_kernels import (
     LAYER_LENGTH,
     PASS_LENGTH,
@@ -21,7 +22,6 @@ from dgemma.ops.native.attention_kernels import (
     row_entry,
 )
 from dgemma.ops.native.compiler import array_at, inlined, jitted
-from dgemma.ops.native.kernels import IMPOSSIBLE, exp, floats, geglu, integers, thread_range
 from dgemma.ops.native.panel_kernels import multiply, spin_barrier
 from dgemma.ops.native.quantised_kernels import multiply_panels, quantise_row
 from dgemma.ops.native.sizes import CLOCK, GROUPED_INT8, INT4, KIND, LAYER, PASS, ROW

@@ -69,8 +69,9 @@ LARGEST_FOR_INT8 = 64 if DOTS == "short" else 127
 """The largest value of a row quantised for int8 weights: with "short", two products with bytes must fit int16."""
 # The modules that machine code depends on.
 _SOURCES = (
-    *("kernels", "panel_kernels", "attention_kernels", "layer_kernels", "routed_kernels", "head_kernels"),
-    *("pair_kernels", "path_kernels", "quantised_kernels", "quantised_tiles", "compiler", "sizes", "machine"),
+    *("arithmetic", "attention_kernels", "compiler", "head_kernels", "layer_kernels", "machine", "pair_kernels"),
+    *("panel_kernels", "path_kernels", "product_kernels", "quantised_kernels", "quantised_tiles", "routed_kernels"),
+    *("sizes", "vocabulary_kernels"),
 )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from dgemma.ops.native.arithmetic import floats, geglu, integers, thread_range
 from dgemma.ops.native.compiler import jitted
-from dgemma.ops.native.kernels import floats, geglu, integers, thread_range
 
 _ZERO = np.float32(0.0)
 

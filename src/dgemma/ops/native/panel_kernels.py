@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dgemma.ops.native.arithmetic import floats, thread_range
 from dgemma.ops.native.compiler import (
     BFLOAT16_TILES,
     FLOAT32_TILES,
@@ -22,7 +23,6 @@ from dgemma.ops.native.compiler import (
     uint16_pointer,
     yield_processor,
 )
-from dgemma.ops.native.kernels import floats, thread_range
 from dgemma.ops.native.machine import PANEL, TILE_ROWS
 
 # A thread that has waited this many turns, some microseconds, yields its processor.
@@ -82,11 +82,11 @@ product, _bfloat16_product = tile_by_rows(FLOAT32_TILES), tile_by_rows(BFLOAT16_
 
 
 @jitted
-def _unpack(is_bfloat16: Any, size: Any, out: Any) -> None:
-    """Converts bfloat16 numbers to float32."""
-    source, target = array_at(uint16_pointer(is_bfloat16), size), floats(out, size)
+def _unpack(source: Any, size: Any, out: Any) -> None:
+    """Converts the bfloat16 numbers at `source` to float32 at `out`."""
+    numbers, target = array_at(uint16_pointer(source), size), floats(out, size)
     for at in range(size):
-        target[at] = from_bfloat16(source[at])
+        target[at] = from_bfloat16(numbers[at])
 
 
 @jitted

@@ -11,16 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dgemma.ops.native.compiler import (
-    array_at,
-    float64_pointer,
-    inlined,
-    jitted,
-    largest_at,
-    thread_count,
-    thread_number,
-)
-from dgemma.ops.native.kernels import (
+from dgemma.ops.native.arithmetic import (
     IMPOSSIBLE,
     bytes_at,
     draw,
@@ -30,6 +21,15 @@ from dgemma.ops.native.kernels import (
     softmax_sums,
     thread_range,
     weight_of,
+)
+from dgemma.ops.native.compiler import (
+    array_at,
+    float64_pointer,
+    inlined,
+    jitted,
+    largest_at,
+    thread_count,
+    thread_number,
 )
 from dgemma.ops.native.panel_kernels import spin_barrier
 from dgemma.ops.native.sizes import FAINT, NEGLIGIBLE, PATH_ARGUMENTS, POSITION

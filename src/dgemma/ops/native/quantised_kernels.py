@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from dgemma.ops.native.arithmetic import bytes_at, floats, integers, thread_range
 from dgemma.ops.native.compiler import array_at, inlined, int32_pointer, jitted, largest_magnitude_at, thread_number
-from dgemma.ops.native.kernels import bytes_at, floats, integers, thread_range
 from dgemma.ops.native.machine import LANES, LARGEST_FOR_INT8, PANEL
 from dgemma.ops.native.pair_kernels import combine_experts, gate_pairs
 from dgemma.ops.native.panel_kernels import spin_barrier, tile_by_rows

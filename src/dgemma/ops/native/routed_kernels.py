@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from dgemma.ops.native.arithmetic import exp, floats, integers, thread_range
 from dgemma.ops.native.attention_kernels import LAYER_LENGTH, PASS_LENGTH, attend, inverse_length, mark, rotate_heads
 from dgemma.ops.native.compiler import array_at, inlined, jitted, thread_number
-from dgemma.ops.native.kernels import exp, floats, integers, thread_range
 from dgemma.ops.native.layer_kernels import (
     add_feed_forward,
     gate_dense,
