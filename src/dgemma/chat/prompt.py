@@ -46,7 +46,7 @@ def render(
 ) -> list[int]:
     """Messages `{"role": ..., "content": text or parts, "tool_calls": ...}` -> prompt ids.
 
-    A part is a text, or in a user's message `{"type": "image"}` (`shown.take_images`). The n-th image of the
+    A part is a text, or in a user's message `{"type": "image"}` (`message_images.take_images`). The n-th image of the
     conversation becomes `image_lengths[n]` image tokens between a begin and an end token. In a message with at most one
     text the images come first, as in training, whatever their order.
     Without a template the built-in Gemma format is used; without `thinking` it pre-fills an empty thought.
