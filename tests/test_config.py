@@ -120,7 +120,7 @@ def test_centres_that_are_no_numbers_are_refused(centre):
     kind = {"name": "a", "reach": 1, "canvases": [record], "answer_tokens": 7}
     document = json.loads(json.dumps({"canvases": [record], "answer_tokens": 7, "kinds": [kind]}))
     document["kinds"][0]["centre"] = [0.5, json.loads(centre)]
-    with pytest.raises(CheckpointError, match=r"denoising.json has centre = .{,60}, where a number belongs"):
+    with pytest.raises(CheckpointError, match=r"denoising.json has centre = .{,60}; it must be a number"):
         DenoisingProfile.from_document(document)
 
 

@@ -71,6 +71,6 @@ def test_a_replaced_file_keeps_its_owner(tmp_path):
 
 def test_what_is_no_file_is_not_replaced(tmp_path):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OutputError, match="no regular file"), replacing(tmp_path / "folder"):
+    with pytest.raises(OutputError, match="not a regular file"), replacing(tmp_path / "folder"):
         pass
     assert (tmp_path / "folder").is_dir()

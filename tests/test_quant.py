@@ -45,7 +45,7 @@ def test_rows_of_zeros_stay_zeros():
 
 
 def test_what_cannot_be_is_told():
-    with pytest.raises(UsageError, match="48 is no multiple"):
+    with pytest.raises(UsageError, match="48 is not a multiple"):
         quant.quantise(torch.zeros(2, 48), "int4")
     with pytest.raises(UsageError, match="int8, int4, fp8"):
         quant.check_kind("int3")

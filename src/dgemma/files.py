@@ -26,7 +26,7 @@ class replacing:
 
     def __enter__(self) -> Path:
         if self.path.exists() and not self.path.is_file():
-            raise OutputError(f"{self.path} is no regular file; write to another name.")
+            raise OutputError(f"{self.path} is not a regular file; write to another name.")
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
             os.close(os.open(self.temporary, flags, 0o666))

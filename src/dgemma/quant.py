@@ -168,5 +168,5 @@ def check_groups(weight: tuple[int, ...]) -> None:
     """Raises UsageError if the inputs of a weight of shape `weight` do not divide into groups."""
     if weight[-1] % GROUP:
         raise UsageError(
-            f"int4 takes weights in groups of {GROUP} inputs, and {weight[-1]} is no multiple of it; use int8."
+            f"int4 takes weights in groups of {GROUP} inputs, and {weight[-1]} is not a multiple of it; use int8."
         )

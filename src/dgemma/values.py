@@ -29,7 +29,7 @@ def read_number(
         raise CheckpointError(f"{file} lacks `{name}`. Is it complete?")
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
     if not is_number or (kind is int and int(value) != value):
-        raise CheckpointError(f"{file} has {name} = {reprlib.repr(value)}, where a number belongs.")
+        raise CheckpointError(f"{file} has {name} = {reprlib.repr(value)}; it must be a number.")
     return kind(value)
 
 
@@ -41,5 +41,5 @@ def read_nested(values: Mapping[str, Any], name: str, file: str = "config.json")
     """`values[name]` as an object, empty if it is missing or null. Raises CheckpointError for any other value."""
     value = values.get(name)
     if value is not None and not isinstance(value, Mapping):
-        raise CheckpointError(f"{file} has {name} = {reprlib.repr(value)}, where an object belongs.")
+        raise CheckpointError(f"{file} has {name} = {reprlib.repr(value)}; it must be an object.")
     return value or {}

@@ -228,11 +228,11 @@ def test_sizes_that_the_published_file_has_become_the_released_configuration(tmp
         ({f"{ARCHITECTURE}.attention.head_count_kv": [1, 2, 2]}, "3 numbers"),
         ({f"{ARCHITECTURE}.feed_forward_length": [64, 32]}, "different feed_forward_length"),
         ({f"{ARCHITECTURE}.block_count": 10**9}, "of 1000000000 layers"),
-        ({f"{ARCHITECTURE}.embedding_length": "wide"}, "where a number belongs"),
+        ({f"{ARCHITECTURE}.embedding_length": "wide"}, "it must be a number"),
         ({f"{ARCHITECTURE}.embedding_length": 64}, r"has the shape .* but its header asks for"),
         ({f"{ARCHITECTURE}.attention.key_length": 32}, "rope_freqs.weight of 16 floats"),
         ({f"{ARCHITECTURE}.attention.sliding_window_pattern": ["x", "y"]}, "sliding_window_pattern"),
-        ({f"{ARCHITECTURE}.embedding_length": [7] * 9999}, "embedding_length = .{1,60}, where a number"),
+        ({f"{ARCHITECTURE}.embedding_length": [7] * 9999}, "embedding_length = .{1,60}; it must be a number"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_told_by_its_name(tmp_path, change, told):
@@ -258,7 +258,7 @@ def test_another_architecture_and_another_format_are_refused(tmp_path):
     with pytest.raises(CheckpointError, match="architecture 'gemma4'"):
         open_model(path)
     path.write_bytes(b"PK" + path.read_bytes()[2:])
-    with pytest.raises(CheckpointError, match="no GGUF file"):
+    with pytest.raises(CheckpointError, match="not a GGUF file"):
         open_model(path)
     path.write_bytes(b"")
     with pytest.raises(CheckpointError, match="is empty; fetch the model again"):
@@ -336,8 +336,8 @@ def test_parts_of_other_models_are_told(tmp_path):
     found = list(tensors(network).items())
     for own, part, told in (
         ({"split.no": 1, "split.count": 2}, dict(found[19:]), "a second time"),
-        ({"split.no": 1, "split.count": 3}, dict(found[20:]), "no part of this model"),
-        ({"split.no": 0, "split.count": 2}, dict(found[20:]), "no part of this model"),
+        ({"split.no": 1, "split.count": 3}, dict(found[20:]), "not a part of this model"),
+        ({"split.no": 0, "split.count": 2}, dict(found[20:]), "not a part of this model"),
     ):
         write(tmp_path / "m-00001-of-00002.gguf", {"split.no": 0, "split.count": 2} | entries(network.config),
               dict(found[:20]))  # fmt: skip
@@ -458,7 +458,7 @@ def speaking() -> DiffusionGemma:
     ("change", "told"),
     [
         ({"tokenizer.ggml.merges": ["a q"]}, "not two tokens"),
-        ({"tokenizer.ggml.tokens": [1, 2]}, "no list of strings"),
+        ({"tokenizer.ggml.tokens": [1, 2]}, "not a list of strings"),
         ({"tokenizer.ggml.unknown_token_id": 5000}, "no unknown token"),
         ({"tokenizer.ggml.tokens": ["a"] * len(VOCABULARY)}, "has a token twice"),
         ({"tokenizer.ggml.tokens": [*VOCABULARY, "more"]}, "tokens and embeddings of"),
@@ -516,7 +516,7 @@ def test_gates_and_ups_that_lie_apart_are_one_matrix(tmp_path, kind, quant):
     two = open_model(write(tmp_path / "two.gguf", said, apart, kind), quant=quant).network
     assert same(one, two)
     apart["blk.0.ffn_up_exps.weight"] = apart["blk.0.ffn_up_exps.weight"][:, :-1]
-    with pytest.raises(CheckpointError, match="no gates and ups of the same experts"):
+    with pytest.raises(CheckpointError, match="not gates and ups of the same experts"):
         open_model(write(tmp_path / "two.gguf", said, apart, kind))
 
 

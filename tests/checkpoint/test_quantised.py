@@ -139,7 +139,7 @@ def test_unusable_kinds_and_folders_are_told(tmp_path):
     with pytest.raises(CheckpointError, match="holds int8 weights"):
         open_model(tmp_path / "int8", quant="int4")
     save(make_network(), tmp_path / "narrow")
-    with pytest.raises(UsageError, match="no multiple"):
+    with pytest.raises(UsageError, match="not a multiple"):
         open_model(tmp_path / "narrow", quant="int4")
     document = json.loads((tmp_path / "int8" / "config.json").read_text())
     del document["quantization_config"]

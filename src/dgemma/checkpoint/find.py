@@ -20,7 +20,8 @@ def find_model(name: str | Path, weights: bool = True) -> Path:
 
     A folder without safetensors weights resolves to the GGUF file in it, a split GGUF model to its first part. On the
     hub, `owner/name` is a model folder and `owner/name:TAG` the GGUF file whose name ends with TAG, such as Q4_K_M.
-    Raises ModelNotFoundError for a name that matches nothing or is ambiguous, UsageError for one that is no name.
+    Raises ModelNotFoundError for a name that matches nothing or is ambiguous, UsageError for one that is empty or not a
+    string or path.
     """
     if isinstance(name, str) and name in EMBEDDED:
         return EMBEDDED[name]

@@ -128,7 +128,7 @@ def read_gguf(path: Path) -> GgufFile:
                 f"{path} is one of {count} parts; their names must end like -00001-of-00003.gguf to be found."
             )
         if count != len(parts) or (index != number and len(parts) > 1):
-            raise CheckpointError(f"{file.path} is no part of this model; fetch it again.")
+            raise CheckpointError(f"{file.path} is not a part of this model; fetch it again.")
         if duplicates := tensors.keys() & file.tensors.keys():
             raise CheckpointError(f"{file.path} holds {min(duplicates)} a second time; fetch the model again.")
         tensors |= file.tensors
@@ -144,7 +144,7 @@ def _read_file(path: Path) -> GgufFile:
     except ValueError as error:  # mmap: the file shrank after its size was read
         raise CheckpointError(f"{path} cannot be read ({error}).") from error
     if data[:4] != _MAGIC:
-        raise CheckpointError(f"{path} is {'no GGUF file' if data else 'empty; fetch the model again'}.")
+        raise CheckpointError(f"{path} is {'not a GGUF file' if data else 'empty; fetch the model again'}.")
     try:
         return _Header(path, data).read()
     except (struct.error, UnicodeDecodeError, MemoryError, OverflowError, ValueError, _DamagedError) as error:

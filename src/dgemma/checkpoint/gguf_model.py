@@ -169,8 +169,8 @@ class _JoinedExperts:
     def __init__(self, gates: GgufTensor, ups: GgufTensor) -> None:
         if len(gates.shape) != 3 or gates.shape != ups.shape:
             raise CheckpointError(
-                f"{gates.path} holds {gates.name} {gates.shape} and {ups.name} {ups.shape}, which are no gates and ups "
-                "of the same experts."
+                f"{gates.path} holds {gates.name} {gates.shape} and {ups.name} {ups.shape}, which are not gates and "
+                "ups of the same experts."
             )
         experts, self._half, size = gates.shape
         self._parts, self.name, self.shape = (gates, ups), gates.name, (experts, 2 * self._half, size)

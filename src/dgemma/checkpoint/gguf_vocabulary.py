@@ -25,7 +25,7 @@ def read_strings(entries: Mapping[str, Any], name: str, file: str) -> list[str] 
     else."""
     found = entries.get(name)
     if found is not None and not (isinstance(found, list) and all(isinstance(text, str) for text in found)):
-        raise CheckpointError(f"{file} has a {name} that is no list of strings; fetch it again.")
+        raise CheckpointError(f"{file} has a {name} that is not a list of strings; fetch it again.")
     return found
 
 

@@ -98,11 +98,11 @@ def _snapshot(name: str, patterns: list[str], cached_only: bool = False) -> Path
         raise ModelNotFoundError(f"The hub has no public model {name}. Check the name or log in with hf.") from error
     except LocalEntryNotFoundError as error:
         raise ModelNotFoundError(
-            f"{name} is no local folder, and the hub cannot be reached. Check the connection and try again."
+            f"{name} is not a local folder, and the hub cannot be reached. Check the connection and try again."
         ) from error
     # A lost connection raises whatever the HTTP library raises, and that has changed between its versions.
     except Exception as error:
         raise ModelNotFoundError(
-            f"{name} is no local folder and could not be fetched ({type(error).__name__}: {error}). "
+            f"{name} is not a local folder and could not be fetched ({type(error).__name__}: {error}). "
             "Fetch it again to resume."
         ) from error

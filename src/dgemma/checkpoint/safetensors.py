@@ -154,7 +154,7 @@ def _shards(tensors: Iterable[tuple[str, Tensor]], max_shard_bytes: int) -> Iter
 
 
 def read_json(path: Path) -> dict:
-    """Reads a JSON file that holds an object. Raises CheckpointError if it is unreadable, invalid or no object."""
+    """Reads a JSON file that holds an object. Raises CheckpointError if it is unreadable, invalid or not an object."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

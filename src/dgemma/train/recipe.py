@@ -296,7 +296,7 @@ def read_recipe(path: str | Path, **run_overrides: Any) -> Recipe:
             raise DataError(f"The recipe {path} has an unknown table [{name}]; known: {', '.join(tables)}.")
         if not isinstance(document[name], dict):
             value = reprlib.repr(document[name])
-            raise DataError(f"The recipe {path} has {name} = {value}, where a table [{name}] belongs.")
+            raise DataError(f"The recipe {path} has {name} = {value}; it must be a table [{name}].")
     tasks = document.get("data", {}).get("tasks")
     if isinstance(tasks, dict):
         document["data"]["tasks"] = {_task_name(path, name): weight for name, weight in tasks.items()}
@@ -340,7 +340,7 @@ def _table(kind: Any, values: dict[str, Any], name: str, path: str | Path) -> An
     for key, value in values.items():
         if not _is_a(value, types[key]):
             raise DataError(
-                f"The recipe {path} has {key} = {reprlib.repr(value)} in [{name}], which is no valid value for it."
+                f"The recipe {path} has {key} = {reprlib.repr(value)} in [{name}], which is not a valid value for it."
             )
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
