@@ -462,8 +462,8 @@ def speaking() -> DiffusionGemma:
         ({"tokenizer.ggml.unknown_token_id": 5000}, "no unknown token"),
         ({"tokenizer.ggml.tokens": ["a"] * len(VOCABULARY)}, "has a token twice"),
         ({"tokenizer.ggml.tokens": [*VOCABULARY, "more"]}, "tokens and embeddings of"),
-        ({"tokenizer.ggml.token_type": 5}, "no tokenizer.ggml.token_type for"),
-        ({"tokenizer.ggml.token_type": [1, 2]}, "no tokenizer.ggml.token_type for"),
+        ({"tokenizer.ggml.token_type": 5}, "tokenizer.ggml.token_type that is not a list of"),
+        ({"tokenizer.ggml.token_type": [1, 2]}, "tokenizer.ggml.token_type that is not a list of"),
     ],
 )
 def test_a_broken_vocabulary_is_a_sentence(tmp_path, speaking, change, told):

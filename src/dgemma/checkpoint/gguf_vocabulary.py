@@ -63,7 +63,9 @@ def read_tokenizer(entries: Mapping[str, Any], tokens: list[str] | None, file: s
     backend.decoder = decoders.Sequence([decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse()])
     types = as_list(entries.get("tokenizer.ggml.token_type", np.zeros(len(tokens))))
     if not isinstance(types, list) or len(types) != len(tokens):
-        raise CheckpointError(f"{file} has no tokenizer.ggml.token_type for {len(tokens)} tokens; fetch it again.")
+        raise CheckpointError(
+            f"{file} has a tokenizer.ggml.token_type that is not a list of {len(tokens)} numbers; fetch it again."
+        )
     special = {token for token, token_type in zip(tokens, types, strict=True) if token_type == _CONTROL}
     # Converters do not mark all of Gemma's special tokens as control tokens.
     special |= vocabulary.keys() & set(SPECIAL_TOKENS)
