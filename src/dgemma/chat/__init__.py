@@ -6,7 +6,7 @@ answer is not empty because of where the model put it (Gemma 4 format). Knows no
 """
 
 from dgemma.chat.message_images import MessageImage, take_images
-from dgemma.chat.parts import MessageParts, ToolCall, parse
+from dgemma.chat.message_parser import MessageParts, ToolCall, parse
 from dgemma.chat.prompt import default_template, render
 
 __all__ = ["MessageImage", "MessageParts", "ToolCall", "default_template", "parse", "render", "take_images"]

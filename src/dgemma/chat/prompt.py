@@ -2,7 +2,7 @@
 
 Promises that only the template's own markers become special tokens, however the template joins its inputs, and that no
 message, call or tool is dropped silently (of a tool's schema, templates render the keys that they know). Does not know
-how answers are parsed; that is `parts.py`.
+how answers are parsed; that is `message_parser.py`.
 """
 
 import json

@@ -4,8 +4,8 @@ import os
 import re
 from pathlib import Path
 
+from dgemma.checkpoint.gguf_names import first_part, first_parts, is_gguf
 from dgemma.checkpoint.hub import fetch_file, fetch_folder
-from dgemma.checkpoint.parts import first_part, first_parts, is_gguf
 from dgemma.errors import ModelNotFoundError, UsageError
 
 EMBEDDED = {"tiny": Path(__file__).parents[1] / "tiny"}

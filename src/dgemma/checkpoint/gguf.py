@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dgemma.checkpoint.parts import all_parts
+from dgemma.checkpoint.gguf_names import all_parts
 from dgemma.errors import CheckpointError
 
 _MAGIC = b"GGUF"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
-from dgemma.checkpoint.parts import all_parts, first_parts, stem
+from dgemma.checkpoint.gguf_names import all_parts, first_parts, stem
 from dgemma.errors import ModelNotFoundError
 
 

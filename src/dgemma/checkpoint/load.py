@@ -18,8 +18,8 @@ from torch import Tensor
 from dgemma import memory
 from dgemma.checkpoint.find import find_local
 from dgemma.checkpoint.folder import Folder
+from dgemma.checkpoint.gguf_names import is_gguf
 from dgemma.checkpoint.matching import Expected, Labels, match_tensors
-from dgemma.checkpoint.parts import is_gguf
 from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight, place, place_quantised
 from dgemma.checkpoint.safetensors import FLOATS
 from dgemma.checkpoint.source import BlockTensor, Description, Source, StoredTensor

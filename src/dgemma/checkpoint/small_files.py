@@ -14,7 +14,7 @@ _MAX_BYTES = 1 << 26
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Reads a JSON file that holds an object. Raises CheckpointError if it is unreadable, too large or not an object."""
+    """Reads a JSON object. Raises CheckpointError if the file is unreadable, too large, invalid or not an object."""
     _check_size(path)
     return read_json(path)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from dgemma.api import LLM, PACE_FILE
 from dgemma.cache import KVCache
 from dgemma.checkpoint import EMBEDDED, find_model, open_model
-from dgemma.checkpoint.parts import is_gguf, stem
+from dgemma.checkpoint.gguf_names import is_gguf, stem
 from dgemma.config import EngineConfig
 from dgemma.engine.engine import Engine
 from dgemma.engine.placement import MEGABYTE, resolve_placement

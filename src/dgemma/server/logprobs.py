@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dgemma.chat.parts import MESSAGE_ENDS
+from dgemma.chat.message_parser import MESSAGE_ENDS
 from dgemma.engine.request import TokenLogprobs
 from dgemma.tokenizer import CHANNEL_BEGIN, CHANNEL_END, TOOL_CALL_BEGIN, TOOL_CALL_END, Tokenizer
 
