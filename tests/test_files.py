@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dgemma.checkpoint.safetensors import write_json
+from dgemma.checkpoint.json_files import write_json
 from dgemma.errors import OutputError
 from dgemma.files import replacing
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from dgemma.checkpoint import names
+from dgemma.checkpoint.json_files import naming_file, read_json, read_profile, read_text
 from dgemma.checkpoint.safetensors import files_by_tensor, read_tensors, stored_types, weight_files
-from dgemma.checkpoint.small_files import naming_file, read_object, read_profile, read_text
 from dgemma.checkpoint.source import Description, StoredTensor, profile_path
 from dgemma.checkpoint.vision import open_vision
 from dgemma.config import ModelConfig, SamplerConfig
@@ -36,7 +36,7 @@ class Folder:
         config_file = path / "config.json"
         if not config_file.is_file():
             raise CheckpointError(f"{path} has no config.json; it is not a model folder.")
-        self._document = read_object(config_file)
+        self._document = read_json(config_file)
         with naming_file(config_file):
             self._config = ModelConfig.from_hf(self._document)
             self.quant: Kind | None = kind_from_hf(self._document)
@@ -49,7 +49,7 @@ class Folder:
         # none, other callers use those of config.json.
         sampler = SamplerConfig()
         if generation.is_file():
-            document = read_object(generation)
+            document = read_json(generation)
             with naming_file(generation):
                 sampler = SamplerConfig.from_hf(document)
         with naming_file(self.path / "config.json"):

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from dgemma.checkpoint.gguf import GgufFile, GgufTensor, as_list, read_gguf
 from dgemma.checkpoint.gguf_vocabulary import read_strings, read_tokenizer
-from dgemma.checkpoint.small_files import read_profile
+from dgemma.checkpoint.json_files import read_profile
 from dgemma.checkpoint.source import Description, StoredTensor, profile_path
 from dgemma.config import LayerConfig, LayerType, ModelConfig, RotaryConfig, SamplerConfig
 from dgemma.errors import CheckpointError, ConfigError

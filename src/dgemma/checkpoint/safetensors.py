@@ -4,7 +4,6 @@ A damaged, truncated or incomplete file raises a CheckpointError that names it; 
 place. Knows nothing of what the tensors mean.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from dgemma.checkpoint.json_files import read_json, to_json
 from dgemma.errors import CheckpointError
 from dgemma.files import replacing
 from dgemma.interrupts import deferred
@@ -151,32 +151,3 @@ def _shards(tensors: Iterable[tuple[str, Tensor]], max_shard_bytes: int) -> Iter
         shard[name] = tensor.contiguous()
         size += tensor.nbytes
     yield shard
-
-
-def read_json(path: Path) -> dict:
-    """Reads a JSON file that holds an object. Raises CheckpointError if it is unreadable, invalid or not an object."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not valid JSON ({error}); fetch the model again.") from error
-    if not isinstance(document, dict):
-        raise CheckpointError(f"{path} does not hold a JSON object; fetch the model again.")
-    return document
-
-
-def write_json(document: Mapping, path: Path) -> None:
-    """Writes a JSON file; the old one is replaced only once the new one is complete."""
-    with replacing(path) as temporary:
-        temporary.write_text(to_json(document), encoding="utf-8")
-
-
-def to_json(document: Mapping) -> str:
-    """Serialises `document` with sorted keys, a list of numbers on one line; equal documents give equal text."""
-    text = json.dumps(document, indent=2, sort_keys=True)
-    return _NUMBER_LIST.sub(lambda found: f"[{', '.join(found[1].split())}]".replace(",,", ","), text) + "\n"
-
-
-# Cannot match inside a string: JSON escapes line breaks there.
-_NUMBER_LIST = re.compile(r"\[\n\s+(-?\d[\d.eE+-]*(?:,\n\s+-?\d[\d.eE+-]*)*)\n\s+\]")

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from dgemma.checkpoint import names
 from dgemma.checkpoint.folder import OWN
+from dgemma.checkpoint.json_files import to_json
 from dgemma.checkpoint.load import LoadedModel, Progress, open_model, read_weights, source_of, torch_dtype
 from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight
-from dgemma.checkpoint.safetensors import to_json, write_folder
+from dgemma.checkpoint.safetensors import write_folder
 from dgemma.checkpoint.source import PROFILE, BlockTensor
 from dgemma.errors import CheckpointError, OutputError, UsageError
 from dgemma.quant import Kind, check_kind, is_quantised, kind_to_hf, quantise, shapes

@@ -22,7 +22,7 @@ from dgemma.bench.shapes import quantised_copy, random_network, shape
 from dgemma.bench.steps import StepTimes, measure
 from dgemma.bench.streams import made_up_requests, measure_streams
 from dgemma.checkpoint import find_model
-from dgemma.checkpoint.safetensors import write_json
+from dgemma.checkpoint.json_files import write_json
 from dgemma.checkpoint.source import profile_path
 from dgemma.config import EngineConfig, SamplerConfig
 from dgemma.engine.pace import Pace

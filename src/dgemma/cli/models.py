@@ -14,8 +14,8 @@ from rich.table import Table
 from dgemma.cache import KVCache
 from dgemma.checkpoint import EMBEDDED, find_model, open_model, quantise_model
 from dgemma.checkpoint.find import parse_hub_id
+from dgemma.checkpoint.json_files import read_json
 from dgemma.checkpoint.load import source_of
-from dgemma.checkpoint.safetensors import read_json
 from dgemma.config import EngineConfig, ModelConfig
 from dgemma.errors import CheckpointError, UsageError
 from dgemma.quant import kind_from_hf

@@ -21,7 +21,7 @@ import torch
 
 from dgemma.chat.prompt import default_template
 from dgemma.checkpoint import LoadedModel, save_model
-from dgemma.checkpoint.safetensors import write_json
+from dgemma.checkpoint.json_files import write_json
 from dgemma.config import ModelConfig
 from dgemma.errors import DataError, OutputError
 from dgemma.evals.example import NO_TEXTS, Texts

@@ -1,22 +1,33 @@
-"""Reading the small files beside a model's weights: whole, size-checked, every error naming the file."""
+"""Reads and writes the JSON files beside a model's weights, and reads its chat template.
 
-from collections.abc import Iterator
+Sizes are checked before a file is read; every error names the file.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dgemma.checkpoint.safetensors import read_json
 from dgemma.errors import CheckpointError, ConfigError
+from dgemma.files import replacing
 from dgemma.profile import DenoisingProfile
 
 _MAX_BYTES = 1 << 26
 """Larger than any of these files gets; checked before a file is read."""
 
 
-def read_object(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     """Reads a JSON object. Raises CheckpointError if the file is unreadable, too large, invalid or not an object."""
-    _check_size(path)
-    return read_json(path)
+    text = read_text(path)
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not valid JSON ({error}); fetch the model again.") from error
+    if not isinstance(document, dict):
+        raise CheckpointError(f"{path} does not hold a JSON object; fetch the model again.")
+    return document
 
 
 def read_text(path: Path) -> str:
@@ -34,7 +45,7 @@ def read_profile(path: Path) -> DenoisingProfile | None:
     """Reads a denoising.json, None if there is none. Raises CheckpointError or ConfigError for invalid content."""
     if not path.is_file():
         return None
-    document = read_object(path)
+    document = read_json(path)
     with naming_file(path, "Remove the file, or measure it anew."):
         return DenoisingProfile.from_document(document)
 
@@ -61,3 +72,19 @@ def _check_size(path: Path) -> None:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
     if size > _MAX_BYTES:
         raise CheckpointError(f"{path} has {size / 1e6:,.0f} MB, far too much for this file; fetch the model again.")
+
+
+def write_json(document: Mapping, path: Path) -> None:
+    """Writes a JSON file; the old one is replaced only once the new one is complete."""
+    with replacing(path) as temporary:
+        temporary.write_text(to_json(document), encoding="utf-8")
+
+
+def to_json(document: Mapping) -> str:
+    """Serialises `document` with sorted keys, a list of numbers on one line; equal documents give equal text."""
+    text = json.dumps(document, indent=2, sort_keys=True)
+    return _NUMBER_LIST.sub(lambda found: f"[{', '.join(found[1].split())}]".replace(",,", ","), text) + "\n"
+
+
+# Cannot match inside a string: JSON escapes line breaks there.
+_NUMBER_LIST = re.compile(r"\[\n\s+(-?\d[\d.eE+-]*(?:,\n\s+-?\d[\d.eE+-]*)*)\n\s+\]")
