@@ -352,7 +352,7 @@ def test_what_newcomers_are_shown_is_answered_right(tiny, request_, answer, seed
         (lambda llm: llm.edit(""), "is empty"),
         (copy.deepcopy, "load it again"),
         (pickle.dumps, "load it again"),
-        (lambda _: dgemma.load(device=None), "no device None"),  # pyright: ignore[reportArgumentType]
+        (lambda _: dgemma.load(device=None), "device 'None' does not exist"),  # pyright: ignore[reportArgumentType]
         (lambda _: dgemma.load(dtype="foo"), "foo"),
         (lambda llm: save_model(llm, "x"), "llm.model"),
         (lambda llm: save_model(llm.model, ""), "No folder"),

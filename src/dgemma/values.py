@@ -9,6 +9,10 @@ from typing import Any
 
 from dgemma.errors import CheckpointError, ConfigError
 
+LARGEST = 2**53
+"""The largest number accepted. Above it a float does not represent all integers; comparing with it also rejects
+infinity and NaN."""
+
 
 def require(condition: bool, message: str) -> None:
     """Raises ConfigError with the message if the condition is false."""
@@ -27,14 +31,10 @@ def read_number(
     value = default if value is None else value
     if value is None:
         raise CheckpointError(f"{file} lacks `{name}`. Is it complete?")
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
     if not is_number or (kind is int and int(value) != value):
         raise CheckpointError(f"{file} has {name} = {reprlib.repr(value)}; it must be a number.")
     return kind(value)
-
-
-_LARGEST = 2**53
-"""Above 2^53 a float does not represent all integers. The comparison also excludes infinity and NaN."""
 
 
 def read_nested(values: Mapping[str, Any], name: str, file: str = "config.json") -> Mapping[str, Any]:

@@ -301,6 +301,6 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch
 def test_of_many_missing_shards_a_few_are_named(tmp_path):
     table = {f"t{number}": f"model-{number:05d}.safetensors" for number in range(1000)}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": table}))
-    with pytest.raises(CheckpointError, match="and 992 more; fetch the model again") as caught:
+    with pytest.raises(CheckpointError, match="and 988 more; fetch the model again") as caught:
         safetensors.weight_files(tmp_path)
     assert len(str(caught.value)) < 500

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from dgemma.checkpoint.gguf_names import all_parts
+from dgemma.checkpoint.listing import shortened
 from dgemma.errors import CheckpointError
 
 _MAGIC = b"GGUF"
@@ -117,7 +118,7 @@ def read_gguf(path: Path) -> GgufFile:
     parts = [path.with_name(name) for name in all_parts(path.name)]
     missing = [part.name for part in parts if not part.is_file()]
     if missing and path.is_file():
-        raise CheckpointError(f"{path.parent} lacks the parts {', '.join(missing[:8])}; fetch the model again.")
+        raise CheckpointError(f"{path.parent} lacks the parts {shortened(missing)}; fetch the model again.")
     files = [_read_file(part) for part in parts]
     tensors: dict[str, GgufTensor] = {}
     for number, file in enumerate(files):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dgemma.checkpoint.listing import shortened
 from dgemma.checkpoint.source import BlockTensor, StoredTensor
 from dgemma.errors import CheckpointError
 
@@ -48,13 +49,8 @@ def match_tensors(
         missing.discard(name)
         yield name, tensor
     if missing or unexpected:
-        problems = [f"missing: {_shortened(sorted(map(labels.to_file, missing)))}"] if missing else []
-        problems += [f"unexpected: {_shortened(sorted(unexpected))}"] if unexpected else []
+        problems = [f"missing: {shortened(sorted(map(labels.to_file, missing)))}"] if missing else []
+        problems += [f"unexpected: {shortened(sorted(unexpected))}"] if unexpected else []
         raise CheckpointError(
             f"The {labels.what} in {labels.path} do not fit {labels.shapes_from}; {'; '.join(problems)}."
         )
-
-
-def _shortened(items: list[str], limit: int = 12) -> str:
-    shown = ", ".join(items[:limit])
-    return shown if len(items) <= limit else f"{shown} and {len(items) - limit} more"

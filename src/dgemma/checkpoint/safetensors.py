@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dgemma.checkpoint.json_files import read_json, to_json
+from dgemma.checkpoint.listing import shortened
 from dgemma.errors import CheckpointError
 from dgemma.files import replacing
 from dgemma.interrupts import deferred
@@ -23,8 +24,6 @@ from dgemma.interrupts import deferred
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json")
-_MAX_SHOWN = 8
-"""The most names listed in one message."""
 T = TypeVar("T")
 FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -39,10 +38,7 @@ def weight_files(folder: Path) -> list[Path]:
         files = [folder / Path(name).name for name in sorted(set(table.values()))]
         missing = [file.name for file in files if not file.is_file()]
         if missing:
-            shown = ", ".join(missing[:_MAX_SHOWN])
-            if len(missing) > _MAX_SHOWN:
-                shown += f" and {len(missing) - _MAX_SHOWN} more"
-            raise CheckpointError(f"{folder} lacks the shards {shown}; fetch the model again.")
+            raise CheckpointError(f"{folder} lacks the shards {shortened(missing)}; fetch the model again.")
         return files
     if (folder / SINGLE).is_file():
         return [folder / SINGLE]

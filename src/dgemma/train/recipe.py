@@ -17,12 +17,10 @@ from dgemma import memory
 from dgemma.config import MAX_STEPS, LayerConfig, LayerType, ModelConfig, SamplerConfig
 from dgemma.errors import ConfigError, DataError
 from dgemma.evals.example import PAIRS_SUFFIX
+from dgemma.values import LARGEST
 
 LARGEST_SEED = 2**43
 """The noise seed of a step is about a million times this and must fit into 64 bits."""
-
-_LARGEST = 2**53
-"""Whole numbers are exact as floats up to here. The comparison also rejects infinity and nan."""
 
 _MAX_BYTES, _MAX_KEY_PARTS = 1 << 20, 32  # of a recipe file, of a dotted key in it
 _MAX_ROWS, _MAX_TOKENS, _MAX_BATCH_TOKENS = 1 << 16, 1 << 20, 1 << 26
@@ -51,7 +49,7 @@ class ModelRecipe:
     max_position_embeddings: int = 4096
 
     def __post_init__(self) -> None:
-        _require(self, "max_position_embeddings", least=1)
+        _require_range(self, "max_position_embeddings", least=1)
 
     def config(self) -> ModelConfig:
         """The network's configuration. Raises DataError for an invalid pattern."""
@@ -109,8 +107,8 @@ class DataRecipe:
     canvas_lengths: tuple[int, ...] = (8, 16, 32, 64, 128, 256)
 
     def __post_init__(self) -> None:
-        _require(self, "batch_rows", "noise_draws", least=1, most=_MAX_ROWS)
-        _require(self, "clean_length", "canvas_slots", least=1, most=_MAX_TOKENS)
+        _require_range(self, "batch_rows", "noise_draws", least=1, most=_MAX_ROWS)
+        _require_range(self, "clean_length", "canvas_slots", least=1, most=_MAX_TOKENS)
         tokens = self.batch_rows * (self.clean_length + self.canvas_slots)
         if tokens > _MAX_BATCH_TOKENS:
             raise DataError(
@@ -164,10 +162,10 @@ class ObjectiveRecipe:
     causal_share: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(self, "noise_floor", "full_noise", "ordered", "self_conditioning", "rollout", least=0, most=1)
-        _require(self, "causal_share", least=0, most=1)
-        _require(self, "rollout_steps", least=1, most=MAX_STEPS)
-        _require(self, "entropy_bound", "encoder_weight", "prompt_weight", least=0)
+        _require_range(self, "noise_floor", "full_noise", "ordered", "self_conditioning", "rollout", least=0, most=1)
+        _require_range(self, "causal_share", least=0, most=1)
+        _require_range(self, "rollout_steps", least=1, most=MAX_STEPS)
+        _require_range(self, "entropy_bound", "encoder_weight", "prompt_weight", least=0)
         if not 0 < self.temperature[0] <= self.temperature[1] < inf:
             raise DataError(f"temperature must be a range of numbers above 0, not {list(self.temperature)}.")
 
@@ -191,8 +189,8 @@ class OptimizerRecipe:
     decay_steps: int = 1000
 
     def __post_init__(self) -> None:
-        _require(self, "matrix_lr", "matrix_decay", "lr", "weight_decay", "warmup_steps", "decay_steps", least=0)
-        _require(self, "momentum", least=0, most=1)
+        _require_range(self, "matrix_lr", "matrix_decay", "lr", "weight_decay", "warmup_steps", "decay_steps", least=0)
+        _require_range(self, "momentum", least=0, most=1)
         if not all(0 <= beta < 1 for beta in self.betas):
             raise DataError(f"betas must be two numbers of at least 0 and below 1, not {list(self.betas)}.")
         if not 0 < self.clip < inf:
@@ -227,10 +225,10 @@ class RunRecipe:
     held_out_rows: int = 16
 
     def __post_init__(self) -> None:
-        _require(self, "steps", "log_every", "evaluate_every", least=1)
-        _require(self, "held_out_rows", least=1, most=_MAX_ROWS)
-        _require(self, "save_every_minutes", least=0)
-        _require(self, "data_workers", least=0, most=1024)
+        _require_range(self, "steps", "log_every", "evaluate_every", least=1)
+        _require_range(self, "held_out_rows", least=1, most=_MAX_ROWS)
+        _require_range(self, "save_every_minutes", least=0)
+        _require_range(self, "data_workers", least=0, most=1024)
         if not 0 <= self.minutes < inf:
             raise DataError(f"minutes must be at least 0 (0: no limit), not {self.minutes}.")
         if abs(self.seed) > LARGEST_SEED:
@@ -314,12 +312,12 @@ def read_recipe(path: str | Path, **run_overrides: Any) -> Recipe:
 _LONG_KEY = re.compile(rf"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){{{_MAX_KEY_PARTS}}}""")
 
 
-def _require(recipe: Any, *names: str, least: float, most: float = _LARGEST) -> None:
+def _require_range(recipe: Any, *names: str, least: float, most: float = LARGEST) -> None:
     """Raises DataError if one of the named fields is not in the range [least, most]."""
     for name in names:
         value = getattr(recipe, name)
         if not least <= value <= most:
-            allowed = f"at least {least}" if value < least and most == _LARGEST else f"between {least} and {most}"
+            allowed = f"at least {least}" if value < least and most == LARGEST else f"between {least} and {most}"
             raise DataError(f"{name} must be {allowed}, not {value}.")
 
 
@@ -355,9 +353,9 @@ def _is_a(value: Any, kind: Any) -> bool:
         fits = bool(items) if Ellipsis in arguments else len(items) == len(arguments)
         return fits and all(_is_a(item, arguments[0]) for item in items)
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
     if kind is int:
-        return type(value) is int and abs(value) <= _LARGEST
+        return type(value) is int and abs(value) <= LARGEST
     if kind in (str, bool):
         return type(value) is kind
     return isinstance(value, dict)
