@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from dgemma.cache import KVCache
 from dgemma.errors import PromptError, UsageError
-from dgemma.image_spans import ImageSpan, PlacedImages, find_spans
+from dgemma.image_spans import ImageSpan, PlacedImages
 from dgemma.masks import attention_mask
 from dgemma.model import DiffusionGemma
 from dgemma.vision_config import VisionConfig
+from tests.images import find_spans
 from tests.test_model import CONFIG, close, ids, make_network
 
 IMAGE = 61
@@ -158,15 +159,3 @@ def test_a_model_without_a_tower_takes_no_images():
         make_network().encode(
             with_image(3, 4, 2), KVCache(CONFIG, max_length=64), images=[ImageSpan(soft_SD=soft(4), start=3)]
         )
-
-
-def test_spans_are_found_in_the_order_of_the_text():
-    tokens = torch.cat((with_image(2, 5, 1), torch.cat((with_image(1, 4, 1), text(2)), dim=1)))
-    first, second, third = soft(2), soft(3), soft(4)
-    spans = find_spans(tokens, [[first, second], [third]], IMAGE)
-    assert [(span.row, span.start) for span in spans] == [(0, 2), (0, 4), (1, 1)]
-    assert [span.soft_SD for span in spans] == [first, second, third]
-    with pytest.raises(UsageError, match="Row 1 has 4 image tokens for 3"):
-        find_spans(tokens, [[first, second], [second]], IMAGE)
-    with pytest.raises(UsageError, match="2 rows of tokens cannot take 1"):
-        find_spans(tokens, [[first, second]], IMAGE)

@@ -38,28 +38,6 @@ class ImageSpan:
     row: int = 0
 
 
-def find_spans(tokens_BT: Tensor, images: Sequence[Sequence[Tensor]], image_token_id: int) -> list[ImageSpan]:
-    """Finds the span of each image: `images[row]` are the soft tokens [S, D] of that row's images, in text order.
-
-    The ids must contain one image token for each soft token. Raises UsageError if the numbers of rows or of tokens
-    differ.
-    """
-    if len(images) != len(tokens_BT):
-        raise UsageError(f"{len(tokens_BT)} rows of tokens cannot take {len(images)} rows of images.")
-    spans: list[ImageSpan] = []
-    for row, (tokens_T, softs) in enumerate(zip(tokens_BT, images, strict=True)):
-        places = (tokens_T == image_token_id).nonzero()[:, 0].tolist()
-        wanted = sum(len(soft_SD) for soft_SD in softs)
-        if len(places) != wanted:
-            raise UsageError(f"Row {row} has {len(places)} image tokens for {wanted} soft tokens.")
-        used = 0
-        for soft_SD in softs:
-            if len(soft_SD):
-                spans.append(ImageSpan(soft_SD=soft_SD, start=places[used], row=row))
-            used += len(soft_SD)
-    return spans
-
-
 class PlacedImages:
     """Image spans, checked against the tokens of one call of `encode`.
 

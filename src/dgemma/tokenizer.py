@@ -150,10 +150,6 @@ class Tokenizer:
     def eos_id(self) -> int:
         return self.special_id(EOS)
 
-    @property
-    def pad_id(self) -> int:
-        return self.special_id(PAD)
-
     def has_special(self, name: str) -> bool:
         return name in self._special_ids
 

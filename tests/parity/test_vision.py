@@ -13,8 +13,8 @@ from dgemma.checkpoint import open_model
 from dgemma.checkpoint.vision import open_vision
 from dgemma.decode.autoregressive import TokenSampler, autoregressive
 from dgemma.decode.denoise import denoise
-from dgemma.image_spans import find_spans
 from dgemma.model import DiffusionGemma
+from tests.images import find_spans
 from tests.parity.images import BEGIN, END, IMAGE, SHAPES, TOWERS, build, build_tower, draw_images
 from tests.parity.reference import build_twin
 

@@ -80,11 +80,6 @@ def attention_by_products(query_BHTd: Tensor, key_BKSd: Tensor, value_BKSd: Tens
     return attended.reshape(batch, num_heads, length, head_dim)
 
 
-def gated_mlp(hidden: Tensor, gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
-    """GeGLU: down(gelu_tanh(gate(x)) * up(x)); weights are [out, in]."""
-    return F.linear(F.gelu(F.linear(hidden, gate), approximate="tanh") * F.linear(hidden, up), down)
-
-
 def route(
     normed_ND: Tensor, scale_D: Tensor, project: Callable[[Tensor], Tensor], per_expert_scale_E: Tensor, top_k: int
 ) -> tuple[Tensor, Tensor]:
