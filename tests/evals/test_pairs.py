@@ -51,7 +51,7 @@ def test_both_forms_of_a_line_are_read_each_pair_once(tmp_path):
 def test_a_bad_line_is_named(tmp_path, line):
     path = tmp_path / "bad.jsonl"
     path.write_text('{"prompt": "a", "answer": "b"}\n' + line, encoding="utf-8")
-    with pytest.raises(DataError, match=r"Line 2 of .*bad\.jsonl is no example"):
+    with pytest.raises(DataError, match=r"Line 2 of .*bad\.jsonl is not an example"):
         read_pairs(path)
 
 

@@ -62,7 +62,7 @@ def read_pairs(path: str | Path) -> list[Pair]:
             pairs[_pair(json.loads(line))] = None
         except (ValueError, RecursionError) as error:
             raise DataError(
-                f'Line {number} of {path} is no example ({error}); write {{"prompt": "...", "answer": "..."}}.'
+                f'Line {number} of {path} is not an example ({error}); write {{"prompt": "...", "answer": "..."}}.'
             ) from error
     if not pairs:
         raise DataError(f"The file {path} holds no examples.")
