@@ -53,6 +53,43 @@ def test_patterns_match_what_python_matches(pattern, begins, ends):
         assert accepts(expressions, within, word) == bool(re.search(anchored, word))
 
 
+LOOK_AHEADS = st.tuples(
+    st.sampled_from("=!"), st.lists(PATTERNS, min_size=1, max_size=2), st.sampled_from(["", "$"])
+).map(lambda drawn: f"(?{drawn[0]}{'|'.join(drawn[1])}{drawn[2]})")
+
+
+@settings(max_examples=150)
+@given(st.lists(PATTERNS | LOOK_AHEADS, min_size=1, max_size=4), st.booleans(), st.booleans())
+def test_look_ahead_matches_as_in_python(parts, begins, ends):
+    expressions = Expressions()
+    pattern = "".join(part if part.startswith("(?") else f"(?:{part})" for part in parts)
+    whole = compile_pattern(expressions, pattern, characters.plain, anywhere=False)
+    anchored = f"{'^' * begins}{pattern}{'$' * ends}"
+    within = compile_pattern(expressions, anchored, characters.json_string, anywhere=True)
+    for word in WORDS:
+        assert accepts(expressions, whole, word) == bool(re.fullmatch(pattern, word))
+        assert accepts(expressions, within, word) == bool(re.search(anchored, word))
+
+
+@pytest.mark.parametrize("pattern", [r"^(?!\d).", r"^(?![^\w]).$", r"^(?!.*\s).+$", "^(?!a$).*", r"^(?=\w).(?!\d)"])
+def test_look_ahead_never_writes_what_python_would_not_match(pattern):
+    expressions = Expressions()
+    term = compile_pattern(expressions, pattern, characters.plain, anywhere=True)
+    samples = [*map(chr, range(0x600)), *"٣½Ⅷ \u2028\u3000日\U0001d7d8\U0001f600"]
+    texts = [*samples, *(before + sample for sample in samples for before in "aٻ"), "a\n", "ab\n", "\n"]
+    written = [text for text in texts if accepts(expressions, term, text)]
+    assert written and all(re.search(pattern, text) for text in written)
+
+
+@pytest.mark.parametrize("pattern", [r"\d", r"^[^\w]$", r"^\s*$", "^a$", r"^(?!\d)", "^(?!a$)", "[^x]$"])
+def test_the_outer_texts_are_all_that_python_may_match(pattern):
+    expressions = Expressions()
+    term = compile_pattern(expressions, pattern, characters.plain, anywhere=True, outer=True)
+    samples = [chr(code) for code in range(0x20, 0x600) if not 0x7F <= code < 0xA0]
+    for text in [*samples, *"٣½Ⅷ\u3000日\U0001d7d8", "a\n", "b\n", ""]:
+        assert accepts(expressions, term, text) or not re.search(pattern, text)
+
+
 @pytest.mark.parametrize("pattern", [r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", r"[^\w]", r"[^\d\s]", r"[\W\d]", "[^x]"])
 def test_shorthands_never_write_what_python_would_not_match(pattern):
     expressions = Expressions()
@@ -86,11 +123,16 @@ def test_character_sets_are_written_in_utf_8_exactly(pairs, data):
 @pytest.mark.parametrize(
     ("pattern", "problem"),
     [
-        ("a(?=b)", "look-around.* at character 4"),
+        ("a(?<=b)", "look-behind.* at character 5"),
+        ("(a(?=b))", "look-ahead in a group.* at character 5"),
+        ("(?=a(?!b))", "look-ahead in a group"),
+        ("(?=a)*", "nothing to repeat"),
+        ("(?=a", "not closed"),
+        ("(?=a$b)", "end only"),
         (r"(a)\1", "back-reference"),
         (r"\bword", "word boundary"),
         (r"\p{L}", "Unicode property"),
-        ("(?i)a", "look-around, flags"),
+        ("(?i)a", "look-behind, .* flags"),
         ("a^b", "ends of the whole pattern"),
         ("a$b", "end only"),
         ("(ab", "not closed"),

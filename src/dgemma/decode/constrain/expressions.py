@@ -68,6 +68,10 @@ class Expressions:
         """The texts that match all the conditions."""
         return NOTHING if NOTHING in conditions else self._flat("intersection", conditions, all)
 
+    def complement(self, term: Term) -> Term:
+        """The byte strings that do not match."""
+        return self._term(("complement", term), not self._nullable[term])
+
     def repeat(self, part: Term, least: int = 0, most: int = UNBOUNDED) -> Term:
         """The part, `least` to `most` times."""
         if most < least:
@@ -133,6 +137,8 @@ class Expressions:
             return self.choice(*(self.derivative(part, value) for part in parts))
         if kind == "intersection":
             return self.intersection(*(self.derivative(part, value) for part in parts))
+        if kind == "complement":
+            return self.complement(self.derivative(parts[0], value))
         if kind == "repeat":
             part, least, most = parts
             left = most if most == UNBOUNDED else most - 1

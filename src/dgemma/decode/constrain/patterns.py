@@ -1,9 +1,10 @@
 r"""Regular expression patterns -> expressions: the regular subset of the dialect that JSON Schema and Python share.
 
-Supports alternatives, groups, classes, `.`, `* + ? {m,n}`, and `^ $` at the ends. Promises that Python's `re` accepts
-every generated text under the same pattern: `\d`, `\w` and `\s` generate ASCII only, and `\D`, `\W` and `\S` no
-character that Unicode counts as a digit, word character or space. Look-around, back-references, `\b`, `\p` and flags
-are not regular or not shared; each is refused with an error that names it.
+Supports alternatives, groups, classes, `.`, `* + ? {m,n}`, `^ $` at the ends, and look-ahead outside of groups.
+Promises that Python's `re` accepts every generated text under the same pattern: `\d`, `\w` and `\s` generate ASCII
+only, and `\D`, `\W` and `\S` no character that Unicode counts as a digit, word character or space. Look-behind,
+look-ahead in a group, back-references, `\b`, `\p` and flags are not regular, not shared or not supported; each is
+refused with an error that names it.
 """
 
 from dataclasses import dataclass
@@ -21,12 +22,15 @@ CONTROL_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "
 REFUSED_ESCAPES = {"b": "a word boundary", "B": "a word boundary", "p": "a Unicode property", "P": "a Unicode property"}
 
 
-def compile_pattern(expressions: Expressions, pattern: str, alphabet: Alphabet, *, anywhere: bool) -> Term:
+def compile_pattern(
+    expressions: Expressions, pattern: str, alphabet: Alphabet, *, anywhere: bool, outer: bool = False
+) -> Term:
     """The texts that match the pattern as a whole, or with `anywhere` those that contain a match, as by `re.search`.
 
-    Raises UsageError with the place for a pattern that is malformed or not supported.
+    These are texts that certainly match; with `outer` all those that may match. Raises UsageError with the place for a
+    pattern that is malformed or not supported.
     """
-    reader = _Reader(expressions, pattern, alphabet, anywhere)
+    reader = _Reader(expressions, pattern, alphabet, anywhere=anywhere, outer=outer)
     term = reader.alternatives(0)
     if reader.at < len(pattern):
         raise reader.error("there is an unmatched )")
@@ -59,8 +63,11 @@ def _is_word_character(character: str) -> bool:
 class _Reader:
     """A recursive descent parser of the pattern; `at` is the index of the next character."""
 
-    def __init__(self, expressions: Expressions, pattern: str, alphabet: Alphabet, anywhere: bool) -> None:
+    def __init__(
+        self, expressions: Expressions, pattern: str, alphabet: Alphabet, *, anywhere: bool, outer: bool
+    ) -> None:
         self._expressions, self._pattern, self._alphabet, self._anywhere = expressions, pattern, alphabet, anywhere
+        self._outer = outer
         self.at = 0
 
     def error(self, problem: str) -> UsageError:
@@ -76,19 +83,47 @@ class _Reader:
 
     def _alternative(self, depth: int) -> Term:
         begins = depth == 0 and (self._take("^") or self._take("\\A"))
-        ends = False
+        term = self._sequence(depth)
+        if self._anywhere and depth == 0 and not begins:
+            term = self._expressions.sequence(self._any_text(), term)
+        return term
+
+    def _sequence(self, depth: int, *, anything_follows: bool = False) -> Term:
+        """The rest of an alternative. `anything_follows`: it is one of a look-ahead, and other text may follow it."""
+        open_end = anything_follows or (depth == 0 and self._anywhere)
         parts: list[Term] = []
         while self.at < len(self._pattern) and self._peek() not in "|)":
-            if depth == 0 and (self._take("$") or self._take("\\Z")):
-                ends = True
-                if self.at < len(self._pattern) and self._peek() != "|":
+            if (depth == 0 or anything_follows) and (self._take("$") or self._take("\\Z")):
+                open_end = False
+                if self.at < len(self._pattern) and self._peek() not in ("|)" if anything_follows else "|"):
                     raise self.error("$ is supported at the end only, and something follows it")
+                if self._outer:
+                    # In Python `$` also matches before a line feed at the end.
+                    parts.append(self._expressions.optional(self._write(_exactly(_one("\n")))))
                 break
+            if depth == 0 and (self._take("(?=") or self._take("(?!")):
+                condition = self._look_ahead(negative=self._pattern[self.at - 1] == "!")
+                parts.append(self._expressions.intersection(condition, self._sequence(depth)))
+                return self._expressions.sequence(*parts)
             parts.append(self._quantified(depth))
-        if self._anywhere and depth == 0:
-            rest = self._expressions.repeat(self._write(characters.EVERY))
-            parts = ([] if begins else [rest]) + parts + ([] if ends else [rest])
+        if open_end:
+            parts.append(self._any_text())
         return self._expressions.sequence(*parts)
+
+    def _look_ahead(self, *, negative: bool) -> Term:
+        """What may follow a place: the rest of the text, up to its end."""
+        self._outer ^= negative
+        options = [self._sequence(1, anything_follows=True)]
+        while self._take("|"):
+            options.append(self._sequence(1, anything_follows=True))
+        self._outer ^= negative
+        if not self._take(")"):
+            raise self.error("a group is not closed")
+        matching = self._expressions.choice(*options)
+        return self._expressions.complement(matching) if negative else matching
+
+    def _any_text(self) -> Term:
+        return self._expressions.repeat(self._write(_exactly(characters.EVERY)))
 
     def _quantified(self, depth: int) -> Term:
         term = self._atom(depth)
@@ -134,16 +169,16 @@ class _Reader:
         if self._take("("):
             return self._group(depth)
         if self._take("["):
-            return self._write(self._class().inner)
+            return self._write(self._class())
         if self._take("."):
-            return self._write(complement(_one("\n")))
+            return self._write(_exactly(complement(_one("\n"))))
         if self._peek() in "*+?" or self._bounds() is not None:
             raise self.error("there is nothing to repeat")
         if self._peek() in "^$":
             raise self.error(f"{self._peek()} is supported at the ends of the whole pattern only")
         if self._take("\\"):
-            return self._write(self._escape().inner)
-        return self._write(_one(self._next()))
+            return self._write(self._escape())
+        return self._write(_exactly(_one(self._next())))
 
     def _group(self, depth: int) -> Term:
         if self._take("?"):
@@ -153,7 +188,7 @@ class _Reader:
                     raise self.error("a group's name is not closed")
                 self.at = end + 1
             elif not self._take(":"):
-                raise self.error("look-around, flags and conditions are not supported")
+                raise self.error("look-behind, look-ahead in a group, flags and conditions are not supported")
         term = self.alternatives(depth + 1)
         if not self._take(")"):
             raise self.error("a group is not closed")
@@ -213,7 +248,8 @@ class _Reader:
         self.at += count
         return chr(int(digits, 16))
 
-    def _write(self, ranges: CharacterRanges) -> Term:
+    def _write(self, found: _Class) -> Term:
+        ranges = found.outer if self._outer else found.inner
         return self._alphabet(self._expressions, ranges) if ranges else self._expressions.byte([])
 
     def _peek(self) -> str:
