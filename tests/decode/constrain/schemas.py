@@ -44,6 +44,14 @@ LEAVES = st.one_of(
     st.sampled_from(["date", "time", "uuid", "ipv4", "email"]).map(lambda name: {"type": "string", "format": name}),
     st.lists(VALUES, min_size=1, max_size=4).map(lambda values: {"enum": values}),
     VALUES.map(lambda value: {"const": value}),
+    st.sampled_from(
+        [
+            {"type": "string", "format": "nosuch", "pattern": "^[ab]+$"},
+            {"type": "number", "multipleOf": 0.25},
+            {"type": "string", "contentEncoding": "base64"},
+            {"type": "string", "pattern": r"^(?=.*\d)(?!\d)[a-z\d]{2,}$"},
+        ]
+    ),
     bounded("integer", "minimum", "maximum"),
     bounded("integer", "exclusiveMinimum", "exclusiveMaximum"),
     bounded("number", "minimum", "maximum"),
@@ -71,13 +79,46 @@ def arrays(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return plain | begun
 
 
+NAME_SCHEMAS = st.sampled_from(
+    [{"type": "string"}, True, {"minLength": 2, "maxLength": 5}, {"pattern": "^[a-c ]+$"}, {"pattern": "(?!.*a)b$"},
+     {"format": "date"}, {"anyOf": [{"const": "x-1"}, {"pattern": r"^\d"}]}, {"enum": ["a", "b", 1]},
+     {"pattern": r"^\W"}, {"allOf": [{"maxLength": 3}, {"pattern": "^a"}], "title": "short"}]
+)  # fmt: skip
+
+
+def maps(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects with names that a schema or patterns allow, and with properties that may or may not match them."""
+    patterns = st.dictionaries(
+        st.sampled_from(["^a", r"\d$", "^x-", "e", r"^\W", "^[^a]*$"]), inner, min_size=1, max_size=2
+    )
+    named = st.tuples(NAME_SCHEMAS, inner).map(lambda two: {"propertyNames": two[0], "additionalProperties": two[1]})
+    declared = st.just({}) | objects(inner) | st.just({"minProperties": 1})
+    return st.tuples(named | patterns.map(lambda found: {"patternProperties": found}), declared).map(
+        lambda two: {"type": "object", **two[0], **two[1]}
+    )
+
+
+def sets() -> st.SearchStrategy[dict[str, Any]]:
+    """Arrays of distinct items."""
+    items = st.one_of(
+        st.lists(VALUES, min_size=1, max_size=4).map(lambda values: {"enum": values}),
+        st.sampled_from(
+            [{"type": "boolean"}, {"type": ["null", "boolean"]}, {"anyOf": [{"const": 1}, {"enum": [1.0, 2]}]}]
+        ),
+        st.tuples(st.integers(-3, 3), st.integers(0, 9)).map(
+            lambda two: {"type": "integer", "minimum": two[0], "maximum": two[0] + two[1]}
+        ),
+    )
+    return items.map(lambda each: {"type": "array", "items": each, "uniqueItems": True, "format": "set"})
+
+
 def combined(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     either = st.lists(inner, min_size=1, max_size=3).map(lambda options: {"anyOf": options, "title": "either"})
-    return either | inner.map(lambda one: {"allOf": [one], "description": "just one"})
+    return either | inner.map(lambda one: {"allOf": [one], "description": "just one", "nullable": True, "x-order": 1})
 
 
 PLAIN_SCHEMAS = st.recursive(
-    LEAVES, lambda inner: st.one_of(objects(inner), arrays(inner), combined(inner)), max_leaves=6
+    LEAVES | sets(), lambda inner: st.one_of(objects(inner), arrays(inner), combined(inner), maps(inner)), max_leaves=6
 )
 
 TREE = {

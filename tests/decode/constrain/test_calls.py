@@ -13,14 +13,15 @@ from dgemma.decode.constrain import ConstraintCompiler, tool_calls
 from dgemma.engine.request import Commit
 from dgemma.errors import UsageError
 from dgemma.tokenizer import TOOL_CALL_BEGIN
-from tests.decode.constrain.schemas import LEAVES, LIST, TREE, arrays, objects, random_llm
+from tests.decode.constrain.schemas import LEAVES, LIST, TREE, arrays, maps, objects, random_llm, sets
 
 LLMS = [random_llm(seed) for seed in range(2)]
 TINY = dgemma.load("tiny")
 TOKENIZER = LLMS[0].tokenizer
 assert TOKENIZER is not None
 COMPILER = ConstraintCompiler(TOKENIZER, vocab_size=LLMS[0].config.vocab_size, end_ids=(1, 5))
-PARAMETERS = objects(st.one_of(LEAVES, objects(LEAVES), arrays(LEAVES))) | st.sampled_from([TREE, LIST, {}, None])
+VALUES_OF_PARAMETERS = st.one_of(LEAVES, objects(LEAVES), arrays(LEAVES), maps(LEAVES), sets())
+PARAMETERS = objects(VALUES_OF_PARAMETERS) | st.sampled_from([TREE, LIST, {}, None])
 REQUESTS = st.fixed_dictionaries(
     {
         "seed": st.integers(0, 2**31),

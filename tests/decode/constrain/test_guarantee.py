@@ -102,7 +102,7 @@ def test_drafts_are_valid_paths_too_and_commits_are_the_answer():
     ("options", "problem"),
     [
         ({"schema": {"type": "strin"}}, "at #/type"),
-        ({"schema": {"properties": {"a": {"nullable": True}}}}, "'nullable' is not supported .at #/properties/a"),
+        ({"schema": {"properties": {"a": {"minlength": 1}}}}, "'minlength' is not supported .at #/properties/a"),
         ({"schema": {"type": "array", "minItems": 9}, "max_new_tokens": 4}, "only 4 are left"),
         ({"schema": {"type": "integer"}, "regex": "a"}, "one of schema, regex and choices"),
         ({"schema": {"type": "integer"}, "thinking": True}, "no room for thinking"),

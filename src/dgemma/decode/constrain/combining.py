@@ -19,6 +19,7 @@ MAX_ALTERNATIVES = 64
 COMBINED = ("anyOf", "oneOf", "allOf")
 CHARACTERS_PER_UNIT = 16
 """Characters of a schema's JSON text that are compared for one unit of work."""
+UNMERGED = frozenset({"enum", "const", "not", "patternProperties"})
 _OF_OBJECTS = KEYWORDS_OF_TYPE["object"]
 
 
@@ -108,9 +109,12 @@ def _limited(found: Iterable[Alternative]) -> Iterator[Alternative]:
 
 
 def merge(parts: Sequence[Mapping[str, Any]], work: Work) -> Mapping[str, Any] | None:
-    """One object schema for the conjunction of the parts; None if another type is allowed, or a part lists values."""
+    """One object schema for the conjunction of the parts.
+
+    None if another type is allowed, or if a part lists values or describes properties by patterns.
+    """
     types = [types for part in parts if (types := _types(part)) is not None]
-    if not types or set.intersection(*types) != {"object"} or any("enum" in part or "const" in part for part in parts):
+    if not types or set.intersection(*types) != {"object"} or any(not UNMERGED.isdisjoint(part) for part in parts):
         return None
     names = dict.fromkeys(name for part in parts for name in part.get("properties", {}))
     required = list(dict.fromkeys(name for part in parts for name in part.get("required", ())))

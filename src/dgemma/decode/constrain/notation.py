@@ -48,7 +48,7 @@ class Notation:
     def literal(self, value: Any) -> bytes:
         """The text of a value."""
         if isinstance(value, str):
-            return self.quote + self._escaped(value) + self.quote
+            return self.quote + self.unquoted(value) + self.quote
         if isinstance(value, list):
             return b"[" + self.comma.join(map(self.literal, value)) + b"]"
         if isinstance(value, dict):
@@ -60,19 +60,30 @@ class Notation:
         """The text of an object's key."""
         return name.encode() if self.bare_keys and BARE_KEY.fullmatch(name) else self.literal(name)
 
-    def any_key(self, expressions: Expressions) -> Term:
-        """A key that the schema does not declare: any but the empty one, or with bare keys any identifier."""
-        if self.bare_keys:
+    def any_key(self, expressions: Expressions, names: Term | None = None) -> Term:
+        """A key that the schema does not declare: any but the empty one, or with bare keys any identifier.
+
+        With `names`, texts without quotes, any that is among them and not empty.
+        """
+        if not self.bare_keys:
+            any_name = self._any_name(expressions)
+            return self.quoted(expressions, any_name if names is None else expressions.intersection(names, any_name))
+        if names is None:
             return compile_pattern(expressions, ANY_BARE_KEY, characters.plain, anywhere=False)
-        character = self.alphabet(expressions, characters.EVERY)
-        return self.quoted(expressions, expressions.repeat(character, 1))
+        bare = compile_pattern(expressions, BARE_KEY.pattern, characters.plain, anywhere=False)
+        other = expressions.intersection(names, self._any_name(expressions), expressions.complement(bare))
+        return expressions.choice(expressions.intersection(names, bare), self.quoted(expressions, other))
+
+    def _any_name(self, expressions: Expressions) -> Term:
+        return expressions.repeat(self.alphabet(expressions, characters.EVERY), 1)
 
     def quoted(self, expressions: Expressions, inner: Term) -> Term:
         """`inner` between quotes."""
         quote = expressions.literal(self.quote)
         return expressions.sequence(quote, inner, quote)
 
-    def _escaped(self, text: str) -> bytes:
+    def unquoted(self, text: str) -> bytes:
+        """The text of a string without its quotes."""
         return text.encode() if self.bare_keys else json.dumps(text, ensure_ascii=False)[1:-1].encode()
 
 

@@ -19,43 +19,25 @@ from dgemma.decode.constrain.numbers import Bound, multiples, number
 from dgemma.decode.constrain.patterns import compile_pattern
 from dgemma.decode.constrain.references import References
 from dgemma.decode.constrain.schema_document import (
-    ANNOTATIONS,
     KEYWORDS_OF_TYPE,
     TYPES,
     Schema,
+    allows_nothing,
     known_keywords,
     refusal,
+    restricting,
     validator,
 )
-from dgemma.decode.constrain.values import DECIDED_BY_EXPRESSIONS, identity, satisfying
+from dgemma.decode.constrain.texts import Texts, allows_every_name
+from dgemma.decode.constrain.values import DECIDED_BY_EXPRESSIONS, expanded, identity, satisfying
 
-DATE = r"[12]\d{3}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"
-TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"
-NAME = r"[a-z0-9]+([.-][a-z0-9]+)*"
-UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-%s[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-FORMATS = {
-    "date": DATE,
-    "time": TIME,
-    "date-time": f"{DATE}T{TIME}",
-    "duration": r"P([1-9]\d{0,3}D(T[1-9]\d?H)?|T[1-9]\d?H([1-9]\d?M)?|T[1-9]\d?M([1-9]\d?S)?|T[1-9]\d?S)",
-    "uuid": UUID % "[1-5]",
-    **{f"uuid{version}": UUID % version for version in range(1, 9)},
-    "hostname": NAME,
-    "ipv4": r"((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)",
-    "ipv6": r"[0-9a-f]{1,4}(:[0-9a-f]{1,4}){7}",
-    "email": rf"[a-z0-9]+([._-][a-z0-9]+)*@{NAME}\.[a-z]{{2,8}}",
-    "uri": rf"https?://{NAME}(/[A-Za-z0-9._~-]*)*",
-}
-ANNOTATION_FORMATS = frozenset({"binary", "password", "path", "file-path", "directory-path"})
-"""Formats that state the purpose of a text and do not restrict it."""
 MAX_MULTIPLES = 10_000
 OPEN_MULTIPLES = 1_000
 """Multiples on each side of zero, or beyond the given bound, if a bound is missing."""
-LONG_TEXT, LONG_TEXT_BUDGET = 100, 1_000
-"""The states of a text grow with its maximum length. Texts with a `maxLength` above LONG_TEXT share LONG_TEXT_BUDGET
-characters, with at least LONG_TEXT for each."""
-TIGHT_MAX_LENGTH, TIGHT_MAX_ITEMS = 64, 8
-"""Limits on `maxLength` and `maxItems` when a document that is too large is compiled again with `tight`."""
+ENDINGS = {0.5: "0|5", 0.25: "0|25|5|75", 0.125: "0|125|25|375|5|625|75|875"}
+"""The digits after the decimal point of the multiples of fractions by which floats are divided exactly."""
+TIGHT_MAX_ITEMS = 8
+"""The limit on `maxItems` when a document that is too large is compiled again with `tight`."""
 TERM = 5
 """Units of work for a schema, in addition to those for its terms."""
 
@@ -70,7 +52,7 @@ class SchemaCompiler:
         self._work, self._validator = expressions.work, validator(document)
         self._references = References(document, self._work)
         self._combinations = Combinations(self._references, self._work)
-        self._longest = TIGHT_MAX_LENGTH if tight else max(LONG_TEXT, LONG_TEXT_BUDGET // max(1, _long_texts(document)))
+        self._texts = Texts(expressions, document, notation, self._references, self._validator, tight=tight)
         self._known: dict[tuple[str, int], Term] = {}
         self._merged: dict[tuple[tuple[int, ...], int], tuple[Sequence[Mapping[str, Any]], Term]] = {}
         self.unrolled = False
@@ -86,7 +68,9 @@ class SchemaCompiler:
         if isinstance(schema, bool):
             return self._anything(depth) if schema else NOTHING
         self._work.spend(TERM)
-        keywords = known_keywords(schema, self._validator, place)
+        keywords = known_keywords(schema, self._validator, place) - {"not"}
+        if allows_nothing(schema):
+            return NOTHING
         if not keywords:
             return self._anything(depth)
         if not keywords.isdisjoint(("$ref", *COMBINED)):
@@ -128,20 +112,17 @@ class SchemaCompiler:
             for part in parts:
                 known_keywords(part, self._validator, place)
             whole = merge(parts, self._work)
-            restricting = [part for part in parts if not ANNOTATIONS.issuperset(part)] if whole is None else [whole]
-            conditions = [self._term(part, depth, place) for part in restricting] or [self._anything(depth)]
+            conditions = [part for part in parts if restricting(part)] if whole is None else [whole]
+            terms = [self._term(part, depth, place) for part in conditions] or [self._anything(depth)]
             # The parts are stored too: while they live, no other object can have their `id`.
-            self._merged[key] = parts, self._expressions.intersection(*conditions)
+            self._merged[key] = parts, self._expressions.intersection(*terms)
         return self._merged[key][1]
 
     def _values(self, schema: Mapping[str, Any], place: str) -> Term:
-        values = self._satisfying(schema, place)
+        values = satisfying(schema, self._references.resolve, self._validator, self._work, place)
         if not values:
             raise refusal(place, "none of its listed values satisfies its other keywords")
         return self._expressions.choice(*(self._expressions.literal(self._notation.literal(value)) for value in values))
-
-    def _satisfying(self, schema: Mapping[str, Any], place: str) -> list[Any]:
-        return satisfying(schema, self._references.follow, self._validator, self._work, place)
 
     def _reference(self, reference: str, depth: int, place: str) -> Term:
         schema = self._references.resolve(reference, place)
@@ -180,25 +161,8 @@ class SchemaCompiler:
             return self._expressions.literal(b"null")
         if kind == "boolean":
             return self._expressions.choice(self._expressions.literal(b"true"), self._expressions.literal(b"false"))
-        term = self._string(schema, place) if kind == "string" else self._number(kind, schema, place)
+        term = self._texts.string(schema) if kind == "string" else self._number(kind, schema, place)
         return term if self._expressions.possible(term) else NOTHING
-
-    def _string(self, schema: Mapping[str, Any], place: str) -> Term:
-        character = self._notation.alphabet(self._expressions, characters.EVERY)
-        least, most = int(schema.get("minLength", 0)), int(schema.get("maxLength", UNBOUNDED))
-        if LONG_TEXT < most < UNBOUNDED or (self._tight and most < UNBOUNDED):
-            most = min(most, max(least, self._longest))
-        conditions = [self._expressions.repeat(character, least, most)]
-        if "pattern" in schema:
-            conditions.append(self._pattern(schema["pattern"], anywhere=True))
-        if "format" in schema and schema["format"] not in ANNOTATION_FORMATS:
-            if schema["format"] not in FORMATS:
-                raise refusal(place, f"the format {schema['format']!r} is none of {', '.join(FORMATS)}")
-            conditions.append(self._pattern(FORMATS[schema["format"]], anywhere=False))
-        return self._notation.quoted(self._expressions, self._expressions.intersection(*conditions))
-
-    def _pattern(self, pattern: str, *, anywhere: bool) -> Term:
-        return compile_pattern(self._expressions, pattern, self._notation.alphabet, anywhere=anywhere)
 
     def _number(self, kind: str, schema: Mapping[str, Any], place: str) -> Term:
         lower = _tightest(schema, "minimum", "exclusiveMinimum", max, place)
@@ -207,7 +171,14 @@ class SchemaCompiler:
             return number(self._expressions, lower, upper, integer=kind == "integer")
         step = schema["multipleOf"]
         if step != int(step):
-            raise refusal(place, f"multipleOf {step} is not a whole number")
+            if step not in ENDINGS:
+                raise refusal(
+                    place,
+                    f"multipleOf {step} cannot be guaranteed, because validators divide floats (to them 0.3 is no "
+                    "multiple of 0.1); use a whole number, 0.5, 0.25 or 0.125, or list the values in an enum",
+                )
+            written = number(self._expressions, lower, upper, integer=kind == "integer")
+            return self._expressions.intersection(written, self._number_ending_in(ENDINGS[step]))
         if step == 1:
             return number(self._expressions, lower, upper, integer=True)
         reach = Decimal(OPEN_MULTIPLES * int(step))
@@ -217,6 +188,10 @@ class SchemaCompiler:
         if found is None:
             raise refusal(place, f"multipleOf needs bounds with at most {MAX_MULTIPLES} multiples between them")
         return found
+
+    def _number_ending_in(self, fractions: str) -> Term:
+        pattern = rf"-?[0-9]+(\.({fractions}))?"
+        return compile_pattern(self._expressions, pattern, characters.plain, anywhere=False)
 
     def _array(self, schema: Mapping[str, Any], depth: int, place: str) -> Term:
         if isinstance(schema.get("items"), list):
@@ -256,12 +231,8 @@ class SchemaCompiler:
 
     def _distinct_items(self, schema: Mapping[str, Any], least: int, most: int, place: str) -> Term:
         """Arrays of distinct items: a selection of the listed values, in their order."""
-        item = self._follow_lone_reference(schema.get("items", True), f"{place}/items")
-        listed = isinstance(item, Mapping) and "enum" in item and set(item) - ANNOTATIONS <= {"enum", "type"}
-        if isinstance(item, bool) or not listed or schema.get("prefixItems"):
-            raise refusal(place, "uniqueItems is supported only where `items` is an enum")
         distinct: dict[Any, Any] = {}
-        for value in self._satisfying(item, place):
+        for value in self._listed_items(schema, f"{place}/items"):
             distinct.setdefault(identity(value), value)
         allowed = list(distinct.values())
         if len(allowed) < least:
@@ -270,48 +241,77 @@ class SchemaCompiler:
         body = self._members(items, least, most)
         return self._expressions.sequence(self._expressions.literal(b"["), body, self._expressions.literal(b"]"))
 
-    def _follow_lone_reference(self, schema: Schema, place: str) -> Schema:
-        """The schema that a reference leads to. Raises UsageError for other keywords beside the reference."""
-        while isinstance(schema, Mapping) and "$ref" in schema:
-            if set(schema) - ANNOTATIONS - {"$ref"}:
-                raise refusal(place, "a reference is supported here only with nothing beside it")
-            self._work.spend(TERM)
-            schema = self._references.resolve(schema["$ref"], place)
-        return schema
+    def _listed_items(self, schema: Mapping[str, Any], place: str) -> list[Any]:
+        listed = None if schema.get("prefixItems") else self._expanded(schema.get("items", True), place)
+        if listed is None:
+            raise refusal(
+                place,
+                "uniqueItems cannot be guaranteed for items that are not a short list of values; remove uniqueItems, "
+                "or list the items in an enum",
+            )
+        return listed
 
-    def _names(self, schema: Mapping[str, Any], place: str) -> tuple[Mapping[str, Any], Sequence[str], Any]:
-        """(properties, required, additionalProperties), with the names of propertyNames as properties."""
-        properties, required = schema.get("properties", {}), schema.get("required", ())
-        additional = schema.get("additionalProperties", True)
-        if "propertyNames" not in schema:
-            return properties, required, additional
-        wanted = self._follow_lone_reference(schema["propertyNames"], f"{place}/propertyNames")
-        listed = wanted.get("enum") if isinstance(wanted, Mapping) else None
-        if not isinstance(wanted, Mapping) or listed is None or set(wanted) - ANNOTATIONS - {"enum", "type"}:
-            raise refusal(place, "propertyNames is supported only as an enum of names")
-        names = [name for name in listed if isinstance(name, str)]
-        allowed = {name: properties.get(name, additional) for name in names}
-        return {**allowed, **{name: False for name in required if name not in allowed}}, required, False
+    def _expanded(self, schema: Schema, place: str) -> list[Any] | None:
+        return expanded(schema, self._references.resolve, self._validator, self._work, place)
 
     def _object(self, schema: Mapping[str, Any], depth: int, place: str) -> Term:
-        properties, required, additional = self._names(schema, place)
+        properties, required = schema.get("properties", {}), schema.get("required", ())
         least, most = int(schema.get("minProperties", 0)), int(schema.get("maxProperties", UNBOUNDED))
-        names = self._notation.ordered(dict.fromkeys([*properties, *required]))
-        needed = set(required)
-        if not names and "properties" not in schema and "propertyNames" not in schema:
-            body = self._members_of_any_name(
-                self._term(additional, depth, f"{place}/additionalProperties"), least, most, place
-            )
+        wanted = schema.get("propertyNames", True)
+        listed, names = self._expanded(wanted, f"{place}/propertyNames"), None
+        if listed is not None:
+            allowed = {name: True for name in listed if isinstance(name, str)}
+            declared = {name: name in allowed for name in (*allowed, *required)}
         else:
-            members = []
-            for name in names:
-                where = f"{place}/properties/{name}" if name in properties else f"{place}/additionalProperties"
-                value = self._term(properties.get(name, additional), depth, where)
+            names = None if allows_every_name(wanted) else self._texts.names(wanted, f"{place}/propertyNames")
+            declared = {name: names is None or self._texts.contains(names, name) for name in (*properties, *required)}
+        if not declared and "properties" not in schema and listed is None:
+            body = self._members_of_any_name(self._any_member(schema, names, depth, place), least, most, place)
+        else:
+            needed, members = set(required), []
+            for name in self._notation.ordered(declared):
+                value = self._value(schema, name, depth, place) if declared[name] else NOTHING
                 key = self._expressions.literal(self._notation.key(name))
-                member = self._expressions.sequence(key, self._colon(), value)
-                members.append((member, name in needed))
+                members.append((self._expressions.sequence(key, self._colon(), value), name in needed))
             body = self._members(members, least, most)
         return self._expressions.sequence(self._expressions.literal(b"{"), body, self._expressions.literal(b"}"))
+
+    def _value(self, schema: Mapping[str, Any], name: str, depth: int, place: str) -> Term:
+        """The value of a property: all that `properties` and `patternProperties` demand, or else the additional."""
+        demands, described = [], name in schema.get("properties", {})
+        where = f"{place}/properties/{name}"
+        if described:
+            demands.append(schema["properties"][name])
+        for pattern, demanded in schema.get("patternProperties", {}).items():
+            # Whether a name matches may be uncertain: `\d` is every digit of Unicode to some, and ASCII to others.
+            if self._texts.contains(self._texts.matching(pattern, outer=True), name):
+                demands.append(demanded)
+                described |= self._texts.contains(self._texts.matching(pattern), name)
+        if not described:
+            where = f"{place}/additionalProperties"
+            demands.append(schema.get("additionalProperties", True))
+        return self._term(demands[0] if len(demands) == 1 else {"allOf": demands}, depth, where)
+
+    def _any_member(self, schema: Mapping[str, Any], names: Term | None, depth: int, place: str) -> Term:
+        """A property of an object that declares none: its name is among `names`, None for any.
+
+        With `patternProperties` its name matches exactly one of the patterns.
+        """
+        members = []
+        patterns = schema.get("patternProperties", {})
+        if not patterns:
+            key = self._notation.any_key(self._expressions, names)
+            value = self._term(schema.get("additionalProperties", True), depth, f"{place}/additionalProperties")
+            members.append(self._expressions.sequence(key, self._colon(), value))
+        for pattern, demanded in patterns.items():
+            conditions = [self._texts.matching(pattern)] + ([] if names is None else [names])
+            for other in patterns:
+                if other != pattern:
+                    conditions.append(self._expressions.complement(self._texts.matching(other, outer=True)))
+            key = self._notation.any_key(self._expressions, self._expressions.intersection(*conditions))
+            value = self._term(demanded, depth, f"{place}/patternProperties/{pattern}")
+            members.append(self._expressions.sequence(key, self._colon(), value))
+        return self._expressions.choice(*members)
 
     def _members(self, members: Sequence[tuple[Term, bool]], least: int, most: int) -> Term:
         """`least` to `most` of the (member, required) pairs, in their order."""
@@ -329,11 +329,9 @@ class SchemaCompiler:
             following = before
         return following[0]
 
-    def _members_of_any_name(self, value: Term, least: int, most: int, place: str) -> Term:
+    def _members_of_any_name(self, member: Term, least: int, most: int, place: str) -> Term:
         if least > 1:
             raise refusal(place, "minProperties above 1 is supported only with that many declared properties")
-        name = self._notation.any_key(self._expressions)
-        member = self._expressions.sequence(name, self._colon(), value)
         separated = self._expressions.sequence(self._comma(), member)
         after_first = self._expressions.repeat(separated, 0, most if most == UNBOUNDED else most - 1)
         members = self._expressions.sequence(member, after_first)
@@ -354,15 +352,6 @@ def _types(schema: Mapping[str, Any], keywords: frozenset[str]) -> list[str]:
     if named is None:
         return [kind for kind, of_type in KEYWORDS_OF_TYPE.items() if of_type & keywords]
     return [named] if isinstance(named, str) else list(named)
-
-
-def _long_texts(schema: Any) -> int:
-    """The number of `maxLength`s above LONG_TEXT in the document."""
-    if isinstance(schema, Mapping):
-        length = schema.get("maxLength")
-        own = isinstance(length, int | float) and length > LONG_TEXT
-        return own + sum(map(_long_texts, schema.values()))
-    return sum(map(_long_texts, schema)) if isinstance(schema, list) else 0
 
 
 def _tightest(

@@ -18,21 +18,36 @@ from dgemma.decode.constrain.work import Work
 from dgemma.errors import UsageError
 
 TYPES = ("string", "number", "integer", "boolean", "null", "array", "object")
-TEXT_ANNOTATIONS = frozenset({"$schema", "$id", "$comment", "title", "description"})
-OTHER_ANNOTATIONS = frozenset(
-    {"default", "example", "examples", "deprecated", "readOnly", "writeOnly", "$defs", "definitions", "discriminator"}
+IDENTIFIERS = frozenset(
+    {"$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$vocabulary", "$comment", "$defs", "definitions"}
 )
-ANNOTATIONS = TEXT_ANNOTATIONS | OTHER_ANNOTATIONS
+STANDARD_ANNOTATIONS = frozenset(
+    {"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"}
+    | {"contentEncoding", "contentMediaType", "contentSchema"}
+)
+OPENAPI_ANNOTATIONS = frozenset({"discriminator", "example", "externalDocs", "nullable", "xml"})
+"""`nullable` adds null to what a schema allows in OpenAPI 3.0 and means nothing in JSON Schema; a value that is valid
+without it is valid in both readings."""
+EDITOR_ANNOTATIONS = frozenset(
+    {"defaultSnippets", "deprecationMessage", "doNotSuggest", "enumDescriptions", "enumNames", "errorMessage"}
+    | {"markdownDescription", "markdownEnumDescriptions", "propertyOrdering", "suggestSortText", "tsEnumNames"}
+    | {"tsType"}
+)
+"""Of editors, form and code generators and other clients; validators do not know them."""
+VENDOR_PREFIX = "x-"
+ANNOTATIONS = IDENTIFIERS | STANDARD_ANNOTATIONS | OPENAPI_ANNOTATIONS | EDITOR_ANNOTATIONS
+"""Keywords that restrict nothing, apart from those with VENDOR_PREFIX."""
 KEYWORDS_OF_TYPE = {
     "string": frozenset({"minLength", "maxLength", "pattern", "format"}),
     "number": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}),
     "array": frozenset({"items", "prefixItems", "minItems", "maxItems", "uniqueItems"}),
     "object": frozenset(
-        {"properties", "required", "additionalProperties", "minProperties", "maxProperties", "propertyNames"}
+        {"properties", "patternProperties", "additionalProperties", "propertyNames"}
+        | {"required", "minProperties", "maxProperties"}
     ),
 }
-COMBINING = frozenset({"type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf"})
-KEYWORDS = ANNOTATIONS.union(COMBINING, *KEYWORDS_OF_TYPE.values())
+COMBINING = frozenset({"type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf", "not"})
+KEYWORDS = COMBINING.union(*KEYWORDS_OF_TYPE.values())
 DRAFTS = ("draft-06", "draft-07", "2019-09", "2020-12")
 SCHEMAS_BY_NAME = frozenset({"properties", "patternProperties"})
 SCHEMAS = frozenset(
@@ -148,13 +163,30 @@ def _problem(error: SchemaError) -> str:
     return error.message
 
 
+def restricting(schema: Mapping[str, Any]) -> frozenset[str]:
+    """The keywords of the schema except annotations."""
+    return frozenset(name for name in schema if name not in ANNOTATIONS and not name.startswith(VENDOR_PREFIX))
+
+
+def allows_nothing(schema: Schema) -> bool:
+    """Whether the schema is `false`, or has a `not` of a schema that restricts nothing."""
+    if isinstance(schema, bool):
+        return not schema
+    excluded = schema.get("not", False)
+    return excluded if isinstance(excluded, bool) else not restricting(excluded)
+
+
 def known_keywords(schema: Mapping[str, Any], draft: Validator, place: str) -> frozenset[str]:
     """The keywords of the schema except annotations. Raises UsageError for one that is not supported."""
     # Drafts before 2020-12 ignore prefixItems: they have a list in `items`, and `additionalItems` for further items.
     known = KEYWORDS if "prefixItems" in draft.VALIDATORS else KEYWORDS - {"prefixItems"} | {"additionalItems"}
-    unknown = sorted(set(schema) - known)
+    keywords = restricting(schema)
+    unknown = sorted(keywords - known)
     if unknown:
         raise refusal(place, f"the keyword {unknown[0]!r} is not supported")
-    if "$id" in schema and place != "#":
-        raise refusal(place, "$id is supported at the top level only")
-    return frozenset(schema) - ANNOTATIONS
+    if "$id" in schema and place != "#" and '"$ref"' in json.dumps(schema):
+        # A reference within it would be relative to that id.
+        raise refusal(place, "$id is supported at the top level only, or where nothing within it is a reference")
+    if schema.get("not", False) is not False and not allows_nothing(schema):
+        raise refusal(place, "the keyword 'not' is not supported")
+    return keywords
