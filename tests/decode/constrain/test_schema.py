@@ -109,6 +109,9 @@ PERSON = {
           "additionalProperties": {"const": 2}}, ['{"a": 1, "b": 2}'], ['{"a": 2, "b": 2}', '{"a": 1, "b": 1}']),
         ({"type": "object", "additionalProperties": {"const": 1}, "allOf": [{"patternProperties": {"^a": {"type":
           "integer"}}, "type": "object"}]}, ['{"a": 1}', "{}"], ['{"a": 2}', '{"b": 1}']),
+        # Names with characters that no pattern writes may match all the same.
+        ({"type": "object", "properties": {"a\x01": {"enum": [1, 2]}}, "patternProperties": {"^a": {"const": 1}}},
+         ['{"a\\u0001": 1}', "{}"], ['{"a\\u0001": 2}']),
         ({"not": False, "type": "null"}, ["null"], ["1"]),
         ({"anyOf": [{"not": {"description": "none"}}, {"type": "null"}]}, ["null"], ["1"]),
         ({"type": "string", "nullable": True}, ['"x"'], ["null"]),

@@ -284,7 +284,7 @@ class SchemaCompiler:
             demands.append(schema["properties"][name])
         for pattern, demanded in schema.get("patternProperties", {}).items():
             # Whether a name matches may be uncertain: `\d` is every digit of Unicode to some, and ASCII to others.
-            if self._texts.contains(self._texts.matching(pattern, outer=True), name):
+            if self._texts.may_match(pattern, name):
                 demands.append(demanded)
                 described |= self._texts.contains(self._texts.matching(pattern), name)
         if not described:

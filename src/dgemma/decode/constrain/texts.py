@@ -108,6 +108,10 @@ class Texts:
         """The texts without quotes that contain a match of the pattern; with `outer` all those that may contain one."""
         return compile_pattern(self._expressions, pattern, self._notation.alphabet, anywhere=True, outer=outer)
 
+    def may_match(self, pattern: str, name: str) -> bool:
+        """Whether the name may contain a match of the pattern; also True for a name with unwritable characters."""
+        return not self.contains(self._text({}), name) or self.contains(self.matching(pattern, outer=True), name)
+
     def contains(self, names: Term, name: str) -> bool:
         """Whether the name is among `names`."""
         for value in self._notation.unquoted(name):
