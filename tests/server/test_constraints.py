@@ -1,9 +1,12 @@
 """Replies of a guaranteed form, over every endpoint that has a field for it."""
 
+import datetime
+import ipaddress
 import json
 import re
 import threading
 import time
+from typing import Annotated, Literal
 
 import anthropic
 import jsonschema
@@ -36,6 +39,18 @@ class Person(pydantic.BaseModel):
     age: int
 
 
+class Wide(pydantic.BaseModel):
+    """Types whose schemas have names, formats and sets."""
+
+    names: dict[Annotated[str, pydantic.StringConstraints(min_length=2, max_length=4)], bool]
+    codes: dict[Annotated[str, pydantic.StringConstraints(pattern="^[A-Z]{2}$")], bool]
+    days: dict[datetime.date, None]
+    kinds: set[Literal["a", "b"]]
+    hours: frozenset[Annotated[int, pydantic.Field(ge=0, le=23)]]
+    network: ipaddress.IPv4Network | None
+    stars: Annotated[float, pydantic.Field(multiple_of=0.5, ge=0, le=5, json_schema_extra={"x-widget": "stars"})]
+
+
 def checked(text):
     jsonschema.validate(value := json.loads(text), SCHEMA)
     return value
@@ -55,6 +70,10 @@ def test_a_chat_reply_keeps_to_its_schema_and_limit(server, seed):
 def test_the_clients_helper_parses_what_it_asked_for(server):
     completion = server.openai().chat.completions.parse(**CHAT, response_format=Person)
     assert isinstance(completion.choices[0].message.parsed, Person)
+    schema = Wide.model_json_schema()
+    form = {"type": "json_schema", "json_schema": {"name": "wide", "schema": schema}}
+    reply = server.openai().chat.completions.create(**{**CHAT, "max_tokens": 200, "response_format": form})
+    jsonschema.validate(json.loads(reply.choices[0].message.content), schema)
 
 
 def test_any_object_is_an_object(server):

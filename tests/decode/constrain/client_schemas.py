@@ -294,7 +294,8 @@ STAYS_REFUSED: dict[str, tuple[Any, str]] = {
         "not clearly distinct",
     ),
     "z.number().positive() for OpenAPI 3.0": (
-        {"type": "number", "minimum": 0, "exclusiveMinimum": True}, "at #/exclusiveMinimum",
+        {"type": "number", "minimum": 0, "exclusiveMinimum": True},
+        "exclusiveMinimum is a number since draft 6, the bound itself .at #/exclusiveMinimum",
     ),
     "a typo": (text(minlength=1), "'minlength' is not supported"),
     "a typo in propertyNames": ({**DICT, "propertyNames": {"maxlength": 3}}, "'maxlength' is not supported"),

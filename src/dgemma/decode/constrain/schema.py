@@ -165,8 +165,8 @@ class SchemaCompiler:
         return term if self._expressions.possible(term) else NOTHING
 
     def _number(self, kind: str, schema: Mapping[str, Any], place: str) -> Term:
-        lower = _tightest(schema, "minimum", "exclusiveMinimum", max, place)
-        upper = _tightest(schema, "maximum", "exclusiveMaximum", min, place)
+        lower = _tightest(schema, "minimum", "exclusiveMinimum", max)
+        upper = _tightest(schema, "maximum", "exclusiveMaximum", min)
         if "multipleOf" not in schema:
             return number(self._expressions, lower, upper, integer=kind == "integer")
         step = schema["multipleOf"]
@@ -232,7 +232,14 @@ class SchemaCompiler:
     def _distinct_items(self, schema: Mapping[str, Any], least: int, most: int, place: str) -> Term:
         """Arrays of distinct items: a selection of the listed values, in their order."""
         distinct: dict[Any, Any] = {}
-        for value in self._listed_items(schema, f"{place}/items"):
+        listed = None if schema.get("prefixItems") else self._expanded(schema.get("items", True), f"{place}/items")
+        if listed is None:
+            raise refusal(
+                place,
+                "uniqueItems cannot be guaranteed for items that are not a short list of values; remove uniqueItems, "
+                "or list the items in an enum",
+            )
+        for value in listed:
             distinct.setdefault(identity(value), value)
         allowed = list(distinct.values())
         if len(allowed) < least:
@@ -240,16 +247,6 @@ class SchemaCompiler:
         items = [(self._expressions.literal(self._notation.literal(value)), False) for value in allowed]
         body = self._members(items, least, most)
         return self._expressions.sequence(self._expressions.literal(b"["), body, self._expressions.literal(b"]"))
-
-    def _listed_items(self, schema: Mapping[str, Any], place: str) -> list[Any]:
-        listed = None if schema.get("prefixItems") else self._expanded(schema.get("items", True), place)
-        if listed is None:
-            raise refusal(
-                place,
-                "uniqueItems cannot be guaranteed for items that are not a short list of values; remove uniqueItems, "
-                "or list the items in an enum",
-            )
-        return listed
 
     def _expanded(self, schema: Schema, place: str) -> list[Any] | None:
         return expanded(schema, self._references.resolve, self._validator, self._work, place)
@@ -354,13 +351,9 @@ def _types(schema: Mapping[str, Any], keywords: frozenset[str]) -> list[str]:
     return [named] if isinstance(named, str) else list(named)
 
 
-def _tightest(
-    schema: Mapping[str, Any], name: str, strict_name: str, choose: Callable[..., Decimal], place: str
-) -> Bound | None:
+def _tightest(schema: Mapping[str, Any], name: str, strict_name: str, choose: Callable[..., Decimal]) -> Bound | None:
     """The tighter of an inclusive and an exclusive bound; the exclusive one if they are equal."""
     given = [(key, schema[key]) for key in (name, strict_name) if key in schema]
-    if any(isinstance(value, bool) for _, value in given):
-        raise refusal(place, f"{strict_name} is a number since draft 6")
     if not given:
         return None
     values = [(Decimal(str(value)), key == strict_name) for key, value in given]

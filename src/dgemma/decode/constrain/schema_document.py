@@ -152,7 +152,10 @@ def _formats(found: Validator, work: Work) -> FormatChecker:
 
 
 def _problem(error: SchemaError) -> str:
-    """The validator's message, or for a pattern the reason why it cannot be compiled."""
+    """The validator's message, or a clearer one for a bound of draft 4 and for a pattern that cannot be compiled."""
+    keyword = error.absolute_path[-1] if error.absolute_path else None
+    if keyword in ("exclusiveMinimum", "exclusiveMaximum") and isinstance(error.instance, bool):
+        return f"{keyword} is a number since draft 6, the bound itself"
     if error.validator == "format" and error.validator_value == "regex":
         if len(str(error.instance)) > MAX_PATTERN:
             return f"a pattern has more than {MAX_PATTERN} characters; shorten it"

@@ -120,7 +120,7 @@ def _candidates(schema: Mapping[str, Any]) -> list[Any] | None:
         if kind == "integer":
             lowest = max((schema[name] for name in ("minimum", "exclusiveMinimum") if name in schema), default=None)
             highest = min((schema[name] for name in ("maximum", "exclusiveMaximum") if name in schema), default=None)
-            if lowest is None or highest is None or highest - lowest > MAX_EXPANDED:
+            if lowest is None or highest is None or highest - lowest >= MAX_EXPANDED:
                 return None
             found += range(math.ceil(lowest), math.floor(highest) + 1)
         elif kind in ("boolean", "null"):
