@@ -215,6 +215,11 @@ ZOD: dict[str, tuple[Any, str]] = {
                      pattern=rf"^(?:{LEAP}|{DAY})T(?:(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{{3}}(?:Z))$")},
         '"2024-01-31T10:00:00.123Z"',
     ),
+    "z.iso.duration()": (
+        {**Z, **text(format="duration", pattern=r"^P(?:(\d+W)|(?!.*W)(?=\d|T\d)(\d+Y)?(\d+M)?(\d+D)?"
+                     r"(T(?=\d)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)$")},
+        '"P3DT2H"',
+    ),
     "z.base64()": (
         {**Z, **text(format="base64", contentEncoding="base64",
                      pattern=r"^$|^(?:[0-9a-zA-Z+/]{4})*(?:(?:[0-9a-zA-Z+/]{2}==)|(?:[0-9a-zA-Z+/]{3}=))?$")},
@@ -283,10 +288,6 @@ STAYS_REFUSED: dict[str, tuple[Any, str]] = {
     "frozenset[str]": ({"type": "array", "uniqueItems": True, "items": text()}, "uniqueItems cannot be guaranteed"),
     "confloat(multiple_of=0.1)": (
         {"type": "number", "multipleOf": 0.1, "minimum": 0, "maximum": 1}, "0.3 is no multiple",
-    ),
-    "z.iso.duration()": (
-        text(format="duration", pattern=r"^P(?:(\d+W)|(?!.*W)(?=\d|T\d)(\d+Y)?(\d+M)?(\d+D)?)$"),
-        "look-ahead in a group",
     ),
     "z.emoji()": (text(format="emoji", pattern=r"^[\p{Extended_Pictographic}]+$"), "cannot compile the pattern"),
     "z.xor of objects": (

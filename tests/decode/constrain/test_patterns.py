@@ -58,11 +58,20 @@ LOOK_AHEADS = st.tuples(
 ).map(lambda drawn: f"(?{drawn[0]}{'|'.join(drawn[1])}{drawn[2]})")
 
 
-@settings(max_examples=150)
-@given(st.lists(PATTERNS | LOOK_AHEADS, min_size=1, max_size=4), st.booleans(), st.booleans())
-def test_look_ahead_matches_as_in_python(parts, begins, ends):
+PARTS = PATTERNS.map("(?:{})".format) | LOOK_AHEADS
+LOOKING = st.recursive(
+    st.lists(PARTS, min_size=1, max_size=3).map("".join),
+    lambda inner: st.tuples(
+        PARTS, st.lists(inner, min_size=1, max_size=2), st.sampled_from(["", "?", "??"]), PARTS
+    ).map(lambda drawn: f"{drawn[0]}(?:{'|'.join(drawn[1])}){drawn[2]}{drawn[3]}"),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=200)
+@given(LOOKING, st.booleans(), st.booleans())
+def test_look_ahead_matches_as_in_python(pattern, begins, ends):
     expressions = Expressions()
-    pattern = "".join(part if part.startswith("(?") else f"(?:{part})" for part in parts)
     whole = compile_pattern(expressions, pattern, characters.plain, anywhere=False)
     anchored = f"{'^' * begins}{pattern}{'$' * ends}"
     within = compile_pattern(expressions, anchored, characters.json_string, anywhere=True)
@@ -124,8 +133,12 @@ def test_character_sets_are_written_in_utf_8_exactly(pairs, data):
     ("pattern", "problem"),
     [
         ("a(?<=b)", "look-behind.* at character 5"),
-        ("(a(?=b))", "look-ahead in a group.* at character 5"),
-        ("(?=a(?!b))", "look-ahead in a group"),
+        ("(a(?=b))+", "repeated look-ahead.* at character 10"),
+        ("((?:a(?=b)|c){2}d)e", "repeated look-ahead"),
+        ("(?=a(?!b))", "nested or repeated look-ahead"),
+        ("(?=a(b(?!b)))", "nested or repeated look-ahead"),
+        ("(a(?=b)", "not closed|nested"),
+        ("(a(?=b)$)c", "ends of the whole pattern"),
         ("(?=a)*", "nothing to repeat"),
         ("(?=a", "not closed"),
         ("(?=a$b)", "end only"),

@@ -1,17 +1,17 @@
 r"""Regular expression patterns -> expressions: the regular subset of the dialect that JSON Schema and Python share.
 
-Supports alternatives, groups, classes, `.`, `* + ? {m,n}`, `^ $` at the ends, and look-ahead outside of groups.
+Supports alternatives, groups, classes, `.`, `* + ? {m,n}`, `^ $` at the ends, and look-ahead that is not repeated.
 Promises that Python's `re` accepts every generated text under the same pattern: `\d`, `\w` and `\s` generate ASCII
 only, and `\D`, `\W` and `\S` no character that Unicode counts as a digit, word character or space. Look-behind,
-look-ahead in a group, back-references, `\b`, `\p` and flags are not regular, not shared or not supported; each is
-refused with an error that names it.
+look-ahead in a repeated group or in look-ahead, back-references, `\b`, `\p` and flags are not regular, not shared or
+not supported; each is refused with an error that names it.
 """
 
 from dataclasses import dataclass
 
 from dgemma.decode.constrain import characters
 from dgemma.decode.constrain.characters import Alphabet, complement, union
-from dgemma.decode.constrain.expressions import UNBOUNDED, CharacterRanges, Expressions, Term
+from dgemma.decode.constrain.expressions import EMPTY, UNBOUNDED, CharacterRanges, Expressions, Term
 from dgemma.errors import UsageError
 
 MAX_PATTERN = 4096
@@ -68,28 +68,31 @@ class _Reader:
     ) -> None:
         self._expressions, self._pattern, self._alphabet, self._anywhere = expressions, pattern, alphabet, anywhere
         self._outer = outer
+        self._looks_ahead = _groups_with_look_ahead(pattern)
         self.at = 0
 
     def error(self, problem: str) -> UsageError:
         return UsageError(f"The pattern {self._pattern!r} cannot be used: {problem} at character {self.at + 1}.")
 
-    def alternatives(self, depth: int) -> Term:
+    def alternatives(self, depth: int, following: Term | None = None) -> Term:
+        """The alternatives of a group, or of the pattern at depth 0; `following` is the rest of the text, if known."""
         if depth > MAX_DEPTH:
             raise self.error(f"groups are nested deeper than {MAX_DEPTH}")
-        options = [self._alternative(depth)]
+        options = [self._alternative(depth, following)]
         while self._take("|"):
-            options.append(self._alternative(depth))
+            options.append(self._alternative(depth, following))
         return self._expressions.choice(*options)
 
-    def _alternative(self, depth: int) -> Term:
+    def _alternative(self, depth: int, following: Term | None) -> Term:
         begins = depth == 0 and (self._take("^") or self._take("\\A"))
-        term = self._sequence(depth)
+        term = self._sequence(depth, following)
         if self._anywhere and depth == 0 and not begins:
             term = self._expressions.sequence(self._any_text(), term)
         return term
 
-    def _sequence(self, depth: int, *, anything_follows: bool = False) -> Term:
+    def _sequence(self, depth: int, following: Term | None = None, *, anything_follows: bool = False) -> Term:
         """The rest of an alternative. `anything_follows`: it is one of a look-ahead, and other text may follow it."""
+        reaches_end = depth == 0 or following is not None
         open_end = anything_follows or (depth == 0 and self._anywhere)
         parts: list[Term] = []
         while self.at < len(self._pattern) and self._peek() not in "|)":
@@ -101,14 +104,31 @@ class _Reader:
                     # In Python `$` also matches before a line feed at the end.
                     parts.append(self._expressions.optional(self._write(_exactly(_one("\n")))))
                 break
-            if depth == 0 and (self._take("(?=") or self._take("(?!")):
+            if reaches_end and (self._take("(?=") or self._take("(?!")):
                 condition = self._look_ahead(negative=self._pattern[self.at - 1] == "!")
-                parts.append(self._expressions.intersection(condition, self._sequence(depth)))
+                parts.append(self._expressions.intersection(condition, self._sequence(depth, following)))
                 return self._expressions.sequence(*parts)
+            if reaches_end and self.at in self._looks_ahead:
+                return self._expressions.sequence(*parts, self._group_and_rest(depth, following))
             parts.append(self._quantified(depth))
         if open_end:
             parts.append(self._any_text())
-        return self._expressions.sequence(*parts)
+        return self._expressions.sequence(*parts, EMPTY if following is None else following)
+
+    def _group_and_rest(self, depth: int, following: Term | None) -> Term:
+        """A group with look-ahead in it, which sees the rest of the text as well: that is read first."""
+        begin, self.at = self.at, self._looks_ahead[self.at]
+        bounds = self._quantifier()
+        if bounds not in (None, (0, 1)):
+            raise self.error("repeated look-ahead is not supported")
+        if bounds is not None:
+            self._take("?")
+        rest = self._sequence(depth, following)
+        end, self.at = self.at, begin + 1
+        self._open_group()
+        term = self.alternatives(depth + 1, rest)
+        self.at = end
+        return term if bounds is None else self._expressions.choice(term, rest)
 
     def _look_ahead(self, *, negative: bool) -> Term:
         """What may follow a place: the rest of the text, up to its end."""
@@ -181,6 +201,13 @@ class _Reader:
         return self._write(_exactly(_one(self._next())))
 
     def _group(self, depth: int) -> Term:
+        self._open_group()
+        term = self.alternatives(depth + 1)
+        if not self._take(")"):
+            raise self.error("a group is not closed")
+        return term
+
+    def _open_group(self) -> None:
         if self._take("?"):
             if self._take("P<") or (self._take("<") and self._peek() not in "=!"):
                 end = self._pattern.find(">", self.at)
@@ -188,11 +215,7 @@ class _Reader:
                     raise self.error("a group's name is not closed")
                 self.at = end + 1
             elif not self._take(":"):
-                raise self.error("look-behind, look-ahead in a group, flags and conditions are not supported")
-        term = self.alternatives(depth + 1)
-        if not self._take(")"):
-            raise self.error("a group is not closed")
-        return term
+                raise self.error("look-behind, nested or repeated look-ahead, flags and conditions are not supported")
 
     def _class(self) -> _Class:
         inverted = self._take("^")
@@ -266,6 +289,30 @@ class _Reader:
             return False
         self.at += len(expected)
         return True
+
+
+def _groups_with_look_ahead(pattern: str) -> dict[int, int]:
+    """The places of groups that have look-ahead in them -> the places after their ends."""
+    found: dict[int, int] = {}
+    open_groups: list[int] = []
+    looking: set[int] = set()
+    at, in_class = 0, False
+    while at < len(pattern):
+        mark = pattern[at]
+        if mark == "\\":
+            at += 1
+        elif in_class:
+            in_class = mark != "]"
+        elif mark == "[":
+            in_class = True
+        elif mark == "(":
+            if pattern.startswith(("(?=", "(?!"), at):
+                looking.update(open_groups)
+            open_groups.append(at)
+        elif mark == ")" and open_groups and (begin := open_groups.pop()) in looking:
+            found[begin] = at + 1
+        at += 1
+    return found
 
 
 def _shorthand(mark: str) -> _Class:
