@@ -7,7 +7,7 @@ of each piece of work; the last is a Finish. Knows nothing of prefill, memory or
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -21,7 +21,7 @@ from dgemma.decode.infill import fill, fill_score, revise
 from dgemma.decode.lookup import COPY_LENGTH, PromptLookup
 from dgemma.decode.passes import Passes
 from dgemma.decode.rewrite import rewrite
-from dgemma.decode.verify import DRAFT_LENGTH, FIRST_LOOK, end_of, is_unsure, verify
+from dgemma.decode.verify import DRAFT_LENGTH, FIRST_LOOK, Verified, end_of, is_unsure, verify
 from dgemma.engine.request import SUFFIX_SHOWN, Draft, Event, FinishReason, Infill, Request, Revision
 from dgemma.engine.tally import Tally
 from dgemma.model import DiffusionGemma
@@ -103,17 +103,21 @@ class Writer:
             return self._revise(cache, in_place)
         if self.request.mode == "autoregressive":
             return self._autoregressive(cache, _required(last_hidden_D))
+        if self.verifies:
+            return self._diffusion_verified(cache, last_chunk_BT)
         return self._diffusion(cache, last_chunk_BT)
 
     def _diffusion(self, cache: KVCache, finished_BL: torch.Tensor | None) -> Pieces:
-        """Canvas after canvas; `finished_BL` are final tokens that are not encoded yet. Canvases that start unsure are
-        drafted and verified."""
-        lookup = PromptLookup(self.request.prompt if self.verifies else ())
+        """Denoises canvas after canvas. `finished_BL` are final tokens that are not encoded yet."""
         while True:
-            if not self.verifies:
-                steps = self._canvas(cache, self.length, finished_BL)
-                finished_BL = yield from self._finish_canvas(cache, steps, self._step(steps))
-                continue
+            steps = self._canvas(cache, self.length, finished_BL)
+            finished_BL = yield from self._finish_canvas(cache, steps, self._step(steps))
+
+    def _diffusion_verified(self, cache: KVCache, finished_BL: torch.Tensor | None) -> Pieces:
+        """As `_diffusion`, but the first step over each canvas, the first look, decides: if it is unsure, the canvas is
+        drafted and verified."""
+        lookup = PromptLookup(self.request.prompt)
+        while True:
             steps = self._canvas(cache, self._first_look(), finished_BL, self.first_look_sampler)
             step = self._step(steps)
             if is_unsure(step, self.eos):
@@ -182,24 +186,18 @@ class Writer:
     def _draft_and_verify(
         self, cache: KVCache, step: DenoiseStep, lookup: PromptLookup
     ) -> Generator[tuple[Event, ...], None, torch.Tensor]:
-        """Writes one canvas length of tokens, each guess verified by the causal mode -> the last token [1, 1], which is
-        not encoded yet. A guess is the draft of one denoise step (`step` is the first) or is copied from the prompt.
-
-        When the canvas has used all its denoise steps, the rest is written token by token, or copied.
-        """
-        assert step.last_hidden_BD is not None, "the step before a verification encodes at least one token"
-        last_hidden = step.last_hidden_BD[0]
+        """Writes one canvas length of tokens, each proposal verified by the causal pass -> the last token [1, 1], which
+        is not encoded yet. `step` is the first draft; further proposals come from `_next_proposal`."""
         number, until = 1, self.tally.new_tokens + self.length
-        guess: list[int] = step.argmax_BL[0, :DRAFT_LENGTH].tolist()
-        known: list[int] = []
-        copied = False
+        proposal = _Proposal.drafted(step)
         yield (self.tally.draft(step),)
         while True:
+            known, proposed = proposal.known, proposal.token_ids
             found = verify(
                 self.network,
                 cache,
-                [*known, *guess[: end_of(guess, self.eos)]],
-                last_hidden,
+                [*known, *proposed[: end_of(proposed, self.eos)]],
+                proposal.last_hidden_D,
                 known=len(known),
                 end_ids=self.eos,
                 forbidden_first=self.forbidden_first if self.tally.new_tokens == 0 else (),
@@ -215,22 +213,36 @@ class Writer:
             yield (self.tally.commit(kept, found.entropies[: len(kept)], logprobs), *self.tally.finish(reason))
             if self.walk is not None:
                 self.walk = self.walk.after(found.token_ids)
-            last_B1 = torch.tensor([found.token_ids[-1:]], device=self.network.device)
             if self.tally.new_tokens >= until:
-                return last_B1
-            last_hidden, known = found.last_hidden_D, [found.token_ids[-1]]
+                return self._last_token(found)
             # After a copy that failed at its first token, another would fail too: draft instead.
-            failed = copied and len(found.token_ids) == 1
-            room = self.request.max_new_tokens - self.tally.new_tokens
-            guess = [] if failed else lookup.after(self.tally.tail, min(COPY_LENGTH, room))
-            copied = bool(guess)
-            if not copied and number < self.sampler.max_denoising_steps:
-                with closing(self._canvas(cache, min(DRAFT_LENGTH, self.length), last_B1)) as steps:
-                    step = self._step(steps)
-                assert step.last_hidden_BD is not None
-                last_hidden, guess, known = step.last_hidden_BD[0], step.argmax_BL[0].tolist(), []
+            may_copy = not (proposal.copied and len(found.token_ids) == 1)
+            may_draft = number < self.sampler.max_denoising_steps
+            proposal = self._next_proposal(cache, found, lookup, may_copy=may_copy, may_draft=may_draft)
+            if proposal.step is not None:
                 number += 1
-                yield (self.tally.draft(step, number=number),)
+                yield (self.tally.draft(proposal.step, number=number),)
+
+    def _next_proposal(
+        self, cache: KVCache, found: Verified, lookup: PromptLookup, *, may_copy: bool, may_draft: bool
+    ) -> "_Proposal":
+        """The tokens to verify after those of `found`: a copy from the prompt if the answer repeats it, else the draft
+        of one denoise step, else none: then the causal pass writes a single token."""
+        if may_copy:
+            room = self.request.max_new_tokens - self.tally.new_tokens
+            copied = lookup.after(self.tally.tail, min(COPY_LENGTH, room))
+        else:
+            copied = []
+        if not copied and may_draft:
+            with closing(self._canvas(cache, min(DRAFT_LENGTH, self.length), self._last_token(found))) as steps:
+                return _Proposal.drafted(self._step(steps))
+        return _Proposal(
+            token_ids=copied, known=[found.token_ids[-1]], last_hidden_D=found.last_hidden_D, copied=bool(copied)
+        )
+
+    def _last_token(self, found: Verified) -> torch.Tensor:
+        """The last token of a verification, which is not encoded yet -> [1, 1]."""
+        return torch.tensor([found.token_ids[-1:]], device=self.network.device)
 
     def _infill(self, cache: KVCache, last_hidden: torch.Tensor, infill: Infill) -> Pieces:
         """Fills and scores one gap length after another after the same prompt, each as a canvas of its own; commits the
@@ -325,6 +337,31 @@ class Writer:
             kept, reason = self.tally.cut([found.token])
             logprobs = () if found.logprob is None else (self.tally.token_logprobs(found.logprob, found.top),)
             yield (self.tally.commit(kept, (found.entropy,), logprobs), *self.tally.finish(reason))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Proposal:
+    """Tokens to verify.
+
+    token_ids      the proposed ids; may be empty
+    known          final ids before them that are not encoded yet: at most one
+    last_hidden_D  the hidden state of the last encoded token
+    copied         whether the ids are copied from the prompt
+    step           the denoise step that drafted them; None if none did
+    """
+
+    token_ids: list[int]
+    known: list[int]
+    last_hidden_D: torch.Tensor
+    copied: bool = False
+    step: DenoiseStep | None = None
+
+    @classmethod
+    def drafted(cls, step: DenoiseStep) -> "_Proposal":
+        """The argmax of a denoise step whose pass also encoded the tokens before the canvas."""
+        assert step.last_hidden_BD is not None, "the step before a verification encodes at least one token"
+        ids = step.argmax_BL[0, :DRAFT_LENGTH].tolist()
+        return cls(token_ids=ids, known=[], last_hidden_D=step.last_hidden_BD[0], step=step)
 
 
 def _required(last_hidden_D: torch.Tensor | None) -> torch.Tensor:
