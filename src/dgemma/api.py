@@ -25,7 +25,7 @@ from dgemma.config import EngineConfig, ModelConfig
 from dgemma.engine.engine import Engine
 from dgemma.engine.events import Events
 from dgemma.engine.placement import resolve_placement
-from dgemma.engine.request import Event, Infill, Request, Revision
+from dgemma.engine.request import Event, Infill, Request, Revision, Rewrite
 from dgemma.errors import ImageError, PromptError, UsageError
 from dgemma.images import PreparedImage, prepare_images
 from dgemma.model import DiffusionGemma
@@ -317,14 +317,15 @@ class LLM:
                 "The text has half of a surrogate pair, which an edit cannot return unchanged; remove it."
             )
         special = tuple(tokenizer.special_ids.values())
-        revision = Revision(text=ids, strength=strength, answers=instruction is not None, forbidden=special)
         if instruction is None:
             prompt, most = self.text_ids(""), max(1, len(ids))
+            in_place = Revision(text=ids, strength=strength, forbidden=special)
         else:
             prompt = self.chat_ids(edit_messages(text, instruction))
             most = 2 * len(ids) + REWRITING_ROOM
+            in_place = Rewrite(text=ids, strength=strength, forbidden=special)
         request = self._requests.make(prompt, max_new_tokens=most, **given)
-        return self.engine.submit(replace(request, in_place=revision))
+        return self.engine.submit(replace(request, in_place=in_place))
 
     def gap_text(self, prefix: str, token_ids: Sequence[int]) -> str:
         """The text of a gap after `prefix`, without the space that `prefix` already ends with."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dgemma.cache import KVCache
 from dgemma.decode.rewrite import resume, rewrite
-from dgemma.engine.request import Revision
+from dgemma.engine.request import Rewrite
 from tests.decode.test_verify import greedy
 from tests.engine.requests import finish, make_engine, make_request, tokens
 from tests.test_model import NETWORK, ids
@@ -82,8 +82,8 @@ def test_where_the_text_goes_on(written, place, found):
 @settings(max_examples=20)
 def test_an_answer_that_will_not_end_is_cut_where_it_must_be(text, strength, canvas_length):
     most = 2 * len(text) + 3
-    revision = Revision(text=tuple(text), strength=strength, answers=True)
-    request = make_request(PROMPT, max_new_tokens=most, in_place=revision, canvas_length=canvas_length)
+    rewriting = Rewrite(text=tuple(text), strength=strength)
+    request = make_request(PROMPT, max_new_tokens=most, in_place=rewriting, canvas_length=canvas_length)
     events = list(make_engine().submit(request))
     assert finish(events).stats.new_tokens == len(tokens(events)) <= most
     assert 1 not in tokens(events)

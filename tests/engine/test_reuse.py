@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dgemma
-from dgemma.engine.request import Infill, Revision
+from dgemma.engine.request import Infill, Revision, Rewrite
 from tests.engine.requests import TURN_END, alone, content, finish, made_up_ids, make_engine, make_request, tokens
 from tests.test_model import NETWORK
 
@@ -85,7 +85,7 @@ def test_a_long_conversation_is_reused_by_layers_that_forget():
     [
         Infill(suffix=made_up_ids(60, 5), gap_lengths=(1, 3, 8)),
         Revision(text=made_up_ids(50, 6), strength=0.9),
-        Revision(text=made_up_ids(50, 6), strength=0.9, answers=True),
+        Rewrite(text=made_up_ids(50, 6), strength=0.9),
     ],
 )
 def test_writing_in_place_needs_nothing_that_sliding_layers_forget(in_place):

@@ -30,19 +30,29 @@ class Infill:
 
 @dataclass(frozen=True, kw_only=True)
 class Revision:
-    """Edits `text`, which follows the prompt: rewrites the tokens that the model finds unlikely.
+    """Edits `text`, which follows the prompt: the denoiser reads it as a canvas and rewrites the tokens whose
+    probability is below `strength` (`decode.infill.revise`). The number of tokens stays.
 
     strength   0 to 1; 0 keeps every token
-    answers    False: the denoiser reads the text as a canvas and rewrites tokens whose probability is below `strength`;
-               the number of tokens stays. True: the text is a draft of the answer to the prompt, verified by the causal
-               mode (`decode.rewrite`): a token stays while it is at least `strength` times as likely as the best one;
-               tokens may be added and dropped.
     forbidden  ids that are never written, such as special tokens
     """
 
     text: tuple[int, ...]
     strength: float
-    answers: bool = False
+    forbidden: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rewrite:
+    """Edits `text`, a draft of the answer to the prompt: the causal pass verifies it (`decode.rewrite`). A token stays
+    while it is at least `strength` times as likely as the best one; tokens may be added and dropped.
+
+    strength   0 to 1; 0 keeps every token
+    forbidden  ids that are never written, such as special tokens
+    """
+
+    text: tuple[int, ...]
+    strength: float
     forbidden: tuple[int, ...] = ()
 
 
@@ -54,7 +64,7 @@ class Request:
     canvas_length       None: the model's own          temperature     scales the schedule (1.0: as published)
     max_denoising_steps None: the model's own          reference       transformers' loop, draw for draw
     turn_boundary_ids   ids that end a conversation turn: the prompt may be split there, for reuse as a prefix
-    in_place            None: continue the prompt; else fill a gap after it or revise a text after it
+    in_place            None: continue the prompt; else fill a gap after it, or revise or rewrite a text after it
     skip_settled        False: compute every position of a canvas in every step
     causal_check        False: decode every canvas by diffusion, even if the model asks for checks (`SamplerConfig`)
     constraint          constrains the answer, which then ends with one of the automaton's end ids within max_new_tokens
@@ -76,7 +86,7 @@ class Request:
     skip_settled: bool = True
     causal_check: bool = True
     turn_boundary_ids: tuple[int, ...] = ()
-    in_place: Infill | Revision | None = None
+    in_place: Infill | Revision | Rewrite | None = None
     constraint: TokenAutomaton | None = None
     open_end: bool = False
     top_logprobs: int | None = None

@@ -72,7 +72,7 @@ def _check_numbers(request: Request) -> None:
 
 
 def _check_in_place(request: Request, vocab_size: int) -> None:
-    """Raises UsageError or PromptError for an infill or a revision that cannot be done."""
+    """Raises UsageError or PromptError for an infill or an edit that cannot be done."""
     in_place = request.in_place
     if in_place is None:
         return

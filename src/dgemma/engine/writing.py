@@ -22,7 +22,7 @@ from dgemma.decode.lookup import COPY_LENGTH, PromptLookup
 from dgemma.decode.passes import Passes
 from dgemma.decode.rewrite import rewrite
 from dgemma.decode.verify import DRAFT_LENGTH, FIRST_LOOK, Verified, end_of, is_unsure, verify
-from dgemma.engine.request import SUFFIX_SHOWN, Draft, Event, FinishReason, Infill, Request, Revision
+from dgemma.engine.request import SUFFIX_SHOWN, Draft, Event, FinishReason, Infill, Request, Revision, Rewrite
 from dgemma.engine.tally import Tally
 from dgemma.model import DiffusionGemma
 
@@ -82,9 +82,7 @@ class Writer:
     @property
     def reads_prompt(self) -> bool:
         """Whether writing needs the hidden state of the prompt's last token, besides the keys and values."""
-        in_place = self.request.in_place
-        judged = isinstance(in_place, Infill) or (in_place is not None and in_place.answers)
-        return self.request.mode == "autoregressive" or judged
+        return self.request.mode == "autoregressive" or isinstance(self.request.in_place, Infill | Rewrite)
 
     @property
     def encodes_last_chunk(self) -> bool:
@@ -94,13 +92,15 @@ class Writer:
     def write(self, cache: KVCache, last_hidden_D: torch.Tensor | None, last_chunk_BT: torch.Tensor | None) -> Pieces:
         """The whole answer after the tokens in `cache`. `last_hidden_D` is required if `reads_prompt`, `last_chunk_BT`
         if `encodes_last_chunk`."""
-        in_place = self.request.in_place
-        if isinstance(in_place, Infill):
-            return self._infill(cache, _required(last_hidden_D), in_place)
-        if in_place is not None and in_place.answers:
-            return self._rewrite(cache, _required(last_hidden_D), in_place)
-        if in_place is not None:
-            return self._revise(cache, in_place)
+        match self.request.in_place:
+            case Infill() as infill:
+                return self._infill(cache, _required(last_hidden_D), infill)
+            case Revision() as revision:
+                return self._revise(cache, revision)
+            case Rewrite() as rewriting:
+                return self._rewrite(cache, _required(last_hidden_D), rewriting)
+            case None:
+                pass
         if self.request.mode == "autoregressive":
             return self._autoregressive(cache, _required(last_hidden_D))
         if self.verifies:
@@ -289,14 +289,14 @@ class Writer:
             self.tally.passes += 1
             yield ()
 
-    def _rewrite(self, cache: KVCache, last_hidden: torch.Tensor, revision: Revision) -> Pieces:
-        """Rewrites pass by pass, until the causal mode ends the text."""
-        forbidden = tuple(sorted(set(revision.forbidden) - self.eos))
+    def _rewrite(self, cache: KVCache, last_hidden: torch.Tensor, rewriting: Rewrite) -> Pieces:
+        """Rewrites pass by pass, until the causal pass ends the text."""
+        forbidden = tuple(sorted(set(rewriting.forbidden) - self.eos))
         passes = rewrite(
             self.network,
             cache,
-            revision.text,
-            revision.strength,
+            rewriting.text,
+            rewriting.strength,
             self.request.max_new_tokens,
             last_hidden,
             sorted(self.eos),
