@@ -244,7 +244,7 @@ def test_the_budget_is_never_exceeded(requests, share):
         for event in stream:
             said.append(event)
             live = [job.runner.cache for job in engine._jobs.values() if job.runner.cache is not None]
-            kept = [prefix.cache for prefix in engine._prefixes._prefixes]
+            kept = [prefix.cache for prefix in engine._residency._prefixes._prefixes]
             held = sum(cache.num_bytes for cache in (*live, *kept))
             assert held <= engine.snapshot().kv_bytes <= engine.budget_bytes
         assert content(said) == alone(request)

@@ -13,7 +13,8 @@ import pytest
 from dgemma.interrupts import allowed, deferred
 from tests.engine.requests import alone, content, make_engine, make_request
 
-BOOKKEEPING = ("engine.py", "events.py", "interrupts.py", "prefixes.py", "scheduler.py", "device_lock.py")
+ENGINE_FILES = ("engine.py", "events.py", "prefixes.py", "residency.py", "scheduler.py", "device_lock.py")
+BOOKKEEPING = ("interrupts.py", *ENGINE_FILES)
 STRIDE = 3
 REQUEST = make_request(prompt=(1, 2, 3), max_new_tokens=2, canvas_length=2, max_denoising_steps=1)
 

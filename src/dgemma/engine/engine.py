@@ -32,9 +32,9 @@ from dgemma.engine.joint_calls import MAX_ROWS, Outcome, run_together
 from dgemma.engine.modes import ModeChooser
 from dgemma.engine.pace import Choice, first_passes, guess_profile
 from dgemma.engine.placement import MEGABYTE, resolve
-from dgemma.engine.prefixes import PrefixStore
 from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request
 from dgemma.engine.request_images import SoftTokens
+from dgemma.engine.residency import Residency
 from dgemma.engine.runner import Runner
 from dgemma.engine.scheduler import Scheduler
 from dgemma.engine.validation import check_request
@@ -42,7 +42,6 @@ from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
 from dgemma.interrupts import deferred
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
-from dgemma.ops.linear import WeightCache
 from dgemma.profile import DenoisingProfile
 from dgemma.vision import VisionTower
 
@@ -68,7 +67,7 @@ class Engine:
         tower: VisionTower | None = None,
     ) -> None:
         self.network, self.sampler = network, sampler
-        self._tower, self._soft_tokens = tower, None if tower is None else SoftTokens(tower)
+        self._soft_tokens = None if tower is None else SoftTokens(tower)
         self.profile = guess_profile(network.config.canvas_length) if profile is None else profile
         modules = [network] if tower is None else [network, tower]
         weight_bytes = sum(parameter.nbytes for module in modules for parameter in module.parameters())
@@ -78,10 +77,8 @@ class Engine:
         self._scheduler = Scheduler(
             max_active=config.max_active, max_waiting=config.max_waiting, budget_bytes=self.budget_bytes
         )
+        self._residency = Residency(network, tower, self._soft_tokens, self._scheduler, config.max_prefixes)
         self._passes = passes_of(network)
-        self._prefixes = PrefixStore(config.max_prefixes)
-        # An object that is replaced when the weights change: KV caches are reusable only under the same one.
-        self._weights, self._weights_key = WeightCache(), None
         self._jobs: dict[int, Job] = {}
         self._ids = itertools.count(1)
         self._counts: Counter[str] = Counter()
@@ -93,7 +90,6 @@ class Engine:
         self._driven = False
         self._closed: str | None = None
         self._in_turn: set[Job] = set()
-        self._has_oversized_prefix = False
         # The thread that `start` created last, and the one of those that drives now; it may be an earlier one.
         self._thread: threading.Thread | None = None
         self._driver: threading.Thread | None = None
@@ -148,7 +144,7 @@ class Engine:
     def forget_prefixes(self) -> None:
         """Empties the prefix cache: later requests encode their whole prompt. For measurements."""
         with self._locked():
-            self._prefixes.evict(0)
+            self._residency.forget_prefixes()
 
     def cancel(self, request_id: int) -> bool:
         """Ends a request: its consumer gets CancelledError in place of further events. False if it is not open."""
@@ -172,9 +168,9 @@ class Engine:
                 reused_tokens=self._counts["reused_tokens"],
                 new_tokens=self._counts["new_tokens"],
                 turns=self._counts["turns"],
-                kv_bytes=self._scheduler.active_bytes + self._prefixes.num_bytes,
+                kv_bytes=self._residency.num_bytes,
                 kv_budget_bytes=self.budget_bytes,
-                prefixes=len(self._prefixes),
+                prefixes=self._residency.num_prefixes,
             )
 
     def start(self) -> bool:
@@ -209,7 +205,7 @@ class Engine:
             self._closed = self._closed or "The engine is closed; load the model again."
             for job in list(self._jobs.values()):
                 self._end(job, "cancelled", CancelledError("The engine was closed."))
-            self._prefixes.evict(0)
+            self._residency.forget_prefixes()
             thread, wake, self._thread = self._thread, self._wake, None
         _join(thread, wake)
 
@@ -378,7 +374,10 @@ class Engine:
     def _next_jobs(self) -> list[Job]:
         """The requests of the next turn: one that is admitted now, alone; else the next active one, and those whose
         passes are likely to fit into one call with its own."""
-        if (job := self._admit()) is not None:
+        if (job := self._residency.admit(self._jobs)) is not None:
+            reused = () if job.reuse is None else job.runner.chunks[: job.reuse.num_chunks]
+            self._counts["reused_tokens"] += sum(map(len, reused))
+            self._counts["prompt_tokens"] += len(job.runner.request.prompt)
             return [job]
         if self._scheduler.num_active < 2:
             return [self._jobs[request_id] for request_id in self._scheduler.next_turns()]
@@ -395,49 +394,25 @@ class Engine:
     def _shrink_prefix(self) -> bool:
         """Shrinks a kept prefix whose cache still has the slots reserved for the answer of a request that ended early.
         False if there is none. Called only by the thread that drives."""
-        if not self._has_oversized_prefix:
+        if not self._residency.has_oversized_prefix:
             return False
         with self._locked():
-            prefix = self._prefixes.oversized()
-            self._has_oversized_prefix = prefix is not None
+            prefix = self._residency.oversized_prefix()
         if prefix is not None:
             try:
                 with self._device_lock.lock, torch.inference_mode():
-                    prefix.cache.resize(prefix.cache.length, 0, prefix.cache.sliding_history)
+                    prefix.shrink()
             except (MemoryError, RuntimeError):  # no memory for the copy
                 with self._locked():
-                    self._prefixes.drop(prefix)
+                    self._residency.drop_prefix(prefix)
         return prefix is not None
-
-    def _admit(self) -> Job | None:
-        """Admits the first waiting request if the budget allows, evicting kept prefixes to make room."""
-        candidate = self._scheduler.candidate()
-        if candidate is None:
-            return None
-        self._scheduler.admit(candidate)
-        job = self._jobs[candidate]
-        room = self.budget_bytes - self._scheduler.active_bytes
-        tower = () if self._tower is None else (*self._tower.parameters(), *self._tower.buffers())
-        weights = [*self.network.weights(), *tower]
-        if (weights_key := self._weights.get(weights, object)) is not self._weights_key:
-            # The weights have changed: kept prefixes and soft tokens were computed with the old ones.
-            self._prefixes.evict(0)
-            if self._soft_tokens is not None:
-                self._soft_tokens.forget()
-            self._weights_key = weights_key
-        job.weights_key = weights_key
-        job.reuse = self._prefixes.claim(job.runner.shareable_chunks, room)
-        reused = 0 if job.reuse is None else sum(map(len, job.runner.chunks[: job.reuse.num_chunks]))
-        self._counts["reused_tokens"] += reused
-        self._counts["prompt_tokens"] += len(job.runner.request.prompt)
-        return job
 
     def _finish_turn(self, job: Job, outcome: Outcome[tuple[Event, ...]]) -> bool:
         """Posts the events of a turn -> whether the request has finished."""
         events, error, job.num_rows = outcome.value or (), outcome.error, outcome.num_rows
         finished = bool(events) and isinstance(events[-1], Finish)
         try:
-            if finished and self._prefixes.max_prefixes:
+            if finished and self._residency.keeps_prefixes:
                 job.kept = job.runner.close(shrink=True)
             elif error is not None and not isinstance(error, CancelledError):
                 job.runner.close(shrink=False)  # What it encoded may be wrong: not kept as a prefix.
@@ -476,14 +451,9 @@ class Engine:
             self._scheduler.end(job.id)
 
     def _release(self, job: Job) -> None:
-        kept = job.kept or job.runner.close(shrink=False)
-        job.kept = job.reuse = None
-        self._scheduler.leave(job.id)
-        if kept is not None and not self._closed and job.weights_key is self._weights_key:
-            self._prefixes.add(kept)
-            self._has_oversized_prefix = self._has_oversized_prefix or kept.cache.num_slots > kept.cache.length
-            if self._has_oversized_prefix and self._thread is not None:
-                self._wake.put(None)
+        is_oversized = self._residency.release(job, keep=self._closed is None)
+        if is_oversized and self._thread is not None:
+            self._wake.put(None)
 
 
 def _join(thread: threading.Thread | None, wake: SimpleQueue[None]) -> None:

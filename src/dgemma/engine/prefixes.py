@@ -46,6 +46,15 @@ class Prefix:
     chunks: Chunks
     cache: KVCache
 
+    @property
+    def is_oversized(self) -> bool:
+        """Whether the cache has unused slots, which were reserved for an answer."""
+        return self.cache.num_slots > self.cache.length
+
+    def shrink(self) -> None:
+        """Frees the unused slots, which copies the rest of the cache."""
+        self.cache.resize(self.cache.length, 0, self.cache.sliding_history)
+
     def shared(self, chunks: Chunks) -> int:
         """Number of leading chunks in common with `chunks`; 0 if the sliding layers have dropped tokens that the next
         one would see."""
@@ -110,8 +119,8 @@ class PrefixStore:
         return Reuse(cache=best.cache, num_chunks=num_chunks, taken=taken or best not in self._prefixes)
 
     def oversized(self) -> Prefix | None:
-        """A prefix whose cache has unused slots, which were reserved for an answer; None if there is none."""
-        return next((kept for kept in self._prefixes if kept.cache.num_slots > kept.cache.length), None)
+        """A prefix that is oversized; None if there is none."""
+        return next((kept for kept in self._prefixes if kept.is_oversized), None)
 
     def drop(self, prefix: Prefix) -> None:
         """Drops a prefix if it is kept."""
