@@ -48,7 +48,7 @@ Messages = Sequence[Mapping[str, Any]]
 REWRITING_ROOM = 16
 """An edit by instruction may have twice the tokens of its text, and this many more."""
 _DIFFUSION_OPTIONS = ("canvas_length", "max_denoising_steps", "temperature", "skip_settled", "causal_check")
-"""Options without effect on an edit by instruction, which works in the causal mode alone."""
+"""Options without effect on an edit by instruction, which consists of causal passes alone."""
 _INFILL_PATIENCE = 2
 """Gap lengths in a row that may score no better before `infill` stops: of ten lengths four are then tried, and the
 choice is nearly as close to the right length (docs/log.md)."""
@@ -136,7 +136,7 @@ class LLM:
         top_k, top_p: with mode "autoregressive" only.
         skip_settled: False computes every position of a canvas in every step.
         causal_check: False decodes every canvas by diffusion, even if the model's settings, like those of the embedded
-        model, let the causal mode verify canvases that start unsure.
+        model, let the causal pass verify canvases that start unsure.
         reference: runs transformers' loop, draw for draw.
         logprobs: N returns the log probability of each id and of the N likeliest ids at its position; 0 of the id only.
         stop: a text or several; the reply's text ends before the first of them, also under a constraint, which the
@@ -257,7 +257,7 @@ class LLM:
         """Rewrites the parts of `text` that the model finds unlikely. The reply's text is the whole text; what is not
         rewritten is returned byte for byte.
 
-        With an `instruction`, the text is a draft of the answer to it, which the causal mode verifies: a token stays if
+        With an `instruction`, the text is a draft of the answer to it, which the causal pass verifies: a token stays if
         it is at least `strength` times as likely as the model's own choice; words may be replaced, added and dropped.
         Without one, the denoiser reads the text in both directions, presented as in `infill`, and rewrites tokens whose
         probability is below `strength`; the number of tokens stays.
@@ -307,7 +307,7 @@ class LLM:
         given = options_in_place(options, EditOptions)
         for name in _DIFFUSION_OPTIONS:
             if instruction is not None and given.get(name) is not None:
-                raise UsageError(f"An edit by instruction runs in the causal mode, without {name}; leave it out.")
+                raise UsageError(f"An edit by instruction uses the causal pass only, not {name}; leave it out.")
         if not isinstance(instruction, str | None):
             raise UsageError(f"instruction must be a text, not {instruction!r}.")
         tokenizer = needed_tokenizer(self.model)

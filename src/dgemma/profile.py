@@ -21,7 +21,7 @@ class CanvasRecord:
     equivalents  the same, each pass counted by the share of positions that it computed
     tokens       new tokens per canvas
     accuracy     the share of requests answered correctly
-    checks       passes of the causal mode over drafts (`decode.verify`), per canvas
+    checks       causal passes that verify drafts (`decode.verify`), per canvas
     """
 
     length: int

@@ -1,4 +1,4 @@
-"""Rewrites a given text: the text is the draft, and the causal mode verifies it and replaces what it disagrees with.
+"""Rewrites a given text: the text is the draft, and the causal pass verifies it and replaces what it disagrees with.
 
 Tokens that it agrees with are kept, many per pass. Where it disagrees, it writes its own token, and drafting resumes
 where the text continues as the answer does. So words are replaced, inserted and dropped.
@@ -34,8 +34,8 @@ def rewrite(
     """Yields the tokens kept and written in each pass, without end. The caller stops at an end id or after `most`
     tokens; the cache needs room for `most` + 1.
 
-    A token of the text is kept if the causal mode finds it at least `strength` times as likely as its own choice: 0
-    keeps the whole text, 1 only what the causal mode would write itself. `forbidden` ids are not written. Works on a
+    A token of the text is kept if the causal pass finds it at least `strength` times as likely as its own choice: 0
+    keeps the whole text, 1 only what the causal pass would write itself. `forbidden` ids are not written. Works on a
     cache of one row.
     """
     written: list[int] = []
@@ -58,7 +58,7 @@ def rewrite(
         )
         last_hidden_D = found.last_hidden_D
         if len(found.token_ids) > len(part) and place + len(part) < len(text):
-            # The whole part is kept: the next token comes from the text, not from the causal mode.
+            # The whole part is kept: the next token comes from the text, not from the causal pass.
             found = replace(found, token_ids=found.token_ids[:-1], entropies=found.entropies[:-1])
             known, place = [], place + len(part)
             written += found.token_ids

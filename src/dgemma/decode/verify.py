@@ -1,8 +1,8 @@
-"""Verifies drafts with the causal mode of the same weights, as in speculative decoding.
+"""Verifies drafts with the causal pass of the same network, as in speculative decoding.
 
 The denoiser drafts every position of a canvas at once; the encoder, an ordinary causal language model, reads the whole
 draft in one pass and gives its own next token at each position. The prefix on which both agree is kept, followed by the
-causal mode's own token. The result is close to causal decoding, at several tokens per pass (compare arXiv 2211.17192;
+causal pass's own token. The result is close to causal decoding, at several tokens per pass (compare arXiv 2211.17192;
 here one network is both drafter and verifier, and the verification is also the commit).
 
 A canvas that is certain from its first step, such as a puzzle solved as a whole, gains nothing from verification:
@@ -35,7 +35,7 @@ UNSURE_SHARE = 0.25
 """A canvas is not verified if fewer than this share of its positions are above UNSURE_NATS in its first step. With the
 embedded model that is Sudoku, and little else (docs/log.md)."""
 ACCEPT_RATIO = 0.8
-"""A drafted token is kept if the causal mode finds it at least this many times as likely as its own choice. Below 1 so
+"""A drafted token is kept if the causal pass finds it at least this many times as likely as its own choice. Below 1 so
 that the seed matters where several tokens would do; 0.3 costs accuracy (docs/log.md)."""
 
 
@@ -43,10 +43,10 @@ that the seed matters where several tokens would do; 0.3 costs accuracy (docs/lo
 class Verified:
     """The result of verifying a draft.
 
-    token_ids      the ids agreed on after the known ones, then the causal mode's own, which is not encoded yet, unless
+    token_ids      the ids agreed on after the known ones, then the causal pass's own, which is not encoded yet, unless
                    the last one agreed on is an end token
-    entropies      nats, of the causal mode at each of these
-    logprobs       the causal mode's log probability of each; empty without `top_k`
+    entropies      nats, of the causal pass at each of these
+    logprobs       the causal pass's log probability of each; empty without `top_k`
     top            the `top_k` likeliest ids at each, with their log probabilities; empty without `top_k`
     last_hidden_D  the hidden state of the last encoded token, which is the last one in the cache
     """
@@ -85,7 +85,7 @@ def verify(
     top_k: int = 0,
     passes: Passes | None = None,
 ) -> Verified:
-    """Encodes `draft` in one pass and keeps the prefix that the causal mode agrees with.
+    """Encodes `draft` in one pass and keeps the prefix that the causal pass agrees with.
 
     last_hidden_D    the hidden state of the last token in the cache, which predicts the first id of the draft
     known            the number of ids at the start of the draft that are certain and not verified
@@ -142,7 +142,7 @@ def verify(
 
 @dataclass(frozen=True, kw_only=True)
 class _Verdict:
-    """The causal mode's verdict on a draft of T ids.
+    """The causal pass's verdict on a draft of T ids.
 
     best, entropies  its own id and its entropy in nats at each position and at the one after the draft: T + 1
     agrees           whether each drafted id is likely enough: T
