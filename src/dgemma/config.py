@@ -357,7 +357,7 @@ class SamplerConfig:
     t_max, t_min         temperature of the first and (in the limit) last step
     stability_threshold  how many earlier steps must agree with the argmax before a canvas may stop
     confidence_threshold nats: the mean entropy below which a canvas may stop
-    causal_check         dgemma's own: canvases whose first step is unsure are checked by the causal pass
+    causal_check         dgemma's own: canvases whose first step is unsure are verified by the causal pass
                          (`decode.verify`); saved in config.json's object `dgemma`, as transformers would reject it in
                          generation_config.json
     """

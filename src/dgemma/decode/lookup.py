@@ -1,7 +1,7 @@
 """Drafts copied from the prompt: an answer that repeats part of the prompt is likely to go on repeating it.
 
 Finds the last tokens of the answer in the prompt and drafts the tokens that follow there; the longest match wins
-(Inference with Reference, arXiv 2304.04487). Drafts are only guesses: `decode.verify` decides which tokens are kept.
+(Inference with Reference, arXiv 2304.04487). Copies are only proposals: `decode.verify` decides which tokens are kept.
 """
 
 from collections.abc import Sequence

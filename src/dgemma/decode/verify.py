@@ -165,10 +165,10 @@ def _verdict_of_reading(reading: Any, draft: Sequence[int], margin: float) -> _V
 def _verdict(logits_TV: Tensor, draft: Sequence[int], constraint: Walk | None, margin: float) -> _Verdict:
     """The verdict from logits [T + 1, V], which a constraint restricts in place."""
     count = len(draft)
-    checked = count if constraint is None else _restrict(logits_TV, draft, constraint, margin)
+    verified = count if constraint is None else _restrict(logits_TV, draft, constraint, margin)
     logprobs_TV = logits_TV.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
     agrees_T = _is_likely_enough(logprobs_TV[:count], draft, margin)
-    agrees_T[checked:] = False
+    agrees_T[verified:] = False
     return _Verdict(
         best=logprobs_TV.argmax(-1).tolist(),
         entropies=(-(logprobs_TV.exp() * logprobs_TV).sum(-1)).tolist(),

@@ -6,8 +6,8 @@ with the steps that canvases of each length took on held-out requests of the sam
 guess if there is no profile. Knows nothing of requests in flight.
 
 Cost of n tokens: n * t_token if autoregressive; else ceil(n / L) canvases of S(L) passes over E(L) L / S(L) positions,
-and a commit for each but the last. With checked canvases, a token costs its share of the measured drafts and checks,
-and the first look at a canvas is charged in full.
+and a commit for each but the last. If canvases are verified, a token costs its share of the measured drafts and
+verifications, and the first look at a canvas is charged in full.
 """
 
 import hashlib
@@ -138,17 +138,17 @@ def choose(
 def _diffusion_ms(record: CanvasRecord, pace: Pace, tokens: float) -> float:
     denoising = record.steps * pace.step(record.length * record.equivalents / record.steps)
     if record.checks:
-        checking = record.checks * pace.step(min(DRAFT_LENGTH, record.length))
+        verifying = record.checks * pace.step(min(DRAFT_LENGTH, record.length))
         look = pace.step(_first_look_rows(record))
         canvases = tokens / record.tokens
         # At least one canvas gets a first look, however few tokens the answer has.
-        return max(1.0, canvases) * look + canvases * max(0.0, denoising + checking - look)
+        return max(1.0, canvases) * look + canvases * max(0.0, denoising + verifying - look)
     canvases = math.ceil(tokens / record.length)
     return canvases * denoising + (canvases - 1) * pace.step(record.length)
 
 
 def _first_look_rows(record: CanvasRecord) -> int:
-    """Positions of the first step over a checked canvas."""
+    """Positions of the first step over a canvas that may be verified."""
     return min(FIRST_LOOK, record.length)
 
 

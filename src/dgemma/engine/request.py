@@ -66,7 +66,7 @@ class Request:
     turn_boundary_ids   ids that end a conversation turn: the prompt may be split there, for reuse as a prefix
     in_place            None: continue the prompt; else fill a gap after it, or revise or rewrite a text after it
     skip_settled        False: compute every position of a canvas in every step
-    causal_check        False: decode every canvas by diffusion, even if the model asks for checks (`SamplerConfig`)
+    causal_check        False: decode every canvas by diffusion, even if the model's sampler has `causal_check`
     constraint          constrains the answer, which then ends with one of the automaton's end ids within max_new_tokens
     open_end            a constrained answer need not end in time: it may be cut off at max_new_tokens like any other
     top_logprobs        None: no log probabilities; else those of every token and of this many likeliest ids
@@ -130,12 +130,12 @@ class TokenLogprobs:
 class Stats:
     """The cost of a generation. Times are wall-clock, from the submission on, and include the prompt's encoding.
 
-    mode                autoregressive or diffusion; an edit by instruction, which is checks only, counts as diffusion
-    forward_passes      denoise passes, commit passes that are not also denoise passes, and checks; in autoregressive
-                        mode one per token, the first being the prompt's last pass. Other passes over the prompt are
-                        not counted
+    mode                autoregressive or diffusion; an edit by instruction, all verification, counts as diffusion
+    forward_passes      denoise passes, commit passes that are not also denoise passes, and verifications; in
+                        autoregressive mode one per token, the first being the prompt's last pass. Other passes over
+                        the prompt are not counted
     prompt_tokens       includes the suffix of an infill
-    canvases            a canvas written in checked drafts counts as one
+    canvases            a canvas written in verified drafts counts as one
     canvas_equivalents  denoise passes, each counted by the share of a canvas that it computed
     queued_ms           time before the request's first turn
     reused_tokens       prompt tokens taken from the prefix cache
