@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from dgemma.cache import KVCache
 from dgemma.config import SamplerConfig
 from dgemma.decode.denoise import denoise
-from dgemma.decode.infill import doubt, fill, fill_score, revise
+from dgemma.decode.infill import fill, fill_score
+from dgemma.decode.revise import doubt, revise
 from dgemma.errors import UsageError
 from tests.test_model import NETWORK, close, ids
 

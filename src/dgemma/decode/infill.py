@@ -1,9 +1,8 @@
-"""Infilling and revision: editing in place with a model that writes all positions at once.
+"""Infilling: fills a gap in a text with a model that writes all positions at once.
 
-`fill` denoises a gap in front of a given suffix; `fill_score` rates fillings, so that the length of the gap can be
-chosen; `doubt` finds the tokens of a text that the model finds unlikely; `revise` denoises those and keeps all others.
-Given tokens are pinned, that is, restored in every step, so the result contains them unchanged. Knows nothing of
-requests or text.
+`fill` denoises a gap before a given suffix; `fill_score` rates fillings, so that the length of the gap can be chosen.
+The suffix is pinned, that is, restored in every step, so the result contains it unchanged. Knows nothing of requests or
+text.
 
 Shapes: B rows (one here), L canvas positions, G gap tokens, V vocabulary.
 """
@@ -76,58 +75,14 @@ def fill_score(
     hidden_TD = network.encode(tokens, cache)[0]
     cache.truncate(snapshot)
     before_TD = torch.cat((last_hidden_D[None], hidden_TD[:-1]))
-    logprobs_T = _log_probabilities(network, before_TD, tokens[0])
+    logprobs_T = log_probabilities(network, before_TD, tokens[0])
     return float(logprobs_T[: len(filling)].sum() / len(filling) ** 0.5 + logprobs_T[len(filling) :].sum())
 
 
-def _log_probabilities(network: DiffusionGemma, hidden_ND: Tensor, ids_N: Tensor) -> Tensor:
+def log_probabilities(network: DiffusionGemma, hidden_ND: Tensor, ids_N: Tensor) -> Tensor:
     """The log probability of each id at its hidden state, computed a few positions at a time -> float32 [N]."""
     rows = []
     for hidden_RD, ids_R in zip(hidden_ND.split(ROWS_AT_ONCE), ids_N.split(ROWS_AT_ONCE), strict=True):
         logits_RV = network.logits(hidden_RD)
         rows.append(logits_RV.gather(1, ids_R[:, None])[:, 0] - logits_RV.logsumexp(-1))
     return torch.cat(rows)
-
-
-@torch.inference_mode()
-def doubt(network: DiffusionGemma, cache: KVCache, ids_L: Tensor) -> Tensor:
-    """1 - p for each token of a text that follows the cache's tokens -> float32 [L].
-
-    p is the probability of the token at its own position when the network reads the whole text as a canvas.
-    """
-    hidden_BLD = network.denoise(ids_L[None], cache)
-    return 1 - _log_probabilities(network, hidden_BLD[0], ids_L).exp()
-
-
-@torch.inference_mode()
-def revise(
-    network: DiffusionGemma,
-    cache: KVCache,
-    sampler: SamplerConfig,
-    generator: head.Generators,
-    ids_L: Tensor,
-    strength: float,
-    forbidden: Sequence[int] = (),
-) -> Iterator[DenoiseStep]:
-    """Denoises the tokens of a text whose probability is below `strength` (0 .. 1), starting from the text itself.
-
-    0 pins every token, 1 none; `forbidden` ids are not written. Yields nothing if every token is pinned. Raises
-    UsageError for a strength outside 0 .. 1.
-    """
-    if not 0 <= strength <= 1:
-        raise UsageError(f"strength must be between 0 and 1, not {strength}.")
-    pinned_L = 1 - doubt(network, cache, ids_L) >= strength
-    if strength == 1:
-        pinned_L = torch.zeros_like(pinned_L)
-    if bool(pinned_L.all()):
-        return
-    yield from denoise(
-        network,
-        cache,
-        sampler,
-        generator,
-        len(ids_L),
-        canvas_BL=ids_L[None].clone(),
-        forbidden=forbidden,
-        pinned_BL=pinned_L[None],
-    )

@@ -31,7 +31,7 @@ class Infill:
 @dataclass(frozen=True, kw_only=True)
 class Revision:
     """Edits `text`, which follows the prompt: the denoiser reads it as a canvas and rewrites the tokens whose
-    probability is below `strength` (`decode.infill.revise`). The number of tokens stays.
+    probability is below `strength` (`decode.revise`). The number of tokens stays.
 
     strength   0 to 1; 0 keeps every token
     forbidden  ids that are never written, such as special tokens

@@ -17,9 +17,10 @@ from dgemma.decode.autoregressive import autoregressive
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep, denoise
 from dgemma.decode.head import Generators
-from dgemma.decode.infill import fill, fill_score, revise
+from dgemma.decode.infill import fill, fill_score
 from dgemma.decode.lookup import COPY_LENGTH, PromptLookup
 from dgemma.decode.passes import Passes
+from dgemma.decode.revise import revise
 from dgemma.decode.rewrite import rewrite
 from dgemma.decode.verify import DRAFT_LENGTH, FIRST_LOOK, Verified, end_of, is_unsure, verify
 from dgemma.engine.request import SUFFIX_SHOWN, Draft, Event, FinishReason, Infill, Request, Revision, Rewrite
