@@ -37,8 +37,8 @@ from dgemma.options import (
     GapOptions,
     ReplyOptions,
     RequestMaker,
-    needed_tokenizer,
-    options_in_place,
+    infill_or_edit_options,
+    require_tokenizer,
 )
 from dgemma.reply import Reply, checked_stops, collect_reply, stream_events
 from dgemma.tokenizer import Tokenizer
@@ -278,8 +278,8 @@ class LLM:
         **options: Unpack[GapOptions],
     ) -> Events:
         """The events of `infill`: drafts of one length after another, then the Commit of the best (see `gap_text`)."""
-        given = options_in_place(options, GapOptions)
-        tokenizer = needed_tokenizer(self.model)
+        given = infill_or_edit_options(options, GapOptions)
+        tokenizer = require_tokenizer(self.model)
         most = given.pop("max_new_tokens", None)
         if length is None:
             most = 32 if most is None else most
@@ -304,13 +304,13 @@ class LLM:
         """The events of `edit`: a Commit for each piece of the text, changed or not."""
         if "max_new_tokens" in options:
             raise UsageError("The length of an edit follows from its text; leave out max_new_tokens.")
-        given = options_in_place(options, EditOptions)
+        given = infill_or_edit_options(options, EditOptions)
         for name in _DIFFUSION_OPTIONS:
             if instruction is not None and given.get(name) is not None:
                 raise UsageError(f"An edit by instruction uses the causal pass only, not {name}; leave it out.")
         if not isinstance(instruction, str | None):
             raise UsageError(f"instruction must be a text, not {instruction!r}.")
-        tokenizer = needed_tokenizer(self.model)
+        tokenizer = require_tokenizer(self.model)
         ids = self._encode(text)
         if text.encode(errors="surrogatepass").decode(errors="replace") != text:
             raise PromptError(
@@ -377,7 +377,7 @@ class LLM:
     def _encode(self, text: str, *, add_bos: bool = False) -> tuple[int, ...]:
         if not isinstance(text, str):
             raise PromptError(f"Give a text, not {type(text).__name__}; conversations go to chat().")
-        return tuple(needed_tokenizer(self.model).encode(text, add_bos=add_bos))
+        return tuple(require_tokenizer(self.model).encode(text, add_bos=add_bos))
 
     def _answer(self, messages: Messages, options: dict[str, Any]) -> Request:
         tools, thinking = options.get("tools"), options.pop("thinking", False)
@@ -405,7 +405,7 @@ class LLM:
         return tuple(
             chat_format.render(
                 messages,
-                needed_tokenizer(self.model),
+                require_tokenizer(self.model),
                 template=self.model.chat_template,
                 tools=tools,
                 thinking=thinking,
@@ -423,5 +423,5 @@ class LLM:
     def _stops(self, options: dict[str, Any]) -> tuple[str, ...]:
         stops = checked_stops(options.pop("stop", None))
         if stops:
-            needed_tokenizer(self.model)
+            require_tokenizer(self.model)
         return stops

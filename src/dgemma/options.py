@@ -108,20 +108,20 @@ _WITHOUT_EFFECT = {
 """Why `infill` and `edit` refuse options of answers."""
 
 
-def options_in_place(given: Mapping[str, Any], taken: type[GapOptions] | type[EditOptions]) -> dict[str, Any]:
+def infill_or_edit_options(given: Mapping[str, Any], taken: type[GapOptions] | type[EditOptions]) -> dict[str, Any]:
     """The options of an infill or an edit. Options of answers alone are dropped if they are None or the default.
 
     Raises UsageError for one with another value, with the reason why it has no effect.
     """
-    foreign = set(_DEFAULTS) - set(taken.__annotations__)
+    not_taken = set(_DEFAULTS) - set(taken.__annotations__)
     for name, value in given.items():
         # mode="auto" is accepted: it leaves the choice to the call.
-        if name in foreign and value not in (None, _DEFAULTS[name]) and (name, value) != ("mode", "auto"):
+        if name in not_taken and value not in (None, _DEFAULTS[name]) and (name, value) != ("mode", "auto"):
             raise UsageError(_WITHOUT_EFFECT.get(name, f"Infills and edits have no option {name}; leave it out."))
-    return {name: value for name, value in given.items() if name not in foreign}
+    return {name: value for name, value in given.items() if name not in not_taken}
 
 
-def needed_tokenizer(model: LoadedModel) -> Tokenizer:
+def require_tokenizer(model: LoadedModel) -> Tokenizer:
     """The model's tokenizer. Raises PromptError if it has none."""
     if model.tokenizer is None:
         raise PromptError(f"{NO_TOKENIZER} In Python, give token_ids in place of text.")
@@ -223,7 +223,7 @@ class RequestMaker:
 
     @cached_property
     def _constraints(self) -> constrain.ConstraintCompiler:
-        tokenizer, vocab_size = needed_tokenizer(self._model), self._model.config.vocab_size
+        tokenizer, vocab_size = require_tokenizer(self._model), self._model.config.vocab_size
         return constrain.ConstraintCompiler(tokenizer, vocab_size=vocab_size, end_ids=self._model.end_ids)
 
     def _turn_ends(self) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ import dgemma
 from dgemma.errors import DataError
 from dgemma.evals.example import NO_TEXTS, Split
 from dgemma.evals.pairs import find_tasks, pairs_task, read_pairs, split_pairs
-from dgemma.options import needed_tokenizer
+from dgemma.options import require_tokenizer
 from dgemma.train.data import BatchStream
 from dgemma.train.recipe import DataRecipe, read_recipe
 from dgemma.train.trainer import train
@@ -74,7 +74,7 @@ def test_white_space_around_the_texts_goes_as_it_does_where_the_model_is_asked(t
     path = written(tmp_path / "loose.jsonl", {"prompt": " a\n", "answer": "\n  b "}, {"prompt": "a", "answer": "b"})
     assert read_pairs(path) == [("a", "b")]
     llm = dgemma.load("tiny")
-    stream = BatchStream(DataRecipe(tasks={str(path): 1.0}), needed_tokenizer(llm.model), NO_TEXTS, seed=1)
+    stream = BatchStream(DataRecipe(tasks={str(path): 1.0}), require_tokenizer(llm.model), NO_TEXTS, seed=1)
     asked = llm.chat_ids([{"role": "user", "content": " a\n"}])
     assert tuple(stream.document(pairs_task(path).held_out[0], Random(1)).prompt) == asked
 
@@ -134,7 +134,7 @@ def stream_of(path: Path, texts: list[str], split: Split = "train", share: float
     tasks = {str(path): share, "sudoku4": 1 - share}
     recipe = DataRecipe(tasks=tasks, canvas_lengths=(8, 16), clean_length=160, canvas_slots=64)
     told: list[str] = []
-    return BatchStream(recipe, needed_tokenizer(dgemma.load("tiny").model), NO_TEXTS, 1, split, told.append), told
+    return BatchStream(recipe, require_tokenizer(dgemma.load("tiny").model), NO_TEXTS, 1, split, told.append), told
 
 
 @pytest.mark.parametrize("share", [1.0, 0.5])

@@ -13,7 +13,7 @@ from dgemma.errors import DataError, UsageError
 from dgemma.evals.pairs import read_pairs, split_pairs
 from dgemma.evals.run import evaluate, examples
 from dgemma.evals.tasks import TASKS
-from dgemma.options import needed_tokenizer
+from dgemma.options import require_tokenizer
 
 
 class Oracle:
@@ -26,7 +26,7 @@ class Oracle:
         self.limits: set[int] = set()
         self.engine = SimpleNamespace(forget_prefixes=lambda: None, max_context=4096)
         self.model = dgemma.load("tiny").model
-        self.tokenizer = needed_tokenizer(self.model)
+        self.tokenizer = require_tokenizer(self.model)
 
     def chat_ids(self, messages):
         return self.tokenizer.encode(messages[0]["content"])

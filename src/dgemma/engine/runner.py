@@ -70,7 +70,7 @@ class Runner:
         need its hidden state or encode it together with a canvas; else all."""
         if self.request.reference:
             return ()
-        return self.chunks[:-1] if self.writer.reads_prompt or self.writer.encodes_last_chunk else self.chunks
+        return self.chunks[:-1] if self.writer.needs_last_hidden or self.writer.encodes_last_chunk else self.chunks
 
     @torch.inference_mode()
     def open(self, reuse: Reuse | None = None) -> None:
@@ -170,7 +170,7 @@ class Runner:
                     yield ()
                 else:
                     spans.append(span)
-            keys_only = not self.writer.reads_prompt
+            keys_only = not self.writer.needs_last_hidden
             last_hidden_D = self.network.encode(ids_BT, cache, keys_only=keys_only, images=spans)[0, -1]
             start = stop
             yield ()

@@ -81,7 +81,7 @@ class Writer:
         self.tally = Tally(request, self.eos, self.length)
 
     @property
-    def reads_prompt(self) -> bool:
+    def needs_last_hidden(self) -> bool:
         """Whether writing needs the hidden state of the prompt's last token, besides the keys and values."""
         return self.request.mode == "autoregressive" or isinstance(self.request.in_place, Infill | Rewrite)
 
@@ -91,7 +91,7 @@ class Writer:
         return self.request.mode == "diffusion" and self.request.in_place is None and not self.request.reference
 
     def write(self, cache: KVCache, last_hidden_D: torch.Tensor | None, last_chunk_BT: torch.Tensor | None) -> Pieces:
-        """The whole answer after the tokens in `cache`. `last_hidden_D` is required if `reads_prompt`, `last_chunk_BT`
+        """The whole answer after the tokens in `cache`. `last_hidden_D` is required if `needs_last_hidden`, `last_chunk_BT`
         if `encodes_last_chunk`."""
         match self.request.in_place:
             case Infill() as infill:

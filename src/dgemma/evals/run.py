@@ -15,7 +15,7 @@ from dgemma.errors import DataError, UsageError
 from dgemma.evals.example import PAIRS_SUFFIX, Example
 from dgemma.evals.pairs import find_tasks
 from dgemma.evals.tasks import Task
-from dgemma.options import needed_tokenizer
+from dgemma.options import require_tokenizer
 
 MODES: dict[str, dict[str, Any]] = {
     "diffusion": {"mode": "diffusion"},
@@ -145,7 +145,7 @@ def _token_limit(llm: LLM, task: Task) -> int:
     included."""
     if not task.held_out:
         return task.max_new_tokens
-    tokenizer = needed_tokenizer(llm.model)
+    tokenizer = require_tokenizer(llm.model)
     longest = 1 + max(len(tokenizer.encode(example.answer)) for example in task.held_out)
     return longest + longest // 4 + _SLACK
 
