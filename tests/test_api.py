@@ -259,7 +259,7 @@ def test_a_checked_token_comes_with_the_log_probabilities_of_the_causal_mode(tin
 
 
 def test_log_probabilities_that_cannot_be_are_named(tiny):
-    with pytest.raises(UsageError, match="logprobs must lie between"):
+    with pytest.raises(UsageError, match="logprobs must be between"):
         tiny.chat(REQUEST, logprobs=-1)
     with pytest.raises(UsageError, match="not for an infill"):
         tiny.infill("a", "b", length=2, logprobs=1)
@@ -305,7 +305,7 @@ def test_a_device_that_is_not_there_is_told(name):
     ("options", "told"),
     [
         ({"seed": None}, "seed must be a whole number"),
-        ({"seed": 2**64}, "seed must lie"),
+        ({"seed": 2**64}, "seed must be between"),
         ({"max_new_tokens": 3.0}, "max_new_tokens must be a whole number"),
         ({"canvas_length": 2.0}, "canvas_length must be a whole number"),
         ({"max_denoising_steps": "3"}, "max_denoising_steps must be a whole number"),
@@ -342,7 +342,7 @@ def test_what_newcomers_are_shown_is_answered_right(tiny, request_, answer, seed
     ("ask", "words"),
     [
         (lambda llm: llm.chat(5), "list of messages"),
-        (lambda llm: llm.edit("a", strength="x"), "strength must lie between 0 and 1"),
+        (lambda llm: llm.edit("a", strength="x"), "strength must be between 0 and 1"),
         (lambda llm: llm.submit([{"role": "user", "content": "x"}], token_ids=[2, 3]), "not both"),
         (lambda llm: llm.infill("word " * 3960, " day" * 100, length=128), "exceed the context"),
         (lambda llm: llm.chat("x", prompt=(2, 3)), "no option 'prompt'"),

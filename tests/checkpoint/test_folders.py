@@ -117,7 +117,7 @@ MEASURED = "Remove the file, or measure it anew."
 
 
 @pytest.mark.parametrize(("name", "change", "told"), [
-    ("generation_config.json", {"max_new_tokens": 0}, f": max_new_tokens must be >= 1, not 0. {IN_THE_FILE}"),
+    ("generation_config.json", {"max_new_tokens": 0}, f": max_new_tokens must be at least 1, not 0. {IN_THE_FILE}"),
     ("generation_config.json", {"t_max": -1}, f"not 0.4 and -1.0. {IN_THE_FILE}"),
     ("generation_config.json", {"t_max": "hot"}, f" has t_max = 'hot'; it must be a number. {IN_THE_FILE}"),
     ("config.json", {"model_type": "gemma4"},

@@ -64,11 +64,11 @@ def _check_numbers(request: Request) -> None:
     if (request.max_denoising_steps or 0) > MAX_STEPS:
         raise UsageError(f"max_denoising_steps must be at most {MAX_STEPS}, not {request.max_denoising_steps}.")
     if request.top_logprobs is not None and not 0 <= request.top_logprobs <= MAX_TOP_LOGPROBS:
-        raise UsageError(f"logprobs must lie between 0 and {MAX_TOP_LOGPROBS}, not {request.top_logprobs}.")
+        raise UsageError(f"logprobs must be between 0 and {MAX_TOP_LOGPROBS}, not {request.top_logprobs}.")
     if not (isinstance(request.temperature, Real) and 0 <= request.temperature < math.inf):
         raise ConfigError(f"temperature must be a number of at least 0, not {request.temperature!r}.")
     if not -(2**63) <= request.seed < 2**63:
-        raise UsageError(f"seed must lie between -2^63 and 2^63 - 1, not {request.seed}.")
+        raise UsageError(f"seed must be between -2^63 and 2^63 - 1, not {request.seed}.")
 
 
 def _check_in_place(request: Request, vocab_size: int) -> None:
@@ -87,11 +87,11 @@ def _check_in_place(request: Request, vocab_size: int) -> None:
     if isinstance(in_place, Infill):
         lengths = in_place.gap_lengths
         if not lengths or not all(1 <= length <= request.max_new_tokens for length in lengths):
-            raise UsageError(f"Gap lengths must lie between 1 and max_new_tokens, {request.max_new_tokens} here.")
+            raise UsageError(f"Gap lengths must be between 1 and max_new_tokens, {request.max_new_tokens} here.")
     elif not given:
         raise UsageError("The text to edit is empty; give at least one word.")
     elif not (isinstance(in_place.strength, Real) and 0 <= in_place.strength <= 1):
-        raise UsageError(f"strength must lie between 0 and 1, not {in_place.strength!r}.")
+        raise UsageError(f"strength must be between 0 and 1, not {in_place.strength!r}.")
     elif request.max_new_tokens < len(given):
         raise UsageError(
             f"A text of {len(given)} tokens cannot be edited within max_new_tokens={request.max_new_tokens}; raise it."
