@@ -381,8 +381,12 @@ class SamplerConfig:
             0 <= self.t_min <= self.t_max and self.t_max > 0,
             f"t_min and t_max must satisfy 0 <= t_min <= t_max and t_max > 0, not {self.t_min} and {self.t_max}.",
         )
-        require(self.stability_threshold >= 0, f"stability_threshold must be at least 0, not {self.stability_threshold}.")
-        require(self.confidence_threshold > 0, f"confidence_threshold must be above 0, not {self.confidence_threshold}.")
+        require(
+            self.stability_threshold >= 0, f"stability_threshold must be at least 0, not {self.stability_threshold}."
+        )
+        require(
+            self.confidence_threshold > 0, f"confidence_threshold must be above 0, not {self.confidence_threshold}."
+        )
         require(self.max_new_tokens >= 1, f"max_new_tokens must be at least 1, not {self.max_new_tokens}.")
         require(isinstance(self.causal_check, bool), f"causal_check must be true or false, not {self.causal_check!r}.")
 

@@ -241,11 +241,11 @@ def read_constrained(
             "compile it with the model's own tokenizer."
         )
     soft_top_k = SOFT_TOP_K if length * vocab_size > DENSE_UP_TO else None
-    drawn_L = _uniforms(generator, batch, length, 1, hidden_BLD.device)[:, 0]
+    uniforms_L = _uniforms(generator, batch, length, 1, hidden_BLD.device)[:, 0]
     with_logs = top_k > 0
     parts: list[HeadReading] = []
     for part in _marginals(
-        network, hidden_BLD, temperature, constraint, drawn_L, with_logs, forbidden_first, forbidden
+        network, hidden_BLD, temperature, constraint, uniforms_L, with_logs, forbidden_first, forbidden
     ):
         top = {} if part.logs_RV is None else _top_fields(part.logs_RV[None], part.best_R[None], top_k)
         parts.append(
@@ -283,13 +283,13 @@ def _marginals(
     hidden_1LD: Tensor,
     temperature: float,
     constraint: Walk,
-    drawn_L: Tensor,
+    uniforms_L: Tensor,
     with_logs: bool,
     forbidden_first: Sequence[int],
     forbidden: Sequence[int],
 ) -> Iterator[_Marginals]:
-    """Yields the marginals of a canvas, a few positions at a time; `drawn_L`, in [0, 1), determines the samples."""
-    length, rows_at_once = len(drawn_L), max(1, DENSE_UP_TO // network.config.vocab_size)
+    """Yields the marginals of a canvas, a few positions at a time; `uniforms_L`, in [0, 1), determines the samples."""
+    length, rows_at_once = len(uniforms_L), max(1, DENSE_UP_TO // network.config.vocab_size)
     pieces = [slice(start, start + rows_at_once) for start in range(0, length, rows_at_once)]
     reader = constraint.reader(length) if hidden_1LD.device.type == "cpu" else None
     if reader is None:
@@ -298,7 +298,7 @@ def _marginals(
         scaled_LV = network.products(hidden_1LD)[0].contiguous()
         cap = network.config.final_logit_softcapping
         forbidden_pairs = _forbidden_pairs(1, length, forbidden_first, forbidden)
-        found = reader.read(scaled_LV, cap, temperature, drawn_L, forbidden_pairs, with_logs)
+        found = reader.read(scaled_LV, cap, temperature, uniforms_L, forbidden_pairs, with_logs)
         if found is not None:
             for rows in pieces:
                 values_RV = found.probabilities_LV[rows]
@@ -317,7 +317,7 @@ def _marginals(
         probabilities_RV = logs_RV.exp()
         yield _Marginals(
             best_R=paths.best_L[rows],
-            sample_R=_at_shares(probabilities_RV, drawn_L[rows]),
+            sample_R=_at_shares(probabilities_RV, uniforms_L[rows]),
             entropy_R=torch.einsum("rv,rv->r", probabilities_RV, logs_RV).neg_().clamp_(min=0),
             probabilities_RV=probabilities_RV,
             logs_RV=logs_RV,
@@ -368,15 +368,15 @@ def draw(probabilities_BLV: Tensor, generator: torch.Generator) -> Tensor:
 def sample_by_cumulative_sum(probabilities_BLV: Tensor, generator: Generators) -> Tensor:
     """One id per position -> [B, L]: the first whose cumulative probability exceeds a random share of the total."""
     batch, length, _ = probabilities_BLV.shape
-    drawn_N = _uniforms(generator, batch, length, 1, probabilities_BLV.device)[:, 0]
-    return _at_shares(probabilities_BLV.flatten(0, 1), drawn_N).view(batch, length)
+    uniforms_N = _uniforms(generator, batch, length, 1, probabilities_BLV.device)[:, 0]
+    return _at_shares(probabilities_BLV.flatten(0, 1), uniforms_N).view(batch, length)
 
 
-def _at_shares(probabilities_NV: Tensor, drawn_N: Tensor) -> Tensor:
-    """For each row the first id whose cumulative probability exceeds the share `drawn_N` of the total -> [N]."""
+def _at_shares(probabilities_NV: Tensor, uniforms_N: Tensor) -> Tensor:
+    """For each row the first id whose cumulative probability exceeds the share `uniforms_N` of the total -> [N]."""
     cumulative_NV = probabilities_NV.cumsum(-1)
     total_N1 = cumulative_NV[:, -1:]
-    wanted_N1 = total_N1 * drawn_N[:, None]
+    wanted_N1 = total_N1 * uniforms_N[:, None]
     # If the product were rounded up to the total, no id would exceed it.
     below_total_N1 = torch.nextafter(total_N1, torch.zeros_like(total_N1))
     return torch.searchsorted(cumulative_NV, torch.minimum(wanted_N1, below_total_N1), right=True).squeeze(-1)

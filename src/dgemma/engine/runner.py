@@ -40,10 +40,10 @@ class Runner:
         ample_bytes: int | None = None,
     ) -> None:
         self.network, self.request = network, request
-        self.pictures = RequestImages(request.prompt, request.images, soft_tokens, network.config.image_token_id)
+        self.images = RequestImages(request.prompt, request.images, soft_tokens, network.config.image_token_id)
         self.writer = Writer(network, passes, sampler, request)
         turn_ends = () if request.reference else frozenset(request.turn_boundary_ids)
-        self.chunks = split_prompt(self.pictures.keys(), prefill_chunk, turn_ends)
+        self.chunks = split_prompt(self.images.keys(), prefill_chunk, turn_ends)
         self.sliding_history = self._sliding_history(ample_bytes)
         self.cache: KVCache | None = None
         self._pieces: Pieces = iter(())
@@ -160,12 +160,12 @@ class Runner:
         start = sum(map(len, self.chunks[:num_reused]))
         for number, chunk in enumerate(self.chunks[num_reused:], num_reused + 1):
             stop = start + len(chunk)
-            ids_BT = self.pictures.ids(start, stop, self.network.device)
+            ids_BT = self.images.ids(start, stop, self.network.device)
             if self.writer.encodes_last_chunk and number == len(self.chunks):
                 last_chunk_BT = ids_BT
                 break
             spans = []
-            for span in self.pictures.spans(start, stop):
+            for span in self.images.spans(start, stop):
                 if span is None:
                     yield ()
                 else:

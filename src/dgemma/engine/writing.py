@@ -91,8 +91,8 @@ class Writer:
         return self.request.mode == "diffusion" and self.request.in_place is None and not self.request.reference
 
     def write(self, cache: KVCache, last_hidden_D: torch.Tensor | None, last_chunk_BT: torch.Tensor | None) -> Pieces:
-        """The whole answer after the tokens in `cache`. `last_hidden_D` is required if `needs_last_hidden`, `last_chunk_BT`
-        if `encodes_last_chunk`."""
+        """The whole answer after the tokens in `cache`. `last_hidden_D` is required if `needs_last_hidden`,
+        `last_chunk_BT` if `encodes_last_chunk`."""
         match self.request.in_place:
             case Infill() as infill:
                 return self._infill(cache, _required(last_hidden_D), infill)
