@@ -375,7 +375,7 @@ class SamplerConfig:
     def __post_init__(self) -> None:
         steps = self.max_denoising_steps
         require(1 <= steps <= MAX_STEPS, f"max_denoising_steps must be between 1 and {MAX_STEPS}, not {steps}.")
-        require(self.entropy_bound > 0, f"entropy_bound must be positive, not {self.entropy_bound}.")
+        require(self.entropy_bound > 0, f"entropy_bound must be above 0, not {self.entropy_bound}.")
         # The schedule reaches t_min in the limit only, so it may be zero.
         require(
             0 <= self.t_min <= self.t_max and self.t_max > 0,

@@ -19,6 +19,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -61,6 +62,8 @@ to forty times as long."""
 _ACCURACY_MARGIN = 0.1
 """Canvas lengths whose accuracy is further than this below the best are not chosen. Profiles rest on a few dozen
 requests, of which this is two or three."""
+_GUESSED_ANSWER_TOKENS = 128
+"""Tokens of an answer, for a model without a measured profile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +94,7 @@ class Choice:
     autoregressive_ms: float
 
 
-def guess_profile(canvas_length: int, answer_tokens: float = 128) -> DenoisingProfile:
+def guess_profile(canvas_length: int) -> DenoisingProfile:
     """The guess for a model without a measured profile: 20 tokens per forward pass at 256 positions, as the released
     model's report gives (arXiv 2608.00146); steps in proportion to the square root of the length; no position skipped.
     No length below 64 except the model's own: how many steps a very short canvas takes cannot be guessed."""
@@ -101,7 +104,7 @@ def guess_profile(canvas_length: int, answer_tokens: float = 128) -> DenoisingPr
         CanvasRecord(length=length, steps=steps[length], equivalents=steps[length], tokens=length, accuracy=1.0)
         for length in lengths
     )
-    return DenoisingProfile(canvases=tuple(records), answer_tokens=answer_tokens)
+    return DenoisingProfile(canvases=tuple(records), answer_tokens=_GUESSED_ANSWER_TOKENS)
 
 
 def choose(
@@ -171,11 +174,32 @@ def first_passes(network: DiffusionGemma) -> None:
     next(denoise(network, cache, SamplerConfig(max_denoising_steps=1), [generator], 1))
 
 
+class _Clock:
+    """Counts seconds from its construction on, except those of excluded work."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds counted so far."""
+        return time.perf_counter() - self._start
+
+    def exclude(self, work: Callable[[], object]) -> None:
+        """Does work whose time is not counted."""
+        self._start += _time_ms(work) / 1000
+
+
 class _Stopwatch:
-    """Times single tokens and denoise steps after a context of `_CONTEXT` tokens."""
+    """Times single tokens and denoise steps after a context of `_CONTEXT` tokens.
+
+    records  whether passes are recorded (CUDA graphs): the first pass of each length then takes as long as several,
+             which is not part of an answer's cost
+    """
 
     def __init__(self, network: DiffusionGemma, passes: Passes | None) -> None:
         self.network, self.passes = network, passes
+        self.records = passes is not None and passes is not network
         self.generator = torch.Generator(device=network.device).manual_seed(0)
         config = network.config
         self.context = min(_CONTEXT, config.max_position_embeddings - 1)
@@ -216,32 +240,32 @@ def measure_pace(network: DiffusionGemma, budget_s: float | None = None, passes:
     `passes` are timed in place of the network's own.
     """
     watch = _Stopwatch(network, passes)
-    token, step = watch.token, watch.step
-    # Recorded passes (CUDA graphs): the first pass of each length records it, which takes as long as several passes and
-    # is not part of an answer's cost.
-    recording = passes is not None and passes is not network
     # The first passes lay out the weights and compile kernels.
-    repeats = _repeats(token())
-    step(2)
-    start = time.perf_counter()
-    token_ms, step_ms = token(), dict.fromkeys(ROWS, math.inf)
+    repeats = _repeats(watch.token())
+    watch.step(2)
+    clock, step_ms = _Clock(), {}
+    token_ms = watch.token()
     if budget_s is None:
         budget_s = max(_BUDGET_S, _BUDGET_TOKENS * token_ms / 1000)
     for number in range(_ROUNDS[1]):
-        if number >= _ROUNDS[0] and time.perf_counter() - start > budget_s:
+        if number >= _ROUNDS[0] and clock.seconds > budget_s:
             break
-        token_ms = min(token_ms, *(token() for _ in range(repeats)))
-        for rows in ROWS:
-            if recording and step_ms[rows] == math.inf and (rows == 1 or time.perf_counter() - start < budget_s):
-                before = time.perf_counter()
-                step(rows)
-                start += time.perf_counter() - before
-            known = [ms for ms in step_ms.values() if ms < math.inf]
-            expected_ms = step_ms[rows] if step_ms[rows] < math.inf else 2 * min(known, default=0)
-            if rows > 1 and time.perf_counter() - start + 2 * expected_ms / 1000 > budget_s:
-                break
-            step_ms[rows] = min(step_ms[rows], step(rows))
-    return Pace(step_ms={rows: ms for rows, ms in step_ms.items() if ms < math.inf}, token_ms=token_ms)
+        token_ms = min(token_ms, *(watch.token() for _ in range(repeats)))
+        _time_steps(watch, step_ms, clock, budget_s)
+    return Pace(step_ms=step_ms, token_ms=token_ms)
+
+
+def _time_steps(watch: _Stopwatch, step_ms: dict[int, float], clock: _Clock, budget_s: float) -> None:
+    """One round: times a step at each length, until the next one would exceed the budget. `step_ms` has the fastest of
+    each length so far."""
+    for rows in ROWS:
+        if watch.records and rows not in step_ms and (rows == 1 or clock.seconds < budget_s):
+            clock.exclude(partial(watch.step, rows))
+        # A length not measured yet is expected to take twice as long as the fastest one.
+        expected_ms = step_ms.get(rows, 2 * min(step_ms.values(), default=0))
+        if rows > 1 and clock.seconds + 2 * expected_ms / 1000 > budget_s:
+            break
+        step_ms[rows] = min(step_ms.get(rows, math.inf), watch.step(rows))
 
 
 def cached_pace(network: DiffusionGemma, file: Path | None, passes: Passes | None = None) -> Pace:
