@@ -149,7 +149,7 @@ class LLM:
         given: dict[str, Any] = {**options}
         stops = self._stops(given)
         events = self.engine.submit(self._continuation(prompt, token_ids, given))
-        return collect_reply(events, self._parsed, stops)
+        return collect_reply(events, self.parse, stops)
 
     def chat(
         self,
@@ -176,7 +176,7 @@ class LLM:
             messages = [{"role": "user", "content": messages}]
         given: dict[str, Any] = {"schema": schema, **options}
         stops = self._stops(given)
-        return collect_reply(self.engine.submit(self._answer(messages, given)), self._parsed, stops)
+        return collect_reply(self.engine.submit(self._answer(messages, given)), self.parse, stops)
 
     def stream(
         self,
@@ -191,7 +191,7 @@ class LLM:
         A string or `token_ids` are continued as by `generate`, messages are answered as by `chat`. The request is
         submitted at once, and ends when the iterator is closed or dropped.
         """
-        return stream_events(self.submit(prompt, token_ids=token_ids, **options), self._parsed, drafts)
+        return stream_events(self.submit(prompt, token_ids=token_ids, **options), self.parse, drafts)
 
     def submit(
         self,
@@ -336,7 +336,7 @@ class LLM:
         """Ids as text; an empty string for a model without a tokenizer."""
         return "" if self.tokenizer is None else self.tokenizer.decode(token_ids, skip_special=skip_special)
 
-    def parse(self, token_ids: Sequence[int], *, complete: bool = True) -> chat_format.MessageParts:
+    def parse(self, token_ids: Sequence[int], complete: bool = True) -> chat_format.MessageParts:
         """Splits generated ids into thinking, text and tool calls; `complete=False` for an unfinished reply."""
         if self.tokenizer is None:
             return chat_format.MessageParts(thinking="", text="", tool_calls=())
@@ -412,9 +412,6 @@ class LLM:
                 image_lengths=[image.num_soft_tokens for image in images],
             )
         )
-
-    def _parsed(self, token_ids: Sequence[int], complete: bool) -> chat_format.MessageParts:
-        return self.parse(token_ids, complete=complete)
 
     def _in_place(self, prefix: str, token_ids: Sequence[int], complete: bool) -> chat_format.MessageParts:
         """Decodes every id as text: an infill or edit has no thinking and no tool calls."""
