@@ -228,7 +228,8 @@ class Writer:
         self, cache: KVCache, found: Verified, lookup: PromptLookup, *, may_copy: bool, may_draft: bool
     ) -> "_Proposal":
         """The tokens to verify after those of `found`: a copy from the prompt if the answer repeats it, else the draft
-        of one denoise step, else none: then the causal pass writes a single token."""
+        of one denoise step. Once the canvas has used all its denoise steps, there may be none; then the causal pass
+        writes a single token."""
         if may_copy:
             room = self.request.max_new_tokens - self.tally.new_tokens
             copied = lookup.after(self.tally.tail, min(COPY_LENGTH, room))
