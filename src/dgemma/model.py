@@ -312,7 +312,7 @@ class DiffusionGemma(nn.Module):
         if len(counts) != cache.batch_size or batch != cache.batch_size:
             raise UsageError(f"A cache of {cache.batch_size} rows cannot take {batch} rows of tokens.")
         if not all(0 <= length <= count for length in counts):
-            raise UsageError(f"lengths must lie between 0 and the {count} tokens given, not {counts}.")
+            raise UsageError(f"lengths must be between 0 and the {count} tokens given, not {counts}.")
         cache.require_room(count, scratch=False, counts=counts)
         placed = PlacedImages(images, tokens_BT, counts, self.config) if images else None
         hidden_BTD = self._cached_pass(tokens_BT, cache, count, 0, keys_only=keys_only, images=placed)

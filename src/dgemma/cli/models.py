@@ -48,7 +48,7 @@ def show(model: str, as_json: bool) -> None:
         "canvas": f"{_count(config.canvas_length, 'token')}, at most "
         + _count(sampler.max_denoising_steps, "denoise step"),
         "sampler": f"entropy bound {sampler.entropy_bound}, temperature {sampler.t_max} to {sampler.t_min}"
-        + (", unsure canvases are checked by the causal mode" if sampler.causal_check else ""),
+        + (", unsure canvases are verified by the causal pass" if sampler.causal_check else ""),
     }
     table = Table(title=model, title_justify="left", show_header=False)
     for name, value in rows.items():
