@@ -114,7 +114,9 @@ def test_a_step_is_timed_with_and_without_every_constraint():
     ends = llm.model.sampler.eos_token_ids
     costs = measure_constraints(llm.network, llm.tokenizer, ends, canvas_length=16, runs=1)
     assert [cost.name for cost in costs] == list(CONSTRAINTS)
-    assert all(cost.states > 1 and cost.free_ms > 0 and cost.held_ms > 0 and 0 <= cost.share < 1 for cost in costs)
+    assert all(
+        cost.states > 1 and cost.free_ms > 0 and cost.constrained_ms > 0 and 0 <= cost.share < 1 for cost in costs
+    )
     assert measure_constraints(llm.network, llm.tokenizer, (), canvas_length=16, runs=1) == ()
 
 

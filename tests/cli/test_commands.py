@@ -189,7 +189,7 @@ def test_scores_are_whole_on_a_narrow_terminal(capsys, monkeypatch, columns, exp
 def test_eval_prints_one_document():
     done = dgemma("eval", "sudoku4", "-n", "2", "--constrained", "--json")
     scores = json.loads(done.stdout)["scores"]
-    ways = [(score["mode"], score["held"]) for score in scores]
+    ways = [(score["mode"], score["constrained"]) for score in scores]
     assert ways == [(mode, held) for mode in ("diffusion", "autoregressive") for held in (False, True)]
     assert all(0 <= score["accuracy"] <= 1 and score["n"] == 2 for score in scores)
 

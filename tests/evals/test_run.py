@@ -73,12 +73,12 @@ def test_no_answer_finds_a_part_of_its_prompt_encoded():
 @pytest.mark.parametrize("task", ["extract", "extract_plain", "sudoku4", "sudoku9", "math"])
 def test_with_held_a_form_is_asked_of_every_second_answer_and_the_right_answer_has_it(task):
     oracle, seen = Oracle(task, 4), []
-    scores = list(evaluate(oracle, [task], 4, 4, ("diffusion",), None, seen.append, held=True))  # pyright: ignore[reportArgumentType]
-    if TASKS[task].form is None:
-        assert task == "math" and oracle.forms == [{}] * 4 and [score.held for score in scores] == [False]
+    scores = list(evaluate(oracle, [task], 4, 4, ("diffusion",), None, seen.append, constrained=True))  # pyright: ignore[reportArgumentType]
+    if TASKS[task].constraint is None:
+        assert task == "math" and oracle.forms == [{}] * 4 and [score.constrained for score in scores] == [False]
         return
-    assert [score.held for score in scores] == [False, True]
-    assert [bool(form) for form in oracle.forms] == [False, True] * 4 == [attempt.held for attempt in seen]
+    assert [score.constrained for score in scores] == [False, True]
+    assert [bool(form) for form in oracle.forms] == [False, True] * 4 == [attempt.constrained for attempt in seen]
     assert {score.passes for score in scores} == {4.0} and {score.accuracy for score in scores} == {1.0}
     for (_, prompt), form in zip(oracle.asked, oracle.forms, strict=True):
         answer = oracle.answers[prompt]

@@ -49,21 +49,21 @@ CONSTRAINTS: dict[str, constrain.Constraint] = {
 class ConstraintCost:
     """The cost of one constraint.
 
-    build_seconds  to build its automaton, without what is prepared once per vocabulary
-    free_ms        a denoise step without the constraint
-    held_ms        the same step with it
+    build_seconds   to build its automaton, without what is prepared once per vocabulary
+    free_ms         a denoise step without the constraint
+    constrained_ms  the same step with it
     """
 
     name: str
     states: int
     build_seconds: float
     free_ms: float
-    held_ms: float
+    constrained_ms: float
 
     @property
     def share(self) -> float:
         """The share of a constrained step that the constraint takes."""
-        return max(0.0, 1 - self.free_ms / self.held_ms)
+        return max(0.0, 1 - self.free_ms / self.constrained_ms)
 
 
 @torch.inference_mode()
@@ -96,14 +96,14 @@ def measure_constraints(
         build_seconds = time.perf_counter() - start
         walk = constrain.Walk(automaton=automaton, remaining=_BUDGET)
         rounds = [(step(None), step(walk)) for _ in range(runs + 1)][1:]
-        free_ms, held_ms = (statistics.median(times) for times in zip(*rounds, strict=True))
+        free_ms, constrained_ms = (statistics.median(times) for times in zip(*rounds, strict=True))
         costs.append(
             ConstraintCost(
                 name=name,
                 states=len(automaton.distance_S),
                 build_seconds=build_seconds,
                 free_ms=free_ms,
-                held_ms=held_ms,
+                constrained_ms=constrained_ms,
             )
         )
     return tuple(costs)

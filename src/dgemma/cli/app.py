@@ -340,10 +340,10 @@ def evaluate(
     ] = "both",
     constrained: Annotated[
         bool,
-        typer.Option(
-            "--constrained", "--held", help="Also score constrained answers, for tasks that define a constraint."
-        ),
+        typer.Option("--constrained", help="Also score constrained answers, for tasks that define a constraint."),
     ] = False,
+    # The earlier name of --constrained.
+    held: Annotated[bool, typer.Option("--held", hidden=True)] = False,
     canvas: Canvas = None,
     seed: Seed = 0,
     failures: Annotated[int, typer.Option(help="Wrong answers to show on stderr, per task and mode.")] = 0,
@@ -363,7 +363,7 @@ def evaluate(
 
     evaluate_and_print(
         tasks or [], model=model, quant=quant, n=n, mode=mode, canvas=canvas, seed=seed, failures=failures,
-        as_json=as_json, data=data, constrained=constrained,
+        as_json=as_json, data=data, constrained=constrained or held,
     )  # fmt: skip
 
 

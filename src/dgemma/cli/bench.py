@@ -132,7 +132,7 @@ def bench_and_print(options: BenchOptions) -> None:
         usual_length = network.config.canvas_length
         costs = measure_constraints(network, llm.tokenizer, llm.model.end_ids, usual_length, options.runs)
         console.print(_constraints_table(usual_length, costs))
-        document["forms"] = [{**asdict(cost), "share": cost.share} for cost in costs]
+        document["constraints"] = [{**asdict(cost), "share": cost.share} for cost in costs]
         if options.answers:
             document |= _answers(console, llm, options.answers)
         if options.canvases:
@@ -251,7 +251,7 @@ def _constraints_table(length: int, costs: Sequence[ConstraintCost]) -> Table:
     columns = ("states", "build ms", "free ms", "constrained ms", "share")
     table = _table(f"A step over a canvas of {length} without and with a constraint", "constraint", columns)
     for cost in costs:
-        times = (f"{1000 * cost.build_seconds:.0f}", f"{cost.free_ms:.1f}", f"{cost.held_ms:.1f}")
+        times = (f"{1000 * cost.build_seconds:.0f}", f"{cost.free_ms:.1f}", f"{cost.constrained_ms:.1f}")
         table.add_row(cost.name, str(cost.states), *times, f"{cost.share:.0%}")
     return table
 

@@ -58,10 +58,10 @@ def evaluate_and_print(
 
     def watch(attempt: Attempt) -> None:
         replies.append(attempt.reply)
-        key = (attempt.example.task, attempt.mode, attempt.held)
+        key = (attempt.example.task, attempt.mode, attempt.constrained)
         if not attempt.correct and shown.get(key, 0) < failures:
             shown[key] = shown.get(key, 0) + 1
-            example, way = attempt.example, f"{attempt.mode}, constrained" if attempt.held else attempt.mode
+            example, way = attempt.example, f"{attempt.mode}, constrained" if attempt.constrained else attempt.mode
             print(
                 f"[{way}] {example.prompt}\n  wanted: {example.answer!r}\n  got:    {attempt.reply!r}"
                 + (" (cut off)" if attempt.cut else ""),
@@ -104,14 +104,14 @@ def _print_scores(scores: Sequence[Score]) -> None:
         # As wide as the longest word of its title, so that the table fits into 80 columns.
         table.add_column(name, justify="right", width=max(map(len, name.split())))
     for score in scores:
-        table.add_row("  constrained" if score.held else score.mode, *_row(score))
+        table.add_row("  constrained" if score.constrained else score.mode, *_row(score))
     console.print(table)
 
 
 def _print_lines(scores: Sequence[Score]) -> None:
     """Prints the scores one number per line, for narrow terminals."""
     for score in scores:
-        print(f"{score.task} (n = {score.n}), {score.mode}{', constrained' if score.held else ''}")
+        print(f"{score.task} (n = {score.n}), {score.mode}{', constrained' if score.constrained else ''}")
         for name, value in zip(COLUMNS, _row(score), strict=True):
             print(f"  {name} {value}")
 

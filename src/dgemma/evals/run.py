@@ -34,7 +34,7 @@ _SLACK = 16
 class Score:
     """The result of one task in one mode: accuracy (share of correct answers) over n examples, and cost.
 
-    held                    whether decoding was constrained to the form that the requests ask for
+    constrained             whether decoding was constrained (`Task.constraint`)
     tokens, passes          new tokens and forward passes per answer, means
     equivalents_per_canvas  steps per canvas, each weighted by the share of positions it computed
     """
@@ -50,18 +50,18 @@ class Score:
     tokens: float
     passes: float
     canvases: int
-    held: bool = False
+    constrained: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One answered example. cut: the answer reached its token limit. held: as in `Score`."""
+    """One answered example. cut: the answer reached its token limit. constrained: as in `Score`."""
 
     example: Example
     mode: str
     reply: str
     correct: bool
-    held: bool = False
+    constrained: bool = False
     cut: bool = False
 
 
@@ -94,7 +94,7 @@ def evaluate(
     modes: Sequence[str] = ("diffusion", "autoregressive"),
     canvas_length: int | None = None,
     watch: Callable[[Attempt], None] = lambda attempt: None,
-    held: bool = False,
+    constrained: bool = False,
 ) -> Iterator[Score]:
     """Yields one Score per task and mode.
 
@@ -102,13 +102,13 @@ def evaluate(
     examples, and its answers may be somewhat longer than the longest correct one.
     modes: keys of `MODES`.
     watch: called with every attempt; the modes take turns.
-    held: tasks with a form (`Task.form`) get a second Score per mode, with decoding constrained to it.
+    constrained: tasks with a constraint (`Task.constraint`) get a second Score per mode, with constrained decoding.
     Raises UsageError at once for an unknown task or a bad `n`.
     """
     if n < 1:
         raise UsageError(f"n must be at least 1, not {n}.")
     drawn = {task: _draw(task, n, seed) for task in _find_tasks(tasks).values()}
-    return _scores(llm, drawn, modes, canvas_length, watch, held)
+    return _scores(llm, drawn, modes, canvas_length, watch, constrained)
 
 
 def _scores(
@@ -117,12 +117,12 @@ def _scores(
     modes: Sequence[str],
     canvas_length: int | None,
     watch: Callable[[Attempt], None],
-    held: bool,
+    also_constrained: bool,
 ) -> Iterator[Score]:
     for task, items in drawn.items():
         limit = _token_limit(llm, task)
-        constraints = (False, True) if held and task.form else (False,)
-        variants = [(mode, constrained) for mode in modes for constrained in constraints]
+        choices = (False, True) if also_constrained and task.constraint else (False,)
+        variants = [(mode, constrained) for mode in modes for constrained in choices]
         results: dict[tuple[str, bool], list[tuple[bool, Stats]]] = {variant: [] for variant in variants}
         # The variants take turns, so that a slow phase of the machine affects all alike. In each turn they answer
         # different examples, and prefixes are dropped, so that none reuses a prompt encoded for another.
@@ -134,7 +134,11 @@ def _scores(
                 reply = _answer(llm, task, example, limit, number, mode, canvas_length, constrained)
                 correct = task.is_correct(example, reply.text)
                 cut = reply.finish_reason == "length"
-                watch(Attempt(example=example, mode=mode, reply=reply.text, correct=correct, held=constrained, cut=cut))
+                watch(
+                    Attempt(
+                        example=example, mode=mode, reply=reply.text, correct=correct, constrained=constrained, cut=cut
+                    )
+                )
                 results[mode, constrained].append((correct, reply.stats))
         for mode, constrained in variants:
             yield _score(task.name, mode, constrained, *zip(*results[mode, constrained], strict=True))
@@ -160,9 +164,8 @@ def _answer(
     canvas_length: int | None,
     constrained: bool,
 ) -> Reply:
-    form = task.form
     messages = [{"role": "user", "content": example.prompt}]
-    constraint: dict[str, Any] = form(example) if constrained and form is not None else {}
+    constraint = task.constraint(example) if constrained and task.constraint is not None else {}
     if task.held_out:
         # The limit may exceed the room left in the context; for a prompt that leaves none the engine raises.
         limit = max(1, min(limit, llm.engine.max_context - len(llm.chat_ids(messages))))
@@ -176,12 +179,12 @@ def _answer(
     )
 
 
-def _score(task: str, mode: str, held: bool, correct: Sequence[bool], stats: Sequence[Stats]) -> Score:
+def _score(task: str, mode: str, constrained: bool, correct: Sequence[bool], stats: Sequence[Stats]) -> Score:
     tokens, canvases = sum(one.new_tokens for one in stats), max(1, sum(one.canvases for one in stats))
     return Score(
         task=task,
         mode=mode,
-        held=held,
+        constrained=constrained,
         n=len(stats),
         accuracy=sum(correct) / len(stats),
         steps_per_canvas=sum(one.denoise_steps for one in stats) / canvases,

@@ -20,8 +20,8 @@ class Task:
     is_correct(example, reply) -> bool
     max_new_tokens      limit for a reply
     kind                passed to `make` if not None
-    form(example)       options of `LLM.chat` that constrain the answer to the form that the request asks for, and reveal
-                        nothing else; None for free text
+    constraint(example) options of `LLM.chat` that constrain the answer to what the request asks for, and reveal nothing
+                        else; None for free text
     trained, held_out   all examples of `train` and of `eval`, for a task with a fixed set of them
     """
 
@@ -30,7 +30,7 @@ class Task:
     is_correct: Callable[[Example, str], bool]
     max_new_tokens: int = 128
     kind: str | None = None
-    form: Callable[[Example], dict[str, Any]] | None = None
+    constraint: Callable[[Example], dict[str, Any]] | None = None
     trained: tuple[Example, ...] = ()
     held_out: tuple[Example, ...] = ()
 
@@ -42,19 +42,25 @@ class Task:
 
 
 _ALL = (
-    Task(name="extract", make=extract.generate, is_correct=extract.is_correct, form=extract.form),
-    Task(name="extract_plain", make=extract.generate, is_correct=extract.is_correct, form=extract.form, kind="plain"),
+    Task(name="extract", make=extract.generate, is_correct=extract.is_correct, constraint=extract.constraint),
+    Task(
+        name="extract_plain",
+        make=extract.generate,
+        is_correct=extract.is_correct,
+        constraint=extract.constraint,
+        kind="plain",
+    ),
     Task(name="fix", make=fix.generate, is_correct=fix.is_correct),
     Task(name="edit", make=edit.generate, is_correct=edit.is_correct),
     Task(
         name="sudoku4",
         make=sudoku.generate,
         is_correct=sudoku.is_correct,
-        form=sudoku.form,
+        constraint=sudoku.constraint,
         max_new_tokens=64,
         kind="4x4",
     ),
-    Task(name="sudoku9", make=sudoku.generate, is_correct=sudoku.is_correct, form=sudoku.form, kind="9x9"),
+    Task(name="sudoku9", make=sudoku.generate, is_correct=sudoku.is_correct, constraint=sudoku.constraint, kind="9x9"),
     Task(name="math", make=arithmetic.generate, is_correct=arithmetic.is_correct),
     Task(name="story", make=story.generate, is_correct=story.is_correct, max_new_tokens=256),
 )

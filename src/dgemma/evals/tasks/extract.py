@@ -164,7 +164,7 @@ def is_correct(example: Example, reply: str) -> bool:
         return False
 
 
-def form(example: Example) -> dict[str, Any]:
+def constraint(example: Example) -> dict[str, Any]:
     """The constraint as options of `LLM.chat`: the schema of an object with the request's keys, each a string."""
     keys = list(json.loads(example.answer))
     texts = {key: {"type": "string"} for key in keys}

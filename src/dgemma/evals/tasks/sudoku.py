@@ -337,7 +337,7 @@ def is_correct(example: Example, reply: str) -> bool:
     return position is not None and not position.empty
 
 
-def form(example: Example) -> dict[str, Any]:
+def constraint(example: Example) -> dict[str, Any]:
     """The constraint as options of `LLM.chat`: a regular expression for the right number of rows and digits."""
     size = int(example.kind[0])
     row = f"[1-{size}]{{{size}}}"
