@@ -25,8 +25,6 @@ from dgemma.server.fields import (
     DenoisingSteps,
     ModelName,
     Seed,
-    StreamOptions,
-    Strict,
     Temperature,
     Text,
     only,
@@ -34,13 +32,13 @@ from dgemma.server.fields import (
 )
 from dgemma.server.generation import Service
 from dgemma.server.jobs import Committed, Drafted, Edit, Ended, GenerationJob, Piece, Started
-from dgemma.server.openai_fields import draft_body, usage_body
+from dgemma.server.openai_fields import StreamFields, draft_body, usage_body
 from dgemma.server.sse import COMMENT, DONE, frame
 
 ONLY_DIFFUSION = "must be 'diffusion' on this endpoint, or absent"
 
 
-class EditFields(Strict):
+class EditFields(StreamFields):
     """The body of an edit request.
 
     input        the text to edit
@@ -57,22 +55,12 @@ class EditFields(Strict):
     temperature: Temperature = None
     canvas_length: CanvasLength = None
     max_denoising_steps: DenoisingSteps = None
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    diffusing: bool | None = None
 
     @field_validator("temperature", "canvas_length", "max_denoising_steps")
     @classmethod
     def _without_instruction(cls, value: Any, info: ValidationInfo) -> Any:
         if value is not None and info.data.get("instruction") is not None:
             raise unsupported("cannot be combined with instruction: an edit by instruction has no canvas")
-        return value
-
-    @field_validator("stream_options", "diffusing")
-    @classmethod
-    def _streams_only(cls, value: Any, info: ValidationInfo) -> Any:
-        if value and not info.data.get("stream"):
-            raise unsupported("requires 'stream': true")
         return value
 
     def job(self) -> GenerationJob:
@@ -130,9 +118,7 @@ class _EditWriter:
                 draft = draft_body(piece, self._service.tokenizer)
                 yield frame({**head, "text": "", "finish_reason": None, "diffusion": draft}, "diffusion.draft")
             elif isinstance(piece, Ended):
-                usage = {}
-                if self._fields.stream_options and self._fields.stream_options.include_usage:
-                    usage = {"usage": usage_body(piece.usage)}
+                usage = {"usage": usage_body(piece.usage)} if self._fields.includes_usage else {}
                 yield frame(
                     {**head, "text": "", "changes": self._changes(piece), "finish_reason": piece.reason, **usage}
                 )

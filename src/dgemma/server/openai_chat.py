@@ -26,7 +26,6 @@ from dgemma.server.fields import (
     Ignored,
     ModelName,
     Stops,
-    StreamOptions,
     Strict,
     TokenLimit,
     TopLogprobs,
@@ -40,12 +39,11 @@ from dgemma.server.logprobs import LogprobsFormat, TextToken
 from dgemma.server.openai_fields import (
     Message,
     ResponseFormat,
+    StreamFields,
     Tool,
     ToolChoice,
     call_body,
     draft_body,
-    includes_usage,
-    no_usage_yet,
     usage_body,
 )
 from dgemma.server.sse import COMMENT, DONE, frame
@@ -58,7 +56,7 @@ class TemplateKwargs(Strict):
     enable_thinking: bool | None = None
 
 
-class ChatFields(ConstraintFields):
+class ChatFields(StreamFields, ConstraintFields):
     """The body of a chat request."""
 
     model: ModelName
@@ -67,9 +65,6 @@ class ChatFields(ConstraintFields):
     max_completion_tokens: TokenLimit = None
     n: Annotated[int | None, Field(ge=1)] = None
     stop: Stops
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    diffusing: bool | None = None
     tools: FailFastList[Tool] | None = None
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool | None = None
@@ -97,16 +92,6 @@ class ChatFields(ConstraintFields):
     prompt_cache_retention: Ignored = None
     prompt_cache_options: Ignored = None
     moderation: Annotated[None, only()] = None
-
-    @field_validator("stream_options", "diffusing")
-    @classmethod
-    def _streams_only(cls, value: Any, info: ValidationInfo) -> Any:
-        requested = value.include_usage if isinstance(value, StreamOptions) else value
-        if requested and not info.data.get("stream"):
-            raise unsupported("requires 'stream': true")
-        if value and info.field_name == "diffusing" and info.data.get("mode") == "autoregressive":
-            raise unsupported("is not supported with mode 'autoregressive', which has no drafts")
-        return value
 
     @field_validator("max_completion_tokens")
     @classmethod
@@ -230,7 +215,7 @@ class _ChatWriter:
                 for at, call in enumerate(_calls(piece.parts)):
                     yield self._chunk(piece.index, {"tool_calls": [{"index": at, **call}]})
                 yield self._chunk(piece.index, {}, reason=piece.reason)
-        if includes_usage(self._fields.stream_options):
+        if self._fields.includes_usage:
             usage = usage_body(Usage.total(usages, prompt_tokens=started.prompt_tokens, choices=self._fields.n or 1))
             yield frame({**self._head("chat.completion.chunk"), "choices": [], "usage": usage})
         yield DONE
@@ -259,7 +244,7 @@ class _ChatWriter:
     ) -> bytes:
         logprobs = self._logprobs(tokens) if tokens else None
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
-        usage = no_usage_yet(self._fields.stream_options)
+        usage = self._fields.usage_placeholder
         return frame({**self._head("chat.completion.chunk"), "choices": [choice], **usage, **(more or {})}, event)
 
 

@@ -22,7 +22,6 @@ from dgemma.server.fields import (
     Ignored,
     ModelName,
     Stops,
-    StreamOptions,
     Text,
     TokenLimit,
     TopLogprobs,
@@ -32,7 +31,7 @@ from dgemma.server.fields import (
 from dgemma.server.generation import Service
 from dgemma.server.jobs import Committed, Drafted, Ended, GenerationJob, Piece, Started
 from dgemma.server.logprobs import LogprobsFormat, TextToken
-from dgemma.server.openai_fields import draft_body, includes_usage, no_usage_yet, usage_body
+from dgemma.server.openai_fields import StreamFields, draft_body, usage_body
 from dgemma.server.sse import COMMENT, DONE, frame
 from dgemma.server.usage import Usage
 
@@ -55,7 +54,7 @@ def _prompts(value: Any) -> Any:
     return [value] if isinstance(value, str) or is_ids else value
 
 
-class CompletionFields(ConstraintFields):
+class CompletionFields(StreamFields, ConstraintFields):
     """The body of a completion request."""
 
     model: ModelName
@@ -63,9 +62,6 @@ class CompletionFields(ConstraintFields):
     max_tokens: TokenLimit = None
     n: Annotated[int | None, Field(ge=1)] = None
     stop: Stops
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    diffusing: bool | None = None
     suffix: Text | None = None
     echo: Annotated[None, only(False)] = None
     best_of: Annotated[None, only(1)] = None
@@ -75,16 +71,6 @@ class CompletionFields(ConstraintFields):
     logit_bias: Annotated[None, only({})] = None
     user: Ignored = None
     metadata: Ignored = None
-
-    @field_validator("stream_options", "diffusing")
-    @classmethod
-    def _streams_only(cls, value: Any, info: ValidationInfo) -> Any:
-        requested = value.include_usage if isinstance(value, StreamOptions) else value
-        if requested and not info.data.get("stream"):
-            raise unsupported("requires 'stream': true")
-        if value and info.field_name == "diffusing" and info.data.get("mode") == "autoregressive":
-            raise unsupported("is not supported with mode 'autoregressive', which has no drafts")
-        return value
 
     @field_validator("suffix")
     @classmethod
@@ -155,7 +141,7 @@ class _CompletionWriter:
 
     async def frames(self, started: Started, pieces: AsyncGenerator[Piece]) -> AsyncGenerator[bytes]:
         """The completion as SSE frames."""
-        head = {**self._head(), **no_usage_yet(self._fields.stream_options)}
+        head = {**self._head(), **self._fields.usage_placeholder}
         usages: list[Usage] = []
         async for piece in pieces:
             if isinstance(piece, Committed):
@@ -168,7 +154,7 @@ class _CompletionWriter:
             elif isinstance(piece, Ended):
                 usages.append(piece.usage)
                 yield frame({**head, "choices": [_choice(piece.index, "", piece.reason)]})
-        if includes_usage(self._fields.stream_options):
+        if self._fields.includes_usage:
             usage = usage_body(Usage.total(usages, prompt_tokens=started.prompt_tokens, choices=self._fields.n or 1))
             yield frame({**self._head(), "choices": [], "usage": usage})
         yield DONE

@@ -1,6 +1,6 @@
 """Request and response types of OpenAI's chat and completion endpoints: messages, tools, response formats, usage.
 
-Converts request fields into the arguments of `chat.render`. Knows nothing of streams.
+Converts request fields into the arguments of `chat.render`. Knows nothing of how streams are written.
 """
 
 from collections.abc import Mapping
@@ -37,6 +37,38 @@ from dgemma.server.fields import (
 from dgemma.server.jobs import Drafted
 from dgemma.server.usage import Usage
 from dgemma.tokenizer import Tokenizer
+
+
+class StreamFields(Strict):
+    """The fields for streamed replies.
+
+    stream_options  OpenAI's; asks for the usage in the last chunk
+    diffusing       dgemma's own: the stream also carries drafts of the canvas
+    """
+
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    diffusing: bool | None = None
+
+    @field_validator("stream_options", "diffusing")
+    @classmethod
+    def _streams_only(cls, value: Any, info: ValidationInfo) -> Any:
+        requested = value.include_usage if isinstance(value, StreamOptions) else value
+        if requested and not info.data.get("stream"):
+            raise unsupported("requires 'stream': true")
+        if value and info.field_name == "diffusing" and info.data.get("mode") == "autoregressive":
+            raise unsupported("is not supported with mode 'autoregressive', which has no drafts")
+        return value
+
+    @property
+    def includes_usage(self) -> bool:
+        """Whether the last chunk of the stream must carry the usage."""
+        return self.stream_options is not None and bool(self.stream_options.include_usage)
+
+    @property
+    def usage_placeholder(self) -> dict[str, None]:
+        """The null usage that the other chunks of such a stream carry."""
+        return {"usage": None} if self.includes_usage else {}
 
 
 class CalledFunction(Strict):
@@ -243,16 +275,6 @@ def usage_body(usage: Usage) -> dict[str, Any]:
         "completion_tokens_details": {"reasoning_tokens": usage.thinking_tokens},
         "diffusion": usage.diffusion(),
     }
-
-
-def includes_usage(options: StreamOptions | None) -> bool:
-    """Whether the last chunk of a stream must carry the usage."""
-    return options is not None and bool(options.include_usage)
-
-
-def no_usage_yet(options: StreamOptions | None) -> dict[str, None]:
-    """The null usage that the other chunks of such a stream carry."""
-    return {"usage": None} if includes_usage(options) else {}
 
 
 def call_body(call: ToolCall, call_id: str, arguments: str) -> Mapping[str, Any]:
