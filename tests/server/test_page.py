@@ -38,7 +38,7 @@ CHROMIUM_OPTIONS = [
 ]
 KEY = "open sesame, 1"
 TABS = ["Chat", "Side by side", "Text to JSON", "Infill", "Edit"]
-ALONE = "This model answers each message alone; it does not see earlier ones."
+ALONE = "This model answers each message on its own; it does not see earlier ones."
 SUPPORTED = "supported formats are PNG, JPEG, WebP, GIF, BMP and TIFF."
 TOO_LONG = r"Prompt is too long: (at least )?\d+ tokens > 4095 maximum; shorten it\."
 PATIENCE_MS = 60_000

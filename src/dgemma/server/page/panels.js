@@ -121,7 +121,7 @@ export function chatPanel(page) {
     conversation.append(asked, view.element);
     view.element.scrollIntoView({ block: "nearest" });
     chatted.push({ role: "user", content: contentWith(pictures, text), pictures });
-    // A single-turn model gets each message alone.
+    // A single-turn model gets each message on its own.
     const sent = page.model.single_turn ? chatted.slice(-1) : [...chatted];
     const addReply = (text) => chatted.push({ role: "assistant", content: text, pictures: [] });
     try {
