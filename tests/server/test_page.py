@@ -299,7 +299,7 @@ def narrow_url(seeing_llm: LLM) -> Iterator[str]:
 def seeing_visit(browser, url: str, visits: list[Visit]) -> Visit:
     """A tab on a server whose model reads images, with short replies."""
     visits.append(Visit(browser, url, viewport={"width": 900, "height": 700}))
-    visits[-1].button("Add a picture").wait_for()
+    visits[-1].button("Add an image").wait_for()
     visits[-1].page.get_by_label("Longest reply").evaluate("input => (input.value = 24)")
     return visits[-1]
 
@@ -324,11 +324,11 @@ def test_a_picture_goes_with_the_message(browser, seeing_url: str, visits: list[
     (visit,) = visits
     file = tmp_path / "red.png"
     picture("red", (400, 300)).save(file)
-    visit.button("Add a picture").wait_for()
+    visit.button("Add an image").wait_for()
     chooser = visit.page.locator("#chat-form input[type=file]")
     chooser.set_input_files([file, file])
     visit.button("Remove red.png").nth(1).click()
-    assert visit.page.locator("#chat-form .picture").count() == 1
+    assert visit.page.locator("#chat-form .image").count() == 1
     drawn = visit.page.get_by_role("img", name="red.png")
     colour = "canvas => [...canvas.getContext('2d').getImageData(5, 5, 1, 1).data]"
     assert drawn.evaluate(colour) == [255, 0, 0, 255] and drawn.bounding_box()["height"] <= 80
@@ -340,7 +340,7 @@ def test_a_picture_goes_with_the_message(browser, seeing_url: str, visits: list[
     assert [part["type"] for part in message["content"]] == ["image_url", "text"]
     assert message["content"][0]["image_url"]["url"].startswith("data:image/png;base64,")
     visit.settle()
-    assert visit.page.locator(".question .picture").count() == 1
+    assert visit.page.locator(".question .image").count() == 1
     assert not visit.page.locator("#chat-form .tray").is_visible()
     assert visit.complaints == []
 
@@ -356,7 +356,7 @@ def test_a_picture_that_is_still_read_goes_with_the_message(
     (message,) = sent.value.post_data_json["messages"]
     assert [part["type"] for part in message["content"]] == ["image_url"]  # a picture may say all
     visit.settle()
-    assert visit.page.locator(".question .picture").count() == 1
+    assert visit.page.locator(".question .image").count() == 1
     assert visit.complaints == []
 
 
@@ -403,13 +403,13 @@ def test_a_file_that_is_no_picture_is_told_of(
     letter.write_bytes(b"")
     visit.add_pictures(document)
     visit.alert.wait_for()
-    assert visit.alert.inner_text() == f"doc.pdf is not a picture; {SUPPORTED}"
+    assert visit.alert.inner_text() == f"doc.pdf is not an image; {SUPPORTED}"
     visit.add_pictures(red)
     visit.button("Remove red.png").wait_for()
     assert not visit.alert.is_visible()
     visit.add_pictures(document, red, letter)
     visit.alert.wait_for()
-    assert visit.alert.inner_text() == f"doc.pdf and letter.odt are not pictures; {SUPPORTED}"
+    assert visit.alert.inner_text() == f"doc.pdf and letter.odt are not images; {SUPPORTED}"
     assert visit.button("Remove red.png").count() == 2
     visit.run("""() => {
         const dropped = new DataTransfer();
@@ -417,7 +417,7 @@ def test_a_file_that_is_no_picture_is_told_of(
         const event = new DragEvent("drop", { dataTransfer: dropped, cancelable: true, bubbles: true });
         document.getElementById("question").dispatchEvent(event);
     }""")
-    visit.page.get_by_text("dropped.txt is not a picture", exact=False).wait_for()
+    visit.page.get_by_text("dropped.txt is not an image", exact=False).wait_for()
     assert visit.complaints == []
 
 
@@ -432,7 +432,7 @@ def test_a_picture_that_the_browser_cannot_read_is_told_of(
     visit.add_pictures(red)
     visit.alert.wait_for()
     assert visit.alert.inner_text() == "The browser cannot read red.png from the disk; choose another file."
-    assert visit.page.locator("#chat-form .held").count() == 0
+    assert visit.page.locator("#chat-form .attached").count() == 0
 
 
 def test_a_picture_that_the_server_cannot_read_is_named(
@@ -448,7 +448,7 @@ def test_a_picture_that_the_server_cannot_read_is_named(
     visit.button("Send").click()
     visit.alert.wait_for()
     assert visit.alert.inner_text().startswith("broken.png: The image is none of ")
-    assert visit.page.locator("#chat-form .held").count() == 2
+    assert visit.page.locator("#chat-form .attached").count() == 2
     visit.button("Remove broken.png").click()
     visit.button("Send").click()
     visit.page.locator(".reply:visible").nth(1).locator(".figures li").first.wait_for()
@@ -464,7 +464,7 @@ def test_pictures_that_are_too_large_are_told_of(
     visit.add_pictures(large)
     visit.button("Send").click()
     visit.alert.wait_for()
-    told = "These pictures are too large for this server; use smaller ones, or restart it with a larger --max-body-mb."
+    told = "These images are too large for this server; use smaller ones, or restart it with a larger --max-body-mb."
     assert visit.alert.inner_text() == told
     visit.button("Remove large.bmp").click()
     visit.add_pictures(red)
@@ -498,7 +498,7 @@ def test_a_conversation_that_is_full_is_told_of(browser, seeing_url: str, visits
 
 
 def test_a_model_of_texts_offers_no_pictures(visit: Visit) -> None:
-    assert not visit.button("Add a picture").is_visible()
+    assert not visit.button("Add an image").is_visible()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ FILES = {
     "/page/page.js": ("page.js", "text/javascript"),
     "/page/panels.js": ("panels.js", "text/javascript"),
     "/page/reply.js": ("reply.js", "text/javascript"),
-    "/page/pictures.js": ("pictures.js", "text/javascript"),
+    "/page/images.js": ("images.js", "text/javascript"),
     "/page/client.js": ("client.js", "text/javascript"),
     "/page/icon.svg": ("icon.svg", "image/svg+xml"),
 }

@@ -3,7 +3,7 @@
 // and Escape cancel it, and that nothing typed is lost when a message fails.
 
 import { ServerError, chat, edit, infill } from "./client.js";
-import { contentWith, listed, pictureTray, shown } from "./pictures.js";
+import { contentWith, imageTray, listed, shown } from "./images.js";
 import { ReplyView, counted, make } from "./reply.js";
 
 const find = (id) => document.getElementById(id);
@@ -71,16 +71,16 @@ async function watchReply(view, ask) {
   }
 }
 
-/** Rewords a server error for a chat: names the picture that caused it, or adds what to do about a full conversation. */
+/** Rewords a server error for a chat: names the image that caused it, or adds what to do about a full conversation. */
 function chatError(error, turns) {
   if (!(error instanceof ServerError)) return error;
   const { status, param } = error;
   const [, at, place] = /^messages\.(\d+)\.content\.(\d+)\b/.exec(param ?? "") ?? [];
-  const picture = turns[at]?.pictures[place];
-  if (picture) return new ServerError(`${picture.name}: ${error.message}`, status);
+  const image = turns[at]?.images[place];
+  if (image) return new ServerError(`${image.name}: ${error.message}`, status);
   let message = error.message;
-  if (status === 413 && turns.some(({ pictures }) => pictures.length)) {
-    message = "These pictures are too large for this server; use smaller ones, or restart it with a larger --max-body-mb.";
+  if (status === 413 && turns.some(({ images }) => images.length)) {
+    message = "These images are too large for this server; use smaller ones, or restart it with a larger --max-body-mb.";
   }
   // A 400 without a field is about the conversation as a whole.
   const tooLong = status === 413 || (status === 400 && !param);
@@ -90,7 +90,7 @@ function chatError(error, turns) {
 
 export function chatPanel(page) {
   const [form, question, conversation] = [find("chat-form"), find("question"), find("conversation")];
-  const tray = page.model.reads_images ? pictureTray(form, page) : null;
+  const tray = page.model.reads_images ? imageTray(form, page) : null;
   let turns = [];
   let last = null;
   if (page.model.single_turn) {
@@ -104,26 +104,26 @@ export function chatPanel(page) {
     const text = question.value.trim();
     // Anything typed from here on belongs to the next message.
     question.value = "";
-    const pictures = (await tray?.take()) ?? [];
+    const images = (await tray?.take()) ?? [];
     // If there is no reply, the message goes back into the form.
     const restore = () => {
       if (chatted !== turns) return;
       question.value = [text, question.value].filter(Boolean).join("\n\n");
-      tray?.restore(pictures);
+      tray?.restore(images);
     };
     if (signal.aborted) restore();
     signal.throwIfAborted();
-    if (!text && !pictures.length) return;
+    if (!text && !images.length) return;
     last?.forgetSteps();
-    const asked = make("article", { class: "question", "aria-label": "You" }, ...(pictures.length ? [shown(pictures)] : []), text);
+    const asked = make("article", { class: "question", "aria-label": "You" }, ...(images.length ? [shown(images)] : []), text);
     const view = (last = new ReplyView());
     view.element.setAttribute("aria-label", "Reply");
     conversation.append(asked, view.element);
     view.element.scrollIntoView({ block: "nearest" });
-    chatted.push({ role: "user", content: contentWith(pictures, text), pictures });
+    chatted.push({ role: "user", content: contentWith(images, text), images });
     // A single-turn model gets each message on its own.
     const sent = page.model.single_turn ? chatted.slice(-1) : [...chatted];
-    const addReply = (text) => chatted.push({ role: "assistant", content: text, pictures: [] });
+    const addReply = (text) => chatted.push({ role: "assistant", content: text, images: [] });
     try {
       const fields = page.decoding("diffusion");
       const messages = sent.map(({ role, content }) => ({ role, content }));

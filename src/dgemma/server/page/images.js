@@ -1,4 +1,4 @@
-// Pictures for the next message: chosen, dropped or pasted, shown small, and sent as parts of that message. They are
+// Images for the next message: chosen, dropped or pasted, shown small, and sent as parts of that message. They are
 // drawn on canvases, because the page's policy allows no URLs but its own files. Knows nothing of models or replies.
 
 import { make } from "./reply.js";
@@ -15,26 +15,26 @@ function dataUrl(file) {
   });
 }
 
-/** A thumbnail of a picture, or its name if the browser cannot decode it. */
+/** A thumbnail of an image, or its name if the browser cannot decode it. */
 function drawn({ bitmap, name }) {
-  if (!bitmap) return make("span", { class: "picture muted" }, name);
-  const canvas = make("canvas", { class: "picture", role: "img", "aria-label": name });
+  if (!bitmap) return make("span", { class: "image muted" }, name);
+  const canvas = make("canvas", { class: "image", role: "img", "aria-label": name });
   canvas.height = HEIGHT;
   canvas.width = Math.max(1, Math.round((bitmap.width / bitmap.height) * HEIGHT));
   canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   return canvas;
 }
 
-/** The pictures of a sent message. */
-export function shown(pictures) {
-  return make("div", { class: "tray" }, ...pictures.map(drawn));
+/** The images of a sent message. */
+export function shown(images) {
+  return make("div", { class: "tray" }, ...images.map(drawn));
 }
 
-/** The content of a message with pictures, in the API's format. */
-export function contentWith(pictures, text) {
-  if (!pictures.length) return text;
+/** The content of a message with images, in the API's format. */
+export function contentWith(images, text) {
+  if (!images.length) return text;
   const texts = text ? [{ type: "text", text }] : [];
-  return [...pictures.map(({ url }) => ({ type: "image_url", image_url: { url } })), ...texts];
+  return [...images.map(({ url }) => ({ type: "image_url", image_url: { url } })), ...texts];
 }
 
 /** Joins words as in a sentence: "a, b and c". */
@@ -42,9 +42,9 @@ export function listed(words) {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
-/** The message about files that are not pictures or cannot be read. */
+/** The message about files that are not images or cannot be read. */
 function problems(others, unread) {
-  const is = others.length === 1 ? "is not a picture" : "are not pictures";
+  const is = others.length === 1 ? "is not an image" : "are not images";
   const sentences = [];
   if (others.length) sentences.push(`${listed(others)} ${is}; supported formats are ${READABLE}.`);
   if (unread.length) sentences.push(`The browser cannot read ${listed(unread)} from the disk; choose another file.`);
@@ -52,37 +52,37 @@ function problems(others, unread) {
 }
 
 /**
- * The pictures attached to a form. take() empties the tray, once all are read, and returns them; restore(pictures) puts
+ * The images attached to a form. take() empties the tray, once all are read, and returns them; restore(images) puts
  * them back. Problems are shown by the page, an object { announce(text), tell(message), clear() }.
  */
-export function pictureTray(form, page) {
+export function imageTray(form, page) {
   const [tray, button, input] = [".tray", ".attach", "input[type=file]"].map((name) => form.querySelector(name));
-  let held = [];
+  let attached = [];
   let reading = Promise.resolve();
   const show = () => {
-    const item = (picture) => {
-      const remove = make("button", { type: "button", class: "quiet", "aria-label": `Remove ${picture.name}` }, "\u00d7");
+    const item = (image) => {
+      const remove = make("button", { type: "button", class: "quiet", "aria-label": `Remove ${image.name}` }, "\u00d7");
       remove.addEventListener("click", () => {
-        held = held.filter((other) => other !== picture);
+        attached = attached.filter((other) => other !== image);
         show();
         button.focus();
       });
-      return make("span", { class: "held" }, drawn(picture), remove);
+      return make("span", { class: "attached" }, drawn(image), remove);
     };
-    tray.replaceChildren(...held.map(item));
-    tray.hidden = held.length === 0;
+    tray.replaceChildren(...attached.map(item));
+    tray.hidden = attached.length === 0;
   };
   const read = async (files) => {
     const [others, unread] = [[], []];
     for (const file of files) {
-      const name = file.name || "A picture";
+      const name = file.name || "An image";
       if (!file.type.startsWith("image/")) {
         others.push(name);
         continue;
       }
       try {
         const bitmap = await createImageBitmap(file).catch(() => null);
-        held.push({ name, url: await dataUrl(file), bitmap });
+        attached.push({ name, url: await dataUrl(file), bitmap });
         page.announce(`${name} is attached to the next message`);
       } catch {
         unread.push(name);
@@ -93,7 +93,7 @@ export function pictureTray(form, page) {
     if (message) page.tell(message);
   };
   const add = (files) => {
-    // A copy, because the browser empties the list later. The chain keeps the pictures in the order they were added.
+    // A copy, because the browser empties the list later. The chain keeps the images in the order they were added.
     const added = [...files];
     page.clear();
     reading = reading.then(() => read(added));
@@ -105,7 +105,7 @@ export function pictureTray(form, page) {
     input.value = "";
   });
   form.addEventListener("paste", (event) => {
-    // Office programs copy a picture of a text along with the text; paste the text then.
+    // Office programs copy an image of a text along with the text; paste the text then.
     if (!event.clipboardData.files.length || event.clipboardData.types.includes("text/plain")) return;
     event.preventDefault();
     add(event.clipboardData.files);
@@ -122,13 +122,13 @@ export function pictureTray(form, page) {
   return {
     async take() {
       await reading;
-      const taken = held;
-      held = [];
+      const taken = attached;
+      attached = [];
       show();
       return taken;
     },
-    restore(pictures) {
-      held = [...pictures, ...held];
+    restore(images) {
+      attached = [...images, ...attached];
       show();
     },
   };
