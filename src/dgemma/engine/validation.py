@@ -1,6 +1,6 @@
 """Checks a request before it is accepted: its values are possible, and it fits the model's context.
 
-Each error is one sentence. Changes nothing.
+Each error is one or two sentences. Changes nothing.
 """
 
 import math
