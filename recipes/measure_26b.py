@@ -22,9 +22,9 @@ from typing import Any
 
 import torch
 
-from dgemma.bench.anatomy import dissect
 from dgemma.bench.machine import synchronise
 from dgemma.bench.shapes import SHAPES, random_network
+from dgemma.bench.step_parts import time_parts
 from dgemma.cache import KVCache
 from dgemma.checkpoint.quantised import quantise_network
 from dgemma.config import ModelConfig, SamplerConfig
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parts = {
         "heads": _heads(network, lengths, runs),
         "steps": _steps(network, lengths, contexts, runs),
-        "anatomy": (_attempt(lambda n=n: asdict(dissect(network, n, min(contexts), runs))) for n in lengths),
+        "anatomy": (_attempt(lambda n=n: asdict(time_parts(network, n, min(contexts), runs))) for n in lengths),
     }
     for part, rows in parts.items():
         document[part] = list(_printed(part, rows))

@@ -9,14 +9,14 @@ from typer.testing import CliRunner
 from dgemma import chat
 from dgemma.api import load
 from dgemma.bench import answers, plot, streams
-from dgemma.bench.anatomy import dissect
 from dgemma.bench.canvas import measure_canvases
 from dgemma.bench.compare import compare
 from dgemma.bench.constraints import CONSTRAINTS, measure_constraints
 from dgemma.bench.machine import measure_ceilings
 from dgemma.bench.shapes import SHAPES, quantised_copy, random_network, shape
+from dgemma.bench.step_parts import time_parts
 from dgemma.bench.steps import measure
-from dgemma.bench.streams import made_up_requests, measure_streams
+from dgemma.bench.streams import measure_streams, random_requests
 from dgemma.checkpoint import LoadedModel, save_model
 from dgemma.cli.app import app
 from dgemma.config import SamplerConfig
@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 
 
 def test_an_anatomy_holds_every_part_once_and_removes_its_hooks():
-    anatomy = dissect(NETWORK, canvas_length=8, context=8, runs=1)
+    anatomy = time_parts(NETWORK, canvas_length=8, context=8, runs=1)
     names = [part.name for part in anatomy.parts]
     assert sorted(names) == sorted({*names}) and {"attention", "experts", "head", "sampler"} <= {*names}
     assert anatomy.step_ms == pytest.approx(sum(part.ms for part in anatomy.parts))
@@ -54,7 +54,7 @@ def test_the_work_of_a_part_matches_torchs_count():
         hidden = network.denoise(ids, cache, network.embed(ids))
         network.logits(hidden)
     counted = counter.get_total_flops() / 1e9
-    parts = {part.name: part for part in dissect(NETWORK, 8, 8, 1).parts}
+    parts = {part.name: part for part in time_parts(NETWORK, 8, 8, 1).parts}
     formulas = sum(parts[name].gigaoperations for name in ("attention", "dense MLP", "head"))
     # There are so few experts that all of them run here. The router is one more small product.
     experts = 6 * 8 * CONFIG.num_experts * CONFIG.hidden_size * CONFIG.moe_intermediate_size * 4 / 1e9
@@ -135,7 +135,7 @@ def test_whole_answers_are_compared_with_those_of_one_pass(monkeypatch):
     for place, speed in enumerate(speeds):
         own = {score.mode: score for score in scores if score.task == speed.task}
         assert speed.by_mode == {mode: score.tokens_per_second for mode, score in own.items()}
-        assert speed.speed_up_at_most * speed.by_mode["autoregressive"] == pytest.approx(speed.in_one_pass)
+        assert speed.max_ratio * speed.by_mode["autoregressive"] == pytest.approx(speed.in_one_pass)
         prompts = [[{"role": "user", "content": one.prompt}] for one in examples(speed.task, 2, seed=0)]
         encoded = [len(chat.render(one, llm.tokenizer, template=llm.model.chat_template)) for one in prompts]
         tokens = round(own["autoregressive"].tokens)
@@ -160,7 +160,7 @@ def test_canvases_are_measured_and_plotted(tmp_path):
         == kind
     )
     assert all(point.predicted_speed_up > 0 and point.measured_speed_up > 0 for point in found.points)
-    times, anatomy = measure(NETWORK, (8, 16), 8, 1), dissect(NETWORK, 8, 8, 1)
+    times, anatomy = measure(NETWORK, (8, 16), 8, 1), time_parts(NETWORK, 8, 8, 1)
     plot.draw(tmp_path / "plot.png", "tiny", times, anatomy, found)
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(OutputError, match="cannot be written"):
@@ -169,9 +169,9 @@ def test_canvases_are_measured_and_plotted(tmp_path):
 
 def test_streams_are_run_one_after_another_and_at_once(monkeypatch):
     """The requests take about a second in all, and both engines answer all of them."""
-    assert [one.max_new_tokens for one in made_up_requests(NETWORK, 5, 0.1)] == [32] * 5
-    assert [one.max_new_tokens for one in made_up_requests(NETWORK, 5, 1000.0)] == [4] * 5
-    requests = made_up_requests(NETWORK, 3, 60.0)
+    assert [one.max_new_tokens for one in random_requests(NETWORK, 5, 0.1)] == [32] * 5
+    assert [one.max_new_tokens for one in random_requests(NETWORK, 5, 1000.0)] == [4] * 5
+    requests = random_requests(NETWORK, 3, 60.0)
     assert [one.max_new_tokens for one in requests] == [5] * 3 and len({one.prompt for one in requests}) == 3
     engines = []
     monkeypatch.setattr(streams, "Engine", lambda *given: engines.append(Engine(*given)) or engines[-1])

@@ -32,17 +32,17 @@ class AnswerSpeed:
     in_one_pass: float
 
     @property
-    def speed_up(self) -> float:
+    def ratio(self) -> float:
         """Diffusion's speed over autoregressive speed."""
         return self.by_mode["diffusion"] / self.by_mode["autoregressive"]
 
     @property
-    def speed_up_at_most(self) -> float:
+    def max_ratio(self) -> float:
         """The same for a model that needs only one pass."""
         return self.in_one_pass / self.by_mode["autoregressive"]
 
     @property
-    def auto_by_better(self) -> float:
+    def auto_ratio(self) -> float:
         """The speed of `auto`, which chooses a mode for each request, over that of the faster mode."""
         return self.by_mode["auto"] / max(self.by_mode["diffusion"], self.by_mode["autoregressive"])
 

@@ -7,8 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dgemma.bench.anatomy import Anatomy
 from dgemma.bench.canvas import CanvasBench
+from dgemma.bench.step_parts import StepParts
 from dgemma.bench.steps import StepTimes
 from dgemma.errors import UsageError
 from dgemma.files import replacing
@@ -26,7 +26,7 @@ def require(file: Path) -> None:
         raise UsageError(f"--plot: there is no folder {file.parent}.")
 
 
-def draw(file: Path, model: str, times: StepTimes, anatomy: Anatomy, canvases: CanvasBench | None) -> None:
+def draw(file: Path, model: str, times: StepTimes, step: StepParts, canvases: CanvasBench | None) -> None:
     """Writes the plot in the format of the file's suffix. Raises OutputError if the file cannot be written."""
     from matplotlib.figure import Figure
 
@@ -35,7 +35,7 @@ def draw(file: Path, model: str, times: StepTimes, anatomy: Anatomy, canvases: C
     axes = figure.subplots(count // 2, 2, squeeze=False).flatten()
     figure.suptitle(f"{model}, after {times.context} tokens")
     _draw_times(axes[0], times)
-    _draw_anatomy(axes[1], anatomy)
+    _draw_parts(axes[1], step)
     if canvases is not None:
         _draw_steps(axes[2], canvases)
         _draw_speed_up(axes[3], canvases)
@@ -54,11 +54,11 @@ def _draw_times(axes: Any, times: StepTimes) -> None:
     axes.legend(frameon=False)
 
 
-def _draw_anatomy(axes: Any, anatomy: Anatomy) -> None:
-    parts = sorted(anatomy.parts, key=lambda part: part.ms)
+def _draw_parts(axes: Any, step: StepParts) -> None:
+    parts = sorted(step.parts, key=lambda part: part.ms)
     bars = axes.barh([part.name for part in parts], [part.ms for part in parts])
-    axes.bar_label(bars, [f"{part.ms:.1f} ms, {part.ms / anatomy.step_ms:.0%}" for part in parts], padding=3)
-    axes.set(xlabel="ms", title=f"one step over {anatomy.canvas_length} positions: {anatomy.step_ms:.0f} ms")
+    axes.bar_label(bars, [f"{part.ms:.1f} ms, {part.ms / step.step_ms:.0%}" for part in parts], padding=3)
+    axes.set(xlabel="ms", title=f"one step over {step.canvas_length} positions: {step.step_ms:.0f} ms")
     axes.set_xlim(right=1.5 * max(part.ms for part in parts))
 
 

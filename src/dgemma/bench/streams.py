@@ -37,7 +37,7 @@ class StreamSpeed:
         return self.at_once / self.one_by_one
 
 
-def made_up_requests(network: DiffusionGemma, streams: int, token_ms: float) -> list[Request]:
+def random_requests(network: DiffusionGemma, streams: int, token_ms: float) -> list[Request]:
     """Autoregressive requests with random prompts. Each asks for 4 to 32 tokens, so that all take about `_SECONDS` one
     after another at `token_ms` per token."""
     generator = torch.Generator().manual_seed(0)

@@ -13,14 +13,14 @@ from rich.table import Table
 
 from dgemma.api import LLM, load
 from dgemma.bench import compare, plot
-from dgemma.bench.anatomy import Anatomy, dissect
 from dgemma.bench.answers import MODES, measure_answers
 from dgemma.bench.canvas import CanvasBench, measure_canvases
 from dgemma.bench.constraints import ConstraintCost, measure_constraints
 from dgemma.bench.machine import Ceilings, measure_ceilings
 from dgemma.bench.shapes import quantised_copy, random_network, shape
+from dgemma.bench.step_parts import StepParts, time_parts
 from dgemma.bench.steps import StepTimes, measure
-from dgemma.bench.streams import made_up_requests, measure_streams
+from dgemma.bench.streams import measure_streams, random_requests
 from dgemma.checkpoint import find_model
 from dgemma.checkpoint.json_files import write_json
 from dgemma.checkpoint.source import profile_path
@@ -107,10 +107,8 @@ def bench_and_print(options: BenchOptions) -> None:
     console.print(_ceilings_line(ceilings))
     times = measure(network, context=options.context, runs=options.runs)
     console.print(_steps_table(times))
-    anatomy = dissect(network, length, options.context, options.runs)
-    console.print(
-        _anatomy_table(anatomy, ceilings, _weight_kind(network), "int8" if network.has_int8_head() else "float32")
-    )
+    step = time_parts(network, length, options.context, options.runs)
+    console.print(_parts_table(step, ceilings, _weight_kind(network), "int8" if network.has_int8_head() else "float32"))
     document: dict[str, object] = {
         "model": options.model if options.config is None else options.config,
         "quant": options.quant if llm is None else llm.model.quant,
@@ -121,7 +119,7 @@ def bench_and_print(options: BenchOptions) -> None:
         "torch": torch.__version__,
         "ceilings": asdict(ceilings),
         **asdict(times),
-        "anatomy": asdict(anatomy),
+        "anatomy": asdict(step),
     }
     if options.transformers:
         document["comparison"] = _compare(console, network, plain, length, options)
@@ -140,7 +138,7 @@ def bench_and_print(options: BenchOptions) -> None:
             document["canvases"] = asdict(canvases)
     try:
         if options.plot is not None:
-            plot.draw(options.plot, str(document["model"]), times, anatomy, canvases)
+            plot.draw(options.plot, str(document["model"]), times, step, canvases)
             print(f"The plot was written to {options.plot}.", file=sys.stderr)
     finally:
         # Print the results of minutes of measuring even if plotting fails.
@@ -197,15 +195,15 @@ def _steps_table(times: StepTimes) -> Table:
     return table
 
 
-def _anatomy_table(anatomy: Anatomy, ceilings: Ceilings, kind: str, head_kind: str) -> Table:
-    title = f"Parts of a denoise step over {anatomy.canvas_length} positions: {anatomy.step_ms:.1f} ms"
+def _parts_table(step: StepParts, ceilings: Ceilings, kind: str, head_kind: str) -> Table:
+    title = f"Parts of a denoise step over {step.canvas_length} positions: {step.step_ms:.1f} ms"
     table = _table(title, "part", ("ms", "share", "GFLOP/s", "of peak", "GB/s", "of peak"))
-    for part in sorted(anatomy.parts, key=lambda part: -part.ms):
+    for part in sorted(step.parts, key=lambda part: -part.ms):
         arithmetic = part.gflops / ceilings.arithmetic(head_kind if part.name == "head" else kind)
         memory = part.gigabytes_per_second / ceilings.gigabytes_per_second
         counted = (f"{part.gflops:.0f}", f"{arithmetic:.0%}") if part.gigaoperations else ("-", "-")
         read = (f"{part.gigabytes_per_second:.1f}", f"{memory:.0%}") if part.megabytes else ("-", "-")
-        table.add_row(part.name, f"{part.ms:.2f}", f"{part.ms / anatomy.step_ms:.0%}", *counted, *read)
+        table.add_row(part.name, f"{part.ms:.2f}", f"{part.ms / step.step_ms:.0%}", *counted, *read)
     return table
 
 
@@ -232,7 +230,7 @@ def _streams(
     """Measures concurrent requests: random prompts in autoregressive mode, and for a fast model with a tokenizer also
     sentences in diffusion mode."""
     count = options.streams
-    requests = [made_up_requests(network, count, times.token_ms)]
+    requests = [random_requests(network, count, times.token_ms)]
     if llm is not None and llm.tokenizer is not None and times.token_ms < _QUICK_MS:
         asked = [example.prompt for example in examples("fix", count, seed=0)]
         ids = [llm.chat_ids([{"role": "user", "content": prompt}]) for prompt in asked]
@@ -262,7 +260,7 @@ def _answers(console: Console, llm: LLM, n: int) -> dict[str, object]:
     columns = (*MODES, "ratio", "max ratio", "auto ratio")
     table = _table(f"Whole answers, {n} per task, tokens/s", "task", columns)
     for one in speeds:
-        ratios = (one.speed_up, one.speed_up_at_most, one.auto_by_better)
+        ratios = (one.ratio, one.max_ratio, one.auto_ratio)
         table.add_row(one.task, *(f"{one.by_mode[mode]:.0f}" for mode in MODES), *(f"{ratio:.2f}" for ratio in ratios))
     console.print(table)
     console.print(

@@ -47,7 +47,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Anatomy:
+class StepParts:
     """One denoise step over a canvas after `context` cached tokens; `step_ms` is the sum of the parts."""
 
     canvas_length: int
@@ -57,7 +57,7 @@ class Anatomy:
 
 
 @torch.inference_mode()
-def dissect(network: DiffusionGemma, canvas_length: int = 256, context: int = 64, runs: int = 5) -> Anatomy:
+def time_parts(network: DiffusionGemma, canvas_length: int = 256, context: int = 64, runs: int = 5) -> StepParts:
     """Times the parts of a denoise step: medians of `runs` steps, after one that is not measured."""
     device, config = network.device, network.config
     generator = torch.Generator(device=device).manual_seed(0)
@@ -96,7 +96,7 @@ def dissect(network: DiffusionGemma, canvas_length: int = 256, context: int = 64
         Part(name=name, ms=ms, gigaoperations=work.get(name, (0, 0))[0], megabytes=work.get(name, (0, 0))[1])
         for name, ms in medians.items()
     )
-    return Anatomy(canvas_length=canvas_length, context=context, step_ms=sum(medians.values()), parts=parts)
+    return StepParts(canvas_length=canvas_length, context=context, step_ms=sum(medians.values()), parts=parts)
 
 
 def _soft_ms(network: DiffusionGemma, hidden_BLD: torch.Tensor, read_ms: float) -> float:
