@@ -4,7 +4,7 @@ import json
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -70,28 +70,70 @@ class BenchOptions:
             raise UsageError("--save stores what --canvas measures; add --canvas.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Networks:
+    """The network to measure.
+
+    floats  the same network with float weights, to compare with transformers; None: no comparison
+    llm     the model that the network belongs to; None for random weights
+    """
+
+    measured: DiffusionGemma
+    floats: DiffusionGemma | None
+    llm: LLM | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Results:
+    """All results as a JSON document, and those that can be plotted."""
+
+    document: dict[str, object]
+    times: StepTimes
+    step: StepParts
+    canvases: CanvasBench | None
+
+
 def bench_and_print(options: BenchOptions) -> None:
     """Takes the measurements that `options` select and prints their tables, then one JSON document."""
     if options.plot is not None:
         plot.require(options.plot)
-    console = Console()
-    llm = None
-    if options.config is None:
-        with reading(options.model) as progress:
-            llm = load(
-                options.model, device=options.device, dtype=options.dtype, quant=options.quant, progress=progress
-            )
-        network = plain = llm.network
-        if llm.model.quant is not None and options.transformers:
-            # transformers needs float weights. There are none if the files are quantised, or were loaded as such to
-            # save memory.
-            floats = llm if options.quant is None else load(options.model, device=options.device, dtype=options.dtype)
-            plain = floats.network
-            if floats.model.quant is not None:
-                print("transformers cannot read quantised weights; the comparison is skipped.", file=sys.stderr)
-                options = replace(options, transformers=False)
-    else:
+    networks = _load_networks(options)
+    _check_context(networks.measured, options.context)
+    native.prepare()
+    results = _measure(Console(), networks, options)
+    try:
+        if options.plot is not None:
+            model = str(results.document["model"])
+            plot.draw(options.plot, model, results.times, results.step, results.canvases)
+            print(f"The plot was written to {options.plot}.", file=sys.stderr)
+    finally:
+        # Print the results of minutes of measuring even if plotting fails.
+        print(json.dumps(results.document))
+
+
+def _load_networks(options: BenchOptions) -> _Networks:
+    """Loads the model, or builds a network with random weights."""
+    if options.config is not None:
         plain, network = _random_networks(options)
+        return _Networks(measured=network, floats=plain if options.transformers else None, llm=None)
+    with reading(options.model) as progress:
+        llm = load(options.model, device=options.device, dtype=options.dtype, quant=options.quant, progress=progress)
+    floats = _float_weights(llm, options) if options.transformers else None
+    return _Networks(measured=llm.network, floats=floats, llm=llm)
+
+
+def _float_weights(llm: LLM, options: BenchOptions) -> DiffusionGemma | None:
+    """The network with the float weights that transformers needs; None, with a message, if the files have none."""
+    if llm.model.quant is not None and options.quant is not None:
+        # Load the model again: with `quant` its floats were not kept, to save memory.
+        llm = load(options.model, device=options.device, dtype=options.dtype)
+    if llm.model.quant is not None:
+        print("transformers cannot read quantised weights; the comparison is skipped.", file=sys.stderr)
+        return None
+    return llm.network
+
+
+def _check_context(network: DiffusionGemma, context: int) -> None:
     # t(rows) is measured for up to 256 rows.
     longest = network.config.max_position_embeddings - 256
     if longest < 1:
@@ -99,14 +141,18 @@ def bench_and_print(options: BenchOptions) -> None:
             f"This model's context of {network.config.max_position_embeddings} tokens is too short to be measured: "
             "it must hold a canvas of 256 positions after at least one token."
         )
-    if options.context > longest:
-        raise UsageError(f"--context must be at most {longest} for this model, not {options.context}.")
-    native.prepare()
-    length = min(options.canvas_length, network.config.max_position_embeddings - options.context)
+    if context > longest:
+        raise UsageError(f"--context must be at most {longest} for this model, not {context}.")
+
+
+def _measure(console: Console, networks: _Networks, options: BenchOptions) -> _Results:
+    """Takes the measurements and prints their tables."""
+    network, llm = networks.measured, networks.llm
     ceilings = measure_ceilings(network.device)
     console.print(_ceilings_line(ceilings))
     times = measure(network, context=options.context, runs=options.runs)
     console.print(_steps_table(times))
+    length = min(options.canvas_length, network.config.max_position_embeddings - options.context)
     step = time_parts(network, length, options.context, options.runs)
     console.print(_parts_table(step, ceilings, _weight_kind(network), "int8" if network.has_int8_head() else "float32"))
     document: dict[str, object] = {
@@ -121,8 +167,8 @@ def bench_and_print(options: BenchOptions) -> None:
         **asdict(times),
         "anatomy": asdict(step),
     }
-    if options.transformers:
-        document["comparison"] = _compare(console, network, plain, length, options)
+    if networks.floats is not None:
+        document["comparison"] = _compare(console, network, networks.floats, length, options)
     if options.streams > 1:
         document["streams"] = _streams(console, network, llm, times, options)
     canvases = None
@@ -136,13 +182,7 @@ def bench_and_print(options: BenchOptions) -> None:
         if options.canvases:
             canvases = _canvases(console, llm, times, options)
             document["canvases"] = asdict(canvases)
-    try:
-        if options.plot is not None:
-            plot.draw(options.plot, str(document["model"]), times, step, canvases)
-            print(f"The plot was written to {options.plot}.", file=sys.stderr)
-    finally:
-        # Print the results of minutes of measuring even if plotting fails.
-        print(json.dumps(document))
+    return _Results(document=document, times=times, step=step, canvases=canvases)
 
 
 def _random_networks(options: BenchOptions) -> tuple[DiffusionGemma, DiffusionGemma]:
@@ -208,12 +248,12 @@ def _parts_table(step: StepParts, ceilings: Ceilings, kind: str, head_kind: str)
 
 
 def _compare(
-    console: Console, network: DiffusionGemma, plain: DiffusionGemma, length: int, options: BenchOptions
+    console: Console, network: DiffusionGemma, floats: DiffusionGemma, length: int, options: BenchOptions
 ) -> dict[str, object] | None:
     if not compare.available():
         console.print("transformers is not installed; the comparison is skipped.")
         return None
-    found = compare.compare(network, length, options.context, max(3, options.runs // 2), weights=plain)
+    found = compare.compare(network, length, options.context, max(3, options.runs // 2), weights=floats)
     dtype = str(network.dtype).removeprefix("torch.")
     title = f"Compared with transformers {found.transformers}, same weights in {dtype}"
     table = _table(title, "pass", ("dgemma ms", "transformers ms", "ratio"))
