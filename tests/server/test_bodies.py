@@ -15,7 +15,7 @@ from dgemma.server.edit import EditFields
 from dgemma.server.fields import MAX_SEPARATORS, MAX_UNKNOWN, has_more_separators
 from dgemma.server.openai_chat import ChatFields
 from dgemma.server.openai_completions import CompletionFields
-from dgemma.server.responses_fields import InputTokensFields, ResponseFields
+from dgemma.server.openai_responses_fields import InputTokensFields, ResponseFields
 from tests.server.serving import FAST
 
 MANY = 2000

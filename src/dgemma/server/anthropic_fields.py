@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
-from dgemma.server.constraints import ConstraintFields, ToolUse
+from dgemma.server.constraint_fields import ConstraintFields, ToolUse
 from dgemma.server.fields import (
     MAX_INTEGER,
     FailFastList,

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from dgemma.api import edit_messages
 from dgemma.server.body import BodyRoute, documented_as, parse_body
-from dgemma.server.decoding import seed_or_new
+from dgemma.server.decoding_fields import seed_or_new
 from dgemma.server.endpoint import respond
 from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (

@@ -17,8 +17,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from dgemma.chat import MessageParts
 from dgemma.server.body import BodyRoute, documented_as, parse_body
-from dgemma.server.constraints import ConstraintFields, ToolUse
-from dgemma.server.decoding import Effort, thinks
+from dgemma.server.constraint_fields import ConstraintFields, ToolUse
+from dgemma.server.decoding_fields import Effort, thinks
 from dgemma.server.endpoint import respond
 from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (

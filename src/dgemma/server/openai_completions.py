@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from dgemma.server.body import BodyRoute, documented_as, parse_body
-from dgemma.server.constraints import ConstraintFields
+from dgemma.server.constraint_fields import ConstraintFields
 from dgemma.server.endpoint import respond
 from dgemma.server.errors import ApiError, openai_error
 from dgemma.server.fields import (

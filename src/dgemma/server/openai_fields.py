@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from dgemma.chat import ToolCall
-from dgemma.server.constraints import ToolWord, choice_type, named_choice
+from dgemma.server.constraint_fields import ToolWord, choice_type, named_choice
 from dgemma.server.fields import (
     ANY_OBJECT,
     AnyObject,

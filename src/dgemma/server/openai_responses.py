@@ -21,8 +21,8 @@ from dgemma.server.errors import ApiError
 from dgemma.server.generation import Service
 from dgemma.server.jobs import Committed, Ended, Piece, Started
 from dgemma.server.logprobs import LogprobsFormat, TextToken
+from dgemma.server.openai_responses_fields import InputTokensFields, Reasoning, ResponseFields, encoded_thought
 from dgemma.server.replies import Delta
-from dgemma.server.responses_fields import InputTokensFields, Reasoning, ResponseFields, encoded_thought
 from dgemma.server.sse import COMMENT, frame
 from dgemma.server.usage import Usage
 

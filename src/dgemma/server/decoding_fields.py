@@ -1,6 +1,6 @@
 """The request fields that control decoding and thinking.
 
-Knows nothing of constraints (`constraints.py`).
+Knows nothing of constraints (`constraint_fields.py`).
 """
 
 import secrets

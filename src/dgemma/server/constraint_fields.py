@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from dgemma.decode.constrain.patterns import MAX_PATTERN
-from dgemma.server.decoding import DecodingFields
+from dgemma.server.decoding_fields import DecodingFields
 from dgemma.server.errors import ApiError
 from dgemma.server.fields import ANY_OBJECT, FailFastList, JsonObjectText, Strict, Text, only, unsupported
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
-from dgemma.server.constraints import ConstraintFields, ToolUse, ToolWord, choice_type, named_choice
-from dgemma.server.decoding import Effort, thinks
+from dgemma.server.constraint_fields import ConstraintFields, ToolUse, ToolWord, choice_type, named_choice
+from dgemma.server.decoding_fields import Effort, thinks
 from dgemma.server.fields import (
     AnyObject,
     AnyText,
