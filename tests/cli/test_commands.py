@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from dgemma.cli.evaluate import _print_scores
 from dgemma.cli.in_place import _split_at_mark
-from dgemma.cli.measure import _print_scores
 from dgemma.engine.request import Commit
 from dgemma.evals.run import Score
 from dgemma.tui.canvas import CanvasView

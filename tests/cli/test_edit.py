@@ -24,7 +24,7 @@ from dgemma.cli.in_place import (
 )
 from dgemma.cli.spans import Keeper
 from dgemma.cli.structure import lines, runs
-from dgemma.tui import counting
+from dgemma.tui import progress
 from tests.cli.terminal import on_terminal
 
 
@@ -374,7 +374,7 @@ def test_the_embedded_model_corrects_text_after_a_marker_and_around_a_span(tiny)
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_long_edit_shows_its_progress_only_on_a_terminal(tmp_path, capsys, monkeypatch, terminal):
-    monkeypatch.setattr(counting, "PATIENCE_S", 0)
+    monkeypatch.setattr(progress, "PATIENCE_S", 0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm")

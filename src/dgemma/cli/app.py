@@ -101,7 +101,7 @@ def run(
 
     The answer goes to stdout, statistics to stderr. In a terminal, the canvas is drawn while it settles.
     """
-    from dgemma.cli.answer import answer, read_piped, read_schema, refuse_stray_bytes
+    from dgemma.cli.run import answer, read_piped, read_schema, refuse_stray_bytes
     from dgemma.images import BUDGETS
 
     refuse_stray_bytes(regex or "", "The regular expression")
@@ -359,7 +359,7 @@ def evaluate(
     Canvas equivalents: the denoise steps of a canvas, each weighted by the share of positions it computed. Settled
     positions are skipped.
     """
-    from dgemma.cli.measure import evaluate_and_print
+    from dgemma.cli.evaluate import evaluate_and_print
 
     evaluate_and_print(
         tasks or [], model=model, quant=quant, n=n, mode=mode, canvas=canvas, seed=seed, failures=failures,

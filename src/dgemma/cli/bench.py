@@ -32,7 +32,7 @@ from dgemma.errors import UsageError
 from dgemma.evals.run import examples
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
-from dgemma.tui.reading import reading
+from dgemma.tui.progress import loading_progress
 
 _QUICK_MS = 20.0
 """Time of a token below which whole diffusion answers take only seconds."""
@@ -116,7 +116,7 @@ def _load_networks(options: BenchOptions) -> _Networks:
     if options.config is not None:
         plain, network = _random_networks(options)
         return _Networks(measured=network, floats=plain if options.transformers else None, llm=None)
-    with reading(options.model) as progress:
+    with loading_progress(options.model) as progress:
         llm = load(options.model, device=options.device, dtype=options.dtype, quant=options.quant, progress=progress)
     floats = _float_weights(llm, options) if options.transformers else None
     return _Networks(measured=llm.network, floats=floats, llm=llm)

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from dgemma.api import LLM, load
 from dgemma.checkpoint import EMBEDDED
-from dgemma.cli.answer import refuse_stray_bytes, respond, statistics_line, user_content
+from dgemma.cli.run import refuse_stray_bytes, respond, statistics_line, user_content
 from dgemma.errors import DgemmaError, PromptError, UsageError
 from dgemma.images import open_image
-from dgemma.tui.reading import reading
+from dgemma.tui.progress import loading_progress
 
 HELP = """\
 /?               show this help
@@ -50,7 +50,7 @@ def chat_loop(
     terminal = sys.stdin.isatty()
     if terminal:
         _edit_lines()
-    with reading(model) as progress:
+    with loading_progress(model) as progress:
         llm = load(model, device=device, dtype=dtype, quant=quant, progress=progress)
     if terminal:
         note = ", which answers each message on its own" if llm.model.single_turn else ""

@@ -3,7 +3,7 @@
 import sys
 
 from dgemma.api import load
-from dgemma.cli.answer import respond, statistics_line
+from dgemma.cli.run import respond, statistics_line
 
 JOBS = (
     (

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dgemma.api import LLM
-from dgemma.cli.answer import refuse_stray_bytes, statistics_line
+from dgemma.cli.run import refuse_stray_bytes, statistics_line
 from dgemma.cli.spans import Keeper
 from dgemma.cli.structure import lines, runs
 from dgemma.errors import OutputError, PromptError, UsageError
 from dgemma.files import replacing
 from dgemma.tokenizer import REPLACEMENT_CHARACTER, Tokenizer
-from dgemma.tui.counting import counting
+from dgemma.tui.progress import counting_progress
 
 PART_CHARACTERS = 1000
 """Without an instruction, up to this many characters are revised in one call, so that each line is read with its
@@ -155,7 +155,7 @@ def _revise_text(llm: LLM, text: str, instruction: str | None, strength: float, 
     parts = [part for run in split for part in _group(run, 0 if instruction is not None else PART_CHARACTERS)]
     revisable = [is_prose and any(map(reviser.is_revisable, part[::2])) for part, is_prose in parts]
     pieces = [Piece(byte_order_mark, byte_order_mark)]
-    with counting("edit", sum(revisable), "pieces" if instruction is None else "sentences") as count_one:
+    with counting_progress("edit", sum(revisable), "pieces" if instruction is None else "sentences") as count_one:
         for (part, _), is_revisable in zip(parts, revisable, strict=True):
             if is_revisable:
                 pieces += reviser.revise(part)

@@ -19,7 +19,7 @@ from dgemma.checkpoint.load import source_of
 from dgemma.config import EngineConfig, ModelConfig
 from dgemma.errors import CheckpointError, UsageError
 from dgemma.quant import kind_from_hf
-from dgemma.tui.reading import reading
+from dgemma.tui.progress import loading_progress
 from dgemma.vision_config import VisionConfig
 
 
@@ -86,7 +86,7 @@ def quantize(model: str, out: Path, quant: str) -> None:
         raise UsageError(f"{out} is the model itself; give another folder.")
     if out.is_dir() and any(out.iterdir()) and not _holds_a_copy(out):
         raise UsageError(f"{out} holds other files; give a new folder, or one that holds an earlier copy.")
-    with reading(model) as progress:
+    with loading_progress(model) as progress:
         quantise_model(source, out, quant, progress=progress)
     if (source / "tokenizer_config.json").is_file():
         shutil.copyfile(source / "tokenizer_config.json", out / "tokenizer_config.json")

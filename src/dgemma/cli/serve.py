@@ -13,7 +13,7 @@ from dgemma.engine.placement import MEGABYTE, resolve_placement
 from dgemma.errors import UsageError
 from dgemma.server.config import ServerConfig
 from dgemma.server.run import address, listen, serve
-from dgemma.tui.reading import reading
+from dgemma.tui.progress import loading_progress
 
 
 def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, quant: str | None = None) -> None:
@@ -22,7 +22,7 @@ def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, q
     listener = listen(server.host, server.port)
     with listener:
         folder = find_model(model)
-        with reading(model) as progress:
+        with loading_progress(model) as progress:
             settings = {"dtype": engine.dtype, "device": engine.device, "quant": quant}
             opened = open_model(folder, **settings, progress=progress, keep_bfloat16=True)
         llm = LLM(opened, engine)

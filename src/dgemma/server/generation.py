@@ -18,9 +18,9 @@ from dgemma.decode.constrain import token_bytes
 from dgemma.engine.events import Events
 from dgemma.engine.request import Commit, Draft, FinishReason, Stats
 from dgemma.errors import CheckpointError, ImageError, UsageError
-from dgemma.server.allowance import default_tokens
 from dgemma.server.background import in_background
 from dgemma.server.config import ServerConfig
+from dgemma.server.default_limit import default_tokens
 from dgemma.server.errors import ApiError
 from dgemma.server.fields import MAX_SEPARATORS
 from dgemma.server.jobs import Committed, Drafted, Ended, GenerationJob, Piece, Prompt, Started

@@ -15,7 +15,7 @@ from dgemma.engine.request import Commit, Event, Finish, Stats
 from dgemma.errors import PromptError, UsageError
 from dgemma.images import open_image
 from dgemma.tui.canvas import show
-from dgemma.tui.reading import reading
+from dgemma.tui.progress import loading_progress
 
 
 def answer(
@@ -37,7 +37,7 @@ def answer(
     content = user_content(text, [open_image(file) for file in images])
     if images and open_model(find_model(model, weights=False), device="meta").config.vision is None:
         raise PromptError(f"The model {model} has no image tower and reads text only; leave out --image.")
-    with reading(model) as progress:
+    with loading_progress(model) as progress:
         llm = load(model, device=device, dtype=dtype, quant=quant, progress=progress)
     prompt: str | Sequence[Mapping[str, Any]] = text if raw else [{"role": "user", "content": content}]
     stats = respond(llm, prompt, draw=not quiet and sys.stderr.isatty(), options=options)[1]
