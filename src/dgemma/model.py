@@ -29,7 +29,7 @@ from dgemma.fused import Fused
 from dgemma.fused_calls import LayersCall, ProductsCall, compute, may_be_joined
 from dgemma.image_spans import ImageSpan, PlacedImages
 from dgemma.masks import attention_mask, first_key
-from dgemma.norms import RMSNorm, add_normed, normed
+from dgemma.norms import RMSNorm, add_normed, norm_each, normed
 from dgemma.ops import reference as ops
 from dgemma.ops.experts import ExpertDispatch
 from dgemma.ops.linear import Stacked, WeightCache, scale_of
@@ -152,9 +152,9 @@ class Layer(nn.Module):
     def forward(self, hidden_BTD: Tensor, rotary: tuple[Tensor, Tensor], attend: Callable, scalar: Tensor) -> Tensor:
         attended = self.self_attn(self.input_layernorm(hidden_BTD), rotary, attend)
         residual = add_normed(hidden_BTD, attended, self.post_attention_layernorm)
-        # Three norms of one input: `normed` computes its root mean square once.
-        weights = (self.pre_feedforward_layernorm.weight, self.pre_feedforward_layernorm_2.weight)
-        for_mlp, for_experts, for_router = normed(residual, self.eps, *weights, None)
+        # Three norms of one input: its root mean square is computed once.
+        norms = (self.pre_feedforward_layernorm, self.pre_feedforward_layernorm_2, None)
+        for_mlp, for_experts, for_router = norm_each(residual, self.eps, *norms)
         dense = self.post_feedforward_layernorm_1(self.mlp(for_mlp))
         routed = self.experts(for_experts.flatten(0, 1), *self.router(for_router.flatten(0, 1))).view_as(residual)
         both = add_normed(dense, routed, self.post_feedforward_layernorm_2)
@@ -477,7 +477,7 @@ class DiffusionGemma(nn.Module):
     @property
     def first_weight(self) -> Tensor:
         """A layer weight; all matrices of the layers share its dtype."""
-        return self.all_layers()[0].self_attn.q_proj.weight
+        return self.all_layers()[0].experts.gate_up_proj
 
     def has_int8_head(self) -> bool:
         """Whether the head multiplies by an int8 copy of the embedding."""

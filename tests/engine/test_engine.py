@@ -312,3 +312,18 @@ def test_what_was_written_before_a_failure_is_told(fails_at, monkeypatch):
         told.extend(failing)
     # Three were written before passes were counted, the first of them read; each pass but the last led to one.
     assert len(tokens(told)) == 2 + fails_at
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"max_new_tokens": True}, "max_new_tokens must be a whole number, not True"),
+        ({"seed": False}, "seed must be a whole number, not False"),
+        ({"skip_settled": "no"}, "skip_settled must be True or False, not 'no'"),
+        ({"causal_check": 1}, "causal_check must be True or False, not 1"),
+        ({"reference": None}, "reference must be True or False, not None"),
+    ],
+)
+def test_numbers_are_no_switches_and_switches_no_numbers(values, words):
+    with pytest.raises(UsageError, match=words):
+        make_engine().submit(make_request(**values))

@@ -210,9 +210,10 @@ def edit(
 ) -> None:
     """Rewrite the parts of a text file that the model would word differently.
 
-    Everything else stays byte for byte. The model never changes Markdown markers, headings, code, tables, HTML and
-    front matter, nor, within a line, addresses, link targets, code, tags and characters that it cannot write. Check the
-    changes with `--diff` before you use `--write`.
+    Everything else stays byte for byte. The model never changes Markdown markers, headings, code, tables, HTML, front
+    matter and LaTeX environments of formulas, nor, within a line, addresses, link targets, code, tags, LaTeX commands,
+    formulas and characters that it cannot write. Files of code and data are refused by their names. Check the changes
+    with `--diff` before you use `--write`.
     """
     from dgemma.api import load
     from dgemma.cli.in_place import edit_file

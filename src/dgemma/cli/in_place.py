@@ -23,6 +23,13 @@ from dgemma.tui.progress import counting_progress
 PART_CHARACTERS = 1000
 """Without an instruction, up to this many characters are revised in one call, so that each line is read with its
 neighbours. Longer pieces without a place to split them are left unchanged."""
+_CODE = (
+    ".bash .bat .c .cc .cfg .cmake .conf .cpp .cs .css .csv .cxx .dart .diff .ex .go .h .hpp .hs .ini .ipynb .java .jl "
+    ".js .json .jsonl .jsx .kt .lock .lua .m .mjs .mk .mm .patch .php .pl .proto .ps1 .py .pyi .r .rb .rs .scala .scss "
+    ".sh .sql .svg .swift .toml .ts .tsv .tsx .vue .xml .yaml .yml .zig .zsh"
+)
+CODE_SUFFIXES = frozenset(_CODE.split())
+"""Files of these kinds are refused: the model would correct code and data as if they were prose."""
 LINE_CHARACTERS = 240
 """With an instruction each line is revised alone, and a line longer than this sentence by sentence."""
 WRAPPED_LENGTHS = range(50, 121)
@@ -94,6 +101,11 @@ def edit_file(
     piped = str(file) == "-"
     if piped and write:
         raise UsageError("Standard input cannot be written back; leave out --write.")
+    if file.suffix.lower() in CODE_SUFFIXES:
+        raise UsageError(
+            f"{file} is code or data by its name, and edit corrects prose; to edit it all the same, give it on "
+            f"standard input: dgemma edit - < {file}"
+        )
     if write:
         _require_writable(file)
     text = _read(file, piped)

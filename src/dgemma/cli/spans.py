@@ -1,5 +1,6 @@
 """Protected spans: the parts of prose that a rewrite must preserve byte for byte. These are addresses, code, link
-targets, tags, emphasis markers and any characters that the caller names.
+targets, tags, emphasis markers, LaTeX commands and formulas, control characters, and any characters that the caller
+names.
 
 Promises: a text that `Keeper.keeps` accepts has all protected spans of the old one in order, the same line ends and no
 new U+FFFD. `Keeper.masked` replaces the spans by short words, which a model copies more reliably. Does not know models.
@@ -24,6 +25,9 @@ _INLINE = rf"""
     | \b[A-Za-z][A-Za-z0-9+.-]{{0,30}}://{_URL_REST} | \b(?:mailto|tel|doi):{_URL_REST}
     | (?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+
     | \bwww\.{_URL_REST} | {_DOMAIN}[a-z]{{2,}}/{_URL_REST} | {_DOMAIN}(?:com|org|net|edu|gov|io|dev|info)\b
+    | ~?\\[A-Za-z@]+\*?(?:\[[^\[\]]*\]|\{{[^{{}}]*\}})* | \\\(.{{0,500}}?\\\) | \\\[.{{0,500}}?\\\]
+    | \$\$.{{1,500}}?\$\$ | (?<![\\$])\$(?=[^\s$])[^$\n]*(?<=[^\s\\])\$(?!\d)
+    | [\x00-\x08\x0e-\x1f\x7f]
     | (?<![\s\\])(?:\*{{1,3}}|~~) | (?:\*{{1,3}}|~~)(?=\S)
     | (?<!\w)_{{1,3}}(?=\S) | (?<=\S)_{{1,3}}(?!\w)
 """

@@ -1,8 +1,9 @@
 """Splits a Markdown or plain text into prose and fixed parts, which must not be rewritten.
 
 Promises: joining the parts gives the text. A prose part holds no line end, no indentation and no list or quote marker,
-unless a code span, a link or a tag continues over a line end. Headings, code, tables, HTML, front matter and link
-definitions are fixed as a whole. A line in doubt is fixed. Does not know models.
+unless a code span, a link or a tag continues over a line end. Headings, code, tables, HTML, front matter, link
+definitions, lines of programs, and LaTeX environments of formulas, code and tables are fixed as a whole. A line in
+doubt is fixed. Does not know models.
 """
 
 import re
@@ -15,7 +16,8 @@ from dgemma.cli.spans import Keeper
 CODE_INDENT = 4
 _QUOTE = re.compile(r"(?:[ \t]{0,3}>[ \t]?)*")
 _MARKER = re.compile(
-    r"[ \t]*(?:>|([-+*\u2022\u25e6\u2023\u25aa\u2013\u2014]|\d{1,9}[.)]|\[\^[^\]\s]+\]:)(?=\s|$)|\[[ xX]\](?=\s))[ \t]*"
+    r"[ \t]*(?:>|([-+*\u2022\u25e6\u2023\u25aa\u2013\u2014]|\d{1,9}[.)]|\[\^[^\]\s]+\]:|\\item\b(?:\[[^\]]*\])?)"
+    r"(?=\s|$)|\[[ xX]\](?=\s))[ \t]*"
 )
 _FENCE = re.compile(r"(`{3,})(?!.*`)|(~{3,})")
 _HTML = re.compile(r"<(?:(!--)|(\?)|(script|pre|style|textarea)\b|[A-Za-z/!](?![\w.+-]*:|[^<>\s]*@))", re.IGNORECASE)
@@ -25,6 +27,19 @@ _DELIMITERS = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\r?\n(?=[^\n]*\S)(?:[^\n]*\n)*?(?:\1|\.\.\.)[ \t]*(?:\r?\n|\Z)")
 _BLANK = re.compile(r"[\s>]*$")
 _LETTER = re.compile(r"[^\W_]")
+_ENVIRONMENT = re.compile(
+    r"\\begin\{((?:equation|align|alignat|gather|multline|flalign|eqnarray|math|displaymath|array|[bpvBV]?matrix|cases|"
+    r"tabular[xy]?|longtable|verbatim|lstlisting|minted|alltt|tikzpicture|algorithm|algorithmic|thebibliography|filecontents)"
+    r"\*?)\}"
+)
+# Lines of programs, in many languages: they end like statements, begin like declarations, or assign. Longer lines are
+# prose.
+_CODE_LINE_CHARACTERS = 240
+_CODE_LINE = re.compile(
+    r"(?:\#include|@\w+|(?:import|from|def|class|struct|enum|func|fn|function|const|let|var|public|private|static|package)"
+    r"\s+[\w.<\"'{*]+(?:\s*[(:{;=,<]|\s+import\s|\s*$)).*$"
+    r"|.*[)}\]\"'];\s*$|.*[{}]\s*$|.*\w\(.*\)\s*(?:->.*)?:\s*$|[\w.\[\]]+\s*[-+*/|&:]?=\s*\S.*$|[\]\[{}\"'].*[\]\[{},:]\s*$|return\b.*[()\[\]\"'].*$"
+)
 
 
 def lines(text: str) -> list[str]:
@@ -89,7 +104,8 @@ class _Scanner:
             self._block_end = None if end.match(body, 1) else end
             self._block_quotes = line[:prefix].count(">")
             return len(line)
-        return len(line) if _FIXED_LINE.match(body) or _UNDERLINE.match(next_line) else prefix
+        is_code = len(body) <= _CODE_LINE_CHARACTERS and _CODE_LINE.match(body)
+        return len(line) if is_code or _FIXED_LINE.match(body) or _UNDERLINE.match(next_line) else prefix
 
     def _markers_length(self, rest: str) -> int | None:
         """The length of indentation and markers; None for indented code. Updates the open list items."""
@@ -132,6 +148,8 @@ def _fixed_block_end(body: str, following: str) -> re.Pattern[str] | None:
         return re.compile(rf"\s*{re.escape(mark[0])}{{{len(mark)},}}\s*$")
     if "|" in body and "|" in following and _DELIMITERS.match(following):
         return _BLANK
+    if environment := _ENVIRONMENT.match(body):
+        return re.compile(rf".*\\end\{{{re.escape(environment[1])}\}}")
     if html := _HTML.match(body):
         if html[1] or html[2]:
             return re.compile(r".*-->" if html[1] else r".*\?>")

@@ -55,8 +55,11 @@ def _check_numbers(request: Request) -> None:
         "logprobs": request.top_logprobs,
     }
     for name, value in (numbers | {name: value for name, value in optional.items() if value is not None}).items():
-        if not isinstance(value, Integral):
+        if not isinstance(value, Integral) or isinstance(value, bool):
             raise UsageError(f"{name} must be a whole number, not {value!r}.")
+    for name in ("reference", "skip_settled", "causal_check"):
+        if not isinstance(getattr(request, name), bool):
+            raise UsageError(f"{name} must be True or False, not {getattr(request, name)!r}.")
     for name in ("max_new_tokens", "canvas_length"):
         value = getattr(request, name)
         if value is not None and value < 1:

@@ -76,11 +76,11 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
         blocked = torch.ops.mkldnn._reorder_linear_weight(values.detach(), _ROWS_HINT)
         # The overload itself: resolving it costs several microseconds a call.
         blocked_linear = torch.ops.mkldnn._linear_pointwise.default
-        if values.numel() >= _ONE_ROW_BLOCKED_FROM:
-            return lambda hidden: blocked_linear(hidden, blocked, None, "none", [], "")
+        rows_blocked = values.numel() >= _ONE_ROW_BLOCKED_FROM
 
         def product(hidden: Tensor) -> Tensor:
-            if hidden.numel() == hidden.shape[-1]:
+            # The blocked product has no gradient.
+            if needs_gradient(hidden) or (hidden.numel() == hidden.shape[-1] and not rows_blocked):
                 return F.linear(hidden, values)
             return blocked_linear(hidden, blocked, None, "none", [], "")
 
@@ -206,6 +206,8 @@ def _int8(values_OI: Tensor, scale_O: Tensor) -> Matrix:
     dynamic_linear = torch.ops.quantized.linear_dynamic.default
 
     def product(hidden: Tensor) -> Tensor:
+        if needs_gradient(hidden):
+            return F.linear(hidden, dequantise(values_OI, scale_O, hidden.dtype))
         # FBGEMM takes float32 and rows; reduce_range keeps sums of products below 16 bits, which AVX2 needs.
         rows = hidden.reshape(-1, hidden.shape[-1]).float()
         # FBGEMM makes finite numbers of NaN and infinities. The sum is a quick check: it may overflow for finite rows.
@@ -271,7 +273,10 @@ class WeightCache:
         key = (*map(id, weights), *map(Tensor.data_ptr, weights), *map(_trained, weights), *versions)
         if self._gone or key != self._key or self._until not in (None, native.arrivals):
             arrivals, refusals = native.arrivals, native.refusals
-            self.value, self._key, self._gone = make(), key, []
+            with_gradients = torch.is_grad_enabled()
+            # A tensor that is made in inference mode could not be used in a pass with gradients later.
+            with torch.inference_mode(False), torch.set_grad_enabled(with_gradients):
+                self.value, self._key, self._gone = make(), key, []
             self._alive = [weakref.ref(weight, self._gone.append) for weight in weights]
             self._until = None if native.refusals == refusals else arrivals
         return self.value
@@ -343,11 +348,15 @@ class Stacked:
 
 def is_plain(layer: nn.Module) -> bool:
     """Whether calling a layer is the same as multiplying by its weight: no adapter, no bias, no hooks."""
-    if type(layer) is not nn.Linear or layer.bias is not None or "forward" in vars(layer):
-        return False
-    return not (
-        layer._forward_hooks
-        or layer._forward_pre_hooks
+    return type(layer) is nn.Linear and layer.bias is None and not is_intercepted(layer)
+
+
+def is_intercepted(module: nn.Module) -> bool:
+    """Whether calling a module does more than its class' `forward`: a forward of its own, or hooks."""
+    return bool(
+        "forward" in vars(module)
+        or module._forward_hooks
+        or module._forward_pre_hooks
         or torch_module._global_forward_hooks
         or torch_module._global_forward_pre_hooks
     )

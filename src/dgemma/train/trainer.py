@@ -194,7 +194,8 @@ class Trainer:
             self.tell(f"The held-out loss of the weights of step {self.step} is {self.evaluate():.4f}.")
             self._save([])
         if last == self.step:
-            self.tell(f"There is nothing left to do: the run is at step {self.step} of {run.steps}.")
+            why = "" if self.step >= run.steps else f", and its {run.minutes:g} minutes are used up"
+            self.tell(f"There is nothing left to do: the run is at step {self.step} of {run.steps}{why}.")
         # The random draws are made by the batch workers too: with busy CPUs they take longer than a GPU's replay.
         for drawn in prefetch(self._batches, self.step, last, run.data_workers):
             slots, parts = self._one_step(drawn)
