@@ -26,7 +26,7 @@ _VISION = {
 
 @cache
 def image_model() -> LoadedModel:
-    """Soft tokens of 8 by 8 pixels."""
+    """A model whose soft tokens cover 8 by 8 pixels each."""
     tokenizer = small_tokenizer()
     layers = tuple(
         LayerConfig(layer_type=kind, head_dim=16, num_key_value_heads=2)

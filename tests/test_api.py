@@ -1,4 +1,4 @@
-"""The public calls, on the embedded model and on made-up folders."""
+"""The public Python API, on the embedded model and on folders with random weights."""
 
 import copy
 import math
@@ -43,7 +43,7 @@ def test_the_same_seed_gives_the_same_answer_within_the_limit(tiny, mode):
     assert first.stats.new_tokens == len(first.token_ids) == len(first.entropies)
 
 
-def test_streamed_commits_are_the_reply_and_drafts_are_on_request(tiny):
+def test_streamed_commits_are_the_reply_and_drafts_come_on_request(tiny):
     events = list(tiny.stream(REQUEST, drafts=True, max_new_tokens=40, seed=1))
     ids = [token for event in events if isinstance(event, Commit) for token in event.token_ids]
     reply = tiny.chat(REQUEST, max_new_tokens=40, seed=1)
@@ -58,10 +58,10 @@ def test_a_text_ends_at_the_first_stop_string(tiny, mode):
     options = {"max_new_tokens": 60, "seed": 1, "mode": mode, "canvas_length": 8}
     for ask, prompt in ((tiny.chat, REQUEST), (tiny.generate, "Once upon a time")):
         whole, before = ask(prompt, **options), tiny.engine.snapshot()
-        place = len(whole.text) // 2
-        stops = [whole.text[place + 3 : place + 6], whole.text[place : place + 3], "never there"]
+        middle = len(whole.text) // 2
+        stops = [whole.text[middle + 3 : middle + 6], whole.text[middle : middle + 3], "never there"]
         cut = ask(prompt, stop=stops, **options)
-        first = min(at for stop in stops if (at := whole.text.find(stop)) >= 0)
+        first = min(position for stop in stops if (position := whole.text.find(stop)) >= 0)
         assert cut.text == whole.text[:first] and cut.finish_reason == "stop"
         assert cut.token_ids == whole.token_ids[: len(cut.token_ids)] and len(cut.entropies) == len(cut.token_ids)
         assert cut.stats.new_tokens == len(cut.token_ids) and cut.stats.mode == mode
@@ -71,30 +71,30 @@ def test_a_text_ends_at_the_first_stop_string(tiny, mode):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [({"stop": ""}, "none of them empty"), ({"stop": [3]}, "a text or a list of texts")],
 )
-def test_stop_strings_are_texts(tiny, options, told):
+def test_invalid_stop_strings_are_refused(tiny, options, message):
     for ask, prompt in ((tiny.chat, REQUEST), (tiny.generate, "Once")):
-        with pytest.raises(UsageError, match=told):
+        with pytest.raises(UsageError, match=message):
             ask(prompt, **options)
 
 
 @pytest.mark.parametrize(
-    "form", [{"schema": {"const": "yes or no"}}, {"regex": '"yes or no"'}, {"choices": ['"yes or no"']}]
+    "constraint", [{"schema": {"const": "yes or no"}}, {"regex": '"yes or no"'}, {"choices": ['"yes or no"']}]
 )
 @pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
-def test_a_stop_string_cuts_an_answer_of_a_form(tiny, form, mode):
+def test_a_stop_string_cuts_a_constrained_answer(tiny, constraint, mode):
     for ask, prompt in ((tiny.chat, REQUEST), (tiny.generate, "Once")):
-        reply = ask(prompt, stop=[" or", "never there"], mode=mode, **form)
+        reply = ask(prompt, stop=[" or", "never there"], mode=mode, **constraint)
         assert (reply.text, reply.finish_reason) == ('"yes', "stop")
-        assert ask(prompt, stop="never there", mode=mode, **form).text == '"yes or no"'
+        assert ask(prompt, stop="never there", mode=mode, **constraint).text == '"yes or no"'
 
 
 TOOLS = [{"type": "function", "function": {"name": "buy", "parameters": {"type": "object", "properties": {}}}}]
 
 
-def test_a_streamed_call_is_told_as_one(tiny):
+def test_a_streamed_tool_call_finishes_with_reason_tool_calls(tiny):
     options = {"tools": TOOLS, "tool_choice": "required", "max_new_tokens": 60}
     whole = tiny.chat(REQUEST, **options)
     *_, last = tiny.stream(REQUEST, **options)
@@ -103,34 +103,34 @@ def test_a_streamed_call_is_told_as_one(tiny):
 
 def test_token_ids_are_streamed_and_a_closed_stream_ends_its_request(tiny):
     ids = tiny.tokenizer.encode("Once upon a time", add_bos=True)
-    said = [
+    streamed_ids = [
         token
         for event in tiny.stream(token_ids=ids, max_new_tokens=20)
         if isinstance(event, Commit)
         for token in event.token_ids
     ]
-    assert said == tiny.generate(token_ids=ids, max_new_tokens=20).token_ids
-    for read in (True, False):
+    assert streamed_ids == tiny.generate(token_ids=ids, max_new_tokens=20).token_ids
+    for starts in (True, False):
         stream = tiny.stream(token_ids=ids, max_new_tokens=400, canvas_length=8)
-        assert not read or isinstance(next(stream), Commit)
+        assert not starts or isinstance(next(stream), Commit)
         del stream
         assert tiny.engine.snapshot().active == tiny.engine.snapshot().waiting == 0
     with pytest.raises(UsageError, match="stop is for generate"):
         tiny.stream("Once", stop="a")
 
 
-def test_one_token_at_a_time_is_one_a_pass(tiny):
-    for most in (1, 2, 20):
-        stats = tiny.chat(REQUEST, mode="autoregressive", max_new_tokens=most).stats
+def test_autoregressive_mode_takes_one_pass_per_token(tiny):
+    for limit in (1, 2, 20):
+        stats = tiny.chat(REQUEST, mode="autoregressive", max_new_tokens=limit).stats
         assert stats.forward_passes == stats.new_tokens and stats.tokens_per_forward == 1
 
 
-def test_what_a_gap_leads_up_to_is_part_of_the_prompt(tiny):
+def test_the_suffix_of_a_gap_is_part_of_the_prompt(tiny):
     short, longer = (tiny.infill("She went ", suffix, length=1).stats.prompt_tokens for suffix in ("", " home again."))
     assert longer - short == len(tiny.tokenizer.encode(" home again."))
 
 
-def test_several_canvases_and_an_exact_limit(tiny):
+def test_an_answer_of_several_canvases_keeps_its_limits(tiny):
     options = {"max_new_tokens": 21, "seed": 1, "canvas_length": 8, "max_denoising_steps": 3}
     for checked in (True, False):
         reply = tiny.generate("Once upon a time", causal_check=checked, **options)
@@ -141,7 +141,7 @@ def test_several_canvases_and_an_exact_limit(tiny):
             assert len(reply.token_ids) == 21
 
 
-def test_an_answer_never_begins_with_its_end(tiny):
+def test_an_answer_never_begins_with_an_end_token(tiny):
     for mode in ("diffusion", "autoregressive"):
         reply = tiny.chat([{"role": "user", "content": "?"}], max_new_tokens=4, mode=mode)
         assert reply.token_ids[0] not in tiny.model.sampler.eos_token_ids
@@ -158,12 +158,12 @@ def test_an_answer_never_begins_with_its_end(tiny):
         ({"max_tokens": 4}, UsageError),
     ],
 )
-def test_impossible_options_are_named(tiny, options, error):
+def test_impossible_options_are_refused(tiny, options, error):
     with pytest.raises(error):
         tiny.chat(REQUEST, **options)
 
 
-def test_prompts_that_cannot_be_answered(tiny):
+def test_invalid_prompts_are_refused(tiny):
     with pytest.raises(UsageError):
         tiny.generate()
     with pytest.raises(PromptError, match="empty"):
@@ -187,14 +187,14 @@ def test_a_string_is_one_message_of_the_user(tiny):
     assert tiny.chat(text, max_new_tokens=8).token_ids == tiny.chat(REQUEST, max_new_tokens=8).token_ids
 
 
-def test_unknown_models_are_told(tmp_path):
+def test_unknown_models_and_empty_folders_are_refused(tmp_path):
     with pytest.raises(ModelNotFoundError, match="no model 'huge'"):
         dgemma.load("huge")
     with pytest.raises(CheckpointError, match=r"no config\.json"):
         dgemma.load(tmp_path)
 
 
-def test_a_folder_without_tokenizer_works_on_ids(tmp_path):
+def test_a_folder_without_a_tokenizer_works_on_token_ids(tmp_path):
     model = LoadedModel(config=CONFIG, network=make_network(), sampler=SamplerConfig(max_denoising_steps=3))
     save_model(model, tmp_path)
     llm = dgemma.load(tmp_path)
@@ -203,7 +203,7 @@ def test_a_folder_without_tokenizer_works_on_ids(tmp_path):
         llm.generate("text")
 
 
-def test_an_unwritable_folder_is_told_and_left_alone(tmp_path):
+def test_saving_to_the_path_of_a_file_is_refused_and_leaves_it_alone(tmp_path):
     (tmp_path / "file").write_text("mine")
     model = LoadedModel(config=CONFIG, network=make_network(), sampler=SamplerConfig())
     with pytest.raises(OutputError, match="file"):
@@ -212,40 +212,42 @@ def test_an_unwritable_folder_is_told_and_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
-@pytest.mark.parametrize("form", [{}, {"regex": "[a-z]{3,9}"}])
-def test_log_probabilities_are_on_request_and_change_nothing(tiny, mode, form):
-    options = {"max_new_tokens": 24, "seed": 5, "mode": mode, **form}
-    plain, told = tiny.chat(REQUEST, **options), tiny.chat(REQUEST, logprobs=4, **options)
-    assert plain.logprobs == [] and plain.token_ids == told.token_ids
-    assert len(told.logprobs) == len(told.token_ids)
-    for token, found in zip(told.token_ids, told.logprobs, strict=True):
-        values = [value for _, value in found.top]
+@pytest.mark.parametrize("constraint", [{}, {"regex": "[a-z]{3,9}"}])
+def test_log_probabilities_come_on_request_and_change_nothing(tiny, mode, constraint):
+    options = {"max_new_tokens": 24, "seed": 5, "mode": mode, **constraint}
+    plain, with_logprobs = tiny.chat(REQUEST, **options), tiny.chat(REQUEST, logprobs=4, **options)
+    assert plain.logprobs == [] and plain.token_ids == with_logprobs.token_ids
+    assert len(with_logprobs.logprobs) == len(with_logprobs.token_ids)
+    for token, entry in zip(with_logprobs.token_ids, with_logprobs.logprobs, strict=True):
+        values = [value for _, value in entry.top]
         assert values == sorted(values, reverse=True) and sum(map(math.exp, values)) < 1 + 1e-4
-        assert 1 <= len(values) <= 4 and found.logprob <= values[0] + 1e-5
-        assert dict(found.top).get(token, found.logprob) == pytest.approx(found.logprob, abs=1e-5)
-    alone = tiny.chat(REQUEST, logprobs=0, **options)
-    assert [found.logprob for found in alone.logprobs] == [found.logprob for found in told.logprobs]
-    assert all(found.top == () for found in alone.logprobs)
+        assert 1 <= len(values) <= 4 and entry.logprob <= values[0] + 1e-5
+        assert dict(entry.top).get(token, entry.logprob) == pytest.approx(entry.logprob, abs=1e-5)
+    without_top = tiny.chat(REQUEST, logprobs=0, **options)
+    assert [entry.logprob for entry in without_top.logprobs] == [entry.logprob for entry in with_logprobs.logprobs]
+    assert all(entry.top == () for entry in without_top.logprobs)
     events = tiny.stream(REQUEST, logprobs=4, **options)
-    streamed = [found for event in events if isinstance(event, Commit) for found in event.logprobs]
-    assert streamed == told.logprobs
+    streamed = [entry for event in events if isinstance(event, Commit) for entry in event.logprobs]
+    assert streamed == with_logprobs.logprobs
 
 
 @pytest.mark.parametrize("end_early", [False, True])
 def test_skipped_positions_keep_their_log_probabilities(tiny, end_early):
     options = {"max_new_tokens": 200 if end_early else 48, "seed": 2, "logprobs": 3, "causal_check": False}
-    # Which request settles position by position is a matter of the weights.
-    asked = ("Fix the mistakes: He go home.", "What is 12 + 30?", 'Extract name as JSON: "Anna Lee paid $250."')
-    replies = (tiny.chat([{"role": "user", "content": text}], **options) for text in asked)
-    reply = next(one for one in replies if one.stats.canvas_equivalents < one.stats.denoise_steps)
+    # Which of these requests skips positions depends on the weights.
+    requests = ("Fix the mistakes: He go home.", "What is 12 + 30?", 'Extract name as JSON: "Anna Lee paid $250."')
+    replies = (tiny.chat([{"role": "user", "content": text}], **options) for text in requests)
+    reply = next(
+        candidate for candidate in replies if candidate.stats.canvas_equivalents < candidate.stats.denoise_steps
+    )
     assert reply.stats.canvas_equivalents < reply.stats.denoise_steps
-    chosen = [found.top[0][0] for found in reply.logprobs]
+    chosen = [entry.top[0][0] for entry in reply.logprobs]
     assert chosen == reply.token_ids
     whole = tiny.chat(REQUEST, skip_settled=False, **options)
-    assert [found.top[0][0] for found in whole.logprobs] == whole.token_ids
+    assert [entry.top[0][0] for entry in whole.logprobs] == whole.token_ids
 
 
-def test_a_checked_token_comes_with_the_log_probabilities_of_the_causal_mode(tiny, monkeypatch):
+def test_a_checked_token_has_the_log_probabilities_of_the_causal_mode(tiny, monkeypatch):
     monkeypatch.setattr(verify, "UNSURE_SHARE", 0.0)
     monkeypatch.setattr(verify, "ACCEPT_RATIO", 1.0)
     request = [{"role": "user", "content": "Fix the mistakes: She go to the the market yestreday."}]
@@ -253,12 +255,12 @@ def test_a_checked_token_comes_with_the_log_probabilities_of_the_causal_mode(tin
     causal = tiny.chat(request, logprobs=2, mode="autoregressive")
     assert reply.stats.forward_passes > reply.stats.denoise_steps
     assert len(reply.logprobs) == len(reply.token_ids)
-    for mine, its, token in zip(reply.logprobs, causal.logprobs, reply.token_ids, strict=False):
-        assert mine.logprob == pytest.approx(its.logprob, abs=1e-3)
-        assert dict(mine.top).get(token, mine.logprob) == pytest.approx(mine.logprob)
+    for entry, causal_entry, token in zip(reply.logprobs, causal.logprobs, reply.token_ids, strict=False):
+        assert entry.logprob == pytest.approx(causal_entry.logprob, abs=1e-3)
+        assert dict(entry.top).get(token, entry.logprob) == pytest.approx(entry.logprob)
 
 
-def test_log_probabilities_that_cannot_be_are_named(tiny):
+def test_impossible_logprobs_are_refused(tiny):
     with pytest.raises(UsageError, match="logprobs must be between"):
         tiny.chat(REQUEST, logprobs=-1)
     with pytest.raises(UsageError, match="not for an infill"):
@@ -275,14 +277,14 @@ def test_float16_answers_in_diffusion():
     assert dgemma.load("tiny", dtype="float16").chat("Fix the mistakes: He have a dog.", max_new_tokens=16).text
 
 
-@pytest.mark.parametrize(("canvas_length", "most"), [(3, 10), (6, 18), (1, 5)])
-def test_copies_end_where_the_answer_must(tiny, canvas_length, most):
+@pytest.mark.parametrize(("canvas_length", "limit"), [(3, 10), (6, 18), (1, 5)])
+def test_copied_drafts_keep_the_token_limit(tiny, canvas_length, limit):
     prompt = "Sort: pear, fig, apple, plum, cherry, banana"
-    assert tiny.chat(prompt, canvas_length=canvas_length, max_new_tokens=most).stats.new_tokens <= most
+    assert tiny.chat(prompt, canvas_length=canvas_length, max_new_tokens=limit).stats.new_tokens <= limit
 
 
-def test_a_low_temperature_leaves_the_checks(tiny):
-    """How sure a canvas is at first sight is judged at the model's own temperatures."""
+def test_a_low_temperature_does_not_disable_checks(tiny):
+    """Whether a canvas needs checks is judged at the model's own temperatures."""
     text = "When we arrived to the station, the train have already left and we was very angry about it."
     request = f"Fix the mistakes: {text}"
     cold, usual = (tiny.chat(request, temperature=temperature, max_new_tokens=48) for temperature in (0.0, 1.0))
@@ -290,19 +292,19 @@ def test_a_low_temperature_leaves_the_checks(tiny):
     assert cold.text == usual.text
 
 
-def test_a_continuation_that_is_a_turn_of_its_own_is_no_empty_text(tiny):
+def test_generating_from_an_empty_prompt_gives_a_text(tiny):
     reply = tiny.generate("", max_new_tokens=24)
     assert reply.text
 
 
 @pytest.mark.parametrize("name", ["gpu", "meta", "cuda:77"])
-def test_a_device_that_is_not_there_is_told(name):
+def test_a_missing_device_is_refused(name):
     with pytest.raises(UsageError, match="device"):
         dgemma.load("tiny", device=name)
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"seed": None}, "seed must be a whole number"),
         ({"seed": 2**64}, "seed must be between"),
@@ -313,19 +315,19 @@ def test_a_device_that_is_not_there_is_told(name):
         ({"thinking": True}, "no option 'thinking'"),
     ],
 )
-def test_an_option_that_cannot_be_is_told(tiny, options, told):
-    with pytest.raises(UsageError, match=told):
+def test_the_error_for_an_invalid_option_names_it(tiny, options, message):
+    with pytest.raises(UsageError, match=message):
         tiny.generate("Hello", **options)
 
 
 @pytest.mark.parametrize("name", ["temperature", "canvas_length", "max_denoising_steps", "max_new_tokens"])
-def test_an_edit_refuses_what_it_would_ignore(tiny, name):
+def test_an_edit_refuses_options_that_it_would_ignore(tiny, name):
     with pytest.raises(UsageError, match=name):
         tiny.edit("She go home.", instruction="Fix the mistakes", **{name: 1})
 
 
 @pytest.mark.parametrize("seed", [0, 7])
-@pytest.mark.parametrize(("request_", "answer"), [
+@pytest.mark.parametrize(("prompt", "answer"), [
     ("Fix the mistakes: They was late for the the train yestreday.", "They were late for the train yesterday."),
     ("Fix the mistakes: They was late.", "They were late."),
     ("Sort these words alphabetically: pear, apple, fig", "apple, fig, pear"),
@@ -333,13 +335,13 @@ def test_an_edit_refuses_what_it_would_ignore(tiny, name):
     ("Tom has 12 apples. He buys 7 more. How many apples does Tom have now?", "12 + 7 = 19. The answer is 19."),
     ("Solve this Sudoku:\n1030\n0402\n2043\n0320", "1234\n3412\n2143\n4321"),
 ])  # fmt: skip
-def test_what_newcomers_are_shown_is_answered_right(tiny, request_, answer, seed):
-    """The requests of README, help, page, docs and examples."""
-    assert tiny.chat(request_, seed=seed).text == answer
+def test_the_documented_requests_are_answered_right(tiny, prompt, answer, seed):
+    """The requests that the README, the help texts, the page, the docs and the examples show."""
+    assert tiny.chat(prompt, seed=seed).text == answer
 
 
 @pytest.mark.parametrize(
-    ("ask", "words"),
+    ("ask", "message"),
     [
         (lambda llm: llm.chat(5), "list of messages"),
         (lambda llm: llm.edit("a", strength="x"), "strength must be between 0 and 1"),
@@ -358,13 +360,13 @@ def test_what_newcomers_are_shown_is_answered_right(tiny, request_, answer, seed
         (lambda llm: save_model(llm.model, ""), "No folder"),
     ],
 )
-def test_what_cannot_be_asked_for_is_told_in_a_sentence(tiny, ask, words):
-    with pytest.raises(DgemmaError, match=words):
+def test_misuse_of_the_api_is_refused_with_a_message(tiny, ask, message):
+    with pytest.raises(DgemmaError, match=message):
         ask(tiny)
 
 
 @pytest.mark.parametrize("options", [{"tools": []}, {"tool_choice": "required"}, {"parallel_tool_calls": False}])
-def test_neither_gaps_nor_edits_take_tools(tiny, options):
+def test_infill_and_edit_refuse_tools(tiny, options):
     for call in (lambda: tiny.infill("a", "b", **options), lambda: tiny.edit("She go home.", **options)):
         with pytest.raises(UsageError, match=f"leave out {next(iter(options))}"):
             call()
@@ -374,7 +376,7 @@ def test_neither_gaps_nor_edits_take_tools(tiny, options):
     ("name", "value"),
     [("skip_settled", False), ("causal_check", False), ("canvas_length", 9), ("mode", "autoregressive"), ("top_k", 3)],
 )
-def test_no_option_of_a_gap_is_ignored(tiny, name, value):
+def test_infill_and_edit_refuse_options_of_answers(tiny, name, value):
     with pytest.raises(UsageError, match=name):
         tiny.infill("a", "b", **{name: value})
     if name != "canvas_length":
@@ -382,7 +384,7 @@ def test_no_option_of_a_gap_is_ignored(tiny, name, value):
             tiny.edit("She go home.", **{name: value})
 
 
-def test_a_gap_takes_answers_options_as_they_are_by_default(tiny):
+def test_infill_accepts_options_of_answers_at_their_defaults(tiny):
     neutral = {"skip_settled": True, "causal_check": True, "mode": "auto", "schema": None, "stop": None, "top_p": 1.0}
     plain = tiny.infill("The cat sat", " mat.", length=2)
     assert tiny.infill("The cat sat", " mat.", length=2, **neutral, canvas_length=None).token_ids == plain.token_ids
@@ -395,28 +397,28 @@ def test_a_space_before_a_gap_is_not_written_twice(tiny):
     assert tiny.gap_text("a  ", tiny.tokenizer.encode("  b")) == " b"
 
 
-def test_a_type_may_be_torchs_own():
+def test_load_accepts_a_torch_dtype():
     assert dgemma.load(dtype=torch.float32).network.dtype == torch.float32
 
 
 @pytest.mark.parametrize("quant", [None, "int8"])
-@pytest.mark.parametrize("mode", ["diffusion", "autoregressive", "reference", "held"])
-def test_an_embedding_with_one_number_that_is_none_is_told(mode, quant):
-    """Of a token that the prompt does not have: it is met in the vocabulary's products alone."""
+@pytest.mark.parametrize("mode", ["diffusion", "autoregressive", "reference", "constrained"])
+def test_one_non_finite_value_in_the_embedding_is_refused(mode, quant):
+    """The token is not in the prompt, so the value is read only by the output head."""
     llm = dgemma.load("tiny", quant=quant)
     llm.network.embed_tokens.weight[1500, 0] = math.nan
-    options: dict[str, Any] = {"mode": "diffusion" if mode == "held" else mode}
+    options: dict[str, Any] = {"mode": "diffusion" if mode == "constrained" else mode}
     if mode == "reference":
         options = {"reference": True}
     with pytest.raises(CheckpointError, match="not finite"):
-        llm.generate("Once", max_new_tokens=8, choices=["a", "b"] if mode == "held" else None, **options)
+        llm.generate("Once", max_new_tokens=8, choices=["a", "b"] if mode == "constrained" else None, **options)
 
 
 @pytest.mark.parametrize(
-    "mode", ["diffusion", "autoregressive", "auto", "reference", "unchecked", "held", "infill", "int8"]
+    "mode", ["diffusion", "autoregressive", "auto", "reference", "unchecked", "constrained", "infill", "int8"]
 )
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_weights_that_are_no_numbers_are_told_and_answer_nothing(mode, value):
+def test_non_finite_weights_raise_an_error_in_every_mode(mode, value):
     llm = dgemma.load("tiny", quant="int8" if mode == "int8" else None)
     network, other = llm.network, llm.network.layers[1]
     weight = other.post_feedforward_layernorm.weight if mode == "int8" else other.mlp.up_proj.weight  # pyright: ignore[reportAttributeAccessIssue]
@@ -426,7 +428,7 @@ def test_weights_that_are_no_numbers_are_told_and_answer_nothing(mode, value):
     with pytest.raises(NotFiniteError, match="not finite"):
         if mode == "infill":
             llm.infill("The cat", " mat.", length=2)
-        elif mode == "held":
+        elif mode == "constrained":
             llm.generate("Once upon", choices=["a time", "another"], **options)
         elif mode in ("reference", "unchecked"):
             llm.generate("Once", **options, **({"reference": True} if mode == "reference" else {"causal_check": False}))
@@ -434,29 +436,29 @@ def test_weights_that_are_no_numbers_are_told_and_answer_nothing(mode, value):
             llm.generate("Once upon a time", mode="diffusion" if mode == "int8" else mode, **options)
 
 
-def test_every_option_is_told_to_who_reads_types():
-    made_of = signature(RequestMaker.make).parameters.items()
-    taken = {name for name, one in made_of if one.kind is Parameter.KEYWORD_ONLY}
-    assert Options.__optional_keys__ == taken
-    assert ReplyOptions.__optional_keys__ == taken | {"stop"}
-    assert AnyOptions.__optional_keys__ == taken | {"stop", "thinking", "image_tokens"}
+def test_the_typed_dicts_name_every_option():
+    parameters = signature(RequestMaker.make).parameters.items()
+    names = {name for name, parameter in parameters if parameter.kind is Parameter.KEYWORD_ONLY}
+    assert Options.__optional_keys__ == names
+    assert ReplyOptions.__optional_keys__ == names | {"stop"}
+    assert AnyOptions.__optional_keys__ == names | {"stop", "thinking", "image_tokens"}
     assert ChatOptions.__optional_keys__ == AnyOptions.__optional_keys__ - {"schema"}
 
 
-def test_half_of_a_surrogate_pair_would_not_come_back(tiny):
+def test_an_edit_refuses_a_lone_surrogate(tiny):
     for instruction in (None, "Fix the mistakes"):
         with pytest.raises(PromptError, match="surrogate"):
             tiny.edit("a\ud800b", strength=0, instruction=instruction)
     assert tiny.edit("a \U0001f600 b", strength=0).text == "a \U0001f600 b"
 
 
-def test_no_images_are_none(tiny):
+def test_chat_accepts_images_none_and_refuses_a_list(tiny):
     assert tiny.chat("x", images=None, max_new_tokens=2).token_ids
     with pytest.raises(UsageError, match="parts of messages"):
         tiny.chat("x", images=[])
 
 
-def test_stop_is_an_answers(tiny):
+def test_stop_is_refused_by_infill_edit_and_streams(tiny):
     for call in (tiny.edit, lambda text, **options: tiny.infill(text, text, **options)):
         assert call("a b", stop=None).text
         with pytest.raises(UsageError, match="stop ends an answer"):
@@ -471,7 +473,7 @@ def test_stop_is_an_answers(tiny):
     lambda llm: llm.infill("a", "b", length=[]), lambda llm: llm.generate("x", stop=5),
     lambda llm: llm.generate("x", images=5), lambda llm: llm.generate(token_ids=[2], images=[5]),
 ])  # fmt: skip
-def test_options_of_another_type_are_told(tiny, call):
+def test_options_of_a_wrong_type_are_refused(tiny, call):
     with pytest.raises(UsageError):
         call(tiny)
     assert tiny.generate(token_ids=[2], images=None, max_new_tokens=2).token_ids

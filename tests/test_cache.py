@@ -19,7 +19,7 @@ def soft(rows: int = 1) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("lengths", [[20], [20, 20], [3, 20]])
-def test_denoise_changes_nothing_but_the_scratch(lengths):
+def test_denoise_changes_only_the_scratch_slots(lengths):
     cache = KVCache(CONFIG, batch_size=len(lengths), max_length=64)
     NETWORK.encode(ids(len(lengths), 20), cache, lengths)
     before = [tensor.clone() for tensor in (*cache.keys, *cache.values)]
@@ -46,7 +46,7 @@ def test_padding_needs_no_context():
 
 
 @pytest.mark.parametrize("lengths", [[20], [3, 20]])
-def test_all_rows_equal_no_rows(lengths):
+def test_denoising_every_row_by_index_equals_a_full_pass(lengths):
     cache = KVCache(CONFIG, batch_size=len(lengths), max_length=64)
     NETWORK.encode(ids(len(lengths), 20), cache, lengths)
     canvas = ids(len(lengths), 8, seed=1)
@@ -71,7 +71,7 @@ def test_rows_left_out_keep_their_keys_and_values(chosen, ragged):
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=4), st.integers(-1, 31))
-def test_truncate_takes_only_what_is_held(lengths, wanted):
+def test_truncate_accepts_only_lengths_within_the_cache(lengths, wanted):
     cache = KVCache(CONFIG, batch_size=len(lengths), max_length=40)
     cache.commit(lengths)
     if 0 <= wanted <= min(lengths):
@@ -83,7 +83,7 @@ def test_truncate_takes_only_what_is_held(lengths, wanted):
         assert cache.lengths == lengths
 
 
-def test_a_snapshot_brings_rows_of_different_lengths_back():
+def test_a_snapshot_restores_rows_of_different_lengths():
     cache = KVCache(CONFIG, batch_size=2, max_length=40)
     NETWORK.encode(ids(2, 9), cache, [9, 4])
     kept, canvas = cache.snapshot(), ids(2, 8, seed=1)
@@ -117,7 +117,7 @@ def test_empty_caches_are_refused(sizes):
 
 @settings(max_examples=15)
 @given(st.integers(1, 20), st.integers(0, 12), st.integers(8, 16), st.booleans())
-def test_a_resized_or_copied_cache_goes_on_as_the_first_would(length, more, scratch, copied):
+def test_a_resized_or_copied_cache_gives_the_results_of_the_original(length, more, scratch, copied):
     cache = KVCache(CONFIG, max_length=40, scratch_length=8)
     NETWORK.encode(ids(1, 20), cache)
     cache.truncate(length)
@@ -166,22 +166,22 @@ def test_invalid_cache_options_are_refused(values):
     assert KVCache(CONFIG, max_length=4, dtype="bfloat16").keys[0].dtype == torch.bfloat16
 
 
-def test_truncating_takes_a_length_for_each_row():
+def test_truncate_takes_one_length_or_one_for_each_row():
     cache = KVCache(CONFIG, batch_size=2, max_length=4)
     for lengths in ([0], [0, 0, 0]):
         with pytest.raises(UsageError, match="2 rows"):
             cache.truncate(lengths)
     cache.commit([3, 2])
-    for lengths, found in ((np.array([3, 1]), [3, 1]), (np.int64(1), [1, 1]), ((1, 0), [1, 0])):
+    for lengths, expected in ((np.array([3, 1]), [3, 1]), (np.int64(1), [1, 1]), ((1, 0), [1, 0])):
         cache.truncate(lengths)
-        assert cache.lengths == found
+        assert cache.lengths == expected
     for lengths in (0.5, [0, None], "00", torch.tensor(0)):
         with pytest.raises(UsageError, match="whole numbers"):
             cache.truncate(lengths)
 
 
 @pytest.mark.parametrize("rows", [1, 2])
-def test_no_tokens_are_encoded_to_none(rows):
+def test_encoding_no_tokens_gives_an_empty_result(rows):
     cache = KVCache(CONFIG, batch_size=rows, max_length=20)
     for unfused in (False, True):
         with NETWORK.unfused() if unfused else nullcontext(), torch.inference_mode():
@@ -190,7 +190,7 @@ def test_no_tokens_are_encoded_to_none(rows):
 
 
 def moves(history: int) -> st.SearchStrategy:
-    """What may be done to a cache that goes back `history` tokens at most, each with a number of tokens."""
+    """Operations on a cache that can go back at most `history` tokens, each with a number of tokens."""
     encoded = st.tuples(st.sampled_from(["encode", "both"]), st.integers(1, 30))
     one_more, denoised = st.tuples(st.just("encode"), st.just(1)), st.tuples(st.just("denoise"), st.integers(1, 8))
     back = st.tuples(st.just("back"), st.integers(0, history))
@@ -200,7 +200,7 @@ def moves(history: int) -> st.SearchStrategy:
 
 @settings(max_examples=40)
 @given(st.data(), st.integers(0, 9), st.booleans())
-def test_a_cache_that_forgets_computes_what_one_that_keeps_all_does(data, history, unfused):
+def test_a_cache_that_evicts_gives_the_results_of_one_that_keeps_everything(data, history, unfused):
     with (
         patch("dgemma.cache.EVICTION_SLACK", 5),
         torch.inference_mode(),
@@ -212,24 +212,24 @@ def test_a_cache_that_forgets_computes_what_one_that_keeps_all_does(data, histor
         for number, (kind, count) in enumerate(data.draw(st.lists(moves(history), max_size=15))):
             tokens, canvas = ids(1, count, number), ids(1, 8, number + 100)
             if kind == "encode":
-                assert torch.equal(*(NETWORK.encode(tokens, one) for one in (whole, cache)))
+                assert torch.equal(*(NETWORK.encode(tokens, target) for target in (whole, cache)))
             elif kind == "both":
-                pairs = [NETWORK.encode_and_denoise(tokens, canvas, one) for one in (whole, cache)]
-                assert all(torch.equal(*each) for each in zip(*pairs, strict=True))
+                pairs = [NETWORK.encode_and_denoise(tokens, canvas, target) for target in (whole, cache)]
+                assert all(torch.equal(*pair) for pair in zip(*pairs, strict=True))
             elif kind == "denoise":
                 rows = torch.arange(8 - count, 8)
-                assert torch.equal(*(NETWORK.denoise(canvas, one) for one in (whole, cache)))
-                assert torch.equal(*(NETWORK.denoise(canvas, one, soft(), rows) for one in (whole, cache)))
+                assert torch.equal(*(NETWORK.denoise(canvas, target) for target in (whole, cache)))
+                assert torch.equal(*(NETWORK.denoise(canvas, target, soft(), rows) for target in (whole, cache)))
             elif kind == "back":
                 length = max(0, furthest - count)
-                for one in (whole, cache):
-                    one.truncate(min(length, one.length))
+                for target in (whole, cache):
+                    target.truncate(min(length, target.length))
             elif kind == "resize":
                 cache.resize(400, 8, history)
             else:
                 copied = KVCache(CONFIG, max_length=400, scratch_length=8, sliding_history=history + count)
                 copied.copy_prefix(cache, cache.length)
-                # What a copy has not been given it cannot go back to.
+                # A copy cannot go back to tokens that were not copied.
                 cache, furthest = copied, max(furthest, cache.length + count)
                 cache.resize(400, 8, history)
             furthest = max(furthest, whole.length)
@@ -237,29 +237,29 @@ def test_a_cache_that_forgets_computes_what_one_that_keeps_all_does(data, histor
 
 
 @pytest.mark.parametrize("history", [0, 4, 200, None])
-def test_sliding_layers_that_forget_take_what_size_of_says_however_long_the_text(history):
+def test_a_cache_that_evicts_has_the_size_given_by_size_of_for_any_text(history):
     with patch("dgemma.cache.EVICTION_SLACK", 5):
-        for longest in (5, 5 + (history or 0)):
+        for chunk_length in (5, 5 + (history or 0)):
             cache = KVCache(CONFIG, max_length=120, scratch_length=8, sliding_history=history)
-            for number in range(120 // longest):
-                NETWORK.encode(ids(1, longest, number), cache)
+            for number in range(120 // chunk_length):
+                NETWORK.encode(ids(1, chunk_length, number), cache)
             assert cache.num_bytes == KVCache.size_of(CONFIG, 120, 8, torch.float32, history)
     slots = {None: 120, 0: 12, 4: 16, 200: 120}[history] + 8
     assert [keys.shape[2] for keys in cache.keys] == [slots, 128, slots, 128]
     assert (cache.first_held > 0) == (slots < 128)
 
 
-def test_a_pass_longer_than_what_is_spare_gets_the_slots_it_needs():
+def test_a_pass_longer_than_the_spare_slots_gets_more_slots():
     with patch("dgemma.cache.EVICTION_SLACK", 5):
         whole, cache = KVCache(CONFIG, max_length=200), KVCache(CONFIG, max_length=200, sliding_history=2)
         for count in (20, 60, 3, 90, 1):
-            assert torch.equal(*(NETWORK.encode(ids(1, count, count), one) for one in (whole, cache)))
+            assert torch.equal(*(NETWORK.encode(ids(1, count, count), target) for target in (whole, cache)))
     assert cache.keys[0].shape[2] == 256 + 7 + 90
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
 def test_an_interrupted_eviction_leaves_an_empty_cache(at, monkeypatch):
-    """Not one in which only some layers were moved."""
+    """It must not leave a cache in which only some layers were moved."""
     moved, clone = [], torch.Tensor.clone
 
     def interrupted(tensor):
@@ -278,18 +278,18 @@ def test_an_interrupted_eviction_leaves_an_empty_cache(at, monkeypatch):
         assert len(moved) == at and (cache.lengths, cache.shortest) == ([0], 0)
         fresh = KVCache(CONFIG, max_length=200, sliding_history=3)
         for number in range(6):
-            assert torch.equal(*(NETWORK.encode(ids(1, 5, number), one) for one in (cache, fresh)))
+            assert torch.equal(*(NETWORK.encode(ids(1, 5, number), target) for target in (cache, fresh)))
 
 
 @pytest.mark.parametrize("sizes", [(200, 8, 2), (50, -3), (60, 8, -5), (60, 2.5), (0, 8)])
-def test_a_cache_is_not_resized_to_what_none_could_be(sizes):
+def test_resizing_to_impossible_sizes_is_refused(sizes):
     cache = KVCache(CONFIG, batch_size=2, max_length=40)
     with pytest.raises(UsageError):
         cache.resize(*sizes)
     assert (cache.max_length, cache.keys[0].shape[2]) == (40, 296)
 
 
-def test_what_was_forgotten_is_not_gone_back_to():
+def test_truncating_or_copying_to_evicted_tokens_is_refused():
     with patch("dgemma.cache.EVICTION_SLACK", 5):
         cache = KVCache(CONFIG, max_length=200, sliding_history=3)
         for number in range(10):
@@ -299,11 +299,11 @@ def test_what_was_forgotten_is_not_gone_back_to():
             cache.truncate(cache.shortest - 1)
         with pytest.raises(UsageError, match="cannot be copied"):
             KVCache(CONFIG, max_length=200).copy_prefix(cache, cache.shortest - 1)
-        # Nothing needs nothing.
+        # An empty cache needs none of the evicted tokens.
         cache.truncate(0)
         assert cache.shortest == 0
         fresh = KVCache(CONFIG, max_length=200)
-        assert torch.equal(*(NETWORK.encode(ids(1, 30, 3), one) for one in (cache, fresh)))
+        assert torch.equal(*(NETWORK.encode(ids(1, 30, 3), target) for target in (cache, fresh)))
 
 
 @pytest.mark.parametrize("history", [-1, 1.5, "all"])

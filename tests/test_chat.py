@@ -1,4 +1,4 @@
-"""Conversations become the documented prompts, outsiders write no special token, and replies come apart."""
+"""Conversations become the documented prompts, user input never becomes a special token, and replies are parsed."""
 
 import json
 
@@ -34,7 +34,7 @@ CALL = {"id": "1", "type": "function", "function": {"name": "lookup", "arguments
 
 
 def prompt(messages, template=TINY, **options):
-    """The prompt as text, and a check that its ids are those of the text with the markers as special tokens."""
+    """The prompt as text; checks that its ids encode that text with the markers as special tokens."""
     ids = render(messages, TOKENIZER, template=template, **options)
     text = TOKENIZER.decode(ids, skip_special=False)
     assert ids == TOKENIZER.encode(text, allow_special=True)
@@ -50,7 +50,7 @@ def conversation_of_two_calls(*results: dict) -> list[dict]:
     return [{"role": "user", "content": "Weather?"}, {"role": "assistant", "tool_calls": calls}, *answers]
 
 
-def test_results_stand_in_the_order_of_their_calls():
+def test_tool_results_are_put_in_the_order_of_their_calls():
     rain, sun = {"tool_call_id": "a", "content": "rain"}, {"tool_call_id": "b", "content": "sun"}
     in_order = render(conversation_of_two_calls(rain, sun), TOKENIZER)
     assert render(conversation_of_two_calls(sun, rain), TOKENIZER) == in_order
@@ -61,18 +61,18 @@ def test_results_stand_in_the_order_of_their_calls():
 
 
 @pytest.mark.parametrize(
-    ("results", "told"),
+    ("results", "message"),
     [
         ([{"tool_call_id": "z"}], "Message 3 answers the call z, which is not one of the calls before it"),
         ([{"tool_call_id": "a"}, {"tool_call_id": "a"}], "Message 4 answers the call a a second time"),
     ],
 )
-def test_results_of_no_call_are_told(results, told):
-    with pytest.raises(PromptError, match=told):
+def test_tool_results_without_a_matching_call_are_refused(results, message):
+    with pytest.raises(PromptError, match=message):
         render(conversation_of_two_calls(*results), TOKENIZER)
 
 
-def test_turns_open_and_close_and_the_model_is_asked():
+def test_turns_have_markers_and_the_prompt_ends_with_an_open_model_turn():
     system = {"role": "developer", "content": " Be brief.\n"}
     answer = {"role": "assistant", "content": "In the harbour."}
     assert prompt([system, USER, answer, USER]) == (
@@ -130,7 +130,7 @@ def test_earlier_thoughts_are_dropped_once_the_user_speaks_again():
 
 
 @pytest.mark.parametrize(
-    ("messages", "options", "told"),
+    ("messages", "options", "message"),
     [
         ([], {}, "at least one message"),
         ([{"role": "pirate", "content": "arr"}], {}, "Message 1 needs one of the roles"),
@@ -156,8 +156,8 @@ def test_earlier_thoughts_are_dropped_once_the_user_speaks_again():
         ([USER], {"template": "{{ ''.__class__.__mro__ }}"}, "cannot render"),
     ],
 )
-def test_what_cannot_be_rendered_is_told(messages, options, told):
-    with pytest.raises(PromptError, match=told):
+def test_invalid_conversations_and_templates_are_refused(messages, options, message):
+    with pytest.raises(PromptError, match=message):
         render(messages, TOKENIZER, **options)
 
 
@@ -165,7 +165,7 @@ DOUBLING = "{% set n = namespace(v=['aa'], s='aa') %}{% for i in range(60) %}"
 
 
 @pytest.mark.parametrize(
-    ("template", "told"),
+    ("template", "message"),
     [
         ("{% for i in [1] %}" * 25 + "x" + "{% endfor %}" * 25, "not valid .*nested"),
         ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "not valid .*recursion"),
@@ -204,8 +204,8 @@ DOUBLING = "{% set n = namespace(v=['aa'], s='aa') %}{% for i in range(60) %}"
         ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recursion"),
     ],
 )
-def test_a_template_cannot_take_the_process_with_it(template, told):
-    with pytest.raises(PromptError, match=f"^The model's chat template .*{told}"):
+def test_a_template_cannot_exhaust_memory_or_crash_the_process(template, message):
+    with pytest.raises(PromptError, match=f"^The model's chat template .*{message}"):
         render([USER], TOKENIZER, template=template)
 
 
@@ -224,19 +224,19 @@ def test_loops_and_calls_without_output_are_bounded(template, monkeypatch):
 
 
 @pytest.mark.parametrize("shown", ["n.v", "n.v | tojson", "n.v ~ 'x'", "n.v | string", "n.v | pprint"])
-def test_a_list_that_holds_another_twice_is_not_written_out(shown, monkeypatch):
+def test_printing_an_exponentially_nested_list_is_bounded(shown, monkeypatch):
     monkeypatch.setattr(sandbox, "MAX_CHARACTERS", 10_000)
     with pytest.raises(PromptError, match="makes more than 10,000 characters"):
         render([USER], TOKENIZER, template=DOUBLING + "{% set n.v = [n.v, n.v] %}{% endfor %}{{ " + shown + " }}")
 
 
-def test_a_step_that_takes_long_is_the_last(monkeypatch):
+def test_a_template_is_stopped_at_its_time_limit(monkeypatch):
     monkeypatch.setattr(sandbox, "_MAX_SECONDS", -1)
     with pytest.raises(PromptError, match="seconds"):
         render([USER], TOKENIZER, template="{% for i in [1] %}{% endfor %}")
 
 
-def test_what_templates_do_every_day_is_within_the_bounds():
+def test_ordinary_template_features_are_within_the_bounds():
     everyday = (
         "{% for m in messages %}{{ loop.index }}/{{ loop.length }}{{ loop.last }}{{ loop.previtem }} "
         "{{ '%03d|%s' % (7, m.role) }} {{ '{:>5}{{}}'.format(m.role) }} {{ 'a' ~ 1 ~ none }} {{ [1] + [2] }} "
@@ -257,7 +257,7 @@ def test_a_long_conversation_is_within_the_bounds():
     assert len(render([*turns, USER], TOKENIZER)) > 100_000
 
 
-# Says everything twice without a space between, so that the end of one copy and the beginning of the next meet.
+# Writes every content twice without a space, so that the end of one copy meets the beginning of the next.
 JOINING = (
     "{%- for message in messages -%}<|turn>{{ message['role'] }}\n"
     "{{ message.content }}{{ message.content }}<turn|>{%- endfor -%}"
@@ -271,7 +271,7 @@ hostile = st.lists(fragments, max_size=4).map("".join)
 
 @pytest.mark.parametrize("template", [None, TINY, JOINING], ids=["built in", "tiny", "joining"])
 @given(first=hostile, second=hostile, key=hostile)
-def test_nothing_from_outside_becomes_a_special_token(template, first, second, key):
+def test_no_input_becomes_a_special_token(template, first, second, key):
     def specials(one, two, name):
         call = {"id": one, "function": {"name": name or "f", "arguments": {name: [two, {"deep": one}]}}}
         parameters = {"type": "object", "properties": {name: {"type": "string", "description": two, "enum": [one]}}}
@@ -284,7 +284,7 @@ def test_nothing_from_outside_becomes_a_special_token(template, first, second, k
         ids = render(messages, TOKENIZER, template=template, tools=[{"name": name or "f", "parameters": parameters}])
         return [token for token in ids if TOKENIZER.is_special(token)]
 
-    assert specials(first, second, key) == specials(*("x" if told else "" for told in (first, second, key)))
+    assert specials(first, second, key) == specials(*("x" if value else "" for value in (first, second, key)))
 
 
 @given(hostile.map(str.strip))
@@ -312,12 +312,12 @@ def test_transformers_renders_the_template_to_the_same_text(tmp_path):
                 conversation, tools=[TOOL], add_generation_prompt=True, enable_thinking=thinking, tokenize=False
             )
             rendered = prompt(conversation, tools=[TOOL], thinking=thinking)
-            # Dropping old thoughts is left to the template there; both must come to the same.
+            # transformers leaves dropping old thoughts to the template; both must give the same text.
             assert rendered == text
 
 
-def taken_apart(text, **options):
-    """`parse` of text and of its ids, which must agree."""
+def parse_both(text, **options):
+    """Parses a text and its ids, which must agree."""
     parts = parse(TOKENIZER.encode(text, allow_special=True), TOKENIZER, **options)
     assert parse(text, TOKENIZER, **options) == parts
     return parts
@@ -344,8 +344,8 @@ def reply(thinking="", text="", calls=()):
         ),
     ],
 )
-def test_a_reply_comes_apart_and_is_never_empty_for_being_thought(written, parts):
-    assert taken_apart(written) == parts
+def test_a_reply_is_split_into_thinking_text_and_tool_calls(written, parts):
+    assert parse_both(written) == parts
 
 
 @pytest.mark.parametrize(
@@ -360,8 +360,8 @@ def test_a_reply_comes_apart_and_is_never_empty_for_being_thought(written, parts
         ("{city:New York,code:007}", {"city": "New York", "code": "007"}),
     ],
 )
-def test_arguments_are_read(written, arguments):
-    assert taken_apart(f"<|tool_call>call:f{written}<tool_call|>").tool_calls == (
+def test_arguments_of_tool_calls_are_parsed(written, arguments):
+    assert parse_both(f"<|tool_call>call:f{written}<tool_call|>").tool_calls == (
         ToolCall(name="f", arguments=arguments),
     )
 
@@ -381,15 +381,15 @@ def test_arguments_are_read(written, arguments):
         "call:f{" + "k:{" * 999,
     ],
 )
-def test_malformed_calls_stay_in_the_text(written):
+def test_malformed_tool_calls_stay_in_the_text(written):
     for end in ("", "<tool_call|>"):
         text = f"Wait.<|tool_call>{written}{end}"
-        assert taken_apart(text) == reply(text="Wait." + text.removeprefix("Wait."))
+        assert parse_both(text) == reply(text="Wait." + text.removeprefix("Wait."))
 
 
-def test_while_a_reply_grows_nothing_is_shown_that_may_change():
-    assert taken_apart("<|channel>thought\nHm", complete=False) == reply("Hm")
-    assert taken_apart("Wait.<|tool_call>call:f{k:", complete=False) == reply(text="Wait.")
+def test_parsing_an_incomplete_reply_shows_nothing_that_may_still_change():
+    assert parse_both("<|channel>thought\nHm", complete=False) == reply("Hm")
+    assert parse_both("Wait.<|tool_call>call:f{k:", complete=False) == reply(text="Wait.")
     half = TOKENIZER.encode("far \U0001f514")[:-1]
     assert parse(half, TOKENIZER, complete=False).text == "far "
 
@@ -401,7 +401,7 @@ values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.di
 
 
 @given(st.dictionaries(keys, values, max_size=4))
-def test_rendered_calls_are_parsed_to_the_same_calls(arguments):
+def test_rendered_tool_calls_are_parsed_to_the_same_calls(arguments):
     call = {"function": {"name": "lookup", "arguments": json.dumps(arguments)}}
     messages = [USER, {"role": "assistant", "content": "", "tool_calls": [call]}]
     ids = render(messages, TOKENIZER, template=TINY, add_generation_prompt=False)
@@ -410,10 +410,10 @@ def test_rendered_calls_are_parsed_to_the_same_calls(arguments):
 
 
 @given(st.lists(st.integers(0, TOKENIZER.vocab_size + 5), max_size=60))
-def test_no_ids_make_it_fail_and_visible_text_is_never_lost(ids):
+def test_parsing_any_ids_succeeds_and_loses_no_visible_text(ids):
     parts = parse(ids, TOKENIZER)
     parse(ids, TOKENIZER, complete=False)
     ends = {TOKENIZER.special_id(name) for name in ("<eos>", "<turn|>", "<|turn>", "<|tool_response>")}
-    shown = ids[: next((at for at, token in enumerate(ids) if token in ends), len(ids))]
+    shown = ids[: next((position for position, token in enumerate(ids) if token in ends), len(ids))]
     written = TOKENIZER.decode(shown).removeprefix("thought").strip()
     assert parts.text.strip() or parts.tool_calls or not written

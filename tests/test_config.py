@@ -1,4 +1,4 @@
-"""Configurations: both spellings, transformers reading ours, and every invalid value named in its error."""
+"""Configurations: both formats, files that transformers reads, and errors that name invalid values."""
 
 import json
 from dataclasses import replace
@@ -22,21 +22,23 @@ SIZES = st.tuples(st.sampled_from(["sliding_attention", "full_attention"]), st.s
 
 
 @given(st.lists(SIZES, max_size=6), st.lists(st.integers(0, 9), max_size=3), st.floats(0.5, 4.0))
-def test_round_trip_of_any_layers(layers, eos, factor):
-    made = [LayerConfig(layer_type=kind, head_dim=size, num_key_value_heads=heads) for kind, size, heads in layers]
-    made.append(LayerConfig(layer_type="full_attention", head_dim=16, num_key_value_heads=2))
+def test_a_configuration_of_any_layers_survives_the_round_trip(layers, eos, factor):
+    layer_configs = [
+        LayerConfig(layer_type=kind, head_dim=size, num_key_value_heads=heads) for kind, size, heads in layers
+    ]
+    layer_configs.append(LayerConfig(layer_type="full_attention", head_dim=16, num_key_value_heads=2))
     rotary = RotaryConfig(rope_type="proportional", rope_theta=5e5, partial_rotary_factor=0.5, factor=factor)
-    config = replace(CONFIG, layers=tuple(made), eos_token_ids=tuple(eos), full_rotary=rotary)
+    config = replace(CONFIG, layers=tuple(layer_configs), eos_token_ids=tuple(eos), full_rotary=rotary)
     assert ModelConfig.from_hf(config.to_hf()) == config
 
 
-def test_transformers_reads_what_we_write_and_we_read_what_it_writes():
+def test_a_configuration_survives_the_round_trip_through_transformers():
     transformers = pytest.importorskip("transformers")
     document = transformers.DiffusionGemmaConfig(**CONFIG.to_hf()).to_dict()
     assert ModelConfig.from_hf(document) == CONFIG
 
 
-def test_the_older_spelling_has_defaults():
+def test_the_older_format_has_default_head_sizes():
     document = CONFIG.to_hf()
     document["text_config"].pop("per_layer_config")
     layers = ModelConfig.from_hf(document).layers
@@ -71,7 +73,7 @@ def test_other_documents_are_refused(document):
     {"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 1e-300}}},
     {"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": float("inf")}}},
 ])  # fmt: skip
-def test_what_no_release_has_is_refused(change):
+def test_unsupported_settings_are_refused(change):
     document = CONFIG.to_hf()
     document["text_config"] |= change
     with pytest.raises(DgemmaError):
@@ -94,7 +96,7 @@ def test_a_canvas_beyond_any_model_is_refused():
         ModelConfig.from_hf(CONFIG.to_hf() | {"canvas_length": 2**53})
 
 
-def test_networks_of_the_largest_sizes_can_be_described():
+def test_networks_of_the_largest_allowed_sizes_can_be_built_on_meta():
     sizes = {"vocab_size": 1 << 24, "hidden_size": 1 << 20, "intermediate_size": 1 << 24, "num_experts": 1 << 16}
     sizes |= {"num_attention_heads": 1 << 16, "moe_intermediate_size": 1 << 20}
     layer = LayerConfig(layer_type="full_attention", head_dim=1 << 16, num_key_value_heads=1 << 16)
@@ -107,7 +109,7 @@ def test_networks_of_the_largest_sizes_can_be_described():
 
 
 @pytest.mark.parametrize("name", ["hidden_size", "intermediate_size", "position_embedding_size", "num_hidden_layers"])
-def test_towers_beyond_any_are_refused(name):
+def test_image_towers_beyond_any_size_are_refused(name):
     document = WITH_IMAGES.to_hf()
     document["vision_config"] |= {name: 2**53}
     with pytest.raises(ConfigError, match=f"vision_config: {name} = 9007199254740992 is more than any"):
@@ -115,7 +117,7 @@ def test_towers_beyond_any_are_refused(name):
 
 
 @pytest.mark.parametrize("centre", ["9" * 400, "1e999", "NaN", "true", '"x"'])
-def test_centres_that_are_no_numbers_are_refused(centre):
+def test_centres_that_are_not_numbers_are_refused(centre):
     record = {"length": 8, "steps": 2, "equivalents": 1, "tokens": 7, "accuracy": 1}
     kind = {"name": "a", "reach": 1, "canvases": [record], "answer_tokens": 7}
     document = json.loads(json.dumps({"canvases": [record], "answer_tokens": 7, "kinds": [kind]}))
@@ -126,7 +128,7 @@ def test_centres_that_are_no_numbers_are_refused(centre):
 
 @given(st.integers(1, 99), st.floats(1e-3, 9), st.floats(0.5, 2), st.floats(0.01, 0.5),
        st.lists(st.integers(0, 9), max_size=3))  # fmt: skip
-def test_sampler_round_trip(steps, bound, t_max, t_min, eos):
+def test_a_sampler_survives_the_round_trip(steps, bound, t_max, t_min, eos):
     sampler = SamplerConfig(
         max_denoising_steps=steps, entropy_bound=bound, t_max=t_max, t_min=t_min, eos_token_ids=tuple(eos)
     )
@@ -138,47 +140,47 @@ def test_sampler_round_trip(steps, bound, t_max, t_min, eos):
     SamplerConfig(t_min=0, t_max=2), SamplerConfig(eos_token_ids=(1, 106)), SamplerConfig(),
 ])  # fmt: skip
 def test_transformers_reads_every_sampler_that_we_write(sampler, tmp_path):
-    """It wants floats, and a t_max above t_min."""
+    """transformers requires floats, and a t_max above t_min."""
     generation = pytest.importorskip("transformers.models.diffusion_gemma.generation_diffusion_gemma")
     (tmp_path / "generation_config.json").write_text(json.dumps(sampler.to_hf()))
     theirs = generation.DiffusionGemmaGenerationConfig.from_pretrained(tmp_path)
     assert (theirs.t_min, theirs.confidence_threshold) == (sampler.t_min, sampler.confidence_threshold)
     assert isinstance(theirs.t_min, float) and isinstance(theirs.t_max, float) and theirs.t_max > theirs.t_min
-    again = SamplerConfig.from_hf(json.loads((tmp_path / "generation_config.json").read_text()))
-    assert again == sampler
+    reread = SamplerConfig.from_hf(json.loads((tmp_path / "generation_config.json").read_text()))
+    assert reread == sampler
     ours, read = (
         LinearSchedule(t_min=sampler.t_min, t_max=t_max, num_steps=48) for t_max in (sampler.t_max, theirs.t_max)
     )
     assert [ours.temperature(left) for left in range(1, 49)] == [read.temperature(left) for left in range(1, 49)]
 
 
-def test_the_most_steps_have_a_temperature():
+def test_the_largest_number_of_steps_has_a_temperature():
     with pytest.raises(ConfigError, match="max_denoising_steps must be between 1 and 1000000, not 9007199254740992"):
         SamplerConfig.from_hf({"max_denoising_steps": 2**53})
     steps = SamplerConfig(max_denoising_steps=MAX_STEPS).max_denoising_steps
     assert LinearSchedule(t_min=0.5, t_max=1.0, num_steps=steps).temperature(steps) == 1.0
 
 
-def test_an_empty_generation_config_takes_the_published_numbers():
+def test_an_empty_generation_config_has_the_published_defaults():
     assert SamplerConfig.from_hf({}) == SamplerConfig()
     assert SamplerConfig.from_hf({"t_max": None, "eos_token_id": 3}).eos_token_ids == (3,)
 
 
-@pytest.mark.parametrize("bad", [
+@pytest.mark.parametrize("values", [
     {"t_min": -0.1}, {"t_min": 0.9}, {"t_max": float("nan")}, {"max_denoising_steps": 0}, {"stability_threshold": -1},
     {"confidence_threshold": 0.0}, {"max_new_tokens": 0}, {"sampler_config": {"entropy_bound": -1.0}},
     {"sampler_config": {"_cls_name": "Other"}}, {"max_denoising_steps": "48"}, {"max_denoising_steps": 4.5},
     {"t_max": "hot"}, {"eos_token_id": "end"}, {"sampler_config": "EntropyBound"}, {"max_denoising_steps": 10**30},
 ])  # fmt: skip
-def test_samplers_that_cannot_work_are_refused(bad):
+def test_invalid_samplers_are_refused(values):
     with pytest.raises(DgemmaError):
-        SamplerConfig.from_hf(bad)
+        SamplerConfig.from_hf(values)
 
 
-@pytest.mark.parametrize("bad", [{"dtype": "int8"}, {"max_context": 0}, {"prefill_chunk": 0}])
-def test_engines_that_cannot_work_are_refused(bad):
+@pytest.mark.parametrize("values", [{"dtype": "int8"}, {"max_context": 0}, {"prefill_chunk": 0}])
+def test_invalid_engine_settings_are_refused(values):
     with pytest.raises(ConfigError):
-        EngineConfig(**bad)
+        EngineConfig(**values)
 
 
 VISION = VisionConfig(hidden_size=24, num_attention_heads=4, num_key_value_heads=2, head_dim=8, rope_theta=500.0,
@@ -188,7 +190,7 @@ WITH_IMAGES = replace(
 )
 
 
-def test_round_trip_of_an_image_tower():
+def test_an_image_tower_survives_the_round_trip():
     transformers = pytest.importorskip("transformers")
     document = WITH_IMAGES.to_hf()
     assert ModelConfig.from_hf(document) == WITH_IMAGES
@@ -198,7 +200,7 @@ def test_round_trip_of_an_image_tower():
     assert isinstance(theirs.vision_config, transformers.Gemma4VisionConfig) and theirs.image_token_id == 62
 
 
-def test_what_was_read_of_a_tower_is_written_back_as_long_as_it_is_that_tower():
+def test_an_unchanged_vision_config_is_written_back_as_it_was_read():
     document = WITH_IMAGES.to_hf()
     document["vision_config"] |= {"default_output_length": 280, "rope_parameters": {"rope_type": "default"}}
     config = ModelConfig.from_hf(document)
@@ -217,7 +219,7 @@ def test_a_model_without_a_tower_has_no_image_tokens():
     assert config.vision is None and config.image_token_id is None and config.to_hf()["image_token_id"] == 9
 
 
-def test_a_tower_without_numbers_takes_transformers_defaults():
+def test_an_empty_vision_config_has_the_defaults_of_transformers():
     transformers = pytest.importorskip("transformers")
     config = ModelConfig.from_hf(CONFIG.to_hf() | {"vision_config": {}})
     assert (config.boi_token_id, config.eoi_token_id, config.image_token_id) == (255_999, 258_882, 258_880)
@@ -232,7 +234,7 @@ def test_a_tower_without_numbers_takes_transformers_defaults():
     {"pooling_kernel_size": 1.5}, {"hidden_size": True}, {"rms_norm_eps": -1e-6}, {"standardize": 1},
     {"use_clipped_linears": "yes"}, {"position_embedding_size": 0},
 ])  # fmt: skip
-def test_towers_that_no_release_has_are_refused(change):
+def test_unsupported_image_towers_are_refused(change):
     document = WITH_IMAGES.to_hf()
     document["vision_config"] |= change
     with pytest.raises(DgemmaError) as raised:
@@ -248,7 +250,7 @@ def test_malformed_image_tokens_are_refused(change):
         ModelConfig.from_hf(WITH_IMAGES.to_hf() | change)
 
 
-def test_a_tower_needs_its_tokens_and_tokens_their_tower():
+def test_an_image_tower_and_its_token_ids_go_together():
     with pytest.raises(ConfigError, match="go together"):
         replace(CONFIG, vision=VISION)
     with pytest.raises(ConfigError, match="go together"):

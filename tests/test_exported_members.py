@@ -1,7 +1,7 @@
-"""What the package says it exports is there: each `__all__` name exists, and dgemma's own list is the documented one.
+"""Exports: each name in an `__all__` exists, and `dgemma.__all__` is the documented list.
 
-Imports every public module (no name that starts with an underscore); one that needs a library which is
-not installed here is skipped by name. Knows nothing of what the names do.
+Imports every public module (no part of its name starts with an underscore). A module that needs a library which is
+not installed here is skipped. Knows nothing of what the names do.
 """
 
 from importlib import import_module
@@ -17,7 +17,7 @@ DOCUMENTED = ["Commit", "Draft", "Finish", "LLM", "Reply", "__version__", "error
 
 
 def public_modules() -> list[str]:
-    """Dotted names of all modules in src/dgemma but those with a part that starts with an underscore."""
+    """Dotted names of all modules in src/dgemma, except those with a part that starts with an underscore."""
     names = []
     for path in sorted((SOURCE / "dgemma").rglob("*.py")):
         parts = path.relative_to(SOURCE).with_suffix("").parts

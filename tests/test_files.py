@@ -1,4 +1,6 @@
-"""Files are whole or not there, keep what is theirs, and are nobody else's on the way."""
+"""Atomic replacement of files: a failed write leaves the old file, permissions and owner are kept, and the temporary
+name cannot be guessed.
+"""
 
 import os
 import stat
@@ -21,7 +23,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
+def test_writing_into_a_missing_folder_raises_an_output_error(tmp_path):
     with pytest.raises(OutputError, match="nosuch"):
         write_json({}, tmp_path / "nosuch" / "file.json")
 
@@ -43,23 +45,23 @@ def test_weights_get_the_permissions_of_any_new_file(tmp_path):
     assert (tmp_path / "weights").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_the_name_on_the_way_cannot_be_known_beforehand(tmp_path):
-    """A link that stands there would be followed, and what it leads to overwritten."""
+def test_the_temporary_name_is_unpredictable_and_a_symlink_there_is_refused(tmp_path):
+    """A symlink planted under a guessed name would redirect the write to its target."""
     names = []
     for _ in range(2):
         with replacing(tmp_path / "file") as temporary:
             names.append(temporary.name)
             assert stat.S_ISREG(temporary.lstat().st_mode)
     assert names[0] != names[1] and not any(str(os.getpid()) in name.split(".") for name in names)
-    one = replacing(tmp_path / "file")
+    replacement = replacing(tmp_path / "file")
     (tmp_path / "victim").write_text("whole")
-    one.temporary.symlink_to(tmp_path / "victim")
-    with pytest.raises(OutputError), one:
+    replacement.temporary.symlink_to(tmp_path / "victim")
+    with pytest.raises(OutputError), replacement:
         pass
     assert (tmp_path / "victim").read_text() == "whole"
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can change the owner of a file")
 def test_a_replaced_file_keeps_its_owner(tmp_path):
     path = tmp_path / "theirs"
     path.write_text("old")
@@ -69,7 +71,7 @@ def test_a_replaced_file_keeps_its_owner(tmp_path):
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1235)
 
 
-def test_what_is_no_file_is_not_replaced(tmp_path):
+def test_a_folder_is_not_replaced(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(OutputError, match="not a regular file"), replacing(tmp_path / "folder"):
         pass

@@ -1,4 +1,4 @@
-"""Images within a text: what fits is placed, everything else is refused before the cache changes."""
+"""Images within a text: spans that fit are placed, all others are refused before the cache changes."""
 
 from dataclasses import replace
 
@@ -46,13 +46,13 @@ def with_image(before: int, count: int, after: int) -> torch.Tensor:
 
 @settings(max_examples=40)
 @given(st.integers(0, 12), st.lists(st.tuples(st.integers(0, 3), st.integers(1, 15)), min_size=1, max_size=4))
-def test_who_sees_whom(held, runs):
-    """Drawn token by token: the causal window, or the same unbroken run of image tokens."""
+def test_the_mask_is_causal_except_within_an_image(num_cached, runs):
+    """Expected token by token: within the causal window, or in the same unbroken run of image tokens."""
     tokens = torch.cat([with_image(before, count, 0) for before, count in runs], dim=1)
     softs = [soft(count) for _, count in runs]
     cache = KVCache(WITH_IMAGES, max_length=200)
-    if held:
-        NETWORK.encode(text(held), cache)
+    if num_cached:
+        NETWORK.encode(text(num_cached), cache)
     count = tokens.shape[1]
     placed = PlacedImages(find_spans(tokens, [softs], IMAGE), tokens, [count], WITH_IMAGES)
     masks = {kind: attention_mask(cache, count, 0, window) for kind, window in NETWORK.config.windows.items()}
@@ -61,12 +61,12 @@ def test_who_sees_whom(held, runs):
         if mask is None:
             assert count == 1
             continue
-        first = held + count - mask.shape[-1]
+        first = num_cached + count - mask.shape[-1]
         for i in range(count):
-            for key in range(first, held + count):
-                distance = held + i - key
+            for key in range(first, num_cached + count):
+                distance = num_cached + i - key
                 causal = distance >= 0 and (kind == "full_attention" or distance < CONFIG.sliding_window)
-                low, high = sorted((i, key - held))
+                low, high = sorted((i, key - num_cached))
                 mutual = low >= 0 and all(is_image[low : high + 1])
                 assert bool(mask[0, 0, i, key - first]) == (causal or mutual)
 
@@ -77,27 +77,27 @@ def test_a_row_of_a_batch_equals_the_row_alone(rows):
     """Rows of different lengths, with an image each or none."""
     alone = [with_image(*row) for row in rows]
     longest = max(tokens.shape[1] for tokens in alone)
-    # What stands in the padding is nobody's image.
+    # Image tokens in the padding belong to no image.
     tokens = torch.cat([torch.nn.functional.pad(row, (0, longest - row.shape[1]), value=IMAGE) for row in alone])
     softs = [[soft(count, seed)] if count else [] for seed, (_, count, _) in enumerate(rows)]
     spans = [
         replace(span, row=row)
-        for row, (here, of) in enumerate(zip(alone, softs, strict=True))
-        for span in find_spans(here, [of], IMAGE)
+        for row, (row_tokens, row_softs) in enumerate(zip(alone, softs, strict=True))
+        for span in find_spans(row_tokens, [row_softs], IMAGE)
     ]
     lengths = [row.shape[1] for row in alone]
     cache = KVCache(WITH_IMAGES, batch_size=len(rows), max_length=80)
     hidden = NETWORK.encode(tokens, cache, lengths, images=spans)
     canvas = ids(len(rows), 8, seed=1)
     denoised = NETWORK.denoise(canvas, cache)
-    for row, here in enumerate(alone):
+    for row, row_tokens in enumerate(alone):
         single = KVCache(WITH_IMAGES, max_length=80)
-        own = [replace(span, row=0) for span in spans if span.row == row]
-        assert close(hidden[row : row + 1, : lengths[row]], NETWORK.encode(here, single, images=own))
+        row_spans = [replace(span, row=0) for span in spans if span.row == row]
+        assert close(hidden[row : row + 1, : lengths[row]], NETWORK.encode(row_tokens, single, images=row_spans))
         assert close(denoised[row : row + 1], NETWORK.denoise(canvas[row : row + 1], single))
 
 
-def test_soft_tokens_are_taken_as_they_are_and_embeddings_are_left():
+def test_soft_tokens_replace_image_embeddings_in_a_copy():
     tokens = with_image(2, 3, 2)
     embedded = NETWORK.embed(tokens)
     before = embedded.clone()
@@ -107,7 +107,7 @@ def test_soft_tokens_are_taken_as_they_are_and_embeddings_are_left():
     assert torch.equal(with_soft[0, [0, 1, 5, 6]], before[0, [0, 1, 5, 6]]) and torch.equal(embedded, before)
 
 
-def test_without_images_nothing_changes_and_keys_alone_are_the_same_keys():
+def test_an_empty_list_of_images_changes_nothing_and_keys_only_gives_the_same_cache():
     tokens = text(20)
     plain, empty = KVCache(CONFIG, max_length=64), KVCache(CONFIG, max_length=64)
     assert torch.equal(make_network().encode(tokens, plain), NETWORK.encode(tokens, empty, images=[]))

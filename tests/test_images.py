@@ -104,26 +104,26 @@ def test_sixteen_bits_survive_a_file():
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_files_of_every_kind_are_read(kind, tmp_path):
-    written = as_file(Image.new("RGB", (30, 20), "white"), kind)
-    (tmp_path / "image").write_bytes(written)
-    for source in (written, tmp_path / "image", str(tmp_path / "image"), io.BytesIO(written)):
+    content = as_file(Image.new("RGB", (30, 20), "white"), kind)
+    (tmp_path / "image").write_bytes(content)
+    for source in (content, tmp_path / "image", str(tmp_path / "image"), io.BytesIO(content)):
         image = open_image(source)
         assert image.size == (30, 20) and colour(image) == [255, 255, 255]
 
 
-def test_the_first_frame_of_several_is_taken():
+def test_the_first_frame_of_an_animation_is_used():
     frames = [Image.new("RGB", (9, 9), shade) for shade in ("red", "blue")]
-    written = as_file(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert colour(open_image(written)) == [255, 0, 0]
+    content = as_file(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert colour(open_image(content)) == [255, 0, 0]
 
 
-def test_broken_exif_is_no_rotation():
-    written = as_file(Image.new("RGB", (30, 20), "white"), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
-    assert open_image(written).size == (30, 20)
+def test_broken_exif_data_is_ignored():
+    content = as_file(Image.new("RGB", (30, 20), "white"), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
+    assert open_image(content).size == (30, 20)
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG that promises that many pixels and holds none."""
+    """A PNG whose header declares that many pixels and which holds none."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -137,12 +137,12 @@ def strip(height: int) -> bytes:
 
 
 @pytest.mark.parametrize("source", [strip(MAX_RATIO + 1), Image.new("L", (3 * MAX_RATIO + 1, 3))])
-def test_images_that_are_all_length_are_refused(source):
+def test_extremely_long_images_are_refused(source):
     with pytest.raises(PromptError, match="more than 10,000 times as long as wide; cut it"):
         prepare_image(as_image(source))
 
 
-def test_the_longest_image_is_shown():
+def test_the_longest_allowed_image_is_prepared():
     assert prepare_image(open_image(strip(MAX_RATIO)), 280).num_soft_tokens == 280
 
 
@@ -155,16 +155,16 @@ def test_an_image_too_large_for_memory_is_refused(monkeypatch):
         prepare_image(Image.new("RGB", (99, 9)))
 
 
-def jpeg_of_scans(count: int, behind: bytes = b"") -> bytes:
-    """A progressive JPEG whose last scan stands there as many times more as are missing."""
+def jpeg_of_scans(count: int, suffix: bytes = b"") -> bytes:
+    """A progressive JPEG of `count` scans, the last of which is repeated as often as needed."""
     written = as_file(Image.fromarray(NOISE), "JPEG", progressive=True)
     last = written.rindex(b"\xff\xda")
     missing = count - written.count(b"\xff\xda")
-    return written[:-2] + written[last:-2] * missing + b"\xff\xd9" + behind
+    return written[:-2] + written[last:-2] * missing + b"\xff\xd9" + suffix
 
 
-def test_jpegs_of_endless_scans_are_refused():
-    whole = open_image(jpeg_of_scans(MAX_SCANS, behind=b"\xff\xda" * 999))
+def test_jpegs_of_too_many_scans_are_refused():
+    whole = open_image(jpeg_of_scans(MAX_SCANS, suffix=b"\xff\xda" * 999))
     assert whole.size == (60, 60)
     for read in (open_image, image_size):
         with pytest.raises(PromptError, match="a JPEG of 101 scans, more than the 100 allowed"):
@@ -172,7 +172,7 @@ def test_jpegs_of_endless_scans_are_refused():
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
-def test_what_is_transparent_is_shown_on_white_band_by_band(mode, monkeypatch):
+def test_transparent_pixels_are_shown_on_white_in_bands(mode, monkeypatch):
     shades = np.random.default_rng(1).integers(0, 256, (50, 40, 4), dtype=np.uint8)
     image = Image.fromarray(shades)
     image = image.quantize(16).convert("PA") if mode == "PA" else image.convert(mode)
@@ -197,7 +197,7 @@ WHOLE = {kind: as_file(Image.fromarray(NOISE), kind) for kind in FORMATS}
     (bomb(30, 30), "damaged or truncated"),
     *((data[: len(data) // 2], "damaged or truncated|none of") for data in WHOLE.values()),
 ])  # fmt: skip
-def test_what_is_no_whole_image_is_refused_in_one_sentence(source, message):
+def test_damaged_and_oversized_images_are_refused_in_one_sentence(source, message):
     with pytest.raises(PromptError, match=message) as raised:
         open_image(source)
     assert str(raised.value).count("\n") == 0 and len(str(raised.value)) < 300
@@ -225,7 +225,7 @@ def test_damaged_files_are_read_or_refused(kind, data):
     (NOISE, UsageError, "ndarray"),
     ("photo.png", UsageError, "str"),
 ])  # fmt: skip
-def test_what_cannot_be_prepared_is_refused(image, error, message):
+def test_unsupported_images_are_refused(image, error, message):
     with pytest.raises(error, match=message):
         prepare_image(image)
 
@@ -236,7 +236,7 @@ def test_other_budgets_are_refused(budget):
         prepare_image(Image.new("RGB", (9, 9)), budget)
 
 
-def test_sources_that_are_none_and_lazy_images_that_are_cut():
+def test_invalid_sources_and_truncated_lazy_images_are_refused():
     with pytest.raises(UsageError, match="int"):
         open_image(5)  # pyright: ignore[reportArgumentType]
     lazy = Image.open(io.BytesIO(WHOLE["PNG"][:3000]))
@@ -244,7 +244,7 @@ def test_sources_that_are_none_and_lazy_images_that_are_cut():
         prepare_image(lazy)
 
 
-def test_preparing_leaves_the_image_alone():
+def test_preparing_does_not_change_the_image():
     image = Image.open(io.BytesIO(WHOLE["PNG"]))
     before = (image.mode, image.size)
     first, second = prepare_image(image), prepare_image(image)

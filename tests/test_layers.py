@@ -35,7 +35,7 @@ LAYER_OF = {
     for name in names
 }
 
-# Libraries of the surfaces and of the tests' oracle: whoever imports dgemma in a program pays for none of them.
+# Libraries of the surfaces and of the reference in the tests: `import dgemma` in a program must load none of them.
 NOT_LOADED_BY_IMPORT = ["fastapi", "gguf", "rich", "transformers", "typer"]
 
 
@@ -69,8 +69,8 @@ def imported_modules(tree: ast.Module, package: str) -> Iterator[tuple[int, str]
         elif isinstance(node, ast.ImportFrom):
             base = resolve_name("." * node.level + (node.module or ""), package).rstrip(".")
             for alias in node.names:
-                # Only below the package itself does a name tell the layer: `from dgemma import cli` means
-                # dgemma.cli, while `from dgemma import load` means what dgemma/__init__.py offers.
+                # Only names imported from the package itself may be modules: `from dgemma import cli` means
+                # dgemma.cli, while `from dgemma import load` means a name that dgemma/__init__.py exports.
                 names_a_module = base == PACKAGE and alias.name in LAYER_OF
                 yield node.lineno, f"{base}.{alias.name}" if names_a_module else base
         elif isinstance(node, ast.Call) and (name := dynamic_import(node)):
@@ -79,13 +79,13 @@ def imported_modules(tree: ast.Module, package: str) -> Iterator[tuple[int, str]
 
 def layer_violations(source: Path) -> list[str]:
     """One sentence per upward import and per module that LAYER_OF does not name, in source/dgemma."""
-    found = []
+    violations = []
     for path in sorted((source / PACKAGE).rglob("*.py")):
         module = module_name(path, source)
         entry = layer_entry(module)
         where = path.relative_to(source.parent).as_posix()
         if entry not in LAYER_OF:
-            found.append(f"{where}: {entry} has no layer; add it to the table in tests/test_layers.py")
+            violations.append(f"{where}: {entry} has no layer; add it to the table in tests/test_layers.py")
             continue
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
         for line, target in imported_modules(ast.parse(path.read_bytes(), where), package):
@@ -93,11 +93,11 @@ def layer_violations(source: Path) -> list[str]:
                 continue
             target_entry = layer_entry(target)
             if target_entry not in LAYER_OF:
-                found.append(f"{where}:{line}: {target} has no layer; add it to the table in tests/test_layers.py")
+                violations.append(f"{where}:{line}: {target} has no layer; add it to the table in tests/test_layers.py")
             elif LAYER_OF[target_entry] > LAYER_OF[entry]:
                 layers = f"layer {LAYER_OF[entry]} imports layer {LAYER_OF[target_entry]}"
-                found.append(f"{where}:{line}: {module} imports {target}, upward: {layers}")
-    return found
+                violations.append(f"{where}:{line}: {module} imports {target}, upward: {layers}")
+    return violations
 
 
 def test_imports_point_down_the_layers() -> None:
@@ -140,7 +140,7 @@ def test_an_upward_import_is_found(tmp_path: Path, file: str, code: str, target:
         ("__init__.py", "from .api import load\nfrom . import errors"),
     ],
 )
-def test_imports_of_the_own_or_a_lower_layer_pass(tmp_path: Path, file: str, code: str) -> None:
+def test_imports_of_the_same_or_a_lower_layer_pass(tmp_path: Path, file: str, code: str) -> None:
     write_module(tmp_path, file, code)
     assert layer_violations(tmp_path / "src") == []
 
@@ -163,7 +163,7 @@ def write_module(root: Path, file: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("module", "unwanted"), [(PACKAGE, ["torch", *NOT_LOADED_BY_IMPORT]), (f"{PACKAGE}.cli.app", ["torch", "numpy"])]
 )
-def test_importing_is_quiet_and_light(module: str, unwanted: list[str]) -> None:
+def test_importing_prints_nothing_and_loads_no_heavy_library(module: str, unwanted: list[str]) -> None:
     """So that `import dgemma` costs nothing, and `dgemma --help` and a wrong option answer at once."""
     code = (
         f"import sys, {module}\n"

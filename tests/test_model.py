@@ -1,4 +1,4 @@
-"""What the network promises of itself: chunks, caches, batches and blocks do not change what is computed."""
+"""Invariants of the network: chunks, caches, batches and blocks do not change the result."""
 
 import pytest
 import torch
@@ -60,7 +60,7 @@ def test_chunked_prefill_equals_unchunked(chunks):
     assert close(NETWORK.denoise(canvas, parts), NETWORK.denoise(canvas, whole))
 
 
-def test_cached_equals_one_forward_with_the_composite_mask():
+def test_cached_passes_equal_one_forward_with_the_composite_mask():
     prompt, answer = ids(1, 21)[0].tolist(), ids(1, 20, seed=1)[0].tolist()
     batch = pack([[Document(prompt=prompt, answer=answer, canvas_length=8)]], 41, 24, eos_id=1)
     noised = ids(1, 24, seed=2)
@@ -84,12 +84,12 @@ def test_a_canvas_does_not_depend_on_its_own_clean_block_or_later_ones():
     network = make_network()
     embedded: list[torch.Tensor] = []
 
-    def keep(module, arguments, output):
+    def keep_output(module, arguments, output):
         output = output.detach().requires_grad_(True)
         embedded.append(output)
         return output
 
-    network.embed_tokens.register_forward_hook(keep)
+    network.embed_tokens.register_forward_hook(keep_output)
     _, canvas = network(batch.tokens_BT, ids(1, 24, seed=2), torch.zeros(1, 24, 32), batch.positions_BN, masks)
     for block in range(3):
         (gradient,) = torch.autograd.grad(canvas[:, 8 * block : 8 * block + 8].sum(), embedded[0], retain_graph=True)
@@ -109,7 +109,7 @@ def test_encode_is_causal():
 
 @settings(max_examples=15)
 @given(st.integers(0, 40), st.integers(1, 20))
-def test_truncated_and_extended_again_equals_fresh(kept, added):
+def test_a_truncated_and_extended_cache_equals_a_fresh_one(kept, added):
     first, second = ids(1, 40), ids(1, added, seed=3)
     used, fresh = KVCache(CONFIG, max_length=64), KVCache(CONFIG, max_length=64)
     NETWORK.encode(first, used)
@@ -137,7 +137,7 @@ def test_a_batch_row_equals_the_row_alone(lengths):
         assert close(again[row : row + 1], NETWORK.encode(canvas[row : row + 1], alone))
 
 
-def test_rows_of_a_canvas_use_what_the_others_left_behind():
+def test_a_pass_over_some_rows_uses_the_keys_and_values_of_the_others():
     cache = KVCache(CONFIG, max_length=64)
     NETWORK.encode(ids(1, 20), cache)
     canvas = ids(1, 8, seed=1)
@@ -148,7 +148,7 @@ def test_rows_of_a_canvas_use_what_the_others_left_behind():
     assert cache.lengths == [20]
 
 
-def test_full_caches_and_wrong_lengths_are_told():
+def test_full_caches_and_wrong_lengths_are_refused():
     cache = KVCache(CONFIG, max_length=10)
     with pytest.raises(PromptError, match="exceed the context of 10"):
         NETWORK.encode(ids(1, 11), cache)
@@ -182,16 +182,16 @@ def test_configuration_survives_the_round_trip():
     assert ModelConfig.from_hf(older) == CONFIG
 
 
-def test_configurations_that_cannot_work_are_refused():
+def test_invalid_configurations_are_refused():
     with pytest.raises(CheckpointError, match="'llama'"):
         ModelConfig.from_hf({"model_type": "llama"})
     document = CONFIG.to_hf()
     document["text_config"].pop("hidden_size")
     with pytest.raises(CheckpointError, match="hidden_size"):
         ModelConfig.from_hf(document)
-    for bad in ({"t_min": -0.1}, {"t_min": 0.9}, {"entropy_bound": 0.0}, {"max_denoising_steps": 0}):
+    for values in ({"t_min": -0.1}, {"t_min": 0.9}, {"entropy_bound": 0.0}, {"max_denoising_steps": 0}):
         with pytest.raises(ConfigError):
-            SamplerConfig(**bad)
+            SamplerConfig(**values)
 
 
 def addition(weight: torch.Tensor) -> torch.Tensor:
@@ -225,7 +225,7 @@ PROJECTIONS = [
 
 @pytest.mark.parametrize("name", [*PROJECTIONS, "router.proj"])
 @pytest.mark.parametrize("fused", [True, False])
-def test_a_module_in_place_of_another_is_what_is_run(name, fused):
+def test_a_replaced_module_is_used(name, fused):
     plain, adapted, merged = make_network(), make_network(), make_network()
     tokens = ids(1, 20)
 
@@ -246,7 +246,7 @@ def test_a_module_in_place_of_another_is_what_is_run(name, fused):
 
 
 @pytest.mark.parametrize("name", ["norm", "layers.1", "layers.1.self_attn.k_proj", "layers.1.mlp.gate_proj"])
-def test_hooks_are_called(name):
+def test_hooks_of_a_module_are_called(name):
     network, tokens, called = make_network(), ids(1, 5), []
     expected = network.encode(tokens, KVCache(CONFIG, max_length=20))
     handle = network.get_submodule(name).register_forward_hook(lambda module, *_: called.append(module))
@@ -286,7 +286,7 @@ def a_parametrisation(layer: nn.Linear) -> None:
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("change", [another_class, another_forward, a_bias, a_parametrisation])
 @pytest.mark.parametrize("name", ["self_attn.q_proj", "mlp.up_proj", "mlp.down_proj"])
-def test_a_module_that_is_changed_in_its_place_is_run_as_it_is(name, change, fused):
+def test_a_module_changed_in_place_is_used(name, change, fused):
     changed, before = make_network(), make_network()
     tokens = ids(1, 20)
 
@@ -297,7 +297,7 @@ def test_a_module_that_is_changed_in_its_place_is_run_as_it_is(name, change, fus
     plain = hidden(changed)
     for network in (changed, before):
         change(network.get_submodule(f"layers.0.{name}"))
-    # One was laid out before the change, the other never.
+    # The first network was laid out before the change, the second was not.
     assert close(hidden(changed), hidden(before)) and not close(hidden(changed), plain)
 
 
@@ -314,27 +314,27 @@ def test_hooks_of_all_modules_are_called(fused):
     assert network.get_submodule("layers.1.mlp.gate_proj") in called
 
 
-def test_keys_only_leaves_the_same_cache_behind():
+def test_keys_only_leaves_the_same_cache():
     whole, short = KVCache(CONFIG, 2, max_length=20), KVCache(CONFIG, 2, max_length=20)
     NETWORK.encode(ids(2, 9), whole, lengths=[9, 5])
     NETWORK.encode(ids(2, 9), short, lengths=[9, 5], keys_only=True)
     assert short.lengths == whole.lengths
-    for mine, its in zip((*short.keys, *short.values), (*whole.keys, *whole.values), strict=True):
-        torch.testing.assert_close(mine, its, rtol=0, atol=0)
+    for actual, expected in zip((*short.keys, *short.values), (*whole.keys, *whole.values), strict=True):
+        torch.testing.assert_close(actual, expected, rtol=0, atol=0)
 
 
 @settings(max_examples=20)
 @given(st.integers(0, 30), st.integers(1, 20), st.integers(1, 12), st.integers(1, 2))
-def test_encoding_and_denoising_in_one_pass_equals_one_after_the_other(held, count, length, rows):
-    both, single = (KVCache(CONFIG, rows, max_length=60, scratch_length=12) for _ in range(2))
-    for cache in (both, single):
-        if held:
-            NETWORK.encode(ids(rows, held), cache)
+def test_encoding_and_denoising_in_one_pass_equals_one_after_the_other(prefix_length, count, length, rows):
+    joint, separate = (KVCache(CONFIG, rows, max_length=60, scratch_length=12) for _ in range(2))
+    for cache in (joint, separate):
+        if prefix_length:
+            NETWORK.encode(ids(rows, prefix_length), cache)
     tokens, canvas = ids(rows, count, seed=1), ids(rows, length, seed=2)
-    encoded, denoised = NETWORK.encode_and_denoise(tokens, canvas, both)
-    assert close(encoded, NETWORK.encode(tokens, single))
-    assert close(denoised, NETWORK.denoise(canvas, single))
-    assert both.lengths == single.lengths
-    # What a later step reads of the canvas lies where it looks for it.
+    encoded, denoised = NETWORK.encode_and_denoise(tokens, canvas, joint)
+    assert close(encoded, NETWORK.encode(tokens, separate))
+    assert close(denoised, NETWORK.denoise(canvas, separate))
+    assert joint.lengths == separate.lengths
+    # The keys and values of the canvas are where a later step reads them.
     soft, some = torch.randn(rows, length, 32), torch.arange(0, length, 2)
-    assert close(NETWORK.denoise(canvas, both, soft, some), NETWORK.denoise(canvas, single, soft, some))
+    assert close(NETWORK.denoise(canvas, joint, soft, some), NETWORK.denoise(canvas, separate, soft, some))

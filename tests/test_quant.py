@@ -1,4 +1,4 @@
-"""Block formats: what comes back from the bytes is the nearest value that the format has."""
+"""Quantised formats: a dequantised value is the nearest one that the format can represent."""
 
 import pytest
 import torch
@@ -14,24 +14,24 @@ def draw(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 @given(st.integers(0, 99), st.integers(1, 5), st.integers(1, 3), st.sampled_from(quant.KINDS))
-def test_no_value_moves_by_more_than_half_a_step(seed, rows, groups, kind):
+def test_the_quantisation_error_stays_within_the_step_of_the_format(seed, rows, groups, kind):
     weight = draw(2, rows, 32 * groups, seed=seed)
     values, scale = quant.quantise(weight, kind)
     assert (tuple(values.shape), tuple(scale.shape)) == quant.shapes(tuple(weight.shape), kind)
     assert values.dtype == quant.DTYPES[kind]
     error = (quant.dequantise(values, scale) - weight).abs()
     if kind == "int4":
-        # It reaches from -8 to 7 steps; an opposite value as large as the extreme one loses up to a whole step.
+        # The range is -8 to 7 steps: the negative of the extreme value is off by up to a whole step.
         allowed = scale.abs().repeat_interleave(quant.GROUP, dim=-1)
     elif kind == "int8":
         allowed = 0.5 * scale[..., None]
     else:
-        # Three bits of mantissa; below 2^-6 the steps are all alike.
+        # Three bits of mantissa; below 2^-6 all steps have the same size.
         allowed = torch.maximum(weight.abs() * 2**-4, scale[..., None] * 2**-10)
     assert bool((error <= allowed + 1e-6).all())
 
 
-def test_the_nibbles_lie_as_drawn():
+def test_int4_stores_the_first_of_two_values_in_the_low_nibble():
     weight = torch.zeros(1, 32)
     weight[0, 0], weight[0, 1], weight[0, 2] = -8.0, 3.0, 7.0
     values, scale = quant.quantise(weight, "int4")
@@ -44,7 +44,7 @@ def test_rows_of_zeros_stay_zeros():
         assert not quant.dequantise(*quant.quantise(torch.zeros(3, 64), kind)).any()
 
 
-def test_what_cannot_be_is_told():
+def test_invalid_widths_kinds_and_methods_are_refused():
     with pytest.raises(UsageError, match="48 is not a multiple"):
         quant.quantise(torch.zeros(2, 48), "int4")
     with pytest.raises(UsageError, match="int8, int4, fp8"):

@@ -1,4 +1,4 @@
-"""The measuring recipe can be rehearsed without a GPU: every part is measured, none ends in an error."""
+"""The measuring recipes run on a toy shape without a GPU: every part is measured, none ends in an error."""
 
 import json
 from importlib.util import module_from_spec, spec_from_file_location
@@ -20,7 +20,7 @@ def load(name: str) -> ModuleType:
     return module
 
 
-def test_the_measurement_of_the_26b_shape_is_rehearsed(tmp_path: Path) -> None:
+def test_measure_26b_runs_on_a_toy_shape_without_errors(tmp_path: Path) -> None:
     out = tmp_path / "toy.json"
     sizes = ["--canvas", "16", "8", "--contexts", "32", "--runs", "1"]
     load("measure_26b").main(["--device", "cpu", "--config", "toy", "--dtype", "float32", *sizes, "--out", str(out)])
@@ -34,7 +34,7 @@ def test_the_measurement_of_the_26b_shape_is_rehearsed(tmp_path: Path) -> None:
     assert not document["recordable"] and document["layers"] == document["of_layers"]
 
 
-def test_the_tables_of_growth_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_measure_growth_prints_every_row_of_its_tables(capsys: pytest.CaptureFixture[str]) -> None:
     module = load("measure_growth")
     for print_table in (module.print_canvases, module.print_contexts):
         print_table(NETWORK, 1)

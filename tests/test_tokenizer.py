@@ -1,4 +1,4 @@
-"""Text survives the tokenizer, users cannot type special tokens, and streaming never shows half of a character."""
+"""Text survives the round trip, users cannot type special tokens, and streaming never shows half of a character."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ def small_tokenizer() -> Tokenizer:
 
 @cache
 def byte_fallback_tokenizer(*, strips_first_space: bool) -> Tokenizer:
-    """A vocabulary in the manner of sentencepiece: spaces written as a mark, byte tokens for what it lacks."""
+    """A vocabulary like those of sentencepiece: spaces are written as a mark, missing characters as byte tokens."""
     words = ["<unk>", "<eos>", "\u2581", *"abcdefg", *(f"<0x{byte:02X}>" for byte in range(256))]
     merges = [("\u2581", "a"), ("b", "c")]
     vocabulary = {word: number for number, word in enumerate([*words, *("".join(merge) for merge in merges)])}
@@ -50,7 +50,7 @@ VOCABULARIES = {
 
 
 @given(texts)
-def test_any_text_comes_back(text):
+def test_any_text_survives_the_round_trip(text):
     assert TOKENIZER.decode(TOKENIZER.encode(text)) == text
 
 
@@ -63,7 +63,7 @@ def test_typed_names_of_special_tokens_stay_text(before, name, after):
 
 
 @given(texts, st.lists(st.integers(1, 4), max_size=30))
-def test_streaming_in_any_pieces_gives_the_whole_text(text, sizes):
+def test_streaming_in_pieces_of_any_size_gives_the_whole_text(text, sizes):
     ids = TOKENIZER.encode(text)
     stream, shown = StreamingDetokenizer(TOKENIZER), ""
     for size in [*sizes, len(ids) + 1]:
@@ -76,13 +76,13 @@ def test_streaming_in_any_pieces_gives_the_whole_text(text, sizes):
 @pytest.mark.parametrize("name", VOCABULARIES)
 @pytest.mark.parametrize("skip_special", [True, False])
 @given(data=st.data())
-def test_streaming_any_ids_gives_what_decoding_them_all_gives(name, skip_special, data):
+def test_streaming_any_ids_equals_decoding_them_at_once(name, skip_special, data):
     tokenizer = VOCABULARIES[name]()
     anything = st.lists(st.integers(0, tokenizer.vocab_size - 1), max_size=30)
     ids = data.draw(st.one_of(anything, texts.map(tokenizer.encode)))
     size = data.draw(st.integers(1, 9))
     stream = StreamingDetokenizer(tokenizer, skip_special=skip_special)
-    shown = "".join(stream.push(ids[at : at + size]) for at in range(0, len(ids), size))
+    shown = "".join(stream.push(ids[start : start + size]) for start in range(0, len(ids), size))
     whole = tokenizer.decode(ids, skip_special=skip_special)
     assert whole.startswith(shown)
     assert shown + stream.finish() == whole
@@ -100,7 +100,7 @@ def test_text_is_shown_as_soon_as_it_is_final(name):
 
 
 @pytest.mark.parametrize("name", VOCABULARIES)
-def test_a_stream_of_broken_bytes_is_not_held_back_for_ever(name):
+def test_broken_bytes_are_not_held_back_indefinitely(name):
     tokenizer = VOCABULARIES[name]()
     broken = tokenizer.encode("\u00ff")[-1]
     stream = StreamingDetokenizer(tokenizer)
@@ -109,7 +109,7 @@ def test_a_stream_of_broken_bytes_is_not_held_back_for_ever(name):
     assert shown + stream.finish() == tokenizer.decode([broken] * 1000)
 
 
-def test_a_long_run_of_byte_tokens_is_shown_on_the_way():
+def test_a_long_run_of_byte_tokens_is_shown_while_it_is_streamed():
     tokenizer = byte_fallback_tokenizer(strips_first_space=False)
     text = "\U0001f514\u00e9" * 100
     stream = StreamingDetokenizer(tokenizer)
@@ -118,7 +118,7 @@ def test_a_long_run_of_byte_tokens_is_shown_on_the_way():
     assert shown + stream.finish() == text
 
 
-def test_control_tokens_that_a_file_lists_as_ordinary_are_special_all_the_same():
+def test_control_tokens_listed_as_ordinary_are_still_special():
     backend = tokenizers.Tokenizer.from_str(TOKENIZER.backend.to_str())
     ordinary = tokenizers.Tokenizer(models.BPE(backend.get_vocab(), []))
     ordinary.add_tokens(["<|tool_call>"])
@@ -132,7 +132,7 @@ def test_lone_surrogates_become_replacement_characters_and_pairs_are_joined():
     assert TOKENIZER.decode(TOKENIZER.encode("\ud83d\ude00")) == "\U0001f600"
 
 
-def test_files_that_are_no_tokenizer_are_told(tmp_path):
+def test_missing_and_invalid_tokenizer_files_are_refused(tmp_path):
     with pytest.raises(CheckpointError, match="no tokenizer"):
         Tokenizer.from_file(tmp_path / "tokenizer.json")
     (tmp_path / "tokenizer.json").write_text("{}")
@@ -140,7 +140,7 @@ def test_files_that_are_no_tokenizer_are_told(tmp_path):
         Tokenizer.from_file(tmp_path / "tokenizer.json")
 
 
-def changed(tmp_path, **parts) -> Tokenizer:
+def tokenizer_with(tmp_path, **parts) -> Tokenizer:
     """The embedded model's tokenizer with other parts, read from a file."""
     document = json.loads((EMBEDDED["tiny"] / "tokenizer.json").read_text(encoding="utf-8"))
     document["model"]["vocab"] |= parts.pop("vocab", {})
@@ -165,7 +165,7 @@ DOUBLED = [replace_step("h", "hh")]
 ADDED = {"content": "x", "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
 
 
-@pytest.mark.parametrize(("parts", "told"), [
+@pytest.mark.parametrize(("parts", "message"), [
     ({"vocab": {"zz": 2**31}}, "token id 2147483648"),
     ({"added_tokens": [{**ADDED, "id": MAX_IDS}]}, f"token id {MAX_IDS}"),
     ({"normalizer": charsmap(b"\xff\xff\xff\xff")}, "precompiled_charsmap that is damaged"),
@@ -180,9 +180,9 @@ ADDED = {"content": "x", "single_word": False, "lstrip": False, "rstrip": False,
     ({"pre_tokenizer": split_step("(")}, "is not a readable tokenizer.json"),
     ({"normalizer": {"type": "Sequence", "normalizers": [{"type": "Nothing"}]}}, "is not a readable tokenizer.json"),
 ])  # fmt: skip
-def test_tokenizers_that_would_end_the_process_are_refused(tmp_path, parts, told):
-    with pytest.raises(CheckpointError, match=told) as raised:
-        changed(tmp_path, **parts)
+def test_tokenizers_that_could_crash_the_process_are_refused(tmp_path, parts, message):
+    with pytest.raises(CheckpointError, match=message) as raised:
+        tokenizer_with(tmp_path, **parts)
     assert str(tmp_path / "tokenizer.json") in str(raised.value)
 
 
@@ -190,18 +190,18 @@ def test_tokenizers_within_the_bounds_are_read(tmp_path):
     steps = [{"type": "Prepend", "prepend": "\u2581"}, replace_step(" ", "\u2581"), {"type": "NFKC"}]
     whole = charsmap(b"\0\4\0\0" + b"\xff\3\0\0" * 256 + b"abc")
     normalizer = {"type": "Sequence", "normalizers": [*steps, whole, *DOUBLED * 4]}
-    assert len(changed(tmp_path, normalizer=normalizer).encode("h")) > 16
-    assert changed(tmp_path, added_tokens=[{**ADDED, "id": 1536, "content": "zzzz"}]).special_id("zzzz") == 1536
+    assert len(tokenizer_with(tmp_path, normalizer=normalizer).encode("h")) > 16
+    assert tokenizer_with(tmp_path, added_tokens=[{**ADDED, "id": 1536, "content": "zzzz"}]).special_id("zzzz") == 1536
 
 
-def test_a_name_that_stands_twice_is_refused(tmp_path):
+def test_a_duplicate_name_in_the_file_is_refused(tmp_path):
     written = (EMBEDDED["tiny"] / "tokenizer.json").read_text(encoding="utf-8").lstrip()
     (tmp_path / "tokenizer.json").write_text('{"normalizer": null,' + written[1:], encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"tokenizer.json is not a readable .* a name twice"):
         Tokenizer.from_file(tmp_path / "tokenizer.json")
 
 
-def test_a_file_beyond_any_size_is_not_read(tmp_path):
+def test_an_oversized_file_is_not_read(tmp_path):
     with (tmp_path / "tokenizer.json").open("wb") as file:
         file.truncate(1 << 40)
     with pytest.raises(CheckpointError, match="has more than 256 MB"):
@@ -210,18 +210,18 @@ def test_a_file_beyond_any_size_is_not_read(tmp_path):
 
 def test_panics_of_the_library_become_errors_that_name_the_file(tmp_path):
     with pytest.raises(CheckpointError, match=r"The vocabulary in .*tokenizer.json cannot encode this text"):
-        changed(tmp_path, pre_tokenizer=split_step("(a+)+$")).encode("a" * 40 + "! ha")
+        tokenizer_with(tmp_path, pre_tokenizer=split_step("(a+)+$")).encode("a" * 40 + "! ha")
     ids = TOKENIZER.encode("a")
-    strips = changed(tmp_path, decoder={"type": "Strip", "content": "a", "start": 0, "stop": 9})
+    strips = tokenizer_with(tmp_path, decoder={"type": "Strip", "content": "a", "start": 0, "stop": 9})
     for decode in (lambda: strips.decode(ids), lambda: strips.token_text(ids[0]), lambda: strips.token_texts(ids)):
         with pytest.raises(CheckpointError, match=r"The vocabulary in .*tokenizer.json cannot decode"):
             decode()
     unknown = {"type": "WordLevel", "unk_token": "q", "vocab": {}}
     with pytest.raises(CheckpointError, match=r"tokenizer.json cannot encode .*UNK"):
-        changed(tmp_path, model=unknown).encode("hi")
+        tokenizer_with(tmp_path, model=unknown).encode("hi")
 
 
-def test_an_interrupt_goes_through(monkeypatch):
+def test_an_interrupt_is_not_turned_into_an_error(monkeypatch):
     class Interrupted:
         def encode(self, *_, **__):
             raise KeyboardInterrupt
@@ -232,7 +232,7 @@ def test_an_interrupt_goes_through(monkeypatch):
         tokenizer.encode("hi")
 
 
-def test_digits_stand_alone_and_special_ids_have_names():
+def test_digits_are_single_tokens_and_special_tokens_are_found_by_name():
     assert len(TOKENIZER.encode("2024")) == 4
     assert (TOKENIZER.eos_id, TOKENIZER.bos_id) == (1, 2)
     assert TOKENIZER.encode("hi", add_bos=True)[0] == 2

@@ -27,24 +27,24 @@ TOWER = make_tower()
 
 
 def image(columns: int, rows: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Patches and positions of one image of so many patches."""
+    """Patches and positions of one image of `columns` by `rows` patches."""
     positions = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).flip(-1)
     return torch.rand(1, rows * columns, 12, generator=torch.Generator().manual_seed(seed)), positions[None]
 
 
 def test_an_image_does_not_depend_on_the_others_or_on_padding():
-    (first, where), (second, there) = image(4, 2), image(2, 4, seed=1)
-    together = TOWER(torch.cat((first, second)), torch.cat((where, there)))
+    (first, first_positions), (second, second_positions) = image(4, 2), image(2, 4, seed=1)
+    batched = TOWER(torch.cat((first, second)), torch.cat((first_positions, second_positions)))
     padded = TOWER(
-        torch.cat((first, torch.ones(1, 3, 12)), dim=1), torch.cat((where, torch.full((1, 3, 2), -1)), dim=1)
+        torch.cat((first, torch.ones(1, 3, 12)), dim=1), torch.cat((first_positions, torch.full((1, 3, 2), -1)), dim=1)
     )
-    (alone,) = TOWER(first, where)
+    (alone,) = TOWER(first, first_positions)
     assert alone.shape == (2, 20) and alone.dtype == torch.float32
-    assert torch.equal(together[0], alone) and torch.equal(padded[0], alone)
-    assert not torch.equal(together[1], alone)
+    assert torch.equal(batched[0], alone) and torch.equal(padded[0], alone)
+    assert not torch.equal(batched[1], alone)
 
 
-def test_every_patch_reaches_every_soft_token():
+def test_every_patch_influences_every_soft_token():
     patches, positions = image(4, 4)
     (before,) = TOWER(patches, positions)
     for index in range(16):
@@ -53,8 +53,8 @@ def test_every_patch_reaches_every_soft_token():
         assert (TOWER(changed, positions)[0] != before).any(-1).all()
 
 
-def test_one_patch_a_token_is_no_special_case():
-    """Where transformers 5.23 takes the padding for the image."""
+def test_a_pooling_kernel_of_one_gives_one_soft_token_per_patch():
+    """In this case transformers 5.23 mistakes the padding for the image."""
     config = VisionConfig(**{**vars(CONFIG), "pooling_kernel_size": 1})
     tower = VisionTower(config, 20)
     tower.load_state_dict(TOWER.state_dict())
@@ -69,21 +69,21 @@ def test_one_patch_a_token_is_no_special_case():
     (torch.zeros(1, 4, 12), torch.zeros(1, 5, 2)),
     (torch.zeros(1, 4, 12), torch.zeros(1, 4, 3)),
 ])  # fmt: skip
-def test_other_shapes_are_refused(patches, positions):
+def test_patches_and_positions_of_other_shapes_are_refused(patches, positions):
     with pytest.raises(UsageError, match=r"patches \[images, patches, 12\]"):
         TOWER(patches, positions)
 
 
-@pytest.mark.parametrize("where", [
+@pytest.mark.parametrize("positions", [
     [[-1, -1]] * 4,
     [[0, 0], [1, 0], [0, 1], [-1, -1]],
     [[0, 0], [1, 0], [0, 1], [0, 1]],
     [[0, 0], [1, 0], [2, 0], [3, 0]],
     [[2, 2], [3, 2], [2, 3], [3, 3]],
 ])  # fmt: skip
-def test_patches_that_fill_no_grid_are_refused(where):
+def test_patches_that_fill_no_grid_are_refused(positions):
     with pytest.raises(UsageError, match="each place once"):
-        TOWER(torch.zeros(1, 4, 12), torch.tensor([where]))
+        TOWER(torch.zeros(1, 4, 12), torch.tensor([positions]))
 
 
 def test_images_beyond_the_learned_positions_are_refused():

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_wheel_alone_answers(tmp_path):
+def test_the_built_wheel_answers_outside_the_repository(tmp_path):
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -20,7 +20,7 @@ def test_the_wheel_alone_answers(tmp_path):
         data = {"tiny/model.safetensors", "tiny/CARD.md", "server/page/index.html", "server/page/page.js", "py.typed"}
         assert {f"dgemma/{name}" for name in data} <= set(archive.namelist())
         archive.extractall(site)
-    done = subprocess.run(
+    result = subprocess.run(
         [
             sys.executable,
             "-c",
@@ -35,5 +35,5 @@ def test_the_wheel_alone_answers(tmp_path):
         text=True,
         check=True,
     )
-    origin, _, answer = done.stdout.partition("\n")
+    origin, _, answer = result.stdout.partition("\n")
     assert Path(origin).is_relative_to(site) and answer.strip()

@@ -1,4 +1,4 @@
-"""The measurements: every part is included, the work is counted right, and no hooks are left behind."""
+"""Benchmarks: every part is measured, the counted work is right, and no hooks stay registered."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def test_an_anatomy_holds_every_part_once_and_removes_its_hooks():
 
 
 def test_the_work_of_a_part_matches_torchs_count():
-    """torch counts the products of a pass. The formulas leave out norms, rotations and the router."""
+    """torch counts the products of a pass; the formulas leave out norms, rotations and the router."""
     from torch.utils.flop_counter import FlopCounterMode
 
     from dgemma.cache import KVCache
@@ -78,9 +78,9 @@ def test_shapes_are_valid_configurations(name):
 def test_a_model_with_too_short_a_context_is_refused(tmp_path):
     config = replace(CONFIG, max_position_embeddings=128)
     save_model(LoadedModel(config=config, network=make_network(), sampler=SamplerConfig()), tmp_path)
-    found = CliRunner().invoke(app, ["bench", "--model", str(tmp_path)])
-    message = str(found.exception) + found.output
-    assert found.exit_code and "128 tokens is too short to be measured" in " ".join(message.split())
+    result = CliRunner().invoke(app, ["bench", "--model", str(tmp_path)])
+    message = str(result.exception) + result.output
+    assert result.exit_code and "128 tokens is too short to be measured" in " ".join(message.split())
 
 
 def test_an_unknown_shape_raises_an_error_that_lists_the_known_ones():
@@ -88,22 +88,22 @@ def test_an_unknown_shape_raises_an_error_that_lists_the_known_ones():
         shape("nosuch")
 
 
-def test_a_quantised_copy_leaves_the_float_network_alone():
+def test_a_quantised_copy_leaves_the_float_network_unchanged():
     plain = random_network(CONFIG, torch.float32, CPU)
-    made = quantised_copy(plain, "int8")
-    assert made.layers[0].self_attn.q_proj.weight.dtype == torch.int8
+    quantised = quantised_copy(plain, "int8")
+    assert quantised.layers[0].self_attn.q_proj.weight.dtype == torch.int8
     assert plain.layers[0].self_attn.q_proj.weight.dtype == torch.float32
     with pytest.raises(UsageError, match="int3"):
         quantised_copy(plain, "int3")
 
 
 def test_both_sides_of_the_comparison_are_timed():
-    found = compare(NETWORK, canvas_length=8, context=8, runs=1)
-    assert min(found.our_step_ms, found.their_step_ms, found.our_token_ms, found.their_token_ms) > 0
-    assert found.step_ratio == found.their_step_ms / found.our_step_ms
+    comparison = compare(NETWORK, canvas_length=8, context=8, runs=1)
+    assert min(comparison.our_step_ms, comparison.their_step_ms, comparison.our_token_ms, comparison.their_token_ms) > 0
+    assert comparison.step_ratio == comparison.their_step_ms / comparison.our_step_ms
 
 
-def test_ceilings_are_above_zero():
+def test_measured_ceilings_are_above_zero():
     ceilings = measure_ceilings(CPU)
     assert min(*ceilings.gflops.values(), ceilings.gigabytes_per_second) > 0
     assert ceilings.arithmetic("no such type") == ceilings.gflops["float32"]
@@ -120,48 +120,48 @@ def test_a_step_is_timed_with_and_without_every_constraint():
     assert measure_constraints(llm.network, llm.tokenizer, (), canvas_length=16, runs=1) == ()
 
 
-def test_whole_answers_are_compared_with_those_of_one_pass(monkeypatch):
-    llm, passes, plain = load("tiny"), [], answers.denoise
+def test_answers_in_every_mode_are_compared_with_a_single_pass(monkeypatch):
+    llm, passes, original = load("tiny"), [], answers.denoise
 
-    def counted(network, cache, sampler, draws, length, **options):
+    def recording(network, cache, sampler, draws, length, **options):
         passes.append((cache.length, options["commit_BT"].shape[1], length))
-        return plain(network, cache, sampler, draws, length, **options)
+        return original(network, cache, sampler, draws, length, **options)
 
-    monkeypatch.setattr(answers, "denoise", counted)
+    monkeypatch.setattr(answers, "denoise", recording)
     scores, speeds = answers.measure_answers(llm, 2)
     assert [(score.task, score.mode) for score in scores] == [
         (task, mode) for task in answers.TASKS for mode in answers.MODES
     ]
-    for place, speed in enumerate(speeds):
-        own = {score.mode: score for score in scores if score.task == speed.task}
-        assert speed.by_mode == {mode: score.tokens_per_second for mode, score in own.items()}
+    for index, speed in enumerate(speeds):
+        scores_by_mode = {score.mode: score for score in scores if score.task == speed.task}
+        assert speed.by_mode == {mode: score.tokens_per_second for mode, score in scores_by_mode.items()}
         assert speed.max_ratio * speed.by_mode["autoregressive"] == pytest.approx(speed.in_one_pass)
-        prompts = [[{"role": "user", "content": one.prompt}] for one in examples(speed.task, 2, seed=0)]
-        encoded = [len(chat.render(one, llm.tokenizer, template=llm.model.chat_template)) for one in prompts]
-        tokens = round(own["autoregressive"].tokens)
-        assert passes[6 * place : 6 * place + 6] == [(0, count, tokens) for count in encoded for _ in range(3)]
+        prompts = [[{"role": "user", "content": example.prompt}] for example in examples(speed.task, 2, seed=0)]
+        encoded = [len(chat.render(messages, llm.tokenizer, template=llm.model.chat_template)) for messages in prompts]
+        tokens = round(scores_by_mode["autoregressive"].tokens)
+        assert passes[6 * index : 6 * index + 6] == [(0, count, tokens) for count in encoded for _ in range(3)]
 
 
 def test_canvases_are_measured_and_plotted(tmp_path):
     llm = load("tiny")
     pace = Pace(step_ms={1: 1.0, 64: 3.0}, token_ms=1.0)
     stages: list[str] = []
-    found = measure_canvases(llm, pace, 2, lengths=(16, 32), tasks=("sudoku4",), watch=stages.append)
+    measurement = measure_canvases(llm, pace, 2, lengths=(16, 32), tasks=("sudoku4",), watch=stages.append)
     # The model's own canvas length is measured in addition to the given ones.
-    assert [record.length for record in found.profile.canvases] == [16, 32, 64] and len(stages) == 4
-    assert [point.record.length for point in found.points] == [16, 32]
-    (kind,) = found.profile.kinds
+    assert [record.length for record in measurement.profile.canvases] == [16, 32, 64] and len(stages) == 4
+    assert [point.record.length for point in measurement.points] == [16, 32]
+    (kind,) = measurement.profile.kinds
     assert kind.name == "sudoku4" and [record.length for record in kind.canvases] == [16, 32, 64]
     prompt = [{"role": "user", "content": examples("sudoku4", 2, seed=0)[0].prompt}]
     assert (
-        found.profile.find_kind(
+        measurement.profile.find_kind(
             mean_embedding(llm.network, chat.render(prompt, llm.tokenizer, template=llm.model.chat_template))
         )
         == kind
     )
-    assert all(point.predicted_speed_up > 0 and point.measured_speed_up > 0 for point in found.points)
+    assert all(point.predicted_speed_up > 0 and point.measured_speed_up > 0 for point in measurement.points)
     times, anatomy = measure(NETWORK, (8, 16), 8, 1), time_parts(NETWORK, 8, 8, 1)
-    plot.draw(tmp_path / "plot.png", "tiny", times, anatomy, found)
+    plot.draw(tmp_path / "plot.png", "tiny", times, anatomy, measurement)
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(OutputError, match="cannot be written"):
         plot.draw(tmp_path / "no" / "plot.png", "tiny", times, anatomy, None)
@@ -169,10 +169,12 @@ def test_canvases_are_measured_and_plotted(tmp_path):
 
 def test_streams_are_run_one_after_another_and_at_once(monkeypatch):
     """The requests take about a second in all, and both engines answer all of them."""
-    assert [one.max_new_tokens for one in random_requests(NETWORK, 5, 0.1)] == [32] * 5
-    assert [one.max_new_tokens for one in random_requests(NETWORK, 5, 1000.0)] == [4] * 5
+    assert [request.max_new_tokens for request in random_requests(NETWORK, 5, 0.1)] == [32] * 5
+    assert [request.max_new_tokens for request in random_requests(NETWORK, 5, 1000.0)] == [4] * 5
     requests = random_requests(NETWORK, 3, 60.0)
-    assert [one.max_new_tokens for one in requests] == [5] * 3 and len({one.prompt for one in requests}) == 3
+    assert [request.max_new_tokens for request in requests] == [5] * 3 and len(
+        {request.prompt for request in requests}
+    ) == 3
     engines = []
     monkeypatch.setattr(streams, "Engine", lambda *given: engines.append(Engine(*given)) or engines[-1])
     speed = measure_streams(NETWORK, SamplerConfig(), requests, runs=2)
@@ -182,7 +184,7 @@ def test_streams_are_run_one_after_another_and_at_once(monkeypatch):
     assert speed.at_once > 0 < speed.one_by_one
 
 
-@pytest.mark.parametrize(("arguments", "words"), [(["--streams", "-1"], "--streams must be at least 0")])
-def test_impossible_options_of_bench_are_refused(arguments, words):
-    shown = CliRunner().invoke(app, ["bench", *arguments])
-    assert isinstance(shown.exception, UsageError) and words in str(shown.exception)
+@pytest.mark.parametrize(("arguments", "message"), [(["--streams", "-1"], "--streams must be at least 0")])
+def test_impossible_options_of_bench_are_refused(arguments, message):
+    result = CliRunner().invoke(app, ["bench", *arguments])
+    assert isinstance(result.exception, UsageError) and message in str(result.exception)

@@ -1,4 +1,4 @@
-"""A model folder is one model's: whole or as it was, read in one type, and refused in one sentence."""
+"""Model folders: saves are complete or change nothing, weights load in one dtype, damage is refused in a sentence."""
 
 import json
 import shutil
@@ -22,17 +22,17 @@ PROFILE = DenoisingProfile(
 MODEL = LoadedModel(config=CONFIG, network=make_network(), sampler=SamplerConfig(eos_token_ids=(1,)))
 
 
-def test_what_is_ours_alone_stands_in_config_json(tmp_path):
+def test_settings_of_dgemma_alone_are_kept_in_config_json(tmp_path):
     sampler = SamplerConfig(causal_check=True, eos_token_ids=(1,))
-    ours = replace(MODEL, sampler=sampler, single_turn=True, text_request="Write a text.", profile=PROFILE)
-    save_model(ours, tmp_path)
-    again = open_model(tmp_path)
-    assert again.text_request == "Write a text."
-    assert again.sampler == sampler and again.single_turn and again.profile == PROFILE
+    model = replace(MODEL, sampler=sampler, single_turn=True, text_request="Write a text.", profile=PROFILE)
+    save_model(model, tmp_path)
+    reopened = open_model(tmp_path)
+    assert reopened.text_request == "Write a text."
+    assert reopened.sampler == sampler and reopened.single_turn and reopened.profile == PROFILE
     assert "causal_check" not in json.loads((tmp_path / "generation_config.json").read_text())
     save_model(MODEL, tmp_path)
     plain = open_model(tmp_path)
-    # What the folder held of the other model is gone.
+    # Nothing of the earlier model is left in the folder.
     assert not plain.sampler.causal_check and not plain.single_turn and plain.profile is None
     assert plain.text_request is None
     document = json.loads((tmp_path / "config.json").read_text())
@@ -41,7 +41,7 @@ def test_what_is_ours_alone_stands_in_config_json(tmp_path):
         open_model(tmp_path)
 
 
-def test_files_that_are_not_the_models_stay(tmp_path):
+def test_saving_keeps_files_with_other_names(tmp_path):
     (tmp_path / "model-mine.safetensors").write_text("mine")
     (tmp_path / "model.safetensors.bak").write_text("mine")
     save_model(MODEL, tmp_path, max_shard_bytes=8_000)
@@ -53,7 +53,7 @@ def test_files_that_are_not_the_models_stay(tmp_path):
     }  # fmt: skip
 
 
-def test_a_failed_write_of_shards_leaves_every_old_one(tmp_path, monkeypatch):
+def test_a_failed_save_of_shards_keeps_every_old_shard(tmp_path, monkeypatch):
     save_model(MODEL, tmp_path, max_shard_bytes=8_000)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     other = make_network()
@@ -72,7 +72,7 @@ def test_a_failed_write_of_shards_leaves_every_old_one(tmp_path, monkeypatch):
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
-def test_single_tensors_of_another_type_are_read_in_the_embeddings(tmp_path):
+def test_tensors_of_mixed_types_load_in_the_type_of_the_embeddings(tmp_path):
     save_model(MODEL, tmp_path, dtype="bfloat16")
     tensors = load_file(tmp_path / "model.safetensors")
     router = [name for name in tensors if "router" in name]
@@ -90,7 +90,7 @@ def test_single_tensors_of_another_type_are_read_in_the_embeddings(tmp_path):
     {"vocab_size": 10**30}, {"rms_norm_eps": float("nan")},
     {"rms_norm_eps": -1.0}, {"num_hidden_layers": 10**9},
 ])  # fmt: skip
-def test_damaged_configurations_are_told(tmp_path, change):
+def test_damaged_configurations_are_refused(tmp_path, change):
     save_model(MODEL, tmp_path)
     document = json.loads((tmp_path / "config.json").read_text())
     document["text_config"] |= change
@@ -104,7 +104,7 @@ def test_damaged_configurations_are_told(tmp_path, change):
     ("generation_config.json", b'{"sampler_config": []}'), ("denoising.json", b'{"canvases": [{"length": "x"}]}'),
     ("config.json", b"[]"),
 ])  # fmt: skip
-def test_damaged_files_are_told_by_their_name(tmp_path, name, content):
+def test_the_error_for_a_damaged_file_names_it(tmp_path, name, content):
     save_model(MODEL, tmp_path)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CheckpointError, match=name):
@@ -112,38 +112,38 @@ def test_damaged_files_are_told_by_their_name(tmp_path, name, content):
 
 
 RECORD = {"length": 8, "steps": 2, "equivalents": 1, "tokens": 7, "accuracy": 1}
-IN_THE_FILE = "Correct the file, or take another model."
-MEASURED = "Remove the file, or measure it anew."
+CORRECT_IT = "Correct the file, or take another model."
+MEASURE_AGAIN = "Remove the file, or measure it anew."
 
 
-@pytest.mark.parametrize(("name", "change", "told"), [
-    ("generation_config.json", {"max_new_tokens": 0}, f": max_new_tokens must be at least 1, not 0. {IN_THE_FILE}"),
-    ("generation_config.json", {"t_max": -1}, f"not 0.4 and -1.0. {IN_THE_FILE}"),
-    ("generation_config.json", {"t_max": "hot"}, f" has t_max = 'hot'; it must be a number. {IN_THE_FILE}"),
+@pytest.mark.parametrize(("name", "change", "message"), [
+    ("generation_config.json", {"max_new_tokens": 0}, f": max_new_tokens must be at least 1, not 0. {CORRECT_IT}"),
+    ("generation_config.json", {"t_max": -1}, f"not 0.4 and -1.0. {CORRECT_IT}"),
+    ("generation_config.json", {"t_max": "hot"}, f" has t_max = 'hot'; it must be a number. {CORRECT_IT}"),
     ("config.json", {"model_type": "gemma4"},
-     f": This is a checkpoint of the architecture 'gemma4'; dgemma runs 'diffusion_gemma' models only. {IN_THE_FILE}"),
-    ("config.json", {"canvas_length": 0}, f": canvas_length must be at least 1, not 0. {IN_THE_FILE}"),
-    ("config.json", {"dgemma": {"single_turn": 3}}, f": single_turn must be true or false, not 3. {IN_THE_FILE}"),
-    ("config.json", {"dgemma": {"causal_check": 3}}, f": causal_check must be true or false, not 3. {IN_THE_FILE}"),
-    ("config.json", {"dgemma": []}, f" has dgemma = []; it must be an object. {IN_THE_FILE}"),
-    ("config.json", {"text_config": None}, f"not a complete DiffusionGemma config. {IN_THE_FILE}"),
+     f": This is a checkpoint of the architecture 'gemma4'; dgemma runs 'diffusion_gemma' models only. {CORRECT_IT}"),
+    ("config.json", {"canvas_length": 0}, f": canvas_length must be at least 1, not 0. {CORRECT_IT}"),
+    ("config.json", {"dgemma": {"single_turn": 3}}, f": single_turn must be true or false, not 3. {CORRECT_IT}"),
+    ("config.json", {"dgemma": {"causal_check": 3}}, f": causal_check must be true or false, not 3. {CORRECT_IT}"),
+    ("config.json", {"dgemma": []}, f" has dgemma = []; it must be an object. {CORRECT_IT}"),
+    ("config.json", {"text_config": None}, f"not a complete DiffusionGemma config. {CORRECT_IT}"),
     ("denoising.json", {"canvases": [RECORD | {"length": 0}], "answer_tokens": 7},
-     f": A canvas record needs a length and steps above 0. {MEASURED}"),
-    ("denoising.json", {"canvases": 3}, f" has no list `canvases` of objects. {MEASURED}"),
+     f": A canvas record needs a length and steps above 0. {MEASURE_AGAIN}"),
+    ("denoising.json", {"canvases": 3}, f" has no list `canvases` of objects. {MEASURE_AGAIN}"),
 ])  # fmt: skip
-def test_bad_values_are_told_with_their_file_and_what_to_do(tmp_path, name, change, told):
+def test_the_error_for_a_bad_value_names_the_file_and_the_remedy(tmp_path, name, change, message):
     save_model(MODEL, tmp_path)
     file = tmp_path / name
     document = json.loads(file.read_text()) if file.exists() else {}
     file.write_text(json.dumps(document | change))
     with pytest.raises((CheckpointError, ConfigError)) as raised:
         open_model(tmp_path)
-    assert str(raised.value).startswith(str(file)) and str(raised.value).endswith(told)
+    assert str(raised.value).startswith(str(file)) and str(raised.value).endswith(message)
     assert str(raised.value).count(name) == 1
 
 
 @pytest.mark.parametrize("name", ["config.json", "generation_config.json", "denoising.json", "chat_template.jinja"])
-def test_files_beyond_any_size_are_not_read(tmp_path, name):
+def test_oversized_files_are_not_read(tmp_path, name):
     save_model(MODEL, tmp_path)
     with (tmp_path / name).open("wb") as file:
         file.truncate(20 * 10**9)
@@ -151,7 +151,7 @@ def test_files_beyond_any_size_are_not_read(tmp_path, name):
         open_model(tmp_path)
 
 
-def test_a_device_is_no_file_of_a_model(tmp_path):
+def test_a_device_file_is_not_read_as_config_json(tmp_path):
     save_model(MODEL, tmp_path)
     (tmp_path / "config.json").unlink()
     (tmp_path / "config.json").symlink_to("/dev/zero")
@@ -159,14 +159,14 @@ def test_a_device_is_no_file_of_a_model(tmp_path):
         open_model(tmp_path)
 
 
-def test_a_model_whose_last_layer_slides_is_not_written(tmp_path):
+def test_a_model_whose_last_layer_slides_is_not_saved(tmp_path):
     config = replace(CONFIG, layers=CONFIG.layers[:3])
     with pytest.raises(ConfigError, match="full attention"):
         save_model(replace(MODEL, config=config), tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("copy", "of"),
+    ("copy", "original_name"),
     [
         ("lm_head.weight", "embed_tokens.weight"),
         ("model.encoder.language_model.embed_tokens.weight", "embed_tokens.weight"),
@@ -174,20 +174,22 @@ def test_a_model_whose_last_layer_slides_is_not_written(tmp_path):
         ("model.encoder.language_model.layers.1.self_attn.q_proj.weight", "layers.1.self_attn.q_proj.weight"),
     ],
 )
-def test_a_tied_copy_is_one_or_the_model_is_another(tmp_path, copy, of):
+def test_a_stored_copy_of_a_tied_weight_must_equal_the_original(tmp_path, copy, original_name):
     save_model(MODEL, tmp_path)
     tensors = load_file(tmp_path / "model.safetensors")
-    original = tensors[f"model.decoder.{of}"]
+    original = tensors[f"model.decoder.{original_name}"]
     save_file({**tensors, copy: original.clone()}, tmp_path / "model.safetensors")
-    assert torch.equal(open_model(tmp_path).network.get_parameter(of), original)
-    for other in (original.flip(0), original[:-1].clone()):
-        other.view(-1)[0] += 1
-        save_file({**tensors, copy: other.contiguous()}, tmp_path / "model.safetensors")
-        with pytest.raises(CheckpointError, match=f"{copy} in .* is not the same as model.decoder.{of}; .* ties"):
+    assert torch.equal(open_model(tmp_path).network.get_parameter(original_name), original)
+    for different in (original.flip(0), original[:-1].clone()):
+        different.view(-1)[0] += 1
+        save_file({**tensors, copy: different.contiguous()}, tmp_path / "model.safetensors")
+        with pytest.raises(
+            CheckpointError, match=f"{copy} in .* is not the same as model.decoder.{original_name}; .* ties"
+        ):
             open_model(tmp_path)
 
 
-def test_a_tensor_that_stands_in_two_shards_is_told(tmp_path):
+def test_a_tensor_in_two_shards_is_refused(tmp_path):
     save_model(MODEL, tmp_path, max_shard_bytes=8_000)
     first, second, *_ = sorted(tmp_path.glob("model-0*.safetensors"))
     name, tensor = next(iter(load_file(first).items()))
@@ -197,7 +199,7 @@ def test_a_tensor_that_stands_in_two_shards_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("value", ["x", 1, None])
-def test_what_is_ours_is_looked_at(tmp_path, value):
+def test_single_turn_must_be_a_boolean(tmp_path, value):
     save_model(MODEL, tmp_path)
     document = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**document, "dgemma": {"single_turn": value}}))
@@ -205,7 +207,7 @@ def test_what_is_ours_is_looked_at(tmp_path, value):
         open_model(tmp_path)
 
 
-def test_what_is_no_path_no_device_and_no_size_is_told(tmp_path):
+def test_invalid_paths_devices_and_shard_sizes_are_refused(tmp_path):
     for path in (None, 5):
         with pytest.raises(ModelNotFoundError, match="folder or its GGUF file"):
             open_model(path)
@@ -218,7 +220,7 @@ def test_what_is_no_path_no_device_and_no_size_is_told(tmp_path):
         save_model(MODEL, tmp_path, max_shard_bytes="x")
 
 
-def test_the_meta_device_takes_no_weights(tmp_path):
+def test_the_meta_device_needs_no_weights_file(tmp_path):
     save_model(MODEL, tmp_path)
     (tmp_path / "model.safetensors").unlink()
     model = open_model(tmp_path, device="meta")
@@ -231,7 +233,7 @@ def test_transformers_loads_the_embedded_model():
     assert theirs.generation_config.confidence_threshold == open_model(EMBEDDED["tiny"]).sampler.confidence_threshold
 
 
-def test_a_download_that_breaks_off_is_told(monkeypatch):
+def test_the_error_for_an_interrupted_download_offers_to_resume(monkeypatch):
     import huggingface_hub
 
     def broken(name, **options):
@@ -243,7 +245,7 @@ def test_a_download_that_breaks_off_is_told(monkeypatch):
     assert find_model("tiny") == Path(EMBEDDED["tiny"])
 
 
-def test_a_write_that_fails_leaves_the_model_that_was_there(tmp_path, monkeypatch):
+def test_a_failed_save_leaves_the_old_model(tmp_path, monkeypatch):
     save_model(MODEL, tmp_path)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     other = make_network()
@@ -258,8 +260,8 @@ def test_a_write_that_fails_leaves_the_model_that_was_there(tmp_path, monkeypatc
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
-def test_a_save_in_shards_over_a_single_file_can_break_off_anywhere(tmp_path, monkeypatch):
-    """The index comes last: until it is there, the old file is the model."""
+def test_a_sharded_save_over_a_single_file_may_fail_at_any_step(tmp_path, monkeypatch):
+    """The index is written last: until it exists, the old file is the model."""
     replaced = files.os.replace
     for allowed in range(1, 12):
         folder = tmp_path / str(allowed)
@@ -277,13 +279,13 @@ def test_a_save_in_shards_over_a_single_file_can_break_off_anywhere(tmp_path, mo
             patched.setattr(files.os, "replace", failing)
             with pytest.raises(OutputError, match="No space left"):
                 save_model(MODEL, folder, max_shard_bytes=20_000)
-        again = open_model(folder)
-        assert torch.equal(again.network.norm.weight, MODEL.network.norm.weight)
+        reopened = open_model(folder)
+        assert torch.equal(reopened.network.norm.weight, MODEL.network.norm.weight)
         assert not list(folder.glob(".*"))
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "chat_template.jinja", "config.json"])
-def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch, name):
+def test_an_unreadable_file_is_not_reported_as_damaged(tmp_path, monkeypatch, name):
     folder = tmp_path / "copy"
     shutil.copytree(EMBEDDED["tiny"], folder)
     opened = Path.open
@@ -298,9 +300,9 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch
         open_model(folder)
 
 
-def test_of_many_missing_shards_a_few_are_named(tmp_path):
+def test_the_error_for_many_missing_shards_names_a_few(tmp_path):
     table = {f"t{number}": f"model-{number:05d}.safetensors" for number in range(1000)}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": table}))
-    with pytest.raises(CheckpointError, match="and 988 more; fetch the model again") as caught:
+    with pytest.raises(CheckpointError, match="and 988 more; fetch the model again") as raised:
         safetensors.weight_files(tmp_path)
-    assert len(str(caught.value)) < 500
+    assert len(str(raised.value)) < 500

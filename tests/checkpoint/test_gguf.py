@@ -1,4 +1,4 @@
-"""GGUF files: written by the `gguf` package, read as the network that they were made of."""
+"""GGUF files written by the `gguf` package load as the network that they were made from."""
 
 import dataclasses
 import random
@@ -33,11 +33,11 @@ SAMPLER = SamplerConfig(
 )  # fmt: skip
 
 
-def entries(config: ModelConfig, sampler: SamplerConfig = SAMPLER) -> dict[str, object]:
-    """What the published files say of a model, under the names that they say it by."""
+def metadata_of(config: ModelConfig, sampler: SamplerConfig = SAMPLER) -> dict[str, object]:
+    """A model's metadata, under the keys that the published files use."""
     full = next(layer for layer in config.layers if layer.layer_type == "full_attention")
     sliding = next((layer for layer in config.layers if layer.layer_type == "sliding_attention"), full)
-    own = {
+    model_keys = {
         "block_count": config.num_hidden_layers,
         "context_length": config.max_position_embeddings,
         "embedding_length": config.hidden_size,
@@ -63,7 +63,7 @@ def entries(config: ModelConfig, sampler: SamplerConfig = SAMPLER) -> dict[str, 
         "rope.dimension_count": full.head_dim,
         "rope.dimension_count_swa": sliding.head_dim,
     }
-    return {f"{ARCHITECTURE}.{name}": value for name, value in own.items()} | {
+    return {f"{ARCHITECTURE}.{name}": value for name, value in model_keys.items()} | {
         "diffusion.canvas_length": config.canvas_length,
         "diffusion.eb_max_steps": sampler.max_denoising_steps,
         "diffusion.eb_t_min": sampler.t_min,
@@ -80,23 +80,27 @@ def entries(config: ModelConfig, sampler: SamplerConfig = SAMPLER) -> dict[str, 
 
 def rope_freqs(config: ModelConfig) -> np.ndarray:
     full = next(layer for layer in config.layers if layer.layer_type == "full_attention")
-    turning = int(full.head_dim // 2 * config.full_rotary.partial_rotary_factor)
-    still = full.head_dim // 2 - turning
-    return np.array([config.full_rotary.factor] * turning + [1e30] * still, dtype=np.float32)
+    rotating = int(full.head_dim // 2 * config.full_rotary.partial_rotary_factor)
+    fixed = full.head_dim // 2 - rotating
+    return np.array([config.full_rotary.factor] * rotating + [1e30] * fixed, dtype=np.float32)
 
 
-def tensors(network: DiffusionGemma) -> dict[str, np.ndarray]:
+def tensors_of(network: DiffusionGemma) -> dict[str, np.ndarray]:
     return {to_gguf(name): value.float().numpy() for name, value in network.state_dict().items()} | {
         "rope_freqs.weight": rope_freqs(network.config)
     }
 
 
 def write(
-    path: Path, said: dict[str, object], found: dict[str, np.ndarray], kind: Kind = Kind.F32, arch: str = ARCHITECTURE
+    path: Path,
+    metadata: dict[str, object],
+    tensors: dict[str, np.ndarray],
+    kind: Kind = Kind.F32,
+    arch: str = ARCHITECTURE,
 ) -> Path:
-    """Writes a file whose matrices have that type, and the rest float32, as quantisers leave it."""
+    """Writes a file whose matrices have type `kind` and everything else float32, as quantisers do."""
     writer = GGUFWriter(path, arch)
-    for name, value in said.items():
+    for name, value in metadata.items():
         if isinstance(value, bool):
             writer.add_bool(name, value)
         elif isinstance(value, int):
@@ -107,7 +111,7 @@ def write(
             writer.add_string(name, value)
         else:
             writer.add_array(name, value)
-    for name, value in found.items():
+    for name, value in tensors.items():
         chosen = kind if value.ndim > 1 and "ffn_gate_inp" not in name else Kind.F32
         if chosen == Kind.F32:
             writer.add_tensor(name, value.astype(np.float32))
@@ -125,9 +129,9 @@ def same(a: DiffusionGemma, b: DiffusionGemma) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(ours[name].float(), theirs[name].float()) for name in ours)
 
 
-def test_a_file_is_the_network_that_it_was_made_of(tmp_path):
+def test_a_file_loads_as_the_network_it_was_made_from(tmp_path):
     network = wide_network()
-    model = open_model(write(tmp_path / "m.gguf", entries(network.config), tensors(network)))
+    model = open_model(write(tmp_path / "m.gguf", metadata_of(network.config), tensors_of(network)))
     assert model.config == network.config and model.sampler == SAMPLER
     assert same(model.network, network) and model.network.dtype == torch.float32
     assert torch.equal(logits(model.network), logits(network))
@@ -135,9 +139,9 @@ def test_a_file_is_the_network_that_it_was_made_of(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1"])
-def test_blocks_become_the_numbers_that_they_stand_for(tmp_path, kind):
+def test_blocks_load_as_their_dequantised_values(tmp_path, kind):
     network = wide_network()
-    path = write(tmp_path / "m.gguf", entries(network.config), tensors(network), Kind[kind])
+    path = write(tmp_path / "m.gguf", metadata_of(network.config), tensors_of(network), Kind[kind])
     reader = {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
     opened = open_model(path, dtype="float32").network
     for name, value in opened.state_dict().items():
@@ -147,9 +151,9 @@ def test_blocks_become_the_numbers_that_they_stand_for(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS", "IQ3_XXS", "MXFP4"])
-def test_blocks_that_only_other_tools_write_are_read(tmp_path, kind):
+def test_block_types_that_only_other_tools_write_are_read(tmp_path, kind):
     size, num_bytes = gguf.GGML_QUANT_SIZES[Kind[kind]]
-    rows, columns = 70, 5  # of blocks; more rows than one thread takes at once
+    rows, columns = 70, 5  # in blocks; more rows than one thread reads at once
     rows *= (1 << 18) // size // columns // 16
     blocks = np.random.default_rng(0).integers(0, 56, (rows, columns * num_bytes), dtype=np.uint8)
     writer = GGUFWriter(tmp_path / "m.gguf", ARCHITECTURE)
@@ -165,41 +169,41 @@ def test_blocks_that_only_other_tools_write_are_read(tmp_path, kind):
 
 def test_int4_holds_q4_0_exactly(tmp_path):
     network = wide_network()
-    path = write(tmp_path / "m.gguf", entries(network.config), tensors(network), Kind.Q4_0)
-    exact, made = open_model(path).network, open_model(path, quant="int4").network
-    scales = dict(made.named_buffers())
+    path = write(tmp_path / "m.gguf", metadata_of(network.config), tensors_of(network), Kind.Q4_0)
+    exact, quantised = open_model(path).network, open_model(path, quant="int4").network
+    scales = dict(quantised.named_buffers())
     for name, parameter in exact.named_parameters():
         if is_weight(name):
-            numbers = dequantise(made.get_parameter(name), scales[f"{name}_scale"])
-            assert torch.allclose(numbers, parameter, rtol=1e-6, atol=0)
+            dequantised = dequantise(quantised.get_parameter(name), scales[f"{name}_scale"])
+            assert torch.allclose(dequantised, parameter, rtol=1e-6, atol=0)
 
 
-def test_the_other_dialect_is_read_too(tmp_path, caplog):
+def test_files_with_separate_experts_and_other_names_are_read(tmp_path, caplog):
     network = wide_network()
-    found = tensors(network)
-    found["self_cond_norm.weight"] = found.pop("self_cond_pre_norm.weight")
+    tensors = tensors_of(network)
+    tensors["self_cond_norm.weight"] = tensors.pop("self_cond_pre_norm.weight")
     for index in range(network.config.num_hidden_layers):
-        del found[f"blk.{index}.enc_layer_output_scale.weight"]
-        both = found.pop(f"blk.{index}.ffn_gate_up_exps.weight")
-        half = both.shape[1] // 2
-        found |= {
-            f"blk.{index}.ffn_gate_exps.weight": both[:, :half],
-            f"blk.{index}.ffn_up_exps.weight": both[:, half:],
+        del tensors[f"blk.{index}.enc_layer_output_scale.weight"]
+        gate_up = tensors.pop(f"blk.{index}.ffn_gate_up_exps.weight")
+        half = gate_up.shape[1] // 2
+        tensors |= {
+            f"blk.{index}.ffn_gate_exps.weight": gate_up[:, :half],
+            f"blk.{index}.ffn_up_exps.weight": gate_up[:, half:],
         }
-    opened = open_model(write(tmp_path / "m.gguf", entries(network.config), found)).network
+    opened = open_model(write(tmp_path / "m.gguf", metadata_of(network.config), tensors)).network
     for layer in network.layers:
         layer.encoder_scalar = layer.decoder_scalar
     assert same(opened, network)
     assert "no scales for the encoder" in caplog.text
 
 
-def test_every_parameter_has_a_name_there():
+def test_every_parameter_has_a_gguf_name():
     for name, _ in wide_network().named_parameters():
         assert from_gguf(to_gguf(name)) == name
     assert from_gguf("blk.0.attn_rot_embd") == "unknown blk.0.attn_rot_embd"
 
 
-def test_sizes_that_the_published_file_has_become_the_released_configuration(tmp_path):
+def test_metadata_of_the_published_file_becomes_the_released_configuration(tmp_path):
     layers = tuple(
         LayerConfig(layer_type="full_attention", head_dim=64, num_key_value_heads=2)
         if index % 6 == 5
@@ -211,16 +215,16 @@ def test_sizes_that_the_published_file_has_become_the_released_configuration(tmp
         moe_intermediate_size=5, sliding_window=1024, canvas_length=256, max_position_embeddings=262_144, layers=layers,
     )  # fmt: skip
     network = DiffusionGemma(config)
-    said = entries(config)
-    path = write(tmp_path / "m.gguf", said, tensors(network))
+    metadata = metadata_of(config)
+    path = write(tmp_path / "m.gguf", metadata, tensors_of(network))
     assert open_model(path, device="meta").config == config
-    # The kinds of layers as a period, the heads once for all.
-    said[f"{ARCHITECTURE}.attention.sliding_window_pattern"] = 6
-    assert open_model(write(tmp_path / "m.gguf", said, tensors(network)), device="meta").config == config
+    # The layer types as a period instead of a list.
+    metadata[f"{ARCHITECTURE}.attention.sliding_window_pattern"] = 6
+    assert open_model(write(tmp_path / "m.gguf", metadata, tensors_of(network)), device="meta").config == config
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({f"{ARCHITECTURE}.expert_count": None}, "lacks `diffusion-gemma.expert_count`"),
         ({"diffusion.canvas_length": None}, "lacks `diffusion.canvas_length`"),
@@ -235,26 +239,26 @@ def test_sizes_that_the_published_file_has_become_the_released_configuration(tmp
         ({f"{ARCHITECTURE}.embedding_length": [7] * 9999}, "embedding_length = .{1,60}; it must be a number"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_told_by_its_name(tmp_path, change, told):
+def test_the_error_for_bad_metadata_names_the_key(tmp_path, change, message):
     network = wide_network()
-    said = {name: value for name, value in (entries(network.config) | change).items() if value is not None}
-    path = write(tmp_path / "m.gguf", said, tensors(network))
-    with pytest.raises(CheckpointError, match=told):
+    metadata = {name: value for name, value in (metadata_of(network.config) | change).items() if value is not None}
+    path = write(tmp_path / "m.gguf", metadata, tensors_of(network))
+    with pytest.raises(CheckpointError, match=message):
         open_model(path)
 
 
-def test_tensors_that_are_missing_or_unexpected_are_told_by_their_names_there(tmp_path):
+def test_missing_and_unexpected_tensors_are_reported_by_their_names_in_the_file(tmp_path):
     network = wide_network()
-    found = tensors(network)
-    del found["blk.1.attn_k.weight"]
-    found["output.weight"] = found["token_embd.weight"]
+    tensors = tensors_of(network)
+    del tensors["blk.1.attn_k.weight"]
+    tensors["output.weight"] = tensors["token_embd.weight"]
     with pytest.raises(CheckpointError, match=r"missing: blk\.1\.attn_k\.weight; unexpected: output\.weight"):
-        open_model(write(tmp_path / "m.gguf", entries(network.config), found))
+        open_model(write(tmp_path / "m.gguf", metadata_of(network.config), tensors))
 
 
 def test_another_architecture_and_another_format_are_refused(tmp_path):
     network = wide_network()
-    path = write(tmp_path / "m.gguf", {}, tensors(network), arch="gemma4")
+    path = write(tmp_path / "m.gguf", {}, tensors_of(network), arch="gemma4")
     with pytest.raises(CheckpointError, match="architecture 'gemma4'"):
         open_model(path)
     path.write_bytes(b"PK" + path.read_bytes()[2:])
@@ -272,20 +276,20 @@ def whole_file(tmp_path_factory) -> bytes:
     network = wide_network()
     path = tmp_path_factory.mktemp("whole") / "m.gguf"
     vocabulary = {"tokenizer.ggml.model": "gemma4", "tokenizer.ggml.tokens": ["a", "b", "ab"]}
-    return write(path, entries(network.config) | vocabulary, tensors(network), Kind.Q8_0).read_bytes()
+    return write(path, metadata_of(network.config) | vocabulary, tensors_of(network), Kind.Q8_0).read_bytes()
 
 
 @settings(max_examples=150)
 @given(data=st.data())
-def test_a_damaged_file_is_a_sentence(whole_file, tmp_path_factory, data):
+def test_a_damaged_file_loads_or_is_refused_with_a_message(whole_file, tmp_path_factory, data):
     content = bytearray(whole_file)
     path = tmp_path_factory.getbasetemp() / "damaged.gguf"
     if data.draw(st.booleans()):
         del content[data.draw(st.integers(0, len(content) - 1)) :]
     else:
         for _ in range(data.draw(st.integers(1, 4))):
-            at = data.draw(st.integers(4, 3000))
-            content[at] = data.draw(st.integers(0, 255))
+            position = data.draw(st.integers(4, 3000))
+            content[position] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
     try:
         open_model(path, device="meta")
@@ -294,7 +298,7 @@ def test_a_damaged_file_is_a_sentence(whole_file, tmp_path_factory, data):
         assert str(error)
 
 
-def test_counts_that_no_file_holds_take_no_memory(tmp_path):
+def test_impossible_counts_are_refused_without_allocating(tmp_path):
     for header in (
         struct.pack("<IQQ", 3, 0, 1 << 62),
         struct.pack("<IQQ", 3, 1 << 62, 0),
@@ -310,17 +314,17 @@ def test_counts_that_no_file_holds_take_no_memory(tmp_path):
         read_gguf(path)
 
 
-def test_a_model_in_parts_is_one(tmp_path):
+def test_a_model_split_into_parts_loads_as_one(tmp_path):
     network = wide_network()
-    found = list(tensors(network).items())
-    said = entries(network.config)
-    parts = [dict(found[:20]), dict(found[20:30]), dict(found[30:])]
+    tensors = list(tensors_of(network).items())
+    metadata = metadata_of(network.config)
+    parts = [dict(tensors[:20]), dict(tensors[20:30]), dict(tensors[30:])]
     for number, part in enumerate(parts, 1):
-        own = {"split.no": number - 1, "split.count": 3} | (said if number == 1 else {})
-        write(tmp_path / f"m-{number:05d}-of-00003.gguf", own, part)
+        header = {"split.no": number - 1, "split.count": 3} | (metadata if number == 1 else {})
+        write(tmp_path / f"m-{number:05d}-of-00003.gguf", header, part)
     for number in (1, 3):
         assert same(open_model(tmp_path / f"m-{number:05d}-of-00003.gguf").network, network)
-    # The folder stands for what lies in it.
+    # The folder may be given instead of a part.
     assert dgemma.load(tmp_path).config == network.config
     (tmp_path / "m-00002-of-00003.gguf").rename(tmp_path / "other.gguf")
     with pytest.raises(CheckpointError, match=r"lacks the parts m-00002-of-00003\.gguf"):
@@ -329,30 +333,30 @@ def test_a_model_in_parts_is_one(tmp_path):
         open_model((tmp_path / "m-00001-of-00003.gguf").rename(tmp_path / "m.gguf"))
 
 
-def test_parts_of_other_models_are_told(tmp_path):
+def test_parts_that_do_not_belong_together_are_refused(tmp_path):
     network = wide_network()
-    joined = {"split.no": 0, "split.count": 0} | entries(network.config)
-    assert same(open_model(write(tmp_path / "joined.gguf", joined, tensors(network))).network, network)
-    found = list(tensors(network).items())
-    for own, part, told in (
-        ({"split.no": 1, "split.count": 2}, dict(found[19:]), "a second time"),
-        ({"split.no": 1, "split.count": 3}, dict(found[20:]), "not a part of this model"),
-        ({"split.no": 0, "split.count": 2}, dict(found[20:]), "not a part of this model"),
+    joined = {"split.no": 0, "split.count": 0} | metadata_of(network.config)
+    assert same(open_model(write(tmp_path / "joined.gguf", joined, tensors_of(network))).network, network)
+    tensors = list(tensors_of(network).items())
+    for header, part, message in (
+        ({"split.no": 1, "split.count": 2}, dict(tensors[19:]), "a second time"),
+        ({"split.no": 1, "split.count": 3}, dict(tensors[20:]), "not a part of this model"),
+        ({"split.no": 0, "split.count": 2}, dict(tensors[20:]), "not a part of this model"),
     ):
-        write(tmp_path / "m-00001-of-00002.gguf", {"split.no": 0, "split.count": 2} | entries(network.config),
-              dict(found[:20]))  # fmt: skip
-        write(tmp_path / "m-00002-of-00002.gguf", own, part)
-        with pytest.raises(CheckpointError, match=told):
+        write(tmp_path / "m-00001-of-00002.gguf", {"split.no": 0, "split.count": 2} | metadata_of(network.config),
+              dict(tensors[:20]))  # fmt: skip
+        write(tmp_path / "m-00002-of-00002.gguf", header, part)
+        with pytest.raises(CheckpointError, match=message):
             open_model(tmp_path / "m-00001-of-00002.gguf")
 
 
-def test_blocks_larger_than_half_of_the_memory_stay_small(tmp_path, monkeypatch, caplog):
+def test_weights_too_large_for_memory_stay_quantised(tmp_path, monkeypatch, caplog):
     network = wide_network()
-    path = write(tmp_path / "m.gguf", entries(network.config), tensors(network), Kind.Q4_0)
+    path = write(tmp_path / "m.gguf", metadata_of(network.config), tensors_of(network), Kind.Q4_0)
     count = sum(parameter.numel() for parameter in network.parameters())
     matrices = sum(parameter.numel() for name, parameter in network.named_parameters() if is_weight(name))
-    for room, expected in ((9 * count, None), (2 * count, "int8"), (matrices + 4 * (count - matrices), "int4")):
-        monkeypatch.setattr(memory, "total_bytes", lambda room=room: room)
+    for total, expected in ((9 * count, None), (2 * count, "int8"), (matrices + 4 * (count - matrices), "int4")):
+        monkeypatch.setattr(memory, "total_bytes", lambda total=total: total)
         caplog.clear()
         assert open_model(path, dtype="float32").quant == expected
         assert ("become" in caplog.text) == (expected is not None)
@@ -362,23 +366,25 @@ def test_blocks_larger_than_half_of_the_memory_stay_small(tmp_path, monkeypatch,
 
 
 @pytest.mark.parametrize("kind", [Kind.F32, Kind.BF16, Kind.Q8_0])
-def test_a_file_becomes_a_folder(tmp_path, kind):
+def test_a_gguf_model_can_be_saved_as_a_folder_and_quantised(tmp_path, kind):
     network = wide_network()
-    path = write(tmp_path / "m.gguf", entries(network.config), tensors(network), kind)
+    path = write(tmp_path / "m.gguf", metadata_of(network.config), tensors_of(network), kind)
     model = open_model(path)
     save_model(model, tmp_path / "folder")
-    again = open_model(tmp_path / "folder")
-    assert same(again.network, model.network) and again.config == model.config and again.sampler == SAMPLER
+    reopened = open_model(tmp_path / "folder")
+    assert same(reopened.network, model.network) and reopened.config == model.config and reopened.sampler == SAMPLER
     quantise_model(path, tmp_path / "copy", "int8")
-    made = open_model(tmp_path / "copy")
-    assert made.quant == "int8" and made.network.dtype == (torch.float32 if kind == Kind.F32 else torch.bfloat16)
+    quantised = open_model(tmp_path / "copy")
+    assert quantised.quant == "int8" and quantised.network.dtype == (
+        torch.float32 if kind == Kind.F32 else torch.bfloat16
+    )
     with pytest.raises(UsageError):
         quantise_model(path, tmp_path / "copy", "int3")
 
 
-def test_an_open_file_answers(tmp_path):
+def test_a_gguf_model_answers_as_its_saved_folder_does(tmp_path):
     network = wide_network()
-    llm = dgemma.load(write(tmp_path / "m.gguf", entries(network.config), tensors(network), Kind.Q8_0))
+    llm = dgemma.load(write(tmp_path / "m.gguf", metadata_of(network.config), tensors_of(network), Kind.Q8_0))
     reply = llm.generate(token_ids=[2, 5, 9], max_new_tokens=12, seed=3, reference=True)
     save_model(llm.model, tmp_path / "folder")
     assert reply.token_ids == dgemma.load(tmp_path / "folder").generate(
@@ -390,7 +396,7 @@ WORDS = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "<|turn>", "<turn|>", "<|
 
 
 def vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """A small one as the released is built: single bytes, characters, and pairs of what is there before."""
+    """A small vocabulary built like the released one: single bytes, characters, and merges of earlier tokens."""
     tokens = [*WORDS, "\n\n", "<b>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581", "\n", *"abcdefgé"]
     pairs, draw = [], random.Random(0)
     while len(pairs) < 60:
@@ -404,7 +410,7 @@ def vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
 VOCABULARY, MERGES = vocabulary()
 
 
-def vocabulary_entries() -> dict[str, object]:
+def vocabulary_metadata() -> dict[str, object]:
     kinds = [3 if token in WORDS else 4 if token in ("\n\n", "<b>") else 6 if token.startswith("<0x") else 1
              for token in VOCABULARY]  # fmt: skip
     return {
@@ -417,45 +423,45 @@ def vocabulary_entries() -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def with_vocabulary(tmp_path_factory) -> LoadedModel:
+def model_with_vocabulary(tmp_path_factory) -> LoadedModel:
     config = dataclasses.replace(wide_network().config, vocab_size=len(VOCABULARY))
     network = DiffusionGemma(config).requires_grad_(False)
     for parameter in network.parameters():
         parameter.fill_(0.5)
     path = tmp_path_factory.mktemp("vocabulary") / "m.gguf"
-    return open_model(write(path, entries(config) | vocabulary_entries(), tensors(network)))
+    return open_model(write(path, metadata_of(config) | vocabulary_metadata(), tensors_of(network)))
 
 
 @settings(max_examples=60)
 @given(text=st.text(alphabet="abcdefgé \n\u00e4<b>|turn日", max_size=40))
-def test_the_vocabulary_reads_texts_as_transformers_does(with_vocabulary, text):
+def test_the_tokenizer_agrees_with_transformers(model_with_vocabulary, text):
     from transformers import GemmaTokenizer
 
     theirs = GemmaTokenizer(vocab=VOCABULARY, merges=MERGES)
     theirs.add_tokens(["\n\n", "<b>"])
-    tokenizer = with_vocabulary.tokenizer
+    tokenizer = model_with_vocabulary.tokenizer
     ids = tokenizer.encode(text)
     assert ids == theirs.encode(text, add_special_tokens=False)
     assert tokenizer.decode(ids) == text == theirs.decode(ids)
 
 
-def test_names_of_special_tokens_are_known_and_end_an_answer(with_vocabulary):
-    tokenizer = with_vocabulary.tokenizer
+def test_special_tokens_are_known_and_end_an_answer(model_with_vocabulary):
+    tokenizer = model_with_vocabulary.tokenizer
     assert tokenizer.special_ids == {name: VOCABULARY[name] for name in WORDS}
     assert tokenizer.encode("<|turn>", allow_special=True) == [VOCABULARY["<|turn>"]]
     assert len(tokenizer.encode("<|turn>")) > 1
-    assert with_vocabulary.sampler.eos_token_ids == (1, VOCABULARY["<turn|>"], VOCABULARY["<|tool_response>"])
-    assert with_vocabulary.chat_template == "{{ bos_token }}{{ messages }}"
+    assert model_with_vocabulary.sampler.eos_token_ids == (1, VOCABULARY["<turn|>"], VOCABULARY["<|tool_response>"])
+    assert model_with_vocabulary.chat_template == "{{ bos_token }}{{ messages }}"
 
 
 @pytest.fixture(scope="module")
-def speaking() -> DiffusionGemma:
+def network_with_vocabulary() -> DiffusionGemma:
     config = dataclasses.replace(wide_network().config, vocab_size=len(VOCABULARY))
     return DiffusionGemma(config).requires_grad_(False)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"tokenizer.ggml.merges": ["a q"]}, "not two tokens"),
         ({"tokenizer.ggml.tokens": [1, 2]}, "not a list of strings"),
@@ -466,33 +472,37 @@ def speaking() -> DiffusionGemma:
         ({"tokenizer.ggml.token_type": [1, 2]}, "tokenizer.ggml.token_type that is not a list of"),
     ],
 )
-def test_a_broken_vocabulary_is_a_sentence(tmp_path, speaking, change, told):
-    said = entries(speaking.config) | vocabulary_entries() | change
-    with pytest.raises(CheckpointError, match=told) as caught:
-        open_model(write(tmp_path / "m.gguf", said, tensors(speaking)))
-    assert "m.gguf" in str(caught.value)
+def test_the_error_for_a_broken_vocabulary_names_the_file(tmp_path, network_with_vocabulary, change, message):
+    metadata = metadata_of(network_with_vocabulary.config) | vocabulary_metadata() | change
+    with pytest.raises(CheckpointError, match=message) as raised:
+        open_model(write(tmp_path / "m.gguf", metadata, tensors_of(network_with_vocabulary)))
+    assert "m.gguf" in str(raised.value)
 
 
-def test_special_tokens_are_known_by_their_names_and_spaces_within_merges_are_read(tmp_path, speaking):
-    said = entries(speaking.config) | vocabulary_entries()
+def test_special_tokens_are_known_by_name_and_merges_may_contain_spaces(tmp_path, network_with_vocabulary):
+    metadata = metadata_of(network_with_vocabulary.config) | vocabulary_metadata()
     tokens = [*list(VOCABULARY)[:-1], "a b"]
-    said |= {"tokenizer.ggml.tokens": tokens, "tokenizer.ggml.merges": ["a \u0120b"], "tokenizer.ggml.eos_token_id": 6}
-    said["tokenizer.ggml.token_type"] = [1] * len(tokens)
+    metadata |= {
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.merges": ["a \u0120b"],
+        "tokenizer.ggml.eos_token_id": 6,
+    }
+    metadata["tokenizer.ggml.token_type"] = [1] * len(tokens)
     tokens[-2] = " b"
-    model = open_model(write(tmp_path / "m.gguf", said, tensors(speaking)))
+    model = open_model(write(tmp_path / "m.gguf", metadata, tensors_of(network_with_vocabulary)))
     assert model.tokenizer.special_ids.keys() == set(WORDS) - {"<mask>"}
     assert model.sampler.eos_token_ids == (6, 1, 7)
 
 
-def test_a_vocabulary_of_another_kind_leaves_ids(tmp_path, speaking, caplog):
-    said = entries(speaking.config) | vocabulary_entries() | {"tokenizer.ggml.model": "llama"}
-    model = open_model(write(tmp_path / "m.gguf", said, tensors(speaking)))
+def test_an_unsupported_vocabulary_leaves_a_model_of_token_ids_only(tmp_path, network_with_vocabulary, caplog):
+    metadata = metadata_of(network_with_vocabulary.config) | vocabulary_metadata() | {"tokenizer.ggml.model": "llama"}
+    model = open_model(write(tmp_path / "m.gguf", metadata, tensors_of(network_with_vocabulary)))
     assert model.tokenizer is None and "token ids only" in caplog.text
 
 
 def test_a_file_larger_than_memory_is_opened(tmp_path):
     network = wide_network()
-    path = write(tmp_path / "m.gguf", entries(network.config), tensors(network))
+    path = write(tmp_path / "m.gguf", metadata_of(network.config), tensors_of(network))
     with path.open("r+b") as file:
         file.truncate(4 * memory.total_bytes())
     assert open_model(path, device="meta").config == network.config
@@ -501,33 +511,33 @@ def test_a_file_larger_than_memory_is_opened(tmp_path):
 
 @pytest.mark.parametrize("kind", [Kind.F32, Kind.Q8_0])
 @pytest.mark.parametrize("quant", [None, "int8", "int4"])
-def test_gates_and_ups_that_lie_apart_are_one_matrix(tmp_path, kind, quant):
+def test_separate_gate_and_up_tensors_are_joined(tmp_path, kind, quant):
     network = wide_network()
-    together, apart = tensors(network), tensors(network)
+    joined, separate = tensors_of(network), tensors_of(network)
     for index in range(network.config.num_hidden_layers):
-        both = apart.pop(f"blk.{index}.ffn_gate_up_exps.weight")
-        half = both.shape[1] // 2
-        apart |= {
-            f"blk.{index}.ffn_gate_exps.weight": both[:, :half],
-            f"blk.{index}.ffn_up_exps.weight": both[:, half:],
+        gate_up = separate.pop(f"blk.{index}.ffn_gate_up_exps.weight")
+        half = gate_up.shape[1] // 2
+        separate |= {
+            f"blk.{index}.ffn_gate_exps.weight": gate_up[:, :half],
+            f"blk.{index}.ffn_up_exps.weight": gate_up[:, half:],
         }
-    said = entries(network.config)
-    one = open_model(write(tmp_path / "one.gguf", said, together, kind), quant=quant).network
-    two = open_model(write(tmp_path / "two.gguf", said, apart, kind), quant=quant).network
-    assert same(one, two)
-    apart["blk.0.ffn_up_exps.weight"] = apart["blk.0.ffn_up_exps.weight"][:, :-1]
+    metadata = metadata_of(network.config)
+    from_joined = open_model(write(tmp_path / "one.gguf", metadata, joined, kind), quant=quant).network
+    from_separate = open_model(write(tmp_path / "two.gguf", metadata, separate, kind), quant=quant).network
+    assert same(from_joined, from_separate)
+    separate["blk.0.ffn_up_exps.weight"] = separate["blk.0.ffn_up_exps.weight"][:, :-1]
     with pytest.raises(CheckpointError, match="not gates and ups of the same experts"):
-        open_model(write(tmp_path / "two.gguf", said, apart, kind))
+        open_model(write(tmp_path / "two.gguf", metadata, separate, kind))
 
 
-def test_what_is_widened_is_counted(tmp_path, monkeypatch):
-    """Matrices in halves beside an embedding in blocks, as quantisers may leave them."""
+def test_the_memory_check_counts_weights_at_their_widened_size(tmp_path, monkeypatch):
+    """float16 matrices with a quantised embedding, as quantisers may write them."""
     network = wide_network()
     writer = GGUFWriter(tmp_path / "m.gguf", ARCHITECTURE)
-    for name, value in entries(network.config).items():
+    for name, value in metadata_of(network.config).items():
         add = writer.add_bool if isinstance(value, bool) else writer.add_uint32 if isinstance(value, int) else None
         (add or (writer.add_float32 if isinstance(value, float) else writer.add_array))(name, value)
-    for name, value in tensors(network).items():
+    for name, value in tensors_of(network).items():
         kind = Kind.Q8_0 if name == "token_embd.weight" else Kind.F16 if value.ndim > 1 else Kind.F32
         writer.add_tensor(name, gguf.quants.quantize(value, kind), raw_dtype=kind)
     writer.write_header_to_file()

@@ -1,4 +1,4 @@
-"""Quantised models: made while loading or in place, saved and opened again without a change."""
+"""Quantised models: made while loading or in place, and saved and reopened unchanged."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ from tests.test_model import make_network
 
 
 def wide_network() -> DiffusionGemma:
-    """Every input is a multiple of 32, as int4 wants."""
+    """A small network whose input widths are multiples of 32, as int4 requires."""
     layers = tuple(
         LayerConfig(layer_type=kind, head_dim=16, num_key_value_heads=2)
         for kind in ("sliding_attention", "full_attention")
@@ -44,7 +44,7 @@ def wide_network() -> DiffusionGemma:
 
 @pytest.mark.parametrize("kind", ["int8", "int4", "fp8"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_numbers_that_are_none_are_not_quantised(tmp_path, kind, value):
+def test_weights_that_are_not_finite_are_refused(tmp_path, kind, value):
     network = wide_network()
     network.get_parameter("layers.1.mlp.gate_proj.weight")[3, 5] = value
     save(network, tmp_path / "float")
@@ -55,7 +55,7 @@ def test_numbers_that_are_none_are_not_quantised(tmp_path, kind, value):
         open_model(tmp_path / "float", quant=kind)
 
 
-def test_a_width_that_makes_no_groups_leaves_no_folder(tmp_path):
+def test_a_width_without_whole_groups_is_refused_and_leaves_no_folder(tmp_path):
     save(make_network(), tmp_path / "float")
     with pytest.raises(UsageError, match="groups of 32"):
         quantise_model(tmp_path / "float", tmp_path / "out", "int4")
@@ -76,19 +76,19 @@ def save(network: DiffusionGemma, folder) -> None:
 def test_a_quantised_folder_loads_as_it_was_saved(tmp_path, kind):
     network = wide_network()
     save(network, tmp_path / "float")
-    made = open_model(tmp_path / "float", quant=kind)
-    save_model(made, tmp_path / "quantised")
-    again = open_model(tmp_path / "quantised")
-    assert again.quant == made.quant == kind
-    state, expected = again.network.state_dict(), made.network.state_dict()
+    quantised = open_model(tmp_path / "float", quant=kind)
+    save_model(quantised, tmp_path / "quantised")
+    reopened = open_model(tmp_path / "quantised")
+    assert reopened.quant == quantised.quant == kind
+    state, expected = reopened.network.state_dict(), quantised.network.state_dict()
     assert state.keys() == expected.keys() and all(torch.equal(state[name], expected[name]) for name in state)
-    assert torch.equal(logits(again.network), logits(made.network))
+    assert torch.equal(logits(reopened.network), logits(quantised.network))
     quantise_network(network, kind)
-    assert torch.equal(logits(network), logits(made.network))
+    assert torch.equal(logits(network), logits(quantised.network))
 
 
 @pytest.mark.parametrize("kind", ["int4", "fp8"])
-def test_it_is_the_network_of_the_dequantised_weights(kind):
+def test_a_quantised_network_equals_that_of_the_dequantised_weights(kind):
     network, expected = wide_network(), wide_network()
     quantise_network(network, kind)
     with torch.no_grad():
@@ -98,30 +98,30 @@ def test_it_is_the_network_of_the_dequantised_weights(kind):
     assert torch.allclose(logits(network), logits(expected), atol=1e-4)
 
 
-def test_int8_points_where_the_float_network_does():
+def test_int8_logits_point_in_the_direction_of_the_float_ones():
     network = wide_network()
     before = logits(network)
     quantise_network(network, "int8")
     after = logits(network)
-    # The hidden states are quantised too, with one scale for all rows, which now and then moves an expert's choice.
+    # The hidden states are quantised too, with one scale for all rows, which sometimes changes the chosen expert.
     assert 0.97 < torch.nn.functional.cosine_similarity(before.flatten(), after.flatten(), dim=0) < 1
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, None), (0, 2048), (100, 2048), (2000, 5000), (4096, 5000)])
-def test_heads_laid_out_give_the_plain_products_for_any_range(start, stop):
+def test_a_laid_out_head_gives_the_plain_products_for_any_range(start, stop):
     network = wide_network()
     network.embed_tokens.weight = torch.nn.Parameter(torch.randn(5000, 32), requires_grad=False)
     hidden = torch.randn(3, 32)
     expected = torch.nn.functional.linear(hidden, network.embed_tokens.weight[start:stop])
-    # A float head that is laid out for products gives the same, block by block.
+    # A float head that is laid out in blocks gives the same products.
     assert torch.allclose(network.products(hidden, start, stop), expected, atol=1e-5)
     quantise_network(network, "int8")
-    found = network.products(hidden, start, stop)
-    assert found.shape == expected.shape
-    assert float((found - expected).abs().max()) < 0.02 * float(expected.abs().max())
+    actual = network.products(hidden, start, stop)
+    assert actual.shape == expected.shape
+    assert float((actual - expected).abs().max()) < 0.02 * float(expected.abs().max())
 
 
-def test_names_of_scales_go_both_ways():
+def test_names_of_scales_survive_the_round_trip():
     names = [name for name, _ in make_network().named_parameters()]
     assert any(map(is_weight, names)) and not any(map(is_scale, names))
     for name in names:
@@ -130,7 +130,7 @@ def test_names_of_scales_go_both_ways():
         assert from_file(to_file(name)) == name
 
 
-def test_unusable_kinds_and_folders_are_told(tmp_path):
+def test_unusable_kinds_and_folders_are_refused(tmp_path):
     network = wide_network()
     save(network, tmp_path / "float")
     with pytest.raises(UsageError, match="int3"):
@@ -156,26 +156,26 @@ def test_the_embedded_model_answers_from_int8():
 
 @pytest.mark.parametrize("kind", ["int8", "int4", "fp8"])
 @pytest.mark.parametrize("max_shard_bytes", [10**9, 5000])
-def test_a_copy_made_tensor_by_tensor_is_what_loading_makes(tmp_path, kind, max_shard_bytes):
+def test_quantise_model_writes_what_quantising_on_load_gives(tmp_path, kind, max_shard_bytes):
     save(wide_network().bfloat16(), tmp_path / "float")
-    seen: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
     quantise_model(
         tmp_path / "float",
         tmp_path / "copy",
         kind,
         max_shard_bytes=max_shard_bytes,
-        progress=lambda done, whole: seen.append((done, whole)),
+        progress=lambda done, total: reports.append((done, total)),
     )
-    copy, made = open_model(tmp_path / "copy"), open_model(tmp_path / "float", quant=kind)
+    copy, loaded = open_model(tmp_path / "copy"), open_model(tmp_path / "float", quant=kind)
     assert copy.quant == kind and copy.network.dtype == torch.bfloat16
-    state, expected = copy.network.state_dict(), made.network.state_dict()
+    state, expected = copy.network.state_dict(), loaded.network.state_dict()
     assert state.keys() == expected.keys() and all(torch.equal(state[name], expected[name]) for name in state)
     assert (len(list((tmp_path / "copy").glob("*.safetensors"))) > 1) == (max_shard_bytes == 5000)
-    done, whole = zip(*seen, strict=True)
-    assert list(done) == sorted(done) and done[-1] == whole[0] and len(set(whole)) == 1
+    done, total = zip(*reports, strict=True)
+    assert list(done) == sorted(done) and done[-1] == total[0] and len(set(total)) == 1
 
 
-def test_a_copy_of_a_copy_is_the_same_and_of_another_kind_refused(tmp_path):
+def test_quantising_a_copy_again_changes_nothing_and_another_kind_is_refused(tmp_path):
     save(wide_network(), tmp_path / "float")
     quantise_model(tmp_path / "float", tmp_path / "copy", "int4")
     quantise_model(tmp_path / "copy", tmp_path / "again", "int4")
@@ -189,7 +189,7 @@ def test_a_copy_of_a_copy_is_the_same_and_of_another_kind_refused(tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_a_copy_of_an_incomplete_folder_leaves_nothing_behind(tmp_path):
+def test_quantising_an_incomplete_folder_leaves_no_output(tmp_path):
     save(wide_network(), tmp_path / "float")
     weights = load_file(tmp_path / "float" / "model.safetensors")
     weights.pop("model.decoder.norm.weight")
@@ -197,21 +197,21 @@ def test_a_copy_of_an_incomplete_folder_leaves_nothing_behind(tmp_path):
     with pytest.raises(CheckpointError, match=r"missing: model\.decoder\.norm\.weight"):
         quantise_model(tmp_path / "float", tmp_path / "copy", "int8", max_shard_bytes=5000)
     assert not (tmp_path / "copy").exists()
-    # A folder that was there stays.
+    # A folder that existed before is kept.
     (tmp_path / "copy").mkdir()
     with pytest.raises(CheckpointError, match=r"missing: model\.decoder\.norm\.weight"):
         quantise_model(tmp_path / "float", tmp_path / "copy", "int8", max_shard_bytes=5000)
     assert list((tmp_path / "copy").iterdir()) == []
 
 
-def test_weights_that_memory_cannot_hold_are_refused_with_what_fits(tmp_path, monkeypatch):
+def test_weights_too_large_for_memory_are_refused_with_the_kinds_that_fit(tmp_path, monkeypatch):
     save(wide_network().bfloat16(), tmp_path / "float")
     size = sum(parameter.numel() for parameter in wide_network().parameters())
     monkeypatch.setattr(memory, "total_bytes", lambda: 3 * size)
-    told = r"GB of memory, and the machine has .*; quant int8 takes .*, quant int4 takes"
-    with pytest.raises(CheckpointError, match=told):
+    message = r"GB of memory, and the machine has .*; quant int8 takes .*, quant int4 takes"
+    with pytest.raises(CheckpointError, match=message):
         open_model(tmp_path / "float", dtype="float32")
-    # As the files hold them they are read page by page.
+    # In the type of the files, weights are read from the disk page by page.
     assert open_model(tmp_path / "float").network.dtype == torch.bfloat16
     assert open_model(tmp_path / "float", dtype="float32", quant="int4").quant == "int4"
     monkeypatch.setattr(memory, "total_bytes", lambda: size // 4)
@@ -227,7 +227,7 @@ def test_weights_that_memory_cannot_hold_are_refused_with_what_fits(tmp_path, mo
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kernels are for Linux")
-def test_matrices_stay_in_bfloat16_where_kernels_read_them_so(tmp_path, monkeypatch):
+def test_matrices_stay_in_bfloat16_if_kernels_can_read_them(tmp_path, monkeypatch):
     save(wide_network().bfloat16(), tmp_path)
     plain = open_model(tmp_path, dtype="float32").network
     kept = open_model(tmp_path, dtype="float32", keep_bfloat16=True).network
@@ -236,30 +236,31 @@ def test_matrices_stay_in_bfloat16_where_kernels_read_them_so(tmp_path, monkeypa
         assert parameter.dtype == (torch.bfloat16 if is_weight(name) else torch.float32), name
     assert torch.equal(logits(kept), logits(plain))
     ids = torch.arange(12).view(2, 6)
-    for way in ("a batch", "an operation at a time", "short of memory"):
-        if way == "short of memory":
+    for case in ("a batch", "an operation at a time", "short of memory"):
+        if case == "short of memory":
             monkeypatch.setattr(linear, "_has_room", lambda num_bytes: False)
             kept = open_model(tmp_path, dtype="float32", keep_bfloat16=True).network
         with kept.unfused(), plain.unfused():
-            rows = 2 if way == "a batch" else 1
-            found, expected = (
-                one.encode(ids[:rows], KVCache(one.config, batch_size=rows, max_length=9)) for one in (kept, plain)
+            rows = 2 if case == "a batch" else 1
+            actual, expected = (
+                network.encode(ids[:rows], KVCache(network.config, batch_size=rows, max_length=9))
+                for network in (kept, plain)
             )
-        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5)
     size = sum(parameter.numel() for parameter in plain.parameters())
-    with monkeypatch.context() as small:
-        small.setattr(memory, "total_bytes", lambda: 3 * size)
+    with monkeypatch.context() as little_memory:
+        little_memory.setattr(memory, "total_bytes", lambda: 3 * size)
         assert open_model(tmp_path, dtype="float32", keep_bfloat16=True).network.dtype == torch.float32
     matrix = dgemma.load(tmp_path).network.get_parameter("layers.0.mlp.up_proj.weight")
     assert matrix.dtype == torch.bfloat16
-    # Not in small networks, whose layers are laid out in another way, and not without kernels.
-    assert {one.dtype for one in dgemma.load("tiny").network.parameters()} == {torch.float32}
+    # Not in small networks, whose layers are laid out differently, and not without kernels.
+    assert {parameter.dtype for parameter in dgemma.load("tiny").network.parameters()} == {torch.float32}
     monkeypatch.setattr(native, "load_for", lambda name, entries: None)
-    made = open_model(tmp_path, dtype="float32", keep_bfloat16=True).network
-    assert {parameter.dtype for parameter in made.parameters()} == {torch.float32}
+    without_kernels = open_model(tmp_path, dtype="float32", keep_bfloat16=True).network
+    assert {parameter.dtype for parameter in without_kernels.parameters()} == {torch.float32}
 
 
-def test_int8_is_offered_where_int4_cannot_be(tmp_path, monkeypatch):
+def test_int8_is_offered_where_int4_is_impossible(tmp_path, monkeypatch):
     network = make_network()
     assert network.config.moe_intermediate_size % 32
     save(network.bfloat16(), tmp_path / "float")
@@ -272,7 +273,7 @@ def test_int8_is_offered_where_int4_cannot_be(tmp_path, monkeypatch):
         open_model(tmp_path / "float", dtype="float32")
 
 
-def test_no_more_than_one_file_is_held(tmp_path):
+def test_write_folder_holds_only_the_tensors_of_one_file(tmp_path):
     alive: weakref.WeakSet = weakref.WeakSet()
     most = 0
 

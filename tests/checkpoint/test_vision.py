@@ -1,4 +1,4 @@
-"""The image tower of a folder: read as it is, strictly, or found to be absent."""
+"""Opening the image tower of a folder: weights as stored, strict names and shapes, None if there is no tower."""
 
 import json
 
@@ -23,27 +23,29 @@ def read_config(folder):
 @pytest.mark.parametrize("tower", ["plain", "all"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("sharded", [False, True])
-def test_what_transformers_saves_is_read(tower, dtype, sharded, tmp_path):
+def test_a_tower_saved_by_transformers_is_read(tower, dtype, sharded, tmp_path):
     model = build(tower)
     expected = build_tower(model).to(dtype)
     model.to(dtype).save_pretrained(tmp_path, max_shard_size="40KB" if sharded else "1GB")
     assert (tmp_path / SINGLE).exists() != sharded
-    found = open_vision(tmp_path, read_config(tmp_path))
-    assert found is not None and not any(parameter.requires_grad for parameter in found.parameters())
-    weights = found.state_dict()
+    opened = open_vision(tmp_path, read_config(tmp_path))
+    assert opened is not None and not any(parameter.requires_grad for parameter in opened.parameters())
+    weights = opened.state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in expected.state_dict().items())
     assert {value.dtype for value in weights.values()} == {dtype}
-    images = draw_images(found, [(3, 2)])
-    assert torch.equal(found(*images)[0], expected(*images)[0])
-    wide = open_vision(tmp_path, read_config(tmp_path), dtype=torch.float16)
-    assert wide is not None and {value.dtype for value in wide.state_dict().values()} == {torch.float16}
+    images = draw_images(opened, [(3, 2)])
+    assert torch.equal(opened(*images)[0], expected(*images)[0])
+    converted = open_vision(tmp_path, read_config(tmp_path), dtype=torch.float16)
+    assert converted is not None and {value.dtype for value in converted.state_dict().values()} == {torch.float16}
 
 
-def test_folders_without_a_tower_have_none(tmp_path):
+def test_opening_a_folder_without_a_tower_returns_none(tmp_path):
     build().save_pretrained(tmp_path / "theirs")
     config = read_config(tmp_path / "theirs")
-    text = {name: value for name, value in load_file(tmp_path / "theirs" / SINGLE).items() if not is_image(name)}
-    save_file(text, tmp_path / "theirs" / SINGLE, metadata={"format": "pt"})
+    text_weights = {
+        name: value for name, value in load_file(tmp_path / "theirs" / SINGLE).items() if not is_image(name)
+    }
+    save_file(text_weights, tmp_path / "theirs" / SINGLE, metadata={"format": "pt"})
     assert open_vision(tmp_path / "theirs", config) is None
     save_model(open_model(find_model("tiny")), tmp_path / "ours")
     assert read_config(tmp_path / "ours").vision is None
@@ -63,7 +65,7 @@ PROJECTION = to_image_file("embed_vision.embedding_projection.weight")
 BOUND = to_image_file("encoder.layers.1.mlp.up_proj.output_max")
 
 
-@pytest.mark.parametrize(("change", "told"), [
+@pytest.mark.parametrize(("change", "message"), [
     (lambda weights: weights.pop(BIAS), rf"missing: {BIAS}\."),
     (lambda weights: (weights.pop(BOUND), weights.pop(PROJECTION)), rf"missing: {PROJECTION}, {BOUND}\."),
     (lambda weights: weights.update({BIAS + "es": torch.zeros(2)}), rf"unexpected: {BIAS}es\."),
@@ -72,14 +74,14 @@ BOUND = to_image_file("encoder.layers.1.mlp.up_proj.output_max")
     (lambda weights: [weights.pop(name) for name in list(weights) if "encoder.layers.1" in name and is_image(name)],
      r"missing: .* and \d+ more\."),
 ])  # fmt: skip
-def test_towers_that_do_not_fit_are_told_by_name(change, told, tmp_path):
+def test_the_error_for_a_wrong_tower_names_the_tensors(change, message, tmp_path):
     build("all").save_pretrained(tmp_path)
     damage(tmp_path, change)
-    with pytest.raises(CheckpointError, match=told):
+    with pytest.raises(CheckpointError, match=message):
         open_vision(tmp_path, read_config(tmp_path))
 
 
-def test_a_tower_that_config_knows_otherwise_is_told(tmp_path):
+def test_a_tower_that_contradicts_the_config_is_refused(tmp_path):
     build("all").save_pretrained(tmp_path)
     document = json.loads((tmp_path / "config.json").read_text())
     document["vision_config"]["standardize"] = False
@@ -88,9 +90,9 @@ def test_a_tower_that_config_knows_otherwise_is_told(tmp_path):
         open_vision(tmp_path, read_config(tmp_path))
 
 
-def test_a_damaged_file_is_told(tmp_path):
+def test_a_truncated_file_is_refused(tmp_path):
     build().save_pretrained(tmp_path)
-    config, whole = read_config(tmp_path), (tmp_path / SINGLE).read_bytes()
-    (tmp_path / SINGLE).write_bytes(whole[: len(whole) // 2])
+    config, content = read_config(tmp_path), (tmp_path / SINGLE).read_bytes()
+    (tmp_path / SINGLE).write_bytes(content[: len(content) // 2])
     with pytest.raises(CheckpointError, match="damaged or truncated"):
         open_vision(tmp_path, config)

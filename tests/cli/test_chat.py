@@ -11,8 +11,8 @@ from dgemma.cli import chat
 from dgemma.config import EngineConfig
 
 
-def conversing(monkeypatch: pytest.MonkeyPatch, *lines: str, single_turn: bool) -> None:
-    """Makes chats load tiny, as a single-turn model or not, and read these lines."""
+def patch_chat(monkeypatch: pytest.MonkeyPatch, *lines: str, single_turn: bool) -> None:
+    """Makes the chat command load tiny, as a single-turn model or not, and read these lines."""
     model = replace(open_model(find_model("tiny")), single_turn=single_turn)
     monkeypatch.setattr(chat, "load", lambda *given, **named: LLM(model, EngineConfig(device="cpu", dtype="float32")))
     typed = iter([*lines, None])
@@ -21,7 +21,7 @@ def conversing(monkeypatch: pytest.MonkeyPatch, *lines: str, single_turn: bool) 
 
 @pytest.mark.parametrize("single_turn", [True, False])
 def test_a_conversation_that_is_too_long_is_reported_with_advice(capsys, monkeypatch, single_turn):
-    conversing(monkeypatch, "hello", "long " * 4095, single_turn=single_turn)
+    patch_chat(monkeypatch, "hello", "long " * 4095, single_turn=single_turn)
     with pytest.raises(typer.Exit):
         chat.chat_loop("tiny", max_new_tokens=8)
     message = capsys.readouterr().err.splitlines()[-1]
@@ -33,7 +33,7 @@ def test_a_conversation_that_is_too_long_is_reported_with_advice(capsys, monkeyp
 @pytest.mark.parametrize("model", ["tiny", "models/other"])
 @pytest.mark.parametrize("single_turn", [True, False])
 def test_a_chat_begins_with_a_description_of_the_model(capsys, monkeypatch, model, single_turn):
-    conversing(monkeypatch, single_turn=single_turn)
+    patch_chat(monkeypatch, single_turn=single_turn)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     chat.chat_loop(model)
     welcome = capsys.readouterr().err

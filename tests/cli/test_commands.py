@@ -24,16 +24,16 @@ def dgemma(*arguments: str, stdin: str = "", folder=None) -> subprocess.Complete
 
 
 def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
-    done = dgemma("run", "-n", "24", "Solve this Sudoku:\n1030\n0402\n2043\n0320", folder=tmp_path)
-    assert done.returncode == 0
-    assert done.stdout.strip() and "tokens/s" not in done.stdout
-    assert "tokens/s" in done.stderr and "steps" in done.stderr
+    result = dgemma("run", "-n", "24", "Solve this Sudoku:\n1030\n0402\n2043\n0320", folder=tmp_path)
+    assert result.returncode == 0
+    assert result.stdout.strip() and "tokens/s" not in result.stdout
+    assert "tokens/s" in result.stderr and "steps" in result.stderr
     piped = dgemma("run", "-n", "24", stdin="Solve this Sudoku:\n1030\n0402\n2043\n0320")
-    assert piped.stdout == done.stdout
+    assert piped.stdout == result.stdout
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    ("arguments", "code", "message"),
     [
         (["run"], 2, "Give a request"),
         (["run", "-m", "nosuch", "hi"], 1, "no model 'nosuch'"),
@@ -90,32 +90,32 @@ def test_piped_output_is_the_answer_alone_from_any_folder(tmp_path):
         (["pull", "nosuch"], 2, "'nosuch' is not a hub id; give owner/name"),
     ],
 )
-def test_errors_are_one_sentence_and_an_exit_code(arguments, code, words, tmp_path):
+def test_errors_are_one_sentence_and_an_exit_code(arguments, code, message, tmp_path):
     (tmp_path / "other.txt").touch()
     (tmp_path / "recipe.toml").touch()
     (tmp_path / "broken.toml").write_text("[run]\nlog_every = 0")
     (tmp_path / "deep.json").write_text("[" * 200_000)
-    done = dgemma(*arguments, folder=tmp_path, stdin="hi" if arguments[0] == "chat" else "")
-    assert done.returncode == code
-    assert words in done.stderr and "Traceback" not in done.stderr and not done.stdout
+    result = dgemma(*arguments, folder=tmp_path, stdin="hi" if arguments[0] == "chat" else "")
+    assert result.returncode == code
+    assert message in result.stderr and "Traceback" not in result.stderr and not result.stdout
 
 
 @pytest.mark.parametrize(
-    ("option", "words"),
+    ("option", "message"),
     [
         (["--mode", "foo"], "mode 'foo'"),
         (["-n", "0"], "--max-new-tokens must be at least 1"),
         (["--seed", "99999999999999999999999"], "seed must be between"),
     ],
 )
-def test_chat_checks_its_options_before_a_model_is_loaded(option, words):
+def test_chat_checks_its_options_before_a_model_is_loaded(option, message):
     """The model does not exist and is not looked up."""
-    done = dgemma("chat", "-m", "nosuch", *option)
-    assert done.returncode == 2 and words in done.stderr and done.stderr.count("\n") == 1
+    result = dgemma("chat", "-m", "nosuch", *option)
+    assert result.returncode == 2 and message in result.stderr and result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("arguments", "what"),
+    ("arguments", "subject"),
     [
         (["run", b"caf\xe9"], b"The prompt"),
         (["run", "--choice", b"caf\xe9", "hi"], b"A choice"),
@@ -125,11 +125,11 @@ def test_chat_checks_its_options_before_a_model_is_loaded(option, words):
         (["edit", "-i", b"caf\xe9", "-"], b"The instruction"),
     ],
 )
-def test_an_argument_that_is_not_utf8_is_refused(arguments, what):
+def test_an_argument_that_is_not_utf8_is_refused(arguments, subject):
     command = [sys.executable, "-m", "dgemma", *arguments]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    assert (done.returncode, done.stdout) == (1, b"")
-    assert done.stderr == b"dgemma: " + what + b" is not UTF-8 text (byte 3); convert it first.\n"
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr == b"dgemma: " + subject + b" is not UTF-8 text (byte 3); convert it first.\n"
 
 
 def test_debug_shows_the_traceback():
@@ -144,30 +144,32 @@ def test_show_prints_the_sizes():
     assert f"{document['parameters']:,}" in table
     # A key and a value of 4 bytes for each entry of a layer's cache.
     config, layers = document["config"], document["config"]["layers"]
-    sizes = [(one["layer_type"], one["num_key_value_heads"] * one["head_dim"]) for one in layers]
+    sizes = [(layer["layer_type"], layer["num_key_value_heads"] * layer["head_dim"]) for layer in layers]
     assert document["kv_bytes_per_token_float32"] == 8 * sum(size for _, size in sizes)
     # A sliding layer keeps its window, an answer, a canvas, a chunk of the prompt (512) and spare slots (512).
-    forgetting = config["sliding_window"] - 1 + document["sampler"]["max_new_tokens"] + config["canvas_length"] + 1024
-    slots = {"full_attention": config["max_position_embeddings"], "sliding_attention": forgetting}
-    kept = sum(8 * size * (slots[kind] + config["canvas_length"]) for kind, size in sizes)
-    assert f"{kept / 1e6:.1f} MB for the whole context" in table
+    sliding_slots = (
+        config["sliding_window"] - 1 + document["sampler"]["max_new_tokens"] + config["canvas_length"] + 1024
+    )
+    slots = {"full_attention": config["max_position_embeddings"], "sliding_attention": sliding_slots}
+    cache_bytes = sum(8 * size * (slots[kind] + config["canvas_length"]) for kind, size in sizes)
+    assert f"{cache_bytes / 1e6:.1f} MB for the whole context" in table
 
 
 def test_an_answer_satisfies_its_constraint(tmp_path):
     (tmp_path / "form.json").write_text('{"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": ["n"]}')
-    done = dgemma("run", "--schema", "form.json", "--seed", "5", "anything", folder=tmp_path)
-    assert json.loads(done.stdout)["n"] in (1, 2)
+    result = dgemma("run", "--schema", "form.json", "--seed", "5", "anything", folder=tmp_path)
+    assert json.loads(result.stdout)["n"] in (1, 2)
     assert dgemma("run", "--choice", "yes", "--choice", "no", "Is it?").stdout in ("yes\n", "no\n")
 
 
 def test_the_space_before_a_gap_is_written_once():
-    done = dgemma("infill", "The cat sat ___ the mat.")
-    assert done.stdout == "The cat sat on the mat.\n"
+    result = dgemma("infill", "The cat sat ___ the mat.")
+    assert result.stdout == "The cat sat on the mat.\n"
 
 
 def test_infill_keeps_both_sides():
-    done = dgemma("infill", "The cat ___ on the mat.", "--length", "2")
-    assert done.stdout.startswith("The cat ") and done.stdout.endswith(" on the mat.\n")
+    result = dgemma("infill", "The cat ___ on the mat.", "--length", "2")
+    assert result.stdout.startswith("The cat ") and result.stdout.endswith(" on the mat.\n")
 
 
 def test_a_longer_run_of_underscores_is_one_gap():
@@ -176,7 +178,7 @@ def test_a_longer_run_of_underscores_is_one_gap():
 
 
 @pytest.mark.parametrize(("columns", "expected"), [(80, "canvas ┃"), (40, "canvas equivalents ")])
-def test_scores_are_whole_on_a_narrow_terminal(capsys, monkeypatch, columns, expected):
+def test_scores_are_not_truncated_on_a_narrow_terminal(capsys, monkeypatch, columns, expected):
     monkeypatch.setenv("COLUMNS", str(columns))
     numbers = dict(steps_per_canvas=5, equivalents_per_canvas=1, tokens_per_forward=3.9, tokens_per_second=12345)
     score = Score(task="fix", mode="diffusion", n=2, accuracy=1.0, tokens=1, passes=17, canvases=1, **numbers)
@@ -186,24 +188,24 @@ def test_scores_are_whole_on_a_narrow_terminal(capsys, monkeypatch, columns, exp
     assert all(number in out for number in ("100.0%", "5.0", "1.0", "17.0", "3.9", "12345"))
 
 
-def test_eval_prints_one_document():
-    done = dgemma("eval", "sudoku4", "-n", "2", "--constrained", "--json")
-    scores = json.loads(done.stdout)["scores"]
-    ways = [(score["mode"], score["constrained"]) for score in scores]
-    assert ways == [(mode, held) for mode in ("diffusion", "autoregressive") for held in (False, True)]
+def test_eval_prints_one_json_document():
+    result = dgemma("eval", "sudoku4", "-n", "2", "--constrained", "--json")
+    scores = json.loads(result.stdout)["scores"]
+    runs = [(score["mode"], score["constrained"]) for score in scores]
+    assert runs == [(mode, constrained) for mode in ("diffusion", "autoregressive") for constrained in (False, True)]
     assert all(0 <= score["accuracy"] <= 1 and score["n"] == 2 for score in scores)
 
 
-def test_eval_takes_the_older_name_of_an_option():
-    done = dgemma("eval", "sudoku4", "-n", "1", "--mode", "diffusion", "--held")
-    rows = [line.split("│")[1].strip() for line in done.stdout.splitlines() if line.startswith("│")]
-    assert rows == ["diffusion", "constrained"], done.stderr
+def test_eval_accepts_held_as_the_old_name_of_constrained():
+    result = dgemma("eval", "sudoku4", "-n", "1", "--mode", "diffusion", "--held")
+    rows = [line.split("│")[1].strip() for line in result.stdout.splitlines() if line.startswith("│")]
+    assert rows == ["diffusion", "constrained"], result.stderr
 
 
-def test_bench_ends_with_a_document():
-    done = dgemma("bench", "--runs", "1", "--context", "8", "--canvas-length", "32", "--answers", "1")
-    assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout.strip().splitlines()[-1])
+def test_bench_prints_a_json_document_last():
+    result = dgemma("bench", "--runs", "1", "--context", "8", "--canvas-length", "32", "--answers", "1")
+    assert result.returncode == 0, result.stderr
+    document = json.loads(result.stdout.strip().splitlines()[-1])
     assert document["token_ms"] > 0 and set(document["denoise_ms"]) >= {"8", "256"}
     assert {part["name"] for part in document["anatomy"]["parts"]} >= {"attention", "head", "sampler"}
     assert document["comparison"]["their_step_ms"] > 0
@@ -211,15 +213,15 @@ def test_bench_ends_with_a_document():
 
 
 def test_chat_answers_each_line_and_exits_at_the_end_of_input():
-    done = dgemma("chat", "-n", "8", stdin="/mode autoregressive\nhello\n/nosuch\n/bye\n")
-    assert done.returncode == 0 and "autoregressive" in done.stderr
-    assert "Unknown command '/nosuch'; /? lists the commands." in done.stderr
+    result = dgemma("chat", "-n", "8", stdin="/mode autoregressive\nhello\n/nosuch\n/bye\n")
+    assert result.returncode == 0 and "autoregressive" in result.stderr
+    assert "Unknown command '/nosuch'; /? lists the commands." in result.stderr
 
 
 def test_chat_confirms_its_commands():
-    done = dgemma("chat", stdin="/mode auto\n/stats\n/stats\n/new\n")
-    assert done.stderr.splitlines() == ["mode: auto", "statistics off", "statistics on", "conversation cleared"]
-    assert (done.returncode, done.stdout) == (0, "")
+    result = dgemma("chat", stdin="/mode auto\n/stats\n/stats\n/new\n")
+    assert result.stderr.splitlines() == ["mode: auto", "statistics off", "statistics on", "conversation cleared"]
+    assert (result.returncode, result.stdout) == (0, "")
 
 
 def test_ctrl_d_ends_the_line_of_the_prompt():
@@ -230,31 +232,31 @@ def test_ctrl_d_ends_the_line_of_the_prompt():
 def test_input_that_is_not_utf8_is_refused(encoding):
     command = [sys.executable, "-m", "dgemma", "run", "x"]
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
-    done = subprocess.run(command, input=b"caf\xe9", capture_output=True, env=environment, check=False)
-    assert done.returncode == 1 and b"not UTF-8 text (byte 3)" in done.stderr and b"Traceback" not in done.stderr
+    result = subprocess.run(command, input=b"caf\xe9", capture_output=True, env=environment, check=False)
+    assert result.returncode == 1 and b"not UTF-8 text (byte 3)" in result.stderr and b"Traceback" not in result.stderr
 
 
 def test_an_error_about_piped_input_names_standard_input():
     command = [sys.executable, "-m", "dgemma", "edit", "-"]
-    done = subprocess.run(command, input=b"caf\xe9", capture_output=True, check=False)
-    assert done.stderr == b"dgemma: Standard input is not UTF-8 text (byte 3); convert it first.\n"
+    result = subprocess.run(command, input=b"caf\xe9", capture_output=True, check=False)
+    assert result.stderr == b"dgemma: Standard input is not UTF-8 text (byte 3); convert it first.\n"
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_full_disk_is_one_sentence(unbuffered):
+def test_a_full_disk_is_reported_in_one_sentence(unbuffered):
     """Output that is still buffered at the end is flushed while an error can still be reported."""
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "dgemma", "show", "--json"]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False)
-    assert done.returncode == 1 and done.stderr == "dgemma: No space left on device.\n"
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    assert result.returncode == 1 and result.stderr == "dgemma: No space left on device.\n"
 
 
 def test_a_reader_that_closes_the_pipe_early_causes_no_error():
     environment = {**os.environ, "PYTHONUNBUFFERED": ""}
     command = f"{sys.executable} -m dgemma show --json | true"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, check=False)
-    assert done.stderr == "" and done.returncode == 0
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, check=False)
+    assert result.stderr == "" and result.returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -269,22 +271,28 @@ def test_a_reader_that_closes_the_pipe_early_causes_no_error():
         ("run nothing -m nosuch 2>&-", 1, ""),
     ],
 )
-def test_a_closed_stream_is_an_empty_one(command, code, expected):
-    whole = f"{sys.executable} -m dgemma {command}"
-    done = subprocess.run(["bash", "-c", whole], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (code, "") and expected in done.stderr and "Traceback" not in done.stderr
-    assert bool(done.stderr) == bool(expected)
+def test_a_closed_standard_stream_counts_as_empty(command, code, expected):
+    shell_command = f"{sys.executable} -m dgemma {command}"
+    result = subprocess.run(
+        ["bash", "-c", shell_command], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert (
+        (result.returncode, result.stdout) == (code, "")
+        and expected in result.stderr
+        and "Traceback" not in result.stderr
+    )
+    assert bool(result.stderr) == bool(expected)
 
 
 def test_an_output_encoding_that_cannot_hold_the_answer_is_reported():
     command = [sys.executable, "-m", "dgemma", "edit", "-", "--strength", "0"]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(command, input="é".encode(), capture_output=True, env=environment, check=False)
-    assert done.returncode == 1 and b"ascii" in done.stderr and b"Traceback" not in done.stderr
+    result = subprocess.run(command, input="é".encode(), capture_output=True, env=environment, check=False)
+    assert result.returncode == 1 and b"ascii" in result.stderr and b"Traceback" not in result.stderr
 
 
 def test_the_newest_lines_of_a_tall_answer_are_shown():
     view = CanvasView(lambda ids: "".join(f"line {token}\n" for token in ids), frozenset())
     view.take(Commit(token_ids=tuple(range(50)), entropies=(0.0,) * 50))
-    shown = view.tail(20, 5).plain.splitlines()
-    assert len(shown) <= 5 and "line 49" in shown and "line 1" not in shown
+    lines = view.tail(20, 5).plain.splitlines()
+    assert len(lines) <= 5 and "line 49" in lines and "line 1" not in lines

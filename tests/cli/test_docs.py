@@ -17,21 +17,21 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def written() -> str:
+def generated_page() -> str:
     command = typer.main.get_command(app)
     return get_docs_for_click(obj=command, ctx=typer.Context(command), name="dgemma").strip() + "\n"
 
 
-def test_the_page_of_commands_is_up_to_date():
-    found = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    assert found == written(), "run `make docs`"
+def test_docs_cli_md_is_up_to_date():
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert page == generated_page(), "run `make docs`"
 
 
 def test_the_commands_of_the_readme_exist():
     command = typer.main.get_command(app)
     known = set(command.list_commands(typer.Context(command)))  # pyright: ignore[reportAttributeAccessIssue]
-    named = set(re.findall(r"`dgemma (\w+)", README))
-    assert named and named <= known
+    mentioned = set(re.findall(r"`dgemma (\w+)", README))
+    assert mentioned and mentioned <= known
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.findall(r"^make (\w+)$", README, flags=re.MULTILINE)
     assert targets[:2] == ["run", "test"] and all(f"\n{target}:" in makefile for target in targets)
@@ -42,7 +42,7 @@ def test_the_readme_shows_the_demo_that_is_run():
         assert f"{title}\n> {prompt}\n" in README
 
 
-def test_the_recipe_for_examples_of_ones_own_trains_the_embedded_model(tmp_path):
+def test_the_recipe_for_your_own_examples_in_training_md_runs(tmp_path):
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     examples, recipe = re.search(r"```json\n(.*?)```.*?```toml\n(.*?)```", page, flags=re.DOTALL).groups()
     (tmp_path / "tickets.jsonl").write_text(examples, encoding="utf-8")

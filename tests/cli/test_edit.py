@@ -34,7 +34,7 @@ def tiny():
 
 
 class Model:
-    """Answers with a function, and records what it was asked."""
+    """Answers with a function and records the texts it was asked to edit."""
 
     tokenizer = None
 
@@ -57,7 +57,7 @@ class Rambling:
         return SimpleNamespace(text=text.replace("teh", "the"), finish_reason="stop")
 
 
-def mending(text: str) -> str:
+def fix_teh(text: str) -> str:
     return text.replace("teh", "the")
 
 
@@ -65,7 +65,7 @@ def revised(model, text: str, instruction: str | None = "Fix", strength: float =
     return "".join(piece.new for piece in _revise_text(model, text, instruction, strength, 0))
 
 
-def edited(file, model, **options):
+def run_edit(file, model, **options):
     options = {"instruction": "Fix", "strength": 0.5, "write": False, "diff": False, "seed": 0, **options}
     edit_file(file, load=model if isinstance(model, type) else lambda: model, **options)
 
@@ -81,8 +81,8 @@ def test_edit_writes_what_it_prints(tmp_path):
     kept = dgemma("edit", str(file), "--strength", "0")
     assert kept.stdout.encode() == file.read_bytes().replace(b"\r\n", b"\n")
     assert kept.stderr == "0 of 5 words changed\n"
-    for form in ([], ["--instruction", ""]):
-        options = ("edit", str(file), "--strength", "0.6", "--seed", "3", *form)
+    for instruction in ([], ["--instruction", ""]):
+        options = ("edit", str(file), "--strength", "0.6", "--seed", "3", *instruction)
         printed = dgemma(*options).stdout
         assert dgemma(*options, "--write").stdout == ""
         assert file.read_bytes().replace(b"\r\n", b"\n").decode() == printed
@@ -95,8 +95,8 @@ def test_edit_writes_what_it_prints(tmp_path):
         max_size=20,
     )
 )
-def test_fixed_lines_are_left_alone(all_lines):
-    """The expected prose follows a simple Markdown reader, line by line."""
+def test_code_tables_headings_and_html_are_not_prose(all_lines):
+    """The expected prose comes from a simple Markdown reader that goes line by line."""
     text, fence, prose = "".join(f"{line}\n" for line in all_lines), "", []
     for line in all_lines:
         if fence:
@@ -105,10 +105,10 @@ def test_fixed_lines_are_left_alone(all_lines):
             fence = line.rstrip("py")
         elif line == "Two words.":
             prose.append(line)
-    found = runs(text, Keeper())
-    assert "".join(chain.from_iterable(found)) == text
-    assert [part for run in found for part in run[1::2]] == prose
-    assert all(len(run) % 2 for run in found)
+    parsed = runs(text, Keeper())
+    assert "".join(chain.from_iterable(parsed)) == text
+    assert [part for run in parsed for part in run[1::2]] == prose
+    assert all(len(run) % 2 for run in parsed)
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,9 @@ def test_fixed_lines_are_left_alone(all_lines):
     ],
 )
 def test_markers_and_fixed_lines_are_separated_from_prose(text, prose):
-    found = runs(text, Keeper())
-    assert "".join(chain.from_iterable(found)) == text
-    assert [part for run in found for part in run[1::2]] == prose
+    parsed = runs(text, Keeper())
+    assert "".join(chain.from_iterable(parsed)) == text
+    assert [part for run in parsed for part in run[1::2]] == prose
 
 
 PIECES = [
@@ -172,7 +172,7 @@ PIECES = [
 
 @settings(max_examples=300)
 @given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
-def test_parts_are_the_text(text):
+def test_splitting_loses_no_character(text):
     keeper = Keeper(text)
     assert "".join(lines(text)) == text
     for run in runs(text, keeper):
@@ -186,23 +186,23 @@ def test_parts_are_the_text(text):
 
 
 def test_long_lines_are_revised_sentence_by_sentence():
-    model = Model(mending)
+    model = Model(fix_teh)
     line = "One teh. " * 30 + "See `a. b`.  Two (there)!  Three?"
     text = f"  {line}\r\n\n short\n"
-    assert revised(model, text) == mending(text)
+    assert revised(model, text) == fix_teh(text)
     assert model.asked == ["One teh."] * 30 + ["See `a. b`.", "Two (there)!", "Three?", "short"]
 
 
-def test_plain_prose_is_revised_once():
+def test_prose_is_revised_line_by_line_with_an_instruction_and_as_a_whole_without():
     text = "teh one\nteh two\n\nteh three\n"
     for instruction, asked in (("Fix", ["teh one", "teh two", "teh three"]), (None, [text.strip()])):
-        model = Model(mending)
-        assert revised(model, text, instruction) == mending(text)
+        model = Model(fix_teh)
+        assert revised(model, text, instruction) == fix_teh(text)
         assert model.asked == asked
 
 
 def test_words_too_long_for_a_piece_are_left_unchanged():
-    model = Model(mending)
+    model = Model(fix_teh)
     text = f"teh {'teh' * 400} teh"
     assert revised(model, text) == f"the {'teh' * 400} the"
     assert revised(model, "她说。" * 500) == "她说。" * 500
@@ -229,7 +229,7 @@ SPANS = [
 
 @pytest.mark.parametrize("instruction", ["Fix", None])
 @pytest.mark.parametrize("span", SPANS)
-def test_spans_survive(span, instruction):
+def test_links_code_and_markup_survive(span, instruction):
     """A model that changes a span is asked again with a stand-in, and corrects the text around it."""
 
     def careless(text):
@@ -241,9 +241,9 @@ def test_spans_survive(span, instruction):
     assert revised(Model(lambda text: "Now. " + text), f"It is {span} now.", instruction) == f"Now. It is {span} now."
 
 
-def test_words_of_a_link_are_prose():
-    assert revised(Model(mending), "See [teh page](a.md).") == "See [the page](a.md)."
-    model = Model(mending)
+def test_the_text_of_an_inline_link_is_revised_and_that_of_a_reference_link_kept():
+    assert revised(Model(fix_teh), "See [teh page](a.md).") == "See [the page](a.md)."
+    model = Model(fix_teh)
     assert revised(model, "[teh page]: teh.md\n\nSee [teh page].") == "[teh page]: teh.md\n\nSee [teh page]."
     assert model.asked == ["See [teh page].", "See X1."]
 
@@ -254,13 +254,13 @@ WRAPPED = (
 )
 
 
-def test_a_wrapped_paragraph_is_revised_as_one():
+def test_a_wrapped_paragraph_is_revised_as_one_piece():
     parts = _split_long_lines(next(iter(runs(WRAPPED, Keeper()))), Keeper(), by_sentence=True)
     assert "".join(parts) == WRAPPED
     assert [part for part in parts if part.strip()] == [WRAPPED[: WRAPPED.index("\nHe sat")], "He sat."]
-    model = Model(mending)
+    model = Model(fix_teh)
     text = "Long ago in teh land that lay between the two mountains teh\nking had one dog.\n"
-    assert revised(model, text) == mending(text)
+    assert revised(model, text) == fix_teh(text)
     assert model.asked == [text.strip().replace("\n", " ")]
 
 
@@ -274,7 +274,7 @@ def test_a_wrapped_paragraph_is_revised_as_one():
         ("a\nb\nc", "all", None),
     ],
 )
-def test_lines_break_where_they_broke(old, new, wrapped):
+def test_line_breaks_stay_where_they_were(old, new, wrapped):
     assert wrap_like(old, new) == wrapped
 
 
@@ -285,7 +285,7 @@ GAPS = st.sampled_from([" ", "\n", "\n  ", "\r\n"])
     st.lists(st.tuples(st.sampled_from(["a", "b", "c", "dd"]), GAPS), min_size=2),
     st.lists(st.sampled_from(["a", "b", "x"]), min_size=1),
 )
-def test_breaks_are_kept_and_words_are_the_new_ones(old, new):
+def test_rewrapping_keeps_every_break_and_every_new_word(old, new):
     gaps = [gap for _, gap in old[:-1] if "\n" in gap]
     wrapped = wrap_like("".join(map("".join, old)).rstrip(), " ".join(new))
     if wrapped is None:
@@ -308,7 +308,7 @@ def test_breaks_are_kept_and_words_are_the_new_ones(old, new):
 def test_an_answer_that_changes_what_must_stay_is_not_used(answer, tmp_path, capsys):
     file = tmp_path / "file.md"
     file.write_text("Copy `a` to `b` now.\n")
-    edited(file, Model(answer))
+    run_edit(file, Model(answer))
     output = capsys.readouterr()
     assert (
         output.out == file.read_text()
@@ -319,16 +319,16 @@ def test_an_answer_that_changes_what_must_stay_is_not_used(answer, tmp_path, cap
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_lines_are_kept_if_several_are_revised_together(end):
     text = f"- teh one{end}{end}  teh `two`  {end}> teh three{end}"
-    glued = Model(lambda text: mending(text).replace(end, " "))
-    assert revised(glued, text, None) == mending(text)
-    assert glued.asked[1:] == ["teh one", "teh `two`", "teh three"]
-    coded = Model(lambda text: mending(text).replace("`", "'"))
-    assert revised(coded, text, None) == mending(text)
-    assert coded.asked[1:] == ["teh `two`", "teh X1"]
+    joining = Model(lambda text: fix_teh(text).replace(end, " "))
+    assert revised(joining, text, None) == fix_teh(text)
+    assert joining.asked[1:] == ["teh one", "teh `two`", "teh three"]
+    unquoting = Model(lambda text: fix_teh(text).replace("`", "'"))
+    assert revised(unquoting, text, None) == fix_teh(text)
+    assert unquoting.asked[1:] == ["teh `two`", "teh X1"]
     assert revised(Model(lambda text: "words"), f" {end} {end}", None) == f" {end} {end}"
 
 
-def test_characters_that_the_model_cannot_write_stay(tiny):
+def test_characters_that_the_model_cannot_write_are_kept(tiny):
     assert _fragile_characters(tiny.tokenizer, "a\tb é€ 🐶“\r\n") == {"é", "€", "🐶", "“"}
     keeper = Keeper("", "é🐶“”\u2019")
     assert [span.kept for span in keeper.spans("A café 🐶")] == [("café",), ("🐶",)]
@@ -358,18 +358,18 @@ REVIEWED = [
 @pytest.mark.parametrize("strength", [0.5, 1.0])
 @pytest.mark.parametrize("instruction", ["Fix the mistakes", None])
 @pytest.mark.parametrize("text", REVIEWED)
-def test_the_embedded_model_breaks_nothing(tiny, text, instruction, strength):
-    found = revised(tiny, text, instruction, strength)
+def test_an_edit_by_the_embedded_model_keeps_markup_and_spans(tiny, text, instruction, strength):
+    revised_text = revised(tiny, text, instruction, strength)
     keeper = Keeper(text, _fragile_characters(tiny.tokenizer, text))
-    assert keeper.keeps(text, found)
-    old, new = runs(text, keeper), runs(found, keeper)
+    assert keeper.keeps(text, revised_text)
+    old, new = runs(text, keeper), runs(revised_text, keeper)
     assert [run[::2] for run in old] == [run[::2] for run in new]
 
 
 def test_the_embedded_model_corrects_text_after_a_marker_and_around_a_span(tiny):
     text = "- She go to school.\n> We was there.\n\nThey was reading https://a.b/teh yesterday.\n"
-    mended = "- She goes to school.\n> We were there.\n\nThey were reading https://a.b/teh yesterday.\n"
-    assert revised(tiny, text, "Fix the mistakes") == mended
+    corrected = "- She goes to school.\n> We were there.\n\nThey were reading https://a.b/teh yesterday.\n"
+    assert revised(tiny, text, "Fix the mistakes") == corrected
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -380,7 +380,7 @@ def test_a_long_edit_shows_its_progress_only_on_a_terminal(tmp_path, capsys, mon
     monkeypatch.setenv("TERM", "xterm")
     file = tmp_path / "long.txt"
     file.write_text("teh cat\n\n" * 1200)
-    edited(file, Rambling, write=True)
+    run_edit(file, Rambling, write=True)
     output = capsys.readouterr().err
     assert ("edit: 1,200 of 1,200 sentences" in output) == terminal and "1200 of 2400 words changed" in output
     assert terminal or output == "1200 of 2400 words changed\n"
@@ -390,8 +390,8 @@ def test_a_long_edit_shows_its_progress_only_on_a_terminal(tmp_path, capsys, mon
 def test_the_count_has_a_line_of_its_own_on_a_terminal(tmp_path, text, gap):
     file = tmp_path / "file.txt"
     file.write_text(text)
-    seen = on_terminal(["edit", "--strength", "0", str(file)])
-    assert seen == text.replace("\n", "\r\n").encode() + gap + b"0 of 2 words changed\r\n"
+    output = on_terminal(["edit", "--strength", "0", str(file)])
+    assert output == text.replace("\n", "\r\n").encode() + gap + b"0 of 2 words changed\r\n"
 
 
 @pytest.mark.parametrize(
@@ -403,21 +403,21 @@ def test_the_count_has_a_line_of_its_own_on_a_terminal(tmp_path, text, gap):
         ("one two three", "one 2 three", (1, 0)),
     ],
 )
-def test_words_of_the_old_text_are_counted(old, new, counts, tmp_path, capsys):
+def test_changed_and_added_words_are_counted(old, new, counts, tmp_path, capsys):
     assert _words_changed(old, new) == counts
     file = tmp_path / "file.txt"
     file.write_text(old)
-    edited(file, Model(lambda text: new))
+    run_edit(file, Model(lambda text: new))
     added = f", {counts[1]} added" if counts[1] else ""
     assert capsys.readouterr().err == f"{counts[0]} of 3 words changed{added}\n"
 
 
-def test_a_file_is_written_back_where_it_is(tmp_path, capsys):
+def test_a_symlinked_file_is_written_in_place_with_its_permissions(tmp_path, capsys):
     file, link = tmp_path / "private.txt", tmp_path / "link.txt"
     file.write_text("teh cat\n")
     file.chmod(0o600)
     link.symlink_to(file)
-    edited(link, Rambling, write=True, diff=True)
+    run_edit(link, Rambling, write=True, diff=True)
     assert link.is_symlink() and file.read_text() == "the cat\n" and file.stat().st_mode & 0o777 == 0o600
     assert "+the cat" in capsys.readouterr().out
 
@@ -426,20 +426,20 @@ def test_a_file_is_not_written_if_its_diff_cannot_be_printed(tmp_path):
     file = tmp_path / "note.txt"
     text = "They was late.\n\nWörter.\n"
     file.write_text(text)
-    done = dgemma("edit", "--diff", "--write", str(file), PYTHONIOENCODING="ascii")
-    assert done.returncode == 1 and "ascii" in done.stderr and not done.stdout
+    result = dgemma("edit", "--diff", "--write", str(file), PYTHONIOENCODING="ascii")
+    assert result.returncode == 1 and "ascii" in result.stderr and not result.stdout
     assert file.read_text() == text
-    done = dgemma("edit", "--diff", "--write", str(file), PYTHONIOENCODING="utf-8")
-    assert done.returncode == 0 and "+They were late." in done.stdout
+    result = dgemma("edit", "--diff", "--write", str(file), PYTHONIOENCODING="utf-8")
+    assert result.returncode == 0 and "+They were late." in result.stdout
     assert file.read_text() == text.replace("was", "were")
 
 
 def test_a_byte_order_mark_is_kept_and_not_shown_to_the_model(tmp_path):
-    model = Model(lambda text: mending(text).replace("\ufeff", ""))
+    model = Model(lambda text: fix_teh(text).replace("\ufeff", ""))
     file = tmp_path / "bom.txt"
     for instruction in ("Fix", None):
         file.write_bytes(b"\xef\xbb\xbfteh cat\r\n")
-        edited(file, model, instruction=instruction, write=True)
+        run_edit(file, model, instruction=instruction, write=True)
         assert file.read_bytes() == b"\xef\xbb\xbfthe cat\r\n"
     assert model.asked == ["teh cat", "teh cat"]
 
@@ -448,23 +448,23 @@ def test_a_piece_whose_answer_does_not_end_is_left_unchanged(tmp_path, capsys):
     file = tmp_path / "lines.txt"
     text = "endless words " * 60 + "\nteh cat"
     file.write_text(text)
-    edited(file, Rambling)
+    run_edit(file, Rambling)
     output = capsys.readouterr()
     assert (
-        output.out == mending(text)
+        output.out == fix_teh(text)
         and "1 piece left unchanged: the model's answer reached its token limit." in output.err
     )
 
 
 @pytest.mark.parametrize("text", ["teh cat", "teh cat\n", "a\u2028teh\x0cb\r\nteh", "x\n" * 20 + "teh\n\nteh"])
-def test_a_diff_is_one_that_patch_takes(tmp_path, capsys, text):
+def test_a_diff_can_be_applied_by_patch(tmp_path, capsys, text):
     file = tmp_path / "file.txt"
     file.write_bytes(text.encode())
-    edited(file, Rambling, diff=True)
+    run_edit(file, Rambling, diff=True)
     diff = capsys.readouterr().out
     if shutil.which("patch"):
         subprocess.run(["patch", "--binary", str(file)], input=diff.encode(), check=True, capture_output=True)
-        assert file.read_bytes().decode() == mending(text)
+        assert file.read_bytes().decode() == fix_teh(text)
     ended = diff.endswith("\\ No newline at end of file\n")
     assert diff.endswith("\n") and ended == (not text.endswith("\n"))
 

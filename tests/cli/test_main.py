@@ -39,8 +39,10 @@ def test_an_interrupt_during_the_imports_prints_nothing(tmp_path):
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from dgemma.cli import main; main()"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code, "run", "hi"], env=environment, capture_output=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+    result = subprocess.run(
+        [sys.executable, "-c", code, "run", "hi"], env=environment, capture_output=True, check=False
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (130, b"", b"")
 
 
 def test_the_imports_restore_signal_handlers(monkeypatch):
@@ -59,9 +61,9 @@ def test_control_characters_in_errors_are_escaped(monkeypatch, capsys):
         raise OutputError("unexpected: \x1b]0;pwn\x07\r\x9b2J")
 
     monkeypatch.setattr(cli, "_imported_app", lambda: app)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as raised:
         cli.main()
-    assert ended.value.code == 1
+    assert raised.value.code == 1
     assert capsys.readouterr().err == "dgemma: unexpected: \\x1b]0;pwn\\x07\\r\\x9b2J\n"
 
 
@@ -77,12 +79,12 @@ def test_a_closed_pipe_exits_with_141_as_other_tools_do():
 
 
 def test_the_version_is_printed():
-    done = subprocess.run([sys.executable, "-m", "dgemma", "--version"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"dgemma {__version__}\n", "")
+    result = subprocess.run([sys.executable, "-m", "dgemma", "--version"], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"dgemma {__version__}\n", "")
 
 
 def test_a_gap_may_come_from_standard_input(monkeypatch, capsys):
-    """It ends with the newline that `echo` writes."""
+    """The text ends with the newline that `echo` writes."""
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO("The c\u00e4t ___ there.\n".encode())))
     counts = dict.fromkeys((field.name for field in fields(Stats)), 0) | {"mode": "diffusion"}
     reply = SimpleNamespace(stats=Stats(**counts))  # pyright: ignore[reportArgumentType]
@@ -90,12 +92,12 @@ def test_a_gap_may_come_from_standard_input(monkeypatch, capsys):
     def infill(before: str, after: str, **_: object) -> SimpleNamespace:
         return SimpleNamespace(text=f"[{before}|{after}]", **vars(reply))
 
-    fill = SimpleNamespace(infill=infill)
-    fill_gap("-", load=lambda: fill, mark="___", length=None, max_new_tokens=4, only=True, instruction=None, seed=0)
+    model = SimpleNamespace(infill=infill)
+    fill_gap("-", load=lambda: model, mark="___", length=None, max_new_tokens=4, only=True, instruction=None, seed=0)
     assert capsys.readouterr().out == "[The c\u00e4t | there.]\n"
 
 
-class Meddled:
+class MeddlingModel:
     """Changes the file while it revises its text."""
 
     tokenizer = None
@@ -109,7 +111,7 @@ class Meddled:
         return SimpleNamespace(text=text.replace("teh", "the"), finish_reason="stop")
 
 
-def edited(file, model) -> None:
+def run_edit(file, model) -> None:
     edit_file(file, load=lambda: model, instruction="Fix", strength=0.5, write=True, diff=False, seed=0)
 
 
@@ -117,7 +119,7 @@ def test_a_file_that_changes_during_the_edit_is_not_overwritten(tmp_path):
     file = tmp_path / "shared.txt"
     file.write_text("teh cat\n")
     with pytest.raises(OutputError, match="changed during the edit and was not overwritten"):
-        edited(file, Meddled(file))
+        run_edit(file, MeddlingModel(file))
     assert file.read_text() == "teh cat\nanother line\n" and list(tmp_path.iterdir()) == [file]
 
 
@@ -126,14 +128,14 @@ def test_a_file_that_must_not_be_replaced_is_refused_before_a_model_is_loaded(tm
     file.write_text("teh cat\n")
     file.chmod(0o444)
     with pytest.raises(OutputError, match="write-protected"):
-        edited(file, None)
+        run_edit(file, None)
     if hasattr(os, "mkfifo"):
         os.mkfifo(pipe)
         with pytest.raises(OutputError, match="not a regular file"):
-            edited(pipe, None)
+            run_edit(pipe, None)
     file.chmod(0o644)
     os.link(file, other)
-    edited(
+    run_edit(
         file, SimpleNamespace(tokenizer=None, edit=lambda text, **_: SimpleNamespace(text=text, finish_reason="stop"))
     )
     assert "hard links" in capsys.readouterr().err

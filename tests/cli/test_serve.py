@@ -19,7 +19,7 @@ from dgemma.server import ServerConfig
 from dgemma.server.run import SHUTDOWN_S
 
 
-def test_it_prints_its_address_answers_and_ends(tmp_path):
+def test_serve_prints_its_address_answers_and_exits_on_ctrl_c(tmp_path):
     command = [sys.executable, "-m", "dgemma", "serve", "--port", "0", "--name", "mine"]
     environment = {**os.environ, "DGEMMA_API_KEY": "s3cret"}
     server = subprocess.Popen(
@@ -28,22 +28,22 @@ def test_it_prints_its_address_answers_and_ends(tmp_path):
     try:
         assert server.stdout is not None
         line = server.stdout.readline()
-        found = re.fullmatch(r"mine at (http://127\.0\.0\.1:\d+) \(Ctrl-C stops\)\n", line)
-        assert found
-        asked = urllib.request.Request(f"{found[1]}/v1/models", headers={"Authorization": "Bearer s3cret"})
-        with urllib.request.urlopen(asked, timeout=30) as reply:
+        match = re.fullmatch(r"mine at (http://127\.0\.0\.1:\d+) \(Ctrl-C stops\)\n", line)
+        assert match
+        request = urllib.request.Request(f"{match[1]}/v1/models", headers={"Authorization": "Bearer s3cret"})
+        with urllib.request.urlopen(request, timeout=30) as reply:
             assert json.load(reply)["data"][0]["id"] == "mine"
     finally:
         server.send_signal(signal.SIGINT)
-        rest, errors = server.communicate(timeout=30)
-    assert (server.returncode, rest, errors) == (130, "", "")
+        stdout, stderr = server.communicate(timeout=30)
+    assert (server.returncode, stdout, stderr) == (130, "", "")
 
 
 def test_a_public_address_without_a_key_is_refused_in_one_sentence(tmp_path):
     command = [sys.executable, "-m", "dgemma", "serve", "--host", "0.0.0.0"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert (done.returncode, done.stdout) == (2, "") and "set an API key" in done.stderr
-    assert done.stderr.count("\n") == 1
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (result.returncode, result.stdout) == (2, "") and "set an API key" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_an_address_and_a_model_must_exist(model, server, error):
         serve_and_announce(model, EngineConfig(), server)
 
 
-def test_a_folder_is_known_by_its_last_part_alone(tmp_path):
+def test_a_model_folder_is_served_under_its_last_path_component(tmp_path):
     folder = tmp_path / "my-model"
     folder.mkdir()
     assert public_name(str(folder)) == "my-model"
@@ -76,13 +76,13 @@ def test_ctrl_c_twice_ends_without_output(pause, tmp_path):
         time.sleep(pause)
         server.send_signal(signal.SIGINT)
     finally:
-        rest, errors = server.communicate(timeout=60)
-    assert (server.returncode, rest, errors) == (130, "", "")
+        stdout, stderr = server.communicate(timeout=60)
+    assert (server.returncode, stdout, stderr) == (130, "", "")
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("waits_for", ["a body", "a schema"])
-def test_it_ends_at_once_with_an_answer_to_waiting_clients(how, waits_for, tmp_path):
+def test_shutdown_answers_waiting_clients_with_503_at_once(signal_number, waits_for, tmp_path):
     command = [sys.executable, "-m", "dgemma", "serve", "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     try:
@@ -91,8 +91,8 @@ def test_it_ends_at_once_with_an_answer_to_waiting_clients(how, waits_for, tmp_p
         body = b"{"
         if waits_for == "a schema":
             # Compiling this takes seconds before it is refused as too large.
-            hard = {"guided_json": {"type": "string", "pattern": "(a|b)*a(a|b){18}$"}}
-            body = json.dumps({"model": "tiny", "messages": [{"role": "user", "content": "x"}], **hard}).encode()
+            constraint = {"guided_json": {"type": "string", "pattern": "(a|b)*a(a|b){18}$"}}
+            body = json.dumps({"model": "tiny", "messages": [{"role": "user", "content": "x"}], **constraint}).encode()
         head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         length = len(body) if waits_for == "a schema" else 100
         with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -100,12 +100,12 @@ def test_it_ends_at_once_with_an_answer_to_waiting_clients(how, waits_for, tmp_p
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30) as reply:
                 assert reply.status == 200
             time.sleep(0.5)
-            begun = time.monotonic()
-            server.send_signal(how)
+            signalled_at = time.monotonic()
+            server.send_signal(signal_number)
             connection.settimeout(30)
             reply = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
     finally:
-        rest, errors = server.communicate(timeout=60)
-    assert (rest, errors) == ("", "") and time.monotonic() - begun < 5 * SHUTDOWN_S
+        stdout, stderr = server.communicate(timeout=60)
+    assert (stdout, stderr) == ("", "") and time.monotonic() - signalled_at < 5 * SHUTDOWN_S
     assert reply.startswith("HTTP/1.1 503") and "shutting down" in reply and "server_error" in reply
-    assert server.returncode == (130 if how == signal.SIGINT else -signal.SIGTERM)
+    assert server.returncode == (130 if signal_number == signal.SIGINT else -signal.SIGTERM)

@@ -48,39 +48,39 @@ def command(folder, *more: str) -> list[str]:
     return [sys.executable, "-m", "dgemma", "train", "recipe.toml", "--out", "run", *more]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_is_saved_and_resumed(tmp_path, number, code):
+@pytest.mark.parametrize(("signal_number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_is_saved_and_resumed(tmp_path, signal_number, code):
     arguments = command(tmp_path)
     # A child process inherits ignored signals, as from a background job of a shell, so install a handler first.
-    ours = signal.signal(number, lambda *_: None)
+    previous_handler = signal.signal(signal_number, lambda *_: None)
     try:
-        run = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     finally:
-        signal.signal(number, ours)
+        signal.signal(signal_number, previous_handler)
     try:
-        assert run.stderr is not None and run.stderr.readline().startswith("step 1/")
-        run.send_signal(number)
-        out, errors = run.communicate(timeout=60)
+        assert process.stderr is not None and process.stderr.readline().startswith("step 1/")
+        process.send_signal(signal_number)
+        stdout, stderr = process.communicate(timeout=60)
     finally:
-        run.kill()
-    last = errors.splitlines()[-1].split()
-    step = int(last[3])
-    assert (run.returncode, out) == (code, "")
-    assert errors.endswith(f"Stopped at step {step} and saved; run the same command to resume.\n")
-    assert "Traceback" not in errors
+        process.kill()
+    words = stderr.splitlines()[-1].split()
+    step = int(words[3])
+    assert (process.returncode, stdout) == (code, "")
+    assert stderr.endswith(f"Stopped at step {step} and saved; run the same command to resume.\n")
+    assert "Traceback" not in stderr
     # As after a kill: the log has steps after the saved one, the last of them incomplete.
     metrics = tmp_path / "run" / "metrics.jsonl"
     with metrics.open("a") as file:
         file.write(json.dumps({"step": step + 1}) + '\n{"step": ')
-    done = subprocess.run(
+    result = subprocess.run(
         command(tmp_path, "--steps", str(step + 3)), capture_output=True, text=True, cwd=tmp_path, check=False
     )
-    assert (done.returncode, done.stdout) == (0, "run/best\n"), done.stderr
+    assert (result.returncode, result.stdout) == (0, "run/best\n"), result.stderr
     assert [json.loads(line)["step"] for line in metrics.read_text().splitlines()] == list(range(1, step + 4))
 
 
 def test_a_run_is_named_after_its_recipe_and_prints_warnings(tmp_path):
     arguments = [word for word in command(tmp_path, "--steps", "3") if word not in ("--out", "run")]
     for message in ("3 steps are fewer than warmup_steps = 100 and decay_steps = 1000", "nothing left to do"):
-        done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
-        assert (done.returncode, done.stdout) == (0, "runs/recipe/best\n") and message in done.stderr
+        result = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert (result.returncode, result.stdout) == (0, "runs/recipe/best\n") and message in result.stderr

@@ -17,7 +17,7 @@ from dgemma.evals.run import examples
 from dgemma.model import DiffusionGemma
 from tests.test_model import NETWORK, ids
 
-# So cold that most positions are certain at once, and settle at different steps.
+# Temperatures so low that most positions are certain at once, and settle at different steps.
 COLD = SamplerConfig(max_denoising_steps=12, t_min=0.004, t_max=0.012)
 LENGTH = 12
 
@@ -37,13 +37,13 @@ def run(seed: int, sampler: SamplerConfig = COLD, rows: int = 1, **options) -> l
 def passes(monkeypatch) -> list[Tensor | None]:
     """The `rows` of every pass over a canvas."""
     seen: list[Tensor | None] = []
-    plain: Callable = DiffusionGemma.denoise
+    original: Callable = DiffusionGemma.denoise
 
-    def watched(self, canvas_BL, cache, soft_BLD=None, rows=None):
+    def recording(self, canvas_BL, cache, soft_BLD=None, rows=None):
         seen.append(rows)
-        return plain(self, canvas_BL, cache, soft_BLD, rows)
+        return original(self, canvas_BL, cache, soft_BLD, rows)
 
-    monkeypatch.setattr(DiffusionGemma, "denoise", watched)
+    monkeypatch.setattr(DiffusionGemma, "denoise", recording)
     return seen
 
 
@@ -64,8 +64,8 @@ def test_only_a_full_step_ends_a_canvas(passes, rows):
     assert skipped > 0
 
 
-def test_the_closing_step_meets_the_rule_that_the_plain_path_meets(passes):
-    """On trained weights, whose canvases do end: the last step reads every position and meets the stop rule."""
+def test_the_last_step_reads_every_position_and_meets_the_stop_rule(passes):
+    """With trained weights, whose canvases do end."""
     llm = dgemma.load("tiny")
     rule = StableAndConfident(
         stability=llm.model.sampler.stability_threshold, confidence=llm.model.sampler.confidence_threshold
@@ -86,7 +86,7 @@ def test_the_closing_step_meets_the_rule_that_the_plain_path_meets(passes):
     assert ended > 0 and skipped > 0
 
 
-def test_what_is_skipped_stays_as_it_was(passes):
+def test_skipped_positions_keep_their_state(passes):
     for seed in range(6):
         passes.clear()
         steps = run(seed)
@@ -95,14 +95,14 @@ def test_what_is_skipped_stays_as_it_was(passes):
                 skipped = torch.ones(LENGTH, dtype=torch.bool).index_fill_(0, rows, False)
                 for name in ("argmax_BL", "entropy_BL"):
                     assert torch.equal(getattr(step, name)[:, skipped], getattr(before, name)[:, skipped])
-                # It settled as its own likeliest token, nearly without doubt, and was accepted.
+                # It settled: it held its own likeliest token, was nearly certain, and was accepted.
                 assert torch.equal(before.canvas_BL[:, skipped], before.argmax_BL[:, skipped])
                 assert bool((before.entropy_BL[:, skipped] < SETTLED_NATS).all())
                 assert bool(before.accepted_BL[:, skipped].all())
 
 
-def test_computed_positions_read_as_in_a_full_pass_while_the_others_do_not_move():
-    """With the same canvas and signal a partial pass is a full one: the same canvas is read in every step then."""
+def test_a_partial_pass_equals_a_full_one_while_skipped_positions_do_not_change():
+    """With the same canvas and self-conditioning signal, the rows of a partial pass are those of a full one."""
     cache, canvas, soft = prefix(), ids(1, LENGTH, seed=4), torch.zeros(1, LENGTH, NETWORK.config.hidden_size)
     full = NETWORK.denoise(canvas, cache, soft)
     rows = torch.tensor([1, 4, 11])
@@ -124,7 +124,7 @@ def test_nothing_settles_while_the_model_is_unsure(passes):
     assert all(torch.equal(a.canvas_BL, b.canvas_BL) for a, b in zip(skipping, plain, strict=True))
 
 
-def test_the_tail_behind_a_settled_end_is_not_computed(passes):
+def test_positions_after_a_settled_end_token_are_not_computed(passes):
     shorter = 0
     for seed in range(6):
         passes.clear()
@@ -141,7 +141,7 @@ def test_the_tail_behind_a_settled_end_is_not_computed(passes):
     assert shorter > 0
 
 
-def test_the_tail_is_left_out_from_the_first_certain_reading_of_the_end(passes):
+def test_the_tail_is_skipped_as_soon_as_an_end_token_is_certain(passes):
     left_out = at_once = 0
     for seed in range(6):
         end = int(run(seed)[-1].argmax_BL[0, 3])
@@ -155,7 +155,7 @@ def test_the_tail_is_left_out_from_the_first_certain_reading_of_the_end(passes):
     assert left_out > at_once > 0
 
 
-def test_a_canvas_that_is_sure_is_read_whole_by_the_next_step(passes):
+def test_a_confident_canvas_is_computed_in_full_by_the_next_step(passes):
     sure = 0
     for seed in range(8):
         passes.clear()
@@ -166,7 +166,7 @@ def test_a_canvas_that_is_sure_is_read_whole_by_the_next_step(passes):
     assert sure > 0
 
 
-def test_the_tail_that_is_left_out_does_not_keep_a_canvas_from_ending(monkeypatch):
+def test_the_skipped_tail_does_not_delay_the_end_of_a_canvas(monkeypatch):
     """Every position up to the end token is certain at once; the positions after it would take one step more."""
     readings = torch.zeros(LENGTH)
 
@@ -180,10 +180,10 @@ def test_the_tail_that_is_left_out_does_not_keep_a_canvas_from_ending(monkeypatc
             soft_BLD=torch.zeros(1, len(rows_R), NETWORK.config.hidden_size),
         )  # fmt: skip
 
-    def places(self, canvas_BL, cache, soft_BLD=None, rows=None):
+    def positions(self, canvas_BL, cache, soft_BLD=None, rows=None):
         return (torch.arange(LENGTH) if rows is None else rows)[None, :, None].float()
 
     monkeypatch.setattr("dgemma.decode.head.read", read)
-    monkeypatch.setattr(DiffusionGemma, "denoise", places)
+    monkeypatch.setattr(DiffusionGemma, "denoise", positions)
     steps = run(0, SamplerConfig(max_denoising_steps=48), end_ids=(1,))
     assert [step.computed for step in steps] == [LENGTH, 5] and bool(steps[-1].done_B[0])

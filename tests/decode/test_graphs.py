@@ -22,7 +22,7 @@ LENGTH = 12
 
 
 def make_network(num_experts: int = 16, device: str = "cpu", dtype: torch.dtype = torch.float32) -> DiffusionGemma:
-    """Sixteen experts are routed to, up to eight are all run; a window of 300 lies between the two smallest buckets."""
+    """Sixteen experts are routed, up to eight all run; the window of 300 is between the two smallest buckets."""
     sliding = LayerConfig(layer_type="sliding_attention", head_dim=8, num_key_value_heads=2)
     full = LayerConfig(layer_type="full_attention", head_dim=16, num_key_value_heads=1)
     config = ModelConfig(
@@ -62,12 +62,12 @@ def signal(rows: int, seed: int = 2) -> torch.Tensor:
     return torch.randn(rows, LENGTH, 32, generator=torch.Generator().manual_seed(seed))
 
 
-def is_close(found: torch.Tensor, expected: torch.Tensor) -> bool:
-    return found.shape == expected.shape and bool((found - expected).abs().max() <= 2e-5 * expected.abs().max())
+def is_close(actual: torch.Tensor, expected: torch.Tensor) -> bool:
+    return actual.shape == expected.shape and bool((actual - expected).abs().max() <= 2e-5 * expected.abs().max())
 
 
 def test_buckets_are_powers_of_two():
-    assert [buckets.context_bucket(held) for held in (0, 1, 256, 257, 512, 4096, 4097)] == [
+    assert [buckets.context_bucket(length) for length in (0, 1, 256, 257, 512, 4096, 4097)] == [
         256, 256, 256, 512, 512, 4096, 8192,
     ]  # fmt: skip
     assert [buckets.token_bucket(count) for count in (0, 1, 2, 8, 9, 64)] == [0, 1, 8, 8, 16, 64]
@@ -79,12 +79,12 @@ def test_row_buckets_are_powers_of_two_up_to_the_whole_canvas():
 
 @settings(max_examples=15)
 @given(st.lists(st.integers(1, 600), min_size=1, max_size=2), st.booleans(), st.sets(st.integers(0, LENGTH - 1)))
-def test_a_recorded_canvas_is_the_plain_one(lengths, has_signal, chosen):
+def test_recorded_denoise_passes_equal_plain_ones(lengths, has_signal, chosen):
     passes, plain, stored = recorded(), filled_cache(lengths), filled_cache(lengths)
     canvas, soft = ids(len(lengths), LENGTH, seed=1), signal(len(lengths)) if has_signal else None
     assert is_close(passes.denoise(canvas, stored, soft), NETWORK.denoise(canvas, plain, soft))
     if chosen:
-        # The other rows' keys and values are those of the pass before, whichever way that went.
+        # The other rows' keys and values are those of the previous pass, recorded or plain.
         rows, canvas = torch.tensor(sorted(chosen)), ids(len(lengths), LENGTH, seed=3)
         expected = NETWORK.denoise(canvas, plain, soft, rows)
         assert is_close(passes.denoise(canvas, stored, soft, rows), expected)
@@ -94,24 +94,24 @@ def test_a_recorded_canvas_is_the_plain_one(lengths, has_signal, chosen):
 
 @settings(max_examples=15)
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=2), st.lists(st.integers(1, 70), min_size=1, max_size=4))
-def test_recorded_tokens_are_the_plain_ones(lengths, counts):
+def test_recorded_encode_passes_equal_plain_ones(lengths, counts):
     passes, plain, stored = recorded(), filled_cache(lengths), filled_cache(lengths)
     for number, count in enumerate(counts):
         tokens = ids(len(lengths), count, seed=number)
         assert is_close(passes.encode(tokens, stored), NETWORK.encode(tokens, plain))
     assert stored.lengths == plain.lengths
-    # What they left in the cache is what later passes read.
+    # Later passes read the same keys and values.
     canvas = ids(len(lengths), LENGTH, seed=9)
     assert is_close(NETWORK.denoise(canvas, stored), NETWORK.denoise(canvas, plain))
 
 
 @settings(max_examples=10)
 @given(st.integers(1, 300), st.integers(1, 80))
-def test_tokens_and_the_canvas_behind_them(held, count):
+def test_recorded_passes_over_tokens_and_a_canvas_equal_plain_ones(length, count):
     tokens, canvas = ids(1, count, seed=1), ids(1, LENGTH, seed=2)
-    found = recorded().encode_and_denoise(tokens, canvas, filled_cache([held]))
-    expected = NETWORK.encode_and_denoise(tokens, canvas, filled_cache([held]))
-    assert all(is_close(one, other) for one, other in zip(found, expected, strict=True))
+    actual = recorded().encode_and_denoise(tokens, canvas, filled_cache([length]))
+    expected = NETWORK.encode_and_denoise(tokens, canvas, filled_cache([length]))
+    assert all(is_close(one, other) for one, other in zip(actual, expected, strict=True))
 
 
 PIECES = st.tuples(
@@ -123,45 +123,47 @@ PIECES = st.tuples(
 
 @settings(max_examples=40)
 @given(st.lists(PIECES, min_size=2, max_size=12))
-def test_requests_share_what_is_recorded(pieces):
-    """Their pieces of work alternate, some done by the network itself, and each reads its own keys and values."""
+def test_requests_share_recordings(pieces):
+    """Passes of several requests alternate, some run by the network itself; each reads its own keys and values."""
     passes = recorded()
     plain, stored = ([filled_cache([40]), filled_cache([230]), filled_cache([90, 17])] for _ in range(2))
     with patch("dgemma.cache.EVICTION_SLACK", 20):
         plain.append(filled_cache([460]))
         stored.append(filled_cache([460], sliding_history=60))
-        share_what_is_recorded(passes, plain, stored, pieces)
+        run_alternating_passes(passes, plain, stored, pieces)
     assert [cache.lengths for cache in plain] == [cache.lengths for cache in stored]
 
 
-def share_what_is_recorded(passes, plain, stored, pieces):
+def run_alternating_passes(passes, plain, stored, pieces):
     for seed, (kind, number, count) in enumerate(pieces):
-        mine, theirs, batch = plain[number], stored[number], plain[number].batch_size
+        plain_cache, recorded_cache, batch = plain[number], stored[number], plain[number].batch_size
         tokens, canvas, soft = ids(batch, count, seed=seed), ids(batch, LENGTH, seed=seed), signal(batch)
-        if kind == "both" and not mine.uniform:
+        if kind == "both" and not plain_cache.uniform:
             continue
         if kind == "encode":
-            assert is_close(passes.encode(tokens, theirs), NETWORK.encode(tokens, mine))
+            assert is_close(passes.encode(tokens, recorded_cache), NETWORK.encode(tokens, plain_cache))
         elif kind == "by the network":
-            NETWORK.encode(tokens, mine), NETWORK.encode(tokens, theirs)
-            NETWORK.denoise(canvas, mine), NETWORK.denoise(canvas, theirs)
+            NETWORK.encode(tokens, plain_cache), NETWORK.encode(tokens, recorded_cache)
+            NETWORK.denoise(canvas, plain_cache), NETWORK.denoise(canvas, recorded_cache)
         elif kind == "both":
-            found = passes.encode_and_denoise(tokens, canvas, theirs)
-            expected = NETWORK.encode_and_denoise(tokens, canvas, mine)
-            assert all(is_close(one, other) for one, other in zip(found, expected, strict=True))
+            actual = passes.encode_and_denoise(tokens, canvas, recorded_cache)
+            expected = NETWORK.encode_and_denoise(tokens, canvas, plain_cache)
+            assert all(is_close(one, other) for one, other in zip(actual, expected, strict=True))
         elif kind == "truncate":
-            kept = [max(1, theirs.shortest, held - count // 2) for held in mine.lengths]
-            mine.truncate(kept), theirs.truncate(kept)
-            NETWORK.denoise(canvas, mine), passes.denoise(canvas, theirs)
+            kept = [max(1, recorded_cache.shortest, old_length - count // 2) for old_length in plain_cache.lengths]
+            plain_cache.truncate(kept), recorded_cache.truncate(kept)
+            NETWORK.denoise(canvas, plain_cache), passes.denoise(canvas, recorded_cache)
         else:
             if kind == "some rows":
-                # They read what a pass over all of them left.
-                NETWORK.denoise(canvas, mine), passes.denoise(canvas, theirs)
+                # A partial pass reads what a pass over all rows left.
+                NETWORK.denoise(canvas, plain_cache), passes.denoise(canvas, recorded_cache)
             some = torch.tensor([count % LENGTH]) if kind == "some rows" else None
-            assert is_close(passes.denoise(canvas, theirs, soft, some), NETWORK.denoise(canvas, mine, soft, some))
+            assert is_close(
+                passes.denoise(canvas, recorded_cache, soft, some), NETWORK.denoise(canvas, plain_cache, soft, some)
+            )
 
 
-def test_what_a_request_has_staged_is_not_copied_again(monkeypatch):
+def test_a_staged_cache_is_not_copied_again(monkeypatch):
     copied = []
     copy = KVCache.copy_slots
 
@@ -176,20 +178,20 @@ def test_what_a_request_has_staged_is_not_copied_again(monkeypatch):
         passes.encode(ids(1, 3), cache)
         passes.denoise(ids(1, LENGTH), cache)
         passes.denoise(ids(1, LENGTH), cache, None, torch.tensor([2]))
-    # What was recorded in the first round; each pass of the second one copies back what it wrote.
+    # The cache was staged in the first round; in the second each pass only copies back what it wrote.
     assert copied == [(43, 46), (46, 46 + LENGTH), (46, 46 + LENGTH)]
 
 
-def test_what_comes_back_is_not_overwritten():
+def test_a_returned_tensor_is_not_overwritten_by_the_next_replay():
     passes, cache = recorded(), filled_cache([40])
     first = passes.denoise(ids(1, LENGTH, seed=1), cache)
-    kept = first.clone()
+    copy = first.clone()
     passes.denoise(ids(1, LENGTH, seed=2), cache)
-    assert torch.equal(first, kept)
+    assert torch.equal(first, copy)
 
 
 @pytest.mark.parametrize("finished", [None, ids(1, 5)])
-def test_a_whole_canvas_by_recorded_passes_is_the_same_canvas(finished):
+def test_denoising_by_recorded_passes_gives_the_same_steps(finished):
     sampler = SamplerConfig(max_denoising_steps=6)
     runs = []
     for passes in (None, recorded()):
@@ -200,7 +202,7 @@ def test_a_whole_canvas_by_recorded_passes_is_the_same_canvas(finished):
     assert all(torch.equal(one, other) for one, other in zip(*runs, strict=True))
 
 
-def test_passes_too_large_to_record_are_plain(monkeypatch):
+def test_passes_too_large_to_record_run_unrecorded(monkeypatch):
     monkeypatch.setattr(graphs, "LARGEST_CONTEXT", 256)
     passes, cache = recorded(), filled_cache([300])
     passes.denoise(ids(1, LENGTH), cache)
@@ -213,7 +215,7 @@ def test_passes_too_large_to_record_are_plain(monkeypatch):
     assert not passes._recordings
 
 
-def test_where_nothing_can_be_recorded_passes_are_plain(caplog):
+def test_if_recording_fails_passes_run_unrecorded_with_one_warning(caplog):
     def refuse(run):
         raise RuntimeError("operation not permitted when stream is capturing")
 
@@ -229,12 +231,12 @@ def test_where_nothing_can_be_recorded_passes_are_plain(caplog):
     ]
 
 
-def test_what_finds_no_room_is_plain_and_the_rest_stays_recorded():
-    tries = []
+def test_a_pass_that_finds_no_memory_runs_unrecorded_and_others_stay_recorded():
+    attempts = []
 
     def capture(run):
-        tries.append(run)
-        if len(tries) == 2:
+        attempts.append(run)
+        if len(attempts) == 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return run
 
@@ -244,10 +246,10 @@ def test_what_finds_no_room_is_plain_and_the_rest_stays_recorded():
     for _ in range(2):
         assert is_close(passes.encode(ids(1, 1), cache), NETWORK.encode(ids(1, 1), plain))
     assert is_close(passes.denoise(canvas, cache), NETWORK.denoise(canvas, cache))
-    assert len(tries) == 2 and len(passes._recordings) == 1
+    assert len(attempts) == 2 and len(passes._recordings) == 1
 
 
-def test_the_recording_used_the_longest_ago_goes_first(monkeypatch):
+def test_the_least_recently_used_recording_is_dropped_first(monkeypatch):
     monkeypatch.setattr(graphs, "MAX_RECORDINGS", 2)
     passes, cache = recorded(), filled_cache([40])
     for count in (1, 8, 1, 16):
@@ -255,7 +257,7 @@ def test_the_recording_used_the_longest_ago_goes_first(monkeypatch):
     assert [bucket.clean for bucket in passes._recordings] == [1, 16]
 
 
-def test_two_threads_share_what_is_recorded():
+def test_two_threads_share_recordings():
     """Each thread has its own cache; the other thread gets its turn while a pass replays."""
 
     def slowly(run):
@@ -285,7 +287,7 @@ def test_two_threads_share_what_is_recorded():
 
 
 @pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
-def test_the_engine_answers_alike_by_recorded_passes(mode, monkeypatch):
+def test_the_engine_gives_the_same_answers_by_recorded_passes(mode, monkeypatch):
     """Requests in turns, their caches taken from kept prefixes or resized in between."""
 
     def answers() -> list[list[int]]:
@@ -299,22 +301,24 @@ def test_the_engine_answers_alike_by_recorded_passes(mode, monkeypatch):
             for n in range(6)
         ]  # fmt: skip
         streams = [engine.submit(request) for request in requests]
-        found: list[list[int]] = [[] for _ in streams]
+        token_ids: list[list[int]] = [[] for _ in streams]
         for number, stream in enumerate(streams):
             for event in stream:
                 if isinstance(event, Commit):
-                    found[number].extend(event.token_ids)
+                    token_ids[number].extend(event.token_ids)
         engine.close()
-        return found
+        return token_ids
 
     expected = answers()
-    made = []
-    monkeypatch.setattr("dgemma.engine.engine.passes_of", lambda network: made.append(recorded(network)) or made[-1])
+    recorders = []
+    monkeypatch.setattr(
+        "dgemma.engine.engine.passes_of", lambda network: recorders.append(recorded(network)) or recorders[-1]
+    )
     assert answers() == expected
-    assert made[0]._recordings and all(expected)
+    assert recorders[0]._recordings and all(expected)
 
 
-def test_errors_are_those_of_plain_passes():
+def test_recorded_passes_raise_the_errors_of_plain_ones():
     passes = recorded()
     with pytest.raises(UsageError, match="2 canvases"):
         passes.denoise(ids(2, LENGTH), filled_cache([4]))
@@ -324,7 +328,7 @@ def test_errors_are_those_of_plain_passes():
         passes.encode(ids(1, 20), KVCache(NETWORK.config, max_length=10, scratch_length=LENGTH))
 
 
-def test_a_bucketed_pass_reads_nothing_back():
+def test_a_bucketed_pass_reads_no_value_back_to_the_host():
     """Tensors on the meta device have no values, so reading one back fails, as it does while recording."""
     network = make_network(4).to("meta")
     cache = KVCache(network.config, max_length=700, device="meta", scratch_length=LENGTH)
@@ -343,7 +347,7 @@ def test_a_bucketed_pass_reads_nothing_back():
             assert buckets.bucketed_pass(network, cache, bucket, inputs).shape == (1, 16, 32)
 
 
-def test_only_a_gpu_records():
+def test_passes_are_recorded_on_a_gpu_only():
     assert not graphs.recordable(NETWORK)
     assert graphs.passes_of(NETWORK) is NETWORK
     with pytest.raises(UsageError, match="CUDA"):
@@ -352,8 +356,8 @@ def test_only_a_gpu_records():
 
 @pytest.mark.gpu
 @pytest.mark.parametrize(("num_experts", "dtype", "cosine"), [(4, torch.float32, 0.9999), (16, torch.bfloat16, 0.97)])
-def test_recorded_passes_are_the_plain_ones_on_a_gpu(num_experts, dtype, cosine):
-    """In bfloat16 a row may be routed to another expert of nearly the same weight, so only its direction is held."""
+def test_recorded_passes_equal_plain_ones_on_a_gpu(num_experts, dtype, cosine):
+    """In bfloat16 a row may be routed to another expert of nearly the same weight, so its direction is compared."""
     network = make_network(num_experts, "cuda", dtype)
     if not graphs.recordable(network):
         pytest.skip("this GPU's grouped products read back to the host")
@@ -362,10 +366,10 @@ def test_recorded_passes_are_the_plain_ones_on_a_gpu(num_experts, dtype, cosine)
     canvas, soft = ids(1, LENGTH, seed=1).cuda(), signal(1).to("cuda", dtype)
     rows = torch.tensor([1, 4, 5], device="cuda")
 
-    def alike(found: torch.Tensor, expected: torch.Tensor) -> bool:
-        return bool(torch.cosine_similarity(found.float(), expected.float(), dim=-1).mean() > cosine)
+    def alike(actual: torch.Tensor, expected: torch.Tensor) -> bool:
+        return bool(torch.cosine_similarity(actual.float(), expected.float(), dim=-1).mean() > cosine)
 
-    # Twice before the cache grows into the next bucket, and once behind it.
+    # Twice before the cache grows into the next bucket, and once after.
     for grown in (0, 3, 300):
         if grown:
             network.encode(ids(1, grown, seed=grown).cuda(), cache)
@@ -373,14 +377,14 @@ def test_recorded_passes_are_the_plain_ones_on_a_gpu(num_experts, dtype, cosine)
             expected = network.denoise(canvas, cache, fed_back, some)
             assert alike(passes.denoise(canvas, cache, fed_back, some), expected)
         for count in (1, 6, 1):
-            tokens, held = ids(1, count, seed=count).cuda(), cache.snapshot()
+            tokens, snapshot = ids(1, count, seed=count).cuda(), cache.snapshot()
             expected = network.encode(tokens, cache)
-            cache.truncate(held)
+            cache.truncate(snapshot)
             assert alike(passes.encode(tokens, cache), expected)
-            cache.truncate(held)
+            cache.truncate(snapshot)
             expected = network.encode_and_denoise(tokens, canvas, cache)
-            cache.truncate(held)
-            found = passes.encode_and_denoise(tokens, canvas, cache)
-            assert all(alike(one, other) for one, other in zip(found, expected, strict=True))
-            cache.truncate(held)
+            cache.truncate(snapshot)
+            actual = passes.encode_and_denoise(tokens, canvas, cache)
+            assert all(alike(one, other) for one, other in zip(actual, expected, strict=True))
+            cache.truncate(snapshot)
     assert not passes._is_disabled

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def make_network(vocab_size: int, hidden_size: int = 16, spread: float = 1.0) -> DiffusionGemma:
-    """A network of which only the vocabulary matters."""
+    """A network of which only the output head is used."""
     config = ModelConfig(
         vocab_size=vocab_size,
         hidden_size=hidden_size,
@@ -41,7 +41,7 @@ def states(rows: int, hidden_size: int = 16) -> torch.Tensor:
 
 @pytest.mark.parametrize("vocab_size", [40, 300, BLOCK, BLOCK + 1, 3 * BLOCK - 5])
 @pytest.mark.parametrize("spread", [0.1, 1.0, 6.0])
-def test_streamed_equals_dense(vocab_size: int, spread: float) -> None:
+def test_streamed_reading_equals_dense(vocab_size: int, spread: float) -> None:
     network, hidden = make_network(vocab_size, spread=spread), states(5)
     generator = torch.Generator().manual_seed(0)
     forbidden = {"forbidden_first": (3, vocab_size - 1), "forbidden": (7, vocab_size - 2)}
@@ -58,7 +58,7 @@ def test_streamed_equals_dense(vocab_size: int, spread: float) -> None:
     )
 
 
-def test_all_of_the_vocabulary_kept_is_exact() -> None:
+def test_soft_embeddings_are_exact_if_the_whole_vocabulary_is_kept() -> None:
     network, hidden = make_network(2 * BLOCK + 3), states(4)
     generator = torch.Generator().manual_seed(0)
     dense = head.read_dense(network, hidden, 0.8, generator)
@@ -66,13 +66,13 @@ def test_all_of_the_vocabulary_kept_is_exact() -> None:
     torch.testing.assert_close(streamed.soft_BLD, dense.soft_BLD, rtol=1e-4, atol=1e-4)
 
 
-def test_the_way_depends_on_the_entries() -> None:
+def test_dense_reading_depends_on_the_vocabulary_the_rows_and_the_kernels() -> None:
     small, large = make_network(300), make_network(head.SMALL_VOCABULARY + 1)
     assert head.takes_dense(small, 64) and not head.takes_dense(small, head.DENSE_UP_TO // 300 + 1)
     assert head.takes_dense(large, 1) == (native.load("vocabulary") is None)
 
 
-def test_the_rest_of_a_flat_distribution_counts_with_the_mean() -> None:
+def test_tokens_outside_the_top_k_count_with_the_mean_embedding() -> None:
     network = make_network(3 * BLOCK, spread=0.01)
     network.embed_tokens.weight += 1.0
     hidden = 0.01 * states(4)
@@ -94,12 +94,12 @@ def test_samples_follow_the_distribution() -> None:
     )
     # By deciles of the vocabulary, and over the most likely ids one by one: five standard deviations.
     for ids in [*torch.arange(vocab_size).chunk(10), *probabilities.topk(5).indices[:, None]]:
-        share = float(probabilities[ids].sum())
-        found = float(torch.isin(drawn, ids).float().mean())
-        assert abs(found - share) < 5 * (share * (1 - share) / count) ** 0.5
+        expected = float(probabilities[ids].sum())
+        observed = float(torch.isin(drawn, ids).float().mean())
+        assert abs(observed - expected) < 5 * (expected * (1 - expected) / count) ** 0.5
 
 
-def test_rows_have_generators_of_their_own() -> None:
+def test_each_row_draws_from_its_own_generator() -> None:
     network, hidden = make_network(BLOCK + 100), states(6)
     pair = head.read_streamed(network, hidden, 0.8, [torch.Generator().manual_seed(seed) for seed in (5, 6)])
     alone = head.read_streamed(network, hidden[1:], 0.8, [torch.Generator().manual_seed(6)])
@@ -123,23 +123,23 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 def test_a_large_vocabulary_takes_little_memory() -> None:
     """256 positions at 262,144 entries: less than 64 MB on top of the weights, in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert int(done.stdout) < 64 * 1024
+    result = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert int(result.stdout) < 64 * 1024
 
 
 @pytest.mark.gpu
-def test_a_gpu_reads_the_same() -> None:
-    """By the kernel, where triton can build it; `tests/ops/test_cuda.py` compares more closely."""
+def test_a_gpu_reads_as_plain_pytorch_does() -> None:
+    """`summarise` uses the kernel if triton can build it; `tests/ops/test_cuda.py` compares more closely."""
     network, hidden = make_network(3 * BLOCK - 5).cuda(), states(5)[0].cuda()
     drawn = torch.rand(5, uniforms_per_row(3 * BLOCK - 5), generator=torch.Generator().manual_seed(3)).cuda()
     arguments = (network, hidden, 0.7, drawn, 20, False, (7,), ((2, 3),))
-    one, other = summarise(*arguments), summarise_in_blocks(*arguments)
-    assert torch.equal(one.top_ids_NK, other.top_ids_NK) and torch.equal(one.sample_N, other.sample_N)
-    torch.testing.assert_close(one.entropy_N, other.entropy_N, rtol=1e-4, atol=1e-4)
+    actual, expected = summarise(*arguments), summarise_in_blocks(*arguments)
+    assert torch.equal(actual.top_ids_NK, expected.top_ids_NK) and torch.equal(actual.sample_N, expected.sample_N)
+    torch.testing.assert_close(actual.entropy_N, expected.entropy_N, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_temperature_that_cannot_be_is_refused(temperature: float) -> None:
+def test_an_invalid_temperature_is_refused(temperature: float) -> None:
     network = make_network(30)
     hidden_BLD = torch.ones(1, 2, network.config.hidden_size)
     with pytest.raises(UsageError, match="temperature above 0"):

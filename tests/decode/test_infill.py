@@ -35,30 +35,32 @@ def test_a_suffix_is_pinned_in_every_step(gap, suffix, seed):
     assert cache.lengths == [5]
 
 
-@pytest.mark.parametrize(("gap", "most"), [(1, 6), (3, 10), (5, 12)])
-def test_a_short_gap_takes_few_steps(gap, most):
+@pytest.mark.parametrize(("gap", "expected_steps"), [(1, 6), (3, 10), (5, 12)])
+def test_a_short_gap_takes_few_steps(gap, expected_steps):
     """No entropy is low enough to stop, so all allowed steps run."""
     never = SamplerConfig(max_denoising_steps=12, confidence_threshold=1e-9)
-    assert len(list(fill(NETWORK, prefix(5), never, torch.Generator().manual_seed(1), gap, [7]))) == most
+    assert len(list(fill(NETWORK, prefix(5), never, torch.Generator().manual_seed(1), gap, [7]))) == expected_steps
 
 
-def test_forbidden_tokens_do_not_come_in_a_gap():
+def test_forbidden_tokens_never_fill_a_gap():
     cache = prefix(5)
     generator = torch.Generator().manual_seed(1)
-    free = {token for step in fill(NETWORK, cache, SAMPLER, generator, 3, [7]) for token in step.argmax_BL[0].tolist()}
+    unrestricted = {
+        token for step in fill(NETWORK, cache, SAMPLER, generator, 3, [7]) for token in step.argmax_BL[0].tolist()
+    }
     generator.manual_seed(1)
-    for step in fill(NETWORK, cache, SAMPLER, generator, 3, [7], forbidden=sorted(free)):
-        assert not free & set(step.argmax_BL[0, :3].tolist())
-        assert not free & set(step.canvas_BL[step.accepted_BL][:-1].tolist())
+    for step in fill(NETWORK, cache, SAMPLER, generator, 3, [7], forbidden=sorted(unrestricted)):
+        assert not unrestricted & set(step.argmax_BL[0, :3].tolist())
+        assert not unrestricted & set(step.canvas_BL[step.accepted_BL][:-1].tolist())
 
 
-def test_pins_need_the_tokens_that_they_hold():
+def test_pins_without_a_canvas_are_refused():
     pins = torch.ones(1, 8, dtype=torch.bool)
     with pytest.raises(UsageError, match="need a canvas_BL"):
         list(denoise(NETWORK, prefix(4), SAMPLER, torch.Generator(), 8, pinned_BL=pins))
 
 
-def test_pins_nowhere_change_nothing():
+def test_an_empty_pin_mask_changes_nothing():
     canvas = ids(1, 8, seed=3)
     plain, pinned = (
         list(denoise(NETWORK, prefix(4), SAMPLER, torch.Generator().manual_seed(2), 8, canvas, pinned_BL=pins))
@@ -78,16 +80,16 @@ def test_the_stop_rule_looks_at_free_positions_only():
     assert len(steps) == 6
 
 
-def test_scores_equal_one_token_at_a_time():
-    cache, more = prefix(6), ids(1, 4, seed=8)[0].tolist()
-    whole = KVCache(NETWORK.config, max_length=64)
-    last = NETWORK.encode(ids(1, 6), whole)[0, -1]
+def test_fill_scores_equal_those_computed_token_by_token():
+    cache, continuation = prefix(6), ids(1, 4, seed=8)[0].tolist()
+    reference_cache = KVCache(NETWORK.config, max_length=64)
+    last = NETWORK.encode(ids(1, 6), reference_cache)[0, -1]
     logprobs, hidden = [], last
-    for token in more:
+    for token in continuation:
         logprobs.append(float(NETWORK.logits(hidden).log_softmax(-1)[token]))
-        hidden = NETWORK.encode(torch.tensor([[token]]), whole)[0, -1]
+        hidden = NETWORK.encode(torch.tensor([[token]]), reference_cache)[0, -1]
     for gap in (1, 3, 4):
-        score = fill_score(NETWORK, cache, last, more[:gap], more[gap:])
+        score = fill_score(NETWORK, cache, last, continuation[:gap], continuation[gap:])
         expected = sum(logprobs[:gap]) / gap**0.5 + sum(logprobs[gap:])
         assert close(torch.tensor(score), torch.tensor(expected)) and cache.lengths == [6]
 

@@ -18,16 +18,16 @@ entropies = st.lists(st.integers(0, 320).map(lambda n: n / 64), min_size=1, max_
 
 
 @given(entropies, st.integers(1, 192).map(lambda n: n / 64))
-def test_acceptance_matches_the_loop_in_words(values, bound):
-    taken = EntropyBound(bound=bound).accept(torch.tensor([values]))[0].tolist()
+def test_acceptance_equals_the_loop_over_ascending_entropies(values, bound):
+    accepted = EntropyBound(bound=bound).accept(torch.tensor([values]))[0].tolist()
     count = 0
     ascending = torch.tensor(values).sort().values
     cumulative = ascending.cumsum(0)
-    for own, total in zip(ascending, cumulative, strict=True):
-        if float(total - own) > bound:
+    for entropy, total in zip(ascending, cumulative, strict=True):
+        if float(total - entropy) > bound:
             break
         count += 1
-    assert sum(taken) == count >= 1
+    assert sum(accepted) == count >= 1
 
 
 def test_temperature_falls_from_t_max_towards_t_min():
@@ -53,7 +53,7 @@ def test_stop_needs_stability_and_confidence():
 
 
 @given(st.integers(0, 2**31), st.integers(1, 5))
-def test_top_k_and_top_p_keep_to_the_best(seed, top_k):
+def test_top_k_and_top_p_sample_only_the_best_tokens(seed, top_k):
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(30, generator=generator)
     best = set(logits.topk(top_k).indices.tolist())
@@ -63,11 +63,11 @@ def test_top_k_and_top_p_keep_to_the_best(seed, top_k):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"temperature": math.inf}, {"temperature": "x"}, {"top_k": 2.5}, {"top_p": "x"}, {"top_p": 0.0}]
+    "options", [{"temperature": math.inf}, {"temperature": "x"}, {"top_k": 2.5}, {"top_p": "x"}, {"top_p": 0.0}]
 )
-def test_sampling_needs_usable_numbers(bad):
+def test_invalid_sampling_options_are_refused(options):
     with pytest.raises(ConfigError):
-        TokenSampler(**bad)
+        TokenSampler(**options)
 
 
 def test_a_temperature_next_to_zero_is_greedy():

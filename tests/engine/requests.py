@@ -1,4 +1,4 @@
-"""What the engine's tests share: engines on a small random network, and requests for them."""
+"""Shared by the tests of the engine: engines on a small random network, and requests for them."""
 
 import atexit
 import random
@@ -15,13 +15,13 @@ from tests.test_model import NETWORK
 SAMPLER = SamplerConfig(max_denoising_steps=4, eos_token_ids=(1,))
 TURN_END = 9
 PACES = tempfile.TemporaryDirectory(prefix="dgemma-pace-")
-"""Where all engines of a test run find the same pace: measured anew, "auto" could choose another mode each time."""
+"""All engines of a test run share one pace file: with a new measurement each, "auto" could choose different modes."""
 atexit.register(PACES.cleanup)
 
 
 def make_engine(network: DiffusionGemma = NETWORK, **limits: Any) -> Engine:
-    usual = {"device": "cpu", "prefill_chunk": 16, "kv_budget_mb": 64, "pace_file": f"{PACES.name}/pace.json"}
-    return Engine(network, SAMPLER, EngineConfig(**{**usual, **limits}))
+    defaults = {"device": "cpu", "prefill_chunk": 16, "kv_budget_mb": 64, "pace_file": f"{PACES.name}/pace.json"}
+    return Engine(network, SAMPLER, EngineConfig(**{**defaults, **limits}))
 
 
 def make_request(prompt: Iterable[int] = (2, 17, 5), max_new_tokens: int = 20, seed: int = 0, **values: Any) -> Request:
@@ -35,7 +35,7 @@ def made_up_ids(count: int, seed: int = 0) -> tuple[int, ...]:
 
 
 def content(events: Iterable[Event]) -> list[Event | str]:
-    """All that a request's events say but its statistics; floats and all, so that equal means equal to the last bit."""
+    """A request's events without its statistics. Floats are included, so equal means bit-identical."""
     return [event.reason if isinstance(event, Finish) else event for event in events]
 
 
@@ -52,5 +52,5 @@ def finish(events: Iterable[Event]) -> Finish:
 
 
 def tokens(events: Iterable[Event]) -> list[int]:
-    """The ids that are settled."""
+    """All committed ids."""
     return [token for event in events if isinstance(event, Commit) for token in event.token_ids]

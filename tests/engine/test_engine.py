@@ -33,10 +33,10 @@ requests = st.builds(
 
 @settings(max_examples=8)
 @given(st.lists(requests, min_size=2, max_size=6), st.integers(1, 4), st.integers(0, 10))
-def test_a_request_says_the_same_alone_and_among_others(requests, max_active, order):
+def test_a_request_gives_the_same_events_alone_and_among_others(requests, max_active, order):
     engine = make_engine(max_active=max_active)
     streams = [engine.submit(request) for request in requests]
-    said = [[] for _ in requests]
+    received = [[] for _ in requests]
     pending = list(range(len(requests)))
     while pending:
         number = pending[order % len(pending)]
@@ -44,14 +44,14 @@ def test_a_request_says_the_same_alone_and_among_others(requests, max_active, or
         if event is None:
             pending.remove(number)
         else:
-            said[number].append(event)
+            received[number].append(event)
         order += 1
-    for request, events in zip(requests, said, strict=True):
+    for request, events in zip(requests, received, strict=True):
         assert content(events) == alone(request)
     assert engine.snapshot().active == engine.snapshot().waiting == 0
 
 
-def test_a_warm_engine_says_the_same_and_has_its_weights_laid_out(monkeypatch: pytest.MonkeyPatch):
+def test_warm_up_lays_out_the_weights_and_changes_no_event(monkeypatch: pytest.MonkeyPatch):
     engine, laid_out = make_engine(), []
     engine.warm_up()
     lay_out = fused._lay_out_layers
@@ -75,7 +75,7 @@ def test_a_short_request_ends_before_a_long_one_that_came_first():
     assert isinstance(list(short)[-1], Finish)
 
 
-def test_turns_go_round():
+def test_active_requests_take_turns():
     engine = make_engine()
     streams = [engine.submit(make_request(max_new_tokens=40, seed=seed)) for seed in range(3)]
     for expected in range(4):
@@ -93,12 +93,12 @@ def test_a_request_waits_for_memory_and_then_runs():
     assert stats.queued_ms >= 0 and stats.wall_seconds * 1000 >= stats.first_text_ms >= stats.queued_ms
 
 
-def test_a_full_engine_refuses_until_a_request_is_let_go():
+def test_a_full_engine_refuses_requests_until_one_is_closed():
     engine = make_engine(max_active=1, max_waiting=1)
     streams = [engine.submit(make_request()) for _ in range(2)]
-    with pytest.raises(BusyError) as caught:
+    with pytest.raises(BusyError) as raised:
         engine.submit(make_request())
-    assert caught.value.retry_after_s > 0 and engine.snapshot().refused == 1
+    assert raised.value.retry_after_s > 0 and engine.snapshot().refused == 1
     streams.pop().close()
     list(engine.submit(make_request()))
     assert (engine.snapshot().cancelled, engine.snapshot().finished) == (1, 2)
@@ -139,7 +139,7 @@ def test_a_request_that_is_not_iterated_runs_no_step():
 
 @dataclass(frozen=True, kw_only=True)
 class FailingSampler(TokenSampler):
-    """Fails at the first token that it is asked for."""
+    """Fails at the first token."""
 
     error: type[BaseException] = RuntimeError
     is_greedy = False
@@ -148,7 +148,7 @@ class FailingSampler(TokenSampler):
         raise self.error("no token today")
 
 
-def test_an_error_reaches_its_own_consumer_and_no_other():
+def test_an_error_reaches_only_its_own_consumer():
     engine = make_engine()
     failing = engine.submit(make_request(mode="autoregressive", token_sampler=FailingSampler()))
     request = make_request(seed=4)
@@ -160,7 +160,7 @@ def test_an_error_reaches_its_own_consumer_and_no_other():
     assert (snapshot.failed, snapshot.finished, snapshot.active) == (1, 1, 0)
 
 
-def test_who_has_all_it_wants_has_its_request_counted_as_finished():
+def test_a_stream_closed_as_satisfied_counts_as_finished():
     engine = make_engine()
     for satisfied in (True, False):
         stream = engine.submit(make_request(max_new_tokens=40))
@@ -171,7 +171,7 @@ def test_who_has_all_it_wants_has_its_request_counted_as_finished():
         assert (snapshot.finished, snapshot.cancelled, snapshot.active) == (1, int(not satisfied), 0)
 
 
-def test_an_interrupt_ends_the_request_in_hand_and_leaves_the_engine_usable():
+def test_an_interrupt_ends_the_running_request_and_leaves_the_engine_usable():
     engine = make_engine()
     sampler = FailingSampler(error=KeyboardInterrupt)
     stream = engine.submit(make_request(mode="autoregressive", token_sampler=sampler))
@@ -211,12 +211,12 @@ def test_impossible_requests_are_refused_at_once(values, error):
 
 @pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
 @pytest.mark.parametrize("end_ids", [(1, 106, -3), tuple(range(64)), (99,)])
-def test_end_ids_may_lie_outside_the_vocabulary_or_fill_it(mode, end_ids):
+def test_end_ids_may_be_outside_the_vocabulary_or_fill_it(mode, end_ids):
     events = make_engine().submit(make_request(mode=mode, eos_token_ids=end_ids, max_new_tokens=5))
     assert 1 <= len(tokens(events)) <= 5
 
 
-def test_a_reply_that_is_left_frees_its_place():
+def test_closing_a_stream_frees_its_slot():
     engine = make_engine(max_active=1, max_waiting=1)
     first, second = (engine.submit(make_request(seed=seed)) for seed in (0, 1))
     next(first)
@@ -227,7 +227,7 @@ def test_a_reply_that_is_left_frees_its_place():
     assert content(second) == alone(make_request(seed=1)) and content(third) == alone(make_request(seed=2))
 
 
-def test_a_request_beyond_the_budget_is_told_what_to_change():
+def test_the_error_for_a_request_beyond_the_budget_says_what_to_change():
     with pytest.raises(PromptError, match=r"needs a cache of \d+ MB .*kv_budget_mb"):
         make_engine(kv_budget_mb=0.5).submit(make_request(max_new_tokens=10_000))
 
@@ -235,23 +235,23 @@ def test_a_request_beyond_the_budget_is_told_what_to_change():
 @settings(max_examples=6)
 @given(st.lists(requests, min_size=3, max_size=6), st.integers(1, 4))
 def test_the_budget_is_never_exceeded(requests, share):
-    whole = make_engine()
-    needed = [whole.submit(request)._job.runner.num_bytes for request in requests]
+    large = make_engine()
+    needed = [large.submit(request)._job.runner.num_bytes for request in requests]
     engine = make_engine(kv_budget_mb=max(needed) * (1 + share / 2) / (1 << 20))
     streams = [engine.submit(request) for request in requests]
     for request, stream in zip(requests, streams, strict=True):
-        said = []
+        received = []
         for event in stream:
-            said.append(event)
-            live = [job.runner.cache for job in engine._jobs.values() if job.runner.cache is not None]
-            kept = [prefix.cache for prefix in engine._residency._prefixes._prefixes]
-            held = sum(cache.num_bytes for cache in (*live, *kept))
-            assert held <= engine.snapshot().kv_bytes <= engine.budget_bytes
-        assert content(said) == alone(request)
+            received.append(event)
+            live_caches = [job.runner.cache for job in engine._jobs.values() if job.runner.cache is not None]
+            prefix_caches = [prefix.cache for prefix in engine._residency._prefixes._prefixes]
+            used_bytes = sum(cache.num_bytes for cache in (*live_caches, *prefix_caches))
+            assert used_bytes <= engine.snapshot().kv_bytes <= engine.budget_bytes
+        assert content(received) == alone(request)
     assert engine.snapshot().active == 0
 
 
-def test_closing_ends_all_and_takes_no_more():
+def test_a_closed_engine_cancels_its_requests_and_refuses_new_ones():
     engine = make_engine()
     streams = [engine.submit(make_request(seed=seed, max_new_tokens=200)) for seed in range(2)]
     list(engine.submit(make_request(max_new_tokens=4)))
@@ -278,40 +278,40 @@ def test_counters_add_up():
     assert 0 < snapshot.kv_bytes <= snapshot.kv_budget_bytes == 64 << 20 and snapshot.prefixes == 1
 
 
-def test_the_budget_is_settled_as_a_share_of_the_memory():
+def test_the_default_budget_is_a_share_of_the_memory():
     assert (resolve(EngineConfig(device="cpu")).kv_budget_mb or 0) > 100
     assert resolve(EngineConfig(device="cpu", kv_budget_mb=3)).kv_budget_mb == 3
-    whole = memory.total_bytes()
-    for weights, budget in ((0, whole / 4), (3 * whole // 4, whole / 8), (2 * whole, whole / 16)):
-        settled = resolve(EngineConfig(device="cpu"), weights)
-        assert settled.kv_budget_mb == pytest.approx(budget / (1 << 20), abs=1)
+    total = memory.total_bytes()
+    for weight_bytes, budget in ((0, total / 4), (3 * total // 4, total / 8), (2 * total, total / 16)):
+        resolved = resolve(EngineConfig(device="cpu"), weight_bytes)
+        assert resolved.kv_budget_mb == pytest.approx(budget / (1 << 20), abs=1)
     for name in ("kv_budget_mb", "max_active", "max_waiting", "max_prefixes", "prefill_chunk"):
         with pytest.raises(ConfigError, match=name):
             EngineConfig(**{name: -1})
 
 
 @pytest.mark.parametrize("fails_at", [6, 7, 8])
-def test_what_was_written_before_a_failure_is_told(fails_at, monkeypatch):
-    """Among others, where one turn is of several tokens."""
+def test_tokens_written_before_a_failure_are_delivered(fails_at, monkeypatch):
+    """Among other requests, with several tokens per turn."""
     engine = make_engine()
     failing = engine.submit(make_request(max_new_tokens=32, mode="autoregressive"))
     other = engine.submit(make_request(made_up_ids(4), max_new_tokens=32, mode="autoregressive"))
     next(failing), next(other)
     cache, passes, encode = failing._job.runner.cache, 0, engine.network.encode
 
-    def breaks(ids, into, *rest, **named):
+    def failing_encode(ids, into, *rest, **named):
         nonlocal passes
         passes += into is cache
         if into is cache and passes == fails_at:
             raise RuntimeError("the device is gone")
         return encode(ids, into, *rest, **named)
 
-    monkeypatch.setattr(engine.network, "encode", breaks)
-    told = []
+    monkeypatch.setattr(engine.network, "encode", failing_encode)
+    received = []
     with pytest.raises(RuntimeError, match="gone"):
-        told.extend(failing)
-    # Three were written before passes were counted, the first of them read; each pass but the last led to one.
-    assert len(tokens(told)) == 2 + fails_at
+        received.extend(failing)
+    # Three unread tokens were written before passes were counted; each pass but the last wrote one more.
+    assert len(tokens(received)) == 2 + fails_at
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from dgemma.engine.events import Job
 from dgemma.errors import CancelledError
 
 
-class Raced(SimpleQueue):
-    """Says that something is there, which somebody else then takes."""
+class RacedQueue(SimpleQueue):
+    """Reports an item that another thread then takes."""
 
     def empty(self) -> bool:
         return False
@@ -16,9 +16,9 @@ class Raced(SimpleQueue):
         raise Empty
 
 
-def test_an_error_is_posted_though_its_reader_was_faster():
+def test_an_error_is_posted_even_if_a_reader_empties_the_outbox_first():
     job = Job(1, runner=None)  # pyright: ignore[reportArgumentType]
-    job.outbox = Raced()
+    job.outbox = RacedQueue()
     error = CancelledError("The request was cancelled.")
     job.fail(error)
     assert job.outbox.get() is error

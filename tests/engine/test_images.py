@@ -1,4 +1,4 @@
-"""Images on their way through the engine: chunked whole, told apart when kept, and read as transformers reads them."""
+"""Images in the engine: never cut by a chunk, distinguished in kept prefixes, and read as transformers reads them."""
 
 import base64
 import copy
@@ -37,11 +37,11 @@ def message(*parts) -> list[dict]:
 OPTIONS = {"max_new_tokens": 16, "seed": 5, "image_tokens": 70}
 
 
-def test_an_image_stands_in_the_prompt_as_so_many_tokens():
+def test_an_image_takes_its_number_of_tokens_in_the_prompt():
     llm = load()
-    left, (image,) = llm.prepare_images(message("Which colour?", picture()), 70)
-    assert left[0]["content"] == [{"type": "text", "text": "Which colour?"}, {"type": "image"}]
-    ids = llm.chat_ids(left, images=(image,))
+    prepared, (image,) = llm.prepare_images(message("Which colour?", picture()), 70)
+    assert prepared[0]["content"] == [{"type": "text", "text": "Which colour?"}, {"type": "image"}]
+    ids = llm.chat_ids(prepared, images=(image,))
     special = image_model().tokenizer.special_ids
     begin, end = ids.index(special[IMAGE_BEGIN]), ids.index(special[IMAGE_END])
     assert list(ids[begin + 1 : end]) == [special[IMAGE]] * image.num_soft_tokens
@@ -52,8 +52,8 @@ def test_an_image_stands_in_the_prompt_as_so_many_tokens():
 
 
 def _prepared(llm, messages):
-    left, images = llm.prepare_images(messages, 70)
-    return left, None, False, images
+    prepared, images = llm.prepare_images(messages, 70)
+    return prepared, None, False, images
 
 
 @pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
@@ -65,41 +65,41 @@ def test_answers_depend_on_the_image_and_on_nothing_else(mode):
     assert red == again != blue
     assert red != llm.chat(message("Say it."), **options).token_ids
     assert red == load(prefill_chunk=32).chat(asked[0], **options).token_ids
-    # The same with its own prefix kept, without one, and as ids.
+    # The same with its prefix kept, without it, and from token ids.
     reply = llm.chat(asked[0], **options)
     assert reply.stats.reused_tokens > 50 and reply.token_ids == red
     llm.engine.forget_prefixes()
-    left, images = llm.prepare_images(asked[0], 70)
+    prepared, images = llm.prepare_images(asked[0], 70)
     del options["image_tokens"]
-    fresh = llm.generate(token_ids=llm.chat_ids(left, images=images), images=images, **options)
+    fresh = llm.generate(token_ids=llm.chat_ids(prepared, images=images), images=images, **options)
     assert fresh.token_ids == red and fresh.stats.reused_tokens == 0
 
 
-def test_a_conversation_goes_on_behind_its_image_without_reading_it_again(monkeypatch):
-    llm, read = load(prefill_chunk=64), []
+def test_the_next_turn_reuses_the_image_without_encoding_it_again(monkeypatch):
+    llm, encoded = load(prefill_chunk=64), []
     tower = llm.model.tower
     steps = type(tower).steps
-    monkeypatch.setattr(type(tower), "steps", lambda *given: read.append(1) or steps(*given))
+    monkeypatch.setattr(type(tower), "steps", lambda *given: encoded.append(1) or steps(*given))
     first = message(picture(), "What is the boat?")
     answer = llm.chat(first, **OPTIONS)
     later = [*first, {"role": "assistant", "content": answer.text}, {"role": "user", "content": "And the lamp?"}]
     reply = llm.chat(later, **OPTIONS)
-    assert reply.stats.reused_tokens > 60 and len(read) == 1
+    assert reply.stats.reused_tokens > 60 and len(encoded) == 1
     other = [*message(picture("blue"), "What is the boat?"), *later[1:]]
-    assert llm.chat(other, **OPTIONS).stats.reused_tokens < 10 and len(read) == 2
+    assert llm.chat(other, **OPTIONS).stats.reused_tokens < 10 and len(encoded) == 2
     llm.engine.forget_prefixes()
     assert llm.chat(later, **OPTIONS).token_ids == reply.token_ids
 
 
-def test_several_images_and_requests_at_once():
+def test_concurrent_requests_with_images_are_answered_as_alone():
     llm = load()
     asked = [message(picture("red"), "or", picture("blue", (40, 90)), "?"), message(picture("green"), "Say it.")]
     alone = [llm.chat(messages, **OPTIONS).token_ids for messages in asked]
     llm.engine.forget_prefixes()
     open_requests = [llm.stream(messages, **OPTIONS) for messages in asked]
-    together = [[token for event in events if hasattr(event, "token_ids") for token in event.token_ids]
+    concurrent = [[token for event in events if hasattr(event, "token_ids") for token in event.token_ids]
                 for events in open_requests]  # fmt: skip
-    assert together == alone
+    assert concurrent == alone
 
 
 @settings(max_examples=200)
@@ -114,10 +114,10 @@ def test_chunks_cut_no_image(prompt, longest, more):
     for left, right in itertools.pairwise(chunks):
         assert not (left[-1] < 0 and right[0] < 0)
     for chunk in chunks:
-        # An image ends it; too long only by that one.
+        # An image ends a chunk; only the image may exceed the limit.
         texts = [token for token in chunk if token >= 0]
         assert len(texts) <= longest and list(chunk[: len(texts)]) == texts
-    # Prompts that begin alike are cut alike, but for what one of them ends with.
+    # Prompts that begin alike are cut alike, except for the last chunk of the shorter one.
     other = split_prompt([*prompt, 4, *more], longest, turn_ends=(4,), shortest=3)
     assert other[: len(chunks) - 1] == chunks[:-1]
 
@@ -173,7 +173,7 @@ def test_a_tower_is_saved_and_opened_again(tmp_path, quant):
 
 
 @pytest.mark.parametrize(
-    ("part", "told"),
+    ("part", "error"),
     [
         ({"type": "image"}, "names no image"),
         ({"type": "image", "image": "nosuch.png"}, "nosuch.png cannot be read"),
@@ -187,26 +187,26 @@ def test_a_tower_is_saved_and_opened_again(tmp_path, quant):
         ({"type": "video", "video": "a.mp4"}, "neither text nor image"),
     ],
 )
-def test_images_that_cannot_be_are_a_sentence(part, told):
-    with pytest.raises(PromptError, match=told):
+def test_the_error_for_an_unusable_image_says_what_is_wrong(part, error):
+    with pytest.raises(PromptError, match=error):
         load().chat([{"role": "user", "content": [part]}], **OPTIONS)
     with pytest.raises(PromptError, match="only the user's"):
         load().chat([{"role": "system", "content": [{"type": "image", "image": picture()}]}], **OPTIONS)
 
 
-def test_what_does_not_fit_is_told_before_anything_is_computed():
+def test_images_that_do_not_fit_are_refused_before_anything_is_computed():
     llm = load()
     _, images = llm.prepare_images(message(picture()), 70)
     token, count = image_model().config.image_token_id, images[0].num_soft_tokens
     right = [5, *[token] * count, 6]
-    for ids, shown, told in (
+    for ids, shown, error in (
         ([5, 6], images, "no tokens"),
         ([*right[:-2], 6], images, "needs as many image tokens"),
         ([5, token, 5, *[token] * (count - 1)], images, "in a row"),
         ([*right, *right], images, "image tokens, and its images"),
         (right[:-1], images, "ends with an image"),
     ):
-        with pytest.raises(PromptError, match=told):
+        with pytest.raises(PromptError, match=error):
             llm.generate(token_ids=ids, images=shown, max_new_tokens=8)
     with pytest.raises(UsageError, match="what prepare_images gives"):
         llm.generate(token_ids=right, images=[picture()])
@@ -225,14 +225,14 @@ def test_what_does_not_fit_is_told_before_anything_is_computed():
     assert llm.engine.snapshot().active == 0
 
 
-def test_a_model_that_checks_its_drafts_reads_images_too():
+def test_a_model_that_checks_its_drafts_reads_images():
     model = replace(image_model(), sampler=replace(image_model().sampler, causal_check=True))
     llm = LLM(model, EngineConfig(device="cpu", dtype="float32"))
     red, blue, again = (llm.chat(message("Say it.", picture(colour)), **OPTIONS) for colour in ("red", "blue", "red"))
     assert red.token_ids == again.token_ids != blue.token_ids
 
 
-def test_weights_of_the_tower_that_change_are_noticed():
+def test_changed_tower_weights_invalidate_kept_prefixes():
     model = replace(image_model(), tower=copy.deepcopy(image_model().tower))
     llm = LLM(model, EngineConfig(device="cpu", dtype="float32"))
     before = llm.chat(message("Say it.", picture()), **OPTIONS)
@@ -242,17 +242,17 @@ def test_weights_of_the_tower_that_change_are_noticed():
     assert after.stats.reused_tokens == 0 and after.token_ids != before.token_ids
 
 
-def test_others_have_turns_while_an_image_is_read():
+def test_other_requests_get_turns_while_an_image_is_encoded():
     llm = load()
     seeing, reading = llm.submit(message("Say it.", picture()), **OPTIONS), llm.submit("The boat", max_new_tokens=4)
     turns = llm.engine.snapshot().turns
     next(reading)
-    assert llm.engine.snapshot().prompt_tokens > 50  # the picture came first and is at work
+    assert llm.engine.snapshot().prompt_tokens > 50  # the request with the image came first and is running
     assert llm.engine.snapshot().turns - turns <= 4
     list(seeing), list(reading)
 
 
-def test_more_than_fits_is_refused_before_it_is_decoded(monkeypatch):
+def test_too_many_or_too_large_images_are_refused_before_decoding(monkeypatch):
     decoded = []
     monkeypatch.setattr(images, "prepare_image", lambda *given, **sizes: decoded.append(given))
     llm = load(max_context=512)
@@ -266,7 +266,7 @@ def test_more_than_fits_is_refused_before_it_is_decoded(monkeypatch):
     assert not decoded
 
 
-def test_a_header_alone_tells_the_size_and_an_open_file_is_read_once(monkeypatch, tmp_path):
+def test_image_size_reads_only_the_header_and_a_stream_is_read_once(monkeypatch, tmp_path):
     class Pipe(io.RawIOBase):
         def __init__(self, content: bytes) -> None:
             self._rest = io.BytesIO(content)
@@ -292,30 +292,30 @@ def test_a_header_alone_tells_the_size_and_an_open_file_is_read_once(monkeypatch
     assert images.image_size(file) == (48, 64) == images.open_image(file).size
 
 
-def test_the_number_of_a_broken_image_is_told():
-    with pytest.raises(ImageError) as caught:
+def test_the_error_for_a_broken_image_has_its_number():
+    with pytest.raises(ImageError) as raised:
         load().chat(message(picture(), "and", b"GIF"), **OPTIONS)
-    assert caught.value.number == 1
+    assert raised.value.number == 1
 
 
-def test_replies_to_one_prompt_read_its_image_once(monkeypatch):
-    llm, read = load(), []
+def test_replies_to_one_prompt_encode_its_image_once(monkeypatch):
+    llm, encoded = load(), []
     steps = type(llm.model.tower).steps
-    monkeypatch.setattr(type(llm.model.tower), "steps", lambda *given: read.append(1) or steps(*given))
+    monkeypatch.setattr(type(llm.model.tower), "steps", lambda *given: encoded.append(1) or steps(*given))
     for _ in range(3):
         llm.engine.forget_prefixes()
         llm.chat(message(picture("pink"), "Say it."), **OPTIONS)
-    assert len(read) == 1
+    assert len(encoded) == 1
 
 
-def test_a_template_that_shows_no_images_is_told():
+def test_a_template_that_shows_no_images_is_refused():
     blind = "{{ bos_token }}{% for message in messages %}{{ message.content | string | length }}{% endfor %}"
     llm = LLM(replace(image_model(), chat_template=blind), EngineConfig(device="cpu", dtype="float32"))
     with pytest.raises(PromptError, match="does not show images"):
         llm.chat(message("Look.", picture()), **OPTIONS)
 
 
-def test_a_path_bytes_and_a_data_url_show_the_same(tmp_path):
+def test_a_path_bytes_and_a_data_url_give_the_same_image(tmp_path):
     llm, file = load(), tmp_path / "p.png"
     picture().save(file)
     content = file.read_bytes()

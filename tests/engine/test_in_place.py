@@ -22,34 +22,36 @@ def test_a_gap_is_filled_with_the_same_text_for_the_same_seed(llm):
     assert not special & set(first.token_ids)
 
 
-def test_the_length_of_a_gap_is_exact_when_it_is_given(llm):
+def test_a_given_gap_length_is_exact(llm):
     events = list(llm.submit_infill("The cat", " on the mat.", length=3, seed=1))
     assert all(len(event.token_ids) == 3 for event in events if isinstance(event, Draft | Commit))
     assert isinstance(events[-1], Finish) and sum(isinstance(event, Commit) for event in events) == 1
 
 
-def test_longer_gaps_are_tried_until_two_in_a_row_read_no_better(llm, monkeypatch):
-    def scored(scores):
-        tried = iter(scores)
-        monkeypatch.setattr("dgemma.engine.writing.fill_score", lambda *_: next(tried))
+def test_longer_gaps_are_tried_until_two_in_a_row_score_no_better(llm, monkeypatch):
+    def patch_scores(scores):
+        remaining = iter(scores)
+        monkeypatch.setattr("dgemma.engine.writing.fill_score", lambda *_: next(remaining))
 
-    scored([-3.0, -4.0, -2.0, -5.0, -5.0])
+    patch_scores([-3.0, -4.0, -2.0, -5.0, -5.0])
     assert len(llm.infill("The cat", " on the mat.").token_ids) == 3
-    scored([-3.0, -4.0, -5.0])
+    patch_scores([-3.0, -4.0, -5.0])
     assert len(llm.infill("The cat", " on the mat.").token_ids) == 1
-    scored([-3.0, -4.0, -5.0, -1.0])
+    patch_scores([-3.0, -4.0, -5.0, -1.0])
     assert len(llm.infill("The cat", " on the mat.", length=[1, 2, 3, 5]).token_ids) == 5
 
 
-def test_a_text_stands_as_the_answer_to_what_the_model_takes_texts_for(llm):
+def test_a_text_is_framed_as_the_answer_to_the_models_text_request(llm):
     assert llm.model.text_request
-    own, told, raw = (llm.infill("The sun was", " today.", length=2, instruction=one) for one in (None, "Hello", ""))
-    assert own.stats.prompt_tokens > told.stats.prompt_tokens > raw.stats.prompt_tokens
-    assert raw.stats.prompt_tokens == 1 + len(llm.tokenizer.encode("The sun was")) + len(
+    default, custom, bare = (
+        llm.infill("The sun was", " today.", length=2, instruction=instruction) for instruction in (None, "Hello", "")
+    )
+    assert default.stats.prompt_tokens > custom.stats.prompt_tokens > bare.stats.prompt_tokens
+    assert bare.stats.prompt_tokens == 1 + len(llm.tokenizer.encode("The sun was")) + len(
         llm.tokenizer.encode(" today.")
     )
-    asked = llm.infill("The sun was", " today.", length=2, instruction=llm.model.text_request)
-    assert own.token_ids == asked.token_ids
+    explicit = llm.infill("The sun was", " today.", length=2, instruction=llm.model.text_request)
+    assert default.token_ids == explicit.token_ids
 
 
 @pytest.mark.parametrize(("prefix", "suffix"), [("The cat", " on the mat."), ("The sun was", " and the birds sang.")])
@@ -59,7 +61,7 @@ def test_the_embedded_model_fills_a_gap_with_few_words(llm, prefix, suffix):
 
 
 @pytest.mark.parametrize("canvas_length", [8, 64])
-def test_strength_zero_gives_the_text_back(llm, canvas_length):
+def test_strength_zero_returns_the_text(llm, canvas_length):
     text = TEXT + "\n\n  Zwei Wörter: \u4f60\u597d \U0001f600\r\n"
     assert llm.edit(text, strength=0, canvas_length=canvas_length).text == text
     assert llm.edit(text, strength=0, instruction="Fix the mistakes").text == text
@@ -71,7 +73,7 @@ def test_an_edit_without_instruction_keeps_the_number_of_tokens(llm):
 
 
 def test_an_edit_with_an_instruction_drops_and_adds_words(llm):
-    """What the causal mode would answer, in fewer passes, where nothing of the text would do as well."""
+    """At strength 1 the result is the causal answer, in fewer passes."""
     text = "She go to the the market yestreday."
     fixed = llm.edit(text, instruction="Fix the mistakes", strength=1)
     answer = llm.chat([{"role": "user", "content": f"Fix the mistakes: {text}"}], mode="autoregressive")
@@ -83,7 +85,7 @@ def test_an_edit_with_an_instruction_drops_and_adds_words(llm):
     assert not any(special & set(event.token_ids) for event in events if isinstance(event, Commit))
 
 
-def test_impossible_requests_are_told(llm):
+def test_impossible_requests_are_refused(llm):
     with pytest.raises(UsageError, match="strength"):
         llm.edit(TEXT, strength=2)
     with pytest.raises(UsageError, match="text"):

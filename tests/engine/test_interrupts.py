@@ -1,4 +1,4 @@
-"""Ctrl-C at any instruction of the engine's books leaves it whole: no request stays open, the next is answered."""
+"""Ctrl-C at any instruction of the engine's bookkeeping leaves no request open, and the next request is answered."""
 
 import signal
 import sys
@@ -21,16 +21,16 @@ REQUEST = make_request(prompt=(1, 2, 3), max_new_tokens=2, canvas_length=2, max_
 
 @pytest.fixture(autouse=True)
 def python_handles_interrupts() -> Iterator[None]:
-    """Background jobs of a shell ignore Ctrl-C, and so does what they start."""
+    """Installs Python's handler: background jobs of a shell ignore Ctrl-C, and their children inherit that."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 def interrupted_at(number: int, work: Callable[[], Any]) -> tuple[int, bool]:
-    """Does work, with Ctrl-C before the instruction of that number in the files of BOOKKEEPING.
+    """Runs `work` and raises SIGINT before instruction `number` of the files in BOOKKEEPING.
 
-    Returns how many instructions there were, and whether the work was broken off."""
+    Returns the number of instructions, and whether the work was interrupted."""
     count = 0
 
     def each(frame: FrameType, event: str, value: object) -> Any:
@@ -57,30 +57,30 @@ def interrupted_at(number: int, work: Callable[[], Any]) -> tuple[int, bool]:
     return count, False
 
 
-# What is raised where a request is let go of is told and forgotten, as in every `__del__`.
+# An exception while a request is dropped is reported and ignored, as in every `__del__`.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_interrupt_anywhere_leaves_the_engine_whole():
+def test_an_interrupt_at_any_instruction_leaves_the_engine_usable():
     engine, expected = make_engine(), alone(REQUEST)
     count, _ = interrupted_at(0, lambda: list(engine.submit(REQUEST)))
     assert count > 1000
-    broken_off = 0
+    num_interrupted = 0
     for number in range(1, count, STRIDE):
-        broken_off += interrupted_at(number, lambda: list(engine.submit(REQUEST)))[1]
-        said: list[Any] = []
-        # Another thread could never take what this one had left locked.
-        other = threading.Thread(target=lambda said=said: said.extend(engine.submit(REQUEST)), daemon=True)
+        num_interrupted += interrupted_at(number, lambda: list(engine.submit(REQUEST)))[1]
+        received: list[Any] = []
+        # Another thread would hang on a lock that this one had left held.
+        other = threading.Thread(target=lambda received=received: received.extend(engine.submit(REQUEST)), daemon=True)
         other.start()
         other.join(timeout=60)
-        assert content(said) == expected, number
+        assert content(received) == expected, number
         snapshot = engine.snapshot()
         assert (snapshot.active, snapshot.waiting, engine._scheduler.active_bytes) == (0, 0, 0), number
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if number % 2:
             engine.forget_prefixes()
-    assert broken_off > count // STRIDE * 0.9
+    assert num_interrupted > count // STRIDE * 0.9
 
 
-def test_what_is_deferred_is_done_whole():
+def test_deferred_blocks_run_to_their_end():
     done = []
     with pytest.raises(KeyboardInterrupt), deferred():
         with deferred():
@@ -90,7 +90,7 @@ def test_what_is_deferred_is_done_whole():
     assert done == ["inner", "outer"]
 
 
-def test_what_is_allowed_ends_at_once():
+def test_an_interrupt_in_an_allowed_block_is_raised_at_once():
     done = []
     with pytest.raises(KeyboardInterrupt), deferred():
         try:
@@ -110,8 +110,8 @@ def test_what_is_allowed_ends_at_once():
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_what_python_forgets_is_raised_all_the_same():
-    """While a generator that was dropped is closed, what is raised goes nowhere."""
+def test_an_interrupt_that_python_ignores_is_raised_afterwards():
+    """Python ignores an exception raised while a dropped generator is closed."""
 
     def steps() -> Iterator[int]:
         try:
@@ -134,7 +134,7 @@ def test_what_python_forgets_is_raised_all_the_same():
     assert done == [0, "later"]
 
 
-def test_books_inside_of_what_is_allowed_are_kept_whole():
+def test_a_deferred_block_inside_an_allowed_one_runs_to_its_end():
     done = []
     with pytest.raises(KeyboardInterrupt), deferred(), allowed():
         with deferred():
@@ -147,18 +147,18 @@ def test_books_inside_of_what_is_allowed_are_kept_whole():
     assert done == ["whole", "later"]
 
 
-def test_other_handlers_stay(monkeypatch: pytest.MonkeyPatch):
-    told = []
-    before = signal.signal(signal.SIGINT, lambda *_: told.append("mine"))
+def test_a_custom_handler_is_left_installed(monkeypatch: pytest.MonkeyPatch):
+    calls = []
+    before = signal.signal(signal.SIGINT, lambda *_: calls.append("mine"))
     try:
         with deferred(), allowed():
             signal.raise_signal(signal.SIGINT)
-        assert told == ["mine"]
+        assert calls == ["mine"]
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def test_other_threads_defer_nothing():
+def test_deferred_in_another_thread_leaves_the_handler_alone():
     seen = []
 
     def work() -> None:

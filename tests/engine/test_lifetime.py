@@ -1,4 +1,4 @@
-"""Engines end with whoever holds them and with the program, are told in a fork, and go on when their thread stops."""
+"""Engines are freed with their last reference, refused in a fork while busy, and usable after their thread stops."""
 
 import gc
 import os
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def use(llm: dgemma.LLM, how: str) -> object:
-    """-> what its user holds besides."""
+    """Uses the model in the given way; returns what the user still holds besides it."""
     if how == "started":
         llm.engine.start()
     if how != "unused":
@@ -36,16 +36,16 @@ def use(llm: dgemma.LLM, how: str) -> object:
 
 
 @pytest.mark.parametrize("how", ["unused", "answered", "unread", "started", "stopped"])
-def test_a_model_that_is_let_go_of_is_freed_at_once(how):
+def test_a_released_model_is_freed_at_once(how):
     """Without the garbage collector, which does not know how large tensors are."""
     gc.collect()
     gc.disable()
     try:
         llm = dgemma.load("tiny")
-        held, network, engine = use(llm, how), weakref.ref(llm.network), weakref.ref(llm.engine)
+        kept, network, engine = use(llm, how), weakref.ref(llm.network), weakref.ref(llm.engine)
         thread = llm.engine._thread
         assert (thread is not None) == (how == "started")
-        del held, llm
+        del kept, llm
         if thread is not None:
             thread.join(timeout=60)
             assert not thread.is_alive()
@@ -60,30 +60,30 @@ def test_requests_go_on_when_the_engines_thread_stops():
     engine.start()
     streams = [engine.submit(request) for request in requests]
     with ThreadPoolExecutor(4) as pool:
-        found = [pool.submit(lambda stream=stream: content(stream)) for stream in streams]
+        futures = [pool.submit(lambda stream=stream: content(stream)) for stream in streams]
         for _ in range(5):
             engine.stop()
             engine.stop()
             engine.start()
         engine.stop()
         assert engine._thread is None
-        assert [one.result(timeout=60) for one in found] == [alone(request) for request in requests]
+        assert [future.result(timeout=60) for future in futures] == [alone(request) for request in requests]
 
 
-def test_threads_that_start_and_stop_at_once_leave_one_or_none():
+def test_concurrent_starts_and_stops_leave_no_driver_thread():
     engine = make_engine()
     requests = [make_request(seed=number, max_new_tokens=40) for number in range(3)]
     with ThreadPoolExecutor(7) as pool:
         ended = [pool.submit(lambda: [(engine.start(), engine.stop()) for _ in range(30)]) for _ in range(4)]
-        found = [pool.submit(lambda one=one: content(engine.submit(one))) for one in requests]
-        assert [one.result(timeout=60) for one in found] == [alone(request) for request in requests]
-        for one in ended:
-            one.result(timeout=60)
+        futures = [pool.submit(lambda request=request: content(engine.submit(request))) for request in requests]
+        assert [future.result(timeout=60) for future in futures] == [alone(request) for request in requests]
+        for future in ended:
+            future.result(timeout=60)
     assert engine._thread is None and not engine._driven
     assert content(engine.submit(requests[0])) == alone(requests[0])
 
 
-def test_a_thread_that_cannot_be_had_leaves_consumers_to_drive(monkeypatch):
+def test_consumers_drive_the_engine_if_no_thread_can_start(monkeypatch):
     engine = make_engine()
     with monkeypatch.context() as none_left, pytest.raises(RuntimeError, match="no more threads"):
         none_left.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("there are no more threads")))
@@ -93,7 +93,7 @@ def test_a_thread_that_cannot_be_had_leaves_consumers_to_drive(monkeypatch):
     engine.close()
 
 
-def test_a_closed_engine_is_not_started():
+def test_a_closed_engine_cannot_be_started():
     engine = make_engine()
     engine.close()
     engine.stop()
@@ -102,7 +102,7 @@ def test_a_closed_engine_is_not_started():
 
 
 def in_a_fork(work) -> int:
-    """-> the exit code of a child that does it, 77 if it neither ends nor fails in time."""
+    """Runs `work` in a forked child; returns its exit code, which is -9 if it had to be killed after 60 seconds."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -118,51 +118,51 @@ def in_a_fork(work) -> int:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
-def test_a_fork_of_a_process_whose_engine_works_is_told():
+def test_a_busy_engine_is_refused_in_a_fork():
     engine, request = make_engine(), make_request(max_new_tokens=400)
     engine.start()
-    begun = engine.submit(request)
-    first = next(begun)
+    stream = engine.submit(request)
+    first = next(stream)
 
     def child() -> int:
         with pytest.raises(UsageError, match="forked while another thread used the model"):
             engine.submit(request)
-        # What the parent had of it by then, or why there is no more.
+        # The events that the parent had by then, or the reason why there are no more.
         try:
-            return 5 if content(begun) == alone(request)[1:] else 3
+            return 5 if content(stream) == alone(request)[1:] else 3
         except CancelledError as error:
             return 5 if "forked" in str(error) else 4
 
     assert in_a_fork(child) == 5
-    # The parent's goes on.
-    assert content([first, *begun]) == alone(request)
+    # The parent's request goes on.
+    assert content([first, *stream]) == alone(request)
     engine.close()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
-def test_a_fork_of_a_process_whose_engine_rests_answers():
+def test_an_idle_engine_answers_in_a_fork():
     engine, expected = make_engine(), alone(make_request(max_new_tokens=3))
     assert content(engine.submit(make_request(max_new_tokens=3))) == expected
     with engine.network.unfused():
         assert in_a_fork(lambda: 5 * (content(engine.submit(make_request(max_new_tokens=3))) != [])) == 5
 
 
-def test_several_readers_of_the_same_events_all_end():
+def test_several_readers_of_one_stream_all_end():
     engine = make_engine()
     for closes in (False, True):
         stream = engine.submit(make_request(max_new_tokens=30))
         with ThreadPoolExecutor(4) as pool:
-            read = [pool.submit(lambda stream=stream: list(stream)) for _ in range(4)]
+            futures = [pool.submit(lambda stream=stream: list(stream)) for _ in range(4)]
             if closes:
                 engine.cancel(stream.id)
-            ends = [one.exception(timeout=60) for one in read]
-        assert sum(isinstance(end, CancelledError) for end in ends) <= closes
+            errors = [future.exception(timeout=60) for future in futures]
+        assert sum(isinstance(error, CancelledError) for error in errors) <= closes
         if not closes:
-            events = [event for one in read for event in one.result()]
+            events = [event for future in futures for event in future.result()]
             assert sorted(map(str, content(events))) == sorted(map(str, alone(make_request(max_new_tokens=30))))
 
 
-def test_a_program_may_end_while_a_thread_of_its_user_works():
+def test_a_program_may_exit_while_a_daemon_thread_reads_events():
     program = """
 import threading, dgemma
 llm, begun = dgemma.load("tiny"), threading.Event()
@@ -173,5 +173,5 @@ threading.Thread(target=work, daemon=True).start()
 begun.wait()
 """
     for _ in range(3):
-        ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=120)
-        assert ended.returncode == 0, ended.stderr
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=120)
+        assert result.returncode == 0, result.stderr

@@ -42,13 +42,13 @@ STEEP = Pace(step_ms={1: 10, 64: 640, 256: 2560}, token_ms=10)
 """Compute-bound: every position costs the same."""
 
 
-def test_where_a_pass_costs_the_same_for_any_canvas_diffusion_wins():
+def test_diffusion_is_chosen_if_every_pass_costs_the_same():
     choice = choose(profile(record(32, 6), record(64, 8)), FLAT, max_new_tokens=100)
     assert (choice.mode, choice.canvas_length) == ("diffusion", 64)
     assert (choice.diffusion_ms, choice.autoregressive_ms) == (80, 640)
 
 
-def test_checked_canvases_cost_their_share_of_drafts_and_checks():
+def test_the_cost_of_checked_canvases_includes_drafts_and_checks():
     drafted = CanvasRecord(length=64, steps=6, equivalents=1.5, tokens=24, accuracy=1, checks=6)
     pace = Pace(step_ms={1: 10, 16: 15, 64: 40}, token_ms=10)
     look, a_canvas = pace.step(FIRST_LOOK), 6 * (15 + pace.step(DRAFT_LENGTH))
@@ -60,7 +60,7 @@ def test_checked_canvases_cost_their_share_of_drafts_and_checks():
         CanvasRecord(length=64, steps=6, equivalents=1.5, tokens=24, accuracy=1, checks=-1)
 
 
-def test_where_each_position_costs_its_own_one_token_at_a_time_wins():
+def test_autoregressive_is_chosen_if_every_position_costs_the_same():
     choice = choose(profile(record(64, 8)), STEEP, max_new_tokens=100)
     assert choice.mode == "autoregressive"
     assert (choice.diffusion_ms, choice.autoregressive_ms) == (8 * 640, 640)
@@ -72,13 +72,13 @@ def test_a_short_answer_takes_the_short_canvas():
     assert (choice.mode, choice.canvas_length) == ("diffusion", 8)
 
 
-def test_what_a_canvas_skips_is_counted():
+def test_skipped_positions_lower_the_cost_of_a_canvas():
     pace = Pace(step_ms={1: 10, 64: 73, 256: 265}, token_ms=10)
-    skipping, plain = (choose(profile(record(64, 8, e)), pace, 64).diffusion_ms for e in (4.0, 8.0))
+    skipping, plain = (choose(profile(record(64, 8, equivalents)), pace, 64).diffusion_ms for equivalents in (4.0, 8.0))
     assert plain == pytest.approx(8 * 73) and skipping == pytest.approx(8 * 41)
 
 
-def test_a_canvas_that_answers_worse_is_not_taken():
+def test_a_less_accurate_canvas_length_is_not_chosen():
     records = (record(32, 8, accuracy=0.9), record(64, 2, accuracy=0.5))
     assert choose(profile(*records), FLAT, 100).canvas_length == 32
     assert choose(profile(*records), FLAT, 100, canvas_length=64).canvas_length == 64
@@ -92,8 +92,8 @@ def test_a_pace_gives_a_time_for_any_number_of_positions(step_ms, rows):
 
 
 @given(st.integers(1, 1024))
-def test_the_guess_offers_the_models_own_canvas_and_shorter_ones(length):
-    lengths = [r.length for r in guess_profile(length).canvases]
+def test_the_guessed_profile_has_the_models_own_canvas_and_shorter_ones(length):
+    lengths = [canvas.length for canvas in guess_profile(length).canvases]
     assert lengths[-1] == length and lengths == sorted(set(lengths))
 
 
@@ -103,20 +103,20 @@ def test_measuring_stays_within_its_budget():
     assert all(0 < ms < math.inf for ms in (*whole.step_ms.values(), whole.token_ms, short.token_ms))
 
 
-def test_a_model_whose_tokens_take_long_is_given_the_time_of_some(monkeypatch):
+def test_the_measuring_budget_is_at_least_the_time_of_some_tokens(monkeypatch):
     monkeypatch.setattr(pace, "_BUDGET_S", 0.0)
     for tokens, measured in ((0, {1}), (10**6, set(ROWS))):
         monkeypatch.setattr(pace, "_BUDGET_TOKENS", tokens)
         assert set(measure_pace(NETWORK).step_ms) == measured
 
 
-def test_recording_a_pass_is_no_part_of_its_pace():
+def test_the_time_of_recording_a_pass_is_not_part_of_its_pace():
     def slowly(run):
         time.sleep(0.2)
         return run
 
-    found = measure_pace(NETWORK, budget_s=5.0, passes=RecordedPasses(NETWORK, capture=slowly))
-    assert set(found.step_ms) == set(ROWS) and max(found.step_ms.values()) < 200
+    measured = measure_pace(NETWORK, budget_s=5.0, passes=RecordedPasses(NETWORK, capture=slowly))
+    assert set(measured.step_ms) == set(ROWS) and max(measured.step_ms.values()) < 200
 
 
 def test_a_pace_is_measured_once_for_a_machine_and_a_model(tmp_path):
@@ -128,12 +128,12 @@ def test_a_pace_is_measured_once_for_a_machine_and_a_model(tmp_path):
     assert len(json.loads(file.read_text())) == 1
 
 
-def test_a_place_that_cannot_be_written_costs_nothing_but_the_second(tmp_path):
+def test_a_pace_file_that_cannot_be_written_is_no_error(tmp_path):
     (tmp_path / "file").write_text("")
     assert cached_pace(NETWORK, tmp_path / "file" / "pace.json").token_ms > 0
 
 
-def test_auto_gives_the_tokens_of_the_mode_it_takes():
+def test_auto_gives_the_tokens_of_the_mode_it_chooses():
     engine = make_engine()
     choice = engine.choose(20)
     taken = make_request(mode=choice.mode, canvas_length=choice.canvas_length)
@@ -144,28 +144,36 @@ def kind(name: str, centre: tuple[float, ...], *records: CanvasRecord, tokens: f
     return RequestKind(name=name, centre=centre, reach=1.0, canvases=records, answer_tokens=tokens)
 
 
-def test_what_is_known_of_a_kind_of_requests_decides_for_those_near_it():
-    """Averages speak for one token at a time, the kind at (5, 0) for diffusion."""
+def test_a_request_near_a_known_kind_is_judged_by_that_kind():
+    """The averages favour autoregressive decoding, the kind at (5, 0) favours diffusion."""
     slow, fast = record(64, 80), record(64, 2)
     kinds = (kind("torn", (0.0, 0.0), slow), kind("sure", (5.0, 0.0), fast, tokens=32))
-    known = replace(profile(slow), kinds=kinds)
-    assert known.find_kind([4.5, 0.5]) == kinds[1] and known.find_kind([3.0, 0.0]) is None
-    assert known.find_kind([1.0]) is None and profile(slow).find_kind([5.0, 0.0]) is None
-    chosen = {at: choose(known, FLAT, 64, mean_embedding=at) for at in ((0.5, 0.5), (5.0, 0.5), (2.5, 0.0), ())}
+    with_kinds = replace(profile(slow), kinds=kinds)
+    assert with_kinds.find_kind([4.5, 0.5]) == kinds[1] and with_kinds.find_kind([3.0, 0.0]) is None
+    assert with_kinds.find_kind([1.0]) is None and profile(slow).find_kind([5.0, 0.0]) is None
+    chosen = {
+        embedding: choose(with_kinds, FLAT, 64, mean_embedding=embedding)
+        for embedding in ((0.5, 0.5), (5.0, 0.5), (2.5, 0.0), ())
+    }
     assert [choice.mode == "diffusion" for choice in chosen.values()] == [False, True, False, False]
     assert chosen[5.0, 0.5].autoregressive_ms == 32 * FLAT.token_ms
 
 
-def test_a_request_of_no_known_kind_is_answered_in_the_way_whose_cost_is_known():
+def test_a_request_of_no_known_kind_is_answered_autoregressively():
     fast = record(64, 2)
-    known = replace(profile(fast), kinds=(kind("sure", (5.0, 0.0), fast),))
-    chosen = {at: choose(known, FLAT, 64, mean_embedding=at).mode for at in ((5.0, 0.0), (0.0, 0.0), ())}
+    with_kinds = replace(profile(fast), kinds=(kind("sure", (5.0, 0.0), fast),))
+    chosen = {
+        embedding: choose(with_kinds, FLAT, 64, mean_embedding=embedding).mode
+        for embedding in ((5.0, 0.0), (0.0, 0.0), ())
+    }
     assert chosen == {(5.0, 0.0): "diffusion", (0.0, 0.0): "autoregressive", (): "diffusion"}
-    assert choose(profile(fast), FLAT, 64, mean_embedding=(0.0, 0.0)).mode == "diffusion", "no kinds, no strangers"
+    assert choose(profile(fast), FLAT, 64, mean_embedding=(0.0, 0.0)).mode == "diffusion", (
+        "without kinds, the averages decide"
+    )
 
 
-def test_a_pace_that_is_outdone_is_measured_anew(tmp_path, monkeypatch):
-    """Whoever measures beside another process finds passes several times as slow."""
+def test_a_stored_pace_that_is_too_slow_is_measured_again(tmp_path, monkeypatch):
+    """Next to another busy process, passes are measured several times too slow."""
     monkeypatch.setattr(pace, "_FASTER", 0.6)
     file = tmp_path / "pace.json"
     cached_pace(NETWORK, file)
@@ -173,17 +181,17 @@ def test_a_pace_that_is_outdone_is_measured_anew(tmp_path, monkeypatch):
     for part in ("token_ms", "step_ms"):
         slow = {rows: 1000 * ms for rows, ms in entry["step_ms"].items()} if part == "step_ms" else 1000 * entry[part]
         file.write_text(json.dumps({key: {**entry, part: slow}}))
-        found = cached_pace(NETWORK, file)
-        assert found.token_ms < 900 * entry["token_ms"] and found.step(8) < 900 * entry["step_ms"]["8"]
+        measured = cached_pace(NETWORK, file)
+        assert measured.token_ms < 900 * entry["token_ms"] and measured.step(8) < 900 * entry["step_ms"]["8"]
     fast = {"token_ms": 1e-9, "step_ms": dict.fromkeys(entry["step_ms"], 1e-9)}
     file.write_text(json.dumps({key: fast}))
-    assert cached_pace(NETWORK, file).token_ms == 1e-9, "a machine that is busy now tells nothing"
+    assert cached_pace(NETWORK, file).token_ms == 1e-9, "a slower measurement does not replace a faster one"
 
 
-def test_kinds_survive_the_file():
-    made = replace(profile(record(8, 3)), kinds=(kind("one", (0.25, -1.0), record(8, 2), record(64, 3)),))
-    document = json.loads(json.dumps(made.to_document()))
-    assert DenoisingProfile.from_document(document) == made
+def test_request_kinds_survive_the_round_trip():
+    original = replace(profile(record(8, 3)), kinds=(kind("one", (0.25, -1.0), record(8, 2), record(64, 3)),))
+    document = json.loads(json.dumps(original.to_document()))
+    assert DenoisingProfile.from_document(document) == original
     for broken in ({"centre": "near"}, {"centre": ["a"]}, {"name": 3}, {"canvases": 1}):
         with pytest.raises(CheckpointError, match=r"denoising\.json"):
             DenoisingProfile.from_document({**document, "kinds": [{**document["kinds"][0], **broken}]})
@@ -192,21 +200,21 @@ def test_kinds_survive_the_file():
             DenoisingProfile.from_document({**document, "kinds": [{**document["kinds"][0], **broken}]})
 
 
-def test_the_embedded_model_knows_a_sudoku_from_a_sentence_to_correct():
-    """By prompts that its profile was not measured on."""
+def test_the_embedded_profile_recognises_its_kinds_of_requests():
+    """With prompts that its profile was not measured on."""
     llm = dgemma.load("tiny")
     for task in ("sudoku4", "sudoku9", "fix"):
         for example in examples(task, 10, seed=23):
             messages = [{"role": "user", "content": example.prompt}]
             ids = chat.render(messages, llm.tokenizer, template=llm.model.chat_template)
-            found = llm.engine.profile.find_kind(mean_embedding(llm.network, ids))
-            assert found is None or found.name == task
-            assert found is not None or task == "sudoku9", "nine rows of digits reach out of what was seen"
+            kind_found = llm.engine.profile.find_kind(mean_embedding(llm.network, ids))
+            assert kind_found is None or kind_found.name == task
+            assert kind_found is not None or task == "sudoku9", "only a sudoku9 may be outside the reach of its kind"
 
 
-def test_a_profile_survives_its_file_and_a_damaged_one_is_told():
-    made = profile(record(8, 3), record(64, 6.5, 4.25))
-    assert DenoisingProfile.from_document(json.loads(json.dumps(made.to_document()))) == made
+def test_a_profile_survives_the_round_trip_and_a_damaged_one_is_refused():
+    original = profile(record(8, 3), record(64, 6.5, 4.25))
+    assert DenoisingProfile.from_document(json.loads(json.dumps(original.to_document()))) == original
     with pytest.raises(CheckpointError, match="no list `canvases`"):
         DenoisingProfile.from_document({"answer_tokens": 3})
     with pytest.raises(CheckpointError, match="lacks `steps`"):

@@ -1,4 +1,4 @@
-"""A kept prefix saves work and changes nothing: every float of every event is what it would be without."""
+"""A kept prefix saves work and changes nothing: every event is bit-identical to that without reuse."""
 
 import copy
 import gc
@@ -53,7 +53,7 @@ def test_reuse_changes_no_bit(prompts, mode, boundaries, prefill_chunk, budget):
 )
 def test_sliding_layers_that_forget_change_no_bit(prompts, mode, boundaries, prefill_chunk, max_new_tokens):
     with patch("dgemma.cache.EVICTION_SLACK", 7):
-        # As many requests at once that none may have a cache that keeps all.
+        # So many requests may be active that no request gets a cache that keeps everything.
         engine = make_engine(prefill_chunk=prefill_chunk, max_active=10**6)
         for prompt in prompts:
             request = make_request(prompt, max_new_tokens=max_new_tokens, mode=mode, turn_boundary_ids=boundaries)
@@ -63,21 +63,21 @@ def test_sliding_layers_that_forget_change_no_bit(prompts, mode, boundaries, pre
             assert content(events) == content(fresh.submit(request))
 
 
-def test_a_long_conversation_is_reused_by_layers_that_forget():
+def test_sliding_layers_that_forget_still_reuse_a_long_conversation():
     with patch("dgemma.cache.EVICTION_SLACK", 7):
         engine = make_engine(prefill_chunk=16, max_active=10**6)
         prompt = made_up_ids(320)
         list(engine.submit(make_request(prompt, max_new_tokens=12)))
-        held = engine.snapshot().kv_bytes
+        kv_bytes = engine.snapshot().kv_bytes
         longer = finish(engine.submit(make_request((*prompt, *made_up_ids(40, 1)), max_new_tokens=12)))
         assert longer.stats.reused_tokens == 304
-        # A branch far back finds what the window would see forgotten; the prompt that is kept stays.
+        # For a branch far back the tokens of the window are forgotten, so nothing is reused; the kept prompt stays.
         branch = finish(engine.submit(make_request((*prompt[:100], *made_up_ids(300, 2)), max_new_tokens=12)))
         assert branch.stats.reused_tokens == 0 and engine.snapshot().prefixes == 2
     whole = make_engine(prefill_chunk=16)
     list(whole.submit(make_request(prompt, max_new_tokens=12)))
-    # Full layers have as many numbers a token as sliding ones here.
-    assert held < 0.6 * whole.snapshot().kv_bytes
+    # Here full layers store as many numbers per token as sliding ones.
+    assert kv_bytes < 0.6 * whole.snapshot().kv_bytes
 
 
 @pytest.mark.parametrize(
@@ -88,13 +88,13 @@ def test_a_long_conversation_is_reused_by_layers_that_forget():
         Rewrite(text=made_up_ids(50, 6), strength=0.9),
     ],
 )
-def test_writing_in_place_needs_nothing_that_sliding_layers_forget(in_place):
+def test_infill_and_revision_need_nothing_that_sliding_layers_forget(in_place):
     prompt, budget = made_up_ids(900), 0.4
     request = make_request(prompt, max_new_tokens=52, in_place=in_place)
     whole = make_engine()
     expected = content(whole.submit(request))
     with patch("dgemma.cache.EVICTION_SLACK", 7):
-        # A cache that keeps all would be refused.
+        # A cache that keeps everything would be refused.
         engine = make_engine(kv_budget_mb=budget, max_active=1)
         assert whole.snapshot().kv_bytes > budget * (1 << 20)
         assert content(engine.submit(request)) == expected
@@ -133,7 +133,7 @@ def test_without_boundaries_whole_chunks_are_reused():
     assert finish(engine.submit(make_request((*document, 13, 14)))).stats.reused_tokens == 48
 
 
-def test_the_same_prompt_again_needs_no_prefill_but_its_last_chunk():
+def test_a_repeated_prompt_needs_only_its_last_chunk_encoded():
     engine = make_engine(prefill_chunk=16)
     prompt = made_up_ids(40)
     list(engine.submit(make_request(prompt)))
@@ -145,7 +145,7 @@ def test_the_same_prompt_again_needs_no_prefill_but_its_last_chunk():
     assert finish(engine.submit(make_request(prompt, mode="autoregressive"))).stats.reused_tokens == 32
 
 
-def test_the_reference_path_neither_reuses_nor_leaves_anything():
+def test_the_reference_path_neither_reuses_nor_leaves_a_prefix():
     engine = make_engine()
     request = make_request(made_up_ids(40), reference=True)
     list(engine.submit(request))
@@ -156,7 +156,7 @@ def test_the_reference_path_neither_reuses_nor_leaves_anything():
 
 
 @pytest.mark.parametrize("after", [1, 3, 6])
-def test_a_request_that_is_cut_off_leaves_what_it_encoded(after):
+def test_a_dropped_request_leaves_its_encoded_prompt_as_a_prefix(after):
     engine = make_engine(prefill_chunk=16)
     prompt = made_up_ids(40)
     stream = engine.submit(make_request(prompt, max_new_tokens=40))
@@ -166,11 +166,11 @@ def test_a_request_that_is_cut_off_leaves_what_it_encoded(after):
     gc.collect()
     request = make_request(prompt, seed=3)
     stream = engine.submit(request)
-    said = list(stream)
-    assert content(said) == alone(request) and finish(said).stats.reused_tokens == 32
+    received = list(stream)
+    assert content(received) == alone(request) and finish(received).stats.reused_tokens == 32
 
 
-def test_a_request_that_is_cut_off_while_its_prompt_is_encoded_leaves_the_chunks_that_are_done():
+def test_a_request_closed_during_prefill_leaves_its_encoded_chunks_as_a_prefix():
     engine = make_engine(prefill_chunk=16)
     prompt = made_up_ids(90)
     cut = engine.submit(make_request(prompt))
@@ -181,19 +181,19 @@ def test_a_request_that_is_cut_off_while_its_prompt_is_encoded_leaves_the_chunks
     assert 0 < reused < 90 and reused % 16 == 0
 
 
-def test_two_at_once_may_share_one_prefix():
+def test_concurrent_requests_share_one_prefix():
     engine = make_engine(prefill_chunk=16)
     document = made_up_ids(64)
     list(engine.submit(make_request((*document, 11, 12))))
     requests = [make_request(document[:32] + made_up_ids(20, seed), seed=seed) for seed in (1, 2, 3)]
     streams = [engine.submit(request) for request in requests]
-    said = [list(stream) for stream in streams]
-    for request, events in zip(requests, said, strict=True):
+    received = [list(stream) for stream in streams]
+    for request, events in zip(requests, received, strict=True):
         assert tokens(events) and content(events) == alone(request)
         assert finish(events).stats.reused_tokens == 32
 
 
-def test_a_tight_budget_gives_the_prefix_away_instead_of_encoding_anew():
+def test_under_a_tight_budget_a_prefix_is_taken_rather_than_encoded_again():
     document = made_up_ids(160)
     request = make_request(document, max_new_tokens=8, max_denoising_steps=3)
     needed = make_engine().submit(request)._job.runner.num_bytes
@@ -208,8 +208,8 @@ def test_a_tight_budget_gives_the_prefix_away_instead_of_encoding_anew():
 
 @pytest.mark.parametrize("own_thread", [False, True])
 @pytest.mark.parametrize("mode", ["diffusion", "autoregressive"])
-def test_what_is_broken_off_keeps_its_prompt_alone(own_thread, mode):
-    """Not the room that its answer would have taken."""
+def test_a_closed_request_keeps_only_the_cache_of_its_prompt(own_thread, mode):
+    """The slots that its answer would have taken are freed."""
     engine, prompt = make_engine(prefill_chunk=16), made_up_ids(40, 3)
     if own_thread:
         engine.start()
@@ -233,7 +233,7 @@ def test_what_is_broken_off_keeps_its_prompt_alone(own_thread, mode):
     engine.close()
 
 
-def test_weights_that_change_make_what_is_kept_worthless():
+def test_changed_weights_invalidate_kept_prefixes():
     network = copy.deepcopy(NETWORK)
     engine, request = make_engine(network), make_request(made_up_ids(40, 3), max_new_tokens=6)
     assert finish(engine.submit(request)).stats.reused_tokens == 0
@@ -245,16 +245,16 @@ def test_weights_that_change_make_what_is_kept_worthless():
     assert content(changed) == content(make_engine(network).submit(request))
 
 
-def test_what_began_with_other_weights_is_not_kept():
+def test_a_request_begun_with_other_weights_leaves_no_prefix():
     network = copy.deepcopy(NETWORK)
     engine, prompt = make_engine(network), made_up_ids(60, 3)
-    begun = engine.submit(make_request(prompt, max_new_tokens=50))
+    stream = engine.submit(make_request(prompt, max_new_tokens=50))
     for _ in range(4):
-        next(begun)
+        next(stream)
     with torch.inference_mode():
         network.layers[0].self_attn.k_proj.weight.mul_(-1.0)  # pyright: ignore[reportAttributeAccessIssue,reportCallIssue]
     list(engine.submit(make_request(made_up_ids(5), max_new_tokens=2)))
-    begun.close()
+    stream.close()
     again = list(engine.submit(make_request(prompt, max_new_tokens=6)))
     assert finish(again).stats.reused_tokens == 0
     assert content(again) == content(make_engine(network).submit(make_request(prompt, max_new_tokens=6)))

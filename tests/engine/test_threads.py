@@ -1,4 +1,4 @@
-"""Many consumers at once, with and without a thread of the engine's own: nothing lost, nothing mixed, nothing stuck."""
+"""Many consumers at once, with and without a driver thread: no event is lost or mixed up, and nothing hangs."""
 
 import gc
 import subprocess
@@ -22,11 +22,11 @@ from tests.engine.requests import alone, content, made_up_ids, make_engine, make
 
 CONSUMERS = 8
 NO_ID = 10**6
-"""As an end token one that never comes."""
+"""An end token that is never written."""
 ROOT = Path(__file__).parents[2]
 
 
-def a_request(number: int) -> Request:
+def numbered_request(number: int) -> Request:
     return make_request(
         made_up_ids(5 + 13 * (number % 3), number % 2),
         max_new_tokens=4 + 7 * (number % 4),
@@ -37,9 +37,9 @@ def a_request(number: int) -> Request:
 
 
 def consume(engine: Engine, number: int) -> bool:
-    """Reads one request, a third of them not to the end; whether what came is right."""
+    """Reads one request, every third one not to the end. Returns whether its events are the expected ones."""
     expected = EXPECTED[number]
-    stream = engine.submit(a_request(number))
+    stream = engine.submit(numbered_request(number))
     if number % 3 == 1:
         read = [next(stream) for _ in range(1 + number % 2)]
         if number % 2:
@@ -49,7 +49,7 @@ def consume(engine: Engine, number: int) -> bool:
 
 
 REQUESTS = 16
-EXPECTED = [alone(a_request(number)) for number in range(REQUESTS)]
+EXPECTED = [alone(numbered_request(number)) for number in range(REQUESTS)]
 
 
 @pytest.mark.parametrize("own_thread", [False, True])
@@ -68,7 +68,7 @@ def test_consumers_in_threads_get_what_they_would_get_alone(own_thread, max_acti
     engine.close()
 
 
-def test_closing_from_another_thread_ends_a_blocked_consumer_quietly():
+def test_closing_from_another_thread_ends_a_blocked_consumer_without_error():
     engine = make_engine(max_active=1)
     blocker = engine.submit(make_request(max_new_tokens=500, canvas_length=3))
     stream = engine.submit(make_request())
@@ -116,7 +116,7 @@ def test_a_started_engine_works_ahead_of_its_consumers():
     engine = make_engine()
     engine.start()
     engine.start()
-    first, second = engine.submit(a_request(0)), engine.submit(a_request(1))
+    first, second = engine.submit(numbered_request(0)), engine.submit(numbered_request(1))
     assert content(second) == EXPECTED[1]
     assert content(first) == EXPECTED[0]
     engine.close()
@@ -129,11 +129,11 @@ def test_starting_takes_over_from_a_consumer_that_drives():
         reading = pool.submit(list, engine.submit(make_request(max_new_tokens=60)))
         engine.start()
         assert content(reading.result(20)) == alone(make_request(max_new_tokens=60))
-        assert content(engine.submit(a_request(1))) == EXPECTED[1]
+        assert content(engine.submit(numbered_request(1))) == EXPECTED[1]
     engine.close()
 
 
-def test_refusals_under_load_are_told_and_nothing_else_breaks():
+def test_under_load_refused_requests_raise_busy_and_others_are_answered():
     engine = make_engine(max_active=2, max_waiting=1)
 
     def attempt(number: int) -> bool | None:
@@ -154,10 +154,10 @@ def test_requests_dropped_by_the_garbage_collector_at_any_moment_end():
 
     def drop(number: int) -> bool:
         for _ in range(4):
-            cycle: list[object] = [engine.submit(a_request(number))]
+            cycle: list[object] = [engine.submit(numbered_request(number))]
             cycle.append(cycle)
             del cycle
-        return content(engine.submit(a_request(number))) == EXPECTED[number]
+        return content(engine.submit(numbered_request(number))) == EXPECTED[number]
 
     thresholds = gc.get_threshold()
     gc.set_threshold(5, 1, 1)
@@ -171,15 +171,15 @@ def test_requests_dropped_by_the_garbage_collector_at_any_moment_end():
     assert (snapshot.active, snapshot.waiting) == (0, 0) and snapshot.finished >= REQUESTS // 2
 
 
-def test_an_engine_nobody_holds_is_freed():
+def test_an_engine_without_references_is_freed():
     engine = make_engine()
     list(engine.submit(make_request()))
-    gone = weakref.ref(engine)
+    reference = weakref.ref(engine)
     del engine
-    assert gone() is None
+    assert reference() is None
 
 
-def test_a_program_may_end_in_the_middle_of_a_request():
+def test_a_program_may_exit_in_the_middle_of_a_request():
     code = (
         "from tests.engine.requests import make_engine, make_request\n"
         "engine = make_engine()\n"
@@ -188,38 +188,38 @@ def test_a_program_may_end_in_the_middle_of_a_request():
         "next(stream)\n"
         "print('read')"
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "read\n", "")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "read\n", "")
 
 
 @pytest.mark.parametrize("own_thread", [False, True])
-def test_nothing_else_runs_while_the_machine_is_measured(own_thread, monkeypatch):
-    """And it is measured although others have requests enough to keep the engine at work."""
-    engine, measuring, turns, beside = make_engine(), threading.Event(), [], []
+def test_no_request_runs_while_the_pace_is_measured(own_thread, monkeypatch):
+    """The measurement takes place even if another thread keeps the engine busy."""
+    engine, measuring, turns, turns_meanwhile = make_engine(), threading.Event(), [], []
     advance = Runner.advance
 
-    def counted(runner, num_tokens=1):
+    def recording(runner, num_tokens=1):
         turns.append(measuring.is_set())
         return advance(runner, num_tokens)
 
-    def measured(network, file, passes):
+    def measure(network, file, passes):
         before = len(turns)
         measuring.set()
         time.sleep(0.2)
         measuring.clear()
-        beside.append(len(turns) - before)
+        turns_meanwhile.append(len(turns) - before)
         return Pace(step_ms={8: 1.0}, token_ms=1.0)
 
-    monkeypatch.setattr(Runner, "advance", counted)
-    monkeypatch.setattr(modes, "cached_pace", measured)
+    monkeypatch.setattr(Runner, "advance", recording)
+    monkeypatch.setattr(modes, "cached_pace", measure)
     if own_thread:
         engine.start()
-    over = threading.Event()
+    finished = threading.Event()
 
     def keep_at_work() -> None:
-        while not over.is_set():
+        while not finished.is_set():
             list(engine.submit(make_request(max_new_tokens=20)))
 
     busy = threading.Thread(target=keep_at_work)
@@ -232,7 +232,7 @@ def test_nothing_else_runs_while_the_machine_is_measured(own_thread, monkeypatch
         while len(turns) < so_far + 10:
             time.sleep(0.001)
     finally:
-        over.set()
+        finished.set()
         busy.join()
         engine.close()
-    assert beside == [0] and not any(turns)
+    assert turns_meanwhile == [0] and not any(turns)

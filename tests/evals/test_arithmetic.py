@@ -33,13 +33,13 @@ def check_working(example: Example) -> None:
         value = {"+": first + second, "-": first - second, "*": first * second, "/": first / second}[operator]
         assert value == Fraction(result), example
     assert example.answer.endswith(f"The answer is {steps[-1][3]}."), example
-    for place, (*_, result) in enumerate(steps[:-1]):
-        assert any(result in (later[0], later[2]) for later in steps[place + 1 :]), f"{result} leads nowhere: {example}"
+    for index, (*_, result) in enumerate(steps[:-1]):
+        assert any(result in (later[0], later[2]) for later in steps[index + 1 :]), f"{result} leads nowhere: {example}"
 
 
 @pytest.mark.parametrize("kind", ["plain", "one-step", "multi-step"])
 @pytest.mark.parametrize("split", ["train", "eval"])
-def test_working_is_true(kind: str, split: Split) -> None:
+def test_shown_working_is_correct(kind: str, split: Split) -> None:
     for example in draw(split, 1000, kind=kind):
         check_working(example)
         assert example.kind == kind
@@ -48,7 +48,7 @@ def test_working_is_true(kind: str, split: Split) -> None:
         assert "\n" not in example.prompt or split == "train"
 
 
-def test_problem_uses_all_its_numbers() -> None:
+def test_the_working_uses_every_number_of_the_problem() -> None:
     for example in draw("train", 500, kind="one-step"):
         used = {term for step in STEP.findall(example.answer) for term in (step[0], step[2])}
         assert set(re.findall(r"\d+", example.prompt)) <= used, example
@@ -57,14 +57,14 @@ def test_problem_uses_all_its_numbers() -> None:
 def test_plain_sums_agree_with_python() -> None:
     for split in ("train", "eval"):
         for example in draw(split, 500, kind="plain"):
-            asked = example.prompt
+            expression = example.prompt
             for sign, word in words.OPERATION_WORDS.items():
-                asked = asked.replace(f" {word} ", f" {sign} ")
-            asked = max(re.findall(r"[\d +*/-]+", asked.replace(" x ", " * ")), key=len)
-            assert Fraction(eval(asked)) == Fraction(example.answer.split()[-1].rstrip(".")), example
+                expression = expression.replace(f" {word} ", f" {sign} ")
+            expression = max(re.findall(r"[\d +*/-]+", expression.replace(" x ", " * ")), key=len)
+            assert Fraction(eval(expression)) == Fraction(example.answer.split()[-1].rstrip(".")), example
 
 
-def test_splits_share_nothing_but_nouns() -> None:
+def test_the_splits_share_nothing_but_nouns() -> None:
     def sentences(text: str) -> set[str]:
         return {line.split(" | ")[1] for line in text.strip().splitlines()}
 
@@ -79,24 +79,24 @@ def test_splits_share_nothing_but_nouns() -> None:
 
 def new_problems() -> list[arithmetic.Problem]:
     lines = arithmetic_problems.MORE_TRAIN_PROBLEMS.strip().splitlines()
-    parted = [line.split(" | ") for line in lines]
-    return [arithmetic.Problem(text=text, steps=arithmetic.read_steps(steps)) for steps, text in parted]
+    fields = [line.split(" | ") for line in lines]
+    return [arithmetic.Problem(text=text, steps=arithmetic.read_steps(steps)) for steps, text in fields]
 
 
 def test_new_problems_are_many_and_all_in_training() -> None:
-    new = new_problems()
-    assert len({problem.text for problem in new}) == len(new) >= 250
+    problems = new_problems()
+    assert len({problem.text for problem in problems}) == len(problems) >= 250
     known = arithmetic.problems("train")
-    assert set(new) <= {*known["one-step"], *known["multi-step"]}
-    of_steps = Counter(len(problem.steps) for problem in new)
-    assert of_steps[1] >= 130 and of_steps[2] >= 90 and of_steps[3] >= 30
-    of_operation = Counter(problem.steps[0][1] for problem in new if len(problem.steps) == 1)
-    assert min(of_operation[operator] for operator in "+-*/") >= 25
+    assert set(problems) <= {*known["one-step"], *known["multi-step"]}
+    by_num_steps = Counter(len(problem.steps) for problem in problems)
+    assert by_num_steps[1] >= 130 and by_num_steps[2] >= 90 and by_num_steps[3] >= 30
+    by_operation = Counter(problem.steps[0][1] for problem in problems if len(problem.steps) == 1)
+    assert min(by_operation[operator] for operator in "+-*/") >= 25
 
 
 def test_new_problems_can_be_drawn_and_use_all_their_numbers() -> None:
-    random, new = Random(3), new_problems()
-    for problem in new * (2000 // len(new) + 1):
+    random, problems = Random(3), new_problems()
+    for problem in problems * (2000 // len(problems) + 1):
         numbers, equations = arithmetic.draw_numbers(random, problem.steps)
         text = arithmetic.settle(random, problem.text).format(**arithmetic.draw_words(random, "train"), **numbers)
         check_working(Example(task="math", prompt=text, answer=arithmetic.write_answer(equations)))
@@ -109,8 +109,8 @@ def test_new_problems_can_be_drawn_and_use_all_their_numbers() -> None:
 
 def test_new_problems_share_no_six_words_with_the_eval_split() -> None:
     def runs(text: str) -> set[tuple[str, ...]]:
-        said = re.findall(r"#|\{\w+\}|[\w'-]+", re.sub(r"\{[a-z]\}", "#", text.lower()))
-        return {tuple(said[start : start + 6]) for start in range(len(said) - 5)}
+        tokens = re.findall(r"#|\{\w+\}|[\w'-]+", re.sub(r"\{[a-z]\}", "#", text.lower()))
+        return {tuple(tokens[start : start + 6]) for start in range(len(tokens) - 5)}
 
     held_out = set[tuple[str, ...]]().union(
         *(runs(problem.text) for problems in arithmetic.problems("eval").values() for problem in problems)
@@ -131,12 +131,12 @@ def test_composed_requests_are_many_and_never_those_of_the_eval_split() -> None:
     assert not plain & set(words.PLAIN_REQUESTS["eval"])
     assert all(request.count("{sum}") == 1 for request in plain)
     telling = ("evaluate", "find", "explain", "tell ", "write", "work this out", "you get", "you got", "here is")
-    for said in [*map(" ".join, frames), *plain]:
-        assert not any(word in said.lower() for word in telling), said
-        assert not set("[]|0123456789") & set(said), said
+    for text in [*map(" ".join, frames), *plain]:
+        assert not any(word in text.lower() for word in telling), text
+        assert not set("[]|0123456789") & set(text), text
 
 
-def test_no_training_prompt_is_asked_as_in_the_eval_split() -> None:
+def test_no_training_prompt_is_phrased_as_in_the_eval_split() -> None:
     plain = [re.escape(request).replace(r"\{sum\}", ".+") for request in words.PLAIN_REQUESTS["eval"]]
     for example in draw("train", 4000):
         assert not example.prompt.startswith(words.PREFIXES["eval"]), example
@@ -149,7 +149,7 @@ def test_the_same_seed_gives_the_same_examples() -> None:
     assert draw("train", 50) != draw("eval", 50)
 
 
-def test_word_problems_from_texts_take_our_style() -> None:
+def test_word_problems_from_texts_are_written_in_our_style() -> None:
     texts = Texts(word_problems=(CLIPS,))
     for example in draw("train", 60, texts, "gsm8k"):
         number = int(re.findall(r"\d+", example.prompt)[0])
@@ -201,6 +201,6 @@ def test_is_correct_reads_the_last_number(reply: str, right: bool) -> None:
     assert arithmetic.is_correct(example, reply) is right
 
 
-def test_unknown_kind() -> None:
+def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="one-step"):
         arithmetic.generate(Random(1), "train", kind="calculus")

@@ -1,4 +1,4 @@
-"""The longest copied span against the obvious search over all spans."""
+"""The longest copied span against an exhaustive search over all spans."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +9,7 @@ TEXTS = st.lists(st.lists(st.sampled_from(["a", "b", "ab", "c"]), max_size=8).ma
 
 
 @given(TEXTS, TEXTS)
-def test_it_equals_the_obvious_search(replies, corpus):
+def test_the_longest_copied_span_equals_an_exhaustive_search(replies, corpus):
     def spans(text: str) -> set[tuple[str, ...]]:
         words = text.split()
         return {tuple(words[i:j]) for i in range(len(words)) for j in range(i + 1, len(words) + 1)}
@@ -20,6 +20,6 @@ def test_it_equals_the_obvious_search(replies, corpus):
     assert count == longest == len(span.split())
 
 
-def test_white_space_and_borders():
+def test_white_space_is_normalised_and_spans_end_with_their_text():
     assert longest_copied_span(["the  cat\nsat down"], ["A dog. the cat sat."]) == (2, "the cat")
     assert longest_copied_span(["one two three"], ["zero one", "two three"]) == (2, "two three")

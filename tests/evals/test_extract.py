@@ -25,7 +25,7 @@ def test_a_seed_gives_the_same_examples(split: Split) -> None:
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_values_and_keys_stand_in_the_prompt(split: Split) -> None:
+def test_values_and_keys_are_in_the_prompt(split: Split) -> None:
     for example in examples(split):
         answer = json.loads(example.answer)
         assert 1 <= len(answer) <= 6
@@ -38,7 +38,7 @@ def test_values_and_keys_stand_in_the_prompt(split: Split) -> None:
         assert not any(mark in example.prompt for mark in ("{keys}", "{things}", "{text}", "{request}", "{key}"))
 
 
-def test_kinds_are_many() -> None:
+def test_there_are_many_kinds_in_the_intended_shares() -> None:
     kinds = [example.kind for example in examples("train", 6000)]
     assert len(set(kinds)) >= 20
     assert 0.35 < kinds.count("record") / len(kinds) < 0.45
@@ -61,12 +61,12 @@ def test_the_splits_share_no_phrasing_and_no_sentence() -> None:
 
 
 def bare(sentence: str) -> str:
-    """A sentence with its first choices, its slots without their names."""
+    """A sentence with the first of each choice, and its slots without names."""
     first = re.sub(r"\[([^|\]]*)[^\]]*\]", r"\1", sentence)
     return re.sub(r"\{[^}]*\}", "{}", first).lower()
 
 
-def test_what_training_alone_draws_holds_nothing_of_the_eval_split() -> None:
+def test_domains_of_training_alone_share_nothing_with_the_eval_split() -> None:
     known = {domain.name: domain for domain in extract.DOMAINS}
     more = {domain.name: domain for domain in extract.TRAINING_DOMAINS}
     assert set(known) == set(more)
@@ -112,11 +112,11 @@ def test_a_key_with_two_meanings_is_refused() -> None:
         extract_domain.parse_domains("## pair\nbuyer full_name: name\nseller full_name: name\n- {buyer} {seller}\n")
 
 
-def test_an_takes_the_place_of_a() -> None:
+def test_fill_writes_an_before_a_vowel() -> None:
     assert extract_domain.fill("a {job} and a {tool}", {"job": "actor", "tool": "saw"}) == "an actor and a saw"
 
 
-def test_no_clause_of_the_eval_split_is_trained():
+def test_no_clause_of_the_eval_split_appears_in_training():
     random = Random(3)
     trained = {extract_requests.train_clause(random).replace("{things}", "{keys}").lower() for _ in range(30_000)}
     trained |= {clause.lower() for clause in extract_requests.PLAIN_CLAUSES}
@@ -134,7 +134,7 @@ def test_composed_clauses_are_many_and_have_one_place_for_the_keys():
         assert not any(mark in clause for mark in ("[", "]", "|", "  ", " ,", " ."))
 
 
-def test_composed_leads_say_each_slot_once_and_are_none_of_the_eval_split():
+def test_composed_leads_name_each_slot_once_and_are_not_in_the_eval_split():
     random = Random(7)
     composing = [domain for domain in (*extract.TRAINING_DOMAINS, *extract.MORE_DOMAINS) if domain.cores]
     assert len(composing) >= 16

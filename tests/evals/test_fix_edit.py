@@ -35,18 +35,18 @@ def edits_with_values(number: int) -> Iterator[tuple[Example, dict[str, str]]]:
 
 
 def with_words_edited(text: str, old: str, new: str | None) -> str:
-    """`text` with each run of words `old` as `new` (marks behind it stay), or without it where there is no new one."""
-    said, size = text.split(" "), len(old.split(" "))
-    done: list[str] = []
-    while said:
-        run = " ".join(said[:size])
+    """`text` with each run of words `old` replaced by `new` (punctuation stays), or removed if `new` is None."""
+    remaining, size = text.split(" "), len(old.split(" "))
+    result: list[str] = []
+    while remaining:
+        run = " ".join(remaining[:size])
         if new is not None and run.rstrip(".,?!;:") == old:
-            done.append(new + run[len(old) :])
+            result.append(new + run[len(old) :])
         elif new is not None or run != old:
-            done.append(said.pop(0))
+            result.append(remaining.pop(0))
             continue
-        said = said[size:]
-    return " ".join(done)
+        remaining = remaining[size:]
+    return " ".join(result)
 
 
 def test_examples_depend_on_the_seed_alone():
@@ -74,11 +74,11 @@ def test_altered_values_keep_their_shape():
     random = Random(2)
     for value in ("Anna Lee", "KX-4821", "5 May 2024", "Zoë", "?"):
         changed = [words.altered(random, value) for _ in range(50)]
-        assert all(len(one) == len(value) for one in changed)
+        assert all(len(variant) == len(value) for variant in changed)
         assert all(
             a.isdigit() == b.isdigit() and a.isupper() == b.isupper()
-            for one in changed
-            for a, b in zip(one, value, strict=True)
+            for variant in changed
+            for a, b in zip(variant, value, strict=True)
         )
     assert len({words.altered(random, "Anna Lee") for _ in range(50)}) > 20
 
@@ -90,7 +90,7 @@ def test_a_broken_sentence_differs_from_its_repair():
         assert fix.is_correct(example, f" {example.answer}\n")
 
 
-def test_edits_are_what_was_asked():
+def test_edits_are_what_was_asked_for():
     for seed in range(400):
         example = edit.generate(Random(seed), "eval")
         body = example.prompt.split(": ", 1)[-1]
@@ -116,7 +116,7 @@ def test_composed_edit_requests_are_many_and_never_those_of_the_eval_split(kind:
         assert not set("[]|") & set(phrasing), phrasing
 
 
-def test_no_training_edit_is_asked_as_in_the_eval_split():
+def test_no_training_edit_is_phrased_as_in_the_eval_split():
     def pattern_of(phrasing: str) -> re.Pattern[str]:
         places = {"{text}": r"(?s:.+)"}
         few_words = r"[^\s:]+(?: [^\s:]+){0,2}"
@@ -133,7 +133,7 @@ def test_no_training_edit_is_asked_as_in_the_eval_split():
         assert not any(pattern.fullmatch(example.prompt) for pattern in held_out[example.kind]), example
 
 
-def test_training_edits_are_what_was_asked():
+def test_training_edits_are_what_was_asked_for():
     for example, values in edits_with_values(4000):
         assert all(value in example.prompt for value in values.values()), example
         text, answer = values["text"], example.answer

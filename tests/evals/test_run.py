@@ -17,7 +17,10 @@ from dgemma.options import require_tokenizer
 
 
 class Oracle:
-    """Knows the answers, except to autoregressive decoding; one canvas of three steps and four passes each."""
+    """A model that answers correctly, except in autoregressive mode, where its text is empty.
+
+    Each reply reports one canvas, three steps and four passes.
+    """
 
     def __init__(self, task: str, n: int) -> None:
         self.answers = {example.prompt: example.answer for example in examples(task, n, seed=4)}
@@ -45,15 +48,15 @@ class Oracle:
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 9])
-def test_modes_take_turns_at_different_examples(n):
+def test_modes_take_turns_on_different_examples(n):
     modes = ("diffusion", "autoregressive", "auto")
     oracle, seen = Oracle("sudoku4", n), []
     scores = list(evaluate(oracle, ["sudoku4"], n, 4, modes, watch=seen.append))  # pyright: ignore[reportArgumentType]
     assert [mode for mode, _ in oracle.asked] == list(modes) * n
     for mode in modes:
-        assert sorted(prompt for own, prompt in oracle.asked if own == mode) == sorted(oracle.answers)
+        assert sorted(prompt for used_mode, prompt in oracle.asked if used_mode == mode) == sorted(oracle.answers)
     if n >= len(modes):
-        assert all(one[1] != other[1] for one, other in zip(oracle.asked, oracle.asked[1:], strict=False))
+        assert all(before[1] != after[1] for before, after in zip(oracle.asked, oracle.asked[1:], strict=False))
     assert [score.accuracy for score in scores] == [1.0, 0.0, 1.0]
     assert {score.tokens_per_second for score in scores} == {16.0} and {score.tokens for score in scores} == {8.0}
     assert {(score.steps_per_canvas, score.equivalents_per_canvas, score.tokens_per_forward) for score in scores} == {
@@ -63,7 +66,7 @@ def test_modes_take_turns_at_different_examples(n):
     assert oracle.limits == {TASKS["sudoku4"].max_new_tokens}
 
 
-def test_no_answer_finds_a_part_of_its_prompt_encoded():
+def test_no_answer_reuses_a_kept_prefix():
     llm = dgemma.load("tiny")
     list(evaluate(llm, ["extract"], 2, modes=("diffusion", "autoregressive")))
     seen = llm.engine.snapshot()
@@ -71,7 +74,7 @@ def test_no_answer_finds_a_part_of_its_prompt_encoded():
 
 
 @pytest.mark.parametrize("task", ["extract", "extract_plain", "sudoku4", "sudoku9", "math"])
-def test_with_held_a_form_is_asked_of_every_second_answer_and_the_right_answer_has_it(task):
+def test_every_second_answer_is_constrained_and_the_right_answer_satisfies_the_constraint(task):
     oracle, seen = Oracle(task, 4), []
     scores = list(evaluate(oracle, [task], 4, 4, ("diffusion",), None, seen.append, constrained=True))  # pyright: ignore[reportArgumentType]
     if TASKS[task].constraint is None:
@@ -86,8 +89,8 @@ def test_with_held_a_form_is_asked_of_every_second_answer_and_the_right_answer_h
         assert "schema" not in form or jsonschema.validate(json.loads(answer), form["schema"]) is None
 
 
-def test_a_file_of_examples_is_scored_on_those_that_are_held_out(tmp_path):
-    """Each of them once, and none that training sees."""
+def test_a_file_of_examples_is_scored_on_its_held_out_part(tmp_path):
+    """Each held-out example once, and none that training sees."""
     file = tmp_path / "tickets.jsonl"
     lines = [{"prompt": f"Sort ticket {number}", "answer": f"kind {number % 3}"} for number in range(300)]
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
@@ -106,16 +109,16 @@ def test_a_file_of_examples_is_scored_on_those_that_are_held_out(tmp_path):
         examples("nosuch", 1, 0)
 
 
-def test_an_answer_to_a_files_example_may_be_as_long_as_the_right_ones(tmp_path):
+def test_the_token_limit_for_a_file_follows_the_length_of_its_answers(tmp_path):
     """Longer than any built-in task's, and no longer than the context has room for."""
     file = tmp_path / "long.jsonl"
     lines = [{"prompt": f"Write out {number}", "answer": "some words " * 150} for number in range(60)]
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     oracle = Oracle(str(file), 5)
     list(evaluate(oracle, [str(file)], 1, 4, ("diffusion",)))  # pyright: ignore[reportArgumentType]
-    (wide,) = oracle.limits
-    right = len(oracle.tokenizer.encode(lines[0]["answer"]))
-    assert right > 128 and right < wide < 2 * right
-    oracle.engine.max_context = right
+    (limit,) = oracle.limits
+    answer_tokens = len(oracle.tokenizer.encode(lines[0]["answer"]))
+    assert answer_tokens > 128 and answer_tokens < limit < 2 * answer_tokens
+    oracle.engine.max_context = answer_tokens
     list(evaluate(oracle, [str(file)], 1, 4, ("diffusion",)))  # pyright: ignore[reportArgumentType]
-    assert min(oracle.limits) < right
+    assert min(oracle.limits) < answer_tokens

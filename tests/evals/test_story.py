@@ -1,4 +1,4 @@
-"""The story task: subjects read from stories, cuts at sentence ends, a form check that tells stories from babble."""
+"""The story task: subjects read from stories, cuts at sentence ends, a check that rejects babble."""
 
 from random import Random
 
@@ -39,7 +39,7 @@ def draw(split: Split, number: int, texts: Texts) -> list[Example]:
         ('Tom laughed and said, "Yes." Tom ran home. Tom slept.', None),
     ],
 )
-def test_find_subject(beginning: str, subject: str | None) -> None:
+def test_find_subject_reads_the_subject_of_a_beginning(beginning: str, subject: str | None) -> None:
     assert story.find_subject(beginning) == subject
 
 
@@ -51,7 +51,7 @@ def test_training_examples_come_from_stories() -> None:
             assert "a brave little fox named Rufus" in example.prompt or "Rufus and" in example.prompt
 
 
-def test_cut_story() -> None:
+def test_cut_story_ends_at_a_paragraph_or_sentence() -> None:
     assert story.cut_story(SHORT) == SHORT
     assert story.cut_story("Too short to be told.") is None
     assert story.cut_story(LONG) == LONG[: LONG.rindex("\n")], "a paragraph's end is preferred"
@@ -64,7 +64,7 @@ def test_cut_story() -> None:
     assert cut.count('"') % 2 == 0
 
 
-def test_package_alone() -> None:
+def test_examples_can_be_drawn_without_texts() -> None:
     for example in draw("eval", 50, Texts()):
         assert example.answer == ""
         assert story.subject_of(example.prompt) in story.EVAL_SUBJECTS
@@ -72,11 +72,11 @@ def test_package_alone() -> None:
         assert story.is_correct(example, example.answer), example
 
 
-def test_splits_are_apart() -> None:
+def test_the_splits_share_no_phrasing_and_no_subject() -> None:
     for table in (story.PHRASINGS, story.FREE_REQUESTS):
         assert not set(table["train"]) & set(table["eval"])
-    told = story.stories_with_subjects(TEXTS.stories)
-    assert not {subject for subject, _, _ in told} & set(story.EVAL_SUBJECTS)
+    stories = story.stories_with_subjects(TEXTS.stories)
+    assert not {subject for subject, _, _ in stories} & set(story.EVAL_SUBJECTS)
 
 
 def test_the_same_seed_gives_the_same_examples() -> None:
@@ -109,6 +109,6 @@ def test_is_correct_judges_form(reply: str, right: bool) -> None:
     assert story.is_correct(example, reply) is right
 
 
-def test_unknown_kind() -> None:
+def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="subject, free"):
         story.generate(Random(1), "train", kind="novel")

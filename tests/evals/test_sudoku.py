@@ -52,13 +52,13 @@ def slow_solutions(grid: list[int], size: int) -> Iterator[list[int]]:
 
 @pytest.mark.parametrize("kind", sudoku.KINDS)
 @pytest.mark.parametrize("split", ["train", "eval"])
-def test_puzzles_have_exactly_the_answer_as_solution(kind: str, split: Split) -> None:
+def test_the_answer_is_the_only_solution_of_its_puzzle(kind: str, split: Split) -> None:
     random, size = Random(f"{kind} {split}"), int(kind[0])
     for _ in range(15):
         example = sudoku.generate(random, split, kind=kind)
         rows = clues_of(example)
-        found = list(islice(slow_solutions([int(digit) for digit in "".join(rows)], size), 2))
-        assert ["".join(map(str, each)) for each in found] == [example.answer.replace("\n", "")]
+        solutions = list(islice(slow_solutions([int(digit) for digit in "".join(rows)], size), 2))
+        assert ["".join(map(str, solution)) for solution in solutions] == [example.answer.replace("\n", "")]
         assert sudoku.solve("\n".join(rows)) == [example.answer]
         assert sudoku.is_correct(example, example.answer)
 
@@ -67,7 +67,7 @@ def test_puzzles_have_exactly_the_answer_as_solution(kind: str, split: Split) ->
     ("kind", "split", "fewest", "most"),
     [("4x4", "train", 4, 10), ("4x4", "eval", 4, 10), ("9x9", "train", 30, 65), ("9x9", "eval", 40, 50)],
 )
-def test_number_of_clues(kind: str, split: Split, fewest: int, most: int) -> None:
+def test_the_number_of_clues_is_within_its_range(kind: str, split: Split, fewest: int, most: int) -> None:
     random = Random(3)
     counts = [sum(digit != "0" for digit in "".join(clues_of(example))) for example in draw(random, split, kind, 300)]
     assert min(counts) >= fewest
@@ -109,7 +109,7 @@ def test_solve_counts_solutions() -> None:
 
 @given(st.integers(0, 10**6), st.integers(0, 16))
 def test_solve_agrees_with_the_slow_solver(seed: int, num_clues: int) -> None:
-    """Also where there are many solutions, or none because one clue was spoilt."""
+    """Also with many solutions, or with none because one clue was changed."""
     random = Random(seed)
     grid = [int(digit) for digit in sudoku.random_solution(random, 4)]
     for cell in random.sample(range(16), 16 - num_clues):
@@ -118,10 +118,10 @@ def test_solve_agrees_with_the_slow_solver(seed: int, num_clues: int) -> None:
         cell = random.choice([cell for cell, digit in enumerate(grid) if digit])
         kept, grid[cell] = grid[cell], 0
         grid[cell] = random.choice(allowed(grid, 4, cell) or [kept])
-    slow = {"".join(map(str, each)) for each in slow_solutions(list(grid), 4)}
-    fast = {each.replace("\n", "") for each in sudoku.solve("".join(map(str, grid)))}
-    assert len(fast) == min(2, len(slow))
-    assert fast <= slow
+    expected = {"".join(map(str, solution)) for solution in slow_solutions(list(grid), 4)}
+    actual = {solution.replace("\n", "") for solution in sudoku.solve("".join(map(str, grid)))}
+    assert len(actual) == min(2, len(expected))
+    assert actual <= expected
 
 
 def test_is_correct_refuses_wrong_replies() -> None:
@@ -134,12 +134,12 @@ def test_is_correct_refuses_wrong_replies() -> None:
     assert not sudoku.is_correct(example, "The solution is:\n" + example.answer)
     swapped = example.answer.translate(str.maketrans("12", "21"))
     assert not sudoku.is_correct(example, swapped), "valid, but it does not keep the clues"
-    for place, digit in enumerate(example.answer):
+    for index, digit in enumerate(example.answer):
         if digit.isdecimal():
-            wrong = example.answer[:place] + str(int(digit) % 9 + 1) + example.answer[place + 1 :]
+            wrong = example.answer[:index] + str(int(digit) % 9 + 1) + example.answer[index + 1 :]
             assert not sudoku.is_correct(example, wrong)
 
 
-def test_unknown_kind() -> None:
+def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="4x4, 9x9"):
         sudoku.generate(Random(1), "train", kind="16x16")

@@ -1,4 +1,4 @@
-"""Checks of the Triton kernel against the plain reading, on any device that can run it.
+"""Checks of the Triton kernel against plain PyTorch, on any device that can run it.
 
 `python -m tests.ops.kernel_checks` runs all of them in Triton's interpreter, on a CPU; TRITON_INTERPRET must be 1
 before triton is imported, hence a process of its own. `test_cuda.py` starts it, and runs the same checks on a GPU.
@@ -39,37 +39,39 @@ def by_kernel(network: DiffusionGemma, hidden: torch.Tensor, drawn: torch.Tensor
 
 def check_parity(device: str, vocab_size: int, spread: float, top_k: int) -> None:
     """Argmax, ids and samples exactly, entropy and log probabilities to float32; several slabs, forbidden ids. A GPU
-    sums in another order: there ids behind the first may change places where float32 does not tell them apart.
+    sums in another order: there ids after the first may swap places if float32 cannot distinguish them.
     """
     network = make_network(vocab_size, spread=spread).to(device)
     hidden, drawn = draw(4, 16, device=device, seed=2), uniforms(4, vocab_size, device)
     forbidden = {"forbidden": (7, vocab_size - 2), "forbidden_rows": ((0, 3), (3, vocab_size - 1))}
     plain = summarise_in_blocks(network, hidden, TEMPERATURE, drawn, top_k, **forbidden)
-    found = by_kernel(network, hidden, drawn, top_k, slab=2 * BLOCK, **forbidden)
+    actual = by_kernel(network, hidden, drawn, top_k, slab=2 * BLOCK, **forbidden)
     possible = plain.top_logprobs_NK > -1e6
-    assert found.top_ids_NK.shape == plain.top_ids_NK.shape and found.top_ids_NK.max() < vocab_size
-    assert torch.equal(found.top_logprobs_NK > -1e6, possible)
+    assert actual.top_ids_NK.shape == plain.top_ids_NK.shape and actual.top_ids_NK.max() < vocab_size
+    assert torch.equal(actual.top_logprobs_NK > -1e6, possible)
     if device == "cpu":
-        assert torch.equal(found.top_ids_NK[possible], plain.top_ids_NK[possible])
-    assert torch.equal(found.top_ids_NK[:, 0], plain.top_ids_NK[:, 0])
-    assert all(len(set(ids[some].tolist())) == some.sum() for ids, some in zip(found.top_ids_NK, possible, strict=True))
+        assert torch.equal(actual.top_ids_NK[possible], plain.top_ids_NK[possible])
+    assert torch.equal(actual.top_ids_NK[:, 0], plain.top_ids_NK[:, 0])
+    assert all(
+        len(set(ids[some].tolist())) == some.sum() for ids, some in zip(actual.top_ids_NK, possible, strict=True)
+    )
     logits_NV = network.logits(hidden) / TEMPERATURE
-    by_found, by_plain = (logits_NV.gather(1, one.top_ids_NK)[possible] for one in (found, plain))
-    torch.testing.assert_close(by_found, by_plain, rtol=1e-5, atol=2e-5)
-    torch.testing.assert_close(found.top_logprobs_NK[possible], plain.top_logprobs_NK[possible], rtol=1e-5, atol=2e-5)
-    torch.testing.assert_close(found.entropy_N, plain.entropy_N, rtol=1e-5, atol=2e-5)
-    assert torch.equal(found.sample_N, plain.sample_N)
+    by_actual, by_plain = (logits_NV.gather(1, summary.top_ids_NK)[possible] for summary in (actual, plain))
+    torch.testing.assert_close(by_actual, by_plain, rtol=1e-5, atol=2e-5)
+    torch.testing.assert_close(actual.top_logprobs_NK[possible], plain.top_logprobs_NK[possible], rtol=1e-5, atol=2e-5)
+    torch.testing.assert_close(actual.entropy_N, plain.entropy_N, rtol=1e-5, atol=2e-5)
+    assert torch.equal(actual.sample_N, plain.sample_N)
 
 
 def check_bfloat16(device: str) -> None:
-    """Products are rounded as the plain way rounds them, so equal logits stay equal."""
+    """Products are rounded as in plain PyTorch, so equal logits stay equal."""
     network = make_network(BLOCK + 9).to(device, torch.bfloat16)
     hidden, drawn = draw(4, 16, device=device, seed=2).bfloat16(), uniforms(4, BLOCK + 9, device)
     plain = summarise_in_blocks(network, hidden, TEMPERATURE, drawn, 20)
-    found = by_kernel(network, hidden, drawn, 20)
-    assert torch.equal(found.sample_N, plain.sample_N)
-    torch.testing.assert_close(found.top_logprobs_NK, plain.top_logprobs_NK, rtol=1e-5, atol=2e-5)
-    torch.testing.assert_close(found.entropy_N, plain.entropy_N, rtol=1e-5, atol=2e-5)
+    actual = by_kernel(network, hidden, drawn, 20)
+    assert torch.equal(actual.sample_N, plain.sample_N)
+    torch.testing.assert_close(actual.top_logprobs_NK, plain.top_logprobs_NK, rtol=1e-5, atol=2e-5)
+    torch.testing.assert_close(actual.entropy_N, plain.entropy_N, rtol=1e-5, atol=2e-5)
 
 
 def check_distribution(device: str, rows: int) -> None:

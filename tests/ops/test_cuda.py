@@ -1,6 +1,6 @@
-"""The CUDA twins: experts against the loop over them, the vocabulary kernel against the plain reading.
+"""CUDA variants: grouped experts against a loop over experts, the vocabulary kernel against plain PyTorch.
 
-Without a GPU torch's own CPU path takes the grouped products, and Triton's interpreter the kernel.
+Without a GPU the grouped products run on torch's CPU path, and the kernel in Triton's interpreter.
 """
 
 import os
@@ -35,22 +35,22 @@ def compare_experts(rows: int, top_k: int, count: int, width: int, dtype: torch.
     gate_up, down = draw(count, 2 * width, 16, seed=2), draw(count, 16, width, seed=3)
     floats = [tensor.to(device, dtype) for tensor in (hidden, weights, gate_up, down)]
     chosen = chosen.to(device)
-    found = cuda.experts(floats[0], floats[1], chosen, *floats[2:])
+    actual = cuda.experts(floats[0], floats[1], chosen, *floats[2:])
     expected = ops.experts(floats[0].float(), floats[1].float(), chosen, floats[2].float(), floats[3].float())
-    assert found.dtype == dtype and found.shape == hidden.shape
+    assert actual.dtype == dtype and actual.shape == hidden.shape
     tolerance = 2e-5 if dtype == torch.float32 else 2e-2
-    assert (found.float() - expected).abs().max() <= tolerance * expected.abs().max()
+    assert (actual.float() - expected).abs().max() <= tolerance * expected.abs().max()
 
 
-# A width of 6 is not aligned to 16 bytes in either type; experts that no row chose are the rule, not the exception.
+# A width of 6 is not aligned to 16 bytes in either type. Usually some experts are chosen by no row.
 @given(st.integers(0, 99), st.integers(1, 4), st.integers(4, 12), st.integers(1, 9), st.sampled_from([6, 8]),
        st.sampled_from([torch.float32, torch.bfloat16]))  # fmt: skip
 def test_grouped_experts_equal_the_loop_over_experts(seed, top_k, count, rows, width, dtype):
     compare_experts(rows, top_k, count, width, dtype, "cpu", seed)
 
 
-def test_grouped_experts_read_nothing_back():
-    """Tensors on the meta device have no values, so whatever asked for one would fail."""
+def test_grouped_experts_read_no_value_back_to_the_host():
+    """Tensors on the meta device have no values, so reading one back would fail."""
     options = {"dtype": torch.bfloat16, "device": "meta"}
     hidden, weights = torch.empty(5, 16, **options), torch.empty(5, 2, **options)
     chosen = torch.empty(5, 2, dtype=torch.long, device="meta")
@@ -62,10 +62,10 @@ def compare_fp8(rows: int, dtype: torch.dtype, device: str, seed: int) -> None:
     """Four bits of mantissa lose at most one part in sixteen of each factor; over a sum much of it cancels."""
     values, scale = (part.to(device) for part in quantise(draw(48, 32, seed=seed), "fp8"))
     hidden = draw(2, rows, 32, seed=seed + 1).to(device, dtype)
-    found = cuda.fp8_linear(hidden, values, scale)
+    actual = cuda.fp8_linear(hidden, values, scale)
     expected = hidden.float() @ dequantise(values, scale).T
-    assert found.dtype == dtype and found.shape == expected.shape
-    assert (found.float() - expected).abs().max() <= 0.05 * expected.abs().max()
+    assert actual.dtype == dtype and actual.shape == expected.shape
+    assert (actual.float() - expected).abs().max() <= 0.05 * expected.abs().max()
 
 
 def compare_fp8_experts(rows: int, top_k: int, count: int, dtype: torch.dtype, device: str, seed: int) -> None:
@@ -74,12 +74,12 @@ def compare_fp8_experts(rows: int, top_k: int, count: int, dtype: torch.dtype, d
     gate_up, down = (quantise(draw(count, *shape, seed=2), "fp8") for shape in ((96, 32), (32, 48)))
     hidden, weights = hidden.to(device, dtype), weights.to(device, dtype)
     matrices = [part.to(device) for part in (gate_up[0], down[0], gate_up[1], down[1])]
-    found = cuda.experts(hidden, weights, chosen.to(device), *matrices[:2], scales=(matrices[2], matrices[3]))
+    actual = cuda.experts(hidden, weights, chosen.to(device), *matrices[:2], scales=(matrices[2], matrices[3]))
     plain = dequantise(matrices[0], matrices[2]), dequantise(matrices[1], matrices[3])
     expected = ops.experts(hidden.float(), weights.float(), chosen.to(device), *plain)
-    assert found.dtype == dtype and found.shape == hidden.shape
-    # Rows are made fp8 twice on their way; a wrong expert or scale would be off by as much as the answer is large.
-    assert (found.float() - expected).norm() <= 0.15 * expected.norm()
+    assert actual.dtype == dtype and actual.shape == hidden.shape
+    # Rows are rounded to fp8 twice; with a wrong expert or scale the error would be as large as the answer.
+    assert (actual.float() - expected).norm() <= 0.15 * expected.norm()
 
 
 @given(st.integers(0, 99), st.integers(1, 9), st.sampled_from([torch.float32, torch.bfloat16]))
@@ -93,7 +93,7 @@ def test_grouped_fp8_experts_are_near_those_of_the_dequantised_weights(seed, top
     compare_fp8_experts(rows, top_k, count, dtype, "cpu", seed)
 
 
-def test_grouped_fp8_experts_read_nothing_back():
+def test_grouped_fp8_experts_read_no_value_back_to_the_host():
     options = {"dtype": torch.bfloat16, "device": "meta"}
     hidden, weights = torch.empty(5, 32, **options), torch.empty(5, 2, **options)
     chosen = torch.empty(5, 2, dtype=torch.long, device="meta")
@@ -106,7 +106,7 @@ def test_grouped_fp8_experts_read_nothing_back():
 @GPU
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("rows", [1, 256])
-def test_fp8_on_a_gpu(rows, dtype):
+def test_fp8_products_and_experts_on_a_gpu_are_near_those_of_dequantised_weights(rows, dtype):
     weight = torch.empty(48, 32, dtype=torch.float8_e4m3fn, device="cuda")
     if not cuda.multiplies_fp8(weight):
         pytest.skip("this GPU has no fp8 products")
@@ -118,13 +118,13 @@ def test_fp8_on_a_gpu(rows, dtype):
 @GPU
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("rows", "top_k", "count"), [(1, 4, 128), (256, 8, 128)])
-def test_grouped_experts_on_a_gpu(rows, top_k, count, dtype):
+def test_grouped_experts_on_a_gpu_equal_the_loop_over_experts(rows, top_k, count, dtype):
     compare_experts(rows, top_k, count, 24, dtype, "cuda", 0)
 
 
 @TRITON
-def test_the_kernel_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To machine code for Ampere and Hopper, which takes no GPU."""
+def test_the_vocabulary_kernel_compiles_for_ampere_and_hopper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling to machine code needs no GPU."""
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     from triton import compile
     from triton.backends.compiler import GPUTarget
@@ -143,27 +143,27 @@ def test_the_kernel_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @TRITON
-def test_the_kernel_in_tritons_interpreter() -> None:
+def test_the_vocabulary_kernel_passes_its_checks_in_tritons_interpreter() -> None:
     command = [sys.executable, "-W", "error", "-m", "tests.ops.kernel_checks"]
     environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 @GPU
 @pytest.mark.parametrize("case", kernel_checks.CASES)
-def test_the_kernel_on_a_gpu(case):
+def test_the_vocabulary_kernel_on_a_gpu_equals_plain_pytorch(case):
     kernel_checks.check_parity("cuda", *case)
 
 
 @GPU
-def test_the_kernel_samples_on_a_gpu():
+def test_the_vocabulary_kernel_on_a_gpu_samples_the_distribution():
     kernel_checks.check_bfloat16("cuda")
     kernel_checks.check_distribution("cuda", 4096)
 
 
 @GPU
-def test_the_whole_vocabulary_takes_little_memory_on_a_gpu():
+def test_a_large_vocabulary_takes_little_memory_on_a_gpu():
     """256 positions at 262,144 entries: less than 128 MB on top of weights and uniform numbers."""
     hidden, drawn = torch.randn(256, 64, device="cuda").bfloat16(), torch.rand(256, 256, device="cuda")
     embedding = torch.randn(262_144, 64, device="cuda").bfloat16()

@@ -1,4 +1,4 @@
-"""Laid-out weights give the products of the plain ones, and are laid out anew when a weight changes."""
+"""Laid-out weights give the products of the plain ones, and are laid out again when a weight changes."""
 
 import copy
 
@@ -20,30 +20,30 @@ def draw(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def layer(inputs: int, outputs: int, seed: int = 0) -> nn.Linear:
-    made = nn.Linear(inputs, outputs, bias=False)
-    made.weight = nn.Parameter(draw(outputs, inputs, seed=seed), requires_grad=False)
-    return made
+    linear_layer = nn.Linear(inputs, outputs, bias=False)
+    linear_layer.weight = nn.Parameter(draw(outputs, inputs, seed=seed), requires_grad=False)
+    return linear_layer
 
 
 def stacked(*layers: nn.Linear | None) -> linear.Stacked:
     owner = nn.Module()
-    for number, one in enumerate(layers):
-        owner.register_module(f"layer_{number}", one)
+    for number, layer in enumerate(layers):
+        owner.register_module(f"layer_{number}", layer)
     return linear.Stacked(owner, *(f"layer_{number}" for number in range(len(layers))))
 
 
-# The larger ones are above the sizes from which weights are laid out in blocks, for many rows and for one.
+# The larger sizes are above those from which weights are laid out in blocks, for many rows and for one.
 @pytest.mark.parametrize(("inputs", "outputs"), [(24, 10), (384, 768), (1024, 1536)])
 @pytest.mark.parametrize("rows", [1, 7])
-def test_one_product_of_several_layers_equals_each_alone(inputs, outputs, rows):
+def test_one_product_of_stacked_layers_equals_each_alone(inputs, outputs, rows):
     layers = [layer(inputs, outputs, seed=1), layer(inputs, 2 * outputs, seed=2)]
     hidden = draw(2, rows, inputs)
-    for part, alone in zip(stacked(layers[0], None, layers[1])(hidden), layers, strict=True):
-        expected = alone(hidden)
+    for part, single in zip(stacked(layers[0], None, layers[1])(hidden), layers, strict=True):
+        expected = single(hidden)
         assert (part - expected).abs().max() <= 1e-5 * expected.abs().max()
 
 
-def test_a_changed_weight_is_seen():
+def test_a_changed_weight_is_laid_out_again():
     changed = layer(512, 768)
     product, hidden = stacked(changed), draw(3, 512)
     before = product(hidden)[0]
@@ -53,44 +53,44 @@ def test_a_changed_weight_is_seen():
     assert torch.allclose(product(hidden)[0], changed(hidden), rtol=1e-4, atol=1e-4)
 
 
-def test_training_sees_the_plain_weights_and_copies_are_independent():
+def test_trained_weights_are_not_cached_and_copies_of_a_cache_are_empty():
     trained = layer(512, 768)
     product, hidden = stacked(trained), draw(3, 512)
     trained.weight.requires_grad_(True)
     product(hidden)[0].sum().backward()
     assert trained.weight.grad is not None
     trained.requires_grad_(False)
-    kept = linear.WeightCache()
-    kept.get([trained.weight], lambda: "made")
-    assert copy.deepcopy(kept).get([trained.weight], lambda: "made anew") == "made anew"
-    assert kept.get([trained.weight], lambda: "made anew") == "made"
+    cache = linear.WeightCache()
+    cache.get([trained.weight], lambda: "made")
+    assert copy.deepcopy(cache).get([trained.weight], lambda: "made anew") == "made anew"
+    assert cache.get([trained.weight], lambda: "made anew") == "made"
     trained.requires_grad_(True)
-    assert kept.get([trained.weight], lambda: "made anew") == "made anew"
+    assert cache.get([trained.weight], lambda: "made anew") == "made anew"
 
 
 @pytest.mark.parametrize("fused", [False, True])
-def test_a_step_of_an_optimiser_is_seen(fused):
-    """Fused ones leave no trace of their own."""
+def test_an_optimiser_step_invalidates_the_cache_of_its_weights(fused):
+    """Fused optimisers do not increase the versions of the weights themselves."""
     weights = [nn.Parameter(draw(8, 8), requires_grad=False) for _ in range(2)]
-    kept = [linear.WeightCache() for _ in weights]
-    for one, weight in zip(kept, weights, strict=True):
-        one.get([weight], lambda: "made")
+    caches = [linear.WeightCache() for _ in weights]
+    for cache, weight in zip(caches, weights, strict=True):
+        cache.get([weight], lambda: "made")
     trained = weights[0].requires_grad_(True)
     optimizer = torch.optim.AdamW(weights, lr=0.1, fused=fused)
-    optimizer.register_step_post_hook(lambda one, *_: one.zero_grad())  # before anybody else hears of the step
+    optimizer.register_step_post_hook(lambda stepped, *_: stepped.zero_grad())  # runs before the global hooks
     trained.grad = torch.ones_like(trained)
     optimizer.step()
     trained.requires_grad_(False)
-    made = [one.get([weight], lambda: "made anew") for one, weight in zip(kept, weights, strict=True)]
+    made = [cache.get([weight], lambda: "made anew") for cache, weight in zip(caches, weights, strict=True)]
     assert made == ["made anew", "made"]
 
 
-def test_a_weight_with_the_name_and_place_of_one_that_is_gone_is_another():
-    """As identity and address of what is freed are given out again."""
-    kept, made = linear.WeightCache(), []
+def test_a_new_weight_with_the_id_and_address_of_a_freed_one_is_not_mistaken_for_it():
+    """Python reuses the ids of freed objects, torch the addresses of freed memory."""
+    cache, made = linear.WeightCache(), []
     for number in range(3):
         weight = nn.Parameter(torch.full((7,), float(number)), requires_grad=False)
-        made.append(kept.get([weight], lambda weight=weight: float(weight[0])))
+        made.append(cache.get([weight], lambda weight=weight: float(weight[0])))
         identity, address = id(weight), weight.data_ptr()
         del weight
     assert made == [0.0, 1.0, 2.0] and identity and address
@@ -101,10 +101,10 @@ def test_small_weights_do_not_wait_for_kernels(kind, monkeypatch):
     """On a fresh machine a small quantised model answers at once, by plain PyTorch."""
 
     def load(name, wait=False):
-        assert not wait and name != "products", "compiled while somebody waits"
+        assert not wait and name != "products", "compiled while a caller waits"
 
     def load_for(name, entries):
-        assert entries < linear.native.WAITED_FOR_FROM, "compiled while somebody waits"
+        assert entries < linear.native.WAITED_FOR_FROM, "compiled while a caller waits"
 
     monkeypatch.setattr(linear.native, "is_ready", lambda name: False)
     monkeypatch.setattr(linear.native, "load", load)

@@ -22,13 +22,13 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="torch brings an
 
 
 @given(st.floats(-86.5, 87.5, width=32))
-def test_exp(x: float) -> None:
+def test_exp_is_accurate_to_float32(x: float) -> None:
     from dgemma.ops.native.arithmetic import exp
 
     assert exp(np.float32(x)) == pytest.approx(math.exp(x), rel=2.5e-7)
 
 
-def both(
+def kernel_and_plain(
     network: DiffusionGemma, rows: int, top_k: int, temperature: float = 0.6, **forbidden
 ) -> tuple[Summary, Summary]:
     hidden = states(rows)[0]
@@ -38,50 +38,50 @@ def both(
     return summarise(*arguments, **forbidden), summarise_in_blocks(*arguments, **forbidden)
 
 
-def assert_alike(found: Summary, plain: Summary) -> None:
+def assert_alike(actual: Summary, plain: Summary) -> None:
     possible = plain.top_logprobs_NK > -1e6
-    assert found.top_ids_NK.shape == plain.top_ids_NK.shape
-    assert torch.equal(found.top_logprobs_NK > -1e6, possible)
-    torch.testing.assert_close(found.top_logprobs_NK[possible], plain.top_logprobs_NK[possible], rtol=1e-5, atol=1e-4)
-    torch.testing.assert_close(found.entropy_N, plain.entropy_N, rtol=1e-5, atol=1e-4)
-    assert torch.equal(found.sample_N, plain.sample_N)
+    assert actual.top_ids_NK.shape == plain.top_ids_NK.shape
+    assert torch.equal(actual.top_logprobs_NK > -1e6, possible)
+    torch.testing.assert_close(actual.top_logprobs_NK[possible], plain.top_logprobs_NK[possible], rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(actual.entropy_N, plain.entropy_N, rtol=1e-5, atol=1e-4)
+    assert torch.equal(actual.sample_N, plain.sample_N)
 
 
 @pytest.mark.parametrize("vocab_size", [5, 300, BLOCK + 1, HEAD_BLOCK, 2 * HEAD_BLOCK + BLOCK + 77])
 @pytest.mark.parametrize("top_k", [1, 20, 256, 6000])
 @pytest.mark.parametrize("rows", [1, 7])
 def test_the_vocabulary_is_read_as_in_plain_pytorch(vocab_size: int, top_k: int, rows: int) -> None:
-    """One thread or several, fewer entries than are kept, several slabs, the last of them short."""
+    """With one thread or several, fewer entries than `top_k`, and several slabs of which the last is short."""
     forbidden = {"forbidden": (vocab_size - 1, 2), "forbidden_rows": ((0, 3), (rows - 1, vocab_size - 2))}
     network = make_network(vocab_size)
-    found, plain = both(network, rows, top_k, **forbidden)
-    assert_alike(found, plain)
-    # Nearly equal logits may stand in another order, so each id is asked for its own.
+    actual, plain = kernel_and_plain(network, rows, top_k, **forbidden)
+    assert_alike(actual, plain)
+    # Nearly equal logits may be ordered differently, so each id is compared with its own log probability.
     logits_NV = network.logits(states(rows)[0]) / 0.6
     logits_NV[:, list(forbidden["forbidden"])] = -1e30
     for row, token in forbidden["forbidden_rows"]:
         logits_NV[row, token] = -1e30
-    own_NK = logits_NV.log_softmax(-1).gather(1, found.top_ids_NK)
-    possible = own_NK > -1e6
-    torch.testing.assert_close(found.top_logprobs_NK[possible], own_NK[possible], rtol=1e-5, atol=1e-4)
-    assert all(len(set(ids)) == len(ids) for ids in found.top_ids_NK.tolist())
+    expected_NK = logits_NV.log_softmax(-1).gather(1, actual.top_ids_NK)
+    possible = expected_NK > -1e6
+    torch.testing.assert_close(actual.top_logprobs_NK[possible], expected_NK[possible], rtol=1e-5, atol=1e-4)
+    assert all(len(set(ids)) == len(ids) for ids in actual.top_ids_NK.tolist())
 
 
 @pytest.mark.parametrize("temperature", [1e-5, 0.4, 50.0])
-def test_it_is_read_at_any_temperature(temperature: float) -> None:
-    found, plain = both(make_network(3 * BLOCK), 4, 20, temperature)
-    torch.testing.assert_close(found.entropy_N, plain.entropy_N, rtol=1e-5, atol=1e-4)
-    assert torch.equal(found.sample_N, plain.sample_N)
-    assert torch.equal(found.top_ids_NK[:, 0], plain.top_ids_NK[:, 0])
+def test_the_vocabulary_is_read_at_any_temperature(temperature: float) -> None:
+    actual, plain = kernel_and_plain(make_network(3 * BLOCK), 4, 20, temperature)
+    torch.testing.assert_close(actual.entropy_N, plain.entropy_N, rtol=1e-5, atol=1e-4)
+    assert torch.equal(actual.sample_N, plain.sample_N)
+    assert torch.equal(actual.top_ids_NK[:, 0], plain.top_ids_NK[:, 0])
 
 
-def test_equal_logits_and_those_at_the_soft_cap() -> None:
-    """Nothing to tell entries apart: any are the best, each once, and the entropy is that of an even choice."""
+def test_indistinguishable_logits_give_distinct_ids_and_the_plain_entropy() -> None:
+    """Entries are indistinguishable: any may be chosen, each once, and the entropy equals that of plain PyTorch."""
     for spread in (0.0, 1e6):
         network = make_network(2 * BLOCK + 5, spread=spread)
-        found, plain = both(network, 3, 256)
-        torch.testing.assert_close(found.entropy_N, plain.entropy_N, rtol=1e-5, atol=1e-3)
-        assert all(len(set(ids.tolist())) == 256 for ids in found.top_ids_NK)
+        actual, plain = kernel_and_plain(network, 3, 256)
+        torch.testing.assert_close(actual.entropy_N, plain.entropy_N, rtol=1e-5, atol=1e-3)
+        assert all(len(set(ids.tolist())) == 256 for ids in actual.top_ids_NK)
 
 
 def test_rows_do_not_depend_on_the_number_of_threads() -> None:
@@ -99,19 +99,19 @@ def test_rows_do_not_depend_on_the_number_of_threads() -> None:
         assert torch.equal(other.top_ids_BLK, readings[0].top_ids_BLK)
 
 
-def test_without_a_compiler_plain_pytorch_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_pytorch_reads_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise ImportError(f"No module named {name}")
 
-    expected = both(make_network(BLOCK + 1), 3, 20)[1]
+    expected = kernel_and_plain(make_network(BLOCK + 1), 3, 20)[1]
     monkeypatch.setattr(native, "import_module", missing)
     native._load.cache_clear()
     try:
         assert native.load("vocabulary") is None and native.load("products") is None
-        found = both(make_network(BLOCK + 1), 3, 20)[0]
+        actual = kernel_and_plain(make_network(BLOCK + 1), 3, 20)[0]
     finally:
         native._load.cache_clear()
-    assert torch.equal(found.top_logprobs_NK, expected.top_logprobs_NK)
+    assert torch.equal(actual.top_logprobs_NK, expected.top_logprobs_NK)
 
 
 def normal(*shape: int) -> torch.Tensor:
@@ -119,12 +119,12 @@ def normal(*shape: int) -> torch.Tensor:
 
 
 def refuse(hidden: torch.Tensor) -> torch.Tensor:
-    raise AssertionError("one row of float32 went the plain way")
+    raise AssertionError("one row of float32 took the plain path")
 
 
 @given(st.booleans(), st.integers(0, 40), st.integers(0, 70), st.integers(1, 300), st.integers(0, 70))
-def test_products_with_panels(exact: bool, first: int, second: int, inputs: int, rows: int) -> None:
-    """Any sizes, several weights side by side; a row's product is the same whatever stands beside it."""
+def test_products_with_panels_equal_plain_ones(exact: bool, first: int, second: int, inputs: int, rows: int) -> None:
+    """Any sizes, several weights side by side; a row's product does not depend on the other rows."""
     from dgemma.ops.native import panels
 
     hidden, weights = normal(2, rows, inputs), [normal(first, inputs), normal(second, inputs)]
@@ -132,24 +132,24 @@ def test_products_with_panels(exact: bool, first: int, second: int, inputs: int,
     laid_out = panels.lay_out(*weights)
     assert laid_out.is_bfloat16 == (exact or first + second == 0)
     expected = torch.cat([hidden @ weight.T for weight in weights], dim=-1)
-    found = laid_out.multiply(hidden)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    actual = laid_out.multiply(hidden)
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
     if rows:
-        assert torch.equal(laid_out.multiply(hidden[1, -1]), found[1, -1])
+        assert torch.equal(laid_out.multiply(hidden[1, -1]), actual[1, -1])
 
 
 @pytest.mark.parametrize("sizes", [(4, 6, 5), (3, 33, 96), (2, 64, 17)])
-def test_panels_of_experts(sizes: tuple[int, int, int]) -> None:
+def test_products_with_panels_of_an_expert_equal_plain_ones(sizes: tuple[int, int, int]) -> None:
     from dgemma.ops.native import panels
 
     weight, hidden = normal(*sizes), normal(9, sizes[2])
     laid_out = panels.lay_out(weight)
     for expert in range(sizes[0]):
-        found = laid_out.of_expert(expert).multiply(hidden)
-        torch.testing.assert_close(found, hidden @ weight[expert].T, rtol=1e-4, atol=1e-4)
+        actual = laid_out.of_expert(expert).multiply(hidden)
+        torch.testing.assert_close(actual, hidden @ weight[expert].T, rtol=1e-4, atol=1e-4)
 
 
-def test_what_bfloat16_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_fit_bfloat16_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     from dgemma.ops.native import panels
 
     exact, last = normal(96, 64).bfloat16().float(), normal(96, 64).bfloat16().float()
@@ -163,13 +163,15 @@ def test_what_bfloat16_holds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(st.sampled_from(["int8", "int4"]), st.integers(1, 40), st.integers(1, 70), st.integers(1, 9))
-def test_products_of_one_row_with_quantised_weights(kind: Kind, first: int, second: int, groups: int) -> None:
+def test_products_of_one_row_equal_those_of_dequantised_weights(
+    kind: Kind, first: int, second: int, groups: int
+) -> None:
     compiled = native.load("products")
     assert compiled is not None
     hidden, weights = normal(1, 1, groups * GROUP), [normal(first, groups * GROUP), normal(second, groups * GROUP)]
     values, scales = zip(*[quantise(weight, kind) for weight in weights], strict=True)
-    stood_for = torch.cat([dequantise(*pair) for pair in zip(values, scales, strict=True)])
-    torch.testing.assert_close(compiled.multiply(hidden, values, scales), hidden @ stood_for.T, rtol=1e-4, atol=1e-4)
+    dequantised = torch.cat([dequantise(*pair) for pair in zip(values, scales, strict=True)])
+    torch.testing.assert_close(compiled.multiply(hidden, values, scales), hidden @ dequantised.T, rtol=1e-4, atol=1e-4)
     if kind == "int4":
         assert torch.equal(compiled.dequantise_int4(values[0], scales[0]), dequantise(values[0], scales[0]))
 
@@ -183,7 +185,7 @@ def test_products_of_one_row_with_quantised_weights(kind: Kind, first: int, seco
         ("int4", (32, 8, 96, 64)),
     ],
 )
-def test_the_experts_of_one_row(kind: Kind, sizes: tuple[int, int, int, int]) -> None:
+def test_quantised_experts_of_one_row_equal_dequantised_ones(kind: Kind, sizes: tuple[int, int, int, int]) -> None:
     num_experts, top_k, size, width = sizes
     compiled = native.load("products")
     assert compiled is not None
@@ -193,26 +195,26 @@ def test_the_experts_of_one_row(kind: Kind, sizes: tuple[int, int, int, int]) ->
     (gate_up, first), (down, second) = quantise(gate_up, kind), quantise(down, kind)
     scales, plain = [first, second], (dequantise(gate_up, first), dequantise(down, second))
     expected = reference.experts(hidden, weights, ids, *plain)
-    found = compiled.experts(hidden, weights, ids, gate_up, down, scales)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    actual = compiled.experts(hidden, weights, ids, gate_up, down, scales)
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
 
 
 @given(st.integers(1, 40), st.integers(1, 70))
-def test_gated_rows(rows: int, width: int) -> None:
-    compiled, both = native.load("panels", wait=True), 4 * normal(rows, 2 * width)
+def test_gated_rows_equal_gelu_of_gate_times_up(rows: int, width: int) -> None:
+    compiled, gate_up = native.load("panels", wait=True), 4 * normal(rows, 2 * width)
     assert compiled is not None
-    gate, up = both.chunk(2, dim=-1)
+    gate, up = gate_up.chunk(2, dim=-1)
     expected = torch.nn.functional.gelu(gate, approximate="tanh") * up
-    torch.testing.assert_close(compiled.gated(both), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(compiled.gated(gate_up), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_large_weights_take_one_row_compiled() -> None:
-    """One row alone, of a type and size that pay; all else goes the plain way."""
+def test_one_row_and_large_weights_use_the_kernel() -> None:
+    """Only for a single float32 row and large weights; everything else takes the plain path."""
     hidden = normal(1, 1, 1000)
     (large, scale), (small, small_scale) = quantise(normal(600, 1000), "int8"), quantise(normal(4, 1000), "int8")
     product = with_one_row(refuse, [large, small], [scale, small_scale])
-    stood_for = torch.cat((dequantise(large, scale), dequantise(small, small_scale)))
-    torch.testing.assert_close(product(hidden), hidden @ stood_for.T, rtol=1e-4, atol=1e-4)
+    dequantised = torch.cat((dequantise(large, scale), dequantise(small, small_scale)))
+    torch.testing.assert_close(product(hidden), hidden @ dequantised.T, rtol=1e-4, atol=1e-4)
     with pytest.raises(AssertionError):
         product(normal(1, 2, 1000))
     with pytest.raises(AssertionError):
@@ -224,13 +226,13 @@ def test_large_weights_take_one_row_compiled() -> None:
     assert with_one_row(plain, [large], [scale]) is not plain
 
 
-def test_float_weights_that_are_laid_out_and_those_that_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_float_weights_are_laid_out_unless_trained_or_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     weight, hidden = normal(600, 1000), normal(3, 1000)
     expected = hidden @ weight.T
     torch.testing.assert_close(matrix(weight)(hidden), expected, rtol=1e-4, atol=1e-4)
-    asked = hidden.clone().requires_grad_()
-    matrix(weight)(asked).sum().backward()
-    torch.testing.assert_close(asked.grad, weight.sum(0).expand(3, -1), rtol=1e-4, atol=1e-3)
+    hidden_with_grad = hidden.clone().requires_grad_()
+    matrix(weight)(hidden_with_grad).sum().backward()
+    torch.testing.assert_close(hidden_with_grad.grad, weight.sum(0).expand(3, -1), rtol=1e-4, atol=1e-3)
     assert matrix(weight)(hidden.bfloat16()).dtype == torch.bfloat16
     assert linear.panels([weight.double()]) is None and linear.panels([weight.requires_grad_()]) is None
     weight.requires_grad_(False)
@@ -240,8 +242,8 @@ def test_float_weights_that_are_laid_out_and_those_that_are_not(monkeypatch: pyt
     torch.testing.assert_close(matrix(weight)(hidden), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_int4_weights_whose_scales_are_of_another_type() -> None:
-    """A network moved to bfloat16 takes its scales along, which a kernel would read as float32."""
+def test_int4_weights_with_bfloat16_scales_are_multiplied_correctly() -> None:
+    """Moving a network to bfloat16 converts its scales too, which a kernel would read as float32."""
     values, scale = quantise(normal(8, 64), "int4")
     hidden, rounded = normal(3, 64), scale.bfloat16()
     expected = hidden @ dequantise(values, rounded.float()).T

@@ -1,4 +1,4 @@
-"""A small network in one call against the same network an operation at a time."""
+"""The fused layers of a small network against the same network one operation at a time."""
 
 import copy
 import sys
@@ -38,7 +38,10 @@ def make_network(
     width: int = 27,
     expert_width: int = 13,
 ) -> DiffusionGemma:
-    """Random weights; kinds are (layer type, head dim, key heads), with four query heads. Few sizes are a vector's."""
+    """Random weights; kinds are (layer type, head dim, key heads), with four query heads.
+
+    Few sizes are multiples of a vector.
+    """
     config = ModelConfig(
         vocab_size=VOCABULARY,
         hidden_size=hidden_size,
@@ -68,25 +71,25 @@ def ids(count: int, seed: int = 0, rows: int = 1) -> torch.Tensor:
     return torch.randint(VOCABULARY, (rows, count), generator=torch.Generator().manual_seed(seed))
 
 
-def assert_close(found: torch.Tensor, expected: torch.Tensor, near: float = 2e-5) -> None:
-    assert found.shape == expected.shape
-    assert (found - expected).abs().max() <= near * expected.abs().max()
+def assert_close(actual: torch.Tensor, expected: torch.Tensor, near: float = 2e-5) -> None:
+    assert actual.shape == expected.shape
+    assert (actual - expected).abs().max() <= near * expected.abs().max()
 
 
 @torch.inference_mode()
 def passes(network: DiffusionGemma, prompt: int, canvas: int, rows: list[int]) -> list[torch.Tensor]:
-    """Every kind of pass, one behind the other in one cache."""
+    """Every kind of pass, one after the other on one cache."""
     cache = KVCache(network.config, max_length=120)
     soft = torch.randn(1, canvas, network.config.hidden_size, generator=torch.Generator().manual_seed(5))
-    found = [network.encode(ids(prompt), cache)]
-    found += [network.denoise(ids(canvas, 1), cache), network.denoise(ids(canvas, 2), cache, soft)]
-    found += [network.denoise(ids(canvas, 3), cache, soft, torch.tensor(rows))]
-    found += network.encode_and_denoise(ids(3, 4), ids(canvas, 5), cache)
+    results = [network.encode(ids(prompt), cache)]
+    results += [network.denoise(ids(canvas, 1), cache), network.denoise(ids(canvas, 2), cache, soft)]
+    results += [network.denoise(ids(canvas, 3), cache, soft, torch.tensor(rows))]
+    results += network.encode_and_denoise(ids(3, 4), ids(canvas, 5), cache)
     network.encode(ids(5, 6), cache, keys_only=True)
     cache.truncate(cache.length - 2)
-    found.append(network.encode(ids(1, 7), cache))
+    results.append(network.encode(ids(1, 7), cache))
     length = cache.length
-    return found + [keys[:, :, :length] for keys in (*cache.keys, *cache.values)]
+    return results + [keys[:, :, :length] for keys in (*cache.keys, *cache.values)]
 
 
 KINDS = st.tuples(st.sampled_from(["sliding_attention", "full_attention"]), st.sampled_from([2, 8, 18, 32, 64]))
@@ -101,19 +104,19 @@ KINDS = st.tuples(st.sampled_from(["sliding_attention", "full_attention"]), st.s
     st.integers(1, 21),
     st.data(),
 )
-def test_one_call_equals_the_modules(kinds, num_experts, hidden_size, prompt, canvas, data) -> None:
+def test_fused_layers_equal_the_modules(kinds, num_experts, hidden_size, prompt, canvas, data) -> None:
     """Few experts and many."""
     top_k = data.draw(st.integers(1, num_experts))
     rows = sorted(data.draw(st.sets(st.integers(0, canvas - 1), min_size=1)))
     network = make_network(tuple(kinds), num_experts, top_k, hidden_size)
-    found = passes(network, prompt, canvas, rows)
+    actual = passes(network, prompt, canvas, rows)
     assert network._fused.kept[0] is not None
     with network.unfused():
         expected = passes(network, prompt, canvas, rows)
-    # Scores reach the head's size, and a softmax makes of their rounding's length a relative one.
+    # Scores grow with the head size, and the softmax turns their absolute rounding error into a relative one.
     near = 2e-5 * max(1, max(size for _, size, _ in kinds) / 16)
-    for one, other in zip(found, expected, strict=True):
-        assert_close(one, other, near)
+    for result, reference in zip(actual, expected, strict=True):
+        assert_close(result, reference, near)
 
 
 @torch.inference_mode()
@@ -121,8 +124,8 @@ def encoded(network: DiffusionGemma, tokens: torch.Tensor, cache: KVCache | None
     return network.encode(tokens, KVCache(network.config, max_length=120) if cache is None else cache)
 
 
-def test_weights_kept_in_half_the_memory_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """bfloat16 holds them exactly; where it does not, they stay as they are."""
+def test_weights_kept_in_bfloat16_give_bit_identical_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only weights that bfloat16 represents exactly are kept in it; others stay float32."""
     layers = native.load("layers")
     assert layers is not None
     network = make_network()
@@ -135,19 +138,19 @@ def test_weights_kept_in_half_the_memory_give_the_same_bits(monkeypatch: pytest.
         reading = head.read(network, hidden, 0.7, [torch.Generator().manual_seed(1)])
         return [*passes(network, 30, 12, [3, 4]), reading.soft_BLD, reading.entropy_BL]
 
-    found = computed(network)
+    actual = computed(network)
     assert network._fused.kept[0].is_bfloat16 and network._fused.kept[1].is_bfloat16
     network.layers[0].get_submodule("mlp.up_proj").get_parameter("weight")[0, 0] += 2**-12
     computed(network)
     assert not network._fused.kept[0].is_bfloat16 and network._fused.kept[1].is_bfloat16
     for module in (layers, native.load("head")):
         monkeypatch.setattr(module, "fits_bfloat16", lambda weight: False)
-    assert all(torch.equal(one, two) for one, two in zip(found, computed(twin), strict=True))
+    assert all(torch.equal(one, two) for one, two in zip(actual, computed(twin), strict=True))
     assert not twin._fused.kept[0].is_bfloat16 and not twin._fused.kept[1].is_bfloat16
 
 
-def test_experts_kept_in_half_the_memory_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each product for itself; a panel of them is made float32 for many rows."""
+def test_experts_kept_in_bfloat16_give_bit_identical_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each product is decided separately; for many rows a panel is widened to float32."""
     from dgemma.ops.native import panels
 
     network = make_network(num_experts=12)
@@ -155,42 +158,44 @@ def test_experts_kept_in_half_the_memory_give_the_same_bits(monkeypatch: pytest.
         parameter.copy_(parameter.bfloat16())
     network.layers[1].get_submodule("experts").get_parameter("down_proj")[0, 0, 0] = 0.1
     twin = copy.deepcopy(network)
-    found = passes(network, 50, 40, [3, 4])
-    halves = [{name: one.is_bfloat16 for name, one in laid.items()} for laid in network._fused.kept[0]._laid_out]
-    assert [name for own in halves for name, half in own.items() if not half] == ["routed_down"]
+    actual = passes(network, 50, 40, [3, 4])
+    fits_bfloat16 = [
+        {name: weight.is_bfloat16 for name, weight in laid_out.items()} for laid_out in network._fused.kept[0]._laid_out
+    ]
+    assert [name for layer in fits_bfloat16 for name, fits in layer.items() if not fits] == ["routed_down"]
     monkeypatch.setattr(panels, "fits_bfloat16", lambda weight: False)
-    assert all(torch.equal(one, two) for one, two in zip(found, passes(twin, 50, 40, [3, 4]), strict=True))
-    assert not any(one.is_bfloat16 for laid in twin._fused.kept[0]._laid_out for one in laid.values())
+    assert all(torch.equal(one, two) for one, two in zip(actual, passes(twin, 50, 40, [3, 4]), strict=True))
+    assert not any(weight.is_bfloat16 for laid_out in twin._fused.kept[0]._laid_out for weight in laid_out.values())
 
 
-def test_few_large_experts_are_routed_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Running all of them on every row pays in small networks alone."""
+def test_few_experts_are_routed_if_they_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Running all experts on every row pays only in small networks."""
     network = make_network()
     expected = passes(network, 30, 12, [3, 4])
     monkeypatch.setattr(experts, "_FEW_UP_TO_ENTRIES", 1000)
     twin = make_network()
-    for one, other in zip(passes(twin, 30, 12, [3, 4]), expected, strict=True):
-        assert_close(one, other)
+    for result, reference in zip(passes(twin, 30, 12, [3, 4]), expected, strict=True):
+        assert_close(result, reference)
     assert type(network._fused.kept[0]) is not type(twin._fused.kept[0])
     with twin.unfused():
         passes(twin, 30, 12, [3, 4])
     dispatch = twin.all_layers()[0].experts.dispatch
-    assert dispatch._routed.value is not None and dispatch._dense.value is None, "one layout for both ways"
+    assert dispatch._routed.value is not None and dispatch._dense.value is None, "one layout for both paths"
 
 
 @pytest.mark.parametrize("broken", [torch.nan, torch.inf])
 @pytest.mark.parametrize("num_experts", [4, 12])
-def test_what_is_no_number_in_a_router_is_not_lost(num_experts: int, broken: float) -> None:
+def test_non_finite_router_weights_reach_the_output(num_experts: int, broken: float) -> None:
     network = make_network(num_experts=num_experts)
     network.layers[0].get_submodule("router.proj").get_parameter("weight")[3] = broken
-    found = encoded(network, ids(20))
+    actual = encoded(network, ids(20))
     with network.unfused():
         expected = encoded(network, ids(20))
-    assert torch.equal(found.isfinite(), expected.isfinite()) and not found.isfinite().all()
+    assert torch.equal(actual.isfinite(), expected.isfinite()) and not actual.isfinite().all()
 
 
 @pytest.mark.parametrize("num_experts", [4, 12])
-def test_weights_that_are_trained_no_more_are_laid_out(num_experts: int) -> None:
+def test_layers_are_fused_once_no_weight_is_trained(num_experts: int) -> None:
     network = make_network(num_experts=num_experts)
     expert = network.layers[1].get_submodule("experts").get_parameter("down_proj").requires_grad_(True)
     before = encoded(network, ids(9))
@@ -200,26 +205,26 @@ def test_weights_that_are_trained_no_more_are_laid_out(num_experts: int) -> None
     assert network.are_fused[0] is True
 
 
-def test_a_network_that_is_quantised_in_use_is_quantised_all_through() -> None:
+def test_quantising_a_network_in_use_replaces_its_head_everywhere() -> None:
     network = make_network(WIDE, hidden_size=64, width=96, expert_width=32)
     hidden = torch.randn(3, 64, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         floats = network.products(hidden), network.fused_head().read(hidden).logits_NV
         quantise_network(network, "int8")
         twin = copy.deepcopy(network)
-        found = network.products(hidden), network.fused_head().read(hidden).logits_NV
+        actual = network.products(hidden), network.fused_head().read(hidden).logits_NV
         expected = twin.products(hidden), twin.fused_head().read(hidden).logits_NV
-    assert all(torch.equal(one, two) for one, two in zip(found, expected, strict=True))
-    assert not any(torch.equal(one, two) for one, two in zip(found, floats, strict=True))
+    assert all(torch.equal(one, two) for one, two in zip(actual, expected, strict=True))
+    assert not any(torch.equal(one, two) for one, two in zip(actual, floats, strict=True))
 
 
-def test_nothing_is_compiled_or_laid_out_for_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    network, asked = make_network(num_experts=12), []
-    monkeypatch.setattr(linear, "_has_room", lambda num_bytes: asked.append(num_bytes))
+def test_nothing_is_compiled_or_laid_out_for_layers_that_are_not_fused(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, requested = make_network(num_experts=12), []
+    monkeypatch.setattr(linear, "_has_room", lambda num_bytes: requested.append(num_bytes))
     monkeypatch.setattr(native, "load_for", lambda name, entries: pytest.fail(f"{name} was asked for"))
     with torch.inference_mode():
         assert network.fused_layers(KVCache(network.config, max_length=9)) is None
-    assert len(asked) <= 2 * 12 + 2, "one layer's experts, and no further"
+    assert len(requested) <= 2 * 12 + 2, "one layer's experts, and no further"
     small = make_network(WIDE, 12, hidden_size=64, width=96, expert_width=32)
     quantise_network(small, "fp8")
     with torch.inference_mode():
@@ -227,15 +232,15 @@ def test_nothing_is_compiled_or_laid_out_for_what_is_refused(monkeypatch: pytest
 
 
 WIDE = (("sliding_attention", 32, 2), ("full_attention", 64, 1))
-"""Heads whose size is a multiple of a panel: many rows look at many keys in tiles."""
+"""Head sizes that are multiples of a panel: many rows attend to many keys in tiles."""
 
 
 NARROW = (("sliding_attention", 8, 2), ("full_attention", 24, 1))
-"""Heads whose size is none: one row looks at keys as many do."""
+"""Head sizes that are not: one row attends to keys as many rows do."""
 
 
 def make_quantised(kind: Kind, seed: int = 0, num_experts: int = 4, kinds=WIDE) -> DiffusionGemma:
-    """Every product of whole groups."""
+    """A quantised network whose widths are all whole groups."""
     network = make_network(kinds, num_experts, hidden_size=64, seed=seed, width=96, expert_width=32)
     quantise_network(network, kind)
     return network
@@ -245,13 +250,15 @@ KINDS_OF_WEIGHTS: tuple[Kind, ...] = ("int8", "int4")
 
 
 def known_kinds(num_experts: int = 4) -> list[Kind]:
-    """Those whose layers this machine runs in one call."""
-    kinds, both = KINDS_OF_WEIGHTS, ("layers_quantised", "layers_routed_quantised")
-    if any(native.load(name, wait=True) is None for name in both):
+    """The kinds whose layers this machine can fuse."""
+    kinds, modules = KINDS_OF_WEIGHTS, ("layers_quantised", "layers_routed_quantised")
+    if any(native.load(name, wait=True) is None for name in modules):
         return []
     networks = {kind: make_quantised(kind, num_experts=num_experts) for kind in kinds}
     with torch.inference_mode():
-        return [kind for kind, one in networks.items() if one.fused_layers(KVCache(one.config, max_length=9))]
+        return [
+            kind for kind, network in networks.items() if network.fused_layers(KVCache(network.config, max_length=9))
+        ]
 
 
 MAKERS = st.one_of(
@@ -269,7 +276,7 @@ MAKERS = st.one_of(
 
 @settings(max_examples=30)
 @given(MAKERS, st.lists(st.integers(1, 23), min_size=1, max_size=4), st.integers(1, 3))
-def test_a_token_is_the_same_to_the_last_bit_in_any_company(
+def test_a_token_is_bit_identical_whichever_tokens_share_its_pass(
     make: Callable[[], DiffusionGemma], chunks: list[int], threads: int
 ) -> None:
     network, tokens = make(), ids(sum(chunks))
@@ -278,24 +285,24 @@ def test_a_token_is_the_same_to_the_last_bit_in_any_company(
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        found = [encoded(network, part, parts) for part in tokens.split(chunks, dim=1)]
+        actual = [encoded(network, part, parts) for part in tokens.split(chunks, dim=1)]
         with torch.inference_mode():
             canvas = network.denoise(ids(9, 1), parts)
     finally:
         torch.set_num_threads(before)
     with torch.inference_mode():
-        assert torch.equal(torch.cat(found, dim=1), expected)
+        assert torch.equal(torch.cat(actual, dim=1), expected)
         assert torch.equal(canvas, network.denoise(ids(9, 1), whole))
 
 
 @pytest.mark.parametrize("num_experts", [4, 12])
 @pytest.mark.parametrize("kind", ["int8", "int4"])
 @torch.inference_mode()
-def test_quantised_layers_in_one_call_are_those_of_rounded_rows(
+def test_fused_quantised_layers_equal_float_layers_with_rounded_rows(
     kind: Kind, num_experts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The float network of the same weights, whose rows are rounded to int8 before each product, the inner rows of few
-    experts all together."""
+    """Against the float network of the same weights, with rows rounded to int8 before each product; the inner rows of
+    few experts are rounded jointly."""
     if kind not in known_kinds(num_experts):
         pytest.skip("this processor has no such instruction")
     network = make_quantised(kind, num_experts=num_experts)
@@ -315,91 +322,99 @@ def test_quantised_layers_in_one_call_are_those_of_rounded_rows(
     plain = copy.deepcopy(plain)  # with nothing laid out
     with plain.unfused():
         expected = encoded(plain, ids(70))
-    found = encoded(network, ids(70))
+    actual = encoded(network, ids(70))
     assert network._fused.kept[0].quantised
     # A number between two steps may be rounded to either; without rounding the difference is a hundred times as large.
-    near, far = (found - expected).norm() / expected.norm(), (found - exact).norm() / exact.norm()
+    near, far = (actual - expected).norm() / expected.norm(), (actual - exact).norm() / exact.norm()
     assert near < 0.2 * far and far < 0.2
-    # One row for itself, as several.
+    # One row alone is computed as several are.
     cache, other = (KVCache(network.config, max_length=120) for _ in range(2))
     encoded(network, ids(70), cache)
     encoded(network, ids(69), other)
-    assert_close(encoded(network, ids(70)[:, 69:], other), found[:, 69:], 0.02)
+    assert_close(encoded(network, ids(70)[:, 69:], other), actual[:, 69:], 0.02)
 
 
 @torch.inference_mode()
-def test_an_int8_head_in_one_call_reads_what_its_products_say() -> None:
+def test_a_fused_int8_head_equals_its_dequantised_products() -> None:
     if "int8" not in known_kinds():
         pytest.skip("this processor has no such instruction")
     network = make_quantised("int8")
     hidden = torch.randn(1, 19, 64, generator=torch.Generator().manual_seed(3))
-    # On the grid of int8 rows, so that neither way has anything to round.
+    # On the grid of int8 rows, so that neither path has anything to round.
     hidden = rounded(hidden, "int8")
     compiled = network.fused_head()
     assert compiled is not None and compiled.quantised
     weight = dequantise(*quantise(network.embed_tokens.weight, "int8"))
     cap = network.config.final_logit_softcapping
     logits = torch.tanh(hidden[0] @ weight.T / cap) * cap / 0.7
-    found = compiled.read(hidden[0], 0.7, torch.full((19,), 0.5), soft=True)
-    assert torch.equal(found.likeliest_N, logits.argmax(-1))
+    actual = compiled.read(hidden[0], 0.7, torch.full((19,), 0.5), soft=True)
+    assert torch.equal(actual.likeliest_N, logits.argmax(-1))
     entropy = torch.distributions.Categorical(logits=logits).entropy()
-    torch.testing.assert_close(found.entropy_N, entropy, rtol=1e-4, atol=1e-5)
-    # What is expected is the embedding itself, not its int8 copy.
-    assert_close(found.soft_ND, network.expect(logits.softmax(-1)))
+    torch.testing.assert_close(actual.entropy_N, entropy, rtol=1e-4, atol=1e-5)
+    # Soft embeddings are means of the float embedding, not of its int8 copy.
+    assert_close(actual.soft_ND, network.expect(logits.softmax(-1)))
 
 
-def test_what_quantised_layers_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Words of four inputs, experts of whole groups, one kind of weights."""
+def test_which_quantised_layers_can_be_fused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers with inputs in multiples of four, experts of whole groups, and one kind of weights."""
     layers = native.load("layers_quantised", wait=True)
     assert layers is not None
 
-    def dots(kind: str) -> None:
+    def set_dots(kind: str) -> None:
         for module in (layers, native.load("head"), native.load("quantised", wait=True)):
             monkeypatch.setattr(module, "DOTS", kind)
 
-    dots("vnni")
+    set_dots("vnni")
 
     def by_name(network: DiffusionGemma) -> list[dict[str, torch.Tensor]]:
-        return [{**dict(one.named_parameters()), **dict(one.named_buffers())} for one in network.layers]
+        return [{**dict(layer.named_parameters()), **dict(layer.named_buffers())} for layer in network.layers]
 
-    def taken(network: DiffusionGemma) -> bool:
+    def fusable(network: DiffusionGemma) -> bool:
         return layers.takes(by_name(network))
 
-    def routed(network: DiffusionGemma) -> bool:
+    def routed_fusable(network: DiffusionGemma) -> bool:
         module = native.load("layers_routed_quantised", wait=True)
         return module is not None and module.takes(by_name(network))
 
-    assert taken(make_network()) and taken(make_quantised("int8")) and taken(make_quantised("int4"))
+    assert fusable(make_network()) and fusable(make_quantised("int8")) and fusable(make_quantised("int4"))
     for sizes in ({"width": 98}, {"expert_width": 36}, {"hidden_size": 62}):
         network = make_network(WIDE, **{"hidden_size": 64, "width": 96, "expert_width": 32, **sizes})
         quantise_network(network, "int8")
-        assert not taken(network), sizes
+        assert not fusable(network), sizes
     mixed = make_quantised("int8")
     mixed.layers[0].get_submodule("mlp.up_proj").register_parameter(
         "weight", torch.nn.Parameter(torch.randn(96, 64), requires_grad=False)
     )
-    assert not taken(mixed)
-    # Scales that were moved to another type.
-    assert not taken(make_quantised("int8").bfloat16())
-    assert routed(make_network()) and routed(make_quantised("int8")) and routed(make_quantised("int4"))
-    assert not routed(mixed) and not routed(make_quantised("int4").bfloat16())
-    dots("short")
-    assert taken(make_quantised("int4")) and taken(make_quantised("int8"))
-    assert routed(make_quantised("int4")) and routed(make_quantised("int8"))
-    dots("")
-    assert taken(make_network()) and not taken(make_quantised("int4")) and not taken(make_quantised("int8"))
-    assert routed(make_network()) and not routed(make_quantised("int4")) and not routed(make_quantised("int8"))
+    assert not fusable(mixed)
+    # Scales that were converted to another type.
+    assert not fusable(make_quantised("int8").bfloat16())
+    assert (
+        routed_fusable(make_network())
+        and routed_fusable(make_quantised("int8"))
+        and routed_fusable(make_quantised("int4"))
+    )
+    assert not routed_fusable(mixed) and not routed_fusable(make_quantised("int4").bfloat16())
+    set_dots("short")
+    assert fusable(make_quantised("int4")) and fusable(make_quantised("int8"))
+    assert routed_fusable(make_quantised("int4")) and routed_fusable(make_quantised("int8"))
+    set_dots("")
+    assert fusable(make_network()) and not fusable(make_quantised("int4")) and not fusable(make_quantised("int8"))
+    assert (
+        routed_fusable(make_network())
+        and not routed_fusable(make_quantised("int4"))
+        and not routed_fusable(make_quantised("int8"))
+    )
 
 
-def test_two_threads_in_one_network() -> None:
+def test_two_threads_may_use_one_network() -> None:
     network = make_network()
     expected = passes(network, 30, 12, [3, 4])
     wrong: list[int] = []
 
     def work() -> None:
         for _ in range(20):
-            found = passes(network, 30, 12, [3, 4])
-            wrong.extend(not torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+            actual = passes(network, 30, 12, [3, 4])
+            wrong.extend(not torch.equal(one, other) for one, other in zip(actual, expected, strict=True))
 
     workers = [threading.Thread(target=work) for _ in range(2)]
     for worker in workers:
@@ -409,26 +424,26 @@ def test_two_threads_in_one_network() -> None:
     assert len(wrong) == 40 * len(expected) and not any(wrong)
 
 
-def test_changed_weights_are_seen_by_the_next_cache() -> None:
+def test_changed_weights_are_used_from_the_next_prompt_on() -> None:
     network, other = make_network(), make_network(seed=1)
     first = encoded(network, ids(6))
     network.layers[0].get_submodule("mlp.gate_proj").get_parameter("weight").mul_(1.5)
     second = encoded(network, ids(6))
     network.load_state_dict(other.state_dict())
-    kept = KVCache(network.config, max_length=20)
-    third = encoded(network, ids(6), kept)
+    cache = KVCache(network.config, max_length=20)
+    third = encoded(network, ids(6), cache)
     network.layers[1].get_submodule("router").register_parameter("scale", torch.nn.Parameter(torch.full((36,), 2.0)))
     network.requires_grad_(False)
-    kept.truncate(0)
-    fourth = encoded(network, ids(6), kept)
-    found = [first, second, third, fourth]
-    assert not any(torch.equal(one, two) for one, two in pairwise(found))
+    cache.truncate(0)
+    fourth = encoded(network, ids(6), cache)
+    actual = [first, second, third, fourth]
+    assert not any(torch.equal(one, two) for one, two in pairwise(actual))
     assert torch.equal(third, encoded(other, ids(6)))
     with network.unfused():
         assert_close(fourth, encoded(network, ids(6)))
 
 
-def test_changed_scales_are_seen_by_the_next_cache() -> None:
+def test_changed_scales_are_used_by_the_next_cache() -> None:
     network = make_quantised("int8")
     first = encoded(network, ids(6))
     scale = network.layers[0].get_submodule("mlp.down_proj").get_buffer("weight_scale")
@@ -442,18 +457,18 @@ def test_changed_scales_are_seen_by_the_next_cache() -> None:
 
 
 @torch.inference_mode()
-def test_bits_do_not_depend_on_where_memory_was_free() -> None:
+def test_results_do_not_depend_on_where_buffers_are_allocated() -> None:
     """Buffers of other sizes come and go between passes over few short rows."""
     network = make_network(hidden_size=17)
-    expected, kept = encoded(network, ids(1)), []
+    expected, buffers = encoded(network, ids(1)), []
     for size in range(1, 400):
-        kept.append(torch.empty(size * 3))
+        buffers.append(torch.empty(size * 3))
         if size % 3 == 0:
-            del kept[:: size % 7 + 1]
+            del buffers[:: size % 7 + 1]
         assert torch.equal(encoded(network, ids(1)), expected)
 
 
-def test_a_copy_has_weights_of_its_own() -> None:
+def test_a_deep_copy_has_its_own_weights() -> None:
     network = make_network()
     before = encoded(network, ids(6))
     twin = copy.deepcopy(network)
@@ -463,7 +478,7 @@ def test_a_copy_has_weights_of_its_own() -> None:
     assert torch.equal(encoded(twin, ids(6)), encoded(network, ids(6)))
 
 
-def test_the_reference_path_goes_through_the_modules() -> None:
+def test_the_reference_path_uses_the_modules() -> None:
     llm = dgemma.load("tiny")
     arguments = {"token_ids": [2, 17, 5], "max_new_tokens": 8, "seed": 7}
     plain = llm.generate(**arguments, reference=True)
@@ -471,7 +486,7 @@ def test_the_reference_path_goes_through_the_modules() -> None:
     assert llm.generate(**arguments).token_ids and llm.network._fused.kept[0] is not None
 
 
-def test_a_resized_cache_is_read_where_it_lies() -> None:
+def test_fused_layers_read_a_resized_cache() -> None:
     network = make_network()
     cache, plain = KVCache(network.config, max_length=20), KVCache(network.config, max_length=200)
     encoded(network, ids(10), cache)
@@ -480,10 +495,10 @@ def test_a_resized_cache_is_read_where_it_lies() -> None:
     assert torch.equal(encoded(network, ids(40, 1), cache), encoded(network, ids(40, 1), plain))
 
 
-def test_what_goes_through_the_modules() -> None:
+def test_which_passes_are_not_fused() -> None:
     network = make_network()
     cache = KVCache(network.config, max_length=20)
-    assert network.fused_layers(cache) is None, "gradients may be asked for"
+    assert network.fused_layers(cache) is None, "gradients may be needed"
     with torch.no_grad():
         assert network.fused_layers(cache) is not None
         assert network.fused_layers(KVCache(network.config, batch_size=2, max_length=20)) is None
@@ -491,8 +506,11 @@ def test_what_goes_through_the_modules() -> None:
         assert make_network(num_experts=9).fused_layers(cache) is not None
         trained = make_network().requires_grad_(True)
         assert trained.fused_layers(cache) is None and trained.fused_head() is None
-        half = make_network().bfloat16()
-        assert half.fused_layers(KVCache(network.config, max_length=20)) is None and half.fused_head() is None
+        bfloat16_network = make_network().bfloat16()
+        assert (
+            bfloat16_network.fused_layers(KVCache(network.config, max_length=20)) is None
+            and bfloat16_network.fused_head() is None
+        )
         small = make_network(hidden_size=32)
         mlp = small.layers[0].get_submodule("mlp.gate_proj")
         values, scale = quantise(mlp.get_parameter("weight"), "int8")
@@ -502,7 +520,9 @@ def test_what_goes_through_the_modules() -> None:
 
 
 @given(st.integers(1, 20), st.floats(0.01, 3.0), st.sets(st.integers(0, VOCABULARY - 1), max_size=4))
-def test_a_small_vocabulary_is_read_as_densely(rows: int, temperature: float, forbidden: set[int]) -> None:
+def test_the_fused_head_reads_a_small_vocabulary_as_the_dense_path_does(
+    rows: int, temperature: float, forbidden: set[int]
+) -> None:
     network = make_network()
     hidden = torch.randn(1, rows, 36, generator=torch.Generator().manual_seed(rows))
     first, anywhere = tuple(forbidden)[:2], tuple(forbidden)[2:]
@@ -511,14 +531,14 @@ def test_a_small_vocabulary_is_read_as_densely(rows: int, temperature: float, fo
         return [torch.Generator().manual_seed(3)]
 
     with torch.inference_mode():
-        found = head.read(network, hidden, temperature, generators(), 0, first, anywhere)
+        actual = head.read(network, hidden, temperature, generators(), 0, first, anywhere)
         expected = head.read_dense(network, hidden, temperature, generators(), 0, first, anywhere)
-    assert torch.equal(found.argmax_BL, expected.argmax_BL)
-    assert torch.equal(found.sample_BL, expected.sample_BL)
-    # A low temperature magnifies what rounding makes of the logits.
+    assert torch.equal(actual.argmax_BL, expected.argmax_BL)
+    assert torch.equal(actual.sample_BL, expected.sample_BL)
+    # A low temperature magnifies the rounding errors of the logits.
     near = 1e-5 * max(1, 1 / temperature)
-    torch.testing.assert_close(found.entropy_BL, expected.entropy_BL, rtol=1e-4, atol=near)
-    assert (found.soft_BLD - expected.soft_BLD).abs().max() <= near * expected.soft_BLD.abs().max()
+    torch.testing.assert_close(actual.entropy_BL, expected.entropy_BL, rtol=1e-4, atol=near)
+    assert (actual.soft_BLD - expected.soft_BLD).abs().max() <= near * expected.soft_BLD.abs().max()
 
 
 @pytest.mark.parametrize("pair", [(0, VOCABULARY), (0, -1), (2, 0), (-2, 0)])
@@ -531,7 +551,7 @@ def test_an_id_outside_the_vocabulary_is_refused_and_not_written_to(pair: tuple[
 
 
 @given(st.integers(0, 9), st.integers(0, 3), st.floats(0.0, 1.0), st.integers(0, 50))
-def test_checks_agree(count: int, known: int, accept_ratio: float, seed: int) -> None:
+def test_verification_agrees_with_and_without_fusing(count: int, known: int, accept_ratio: float, seed: int) -> None:
     network = make_network()
 
     def checked() -> tuple[Verified, int]:
@@ -540,37 +560,37 @@ def test_checks_agree(count: int, known: int, accept_ratio: float, seed: int) ->
         draft = ids(count, seed)[0].tolist()
         forbidden = {"forbidden_first": (1, 2), "forbidden": (3,)}
         certain = min(known, count)
-        found = verify(network, cache, draft, last, certain, end_ids=(4,), accept_ratio=accept_ratio, **forbidden)
-        return found, cache.length
+        actual = verify(network, cache, draft, last, certain, end_ids=(4,), accept_ratio=accept_ratio, **forbidden)
+        return actual, cache.length
 
     with torch.inference_mode():
-        found, length = checked()
+        actual, length = checked()
         with network.unfused():
             expected, other_length = checked()
-    assert found.token_ids == expected.token_ids and length == other_length
-    assert found.entropies == pytest.approx(expected.entropies, abs=1e-4)
-    assert_close(found.last_hidden_D, expected.last_hidden_D)
+    assert actual.token_ids == expected.token_ids and length == other_length
+    assert actual.entropies == pytest.approx(expected.entropies, abs=1e-4)
+    assert_close(actual.last_hidden_D, expected.last_hidden_D)
 
 
-def test_greedy_tokens_agree() -> None:
+def test_greedy_tokens_agree_with_and_without_fusing() -> None:
     network = make_network()
 
     def written() -> list[tuple[int, float]]:
         cache = KVCache(network.config, max_length=60)
         last = network.encode(ids(7), cache)[0, -1]
         tokens = autoregressive(network, cache, last, TokenSampler(), torch.Generator(), forbidden_first=(1,))
-        return [(found.token, found.entropy) for found, _ in zip(tokens, range(12), strict=False)]
+        return [(actual.token, actual.entropy) for actual, _ in zip(tokens, range(12), strict=False)]
 
     with torch.inference_mode():
-        found = written()
+        actual = written()
         with network.unfused():
             expected = written()
-    assert [token for token, _ in found] == [token for token, _ in expected]
-    assert [entropy for _, entropy in found] == pytest.approx([entropy for _, entropy in expected], abs=1e-4)
+    assert [token for token, _ in actual] == [token for token, _ in expected]
+    assert [entropy for _, entropy in actual] == pytest.approx([entropy for _, entropy in expected], abs=1e-4)
 
 
 @pytest.mark.parametrize("num_experts", [4, 12])
-def test_the_clock_of_a_pass(num_experts: int) -> None:
+def test_the_timed_shares_of_a_pass_add_up_to_one(num_experts: int) -> None:
     network = make_network(num_experts=num_experts)
     cache = KVCache(network.config, max_length=120)
     with torch.inference_mode():
@@ -598,20 +618,20 @@ CONDITIONINGS: dict[str, Callable[[DiffusionGemma], object]] = {
 
 @pytest.mark.parametrize("num_experts", [4, 12])
 @pytest.mark.parametrize("kind", CONDITIONINGS)
-def test_self_conditioning_of_another_kind_stays_outside(kind, num_experts) -> None:
-    """The layers are one call all the same."""
+def test_trained_or_quantised_self_conditioning_is_not_fused(kind, num_experts) -> None:
+    """The layers themselves are still fused."""
     network = make_network(num_experts=num_experts, hidden_size=64, width=64, expert_width=64)
     CONDITIONINGS[kind](network)
-    found = passes(network, 20, 12, [3, 4])
+    actual = passes(network, 20, 12, [3, 4])
     assert network._fused.kept[0] is not None and not network._fused.kept[0].conditions
     with network.unfused():
         expected = passes(network, 20, 12, [3, 4])
-    for one, other in zip(found, expected, strict=True):
-        assert_close(one, other)
+    for result, reference in zip(actual, expected, strict=True):
+        assert_close(result, reference)
 
 
 @pytest.mark.parametrize("num_experts", [4, 12])
-def test_self_conditioning_that_changes_while_a_cache_is_in_use_is_seen(num_experts) -> None:
+def test_changed_self_conditioning_is_used_with_an_existing_cache(num_experts) -> None:
     network = make_network(num_experts=num_experts)
     cache, soft = KVCache(network.config, max_length=40), torch.randn(1, 8, 36)
     with torch.inference_mode():

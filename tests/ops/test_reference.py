@@ -55,7 +55,7 @@ def test_grouped_attention_equals_repeated_heads(batch, key_heads, count, keys, 
 
 
 @given(st.integers(0, 99), st.integers(1, 5))
-def test_the_router_renormalises_then_scales(seed, top_k):
+def test_the_router_renormalises_and_then_scales(seed, top_k):
     hidden, scale, weight = draw(4, 8, seed=seed), draw(8, seed=1), draw(5, 8, seed=2)
     each = torch.rand(5, generator=torch.Generator().manual_seed(3)) + 0.5
     weights, chosen = ops.route(
@@ -66,7 +66,7 @@ def test_the_router_renormalises_then_scales(seed, top_k):
 
 
 @given(st.integers(0, 99), st.integers(1, 4), st.integers(4, 12))
-def test_both_expert_ways_equal_a_loop_over_tokens(seed, top_k, count):
+def test_both_expert_implementations_equal_a_loop_over_tokens(seed, top_k, count):
     hidden, scores = draw(7, 16, seed=seed), draw(7, count, seed=seed + 1)
     weights, chosen = scores.topk(top_k)
     gate_up, down = draw(count, 12, 16, seed=2), draw(count, 16, 6, seed=3)
@@ -81,7 +81,7 @@ def test_both_expert_ways_equal_a_loop_over_tokens(seed, top_k, count):
 
 
 @given(st.integers(0, 99), st.sampled_from([1, 2, 4]))
-def test_attention_by_products_is_the_same_attention(seed, key_heads):
+def test_attention_by_products_equals_attention(seed, key_heads):
     query, key, value = draw(2, 4, 5, 8, seed=seed), draw(2, key_heads, 5, 8), draw(2, key_heads, 5, 8, seed=1)
     mask = (draw(2, 1, 5, 5, seed=seed) > 0) | torch.eye(5, dtype=torch.bool)
     assert torch.allclose(
@@ -95,13 +95,13 @@ def test_norms_of_one_input_equal_each_alone_and_the_formula(seed, shape, eps):
     expected = hidden / (hidden.square().mean(-1, keepdim=True) + eps).sqrt()
     for some in (weights, weights[:1], weights[1:2]):
         for run in (ops.rms_norms, cpu_norms.rms_norms):
-            for weight, found in zip(some, run(hidden, some, eps), strict=True):
-                torch.testing.assert_close(found, expected if weight is None else expected * weight)
+            for weight, actual in zip(some, run(hidden, some, eps), strict=True):
+                torch.testing.assert_close(actual, expected if weight is None else expected * weight)
     assert torch.equal(cpu_norms.rms_norms(torch.zeros(2, 4), (None,), eps)[0], torch.zeros(2, 4))
 
 
 @given(st.integers(0, 99), st.integers(1, 3), st.integers(1, 9))
-def test_experts_laid_out_side_by_side_give_the_same(seed, top_k, rows):
+def test_laid_out_dense_experts_equal_plain_ones(seed, top_k, rows):
     hidden = draw(rows, 16, seed=seed)
     weights, chosen = draw(rows, 4, seed=seed + 1).topk(top_k)
     gate_up, down = draw(4, 12, 16, seed=2), draw(4, 16, 6, seed=3)
@@ -111,7 +111,7 @@ def test_experts_laid_out_side_by_side_give_the_same(seed, top_k, rows):
 
 
 @given(st.integers(0, 99), st.sampled_from([1e-6, 0.1]))
-def test_adding_a_norm_is_adding_the_norm(seed, eps):
+def test_add_normed_equals_norm_then_add(seed, eps):
     residual, hidden, weight = draw(2, 3, 8, seed=seed), draw(2, 3, 8, seed=1), draw(8, seed=2)
     expected = residual + ops.rms_norm(hidden, weight, eps)
     torch.testing.assert_close(cpu_norms.add_normed(residual, hidden, weight, eps), expected)

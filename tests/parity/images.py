@@ -64,8 +64,8 @@ def build_tower(model: transformers.DiffusionGemmaForBlockDiffusion) -> VisionTo
 
 
 def draw_images(tower: VisionTower, sizes: Sequence[tuple[int, int]], padding: int = 0) -> tuple[Tensor, Tensor]:
-    """Random patches and positions of images of so many soft tokens (columns, rows), padded to the largest and by
-    `padding` soft tokens more."""
+    """Random patches and positions of images with these sizes in soft tokens (columns, rows), padded to the largest
+    and by `padding` soft tokens more."""
     side, values = tower.config.pooling_kernel_size, 3 * tower.config.patch_size**2
     generator = torch.Generator().manual_seed(len(sizes))
     most = side**2 * (max(columns * rows for columns, rows in sizes) + padding)

@@ -1,6 +1,6 @@
 """Builds transformers' DiffusionGemma at tiny sizes with random weights, and this project's network with the same ones.
 
-Norms, layer scalars and router scales are random too, so that none of them can be forgotten unseen. Knows nothing of
+Norms, layer scalars and router scales are random too, so that a test fails if one of them is left out. Knows nothing of
 files or sampling.
 """
 
@@ -57,7 +57,7 @@ def build_reference(
     top: Mapping[str, Any] | None = None,
     bidirectional: str | None = None,
 ) -> transformers.DiffusionGemmaForBlockDiffusion:
-    """transformers' model of that shape with random weights everywhere, and of an image tower of those sizes; `top`
+    """transformers' model of that shape with random weights everywhere, and an image tower of those sizes; `top`
     goes into the configuration itself, `bidirectional` is the text's `use_bidirectional_attention`."""
     text = {
         "vocab_size": shape.vocab, "hidden_size": shape.hidden, "intermediate_size": 24,
@@ -77,7 +77,7 @@ def build_reference(
         if "inv_freq" in name or "embed_scale" in name:
             continue
         if name.endswith(("put_min", "put_max")):
-            # Bounds of clipped products, near enough to be met: most of what goes in is normed to about 1.
+            # Bounds of clipped products, small enough to take effect: most inputs are normed to about 1.
             scale = 0.02 if "down_proj" in name else 1 if "output" in name else 4
             tensor.uniform_(0.1, 0.3).mul_(-scale if name.endswith("min") else scale)
         elif tensor.ndim >= 2:

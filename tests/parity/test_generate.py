@@ -19,7 +19,7 @@ def build(name: str, folder, generation: dict):
     """A random model of transformers', saved into `folder`.
 
     Embeddings are smaller than elsewhere: rounding grows from step to step through self-conditioning, the faster the
-    larger they are, and a whole generation shall compare semantics.
+    larger they are, and a whole generation must compare semantics, not rounding.
     """
     model = build_reference(SHAPES[name], embedding_std=0.12)
     for key, value in generation.items():
@@ -60,7 +60,7 @@ def test_generate_stops_where_transformers_stops(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("sharded", [False, True])
-def test_what_we_save_transformers_loads(dtype, sharded, tmp_path):
+def test_transformers_loads_what_we_save(dtype, sharded, tmp_path):
     build("5 layers", tmp_path / "theirs", {})
     model = open_model(tmp_path / "theirs", dtype=dtype)
     save_model(model, tmp_path / "ours", max_shard_bytes=40_000 if sharded else 10**9)
@@ -70,22 +70,22 @@ def test_what_we_save_transformers_loads(dtype, sharded, tmp_path):
     )
     assert all("vision" in name for name in report["missing_keys"])
     assert not report["unexpected_keys"]
-    again = open_model(tmp_path / "ours")
-    assert again.config == model.config and again.network.dtype == getattr(torch, dtype)
+    reopened = open_model(tmp_path / "ours")
+    assert reopened.config == model.config and reopened.network.dtype == getattr(torch, dtype)
     theirs = loaded.state_dict()
-    assert torch.equal(theirs["model.decoder.layers.2.experts.down_proj"], again.network.layers[2].experts.down_proj)
+    assert torch.equal(theirs["model.decoder.layers.2.experts.down_proj"], reopened.network.layers[2].experts.down_proj)
     for name, value in model.network.state_dict().items():
-        assert torch.equal(value, again.network.state_dict()[name]), name
+        assert torch.equal(value, reopened.network.state_dict()[name]), name
 
 
-def test_damaged_and_incomplete_folders_are_told(tmp_path):
+def test_damaged_and_incomplete_folders_are_refused(tmp_path):
     build("2 layers", tmp_path, {})
     weights = tmp_path / "model.safetensors"
-    whole = weights.read_bytes()
-    weights.write_bytes(whole[: len(whole) // 2])
+    content = weights.read_bytes()
+    weights.write_bytes(content[: len(content) // 2])
     with pytest.raises(CheckpointError, match="damaged or truncated"):
         open_model(tmp_path)
-    weights.write_bytes(whole)
+    weights.write_bytes(content)
     config = json.loads((tmp_path / "config.json").read_text())
     config["text_config"]["num_hidden_layers"] = 3
     config["text_config"]["layer_types"] = ["sliding_attention", "full_attention", "full_attention"]

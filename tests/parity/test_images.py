@@ -84,6 +84,6 @@ def test_photos_are_turned_as_transformers_turns_them(kind, orientation, tmp_pat
     picture(150, 70).save(path, kind, exif=exif)
     theirs = load_image(str(path))
     assert_equal(open_image(path), 70, theirs=theirs)
-    # One that the caller opened is turned just so, and once.
+    # An image that the caller opened is turned in the same way, and only once.
     unturned = Image.open(io.BytesIO(path.read_bytes()))
     assert torch.equal(prepare_image(unturned, 70).patches_PC, prepare_image(open_image(path), 70).patches_PC)

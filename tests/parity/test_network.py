@@ -13,7 +13,7 @@ from dgemma.cache import KVCache
 from tests.parity.reference import SHAPES, build_reference, build_twin
 
 
-def gap(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+def relative_error(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     assert ours.shape == theirs.shape
     return float((ours - theirs).abs().max() / theirs.abs().max())
 
@@ -41,19 +41,19 @@ def _compare_three_canvases(name: str, prompt_length: int, rows: int) -> None:
     tokens = draw(prompt_length)
     for _ in range(3):
         expected = model.model.encoder(input_ids=tokens, past_key_values=theirs).last_hidden_state
-        assert gap(network.encode(tokens, ours), expected) <= 2e-5
+        assert relative_error(network.encode(tokens, ours), expected) <= 2e-5
         previous = None
         for _ in range(3):
             canvas = draw(shape.canvas)
             expected = model(past_key_values=theirs, decoder_input_ids=canvas, self_conditioning_logits=previous).logits
             soft = None if previous is None else network.expect(previous.softmax(-1))
-            assert gap(network.logits(network.denoise(canvas, ours, soft)), expected) <= 2e-5
+            assert relative_error(network.logits(network.denoise(canvas, ours, soft)), expected) <= 2e-5
             previous = expected / 0.7
         tokens = draw(shape.canvas)
 
 
-def test_deep_networks_lie_as_near_to_float64_as_transformers_does():
-    """Through seven layers rounding alone moves hidden states by 2e-5; both are held against transformers' float64."""
+def test_a_deep_network_is_as_near_to_float64_as_transformers():
+    """Through seven layers rounding alone moves hidden states by 2e-5; both are compared with transformers' float64."""
     shape = replace(SHAPES["7 layers"], full_head_dim=16)
     model = build_reference(shape)
     network = build_twin(model)
@@ -63,20 +63,20 @@ def test_deep_networks_lie_as_near_to_float64_as_transformers_does():
     tokens = torch.randint(shape.vocab, (2, 100), generator=generator)
     canvas = torch.randint(shape.vocab, (2, shape.canvas), generator=generator)
 
-    def read(of: transformers.DiffusionGemmaForBlockDiffusion) -> tuple[torch.Tensor, torch.Tensor]:
-        cache = DynamicCache(config=of.config.get_text_config())
-        hidden = of.model.encoder(input_ids=tokens, past_key_values=cache).last_hidden_state
-        return hidden, of(past_key_values=cache, decoder_input_ids=canvas).logits
+    def read(source: transformers.DiffusionGemmaForBlockDiffusion) -> tuple[torch.Tensor, torch.Tensor]:
+        cache = DynamicCache(config=source.config.get_text_config())
+        hidden = source.model.encoder(input_ids=tokens, past_key_values=cache).last_hidden_state
+        return hidden, source(past_key_values=cache, decoder_input_ids=canvas).logits
 
     (hidden, logits), (exact_hidden, exact_logits) = read(model), read(exact)
     cache = KVCache(network.config, 2, 100)
-    assert gap(network.encode(tokens, cache), exact_hidden) <= 2 * gap(hidden, exact_hidden)
+    assert relative_error(network.encode(tokens, cache), exact_hidden) <= 2 * relative_error(hidden, exact_hidden)
     ours = network.logits(network.denoise(canvas, cache))
-    assert gap(ours, logits) <= 2e-5 and gap(ours, exact_logits) <= 2e-5
+    assert relative_error(ours, logits) <= 2e-5 and relative_error(ours, exact_logits) <= 2e-5
 
 
-def test_weights_matter_everywhere():
-    """Every weight changes the logits: parity cannot hold because a part is idle."""
+def test_every_weight_changes_the_logits():
+    """Parity must not hold merely because a part of the network is unused."""
     model = build_reference(SHAPES["3 layers"])
     network = build_twin(model)
     generator = torch.Generator().manual_seed(0)

@@ -28,7 +28,7 @@ SIZES = {
 }
 
 
-def gap(ours: Tensor, theirs: Tensor) -> float:
+def relative_error(ours: Tensor, theirs: Tensor) -> float:
     assert ours.shape == theirs.shape
     return float((ours - theirs).abs().max() / theirs.abs().max())
 
@@ -46,7 +46,7 @@ def test_soft_tokens_equal_transformers(tower, sizes, padding):
     patches, positions = draw_images(network, sizes, padding)
     ours = network(patches, positions)
     assert [len(soft) for soft in ours] == [columns * rows for columns, rows in sizes]
-    assert gap(torch.cat(ours), features(model, patches, positions)) <= 2e-5
+    assert relative_error(torch.cat(ours), features(model, patches, positions)) <= 2e-5
 
 
 def test_patches_in_any_order_make_the_same_soft_tokens():
@@ -54,11 +54,11 @@ def test_patches_in_any_order_make_the_same_soft_tokens():
     patches, positions = draw_images(network, [(3, 2), (2, 2)], padding=1)
     order = torch.randperm(positions.shape[1], generator=torch.Generator().manual_seed(0))
     expected, ours = network(patches, positions), network(patches[:, order], positions[:, order])
-    assert all(gap(mine, theirs) <= 2e-5 for mine, theirs in zip(ours, expected, strict=True))
+    assert all(relative_error(mine, theirs) <= 2e-5 for mine, theirs in zip(ours, expected, strict=True))
 
 
-def test_every_weight_of_the_tower_matters():
-    """Parity cannot hold because a part is idle."""
+def test_every_weight_of_the_tower_changes_its_output():
+    """Parity must not hold merely because a part of the tower is unused."""
     network = build_tower(build("all"))
     patches, positions = draw_images(network, [(3, 3)])
     before = network(patches, positions)[0]
@@ -70,8 +70,8 @@ def test_every_weight_of_the_tower_matters():
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_halves_are_multiplied_in_float32_on_a_cpu(dtype):
-    """Weights stay halves; what is computed is as near to float64 with these weights as float32 can be."""
+def test_half_precision_weights_are_multiplied_in_float32_on_a_cpu(dtype):
+    """Weights stay in half precision; the result is as near to float64 with these weights as float32 can be."""
     model = build("all")
     for tensor in model.state_dict().values():
         tensor.copy_(tensor.to(dtype))
@@ -79,23 +79,23 @@ def test_halves_are_multiplied_in_float32_on_a_cpu(dtype):
     patches, positions = draw_images(network, [(3, 2), (2, 4)])
     ours = torch.cat(network(patches, positions))
     assert ours.dtype == torch.float32 and network.state_dict()["std_bias"].dtype == dtype
-    # What the frequencies are in halves is another matter, so they stay.
+    # Rounding the rotary frequencies is another matter, so they stay in float32.
     frequencies = model.model.encoder.vision_tower.encoder.rotary_emb.inv_freq.clone()
     model.to(dtype).model.encoder.vision_tower.encoder.rotary_emb.inv_freq = frequencies
-    in_halves = features(model, patches.to(dtype), positions).double()
+    half_precision = features(model, patches.to(dtype), positions).double()
     exact = features(model.double(), patches.double(), positions)
-    assert gap(ours.double(), exact) <= 2e-4 < 2e-3 < gap(in_halves, exact)
+    assert relative_error(ours.double(), exact) <= 2e-4 < 2e-3 < relative_error(half_precision, exact)
 
 
 def masks_of_generate(model: Model, tokens: Tensor, cache: DynamicCache) -> dict[str, Tensor]:
     """The masks that transformers' `generate` gives its encoder."""
-    held = cache.get_seq_length()
+    length = cache.get_seq_length()
     return model.model.encoder.create_masks_for_generate(
         config=model.config,
         inputs_embeds=torch.empty(*tokens.shape, 0),
-        attention_mask=torch.ones(len(tokens), held + tokens.shape[1], dtype=torch.bool),
+        attention_mask=torch.ones(len(tokens), length + tokens.shape[1], dtype=torch.bool),
         past_key_values=cache,
-        position_ids=torch.arange(held, held + tokens.shape[1])[None],
+        position_ids=torch.arange(length, length + tokens.shape[1])[None],
         mm_token_type_ids=(tokens == IMAGE).long(),
     )
 
@@ -105,15 +105,15 @@ def text(count: int, seed: int = 0) -> list[int]:
 
 
 def prompt(lengths: list[int], rest: int, seed: int = 0) -> list[int]:
-    """Ids with images of so many tokens, text between them and `rest` tokens of it behind."""
+    """Ids with images of these lengths, text between them and `rest` tokens of text after them."""
     ids = text(3, seed)
     for index, length in enumerate(lengths):
         ids += [BEGIN, *[IMAGE] * length, END, *text(index, seed + index)]
     return ids + text(rest, seed + 9)
 
 
-def both(model: Model, images: list[list[tuple[int, int]]], rest: int = 5):
-    """Both networks behind a batch of prompts with images (equal lengths) -> hidden states and caches."""
+def encode_by_both(model: Model, images: list[list[tuple[int, int]]], rest: int = 5):
+    """Encodes a batch of prompts with images (equal lengths) by both networks; returns hidden states and caches."""
     network, tower = build_twin(model), build_tower(model)
     patches, positions = draw_images(tower, [size for row in images for size in row])
     lengths = [[columns * rows for columns, rows in row] for row in images]
@@ -148,34 +148,34 @@ IN_TEXT = {
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_encode_and_denoise_equal_transformers(shape, images, bidirectional):
     model = build(shape=shape, bidirectional=bidirectional)
-    network, tokens, _, (hidden, cache), (expected, theirs) = both(model, images)
-    assert gap(hidden, expected) <= 5e-5
+    network, tokens, _, (hidden, cache), (expected, theirs) = encode_by_both(model, images)
+    assert relative_error(hidden, expected) <= 5e-5
     for index, layer in enumerate(theirs.layers):
         keys, values = cache.read(index, tokens.shape[1] - layer.keys.shape[2], tokens.shape[1])
-        assert gap(keys, layer.keys) <= 5e-5 and gap(values, layer.values) <= 5e-5
+        assert relative_error(keys, layer.keys) <= 5e-5 and relative_error(values, layer.values) <= 5e-5
     previous = None
     for seed in range(2):
         canvas = torch.randint(shape.vocab, (len(images), shape.canvas), generator=torch.Generator().manual_seed(seed))
         logits = model(past_key_values=theirs, decoder_input_ids=canvas, self_conditioning_logits=previous).logits
         soft = None if previous is None else network.expect(previous.softmax(-1))
-        assert gap(network.logits(network.denoise(canvas, cache, soft)), logits) <= 5e-5
+        assert relative_error(network.logits(network.denoise(canvas, cache, soft)), logits) <= 5e-5
         previous = logits / 0.7
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_the_images_mask_matters(shape):
-    """The spans' own mask changes what is computed, so parity with it is not parity without."""
-    _, tokens, _, (hidden, _), (expected, _) = both(build(shape=shape), [[(6, 5)]])
-    _, _, _, (causal, _), _ = both(build(shape=shape, bidirectional=None), [[(6, 5)]])
-    assert gap(hidden, expected) <= 5e-5 < 1e-2 < gap(causal, expected)
+def test_the_mask_of_images_changes_the_hidden_states(shape):
+    """Parity with the mask must differ from parity without it."""
+    _, tokens, _, (hidden, _), (expected, _) = encode_by_both(build(shape=shape), [[(6, 5)]])
+    _, _, _, (causal, _), _ = encode_by_both(build(shape=shape, bidirectional=None), [[(6, 5)]])
+    assert relative_error(hidden, expected) <= 5e-5 < 1e-2 < relative_error(causal, expected)
     begin = tokens[0].tolist().index(BEGIN)
     assert torch.equal(hidden[:, : begin + 1], causal[:, : begin + 1])
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_greedy_tokens_behind_an_image_equal_transformers(shape):
+def test_greedy_tokens_after_an_image_equal_transformers(shape):
     model = build(shape=shape)
-    network, _, _, (hidden, cache), (expected, theirs) = both(model, [[(6, 5), (2, 2)]])
+    network, _, _, (hidden, cache), (expected, theirs) = encode_by_both(model, [[(6, 5), (2, 2)]])
     greedy = autoregressive(network, cache, hidden[0, -1], TokenSampler(temperature=0.0), torch.Generator())
     last = expected[:, -1:]
     for _ in range(40):
@@ -210,25 +210,25 @@ def test_a_whole_generation_from_files_equals_transformers(tower, tmp_path):
     assert ids == expected
 
 
-def encode_again(network: DiffusionGemma, tokens: Tensor, spans, cuts: list[int]) -> tuple[Tensor, KVCache]:
+def encode_in_chunks(network: DiffusionGemma, tokens: Tensor, spans, cuts: list[int]) -> tuple[Tensor, KVCache]:
     """Encodes chunk by chunk, each with the spans that begin in it."""
     cache, hidden = KVCache(network.config, len(tokens), 200), []
     for start, stop in zip([0, *cuts], [*cuts, tokens.shape[1]], strict=True):
-        here = [
+        chunk_spans = [
             type(span)(soft_SD=span.soft_SD, start=span.start - start, row=span.row)
             for span in spans
             if start <= span.start < stop
         ]
-        hidden.append(network.encode(tokens[:, start:stop], cache, images=here))
+        hidden.append(network.encode(tokens[:, start:stop], cache, images=chunk_spans))
     return torch.cat(hidden, dim=1), cache
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_chunks_that_cut_no_image_change_nothing(shape):
-    network, tokens, spans, (hidden, cache), _ = both(build(shape=shape), [[(4, 4), (6, 5)]])
+    network, tokens, spans, (hidden, cache), _ = encode_by_both(build(shape=shape), [[(4, 4), (6, 5)]])
     for cuts in ([2], [21, 22], [3, 22, 60]):
-        again, other = encode_again(network, tokens, spans, cuts)
-        assert gap(again, hidden) <= 5e-5
+        again, other = encode_in_chunks(network, tokens, spans, cuts)
+        assert relative_error(again, hidden) <= 5e-5
         canvas = torch.arange(shape.canvas)[None]
-        # By then the pass of text alone is the compiled one, where there is one.
-        assert gap(network.denoise(canvas, other), network.denoise(canvas, cache)) <= 5e-5
+        # A pass over text alone is the fused one, if there are kernels.
+        assert relative_error(network.denoise(canvas, other), network.denoise(canvas, cache)) <= 5e-5

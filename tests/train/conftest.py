@@ -1,4 +1,4 @@
-"""What the tests of training share: vocabularies made of little text, which takes no time."""
+"""Shared by the tests of training: vocabularies are made from little text, to save time."""
 
 import pytest
 
@@ -7,6 +7,6 @@ from dgemma.train import vocabulary
 
 @pytest.fixture(autouse=True)
 def little_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fifty examples instead of forty thousand."""
+    """Vocabularies are made from fifty examples instead of forty thousand."""
     sample = vocabulary.sample
     monkeypatch.setattr(vocabulary, "sample", lambda recipe, texts: sample(recipe, texts, count=50))

@@ -1,4 +1,4 @@
-"""Packed rows: the mask says what the docstring says, and packed neighbours never meet."""
+"""Packed rows: the mask equals its definition, and documents in one row do not see each other."""
 
 import torch
 from hypothesis import given, settings
@@ -53,7 +53,7 @@ def test_the_mask_equals_its_definition(sizes, window):
 
 @settings(max_examples=15)
 @given(SIZES)
-def test_packed_equals_encode_and_denoise_of_each_document_alone(sizes):
+def test_a_packed_row_equals_encode_and_denoise_of_each_document_alone(sizes):
     made = documents(sizes)
     clean, slots = sum(d.clean_length for d in made) + 2, sum(d.canvas_slots for d in made) + 3
     batch = pack([made], clean, slots, eos_id=1)
@@ -61,23 +61,23 @@ def test_packed_equals_encode_and_denoise_of_each_document_alone(sizes):
     soft = torch.randn(1, slots, 32, generator=torch.Generator().manual_seed(4))
     masks = {"full_attention": block_mask(batch, None), "sliding_attention": block_mask(batch, 8)}
     _, canvas = NETWORK(batch.tokens_BT, noised, soft, batch.positions_BN, masks)
-    at = 0
+    offset = 0
     for document in made:
         tokens = [*document.prompt, *document.answer]
         for first in range(0, document.canvas_slots, document.canvas_length):
             cache = KVCache(NETWORK.config, max_length=64)
             NETWORK.encode(torch.tensor([tokens[: len(document.prompt) + first]]), cache)
-            here = slice(at + first, at + first + document.canvas_length)
+            here = slice(offset + first, offset + first + document.canvas_length)
             assert close(NETWORK.denoise(noised[:, here], cache, soft[:, here]), canvas[:, here])
             targets = tokens[len(document.prompt) + first :][: document.canvas_length]
             targets += [1] * (document.canvas_length - len(targets))
             assert batch.targets_BS[0, here].tolist() == targets
-        at += document.canvas_slots
+        offset += document.canvas_slots
 
 
 @settings(max_examples=15)
 @given(st.integers(1, 12), st.integers(0, 2))
-def test_clean_tokens_from_the_block_on_cannot_be_seen(prompt, block):
+def test_a_canvas_does_not_see_the_clean_tokens_of_its_own_and_later_blocks(prompt, block):
     made = documents([(prompt, 24, 8)])
     batch = pack([made], prompt + 24, 24, eos_id=1)
     masks = {"full_attention": block_mask(batch, None), "sliding_attention": block_mask(batch, 8)}

@@ -1,4 +1,4 @@
-"""The stream of packed batches: shares of the recipe, whole examples, room used, the same batch for the same number."""
+"""The stream of packed batches: shares of the recipe, whole examples, full rows, and one batch for each number."""
 
 from dataclasses import replace
 from random import Random
@@ -39,21 +39,21 @@ def stream(tokenizer: Tokenizer, **changes) -> BatchStream:
 
 
 def test_long_examples_keep_their_share(tokenizer):
-    """Rows filled one after the other hold fewer of them."""
+    """Rows that are filled one after the other would hold fewer of them."""
     batches = stream(tokenizer)
-    longest = tokens = 0
+    num_long = num_examples = 0
     for number in range(6):
         batch = batches.batch(number)
         lengths = [int((row == owner).sum()) for row in batch.owner_BN[:, :256] for owner in row.unique() if owner >= 0]
-        longest += sum(length > 100 for length in lengths)
-        tokens += len(lengths)
+        num_long += sum(length > 100 for length in lengths)
+        num_examples += len(lengths)
     random = Random(1)
-    alone = []
+    drawn_lengths = []
     for _ in range(400):
         example = TASKS[random.choice(("extract", "fix"))].generate(random, "train")
-        alone.append(batches.document(example, random).clean_length)
-    expected = sum(100 < length <= 256 for length in alone) / len(alone)
-    assert longest / tokens > 0.8 * expected
+        drawn_lengths.append(batches.document(example, random).clean_length)
+    expected = sum(100 < length <= 256 for length in drawn_lengths) / len(drawn_lengths)
+    assert num_long / num_examples > 0.8 * expected
 
 
 def test_rows_are_nearly_full(tokenizer):
@@ -61,14 +61,14 @@ def test_rows_are_nearly_full(tokenizer):
     assert torch.cat([batch.owner_BN[:, :256] >= 0 for batch in batches]).float().mean() > 0.85
 
 
-def test_canvases_come_again_only_where_there_is_room(tokenizer):
+def test_canvases_are_repeated_only_if_there_is_room(tokenizer):
     once, often = stream(tokenizer, noise_draws=1).batch(0), stream(tokenizer, noise_draws=9).batch(0)
     assert torch.equal(once.tokens_BT, often.tokens_BT)
     used = [(batch.owner_BN[:, 256:] >= 0).float().mean() for batch in (once, often)]
     assert used[0] < used[1]
 
 
-def test_a_number_names_one_batch(tokenizer):
+def test_a_batch_depends_only_on_its_number(tokenizer):
     batches = stream(tokenizer)
     first, again, other = batches.batch(2), stream(tokenizer).batch(2), batches.batch(3)
     assert torch.equal(first.tokens_BT, again.tokens_BT)
@@ -80,7 +80,7 @@ def test_examples_that_fit_no_row_are_an_error(tokenizer):
         stream(tokenizer, clean_length=16).batch(0)
 
 
-def test_a_task_that_never_fits_is_an_error_beside_one_that_does(tokenizer):
+def test_a_task_that_never_fits_is_an_error_even_if_another_fits(tokenizer):
     """sudoku4 takes some 60 tokens, sudoku9 more than 160."""
     tasks = {"sudoku4": 0.1, "sudoku9": 0.9}
     with pytest.raises(DataError, match="500 examples of sudoku9 in a row do not fit 100 clean tokens"):
@@ -89,15 +89,15 @@ def test_a_task_that_never_fits_is_an_error_beside_one_that_does(tokenizer):
 
 def test_a_task_without_held_out_answers_is_left_out_of_the_held_out_batches(tokenizer):
     """A story's held-out answer is empty where no story is held out."""
-    told = []
+    warnings = []
 
     def held_out(texts: Texts, **tasks: float) -> BatchStream:
-        return BatchStream(replace(RECIPE, tasks=tasks), tokenizer, texts, 5, "eval", told.append)
+        return BatchStream(replace(RECIPE, tasks=tasks), tokenizer, texts, 5, "eval", warnings.append)
 
     mixed = held_out(NO_TEXTS, sudoku4=0.5, story=0.5)
-    assert list(mixed.tasks) == ["sudoku4"] and len(told) == 1 and "no held-out answers of story" in told[0]
+    assert list(mixed.tasks) == ["sudoku4"] and len(warnings) == 1 and "no held-out answers of story" in warnings[0]
     answers = mixed.batch(0).answer_BT.sum(1)
     assert torch.equal(held_out(NO_TEXTS, sudoku4=0.5).batch(0).answer_BT.sum(1), answers)
     with pytest.raises(DataError, match="no held-out answers of story, so no held-out loss"):
         held_out(NO_TEXTS, story=1.0)
-    assert list(held_out(Texts(stories=(STORY,)), story=1.0).tasks) == ["story"] and len(told) == 1
+    assert list(held_out(Texts(stories=(STORY,)), story=1.0).tasks) == ["story"] and len(warnings) == 1

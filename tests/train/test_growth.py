@@ -15,7 +15,7 @@ from dgemma.train.recipe import ObjectiveRecipe
 from dgemma.train.trainer import train
 from tests.test_model import NETWORK, make_network
 from tests.train.test_objective import packed
-from tests.train.test_trainer import toy
+from tests.train.test_trainer import toy_recipe
 
 
 def loss(network: DiffusionGemma, batch: PackedBatch) -> torch.Tensor:
@@ -42,12 +42,12 @@ def test_a_grown_network_computes_what_the_small_one_did():
     first, copy = deep.all_layers()[:2]
     assert first.mlp.up_proj.weight.std() < 0.2 * small.all_layers()[0].mlp.up_proj.weight.std()
     loss(deep, batch).backward()
-    # The copies are closed, and can open.
+    # The gates of copied layers are zero and receive gradients.
     gate = copy.post_attention_layernorm.weight
     assert not gate.any() and gate.grad is not None and gate.grad.any()
 
 
-def test_layers_come_from_the_run_of_their_kind():
+def test_layers_are_copied_from_the_run_of_their_own_kind():
     sliding, full = NETWORK.config.layers[0], NETWORK.config.layers[-1]
     assert sliding != full
     assert layer_sources((sliding,) * 5 + (full,) * 2, (sliding, sliding, full)) == [0, 0, 0, 1, 1, 2, 2]
@@ -57,8 +57,8 @@ def test_layers_come_from_the_run_of_their_kind():
 
 
 def test_a_recipe_with_more_layers_starts_from_a_smaller_model(tmp_path):
-    small = train(toy(3), None, tmp_path / "small", lambda progress: None)
-    recipe = toy(4)
+    small = train(toy_recipe(3), None, tmp_path / "small", lambda progress: None)
+    recipe = toy_recipe(4)
     deeper = replace(recipe, model=replace(recipe.model, pattern="sssff"))
     assert train(deeper, None, tmp_path / "deep", lambda progress: None, init=small).is_dir()
     other = replace(recipe, model=replace(recipe.model, pattern="sfsf"))

@@ -65,7 +65,7 @@ def test_ordered_noise_keeps_a_beginning_and_noises_the_rest():
     assert not (plain == batch.targets_BS).any()
 
 
-def test_attention_by_products_and_rollouts_train():
+def test_training_works_with_rollouts_and_attention_by_products():
     network = make_network().requires_grad_(True)
     batch = packed(rows=8)
     recipe = ObjectiveRecipe(rollout=1.0, rollout_steps=3, ordered=0.3)
@@ -82,7 +82,7 @@ def test_attention_by_products_and_rollouts_train():
     assert NETWORK.config == network.config
 
 
-def test_shares_of_rows_are_kept_on_average_and_rollouts_end():
+def test_shares_of_rows_are_kept_on_average_and_a_loss_with_rollouts_has_gradients():
     generator = torch.Generator().manual_seed(0)
     drawn = [_some(0.4, generator) for _ in range(500)]
     assert set(drawn) == {0, 1} and 0.3 < sum(drawn) / 500 < 0.5
@@ -92,7 +92,7 @@ def test_shares_of_rows_are_kept_on_average_and_rollouts_end():
     losses(network, network.forward, packed(rows=4), recipe, generator).total.backward()
 
 
-def test_a_batch_without_canvases_has_the_encoders_loss_alone():
+def test_a_batch_without_canvases_has_only_the_encoder_loss():
     network = make_network().requires_grad_(True)
     batch = packed(rows=2)
     recipe = ObjectiveRecipe(self_conditioning=0.0, encoder_weight=0.5, prompt_weight=0.25)
@@ -101,12 +101,12 @@ def test_a_batch_without_canvases_has_the_encoders_loss_alone():
     assert torch.allclose(parts.encoder, whole.encoder, rtol=1e-5)
     assert parts.clean.isnan() and parts.corrupted.isnan()
     parts.total.backward()
-    # What canvases alone use has no gradient at all: Muon would make a whole step of a zero one.
+    # Weights that only canvases use have no gradient at all: from a zero gradient Muon would make a full step.
     assert all(parameter.grad is None for parameter in network.self_conditioning.parameters())
     assert all(layer.self_attn.q_proj.weight.grad is not None for layer in network.all_layers())
 
 
-def test_losses_at_every_slot_are_those_at_the_used_ones():
+def test_losses_with_fixed_slots_equal_those_of_the_used_slots():
     network = make_network()
     recipe = ObjectiveRecipe(rollout=1.0, rollout_steps=2, ordered=0.3, prompt_weight=0.3)
     sizes = set()
@@ -119,8 +119,8 @@ def test_losses_at_every_slot_are_those_at_the_used_ones():
         )
         assert len(used.canvas.slots_P) < len(every.canvas.slots_P) == batch.targets_BS.numel()
         with torch.no_grad():
-            found = [vars(losses_of(network, network.forward, drawn, recipe)) for drawn in (used, every)]
-        for name, value in found[0].items():
-            assert torch.allclose(value, found[1][name], rtol=1e-4), name
+            values = [vars(losses_of(network, network.forward, drawn, recipe)) for drawn in (used, every)]
+        for name, value in values[0].items():
+            assert torch.allclose(value, values[1][name], rtol=1e-4), name
         sizes.add(tuple(tensor.shape for tensor in every.tensors()))
     assert len(sizes) == 1

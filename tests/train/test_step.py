@@ -1,4 +1,4 @@
-"""Recorded steps against plain ones, and rates in tensors against plain numbers."""
+"""Recorded training steps against plain ones, and learning rates in tensors against plain numbers."""
 
 from contextlib import nullcontext
 
@@ -22,7 +22,7 @@ RECIPE = Recipe(
 def trained(kind: type[PlainStep], device: str, steps: int, in_tensor: bool) -> tuple[DiffusionGemma, list[float]]:
     network = make_network().requires_grad_(True).to(device)
     optimizers = make_optimizers(network, RECIPE.optimizer, torch.float32)
-    # Other tokens and lengths in tensors of one size.
+    # Different tokens and lengths in tensors of one size.
     documents = [Document(prompt=[3, 4, n], answer=[n] * n, canvas_length=8, draws=2) for n in (13, 20)]
     batches = [pack([[document, document]] * 8, 50, 101, eos_id=1) for document in documents]
     step = kind(network, network.forward, optimizers, RECIPE, nullcontext)
@@ -38,25 +38,25 @@ def trained(kind: type[PlainStep], device: str, steps: int, in_tensor: bool) -> 
     return network, totals
 
 
-def assert_same(one: tuple[DiffusionGemma, list[float]], other: tuple[DiffusionGemma, list[float]]) -> None:
-    assert one[1] == pytest.approx(other[1], rel=1e-3)
-    theirs = other[0].state_dict()
-    for name, value in one[0].state_dict().items():
+def assert_same(first: tuple[DiffusionGemma, list[float]], second: tuple[DiffusionGemma, list[float]]) -> None:
+    assert first[1] == pytest.approx(second[1], rel=1e-3)
+    theirs = second[0].state_dict()
+    for name, value in first[0].state_dict().items():
         assert torch.allclose(value, theirs[name], rtol=1e-2, atol=1e-4), name
 
 
-def test_a_rate_in_a_tensor_is_the_same_rate():
+def test_learning_rates_in_tensors_train_as_plain_numbers_do():
     plain = trained(PlainStep, "cpu", 6, in_tensor=False)
     assert_same(plain, trained(PlainStep, "cpu", 6, in_tensor=True))
 
 
 @pytest.mark.gpu
-def test_recorded_steps_are_plain_steps():
-    # Six of each size: three plain, one recorded, three replayed.
+def test_recorded_steps_equal_plain_ones():
+    # Each size runs three eager steps and is then recorded and replayed.
     assert_same(trained(PlainStep, "cuda", 12, in_tensor=False), trained(RecordedStep, "cuda", 12, in_tensor=True))
 
 
-def test_a_saved_state_leaves_the_recipes_settings_alone():
+def test_loading_an_optimiser_state_keeps_the_settings_of_the_recipe():
     network = make_network().requires_grad_(True)
     old = make_optimizers(network, OptimizerRecipe(), torch.float32)
     losses_of_one_step(network).backward()
@@ -68,11 +68,11 @@ def test_a_saved_state_leaves_the_recipes_settings_alone():
     for optimizer, state in zip(new, saved, strict=True):
         load_optimizer(optimizer, state)
         assert optimizer.param_groups[0]["weight_decay"] == 0.1
-    first = new[0].param_groups[0]["params"][0]
-    assert torch.equal(new[0].state[first]["momentum_buffer"], old[0].state[first]["momentum_buffer"])
+    parameter = new[0].param_groups[0]["params"][0]
+    assert torch.equal(new[0].state[parameter]["momentum_buffer"], old[0].state[parameter]["momentum_buffer"])
 
 
-def test_passes_without_gradient_leave_those_with_one_theirs():
+def test_passes_without_gradients_do_not_remove_those_of_later_passes():
     network = make_network().requires_grad_(True)
     with torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=False):
         losses_of_one_step(network).backward()

@@ -1,4 +1,4 @@
-"""Loading of natural text on a small folder made here: cleaning, splitting, holding out, and what errors say."""
+"""Loading natural text from a small folder made here: cleaning, splitting into sentences, holding out, and errors."""
 
 import json
 import lzma
@@ -66,8 +66,10 @@ def test_everything_is_read_and_cleaned(folder: Path) -> None:
         "The boat was late today.",
         "The wind blew, and the boat sailed far away.",
     }
-    assert not [each for each in sentences if "Verse" in each or "website" in each or "Nobody" in each]
-    assert not [each for each in sentences if "_" in each or "(" in each or "odd" in each]
+    assert not [
+        sentence for sentence in sentences if "Verse" in sentence or "website" in sentence or "Nobody" in sentence
+    ]
+    assert not [sentence for sentence in sentences if "_" in sentence or "(" in sentence or "odd" in sentence]
     assert {*train.definitions, *held_out.definitions} == {
         ("boat", "a small vessel"),
         ("odd", "not divisible by two"),
@@ -78,7 +80,7 @@ def test_everything_is_read_and_cleaned(folder: Path) -> None:
     assert len(train.stories) + len(held_out.stories) == 300
 
 
-def test_parts_share_nothing_and_repeat(folder: Path) -> None:
+def test_training_and_held_out_texts_are_disjoint_and_the_same_every_time(folder: Path) -> None:
     train, held_out = texts.load_texts(folder)
     for name in ("sentences", "stories", "definitions", "word_problems", "sudoku"):
         first, second = getattr(train, name), getattr(held_out, name)
@@ -89,13 +91,13 @@ def test_parts_share_nothing_and_repeat(folder: Path) -> None:
     assert texts.load_texts(str(folder)) == (train, held_out)
 
 
-def test_sentences_go_where_their_story_goes(folder: Path) -> None:
+def test_sentences_are_in_the_same_part_as_their_story(folder: Path) -> None:
     _, held_out = texts.load_texts(folder)
     numbers = {story.split(".")[0].split()[-1] for story in held_out.stories}
-    assert {each.split()[-1].rstrip(".") for each in held_out.sentences if "number" in each} == numbers
+    assert {sentence.split()[-1].rstrip(".") for sentence in held_out.sentences if "number" in sentence} == numbers
 
 
-def test_a_file_more_moves_nothing(folder: Path) -> None:
+def test_another_file_does_not_move_texts_between_the_parts(folder: Path) -> None:
     before = texts.load_texts(folder)
     (folder / "gsm8k_train.jsonl").unlink()
     after = texts.load_texts(folder)
@@ -121,11 +123,11 @@ def test_a_file_more_moves_nothing(folder: Path) -> None:
         ("The dog ran to the gate, " + "and ran on, " * 20 + "and slept.", False),
     ],
 )
-def test_is_sentence(text: str, clean: bool) -> None:
+def test_is_sentence_accepts_only_clean_sentences(text: str, clean: bool) -> None:
     assert texts.is_sentence(text) is clean
 
 
-def test_missing_empty_and_broken(tmp_path: Path) -> None:
+def test_missing_empty_and_broken_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no folder"):
         texts.load_texts(tmp_path / "nowhere")
     with pytest.raises(DataError, match="No training text in"):

@@ -1,4 +1,4 @@
-"""The vocabulary that is learnt: fixed low ids, single digits, every byte, files that transformers loads."""
+"""Learnt vocabularies: fixed low ids, single digits, every byte, and files that transformers loads."""
 
 import json
 
@@ -26,7 +26,7 @@ def test_special_tokens_have_the_first_ids_in_order_and_all_bytes_follow():
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
-def test_every_text_comes_back(text):
+def test_every_text_survives_the_round_trip(text):
     assert TOKENIZER.decode(TOKENIZER.encode(text)) == text
 
 
@@ -36,12 +36,12 @@ def test_a_digit_or_newline_is_always_a_token_of_its_own(text):
     assert all(len(piece) == 1 for piece in pieces if any(letter in "0123456789\n" for letter in piece))
 
 
-def test_words_take_their_space_along_and_punctuation_stands_apart():
+def test_words_include_their_space_and_punctuation_is_separate():
     pieces = [TOKENIZER.token_text(token) for token in TOKENIZER.encode("The keeper's lamp, the boat")]
     assert pieces == ["The", " keeper", "'s", " lamp", ",", " the", " boat"]
 
 
-def test_names_of_special_tokens_in_the_texts_teach_nothing():
+def test_names_of_special_tokens_in_the_texts_are_not_learnt():
     plain = train_tokenizer(["lamp", "boat"] * 9, 300)
     assert train_tokenizer(["<|turn>lamp<turn|>boat"] * 9, 300).get_vocab() == plain.get_vocab()
 

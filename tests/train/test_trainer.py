@@ -29,7 +29,7 @@ from dgemma.train.tokenizer import train_tokenizer
 from dgemma.train.trainer import Stopped, train
 
 
-def toy(steps: int) -> Recipe:
+def toy_recipe(steps: int) -> Recipe:
     return Recipe(
         model=ModelRecipe(
             vocab_size=300, hidden_size=16, intermediate_size=16, pattern="sf", num_attention_heads=2, head_dim=8,
@@ -45,17 +45,17 @@ def toy(steps: int) -> Recipe:
 
 
 def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):
-    import dgemma.train.trainer as module
+    import dgemma.train.trainer as trainer_module
 
     seen = []
-    train(toy(6), None, tmp_path / "whole", seen.append)
+    train(toy_recipe(6), None, tmp_path / "whole", seen.append)
     assert seen[-1].step == 6 and seen[-1].held_out is not None
     with pytest.raises(DataError, match="seed"):
-        train(replace(toy(8), run=replace(toy(8).run, seed=9)), None, tmp_path / "whole", seen.append)
+        train(replace(toy_recipe(8), run=replace(toy_recipe(8).run, seed=9)), None, tmp_path / "whole", seen.append)
     whole = torch.load(tmp_path / "whole" / "last.pt", weights_only=True)
     # Warm-up and decay depend on the last step, so the first part is cut short by hand.
     trainer = None
-    original = module.Trainer.run
+    original = trainer_module.Trainer.run
 
     def stop_after_three(self, report):
         nonlocal trainer
@@ -65,10 +65,10 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):
         self._save([])
         return self.folder
 
-    monkeypatch.setattr(module.Trainer, "run", stop_after_three)
-    train(toy(6), None, tmp_path / "parts", lambda progress: None)
-    monkeypatch.setattr(module.Trainer, "run", original)
-    best = train(toy(6), None, tmp_path / "parts", lambda progress: None)
+    monkeypatch.setattr(trainer_module.Trainer, "run", stop_after_three)
+    train(toy_recipe(6), None, tmp_path / "parts", lambda progress: None)
+    monkeypatch.setattr(trainer_module.Trainer, "run", original)
+    best = train(toy_recipe(6), None, tmp_path / "parts", lambda progress: None)
     parts = torch.load(tmp_path / "parts" / "last.pt", weights_only=True)
     assert trainer is not None and parts["step"] == 6
     for name, value in whole["network"].items():
@@ -77,23 +77,23 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path, monkeypatch):
     assert model.tokenizer is not None and model.network.dtype == torch.bfloat16
 
 
-def test_a_run_that_is_told_to_stop_loses_nothing(tmp_path, monkeypatch):
+def test_a_stopped_run_resumes_to_the_same_weights(tmp_path, monkeypatch):
 
-    train(toy(6), None, tmp_path / "whole", lambda progress: None)
+    train(toy_recipe(6), None, tmp_path / "whole", lambda progress: None)
     answers = iter([False, False, False, True])
     with pytest.raises(Stopped) as stopped:
-        train(toy(6), None, tmp_path / "parts", lambda progress: None, stop=lambda: next(answers))
+        train(toy_recipe(6), None, tmp_path / "parts", lambda progress: None, stop=lambda: next(answers))
     assert stopped.value.step == 3
-    train(toy(6), None, tmp_path / "parts", lambda progress: None)
+    train(toy_recipe(6), None, tmp_path / "parts", lambda progress: None)
     whole, parts = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("whole", "parts"))
     assert parts["step"] == 6 and parts["best"] == whole["best"]
     assert all(torch.equal(value, parts["network"][name]) for name, value in whole["network"].items())
 
 
-def test_some_batches_may_leave_their_canvases_out(tmp_path, monkeypatch):
+def test_causal_share_leaves_canvases_out_of_some_batches(tmp_path, monkeypatch):
 
     seen = []
-    recipe = replace(toy(8), objective=ObjectiveRecipe(causal_share=0.5))
+    recipe = replace(toy_recipe(8), objective=ObjectiveRecipe(causal_share=0.5))
     train(replace(recipe, run=replace(recipe.run, log_every=1)), None, tmp_path, seen.append)
     without = [math.isnan(progress.corrupted) for progress in seen]
     assert any(without) and not all(without)
@@ -103,26 +103,32 @@ def test_some_batches_may_leave_their_canvases_out(tmp_path, monkeypatch):
 
 
 def test_a_run_starts_from_a_model_of_the_same_sizes(tmp_path, monkeypatch):
-    import dgemma.train.trainer as module
+    import dgemma.train.trainer as trainer_module
 
-    best = train(toy(2), None, tmp_path / "first", lambda progress: None)
+    best = train(toy_recipe(2), None, tmp_path / "first", lambda progress: None)
     seen = []
     monkeypatch.setattr(
-        module.Trainer, "run", lambda self, report: seen.append(self.network.state_dict()) or self.folder
+        trainer_module.Trainer, "run", lambda self, report: seen.append(self.network.state_dict()) or self.folder
     )
-    train(toy(2), None, tmp_path / "second", lambda progress: None, init=best)
+    train(toy_recipe(2), None, tmp_path / "second", lambda progress: None, init=best)
     for name, value in open_model(best, dtype="float32").network.state_dict().items():
         assert torch.equal(seen[0][name], value), name
     vocabularies = [(tmp_path / part / "tokenizer.json").read_text() for part in ("first", "second")]
     assert vocabularies[0] == vocabularies[1]
     with pytest.raises(DataError, match="has 1536 entries and the recipe's vocab_size is 300; set vocab_size = 1536"):
-        train(toy(2), None, tmp_path / "third", lambda progress: None, init=Path(module.__file__).parents[1] / "tiny")
+        train(
+            toy_recipe(2),
+            None,
+            tmp_path / "third",
+            lambda progress: None,
+            init=Path(trainer_module.__file__).parents[1] / "tiny",
+        )
 
 
-def test_a_state_of_another_recipe_is_told(tmp_path, monkeypatch):
+def test_an_unreadable_state_is_refused(tmp_path, monkeypatch):
     (tmp_path / "last.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(DataError, match="does not belong"):
-        train(toy(1), None, tmp_path, lambda progress: None)
+        train(toy_recipe(1), None, tmp_path, lambda progress: None)
 
 
 def test_orthogonalise_brings_singular_values_near_one():
@@ -132,7 +138,7 @@ def test_orthogonalise_brings_singular_values_near_one():
         assert values.min() > 0.3 and values.max() < 1.3
 
 
-def test_muon_equals_the_kept_library_on_one_matrix():
+def test_muon_equals_torchs_on_one_matrix():
     start, gradient = torch.randn(12, 20), torch.randn(12, 20)
     ours, theirs = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
     mine = Muon([ours], lr=0.02, momentum=0.95, decay=0.3, dtype=torch.bfloat16)
@@ -151,40 +157,40 @@ def test_the_schedule_warms_up_stays_and_cools_down():
     assert factors[80:] == sorted(factors[80:], reverse=True)
 
 
-def test_a_run_ends_with_its_minutes_and_its_rates_fall_by_the_clock(tmp_path, monkeypatch):
-    """A clock that a step moves on by a minute: of 100 planned steps in five minutes, five are taken."""
-    import dgemma.train.trainer as module
+def test_a_run_with_a_time_limit_ends_with_it_and_its_rates_fall_by_the_clock(tmp_path, monkeypatch):
+    """Each step advances the clock by a minute: of 100 planned steps, five are taken in five minutes."""
+    import dgemma.train.trainer as trainer_module
 
-    recipe = replace(toy(steps=100), optimizer=OptimizerRecipe(warmup_steps=1, decay_steps=40))
+    recipe = replace(toy_recipe(steps=100), optimizer=OptimizerRecipe(warmup_steps=1, decay_steps=40))
     recipe = replace(recipe, run=replace(recipe.run, minutes=5))
     clock, rates = [0.0], []
-    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
-    take = module.Trainer._one_step
+    monkeypatch.setattr(trainer_module.time, "monotonic", lambda: clock[0])
+    original = trainer_module.Trainer._one_step
 
     def one_step(self, drawn):
-        taken = take(self, drawn)
+        taken = original(self, drawn)
         rates.append(self.optimizers[0].param_groups[0]["lr"] / recipe.optimizer.matrix_lr)
         clock[0] += 60
         return taken
 
-    monkeypatch.setattr(module.Trainer, "_one_step", one_step)
+    monkeypatch.setattr(trainer_module.Trainer, "_one_step", one_step)
     reports = []
     assert train(recipe, None, tmp_path, reports.append) == tmp_path / "best"
     assert rates == pytest.approx([1, 1, 1, 1, 0.5])
     assert (reports[-1].step, reports[-1].seconds_left) == (5, 0)
     assert reports[-1].held_out is not None
     assert torch.load(tmp_path / "last.pt", weights_only=True)["seconds"] == 300
-    # Started again, it has no time left; with more of it, it goes on.
+    # Started again, the run has no time left; with more minutes it goes on.
     train(recipe, None, tmp_path, reports.append)
     assert len(rates) == 5
     train(replace(recipe, run=replace(recipe.run, minutes=7)), None, tmp_path, reports.append)
     assert len(rates) == 7 and reports[-1].step == 7
 
 
-def test_batches_made_in_another_process_are_the_same():
+def test_batches_drawn_in_another_process_are_the_same():
     def drawn(workers: int) -> list[torch.Tensor]:
         tokenizer = Tokenizer(train_tokenizer(["1 2 3 4"], 300))
-        recipe = toy(3)
+        recipe = toy_recipe(3)
         batches = DrawnBatches(
             BatchStream(recipe.data, tokenizer, NO_TEXTS, 1), recipe.model.config(), recipe.objective, 1, fixed=True
         )
@@ -195,7 +201,7 @@ def test_batches_made_in_another_process_are_the_same():
     assert all(torch.equal(one, other) for one, other in zip(alone, elsewhere, strict=True))
 
 
-def test_recipes_refuse_what_they_do_not_know(tmp_path):
+def test_unknown_keys_and_tables_in_a_recipe_are_refused(tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_text("[run]\nsteps = 3\nstep = 4\n")
     with pytest.raises(DataError, match="unknown key step"):
@@ -211,14 +217,14 @@ def test_recipes_refuse_what_they_do_not_know(tmp_path):
         read_recipe(path, steps=99999999999999999999)
 
 
-def test_a_missing_compiler_is_told(tmp_path, monkeypatch):
+def test_a_missing_compiler_is_reported(tmp_path, monkeypatch):
     import torch._inductor.cpp_builder as builder
 
-    def none() -> str:
+    def raise_no_compiler() -> str:
         raise RuntimeError("no compiler")
 
-    monkeypatch.setattr(builder, "get_cpp_compiler", none)
-    recipe = toy(1)
+    monkeypatch.setattr(builder, "get_cpp_compiler", raise_no_compiler)
+    recipe = toy_recipe(1)
     with pytest.raises(DataError, match="no C\\+\\+ compiler"):
         train(replace(recipe, run=replace(recipe.run, compile=True)), None, tmp_path, print)
 
@@ -229,7 +235,7 @@ def test_a_missing_compiler_is_told(tmp_path, monkeypatch):
     ('[model]\nnum_experts = "x"', "num_experts = 'x'"), ("[run]\nsteps = 0", "steps must be at least 1"),
     ("[optimizer]\nbetas = []", "betas"), ("[data]\ncanvas_lengths = [8, 2.5]", "canvas_lengths"),
 ])  # fmt: skip
-def test_typos_in_a_recipe_are_told(tmp_path, line, problem):
+def test_invalid_values_in_a_recipe_are_refused(tmp_path, line, problem):
     file = tmp_path / "recipe.toml"
     file.write_text(line)
     with pytest.raises(DataError, match=problem):
@@ -262,7 +268,7 @@ def test_typos_in_a_recipe_are_told(tmp_path, line, problem):
         ("[data]\ncanvas_lengths = [8, 64]\ncanvas_slots = 48", "canvas of 64 tokens fits no row of canvas_slots = 48"),
     ],
 )
-def test_numbers_that_no_run_can_have_are_told(tmp_path, line, problem):
+def test_numbers_out_of_range_in_a_recipe_are_refused(tmp_path, line, problem):
     file = tmp_path / "recipe.toml"
     file.write_text(line)
     with pytest.raises(DataError, match=problem):
@@ -298,7 +304,7 @@ def test_numbers_that_no_run_can_have_are_told(tmp_path, line, problem):
         ("#" * 2_000_000, "more than 1 MB"),
     ],
 )
-def test_absurd_recipes_are_told_in_one_sentence(tmp_path, text, problem):
+def test_absurd_recipes_are_refused_in_one_sentence(tmp_path, text, problem):
     file = tmp_path / "recipe.toml"
     file.write_text(text)
     with pytest.raises((DataError, ConfigError), match=problem) as raised:
@@ -307,14 +313,14 @@ def test_absurd_recipes_are_told_in_one_sentence(tmp_path, text, problem):
 
 
 def test_the_largest_seed_is_one_that_torch_takes():
-    batches = toy(1)
+    batches = toy_recipe(1)
     recipe = replace(batches, run=replace(batches.run, seed=LARGEST_SEED))
     torch.Generator().manual_seed(recipe.run.seed * 1_000_003 + 10**9)
 
 
 @pytest.mark.parametrize("state", [{"network": {}}, [1], torch.zeros(2), {"step": "x"}])
-def test_a_damaged_state_is_told(tmp_path, monkeypatch, state):
+def test_a_damaged_state_is_refused(tmp_path, monkeypatch, state):
 
     torch.save(state, tmp_path / "last.pt")
     with pytest.raises(DataError, match="choose another folder"):
-        train(toy(3), None, tmp_path, lambda progress: None)
+        train(toy_recipe(3), None, tmp_path, lambda progress: None)
