@@ -17,7 +17,7 @@ from torch.nn.modules import module as torch_module
 from dgemma.cache import KVCache
 from dgemma.norms import is_cpu_inference
 from dgemma.ops import reference as ops
-from dgemma.ops.fused_kernels import lay_out_head, lay_out_layers
+from dgemma.ops.fused_kernels import NetworkWeights, lay_out_head, lay_out_layers
 from dgemma.ops.linear import WeightCache
 from dgemma.ops.native.sizes import LayerShape
 
@@ -145,7 +145,15 @@ def _lay_out_layers(network: "DiffusionGemma") -> Any:
     layers, conditioning = network.all_layers(), network.self_conditioning
     *by_name, own = (one.state_dict(keep_vars=True) for one in (*layers, conditioning))
     panels = [*(partial(_panels_of, layer) for layer in layers), partial(_mlp_panels, conditioning.mlp)]
-    return lay_out_layers(by_name, shapes, own, network.norm.weight, config.top_k_experts, config.rms_norm_eps, panels)
+    weights = NetworkWeights(
+        layers=by_name,
+        shapes=shapes,
+        conditioning=own,
+        final_norm_D=network.norm.weight,
+        top_k=config.top_k_experts,
+        eps=config.rms_norm_eps,
+    )
+    return lay_out_layers(weights, panels)
 
 
 def _panels_of(layer: "Layer") -> dict[str, Any]:

@@ -5,7 +5,7 @@ Shapes: D hidden, V vocabulary.
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -15,55 +15,46 @@ from dgemma.ops.native.sizes import LayerShape
 from dgemma.quant import FP8
 
 
-def lay_out_layers(
-    weights: Sequence[Mapping[str, Tensor]],
-    shapes: Sequence[LayerShape],
-    conditioning: Mapping[str, Tensor],
-    final_norm_D: Tensor,
-    top_k: int,
-    eps: float,
-    panels: Sequence[Callable[[], Mapping[str, Any]]],
-) -> Any:
+class NetworkWeights(NamedTuple):
+    """What all layers of a network are computed from.
+
+    layers, conditioning   weights by the names of `model.Layer` and `model.SelfConditioning`; None to leave this out
+    shapes                 one for each layer
+    """
+
+    layers: Sequence[Mapping[str, Tensor]]
+    shapes: Sequence[LayerShape]
+    conditioning: Mapping[str, Tensor] | None
+    final_norm_D: Tensor
+    top_k: int
+    eps: float
+
+
+def lay_out_layers(network: NetworkWeights, panels: Sequence[Callable[[], Mapping[str, Any]]]) -> Any:
     """`FusedDenseLayers` or `FusedRoutedLayers` of `ops.native`, or None where there are no kernels for these weights.
 
-    weights, conditioning   by the names of `model.Layer` and `model.SelfConditioning`
-    panels                  for each layer, then for self-conditioning: a function that lays out its matrices, by the
-                            names of `ops.native.sizes.LAYER`
-
-    Self-conditioning is left out of the call if the kernel cannot take its weights beside those of the layers.
+    `panels` has, for each layer and then for self-conditioning, a function that lays out its matrices, by the names of
+    `ops.native.sizes.LAYER`. Self-conditioning is left out of the call if the kernel cannot take its weights beside
+    those of the layers.
     """
-    if are_few(weights[0]["experts.gate_up_proj"]):
-        return _lay_out_dense(weights, shapes, conditioning, final_norm_D, top_k, eps)
-    return _lay_out_routed(weights, shapes, conditioning, final_norm_D, top_k, eps, panels)
+    if are_few(network.layers[0]["experts.gate_up_proj"]):
+        return _lay_out_dense(network)
+    return _lay_out_routed(network, panels)
 
 
-def _lay_out_dense(
-    weights: Sequence[Mapping[str, Tensor]],
-    shapes: Sequence[LayerShape],
-    conditioning: Mapping[str, Tensor],
-    final_norm_D: Tensor,
-    top_k: int,
-    eps: float,
-) -> Any:
+def _lay_out_dense(network: NetworkWeights) -> Any:
     """The layers of a small network, whose experts are all run on every row."""
-    is_float = "experts.gate_up_proj_scale" not in weights[0]
-    compiled = native.load("layers" if is_float else "layers_quantised")
+    weights = network.layers
+    compiled = native.load("layers_quantised" if "experts.gate_up_proj_scale" in weights[0] else "layers")
     if compiled is None or not compiled.takes(weights):
         return None
-    fitting = conditioning if compiled.takes((*weights, conditioning)) else None
-    return compiled.FusedDenseLayers(weights, shapes, fitting, final_norm_D, top_k, eps)
+    conditions = compiled.takes((*weights, network.conditioning or {}))
+    return compiled.FusedDenseLayers(*(network if conditions else network._replace(conditioning=None)))
 
 
-def _lay_out_routed(
-    weights: Sequence[Mapping[str, Tensor]],
-    shapes: Sequence[LayerShape],
-    conditioning: Mapping[str, Tensor],
-    final_norm_D: Tensor,
-    top_k: int,
-    eps: float,
-    panels: Sequence[Callable[[], Mapping[str, Any]]],
-) -> Any:
+def _lay_out_routed(network: NetworkWeights, panels: Sequence[Callable[[], Mapping[str, Any]]]) -> Any:
     """The layers of a network with many experts, each of which is run on the rows routed to it."""
+    weights = network.layers
     experts, scale = weights[0]["experts.gate_up_proj"], weights[0].get("experts.gate_up_proj_scale")
     if experts.dtype == FP8:
         return None
@@ -87,9 +78,11 @@ def _lay_out_routed(
     compiled = native.load_for(name, entries)
     if not supported or compiled is None or not compiled.takes(weights):
         return None
-    conditions = compiled.takes((*weights, conditioning)) and (laid_out is None or len(laid_out) > len(weights))
-    fitting = conditioning if conditions else None
-    return compiled.FusedRoutedLayers(weights, laid_out, shapes, fitting, final_norm_D, top_k, eps)
+    conditions = compiled.takes((*weights, network.conditioning or {})) and (
+        laid_out is None or len(laid_out) > len(weights)
+    )
+    first, *rest = network if conditions else network._replace(conditioning=None)
+    return compiled.FusedRoutedLayers(first, laid_out, *rest)
 
 
 def lay_out_head(weight_VD: Tensor, cap: float, embed_scale: float, quantised: bool) -> Any:
