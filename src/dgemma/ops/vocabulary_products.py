@@ -54,8 +54,7 @@ class VocabularyProducts:
     ) -> Tensor:
         """Hidden states [.., D] times the embeddings of ids start .. stop -> float32 [.., stop - start].
 
-        With `row_by_row`, for hidden states of which each row `can_share`, each row's products are bit for bit as if it
-        were the only one.
+        With `row_by_row` each row's products are bit for bit those of the row alone. Only for rows that `can_share`.
         """
         start, stop, _ = slice(start, stop).indices(len(embedding_VD))
         if not self._are_laid_out(embedding_VD, layer_weight):
