@@ -46,6 +46,8 @@ class RequestKind:
     centre         the mean of their prompts' mean embeddings [D]
     reach          the greatest distance from the centre at which a prompt is of this kind
     answer_tokens  their mean number of answer tokens
+    copies         how often `decode.lookup.Copies` tries a copy from the prompt while such an answer is written
+    copied         how many of the answer's tokens it then copies
     """
 
     name: str
@@ -53,12 +55,18 @@ class RequestKind:
     reach: float
     canvases: tuple[CanvasRecord, ...]
     answer_tokens: float
+    copies: float = 0.0
+    copied: float = 0.0
 
     def __post_init__(self) -> None:
         require(len(self.canvases) > 0, "A kind of requests needs at least one canvas record.")
         require(self.answer_tokens > 0, "A kind of requests needs answer_tokens above 0.")
         require(len(self.centre) > 0, "A kind of requests needs a centre.")
         require(self.reach >= 0, "A kind of requests needs a reach of at least 0.")
+        require(self.copies >= 0, "A kind of requests needs copies of at least 0.")
+        require(
+            0 <= self.copied <= self.answer_tokens, "A kind of requests needs copied between 0 and its answer_tokens."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +135,8 @@ def _kind(document: Mapping[str, Any]) -> RequestKind:
         reach=read_number(document, "reach", float, file=_FILE),
         canvases=_records(document),
         answer_tokens=read_number(document, "answer_tokens", float, file=_FILE),
+        copies=read_number(document, "copies", float, 0.0, _FILE),
+        copied=read_number(document, "copied", float, 0.0, _FILE),
     )
 
 

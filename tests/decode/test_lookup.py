@@ -1,17 +1,31 @@
-"""Drafts copied from the prompt: the index agrees with a slow search, and answers stay those of the causal mode."""
+"""Copies from the prompt: the index agrees with a slow search, and answers stay those of the causal mode."""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dgemma.cache import KVCache
 from dgemma.config import EngineConfig
 from dgemma.decode import verify as verify_module
-from dgemma.decode.lookup import MAX_MATCH, MIN_MATCH, PromptLookup
+from dgemma.decode.autoregressive import NextToken, TokenSampler, autoregressive
+from dgemma.decode.lookup import MAX_MATCH, MIN_MATCH, Copies, PromptLookup, count_copies
+from dgemma.engine import writing
 from dgemma.engine.engine import Engine
+from dgemma.engine.modes import ModeChooser
+from dgemma.engine.request import Commit, Event, Request
+from tests.decode.constrain.schemas import random_llm
 from tests.decode.test_verify import CHECKING, greedy
-from tests.engine.requests import finish, make_request, tokens
+from tests.engine.requests import finish, make_engine, make_request, tokens
 from tests.test_model import NETWORK
 
+LLM = random_llm(3)
 IDS = st.lists(st.integers(0, 3), max_size=30)
 
 
@@ -61,3 +75,152 @@ def test_copied_drafts_are_used_and_the_answer_stays_the_causal_one(monkeypatch)
 @pytest.mark.parametrize("prompt", [[5], [5, 6]])
 def test_short_prompts_have_nothing_to_copy(prompt):
     assert PromptLookup(prompt).after(prompt, 4) == []
+
+
+class Scripted(Copies):
+    """Proposes parts of `answer` from the place that has been reached, `wrong` of every few ids replaced by 7."""
+
+    def __init__(self, answer: Sequence[int], lengths: Iterator[int], wrong: Iterator[bool]) -> None:
+        super().__init__(())
+        self.answer, self.lengths, self.wrong, self.place = answer, lengths, wrong, 0
+
+    def propose(self, room: int) -> list[int]:
+        part = self.answer[self.place : self.place + min(next(self.lengths), room)]
+        return [7 if next(self.wrong) else token for token in part]
+
+    def record(self, token_ids: Sequence[int]) -> None:
+        self.place += len(token_ids)
+
+
+@torch.inference_mode()
+def write(count: int, copies: Copies | None = None, **options: Any) -> tuple[list[NextToken], int]:
+    """The first `count` tokens after the ids 10 to 29, and the passes that they took."""
+    cache, found, passes = KVCache(NETWORK.config, max_length=20 + count), [], 0
+    last_hidden_D = NETWORK.encode(torch.arange(10, 30)[None], cache)[0, -1]
+    given = {"sampler": TokenSampler(), "generator": torch.Generator().manual_seed(3), **options}
+    for written in autoregressive(NETWORK, cache, last_hidden_D, copies=copies, **given):
+        found, passes = [*found, *written], passes + 1
+        assert cache.length == 20 + len(found) - 1, "the cache holds all tokens but the last, and no refused copy"
+        if len(found) >= count:
+            break
+    return found[:count], passes
+
+
+def likeliest(events: Sequence[Event]) -> list[list[int]]:
+    """The likeliest ids at each token."""
+    commits = [event for event in events if isinstance(event, Commit)]
+    return [[token for token, _ in one.top] for commit in commits for one in commit.logprobs]
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "greedy": {},
+    "first id": {"forbidden_first": (17, 40)},
+    "log probabilities": {"top_k": 3},
+    "sampled": {"sampler": TokenSampler(temperature=0.8, top_k=20, top_p=0.95)},
+}
+PLAIN = {name: write(24, **options)[0] for name, options in WAYS.items()}
+
+
+@given(st.sampled_from(sorted(WAYS)), st.randoms(use_true_random=False), st.sampled_from((0.0, 0.2, 1.0)))
+def test_tokens_are_the_same_whatever_is_copied(way, random, share_wrong):
+    lengths = iter(lambda: random.randrange(9), None)
+    wrong = iter(lambda: random.random() < share_wrong, None)
+    plain = PLAIN[way]
+    actual, passes = write(24, Scripted([one.token for one in plain], lengths, wrong), **WAYS[way])
+    assert [one.token for one in actual] == [one.token for one in plain]
+    assert [one.entropy for one in actual] == pytest.approx([one.entropy for one in plain], abs=1e-4)
+    assert [one.logprob is None for one in actual] == [one.logprob is None for one in plain]
+    assert [[token for token, _ in one.top] for one in actual] == [[token for token, _ in one.top] for one in plain]
+    assert passes <= 24
+
+
+def test_a_right_copy_saves_a_pass_for_each_of_its_ids():
+    answer = [one.token for one in PLAIN["greedy"]]
+    assert write(24, Scripted(answer, itertools.repeat(5), itertools.repeat(False)))[1] == 1 + math.ceil(23 / 6)
+
+
+def test_no_token_follows_an_end_id_in_its_pass():
+    answer = [one.token for one in PLAIN["greedy"]]
+    end = next(index for index in range(2, 24) if answer[index] not in answer[:index])
+    copies = Scripted(answer, itertools.repeat(8), itertools.repeat(False))
+    lengths = list(itertools.accumulate(map(len, _passes(copies, end_ids=(answer[end],)))))
+    assert end + 1 in lengths
+
+
+@torch.inference_mode()
+def _passes(copies: Copies, end_ids: Sequence[int]) -> list[tuple[NextToken, ...]]:
+    cache = KVCache(NETWORK.config, max_length=44)
+    last_hidden_D = NETWORK.encode(torch.arange(10, 30)[None], cache)[0, -1]
+    written = autoregressive(
+        NETWORK, cache, last_hidden_D, TokenSampler(), torch.Generator(), copies=copies, end_ids=end_ids
+    )
+    return list(itertools.islice(written, 4))
+
+
+@pytest.mark.parametrize(
+    "constraint", [{"regex": "(ab|ba)*c"}, {"schema": {"type": "array", "items": {"enum": [1, 22]}}}]
+)
+def test_a_constrained_answer_is_the_same_whatever_is_copied(constraint, monkeypatch):
+    asked: list[Request] = []
+    resolve = ModeChooser.resolve
+    with monkeypatch.context() as patch:
+        patch.setattr(ModeChooser, "resolve", lambda chooser, one: asked.append(one) or resolve(chooser, one))
+        LLM.generate("ab", mode="autoregressive", max_new_tokens=30, logprobs=2, **constraint)
+    plain = list(LLM.engine.submit(asked[0]))
+    lengths, wrong = itertools.cycle((6, 0, 3, 1)), itertools.cycle((False, False, False, False, True))
+    scripted = Scripted(tokens(plain), lengths, wrong)
+    monkeypatch.setattr(writing, "Copies", lambda prompt, length: scripted)
+    copying = list(LLM.engine.submit(replace(asked[0], copy_length=8)))
+    assert tokens(copying) == tokens(plain)
+    assert finish(copying).reason == finish(plain).reason
+    stats = finish(copying).stats
+    assert stats.new_tokens == finish(plain).stats.new_tokens > stats.forward_passes
+    assert likeliest(copying) == likeliest(plain)
+
+
+def test_copying_stops_once_it_has_cost_more_than_it_saved():
+    copies, tries = Copies([1, 2, 3, 4, 5, 6] * 3), 0
+    for _ in range(10):
+        copies.record([1, 2])
+        copies.record([9])
+    copies.record([1, 2])
+    assert copies.propose(4) == [3, 4, 5, 6]
+    for _ in range(64):
+        copies.record([1])
+        copies.record([2])
+        tries += bool(copies.propose(4))
+    assert 2 <= tries <= 2 + 128 / 16, "a failing try now and then"
+    copies.record([1, 2, 3, 4])
+    assert copies.propose(2) == [5, 6], "three kept ids pay for the next try"
+
+
+@given(IDS.filter(bool), IDS.filter(bool))
+def test_counted_copies_are_those_of_a_decoder(prompt, answer):
+    class Counting(Copies):
+        tries = 0
+
+        def propose(self, room: int) -> list[int]:
+            found = super().propose(room)
+            self.tries += bool(found)
+            return found
+
+    copies, written, passes = Counting(prompt), 1, 1
+    copies.record(answer[:1])
+    while written < len(answer):
+        proposed = copies.propose(len(answer) - written - 1)
+        agreed = 0
+        while agreed < len(proposed) and proposed[agreed] == answer[written + agreed]:
+            agreed += 1
+        copies.record(answer[written : written + agreed + 1])
+        written, passes = written + agreed + 1, passes + 1
+    assert count_copies(prompt, answer) == (copies.tries, len(answer) - passes)
+
+
+def test_a_prompt_that_the_answer_repeats_saves_passes():
+    prompt = [*range(10, 30), *greedy(list(range(10, 30)), 60)]
+    plain, copying = (
+        list(make_engine().submit(make_request(prompt, max_new_tokens=40, mode="autoregressive", copy_length=length)))
+        for length in (0, 8)
+    )
+    assert tokens(copying) == tokens(plain) == greedy(prompt, 40)
+    assert finish(plain).stats.forward_passes == 40 and finish(copying).stats.forward_passes < 30

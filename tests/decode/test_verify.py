@@ -200,7 +200,7 @@ def test_is_unsure_reads_the_entropy_up_to_the_first_end_token():
 
 
 def test_auto_sets_the_canvas_length_of_unchecked_answers_only(monkeypatch):
-    chosen = Choice(mode="diffusion", canvas_length=3, diffusion_ms=1.0, autoregressive_ms=2.0)
+    chosen = Choice(mode="diffusion", canvas_length=3, copy_length=0, diffusion_ms=1.0, autoregressive_ms=2.0)
     monkeypatch.setattr(ModeChooser, "choose", lambda *_: chosen)
     auto, plain = (make_request(max_new_tokens=9, mode=mode) for mode in ("auto", "diffusion"))
     assert content(engine().submit(auto)) == content(engine().submit(plain))

@@ -319,6 +319,7 @@ def test_tokens_written_before_a_failure_are_delivered(fails_at, monkeypatch):
     [
         ({"max_new_tokens": True}, "max_new_tokens must be a whole number, not True"),
         ({"seed": False}, "seed must be a whole number, not False"),
+        ({"copy_length": -1}, "copy_length must be at least 0, not -1"),
         ({"skip_settled": "no"}, "skip_settled must be True or False, not 'no'"),
         ({"causal_check": 1}, "causal_check must be True or False, not 1"),
         ({"reference": None}, "reference must be True or False, not None"),

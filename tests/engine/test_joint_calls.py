@@ -336,6 +336,17 @@ def test_small_passes_of_several_requests_share_a_call(calls) -> None:
         assert content([event for event in events if event is not None]) == alone(request)
 
 
+def test_passes_over_copies_share_a_call(calls) -> None:
+    engine = make_engine()
+    requests = [make_request((seed, 56, 56) * 8, mode="autoregressive", copy_length=4) for seed in (7, 8)]
+    streams = [engine.submit(request) for request in requests]
+    received = [[next(stream)] for stream in streams]
+    for events_so_far, stream in zip(received, streams, strict=True):
+        events_so_far += stream
+    assert any(len(call) == 2 and max(call) > 1 for call in calls)
+    assert [content(events) for events in received] == [alone(request) for request in requests]
+
+
 def test_first_turns_and_large_passes_are_not_joined(calls, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request's first turn runs alone, as its size is unknown; so does a pass of more than MAX_ROWS rows."""
     monkeypatch.setattr(engine_module, "MAX_ROWS", 10)

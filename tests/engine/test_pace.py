@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import dgemma
 from dgemma import chat
 from dgemma.decode.graphs import RecordedPasses
+from dgemma.decode.lookup import SHORT_COPY
 from dgemma.decode.verify import DRAFT_LENGTH, FIRST_LOOK
 from dgemma.engine import pace
 from dgemma.engine.pace import ROWS, Pace, cached_pace, choose, guess_profile, mean_embedding, measure_pace
@@ -229,3 +230,30 @@ def test_an_entry_without_a_step_is_measured_again(tmp_path):
     (key,) = json.loads(file.read_text())
     file.write_text(json.dumps({key: {"step_ms": {}, "token_ms": 1.0}}))
     assert cached_pace(NETWORK, file).step_ms
+
+
+def test_copies_from_the_prompt_are_used_where_they_save_time():
+    pace = Pace(step_ms={1: 10, 8: 25, 64: 200}, token_ms=10)
+    never = record(64, 80)
+    copying = replace(kind("copying", (0.0,), never, tokens=40), copies=4, copied=20)
+    failing = replace(kind("failing", (5.0,), never, tokens=40), copies=4, copied=5)
+    known = replace(profile(never), kinds=(copying, failing))
+    found = {at: choose(known, pace, 1000, mean_embedding=(at,)) for at in (0.0, 5.0, 2.5)}
+    assert [choice.copy_length for choice in found.values()] == [SHORT_COPY, 0, SHORT_COPY]
+    # Twenty tokens of forty are copied; each of four tries takes fifteen milliseconds more than a token.
+    assert found[0.0].autoregressive_ms == 200 + 4 * 15 and found[5.0].autoregressive_ms == 400
+    assert choose(known, pace, 10, mean_embedding=(0.0,)).autoregressive_ms == (200 + 4 * 15) / 4
+    assert choose(known, replace(pace, step_ms={1: 10, 8: 45}), 1000, mean_embedding=(2.5,)).copy_length == 0
+
+
+def test_the_copies_of_a_kind_survive_the_round_trip():
+    copying = replace(kind("one", (0.25,), record(8, 2)), copies=2.5, copied=7.25)
+    document = json.loads(json.dumps(replace(profile(record(8, 3)), kinds=(copying,)).to_document()))
+    assert DenoisingProfile.from_document(document).kinds == (copying,)
+    (written,) = document["kinds"]
+    for broken in ({"copies": -1}, {"copied": -1}, {"copied": 65}):
+        with pytest.raises(ConfigError):
+            DenoisingProfile.from_document({**document, "kinds": [{**written, **broken}]})
+    without = {name: value for name, value in written.items() if name not in ("copies", "copied")}
+    (kept,) = DenoisingProfile.from_document({**document, "kinds": [without]}).kinds
+    assert (kept.copies, kept.copied) == (0, 0), "files of earlier versions say nothing of copies"

@@ -1,5 +1,6 @@
 """Scoring: every mode answers every example once, in turns, and a score is what the replies add up to."""
 
+import itertools
 import json
 import re
 from types import SimpleNamespace
@@ -52,7 +53,8 @@ def test_modes_take_turns_on_different_examples(n):
     modes = ("diffusion", "autoregressive", "auto")
     oracle, seen = Oracle("sudoku4", n), []
     scores = list(evaluate(oracle, ["sudoku4"], n, 4, modes, watch=seen.append))  # pyright: ignore[reportArgumentType]
-    assert [mode for mode, _ in oracle.asked] == list(modes) * n
+    turns = [modes if turn % 2 == 0 else modes[::-1] for turn in range(n)]
+    assert [mode for mode, _ in oracle.asked] == list(itertools.chain(*turns))
     for mode in modes:
         assert sorted(prompt for used_mode, prompt in oracle.asked if used_mode == mode) == sorted(oracle.answers)
     if n >= len(modes):
@@ -81,7 +83,11 @@ def test_every_second_answer_is_constrained_and_the_right_answer_satisfies_the_c
         assert task == "math" and oracle.forms == [{}] * 4 and [score.constrained for score in scores] == [False]
         return
     assert [score.constrained for score in scores] == [False, True]
-    assert [bool(form) for form in oracle.forms] == [False, True] * 4 == [attempt.constrained for attempt in seen]
+    assert (
+        [bool(form) for form in oracle.forms]
+        == [False, True, True, False] * 2
+        == [attempt.constrained for attempt in seen]
+    )
     assert {score.passes for score in scores} == {4.0} and {score.accuracy for score in scores} == {1.0}
     for (_, prompt), form in zip(oracle.asked, oracle.forms, strict=True):
         answer = oracle.answers[prompt]

@@ -579,7 +579,7 @@ def test_greedy_tokens_agree_with_and_without_fusing() -> None:
         cache = KVCache(network.config, max_length=60)
         last = network.encode(ids(7), cache)[0, -1]
         tokens = autoregressive(network, cache, last, TokenSampler(), torch.Generator(), forbidden_first=(1,))
-        return [(actual.token, actual.entropy) for actual, _ in zip(tokens, range(12), strict=False)]
+        return [(actual.token, actual.entropy) for (actual,), _ in zip(tokens, range(12), strict=False)]
 
     with torch.inference_mode():
         actual = written()

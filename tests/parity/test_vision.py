@@ -180,7 +180,7 @@ def test_greedy_tokens_after_an_image_equal_transformers(shape):
     last = expected[:, -1:]
     for _ in range(40):
         token = model.lm_head(last).argmax(-1)
-        assert next(greedy).token == int(token)
+        assert [one.token for one in next(greedy)] == [int(token)]
         last = model.model.encoder(input_ids=token, past_key_values=theirs).last_hidden_state
 
 

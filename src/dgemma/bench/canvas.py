@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from dgemma import chat
 from dgemma.api import LLM
+from dgemma.decode.lookup import count_copies
 from dgemma.engine.pace import Pace, choose, mean_embedding
 from dgemma.evals.run import Score, evaluate, examples
 from dgemma.profile import CanvasRecord, DenoisingProfile, RequestKind
@@ -89,10 +90,15 @@ def measure_canvases(
 
 
 def _kind(llm: LLM, score: Score, records: Sequence[CanvasRecord]) -> RequestKind:
-    """The records of one task, with the centre and reach of its prompts' mean embeddings."""
-    requests = [[{"role": "user", "content": one.prompt}] for one in examples(score.task, score.n, seed=0)]
-    assert llm.tokenizer is not None, "the model has just answered in text"
-    prompts = [chat.render(messages, llm.tokenizer, template=llm.model.chat_template) for messages in requests]
+    """The records of one task, with the centre and reach of its prompts' mean embeddings, and what its correct answers
+    copy from their prompts."""
+    tokenizer = llm.tokenizer
+    assert tokenizer is not None, "the model has just answered in text"
+    chosen = examples(score.task, score.n, seed=0)
+    requests = [[{"role": "user", "content": one.prompt}] for one in chosen]
+    prompts = [chat.render(messages, tokenizer, template=llm.model.chat_template) for messages in requests]
+    answers = [tokenizer.encode(one.answer) for one in chosen]
+    copies, copied = zip(*map(count_copies, prompts, answers), strict=True)
     means = [mean_embedding(llm.network, prompt) for prompt in prompts]
     centre = [round(_mean(iter(column)), 5) for column in zip(*means, strict=True)]
     reach = _BEYOND * max(math.dist(centre, mean) for mean in means)
@@ -102,6 +108,8 @@ def _kind(llm: LLM, score: Score, records: Sequence[CanvasRecord]) -> RequestKin
         reach=round(reach, 5),
         canvases=tuple(records),
         answer_tokens=score.tokens,
+        copies=_mean(iter(copies)),
+        copied=min(score.tokens, _mean(iter(copied))),
     )
 
 

@@ -3,7 +3,7 @@
 The fair baseline for diffusion decoding, and a useful mode of its own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from dgemma.cache import KVCache
 from dgemma.decode.constrain import Walk
 from dgemma.decode.head import require_finite
+from dgemma.decode.lookup import Copies
 from dgemma.decode.passes import Passes
 from dgemma.errors import ConfigError
 from dgemma.fused_calls import HeadCall, compute
@@ -86,8 +87,11 @@ def autoregressive(
     constraint: Walk | None = None,
     top_k: int = 0,
     passes: Passes | None = None,
-) -> Iterator[NextToken]:
-    """Yields tokens without end; the caller stops. Works on a cache of one row.
+    copies: Copies | None = None,
+    end_ids: Collection[int] = (),
+) -> Iterator[tuple[NextToken, ...]]:
+    """Yields the tokens of each pass without end, one unless there are `copies`; the caller stops. Works on a cache of
+    one row.
 
     Each token is encoded only when the next one is requested, so the last one costs no pass. Raises NotFiniteError if
     the logits are not finite.
@@ -98,39 +102,79 @@ def autoregressive(
                      are over these ids
     top_k            the number of likeliest ids reported with each token
     passes           encodes instead of `network`, such as `graphs.RecordedPasses`
+    copies           proposes ids that are encoded together with the last token. Each of them that is also the next
+                     token saves a pass; which tokens are written does not depend on them, except for the rounding of
+                     a pass over several tokens (prompt lookup decoding, compare arXiv 2304.04487)
+    end_ids          no further token is written in the pass of one of these
 
     Entropies and log probabilities are the model's own, before the sampler's temperature.
     """
     passes = network if passes is None else passes
-    hidden_D = last_hidden_D
-    forbidden = list(forbidden_first)
-    # The fused head computes the likeliest id and the entropy: all that plain greedy decoding needs.
-    is_plain = sampler.is_greedy and constraint is None and not top_k
-    while is_plain and (head := network.fused_head()) is not None:
-        forbidden_pairs = [(0, token) for token in forbidden]
-        reading = compute(HeadCall(head=head, hidden_ND=hidden_D[None], forbidden_pairs=forbidden_pairs))
-        forbidden, token, entropy = [], int(reading.likeliest_N), float(reading.entropy_N)
-        require_finite(entropy)
-        yield NextToken(token=token, entropy=entropy)
-        hidden_D = passes.encode(torch.tensor([[token]], device=network.device), cache)[0, -1]
+    reader = _Reader(network, sampler, generator, forbidden_first, constraint, top_k)
+    states_TD, copied = last_hidden_D[None], []
     while True:
-        logits_V = network.logits(hidden_D)
-        if forbidden:
-            logits_V[forbidden] = -torch.inf
-            forbidden = []
-        if constraint is not None:
-            logits_V = constraint.restrict(logits_V)
+        tokens: list[NextToken] = []
+        for token, expected in zip(reader.read(states_TD), [*copied, None], strict=True):
+            tokens.append(token)
+            if token.token != expected or token.token in end_ids:
+                break
+        if wrong := len(copied) - (len(tokens) - 1):
+            cache.truncate(cache.length - wrong)
+        yield tuple(tokens)
+        ids = [token.token for token in tokens]
+        if copies is not None:
+            copies.record(ids)
+            copied = copies.propose(cache.max_length - cache.length - 1)
+        states_TD = passes.encode(torch.tensor([[ids[-1], *copied]], device=network.device), cache)[0]
+
+
+class _Reader:
+    """Reads next tokens from hidden states; holds what the tokens so far decide: draws, constraint, first token."""
+
+    def __init__(
+        self,
+        network: DiffusionGemma,
+        sampler: TokenSampler,
+        generator: torch.Generator,
+        forbidden_first: Sequence[int],
+        constraint: Walk | None,
+        top_k: int,
+    ) -> None:
+        self.network, self.sampler, self.generator = network, sampler, generator
+        self.forbidden, self.constraint, self.top_k = list(forbidden_first), constraint, top_k
+        # The fused head computes the likeliest id and the entropy: all that plain greedy decoding needs.
+        self.is_plain = sampler.is_greedy and constraint is None and not top_k
+
+    def read(self, states_TD: Tensor) -> Iterator[NextToken]:
+        """The token after each of the states, one after another: each assumes that the state after it belongs to the
+        token just read."""
+        if self.is_plain and (head := self.network.fused_head()) is not None:
+            forbidden_pairs = [(0, token) for token in self.forbidden]
+            self.forbidden = []
+            reading = compute(HeadCall(head=head, hidden_ND=states_TD, forbidden_pairs=forbidden_pairs))
+            for token, entropy in zip(reading.likeliest_N.tolist(), reading.entropy_N.tolist(), strict=True):
+                require_finite(entropy)
+                yield NextToken(token=token, entropy=entropy)
+            return
+        for logits_V in self.network.logits(states_TD):
+            yield self._take(logits_V)
+
+    def _take(self, logits_V: Tensor) -> NextToken:
+        if self.forbidden:
+            logits_V[self.forbidden] = -torch.inf
+            self.forbidden = []
+        if self.constraint is not None:
+            logits_V = self.constraint.restrict(logits_V)
         log_probabilities = logits_V.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)
         entropy = float(-(log_probabilities.exp() * log_probabilities).sum())
         require_finite(entropy)
-        token = sampler.sample(logits_V, generator)
-        top = log_probabilities.topk(min(top_k, len(log_probabilities))) if top_k else None
-        yield NextToken(
+        token = self.sampler.sample(logits_V, self.generator)
+        top = log_probabilities.topk(min(self.top_k, len(log_probabilities))) if self.top_k else None
+        if self.constraint is not None:
+            self.constraint = self.constraint.after([token])
+        return NextToken(
             token=token,
             entropy=entropy,
-            logprob=float(log_probabilities[token]) if top_k else None,
+            logprob=float(log_probabilities[token]) if self.top_k else None,
             top=() if top is None else tuple(zip(top.indices.tolist(), top.values.tolist(), strict=True)),
         )
-        if constraint is not None:
-            constraint = constraint.after([token])
-        hidden_D = passes.encode(torch.tensor([[token]], device=network.device), cache)[0, -1]

@@ -1,14 +1,18 @@
-"""Drafts copied from the prompt: an answer that repeats part of the prompt is likely to go on repeating it.
+"""Copies from the prompt: an answer that repeats part of the prompt is likely to go on repeating it.
 
-Finds the last tokens of the answer in the prompt and drafts the tokens that follow there; the longest match wins
-(Inference with Reference, arXiv 2304.04487). Copies are only proposals: `decode.verify` decides which tokens are kept.
+Finds the last tokens of the answer in the prompt and proposes the tokens that follow there; the longest match wins
+(Inference with Reference, arXiv 2304.04487). The causal pass decides which of them are kept: in `decode.verify` instead
+of a draft of the denoiser, in `decode.autoregressive` those that are its own next tokens.
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 COPY_LENGTH = 16
 """Positions of a copied draft: twice those of a denoiser's (`decode.verify.DRAFT_LENGTH`), as a copy that is kept at
 all is kept for about ten tokens (docs/log.md)."""
+SHORT_COPY = 8
+"""Positions of a copy between single tokens, where a longer pass costs more, compared with a token (docs/log.md)."""
 MIN_MATCH = 2
 """The shortest match in tokens: a single token, such as a comma, says too little."""
 MAX_MATCH = 8
@@ -40,3 +44,46 @@ class PromptLookup:
         """The number of ids, at most MAX_MATCH, that agree before `end` in the prompt and at the end of `written`."""
         most = min(MAX_MATCH, end, len(written))
         return next((n for n in range(most) if self.prompt[end - 1 - n] != written[-1 - n]), most)
+
+
+class Copies:
+    """Copies from one prompt for a decoder that writes one token at a time, as long as they save passes.
+
+    Each try takes a longer pass, and each id that is kept saves one. A try costs one credit, an id that is kept earns
+    one, and every pass a little, as an answer may begin to repeat the prompt at any time. Without credit nothing is
+    proposed.
+    """
+
+    def __init__(self, prompt: Sequence[int], length: int = SHORT_COPY) -> None:
+        self._lookup, self._length = PromptLookup(prompt), length
+        self._written: list[int] = []
+        self._credit = _CREDIT
+
+    def propose(self, room: int) -> list[int]:
+        """At most `room` ids that may follow those written; empty if there is no match or no credit."""
+        found = self._lookup.after(self._written, min(self._length, room)) if self._credit >= 1 else []
+        self._credit -= bool(found)
+        return found
+
+    def record(self, token_ids: Sequence[int]) -> None:
+        """Records the ids that a pass wrote: those kept of the copy, and one of the decoder's own."""
+        self._written = [*self._written, *token_ids][-MAX_MATCH:]
+        self._credit = min(_CREDIT, self._credit + len(token_ids) - 1 + _EARNED)
+
+
+_CREDIT = 2.0
+"""The most credit, and that of the start. With 1, the first failed try ends the copying of many answers; with 3,
+answers that never copy lose more (docs/log.md)."""
+_EARNED = 1 / 16
+
+
+def count_copies(prompt: Sequence[int], answer: Sequence[int]) -> tuple[int, int]:
+    """How often `Copies` tries a copy while `answer` is written after `prompt`, and how many ids are kept in all."""
+    copies, tried, kept, place = Copies(prompt), 0, 0, 0
+    while place < len(answer):
+        proposed = copies.propose(len(answer) - place - 1) if place else []
+        agreed = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(proposed, answer[place:], strict=False)))
+        tried, kept = tried + bool(proposed), kept + agreed
+        copies.record(answer[place : place + agreed + 1])
+        place += agreed + 1
+    return tried, kept

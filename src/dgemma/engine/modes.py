@@ -61,6 +61,7 @@ class ModeChooser:
         if self._sampler.causal_check and request.causal_check:
             # The first look at a canvas decides its length (`decode.verify`): the model's own or less.
             longest = request.canvas_length or self._network.config.canvas_length
-            return replace(request, mode=self.choose(request.max_new_tokens, longest, request.prompt).mode)
+            choice = self.choose(request.max_new_tokens, longest, request.prompt)
+            return replace(request, mode=choice.mode, copy_length=choice.copy_length)
         choice = self.choose(request.max_new_tokens, request.canvas_length, request.prompt)
-        return replace(request, mode=choice.mode, canvas_length=choice.canvas_length)
+        return replace(request, mode=choice.mode, canvas_length=choice.canvas_length, copy_length=choice.copy_length)

@@ -5,9 +5,9 @@ of 20 tokens if that is longer. `cached_pace` stores the result in a file, by ma
 with the steps that canvases of each length took on held-out requests of the same kind (`DenoisingProfile`), or with a
 guess if there is no profile. Knows nothing of requests in flight.
 
-Cost of n tokens: n * t_token if autoregressive; else ceil(n / L) canvases of S(L) passes over E(L) L / S(L) positions,
-and a commit for each but the last. If canvases are verified, a token costs its share of the measured drafts and
-verifications, and the first look at a canvas is charged in full.
+Cost of n tokens: n * t_token if autoregressive, less what copies from the prompt save; else ceil(n / L) canvases of
+S(L) passes over E(L) L / S(L) positions, and a commit for each but the last. If canvases are verified, a token costs
+its share of the measured drafts and verifications, and the first look at a canvas is charged in full.
 """
 
 import hashlib
@@ -30,12 +30,13 @@ from dgemma.config import SamplerConfig
 from dgemma.decode import head
 from dgemma.decode.autoregressive import TokenSampler, autoregressive
 from dgemma.decode.denoise import denoise
+from dgemma.decode.lookup import SHORT_COPY
 from dgemma.decode.passes import Passes
 from dgemma.decode.verify import DRAFT_LENGTH, FIRST_LOOK
 from dgemma.errors import OutputError
 from dgemma.files import replacing
 from dgemma.model import DiffusionGemma
-from dgemma.profile import CanvasRecord, DenoisingProfile
+from dgemma.profile import CanvasRecord, DenoisingProfile, RequestKind
 
 ROWS = (1, 8, 16, 32, 64, 128, 256)
 """Canvas positions at which a denoise step is timed."""
@@ -62,6 +63,9 @@ to forty times as long."""
 _ACCURACY_MARGIN = 0.1
 """Canvas lengths whose accuracy is further than this below the best are not chosen. Profiles rest on a few dozen
 requests, of which this is two or three."""
+_CHEAP_COPY = 2.0
+"""Requests of no known kind are written with copies from the prompt if one that fails costs less than this many
+tokens."""
 _GUESSED_ANSWER_TOKENS = 128
 """Tokens of an answer, for a model without a measured profile."""
 
@@ -86,10 +90,11 @@ class Pace:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The faster mode for a request, and the expected time of both modes."""
+    """The faster mode for a request, and the expected time of both modes. `copy_length`: as in `Request`."""
 
     mode: Literal["diffusion", "autoregressive"]
     canvas_length: int
+    copy_length: int
     diffusion_ms: float
     autoregressive_ms: float
 
@@ -128,14 +133,26 @@ def choose(
         records = [nearest]
     costs = {record.length: _diffusion_ms(record, pace, tokens) for record in records}
     length = min(costs, key=lambda candidate: costs[candidate])
-    autoregressive_ms = tokens * pace.token_ms
+    copy_length, autoregressive_ms = _autoregressive_ms(kind, pace, tokens)
     is_known = kind is not None or not (profile.kinds and mean_embedding)
     return Choice(
         mode="diffusion" if is_known and costs[length] < clearly * autoregressive_ms else "autoregressive",
         canvas_length=length if canvas_length is None else canvas_length,
+        copy_length=copy_length,
         diffusion_ms=costs[length],
         autoregressive_ms=autoregressive_ms,
     )
+
+
+def _autoregressive_ms(kind: RequestKind | None, pace: Pace, tokens: float) -> tuple[int, float]:
+    """The copy length to use, and the milliseconds of `tokens` tokens with it. Copies are used where they save passes
+    that take longer than theirs, and for requests of no known kind wherever a failed one costs little."""
+    # A denoise step takes longer than the pass over as many copied ids.
+    price_ms = max(0.0, pace.step(SHORT_COPY) - pace.token_ms)
+    if kind is None:
+        return SHORT_COPY if price_ms < _CHEAP_COPY * pace.token_ms else 0, tokens * pace.token_ms
+    saved_ms = tokens / kind.answer_tokens * (kind.copied * pace.token_ms - kind.copies * price_ms)
+    return (SHORT_COPY, tokens * pace.token_ms - saved_ms) if saved_ms > 0 else (0, tokens * pace.token_ms)
 
 
 def _diffusion_ms(record: CanvasRecord, pace: Pace, tokens: float) -> float:

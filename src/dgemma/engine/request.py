@@ -67,6 +67,8 @@ class Request:
     in_place            None: continue the prompt; else fill a gap after it, or revise or rewrite a text after it
     skip_settled        False: compute every position of a canvas in every step
     causal_check        False: decode every canvas by diffusion, even if the model's sampler has `causal_check`
+    copy_length         in autoregressive mode, the ids copied from the prompt that a pass verifies at most; 0: none.
+                        "auto" sets it
     constraint          constrains the answer, which then ends with one of the automaton's end ids within max_new_tokens
     open_end            a constrained answer need not end in time: it may be cut off at max_new_tokens like any other
     top_logprobs        None: no log probabilities; else those of every token and of this many likeliest ids
@@ -85,6 +87,7 @@ class Request:
     reference: bool = False
     skip_settled: bool = True
     causal_check: bool = True
+    copy_length: int = 0
     turn_boundary_ids: tuple[int, ...] = ()
     in_place: Infill | Revision | Rewrite | None = None
     constraint: TokenAutomaton | None = None
@@ -132,8 +135,8 @@ class Stats:
 
     mode                autoregressive or diffusion; an edit by instruction, all verification, counts as diffusion
     forward_passes      denoise passes, commit passes that are not also denoise passes, and verifications; in
-                        autoregressive mode one per token, the first being the prompt's last pass. Other passes over
-                        the prompt are not counted
+                        autoregressive mode one per token that is not copied from the prompt, the first being the
+                        prompt's last pass. Other passes over the prompt are not counted
     prompt_tokens       includes the suffix of an infill
     canvases            a canvas written in verified drafts counts as one
     canvas_equivalents  denoise passes, each counted by the share of a canvas that it computed

@@ -48,7 +48,11 @@ def _check_ids(ids: Sequence[int], what: str, vocab_size: int) -> None:
 
 
 def _check_numbers(request: Request) -> None:
-    numbers = {"max_new_tokens": request.max_new_tokens, "seed": request.seed}
+    numbers = {
+        "max_new_tokens": request.max_new_tokens,
+        "seed": request.seed,
+        "copy_length": request.copy_length,
+    }
     optional = {
         "canvas_length": request.canvas_length,
         "max_denoising_steps": request.max_denoising_steps,
@@ -64,6 +68,8 @@ def _check_numbers(request: Request) -> None:
         value = getattr(request, name)
         if value is not None and value < 1:
             raise UsageError(f"{name} must be at least 1, not {value}.")
+    if request.copy_length < 0:
+        raise UsageError(f"copy_length must be at least 0, not {request.copy_length}.")
     if (request.max_denoising_steps or 0) > MAX_STEPS:
         raise UsageError(f"max_denoising_steps must be at most {MAX_STEPS}, not {request.max_denoising_steps}.")
     if request.top_logprobs is not None and not 0 <= request.top_logprobs <= MAX_TOP_LOGPROBS:

@@ -18,7 +18,7 @@ from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep, denoise
 from dgemma.decode.head import Generators
 from dgemma.decode.infill import fill, fill_score
-from dgemma.decode.lookup import COPY_LENGTH, PromptLookup
+from dgemma.decode.lookup import COPY_LENGTH, Copies, PromptLookup
 from dgemma.decode.passes import Passes
 from dgemma.decode.revise import revise
 from dgemma.decode.rewrite import rewrite
@@ -323,7 +323,8 @@ class Writer:
         return step
 
     def _autoregressive(self, cache: KVCache, last_hidden: torch.Tensor) -> Pieces:
-        tokens = autoregressive(
+        copy_length = self.request.copy_length
+        written = autoregressive(
             self.network,
             cache,
             last_hidden,
@@ -333,12 +334,18 @@ class Writer:
             self.walk,
             self.top_k,
             self.passes,
+            Copies(self.request.prompt, copy_length) if copy_length else None,
+            self.eos,
         )
-        for found in tokens:
+        for found in written:
             self.tally.passes += 1
-            kept, reason = self.tally.cut([found.token])
-            logprobs = () if found.logprob is None else (self.tally.token_logprobs(found.logprob, found.top),)
-            yield (self.tally.commit(kept, (found.entropy,), logprobs), *self.tally.finish(reason))
+            kept, reason = self.tally.cut([one.token for one in found])
+            found = found[: len(kept)]
+            logprobs = tuple(
+                self.tally.token_logprobs(one.logprob, one.top) for one in found if one.logprob is not None
+            )
+            entropies = tuple(one.entropy for one in found)
+            yield (self.tally.commit(kept, entropies, logprobs), *self.tally.finish(reason))
 
 
 @dataclass(frozen=True, kw_only=True)

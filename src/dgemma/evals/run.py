@@ -124,10 +124,11 @@ def _scores(
         choices = (False, True) if also_constrained and task.constraint else (False,)
         variants = [(mode, constrained) for mode in modes for constrained in choices]
         results: dict[tuple[str, bool], list[tuple[bool, Stats]]] = {variant: [] for variant in variants}
-        # The variants take turns, so that a slow phase of the machine affects all alike. In each turn they answer
-        # different examples, and prefixes are dropped, so that none reuses a prompt encoded for another.
+        # The variants take turns, so that a slow phase of the machine affects all alike, and in every other turn in
+        # reverse, so that none always finds the processor's cache as the same other one leaves it. In each turn they
+        # answer different examples, and prefixes are dropped, so that none reuses a prompt encoded for another.
         for turn in range(len(items)):
-            for index, (mode, constrained) in enumerate(variants):
+            for index, (mode, constrained) in list(enumerate(variants))[:: 1 if turn % 2 == 0 else -1]:
                 number = (turn + index * len(items) // len(variants)) % len(items)
                 llm.engine.forget_prefixes()
                 example = items[number]
