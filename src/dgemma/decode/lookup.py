@@ -17,6 +17,11 @@ MIN_MATCH = 2
 """The shortest match in tokens: a single token, such as a comma, says too little."""
 MAX_MATCH = 8
 """The longest match in tokens: longer ones count as equally long."""
+_CREDIT = 2.0
+"""The most credit of `Copies`, and that of the start. With 1, the first failed try ends the copying of many answers;
+with 3, answers that never copy lose more (docs/log.md)."""
+_EARNED = 1 / 16
+"""The credit that every pass earns."""
 
 
 class PromptLookup:
@@ -69,12 +74,6 @@ class Copies:
         """Records the ids that a pass wrote: those kept of the copy, and one of the decoder's own."""
         self._written = [*self._written, *token_ids][-MAX_MATCH:]
         self._credit = min(_CREDIT, self._credit + len(token_ids) - 1 + _EARNED)
-
-
-_CREDIT = 2.0
-"""The most credit, and that of the start. With 1, the first failed try ends the copying of many answers; with 3,
-answers that never copy lose more (docs/log.md)."""
-_EARNED = 1 / 16
 
 
 def count_copies(prompt: Sequence[int], answer: Sequence[int]) -> tuple[int, int]:
