@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from dgemma.decode.vocabulary import BLOCK, Summary, summarise, summarise_in_blo
 from dgemma.model import DiffusionGemma
 from dgemma.ops import linear, native, reference
 from dgemma.ops.linear import Matrix, matrix, with_one_row
+from dgemma.ops.native.sizes import BFLOAT16, FIXED24, FLOAT32
 from dgemma.ops.vocabulary_products import HEAD_BLOCK
 from dgemma.quant import GROUP, Kind, dequantise, quantise
 from tests.decode.test_head import make_network, states
@@ -130,7 +132,7 @@ def test_products_with_panels_equal_plain_ones(exact: bool, first: int, second: 
     hidden, weights = normal(2, rows, inputs), [normal(first, inputs), normal(second, inputs)]
     weights = [weight.bfloat16().float() for weight in weights] if exact else weights
     laid_out = panels.lay_out(*weights)
-    assert laid_out.is_bfloat16 == (exact or first + second == 0)
+    assert (laid_out.panel_format == BFLOAT16) == (exact or first + second == 0)
     expected = torch.cat([hidden @ weight.T for weight in weights], dim=-1)
     actual = laid_out.multiply(hidden)
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
@@ -157,9 +159,70 @@ def test_weights_that_fit_bfloat16_are_recognised(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(panels, "_COMPARED_AT_ONCE", 1000)
     assert panels.fits_bfloat16(exact) and panels.fits_bfloat16(exact.T) and not panels.fits_bfloat16(last)
     assert not panels.fits_bfloat16(torch.full_like(exact, torch.nan))
-    assert panels.lay_out(exact, 2 * exact).is_bfloat16 and not panels.lay_out(exact, last).is_bfloat16
+    assert panels.lay_out(exact, 2 * exact).panel_format == BFLOAT16
+    assert panels.lay_out(exact, last).panel_format == FLOAT32
+
+
+def test_large_weights_are_in_large_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dgemma.ops.native import panels
+
     large = normal(2048, 1024)
-    assert torch.equal(panels.lay_out(large).multiply(torch.eye(1024)[:3]), large.T[:3]), "in large pages"
+    monkeypatch.setattr(panels, "fits_24_bits", lambda weight: False)
+    assert torch.equal(panels.lay_out(large).multiply(torch.eye(1024)[:3]), large.T[:3])
+
+
+@given(st.integers(1, 70), st.integers(1, 300), st.integers(1, 140), st.floats(-20, 20))
+def test_weights_in_24_bits_are_off_by_half_a_unit_at_most(
+    outputs: int, inputs: int, rows: int, magnitude: float
+) -> None:
+    from dgemma.ops.native import panels
+
+    weight, hidden = normal(outputs, inputs) * 10**magnitude, normal(rows, inputs)
+    weight[::5] = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(panels, "_FEWEST_INPUTS", 1)
+        patch.setattr(panels, "fits_bfloat16", lambda weight: False)
+        laid_out = panels.lay_out(weight)
+    assert laid_out.panel_format == FIXED24 and not laid_out.is_exact
+    rounded = laid_out.multiply(torch.eye(inputs)).T
+    unit_O1 = weight.abs().amax(-1, keepdim=True) / (2**23 - 1)
+    assert bool(((rounded - weight).abs() <= 0.6 * unit_O1 + weight.abs() * 2**-23).all()), "to float32's own precision"
+    expected = hidden.double() @ rounded.double().T
+    torch.testing.assert_close(
+        laid_out.multiply(hidden).double() / 10**magnitude, expected / 10**magnitude, rtol=1e-4, atol=1e-4
+    )
+    for row in {0, rows // 2, rows - 1}:
+        assert torch.equal(laid_out.multiply(hidden[row]), laid_out.multiply(hidden)[row])
+
+
+def test_weights_that_24_bits_hold_too_coarsely_stay_float32() -> None:
+    from dgemma.ops.native import panels
+
+    plain = normal(64, 256)
+    assert panels.fits_24_bits(plain) and panels.fits_24_bits(plain * 1e-30) and panels.fits_24_bits(plain * 1e37)
+    assert not panels.fits_24_bits(normal(64, 255)), "sums of few products are more exact"
+    assert not panels.fits_24_bits(plain.bfloat16())
+    for value in (20.0, torch.nan, torch.inf, -torch.inf):
+        outlier = plain.clone()
+        outlier[-1, -1] = value
+        assert not panels.fits_24_bits(outlier)
+        assert panels.lay_out(outlier).panel_format == FLOAT32
+    assert not panels.fits_24_bits(plain * 1e-33), "the unit would not be a normal number"
+    assert panels.fits_24_bits(torch.zeros(64, 256))
+
+
+def test_products_outside_of_the_fused_layers_see_every_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the reference path does, which must differ from transformers by as little as possible."""
+    from dgemma.ops.native import panels
+
+    weight, hidden = normal(600, 512), normal(3, 512)
+    packed = panels.lay_out(weight)
+    assert packed.panel_format == FIXED24
+    plain = F.linear(hidden, weight)
+    assert torch.equal(linear.PanelProduct(packed, [weight])(hidden), plain)
+    rounded = linear.PanelProduct(packed, [weight], may_round=True)(hidden)
+    assert not torch.equal(rounded, plain)
+    torch.testing.assert_close(rounded, plain, rtol=1e-4, atol=1e-4)
 
 
 @given(st.sampled_from(["int8", "int4"]), st.integers(1, 40), st.integers(1, 70), st.integers(1, 9))

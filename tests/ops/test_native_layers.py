@@ -21,6 +21,7 @@ from dgemma.decode.autoregressive import TokenSampler, autoregressive
 from dgemma.decode.verify import Verified, verify
 from dgemma.model import DiffusionGemma
 from dgemma.ops import experts, linear, native
+from dgemma.ops.native.sizes import BFLOAT16, FIXED24, FLOAT32
 from dgemma.quant import Kind, dequantise, quantise
 from tests.ops.test_native_quantised import rounded
 
@@ -160,12 +161,27 @@ def test_experts_kept_in_bfloat16_give_bit_identical_results(monkeypatch: pytest
     twin = copy.deepcopy(network)
     actual = passes(network, 50, 40, [3, 4])
     fits_bfloat16 = [
-        {name: weight.is_bfloat16 for name, weight in laid_out.items()} for laid_out in network._fused.kept[0]._laid_out
+        {name: weight.panel_format == BFLOAT16 for name, weight in laid_out.items()}
+        for laid_out in network._fused.kept[0]._laid_out
     ]
     assert [name for layer in fits_bfloat16 for name, fits in layer.items() if not fits] == ["routed_down"]
     monkeypatch.setattr(panels, "fits_bfloat16", lambda weight: False)
     assert all(torch.equal(one, two) for one, two in zip(actual, passes(twin, 50, 40, [3, 4]), strict=True))
-    assert not any(weight.is_bfloat16 for laid_out in twin._fused.kept[0]._laid_out for weight in laid_out.values())
+    formats = {weight.panel_format for laid_out in twin._fused.kept[0]._laid_out for weight in laid_out.values()}
+    assert formats == {FLOAT32}
+
+
+def test_experts_in_24_bits_give_nearly_the_results_of_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dgemma.ops.native import panels
+
+    network, twin = make_network(num_experts=12), make_network(num_experts=12)
+    expected = passes(network, 50, 40, [3, 4])
+    monkeypatch.setattr(panels, "_FEWEST_INPUTS", 1)
+    for actual, reference in zip(passes(twin, 50, 40, [3, 4]), expected, strict=True):
+        assert_close(actual, reference)
+        assert not torch.equal(actual, reference)
+    formats = {weight.panel_format for laid_out in twin._fused.kept[0]._laid_out for weight in laid_out.values()}
+    assert formats == {FIXED24}
 
 
 def test_few_experts_are_routed_if_they_are_large(monkeypatch: pytest.MonkeyPatch) -> None:

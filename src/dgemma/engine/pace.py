@@ -49,7 +49,7 @@ canvases only, whose passes touch few experts; extrapolation then puts a canvas 
 _ROUNDS = (3, 12)
 """Fewest and most rounds, as the budget allows. After 3 rounds the ratio of the two modes varied by up to 15 % between
 processes, after 12 by 3 % (docs/log.md)."""
-_PASS_VERSION = 12
+_PASS_VERSION = 13
 """Part of the file's key. Increase it when passes become faster, so that stored paces are measured again."""
 _REPEATS = ((10, 8), (50, 3))
 """(milliseconds, repeats): tokens faster than this are timed this many times in a row. The first finds the weights in

@@ -71,7 +71,7 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
             return lambda hidden: F.linear(hidden, compiled.dequantise_int4(values, scale).to(hidden.dtype))
         return lambda hidden: F.linear(hidden, dequantise(values, scale, hidden.dtype))
     if values.numel() >= _PANELS_FROM and (packed := panels([values])) is not None:
-        return PanelProduct(packed, [values])
+        return PanelProduct(packed, [values], may_round=True)
     if _blocked_pays(values):
         blocked = torch.ops.mkldnn._reorder_linear_weight(values.detach(), _ROWS_HINT)
         # The overload itself: resolving it costs several microseconds a call.
@@ -104,13 +104,15 @@ def panels(weights: Sequence[Tensor]) -> Any:
 
 class PanelProduct:
     """The product with weights that are laid out as panels. A row's result is bit for bit the same whatever other rows
-    are multiplied with it. Rows that are not float32, or that require a gradient, are multiplied in plain PyTorch."""
+    are multiplied with it. Rows that are not float32, or that require a gradient, are multiplied in plain PyTorch, and
+    so are all rows if the panels have lost bits of the weights, unless the product `may_round` them."""
 
-    def __init__(self, laid_out: Any, weights: Sequence[Tensor]) -> None:
+    def __init__(self, laid_out: Any, weights: Sequence[Tensor], may_round: bool = False) -> None:
         self._laid_out, self._weights = laid_out, weights
+        self._by_panels = may_round or laid_out.is_exact
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        if hidden.dtype == torch.float32 and not needs_gradient(hidden):
+        if self._by_panels and hidden.dtype == torch.float32 and not needs_gradient(hidden):
             return self.row_by_row(hidden)
         return torch.cat([F.linear(hidden, weight.to(hidden.dtype)) for weight in self._weights], dim=-1)
 

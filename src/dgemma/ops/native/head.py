@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dgemma.ops.native.machine import DOTS, refuse_outside, run
 from dgemma.ops.native.panels import fits_bfloat16, padded, panels, quantised_panels
-from dgemma.ops.native.sizes import QUAD
+from dgemma.ops.native.sizes import BFLOAT16, FLOAT32, QUAD
 from dgemma.quant import quantise
 
 
@@ -72,6 +72,7 @@ class Head:
     def __init__(self, embedding_VD: Tensor, cap: float, embed_scale: float, quantised: bool = False) -> None:
         self.vocab_size, self.size = embedding_VD.shape
         self.is_bfloat16, self.quantised = fits_bfloat16(embedding_VD), quantised
+        self._panel_format = BFLOAT16 if self.is_bfloat16 else FLOAT32
         self.back = panels(embedding_VD.T, is_bfloat16=self.is_bfloat16)
         if quantised:
             values_VD, scale_V = quantise(embedding_VD, "int8")
@@ -109,7 +110,7 @@ class Head:
             "head",
             *(hidden_ND, self.embedding, self.back, pairs.ctypes.data, settings.ctypes.data, uniforms.ctypes.data),
             *(logits_NW, summary_N4, ids_N2, 0 if soft_NX is None else soft_NX),
-            *(rows, self.size, self.vocab_size, len(pairs), width, soft_width, int(soft), int(self.is_bfloat16)),
+            *(rows, self.size, self.vocab_size, len(pairs), width, soft_width, int(soft), self._panel_format),
             *(counter.ctypes.data, int(self.quantised), values, sums, sums + 4 * rows),
         )
         return VocabularyReading(

@@ -39,7 +39,7 @@ def head(arguments: Any) -> None:
     summary_N4     float32: maximum of the logits, log of the sum of weights, entropy, unused
     ids_N2         int64: the likeliest id, the sample
     soft_NX        float32: the expected embedding, X the padded hidden size
-    N, D, V, F, W, X, whether `soft` is wanted, whether float panels are bfloat16, the barrier's counter (zero),
+    N, D, V, F, W, X, whether `soft` is wanted, the format of float panels, the barrier's counter (zero),
     whether `embedding` is int8, and then workspace for quantised rows: values_ND, sums_N, scales_N
     """
     args = array_at(arguments, 23)

@@ -230,7 +230,7 @@ def _multiply_floats(
 ) -> None:
     """out = rows at `source` times a weight in float panels."""
     args = array_at(arguments, PASS_LENGTH)
-    multiply(source, stride, args[PASS.num_rows], panels, args[PASS.is_bfloat16], size, outputs, out, out_stride, 0)
+    multiply(source, stride, args[PASS.num_rows], panels, args[PASS.panel_format], size, outputs, out, out_stride, 0)
 
 
 @jitted

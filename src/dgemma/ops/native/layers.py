@@ -27,7 +27,7 @@ from dgemma.ops.native.head import takes_int8
 from dgemma.ops.native.machine import DOTS, PANEL, TILE_ROWS, run_with
 from dgemma.ops.native.panels import concatenate_experts, fits_bfloat16, padded, panels, quantised_panels
 from dgemma.ops.native.rows import TextRows
-from dgemma.ops.native.sizes import CLOCK, LAYER, PASS, ROW, TEXT, LayerShape
+from dgemma.ops.native.sizes import BFLOAT16, CLOCK, FLOAT32, LAYER, PASS, ROW, TEXT, LayerShape
 from dgemma.quant import GROUP, is_quantised
 
 
@@ -377,7 +377,8 @@ class FusedDenseLayers(FusedLayers):
             sizes = {"values": width // 4, "sums": width // GROUP + 1, "scales": 1}
             self._row_sizes |= {f"{name}_{kind}": size * self.quantised for kind, size in sizes.items()}
         self._constants |= {"inner_stride": 4 * inner, "routed_offset": routed_offset}
-        self._constants |= {"is_bfloat16": int(self.is_bfloat16), "is_int4": int(self.is_int4)}
+        panel_format = BFLOAT16 if self.is_bfloat16 else FLOAT32
+        self._constants |= {"panel_format": panel_format, "is_int4": int(self.is_int4)}
         self._constants |= {"is_quantised": int(self.quantised)}
         self._build_table(weights, conditioning)
 

@@ -1,6 +1,6 @@
 """Weights packed into panels, the order in which tiles read them: `PANEL` outputs side by side, input after input.
 
-Shapes: I inputs, O outputs, n panels of P outputs, E experts, M expert width, D hidden.
+Shapes: I inputs, O outputs, n panels of P outputs, B bytes of a panel, E experts, M expert width, D hidden.
 """
 
 import math
@@ -13,39 +13,54 @@ from torch import Tensor
 
 from dgemma import memory
 from dgemma.ops.native.machine import PANEL, run
-from dgemma.ops.native.sizes import QUAD
+from dgemma.ops.native.sizes import BFLOAT16, FIXED24, FLOAT32, QUAD
 from dgemma.quant import GROUP
 
 # Entries that are compared with their bfloat16 value at once.
 _COMPARED_AT_ONCE = 1 << 20
 # Weights from this size on use large pages; the TLB covers little memory in small ones.
 _LARGE_PAGES_FROM_BYTES = 1 << 22
+# Weights of fewer inputs are not reduced to 24 bits: float32 sums of few products are more exact than that.
+_FEWEST_INPUTS = 256
+# The most that an output's largest weight may be of their root mean square. The unit of 24 bits is then at most 2^-20
+# of it, and errors 2^-21.8 on the mean: about that of a float32 sum of 500 products (docs/numerics.md).
+_LARGEST_OF_MEAN = 8.0
+_MAX_STEPS = (1 << 23) - 1
+# Panels that are converted to 24 bits at once: a few copies of them exist meanwhile.
+_CONVERTED_AT_ONCE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Panels:
-    """A float weight [O, I], or one for each expert, in panels: values_EnIP [.., panels, I, P]. bfloat16 if it holds
-    the weight exactly, as it does for most files: products of few rows are bound by memory bandwidth."""
+    """A float weight [O, I], or one for each expert, in panels: values [.., panels, I, P]. Products of few rows are
+    bound by memory bandwidth, so the values are bfloat16 where this holds the weight exactly, as it does for most
+    files. Other weights are in 24 bits (`sizes.FIXED24`, bytes [.., panels, B]) if these lose no more than float32 sums
+    do, else float32."""
 
-    values_EnIP: Tensor
+    values: Tensor
     outputs: int
 
     @property
-    def is_bfloat16(self) -> bool:
-        """Whether the panels are bfloat16."""
-        return self.values_EnIP.dtype == torch.bfloat16
+    def panel_format(self) -> int:
+        """FLOAT32, BFLOAT16 or FIXED24."""
+        return {torch.float32: FLOAT32, torch.bfloat16: BFLOAT16, torch.uint8: FIXED24}[self.values.dtype]
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the panels hold every bit of the weights."""
+        return self.panel_format != FIXED24
 
     def of_expert(self, expert: int) -> "Panels":
         """The panels of one expert."""
-        return Panels(values_EnIP=self.values_EnIP[expert], outputs=self.outputs)
+        return Panels(values=self.values[expert], outputs=self.outputs)
 
     def multiply(self, hidden: Tensor) -> Tensor:
         """float32 rows [.., I] times the weight -> [.., O]; a row's result depends only on the row."""
         *leading, size = hidden.shape
         rows, width = hidden.numel() // size if size else 0, padded(self.outputs)
         hidden, out_NW = hidden.contiguous(), hidden.new_empty(rows, width)
-        panel_buffer, panel_buffer_stride = _panel_buffers(size if self.is_bfloat16 and rows > 1 else 0)
-        args = (hidden, 4 * size, rows, self.values_EnIP, int(self.is_bfloat16), size, self.outputs, out_NW, 4 * width)
+        panel_buffer, panel_buffer_stride = _panel_buffers(size if self.panel_format == BFLOAT16 and rows > 1 else 0)
+        args = (hidden, 4 * size, rows, self.values, self.panel_format, size, self.outputs, out_NW, 4 * width)
         run("product_panels", *args, panel_buffer, panel_buffer_stride)
         return out_NW[:, : self.outputs].reshape(*leading, self.outputs)
 
@@ -65,19 +80,52 @@ def fits_bfloat16(weight: Tensor) -> bool:
     return all(torch.equal(part.bfloat16().float(), part) for part in parts)
 
 
+def fits_24_bits(weight: Tensor) -> bool:
+    """Whether integers of 24 bits, in a unit for each output, lose no more of a float32 weight [.., O, I] than float32
+    sums do: it has many inputs, and no output has a weight far beyond its others."""
+    if weight.dtype != torch.float32 or weight.shape[-1] < _FEWEST_INPUTS:
+        return False
+    parts = weight.detach().flatten(0, -2).split(PANEL * _CONVERTED_AT_ONCE)
+    return all(map(_have_fine_units, parts))
+
+
+def _have_fine_units(weight_OI: Tensor) -> bool:
+    largest_O = weight_OI.abs().amax(-1)
+    mean_O = (weight_OI / largest_O[:, None]).square_().mean(-1).sqrt_()  # nan for weights that are not finite
+    is_fine_O = (_LARGEST_OF_MEAN * mean_O >= 1) & (largest_O >= _MAX_STEPS * torch.finfo(torch.float32).tiny)
+    return bool((is_fine_O | (largest_O == 0)).all())
+
+
+def _in_24_bits(weight_nPI: Tensor) -> Tensor:
+    """Panels as `sizes.FIXED24` -> bytes [n, B]."""
+    unit_nP = weight_nPI.abs().amax(-1) / _MAX_STEPS
+    steps_nPI = (weight_nPI.double() / unit_nP.double().clamp(min=1e-300)[..., None]).round_()
+    steps_nIP = steps_nPI.clamp_(-_MAX_STEPS, _MAX_STEPS).int().transpose(1, 2)
+    upper_nIP, lower_nIP = (steps_nIP >> 8).short().contiguous(), (steps_nIP & 0xFF).byte()
+    inputs_nB = torch.cat((upper_nIP.view(torch.uint8), lower_nIP), dim=-1).flatten(1)
+    return torch.cat((inputs_nB, unit_nP.view(torch.uint8)), dim=1)
+
+
 def lay_out(*weights: Tensor) -> Panels:
     """Packs float32 or bfloat16 weights [O, I] with the same input, stacked along the outputs, or one weight [E, O, I]
     of all experts."""
     is_bfloat16 = all(map(fits_bfloat16, weights))
     joined = weights[0] if len(weights) == 1 else torch.cat(weights)
     joined = joined.detach()
-    *experts, outputs, size = joined.shape
+    outputs, size = joined.shape[-2:]
     if missing := padded(outputs) - outputs:
         joined = F.pad(joined, (0, 0, 0, missing))
-    shape = (*experts, padded(outputs) // PANEL, size, PANEL)
-    values_EnIP = _empty(shape, torch.bfloat16 if is_bfloat16 else torch.float32)
-    values_EnIP.copy_(joined.unflatten(-2, (-1, PANEL)).transpose(-1, -2))
-    return Panels(values_EnIP=values_EnIP, outputs=outputs)
+    values_EnPI = joined.unflatten(-2, (-1, PANEL))
+    if not is_bfloat16 and all(map(fits_24_bits, weights)):
+        values = _empty((*values_EnPI.shape[:-2], (3 * size + 4) * PANEL), torch.uint8)
+        parts = values_EnPI.flatten(0, -3).split(_CONVERTED_AT_ONCE)
+        for part_nPI, place_nB in zip(parts, values.flatten(0, -2).split(_CONVERTED_AT_ONCE), strict=True):
+            place_nB.copy_(_in_24_bits(part_nPI))
+    else:
+        shape = (*values_EnPI.shape[:-2], size, PANEL)
+        values = _empty(shape, torch.bfloat16 if is_bfloat16 else torch.float32)
+        values.copy_(values_EnPI.transpose(-1, -2))
+    return Panels(values=values, outputs=outputs)
 
 
 def _empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:

@@ -101,5 +101,5 @@ class FusedRoutedLayers(FusedLayers):
                 entries |= {name: weights[weight_name], f"{name}_scale": weights[f"{weight_name}_scale"]}
             elif name in self._laid_out[layer]:
                 product = self._laid_out[layer][name]
-                entries |= {name: product.values_EnIP, f"{name}_scale": int(product.is_bfloat16)}
+                entries |= {name: product.values, f"{name}_scale": product.panel_format}
         return entries

@@ -26,7 +26,7 @@ from dgemma.ops.native.layer_kernels import (
 )
 from dgemma.ops.native.machine import PANEL
 from dgemma.ops.native.pair_kernels import combine_experts, gate_pairs, gather_floats
-from dgemma.ops.native.panel_kernels import multiply, spin_barrier
+from dgemma.ops.native.panel_kernels import multiply, panel_bytes, spin_barrier
 from dgemma.ops.native.quantised_kernels import gather_quantised, multiply_by_expert, multiply_quantised, quantise_pairs
 from dgemma.ops.native.sizes import CLOCK, LAYER, PASS
 from dgemma.quant import GROUP
@@ -128,15 +128,15 @@ def _sort_pairs(arguments: Any) -> None:
 
 
 # Products of all rows with a weight, and of each expert's pairs with that expert's weight. They take the first input
-# row and its stride (0 if all pairs have the same row), the weight, its scale (for float panels: whether they are
-# bfloat16), I, O, and the first output row and its stride.
+# row and its stride (0 if all pairs have the same row), the weight, its scale (for float panels: their format), I, O,
+# and the first output row and its stride.
 @jitted
 def _multiply_floats(
     arguments: Any,
     source: Any,
     stride: Any,
     panels: Any,
-    is_bfloat16: Any,
+    panel_format: Any,
     size: Any,
     outputs: Any,
     out: Any,
@@ -144,7 +144,7 @@ def _multiply_floats(
 ) -> None:
     args = array_at(arguments, PASS_LENGTH)
     multiply(
-        source, stride, args[PASS.num_rows], panels, is_bfloat16, size, outputs, out, out_stride, _panel_buffer(args)
+        source, stride, args[PASS.num_rows], panels, panel_format, size, outputs, out, out_stride, _panel_buffer(args)
     )
 
 
@@ -154,7 +154,7 @@ def _multiply_floats_by_expert(
     source: Any,
     stride: Any,
     panels: Any,
-    is_bfloat16: Any,
+    panel_format: Any,
     size: Any,
     outputs: Any,
     out: Any,
@@ -162,11 +162,11 @@ def _multiply_floats_by_expert(
 ) -> None:
     args = array_at(arguments, PASS_LENGTH)
     counts, panel_buffer = integers(args[PASS.expert_counts], args[PASS.num_experts]), _panel_buffer(args)
-    panels_stride = (outputs + PANEL - 1) // PANEL * PANEL * size * (2 if is_bfloat16 else 4)
+    panels_stride = (outputs + PANEL - 1) // PANEL * panel_bytes(panel_format, size)
     for expert in range(args[PASS.num_experts]):
         count = counts[expert]
         multiply(
-            *(source, stride, count, panels + expert * panels_stride, is_bfloat16),
+            *(source, stride, count, panels + expert * panels_stride, panel_format),
             *(size, outputs, out, out_stride, panel_buffer),
         )
         source, out = source + count * stride, out + count * out_stride

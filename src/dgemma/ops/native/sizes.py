@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+FLOAT32, BFLOAT16, FIXED24 = range(3)
+"""Formats of float panels. FIXED24 are 24-bit integers in a unit for each output: of every input the upper 16 bits of
+PANEL outputs and then their lower 8 bits, and at the end the float32 units [PANEL]."""
+
 CHUNK = 256
 """Vocabulary entries that are soft-capped and summed together, while they stay in the first-level cache."""
 IMPOSSIBLE = -1e30
@@ -191,9 +195,9 @@ class _Pass(NamedTuple):
     top_k: int
     # Whether keys are transposed even for a text with a single row.
     transposes_single_rows: int
-    # With few experts: whether all panels are bfloat16, and where the experts' part of a row of `inner` begins (in
+    # With few experts: the format of all panels, and where the experts' part of a row of `inner` begins (in
     # floats).
-    is_bfloat16: int
+    panel_format: int
     routed_offset: int
     # Workspace for rows quantised to int8: values, sums and scales (`quantised_kernels.quantise_row`) of the input of
     # attention or the dense MLP, and of the experts' input. Then whether weights are int4, and whether they are
