@@ -81,11 +81,11 @@ class Scripted(Copies):
     """Proposes parts of `answer` from the place that has been reached, `wrong` of every few ids replaced by 7."""
 
     def __init__(self, answer: Sequence[int], lengths: Iterator[int], wrong: Iterator[bool]) -> None:
-        super().__init__(())
+        super().__init__((), len(answer))
         self.answer, self.lengths, self.wrong, self.place = answer, lengths, wrong, 0
 
-    def propose(self, room: int) -> list[int]:
-        part = self.answer[self.place : self.place + min(next(self.lengths), room)]
+    def propose(self) -> list[int]:
+        part = self.answer[self.place : self.place + next(self.lengths)]
         return [7 if next(self.wrong) else token for token in part]
 
     def record(self, token_ids: Sequence[int]) -> None:
@@ -169,7 +169,7 @@ def test_a_constrained_answer_is_the_same_whatever_is_copied(constraint, monkeyp
     plain = list(LLM.engine.submit(asked[0]))
     lengths, wrong = itertools.cycle((6, 0, 3, 1)), itertools.cycle((False, False, False, False, True))
     scripted = Scripted(tokens(plain), lengths, wrong)
-    monkeypatch.setattr(writing, "Copies", lambda prompt, length: scripted)
+    monkeypatch.setattr(writing, "Copies", lambda *_: scripted)
     copying = list(LLM.engine.submit(replace(asked[0], copy_length=8)))
     assert tokens(copying) == tokens(plain)
     assert finish(copying).reason == finish(plain).reason
@@ -179,19 +179,29 @@ def test_a_constrained_answer_is_the_same_whatever_is_copied(constraint, monkeyp
 
 
 def test_copying_stops_once_it_has_cost_more_than_it_saved():
-    copies, tries = Copies([1, 2, 3, 4, 5, 6] * 3), 0
+    copies, tries = Copies([1, 2, 3, 4, 5, 6] * 3, max_new_tokens=1000, length=4), 0
     for _ in range(10):
         copies.record([1, 2])
         copies.record([9])
     copies.record([1, 2])
-    assert copies.propose(4) == [3, 4, 5, 6]
+    assert copies.propose() == [3, 4, 5, 6]
     for _ in range(64):
         copies.record([1])
         copies.record([2])
-        tries += bool(copies.propose(4))
+        tries += bool(copies.propose())
     assert 2 <= tries <= 2 + 128 / 16, "a failing try now and then"
     copies.record([1, 2, 3, 4])
-    assert copies.propose(2) == [5, 6], "three kept ids pay for the next try"
+    assert copies.propose() == [5, 6], "three kept ids pay for the next try"
+
+
+def test_a_copy_leaves_room_for_the_token_after_it():
+    copies = Copies([1, 2, 3, 4, 5, 6] * 3, max_new_tokens=6)
+    copies.record([1, 2])
+    assert copies.propose() == [3, 4, 5]
+    copies.record([3, 4])
+    assert copies.propose() == [5]
+    copies.record([5])
+    assert copies.propose() == []
 
 
 @given(IDS.filter(bool), IDS.filter(bool))
@@ -199,15 +209,16 @@ def test_counted_copies_are_those_of_a_decoder(prompt, answer):
     class Counting(Copies):
         tries = 0
 
-        def propose(self, room: int) -> list[int]:
-            found = super().propose(room)
+        def propose(self) -> list[int]:
+            found = super().propose()
             self.tries += bool(found)
             return found
 
-    copies, written, passes = Counting(prompt), 1, 1
+    copies, written, passes = Counting(prompt, len(answer)), 1, 1
     copies.record(answer[:1])
     while written < len(answer):
-        proposed = copies.propose(len(answer) - written - 1)
+        proposed = copies.propose()
+        assert len(proposed) < len(answer) - written
         agreed = 0
         while agreed < len(proposed) and proposed[agreed] == answer[written + agreed]:
             agreed += 1
@@ -224,3 +235,19 @@ def test_a_prompt_that_the_answer_repeats_saves_passes():
     )
     assert tokens(copying) == tokens(plain) == greedy(prompt, 40)
     assert finish(plain).stats.forward_passes == 40 and finish(copying).stats.forward_passes < 30
+
+
+@pytest.mark.parametrize("max_new_tokens", [1, 3, 12])
+def test_no_pass_holds_more_copies_than_the_answer_has_room_for(max_new_tokens, monkeypatch):
+    prompt = [*range(10, 30), *greedy(list(range(10, 30)), 60)]
+    request = make_request(prompt, max_new_tokens=max_new_tokens, mode="autoregressive", copy_length=8)
+    held, encode = [], NETWORK.encode
+
+    def recording(ids: torch.Tensor, cache: KVCache, **options: Any) -> torch.Tensor:
+        found = encode(ids, cache, **options)
+        held.append(cache.length)
+        return found
+
+    monkeypatch.setattr(NETWORK, "encode", recording)
+    assert tokens(make_engine().submit(request)) == greedy(prompt, max_new_tokens)
+    assert max(held) == len(prompt) + max_new_tokens - 1

@@ -124,7 +124,7 @@ def autoregressive(
         ids = [token.token for token in tokens]
         if copies is not None:
             copies.record(ids)
-            copied = copies.propose(cache.max_length - cache.length - 1)
+            copied = copies.propose()
         states_TD = passes.encode(torch.tensor([[ids[-1], *copied]], device=network.device), cache)[0]
 
 

@@ -56,31 +56,33 @@ class Copies:
 
     Each try takes a longer pass, and each id that is kept saves one. A try costs one credit, an id that is kept earns
     one, and every pass a little, as an answer may begin to repeat the prompt at any time. Without credit nothing is
-    proposed.
+    proposed, and never more than an answer of `max_new_tokens` has room for besides the decoder's own next token.
     """
 
-    def __init__(self, prompt: Sequence[int], length: int = SHORT_COPY) -> None:
-        self._lookup, self._length = PromptLookup(prompt), length
+    def __init__(self, prompt: Sequence[int], max_new_tokens: int, length: int = SHORT_COPY) -> None:
+        self._lookup, self._left, self._length = PromptLookup(prompt), max_new_tokens, length
         self._written: list[int] = []
         self._credit = _CREDIT
 
-    def propose(self, room: int) -> list[int]:
-        """At most `room` ids that may follow those written; empty if there is no match or no credit."""
-        found = self._lookup.after(self._written, min(self._length, room)) if self._credit >= 1 else []
+    def propose(self) -> list[int]:
+        """At most `length` ids that may follow those written; empty if there is no match, room or credit."""
+        count = min(self._length, self._left - 1)
+        found = self._lookup.after(self._written, count) if self._credit >= 1 and count > 0 else []
         self._credit -= bool(found)
         return found
 
     def record(self, token_ids: Sequence[int]) -> None:
         """Records the ids that a pass wrote: those kept of the copy, and one of the decoder's own."""
         self._written = [*self._written, *token_ids][-MAX_MATCH:]
+        self._left -= len(token_ids)
         self._credit = min(_CREDIT, self._credit + len(token_ids) - 1 + _EARNED)
 
 
 def count_copies(prompt: Sequence[int], answer: Sequence[int]) -> tuple[int, int]:
     """How often `Copies` tries a copy while `answer` is written after `prompt`, and how many ids are kept in all."""
-    copies, tried, kept, place = Copies(prompt), 0, 0, 0
+    copies, tried, kept, place = Copies(prompt, len(answer)), 0, 0, 0
     while place < len(answer):
-        proposed = copies.propose(len(answer) - place - 1) if place else []
+        proposed = copies.propose()
         agreed = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(proposed, answer[place:], strict=False)))
         tried, kept = tried + bool(proposed), kept + agreed
         copies.record(answer[place : place + agreed + 1])

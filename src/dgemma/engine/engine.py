@@ -46,7 +46,7 @@ from dgemma.profile import DenoisingProfile
 from dgemma.vision import VisionTower
 
 TOKENS_PER_TURN = 4
-"""Autoregressive tokens per turn while other requests are active: one token costs far less than a canvas pass."""
+"""Autoregressive passes per turn while other requests are active: one costs far less than a canvas pass."""
 SHORT_LIVED_S = 3.0
 """Missing kernels are compiled in the background only once a process has gone without them for this long: a compiler
 that runs beside the first answers makes them much slower."""
@@ -133,8 +133,8 @@ class Engine:
             return Events(job, self._next_item, self._abandon)
 
     def choose(self, max_new_tokens: int, canvas_length: int | None = None, prompt: Sequence[int] = ()) -> Choice:
-        """The mode and canvas length that "auto" picks for an answer of at most `max_new_tokens` to `prompt`. The first
-        call may measure the machine."""
+        """The mode, canvas length and copy length that "auto" picks for an answer of at most `max_new_tokens` to
+        `prompt`. The first call may measure the machine."""
         return self._modes.choose(max_new_tokens, canvas_length, prompt)
 
     def warm_up(self) -> None:

@@ -40,8 +40,8 @@ class ModeChooser:
         self._device_lock, self._measuring = lock, threading.Lock()
 
     def choose(self, max_new_tokens: int, canvas_length: int | None, prompt: Sequence[int]) -> Choice:
-        """The faster mode and canvas length for an answer of at most `max_new_tokens` to `prompt`. The first call may
-        measure the machine."""
+        """The faster mode, its canvas length and copy length for an answer of at most `max_new_tokens` to `prompt`. The
+        first call may measure the machine."""
         with self._measuring:
             # Passes become several times as fast once compiled kernels have arrived.
             arrivals = native.look_for_arrivals()
@@ -53,7 +53,8 @@ class ModeChooser:
         return choose(self._profile, pace, max_new_tokens, canvas_length, mean_D)
 
     def resolve(self, request: Request) -> Request:
-        """The request with "auto" replaced by a mode, and by a canvas length where that is not decided per canvas."""
+        """The request with "auto" replaced by a mode and a copy length, and by a canvas length where that is not
+        decided per canvas."""
         if request.mode != "auto":
             return request
         if request.reference or request.in_place is not None:

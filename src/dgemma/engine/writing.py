@@ -323,18 +323,18 @@ class Writer:
         return step
 
     def _autoregressive(self, cache: KVCache, last_hidden: torch.Tensor) -> Pieces:
-        copy_length = self.request.copy_length
+        request = self.request
         written = autoregressive(
             self.network,
             cache,
             last_hidden,
-            self.request.token_sampler,
+            request.token_sampler,
             self.generator,
             self.forbidden_first,
             self.walk,
             self.top_k,
             self.passes,
-            Copies(self.request.prompt, copy_length) if copy_length else None,
+            Copies(request.prompt, request.max_new_tokens, request.copy_length) if request.copy_length else None,
             self.eos,
         )
         for found in written:
