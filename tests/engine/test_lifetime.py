@@ -147,6 +147,29 @@ def test_an_idle_engine_answers_in_a_fork():
         assert in_a_fork(lambda: 5 * (content(engine.submit(make_request(max_new_tokens=3))) != [])) == 5
 
 
+_IN_A_FORK_OF_TWO_THREADS = """
+import os, signal, torch, dgemma
+
+torch.set_num_threads(2)
+messages = [{"role": "user", "content": "Fix the mistakes: She go home."}]
+llm = dgemma.load("tiny")
+answer = llm.chat(messages, max_new_tokens=8).text
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    again = [model.chat(messages, max_new_tokens=8).text for model in (llm, dgemma.load("tiny"))]
+    os._exit(5 if again == [answer] * 2 else 4)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+def test_a_fork_does_not_wait_for_the_threads_of_its_parent():
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", _IN_A_FORK_OF_TWO_THREADS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=100)
+    assert done.stdout.strip() == "5"
+
+
 def test_several_readers_of_one_stream_all_end():
     engine = make_engine()
     for closes in (False, True):

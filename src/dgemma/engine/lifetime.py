@@ -11,7 +11,11 @@ import weakref
 from queue import SimpleQueue
 from typing import Any
 
+import torch
+
 _engines: weakref.WeakSet[Any] = weakref.WeakSet()
+_has_watched = False
+"""Whether this process has had an engine, so that torch has started threads for its operators."""
 
 _LAST_PASS_S = 10.0
 """How long the program waits at its end for running passes."""
@@ -19,6 +23,8 @@ _LAST_PASS_S = 10.0
 
 def watch(engine: Any) -> None:
     """Registers an engine: it is closed when the program ends, and `after_fork` is called in a forked child."""
+    global _has_watched
+    _has_watched = True
     _engines.add(engine)
 
 
@@ -53,6 +59,10 @@ def _end_all() -> None:
 
 
 def _after_fork() -> None:
+    if _has_watched:
+        # The threads of the parent's OpenMP do not exist here, and an operator on several threads would wait for them
+        # for good.
+        torch.set_num_threads(1)
     for engine in list(_engines):
         engine.after_fork()
 
