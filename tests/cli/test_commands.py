@@ -9,6 +9,7 @@ import pytest
 
 from dgemma.cli.evaluate import _print_scores
 from dgemma.cli.in_place import _split_at_mark
+from dgemma.cli.models import show
 from dgemma.engine.request import Commit
 from dgemma.evals.run import Score
 from dgemma.tui.canvas import CanvasView
@@ -186,6 +187,24 @@ def test_scores_are_not_truncated_on_a_narrow_terminal(capsys, monkeypatch, colu
     out = capsys.readouterr().out
     assert expected in out and "…" not in out and max(map(len, out.splitlines())) <= columns
     assert all(number in out for number in ("100.0%", "5.0", "1.0", "17.0", "3.9", "12345"))
+
+
+def test_a_narrow_terminal_cuts_off_nothing_of_a_model(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    show("tiny", as_json=False)
+    out = capsys.readouterr().out
+    assert "…" not in out and max(map(len, out.splitlines())) <= 30
+
+
+def test_a_terminal_of_unknown_size_is_drawn_on(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "0")
+    monkeypatch.setenv("LINES", "0")
+    assert b"Traceback" not in on_terminal(["run", "-n", "8", "Fix the mistakes: She go home."])
+    monkeypatch.undo()
+    environment = {**os.environ, "COLUMNS": "0"}
+    command = [sys.executable, "-m", "dgemma", "show"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert "vocabulary" in done.stdout
 
 
 def test_eval_prints_one_json_document():

@@ -20,6 +20,7 @@ def main() -> None:
     """Runs the command line. Without `--debug`, an error becomes one line on stderr instead of a traceback."""
     app = _imported_app()
     _open_streams()
+    _forget_unknown_size()
     debug = "--debug" in sys.argv
     try:
         try:
@@ -103,3 +104,10 @@ def _open_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def _forget_unknown_size() -> None:
+    """Removes a terminal size of 0, which means that it is unknown; rich would draw no columns at all."""
+    for name in ("COLUMNS", "LINES"):
+        if os.environ.get(name) == "0":
+            del os.environ[name]

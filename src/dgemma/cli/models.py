@@ -51,6 +51,8 @@ def show(model: str, as_json: bool) -> None:
         + (", unsure canvases are verified by the causal pass" if sampler.causal_check else ""),
     }
     table = Table(title=model, title_justify="left", show_header=False)
+    for _ in range(2):
+        table.add_column(overflow="fold")
     for name, value in rows.items():
         table.add_row(name, value)
     Console().print(table)
