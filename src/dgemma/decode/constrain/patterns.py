@@ -71,8 +71,10 @@ class _Reader:
         self._looks_ahead = _groups_with_look_ahead(pattern)
         self.at = 0
 
-    def error(self, problem: str) -> UsageError:
-        return UsageError(f"The pattern {self._pattern!r} cannot be used: {problem} at character {self.at + 1}.")
+    def error(self, problem: str, at: int | None = None) -> UsageError:
+        """The error to raise; `at` is the index of what is refused, by default the next character."""
+        place = (self.at if at is None else at) + 1
+        return UsageError(f"The pattern {self._pattern!r} cannot be used: {problem} at character {place}.")
 
     def alternatives(self, depth: int, following: Term | None = None) -> Term:
         """The alternatives of a group, or of the pattern at depth 0; `following` is the rest of the text, if known."""
@@ -120,7 +122,7 @@ class _Reader:
         begin, self.at = self.at, self._looks_ahead[self.at]
         bounds = self._quantifier()
         if bounds not in (None, (0, 1)):
-            raise self.error("repeated look-ahead is not supported")
+            raise self.error("repeated look-ahead is not supported", begin)
         if bounds is not None:
             self._take("?")
         rest = self._sequence(depth, following)
@@ -208,6 +210,7 @@ class _Reader:
         return term
 
     def _open_group(self) -> None:
+        begin = self.at - 1
         if self._take("?"):
             if self._take("P<") or (self._take("<") and self._peek() not in "=!"):
                 end = self._pattern.find(">", self.at)
@@ -215,7 +218,9 @@ class _Reader:
                     raise self.error("a group's name is not closed")
                 self.at = end + 1
             elif not self._take(":"):
-                raise self.error("look-behind, nested or repeated look-ahead, flags and conditions are not supported")
+                raise self.error(
+                    "look-behind, nested or repeated look-ahead, flags and conditions are not supported", begin
+                )
 
     def _class(self) -> _Class:
         inverted = self._take("^")
@@ -244,13 +249,14 @@ class _Reader:
     def _escape(self, *, in_class: bool = False) -> _Class:
         if self.at >= len(self._pattern):
             raise self.error("a single \\ ends the pattern")
+        begin = self.at - 1
         mark = self._next()
         if mark in "dws":
             return _shorthand(mark)
         if mark in "DWS":
             return _shorthand(mark.lower()).inverted()
         if mark == "0" and self._peek() in tuple("01234567"):
-            raise self.error("octal escapes are not supported; write \\x and two digits")
+            raise self.error("octal escapes are not supported; write \\x and two digits", begin)
         if mark in CONTROL_ESCAPES:
             return _exactly(_one(CONTROL_ESCAPES[mark]))
         if mark in "xu":
@@ -258,10 +264,10 @@ class _Reader:
         if in_class and mark == "b":
             return _exactly(_one("\b"))
         if mark in REFUSED_ESCAPES:
-            raise self.error(f"\\{mark}, {REFUSED_ESCAPES[mark]}, is not supported")
+            raise self.error(f"\\{mark}, {REFUSED_ESCAPES[mark]}, is not supported", begin)
         if mark.isascii() and mark.isalnum():
             problem = "back-references are not supported" if mark.isdigit() else f"\\{mark} has no meaning"
-            raise self.error(problem)
+            raise self.error(problem, begin)
         return _exactly(_one(mark))
 
     def _hexadecimal(self, count: int) -> str:
