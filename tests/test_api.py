@@ -312,7 +312,7 @@ def test_a_missing_device_is_refused(name):
         ({"canvas_length": 2.0}, "canvas_length must be a whole number"),
         ({"max_denoising_steps": "3"}, "max_denoising_steps must be a whole number"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "Only chat"),
-        ({"thinking": True}, "no option 'thinking'"),
+        ({"thinking": True}, "thinking is for messages only"),
     ],
 )
 def test_the_error_for_an_invalid_option_names_it(tiny, options, message):

@@ -90,6 +90,8 @@ class EditOptions(TypedDict, total=False):
 
 CONSTRAINT_OPTIONS = ("schema", "regex", "choices")
 """Options that constrain an answer."""
+_OF_MESSAGES = ("thinking", "image_tokens")
+"""Options of chats, which `LLM` takes out before a request is made."""
 
 
 _WITHOUT_EFFECT = {
@@ -163,7 +165,10 @@ class RequestMaker:
         """A request for a prompt given as ids, with the options of `LLM.generate`. Raises UsageError for unknown or
         conflicting options, and whatever compiling a constraint raises."""
         if unknown:
-            raise UsageError(f"There is no option {next(iter(unknown))!r}; help(dgemma.LLM.generate) lists them.")
+            name = next(iter(unknown))
+            if name in _OF_MESSAGES:
+                raise UsageError(f"{name} is for messages only; give messages to chat() or stream(), or leave it out.")
+            raise UsageError(f"There is no option {name!r}; help(dgemma.LLM.generate) lists them.")
         if mode != "autoregressive" and (top_k or top_p != 1.0):
             raise UsageError("top_k and top_p work with mode='autoregressive' only.")
         if reference and (mode != "diffusion" or canvas_length is not None or temperature not in (None, 1.0)):
