@@ -22,7 +22,8 @@ HELP = """\
 /image FILE      send an image with the next message, if the model reads images
 /mode MODE       set the mode: diffusion, autoregressive or auto
 /stats           turn the statistics after each answer on or off
-/bye             exit (so does Ctrl-D); Ctrl-C stops an answer"""
+/bye             exit (so does Ctrl-D); Ctrl-C stops an answer
+A backslash at the end of a line continues the message on the next line."""
 
 WELCOME = """\
 dgemma: the embedded model does small jobs, and answers each message on its own.
