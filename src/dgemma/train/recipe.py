@@ -30,7 +30,14 @@ _LAYER_TYPES: dict[str, LayerType] = {"s": "sliding_attention", "f": "full_atten
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRecipe:
-    """Sizes of the network. `pattern` has one letter per layer: s for sliding, f for full attention."""
+    """Sizes of the network, with the names of `ModelConfig` and `LayerConfig`.
+
+    pattern                                      one letter per layer: s for sliding, f for full attention
+    head_dim, num_key_value_heads                of sliding layers
+    global_head_dim, num_global_key_value_heads  of full layers
+    canvas_length                                positions of a canvas if a request gives no length
+    max_position_embeddings                      the context in tokens
+    """
 
     vocab_size: int = 2048
     hidden_size: int = 256
@@ -209,6 +216,11 @@ class RunRecipe:
     compile       torch.compile; on a CPU it needs a C++ compiler
     record        on a GPU, replay a step as a CUDA graph (`train.step`); no effect on a CPU
     data_workers  processes that prepare batches ahead (0: none); helps if a step is faster than preparing its batch
+    log_every, evaluate_every, save_every_minutes
+                  steps between two progress lines and between two measurements of the held-out loss; minutes between
+                  two saves of `last.pt`
+    held_out_rows rows over which the held-out loss is computed
+    seed, device  of the run
     """
 
     steps: int = 4000
