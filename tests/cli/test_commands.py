@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -154,6 +155,14 @@ def test_show_prints_the_sizes():
     slots = {"full_attention": config["max_position_embeddings"], "sliding_attention": sliding_slots}
     cache_bytes = sum(8 * size * (slots[kind] + config["canvas_length"]) for kind, size in sizes)
     assert f"{cache_bytes / 1e6:.1f} MB for the whole context" in table
+
+
+def test_show_says_whether_weights_are_quantised(tmp_path):
+    assert json.loads(dgemma("show", "--json").stdout)["quant"] is None
+    assert "floating point" in dgemma("show").stdout
+    assert dgemma("quantize", "tiny", str(tmp_path / "copy"), "--quant", "int4").returncode == 0
+    assert json.loads(dgemma("show", "--json", str(tmp_path / "copy")).stdout)["quant"] == "int4"
+    assert re.search(r"weights +│ int4", dgemma("show", str(tmp_path / "copy")).stdout)
 
 
 def test_an_answer_satisfies_its_constraint(tmp_path):

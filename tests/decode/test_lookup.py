@@ -15,7 +15,7 @@ from dgemma.cache import KVCache
 from dgemma.config import EngineConfig
 from dgemma.decode import verify as verify_module
 from dgemma.decode.autoregressive import NextToken, TokenSampler, autoregressive
-from dgemma.decode.lookup import MAX_MATCH, MIN_MATCH, Copies, PromptLookup, count_copies
+from dgemma.decode.lookup import MAX_MATCH, MAX_PLACES, MIN_MATCH, Copies, PromptLookup, count_copies
 from dgemma.engine import writing
 from dgemma.engine.engine import Engine
 from dgemma.engine.modes import ModeChooser
@@ -49,6 +49,12 @@ def test_a_match_at_the_prompts_end_or_of_a_single_id_gives_no_draft():
     assert lookup.after([2], 9) == []
     assert lookup.after([9, 1, 2], 1) == [3]
     assert PromptLookup([]).after([1, 2], 9) == []
+
+
+def test_only_the_last_places_of_a_frequent_run_are_compared():
+    prompt = [9, 1, 2, 7, *[1, 2, 8] * MAX_PLACES]
+    assert PromptLookup(prompt).after([9, 1, 2], 1) == [8]
+    assert PromptLookup(prompt[:-3]).after([9, 1, 2], 1) == [7]
 
 
 def test_copied_drafts_are_used_and_the_answer_stays_the_causal_one(monkeypatch):

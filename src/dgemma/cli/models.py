@@ -33,11 +33,16 @@ def show(model: str, as_json: bool) -> None:
     if as_json:
         kv_bytes = KVCache.size_of(config, 1, 0, torch.float32)
         sizes = {"parameters": parameters, "parameters_per_token": active, "kv_bytes_per_token_float32": kv_bytes}
-        print(json.dumps({"model": model, **sizes, "config": asdict(config), "sampler": asdict(sampler)}))
+        print(
+            json.dumps(
+                {"model": model, "quant": found.quant, **sizes, "config": asdict(config), "sampler": asdict(sampler)}
+            )
+        )
         return
     kinds = Counter(layer.layer_type for layer in config.layers)
     rows = {
         "parameters": f"{parameters:,} ({active:,} used for each token)",
+        "weights": found.quant or "floating point",
         "layers": f"{len(config.layers)}: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())),
         "hidden size": f"{config.hidden_size}, {_count(config.num_attention_heads, 'query head')}",
         "experts": f"{config.num_experts} of width {config.moe_intermediate_size}, {config.top_k_experts} per token",

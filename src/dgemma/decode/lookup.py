@@ -17,6 +17,8 @@ MIN_MATCH = 2
 """The shortest match in tokens: a single token, such as a comma, says too little."""
 MAX_MATCH = 8
 """The longest match in tokens: longer ones count as equally long."""
+MAX_PLACES = 256
+"""The most places in the prompt that are compared, the last ones: a run that the prompt repeats without end is slow."""
 _CREDIT = 2.0
 """The most credit of `Copies`, and that of the start. With 1, the first failed try ends the copying of many answers;
 with 3, answers that never copy lose more (docs/log.md)."""
@@ -37,12 +39,13 @@ class PromptLookup:
     def after(self, written: Sequence[int], count: int) -> list[int]:
         """At most `count` ids that follow, in the prompt, the longest match of the end of `written`.
 
-        Of equally long matches the last in the prompt is used. Empty if there is no match of MIN_MATCH ids.
+        Of equally long matches the last in the prompt is used. Empty if there is no match of MIN_MATCH ids. Of a run
+        that occurs very often, only the last MAX_PLACES places are compared.
         """
         ends = self._ends.get(tuple(written[-MIN_MATCH:]), ()) if len(written) >= MIN_MATCH else ()
         if not ends:
             return []
-        best = max(ends, key=lambda end: (self._match_length(end, written), end))
+        best = max(ends[-MAX_PLACES:], key=lambda end: (self._match_length(end, written), end))
         return list(self.prompt[best : best + count])
 
     def _match_length(self, end: int, written: Sequence[int]) -> int:

@@ -45,7 +45,7 @@ from dgemma.ops import native
 from dgemma.profile import DenoisingProfile
 from dgemma.vision import VisionTower
 
-TOKENS_PER_TURN = 4
+PASSES_PER_TURN = 4
 """Autoregressive passes per turn while other requests are active: one costs far less than a canvas pass."""
 SHORT_LIVED_S = 3.0
 """Missing kernels are compiled in the background only once a process has gone without them for this long: a compiler
@@ -342,10 +342,10 @@ class Engine:
         if not jobs:
             return self._shrink_prefix()
         outcomes: list[Outcome[tuple[Event, ...]]] = []
-        num_tokens = 1 if num_active == 1 else TOKENS_PER_TURN
+        num_passes = 1 if num_active == 1 else PASSES_PER_TURN
         try:
             # Ctrl-C is deferred during a joint turn: it would end the requests of consumers that were not interrupted.
-            work = partial(self._advance, jobs, num_tokens, num_active == 1)
+            work = partial(self._advance, jobs, num_passes, num_active == 1)
             outcomes = self._device_lock.turn(work, whole=len(jobs) > 1)
         except Exception as problem:
             outcomes = [Outcome(error=problem)] * len(jobs)
@@ -360,7 +360,7 @@ class Engine:
         self._shrink_prefix()
         return True
 
-    def _advance(self, jobs: Sequence[Job], num_tokens: int, alone: bool) -> list[Outcome[tuple[Event, ...]]]:
+    def _advance(self, jobs: Sequence[Job], num_passes: int, alone: bool) -> list[Outcome[tuple[Event, ...]]]:
         """Runs the turns of `jobs`, whose first may still have to allocate its cache -> the outcome of each."""
         if jobs[0].runner.cache is None:
             # A request may wait for kernels to be compiled only where no driver thread serves others meanwhile.
@@ -368,8 +368,8 @@ class Engine:
             jobs[0].runner.open(jobs[0].reuse)
             jobs[0].reuse = None
         if alone:
-            return [Outcome(value=jobs[0].runner.advance(num_tokens))]
-        return run_together([partial(job.runner.advance, num_tokens) for job in jobs])
+            return [Outcome(value=jobs[0].runner.advance(num_passes))]
+        return run_together([partial(job.runner.advance, num_passes) for job in jobs])
 
     def _next_jobs(self) -> list[Job]:
         """The requests of the next turn: one that is admitted now, alone; else the next active one, and those whose

@@ -133,7 +133,7 @@ def choose(
         records = [nearest]
     costs = {record.length: _diffusion_ms(record, pace, tokens) for record in records}
     length = min(costs, key=lambda candidate: costs[candidate])
-    copy_length, autoregressive_ms = _autoregressive_ms(kind, pace, tokens)
+    copy_length, autoregressive_ms = _autoregressive_cost(kind, pace, tokens)
     is_known = kind is not None or not (profile.kinds and mean_embedding)
     return Choice(
         mode="diffusion" if is_known and costs[length] < clearly * autoregressive_ms else "autoregressive",
@@ -144,7 +144,7 @@ def choose(
     )
 
 
-def _autoregressive_ms(kind: RequestKind | None, pace: Pace, tokens: float) -> tuple[int, float]:
+def _autoregressive_cost(kind: RequestKind | None, pace: Pace, tokens: float) -> tuple[int, float]:
     """The copy length to use, and the milliseconds of `tokens` tokens with it. Copies are used where they save passes
     that take longer than theirs, and for requests of no known kind wherever a failed one costs little."""
     # A denoise step takes longer than the pass over as many copied ids.

@@ -97,8 +97,8 @@ class Runner:
         self.cache, self._pieces = cache, self._run(cache, count)
 
     @torch.inference_mode()
-    def advance(self, num_tokens: int = 1) -> tuple[Event, ...]:
-        """Does the next piece of work, or `num_tokens` pieces in autoregressive mode -> its events.
+    def advance(self, num_pieces: int = 1) -> tuple[Event, ...]:
+        """Does the next piece of work, or `num_pieces` pieces in autoregressive mode -> its events.
 
         Raises the errors of that work; if events precede the error, returns them and raises it at the next call.
         """
@@ -107,7 +107,7 @@ class Runner:
             raise self._problem
         # The reference path must differ from transformers by as little rounding as possible.
         with self.network.unfused() if self.request.reference else nullcontext():
-            for _ in range(num_tokens if self.request.mode == "autoregressive" else 1):
+            for _ in range(num_pieces if self.request.mode == "autoregressive" else 1):
                 try:
                     events += next(self._pieces)
                 except Exception as problem:
