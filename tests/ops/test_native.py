@@ -211,7 +211,34 @@ def test_weights_that_24_bits_hold_too_coarsely_stay_float32() -> None:
     assert panels.fits_24_bits(torch.zeros(64, 256))
 
 
-def test_products_outside_of_the_fused_layers_see_every_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_vocabulary_may_round_a_matrix() -> None:
+    weight, hidden = normal(600, 512), normal(3, 512)
+    exact, rounded = matrix(weight), matrix(weight, may_round=True)
+    assert isinstance(exact, linear.PanelProduct) and isinstance(rounded, linear.PanelProduct)
+    assert (exact._laid_out.panel_format, rounded._laid_out.panel_format) == (FLOAT32, FIXED24)
+    assert torch.equal(exact(torch.eye(512)), weight.T)
+    assert not torch.equal(rounded(torch.eye(512)), weight.T)
+    assert not torch.equal(exact(hidden), rounded(hidden))
+
+
+def test_stacked_layers_keep_every_bit_beside_the_panels_of_the_fused_call() -> None:
+    owner = torch.nn.Module()
+    owner.first, owner.second = (torch.nn.Linear(512, 300, bias=False).requires_grad_(False) for _ in range(2))
+    stacked = linear.Stacked(owner, "first", "second")
+    expected = [layer.weight.T for layer in (owner.first, owner.second)]
+    assert all(map(torch.equal, stacked(torch.eye(512)), expected))
+    assert stacked._panels.value is None, "nothing is laid out for a fused call that may never come"
+    assert stacked.panels().panel_format == FIXED24
+    assert all(map(torch.equal, stacked(torch.eye(512)), expected))
+    with torch.no_grad():
+        owner.first.weight.copy_(owner.first.weight.bfloat16())
+        owner.second.weight.copy_(owner.second.weight.bfloat16())
+    stacked(torch.eye(512))
+    product = stacked._kept.value
+    assert product._laid_out is stacked.panels() and stacked.panels().panel_format == BFLOAT16, "one copy is enough"
+
+
+def test_products_outside_of_the_fused_layers_see_every_bit() -> None:
     """So the reference path does, which must differ from transformers by as little as possible."""
     from dgemma.ops.native import panels
 

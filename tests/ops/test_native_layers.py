@@ -184,6 +184,24 @@ def test_experts_in_24_bits_give_nearly_the_results_of_float32(monkeypatch: pyte
     assert formats == {FIXED24}
 
 
+def test_unfused_passes_of_few_experts_see_every_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dgemma.ops.native import panels
+
+    network, twin = (make_network(hidden_size=320, expert_width=300) for _ in range(2))
+    with network.unfused(), twin.unfused():
+        actual = passes(network, 20, 12, [3, 4])
+        monkeypatch.setattr(panels, "fits_24_bits", lambda weight: False)
+        assert all(map(torch.equal, actual, passes(twin, 20, 12, [3, 4])))
+
+
+def test_bfloat16_panels_need_a_buffer_only_if_they_are_converted() -> None:
+    from dgemma.ops.native.machine import UNPACK_FROM_ROWS
+
+    network = make_network(num_experts=12)
+    passes(network, 20, 12, [3, 4])
+    assert bool(network._fused.kept[0]._extra_sizes(256, 2)["panel_buffer"]) == bool(UNPACK_FROM_ROWS)
+
+
 def test_few_experts_are_routed_if_they_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Running all experts on every row pays only in small networks."""
     network = make_network()

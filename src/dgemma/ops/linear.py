@@ -31,6 +31,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from dgemma.errors import NotFiniteError
 from dgemma.memory import available_bytes
 from dgemma.ops import cuda, native
+from dgemma.ops.native.sizes import FIXED24
 from dgemma.quant import FP8, dequantise, is_quantised
 
 Matrix = Callable[[Tensor], Tensor]
@@ -57,8 +58,9 @@ _LAID_OUT = (torch.float32, torch.bfloat16)
 _FBGEMM = "fbgemm" in torch.backends.quantized.supported_engines or "x86" in torch.backends.quantized.supported_engines
 
 
-def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
-    """The product with one weight [O, I], which is quantised (`dgemma.quant`) if there is a `scale`."""
+def matrix(values: Tensor, scale: Tensor | None = None, may_round: bool = False) -> Matrix:
+    """The product with one weight [O, I], which is quantised (`dgemma.quant`) if there is a `scale`. It sees every bit
+    of a float weight, unless it `may_round` it to 24 bits (`ops.native.panels`)."""
     if scale is not None:
         if (compiled := compiled_rows([values], [scale])) is not None:
             return _by_integers(compiled, [values], [scale])
@@ -70,8 +72,8 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
         if compiled is not None:
             return lambda hidden: F.linear(hidden, compiled.dequantise_int4(values, scale).to(hidden.dtype))
         return lambda hidden: F.linear(hidden, dequantise(values, scale, hidden.dtype))
-    if values.numel() >= _PANELS_FROM and (packed := panels([values])) is not None:
-        return PanelProduct(packed, [values], may_round=True)
+    if values.numel() >= _PANELS_FROM and (packed := panels([values], exact=not may_round)) is not None:
+        return PanelProduct(packed, [values], may_round)
     if _blocked_pays(values):
         blocked = torch.ops.mkldnn._reorder_linear_weight(values.detach(), _ROWS_HINT)
         # The overload itself: resolving it costs several microseconds a call.
@@ -88,10 +90,11 @@ def matrix(values: Tensor, scale: Tensor | None = None) -> Matrix:
     return lambda hidden: F.linear(hidden, values.to(hidden.dtype))
 
 
-def panels(weights: Sequence[Tensor]) -> Any:
+def panels(weights: Sequence[Tensor], exact: bool = False) -> Any:
     """`ops.native.panels.Panels` of float32 or bfloat16 weights; None without kernels for them, or without the memory.
 
     The weights are [O, I] with the same input, concatenated along O, or a single [E, O, I] with one for each expert.
+    With `exact` the panels hold every bit of them.
     """
     if any(one.device.type != "cpu" or one.dtype not in _LAID_OUT or one.requires_grad for one in weights):
         return None
@@ -99,13 +102,13 @@ def panels(weights: Sequence[Tensor]) -> Any:
     if not _has_room(sum(weight.nbytes for weight in weights)):
         return None
     compiled = native.load_for("panels", entries)
-    return None if compiled is None else compiled.lay_out(*weights)
+    return None if compiled is None else compiled.lay_out(*weights, exact=exact)
 
 
 class PanelProduct:
-    """The product with weights that are laid out as panels. A row's result is bit for bit the same whatever other rows
-    are multiplied with it. Rows that are not float32, or that require a gradient, are multiplied in plain PyTorch, and
-    so are all rows if the panels have lost bits of the weights, unless the product `may_round` them."""
+    """The product with weights that are laid out as panels, in which a row's result is bit for bit the same whatever
+    other rows are multiplied with it. Rows that are not float32, or that require a gradient, are multiplied in plain
+    PyTorch, and so are all rows if the panels have lost bits of the weights, unless the product `may_round` them."""
 
     def __init__(self, laid_out: Any, weights: Sequence[Tensor], may_round: bool = False) -> None:
         self._laid_out, self._weights = laid_out, weights
@@ -319,6 +322,14 @@ class Stacked:
         weights = [layer.weight for layer in self._layers()]
         return self._panels.get(weights, lambda: panels(weights))
 
+    def _exact_panels(self, weights: Sequence[Tensor]) -> Any:
+        """Panels with every bit of the weights: those of `panels`, or others where these lose bits."""
+        if all(weight.dtype == torch.float32 for weight in weights):
+            compiled = native.load_for("panels", sum(weight.numel() for weight in weights))
+            if compiled is not None and compiled.format_for(*weights) == FIXED24:
+                return panels(weights, exact=True)
+        return self.panels()
+
     def _layers(self) -> list[nn.Linear]:
         """The layers that exist: a full attention layer has no value projection."""
         return [layer for name in self._names if (layer := self._modules.get(name)) is not None]  # pyright: ignore[reportReturnType]
@@ -338,7 +349,7 @@ class Stacked:
         scales = self._all()[len(values) :]
         if not scales:
             large = sum(weight.numel() for weight in values) >= _PANELS_FROM and dtype == torch.float32
-            if large and (packed := self.panels()) is not None:
+            if large and (packed := self._exact_panels(values)) is not None:
                 return PanelProduct(packed, values)
             return matrix(values[0] if len(values) == 1 else torch.cat(values))
         if (compiled := compiled_rows(values, scales)) is not None:

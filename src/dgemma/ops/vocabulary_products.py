@@ -1,7 +1,7 @@
 """Products of hidden states with the tied embedding, a block of the vocabulary at a time.
 
-On a CPU the embedding is laid out once for its products: as float32, or as an int8 copy where the layers hold int8 or
-int4 weights. Knows nothing of soft caps or sampling.
+On a CPU the embedding is laid out once for its products: as floats, which may be rounded to 24 bits, or as an int8 copy
+where the layers hold int8 or int4 weights. Knows nothing of soft caps or sampling.
 
 Shapes: D hidden, V vocabulary.
 """
@@ -101,6 +101,6 @@ class VocabularyProducts:
 def _lay_out(embedding_VD: Tensor, layer_weight: Tensor) -> list[Matrix]:
     blocks = embedding_VD.split(HEAD_BLOCK)
     if not is_int8(embedding_VD, layer_weight):
-        return [matrix(rows) for rows in blocks]
+        return [matrix(rows, may_round=True) for rows in blocks]
     quantised = [quantise(rows, "int8") for rows in blocks]
     return [with_one_row(matrix(*pair), [pair[0]], [pair[1]]) for pair in quantised]

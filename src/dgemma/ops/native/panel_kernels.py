@@ -23,14 +23,11 @@ from dgemma.ops.native.compiler import (
     uint16_pointer,
     yield_processor,
 )
-from dgemma.ops.native.machine import LANES, PANEL, TILE_ROWS
+from dgemma.ops.native.machine import PANEL, TILE_ROWS, UNPACK_FROM_ROWS
 from dgemma.ops.native.sizes import BFLOAT16, FIXED24, FLOAT32
 
 # A thread that has waited this many turns, some microseconds, yields its processor.
 _SPINS_BEFORE_YIELD = 4000
-# From this number of rows on, a bfloat16 panel is converted to float32 once, before the products: with AVX2 1.08
-# times as fast for 256 rows. With AVX-512 products that convert as they go are 1.7 to 1.1 times as fast for 32 to 256.
-_UNPACK_FROM_ROWS = 128 if LANES == 8 else 1 << 62
 
 
 @jitted
@@ -117,10 +114,10 @@ def multiply(
     panel_buffer: Any,
 ) -> None:
     """out = hidden @ weight for this thread's panels; rows of `out` hold whole panels. With a `panel_buffer` (this
-    thread's, for one float32 panel), bfloat16 panels may be converted once for many rows."""
+    thread's, for one float32 panel), bfloat16 panels are converted once from UNPACK_FROM_ROWS rows on."""
     first, last = thread_range((outputs + PANEL - 1) // PANEL if rows else 0)
     panel_stride = panel_bytes(panel_format, size)
-    unpacks = panel_format == BFLOAT16 and panel_buffer and rows >= _UNPACK_FROM_ROWS
+    unpacks = 0 < UNPACK_FROM_ROWS <= rows and panel_format == BFLOAT16 and panel_buffer
     # Tiles of nearly equal size: a tile of a single row would be bound by the latency of its sums.
     tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
     for number in range(first, last):

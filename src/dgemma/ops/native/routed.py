@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dgemma.ops.native.layers import PRODUCTS, FusedLayers, are_plain
-from dgemma.ops.native.machine import PANEL
+from dgemma.ops.native.machine import PANEL, UNPACK_FROM_ROWS
 from dgemma.ops.native.panels import Panels, padded, panels
 from dgemma.ops.native.quantised import multiplies, panel_buffer_size
 from dgemma.ops.native.sizes import LayerShape
@@ -57,7 +57,8 @@ class FusedRoutedLayers(FusedLayers):
         widest = max(self.size, self.width, self.expert_width, *(shape.query_size for shape in shapes))
         if self.quantised:
             self._row_sizes |= self._quantised_sizes("dense", widest) | self._quantised_sizes("routed", self.size)
-        buffer_stride = panel_buffer_size(widest) if self.quantised else 4 * PANEL * widest
+        unpacked = 4 * PANEL * widest if UNPACK_FROM_ROWS else 0
+        buffer_stride = panel_buffer_size(widest) if self.quantised else unpacked
         self._constants |= {"inner_stride": 4 * inner, "logits_stride": 4 * logits, "pair_inner_stride": 4 * pair_inner}
         self._constants |= {"is_quantised": int(self.quantised), "is_int4": int(self._is_int4)}
         self._constants |= {"panel_buffer_stride": buffer_stride}

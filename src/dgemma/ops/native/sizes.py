@@ -80,7 +80,7 @@ class _Layer(NamedTuple):
     head_dim: int
     has_values: int
     window: int
-    # With many experts: the address of the scales of a quantised weight; for float panels, whether they are bfloat16.
+    # With many experts: the address of the scales of a quantised weight; for float panels, their format.
     qkv_scale: int
     o_scale: int
     dense_inward_scale: int
@@ -195,8 +195,7 @@ class _Pass(NamedTuple):
     top_k: int
     # Whether keys are transposed even for a text with a single row.
     transposes_single_rows: int
-    # With few experts: the format of all panels, and where the experts' part of a row of `inner` begins (in
-    # floats).
+    # With few experts: the format of all panels, and where the experts' part of a row of `inner` begins (in floats).
     panel_format: int
     routed_offset: int
     # Workspace for rows quantised to int8: values, sums and scales (`quantised_kernels.quantise_row`) of the input of
