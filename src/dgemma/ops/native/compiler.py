@@ -15,17 +15,13 @@ import numba
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from dgemma.ops.native.machine import LANES, PANEL, TILE_ROWS, symbol_of, target_machine
-from dgemma.ops.native.sizes import BFLOAT16, FIXED24, FLOAT32
+from dgemma.ops.native.machine import LANES, symbol_of, target_machine
 from dgemma.quant import GROUP
 
 thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
 thread_count = types.ExternalFunction("omp_get_num_threads", types.int32())
 openmp_barrier = types.ExternalFunction("GOMP_barrier", types.void())
 yield_processor = types.ExternalFunction("sched_yield", types.int32())
-
-_PREFETCH_DISTANCE = 96 * 64
-"""How far ahead of a tile weights are prefetched, in bytes: most panels are adjacent."""
 
 # Sums may be reordered; infinities and nan keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
@@ -302,88 +298,6 @@ DOTS_INT8 = tuple(_dots_int8_of(rows) for rows in range(1, 5))
 """Dot products of one row, of two and so on with a row of int8 weights."""
 
 
-def _tile_of(rows: int, panel_format: int) -> Any:
-    """A micro-kernel: out_RP = hidden_RI @ panel_IP for `rows` rows. It takes hidden and its stride, the panel and the
-    stride between its inputs, I, out and its stride.
-
-    Sums stay in registers and inputs are added in order, so that a row's result depends only on the row. Those of
-    FIXED24 are multiplied by the units at the end.
-    """
-    number_bytes = {FLOAT32: 4, BFLOAT16: 2, FIXED24: 2}[panel_format]
-
-    def tile(
-        _context: Any,
-        _hidden: Any,
-        _hidden_stride: Any,
-        _panel: Any,
-        _panel_stride: Any,
-        _size: Any,
-        _out: Any,
-        _out_stride: Any,
-    ) -> tuple[Any, Callable]:
-        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            ir = llvmlite.ir
-            hidden, hidden_stride, panel, panel_stride, size, out, out_stride = arguments
-            number, vector = ir.FloatType(), ir.VectorType(ir.FloatType(), LANES)
-            word, lane = ir.IntType(64), ir.IntType(32)
-            broadcast, empty = ir.Constant(ir.VectorType(lane, LANES), [0] * LANES), ir.Constant(vector, ir.Undefined)
-
-            def at(base: Any, stride: Any, count: int) -> Any:
-                return builder.add(base, builder.mul(stride, ir.Constant(word, count)))
-
-            def floats_at(address: Any) -> Any:
-                return builder.load(builder.inttoptr(address, vector.as_pointer()), align=4)
-
-            def weights_at(here: Any, half: int) -> Any:
-                address = builder.add(here, ir.Constant(word, number_bytes * LANES * half))
-                if panel_format == FLOAT32:
-                    return floats_at(address)
-                words = ir.VectorType(lane, LANES)
-                halves = builder.inttoptr(address, ir.VectorType(ir.IntType(16), LANES).as_pointer())
-                upper = builder.load(halves, align=1)
-                if panel_format == BFLOAT16:
-                    wide = builder.shl(builder.zext(upper, words), ir.Constant(words, [16] * LANES))
-                    return builder.bitcast(wide, vector)
-                address = builder.add(here, ir.Constant(word, 2 * PANEL + LANES * half))
-                place = builder.inttoptr(address, ir.VectorType(ir.IntType(8), LANES).as_pointer())
-                lower = builder.zext(builder.load(place, align=1), words)
-                wide = builder.shl(builder.sext(upper, words), ir.Constant(words, [8] * LANES))
-                return builder.sitofp(builder.or_(wide, lower), vector)
-
-            zero = ir.Constant(vector, [0.0] * LANES)
-            sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(2)] for _ in range(rows)]
-            first = [at(hidden, hidden_stride, row) for row in range(rows)]
-            with cgutils.for_range(builder, size) as loop:
-                here = builder.add(panel, builder.mul(loop.index, panel_stride))
-                weights = [weights_at(here, half) for half in range(2)]
-                # No gain for float32 panels or one row of bfloat16; one row in 24 bits is 1.1 times as fast with it.
-                if panel_format == FIXED24 or (panel_format == BFLOAT16 and rows > 1):
-                    prefetch(builder, builder.add(here, ir.Constant(word, _PREFETCH_DISTANCE)))
-                for row in range(rows):
-                    address = builder.add(first[row], builder.mul(loop.index, ir.Constant(word, 4)))
-                    value = builder.load(builder.inttoptr(address, number.as_pointer()))
-                    one = builder.insert_element(empty, value, ir.Constant(lane, 0))
-                    factor = builder.shuffle_vector(one, empty, broadcast)
-                    for half in range(2):
-                        product = builder.fmul(factor, weights[half], flags=["contract"])
-                        total = builder.fadd(builder.load(sums[row][half]), product, flags=["contract"])
-                        builder.store(total, sums[row][half])
-            units_at = builder.add(panel, builder.mul(panel_stride, size))
-            for row in range(rows):
-                for half in range(2):
-                    offset = ir.Constant(word, 4 * LANES * half)
-                    where = builder.inttoptr(builder.add(at(out, out_stride, row), offset), vector.as_pointer())
-                    total = builder.load(sums[row][half])
-                    if panel_format == FIXED24:
-                        total = builder.fmul(total, floats_at(builder.add(units_at, offset)))
-                    builder.store(total, where, align=4)
-            return _context.get_dummy_value()
-
-        return types.void(*[types.int64] * 7), generate
-
-    return intrinsic(tile)
-
-
 def _largest_of(magnitude: bool) -> Any:
     """An intrinsic for the largest of the float32 numbers at an address, where nan is skipped, or the largest of their
     magnitudes, where nan counts as the largest; -inf or 0 if there are none.
@@ -472,9 +386,3 @@ def _transpose_floats(
 
 
 transpose_floats: Any = intrinsic(_transpose_floats)
-
-TILES = {
-    panel_format: tuple(_tile_of(rows, panel_format) for rows in range(1, TILE_ROWS + 1))
-    for panel_format in (FLOAT32, BFLOAT16, FIXED24)
-}
-"""Tiles of 1 row, 2 rows and so on, for each format of panels."""

@@ -74,8 +74,8 @@ LARGEST_FOR_INT8 = 64 if DOTS == "short" else 127
 # The modules that machine code depends on.
 _SOURCES = (
     *("arithmetic", "attention_kernels", "compiler", "head_kernels", "layer_kernels", "machine", "pair_kernels"),
-    *("panel_kernels", "path_kernels", "product_kernels", "quantised_kernels", "quantised_tiles", "routed_kernels"),
-    *("sizes", "vocabulary_kernels"),
+    *("panel_kernels", "panel_tiles", "path_kernels", "product_kernels", "quantised_kernels", "quantised_tiles"),
+    *("routed_kernels", "sizes", "vocabulary_kernels"),
 )
 
 

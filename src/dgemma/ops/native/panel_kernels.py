@@ -9,7 +9,6 @@ import numpy as np
 
 from dgemma.ops.native.arithmetic import floats, thread_range
 from dgemma.ops.native.compiler import (
-    TILES,
     array_at,
     atomic_increment,
     atomic_load,
@@ -24,6 +23,7 @@ from dgemma.ops.native.compiler import (
     yield_processor,
 )
 from dgemma.ops.native.machine import PANEL, TILE_ROWS, UNPACK_FROM_ROWS
+from dgemma.ops.native.panel_tiles import TILES
 from dgemma.ops.native.sizes import BFLOAT16, FIXED24, FLOAT32
 
 # A thread that has waited this many turns, some microseconds, yields its processor.
