@@ -1,7 +1,8 @@
 """The network's layers and its head as one compiled call each, on machines that have the kernels.
 
-`model.py` defines what is computed. This module decides when a compiled call may replace it (one float32 text on a CPU,
-the network's own modules unchanged, no gradients), lays out the weights and keeps the layout until a weight changes.
+`model.py` defines what is computed. This module decides when a compiled call may replace it (one float32 or bfloat16
+text on a CPU, the network's own modules unchanged, no gradients), lays out the weights and keeps the layout until a
+weight changes.
 
 Shapes: D hidden, V vocabulary.
 """
@@ -15,10 +16,9 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
 from dgemma.cache import KVCache
-from dgemma.norms import is_cpu_inference
 from dgemma.ops import reference as ops
 from dgemma.ops.fused_kernels import NetworkWeights, lay_out_head, lay_out_layers
-from dgemma.ops.linear import WeightCache
+from dgemma.ops.linear import PANEL_TYPES, WeightCache
 from dgemma.ops.native.sizes import LayerShape
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class Fused:
     def layers(self, network: "DiffusionGemma", cache: KVCache) -> Any:
         """All layers as one kernel (`ops.native.layers`); None where they cannot be."""
         norm = network.norm.weight
-        quick = is_cpu_inference(norm) and is_cpu_inference(cache.keys[0]) and not norm.requires_grad
+        same = cache.keys[0].dtype == norm.dtype and cache.device == norm.device
+        quick = same and _is_cpu_inference(norm) and not norm.requires_grad
         if not (self.enabled and quick and cache.batch_size == 1):
             return None
         # Weights must not change while a cache is in use, and comparing all of them takes a third of a token's time.
@@ -63,7 +64,7 @@ class Fused:
     def head(self, network: "DiffusionGemma") -> Any:
         """The head as one kernel (`ops.native.head.Head`); None where it cannot be."""
         weight_VD = network.embed_tokens.weight
-        quick = is_cpu_inference(weight_VD) and not weight_VD.requires_grad
+        quick = _is_cpu_inference(weight_VD) and not weight_VD.requires_grad
         if not (self.enabled and quick and len(weight_VD) <= SMALL_VOCABULARY):
             return None
         # The head is int8 if the layers' weights are quantised.
@@ -125,6 +126,11 @@ class ModuleSnapshot:
         ]
 
 
+def _is_cpu_inference(tensor: Tensor) -> bool:
+    """Whether a tensor is one that the compiled calls take: float32 or bfloat16 on a CPU, outside training."""
+    return tensor.device.type == "cpu" and tensor.dtype in PANEL_TYPES and not torch.is_grad_enabled()
+
+
 def _lay_out_layers(network: "DiffusionGemma") -> Any:
     config = network.config
     tables = {}
@@ -144,7 +150,8 @@ def _lay_out_layers(network: "DiffusionGemma") -> Any:
     ]
     layers, conditioning = network.all_layers(), network.self_conditioning
     *by_name, own = (one.state_dict(keep_vars=True) for one in (*layers, conditioning))
-    panels = [*(partial(_panels_of, layer) for layer in layers), partial(_mlp_panels, conditioning.mlp)]
+    dtype = network.dtype
+    panels = [*(partial(_panels_of, layer, dtype) for layer in layers), partial(_mlp_panels, conditioning.mlp, dtype)]
     weights = NetworkWeights(
         layers=by_name,
         shapes=shapes,
@@ -156,17 +163,17 @@ def _lay_out_layers(network: "DiffusionGemma") -> Any:
     return lay_out_layers(weights, panels)
 
 
-def _panels_of(layer: "Layer") -> dict[str, Any]:
-    """A layer's weights laid out for compiled kernels, by the names of `ops.native.sizes.LAYER`; None for a weight that
-    cannot be."""
+def _panels_of(layer: "Layer", dtype: torch.dtype) -> dict[str, Any]:
+    """A layer's weights laid out for compiled kernels and rows of this type, by the names of `ops.native.sizes.LAYER`;
+    None for a weight that cannot be."""
     attention, experts = layer.self_attn, layer.experts
-    inward, down = experts.dispatch.panels(experts.gate_up_proj, experts.down_proj, experts.scales())
-    found = {"qkv": attention.inward.panels(), "o": attention.outward.panels(), **_mlp_panels(layer.mlp)}
-    return found | {"routed_inward": inward, "routed_down": down}
+    inward, down = experts.dispatch.panels(experts.gate_up_proj, experts.down_proj, experts.scales(), dtype)
+    found = {"qkv": attention.inward.panels(dtype), "o": attention.outward.panels(dtype)}
+    return found | {"routed_inward": inward, "routed_down": down} | _mlp_panels(layer.mlp, dtype)
 
 
-def _mlp_panels(mlp: "GatedMLP") -> dict[str, Any]:
-    return {"dense_inward": mlp.inward.panels(), "dense_down": mlp.outward.panels()}
+def _mlp_panels(mlp: "GatedMLP", dtype: torch.dtype) -> dict[str, Any]:
+    return {"dense_inward": mlp.inward.panels(dtype), "dense_down": mlp.outward.panels(dtype)}
 
 
 def _rotary_tables(frequencies: Tensor, num_positions: int) -> tuple[Tensor, Tensor]:

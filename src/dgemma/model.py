@@ -235,8 +235,8 @@ class DiffusionGemma(nn.Module):
             self._fused.enabled = before
 
     def fused_layers(self, cache: KVCache) -> Any:
-        """All layers as one compiled call (`ops.native.layers`); None unless the cache is float32, on a CPU, of one
-        row."""
+        """All layers as one compiled call (`ops.native.layers`); None unless the cache is float32 or bfloat16, on a
+        CPU, of one row."""
         return self._fused.layers(self, cache)
 
     def fused_head(self) -> Any:
@@ -416,7 +416,7 @@ class DiffusionGemma(nn.Module):
                 soft=soft_BRD,
                 first_held=cache.first_held,
             )
-            return compute(LayersCall(layers=layers, text=text, keys_only=keys_only))[None]
+            return compute(LayersCall(layers=layers, text=text, keys_only=keys_only))[None].to(self.dtype)
         positions = self._positions(cache, clean + length)[:, slice(None) if rows is None else rows]
         windows = self.config.windows
         masks: dict[LayerType, Tensor | None] = {

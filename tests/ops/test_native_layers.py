@@ -80,8 +80,9 @@ def assert_close(actual: torch.Tensor, expected: torch.Tensor, near: float = 2e-
 @torch.inference_mode()
 def passes(network: DiffusionGemma, prompt: int, canvas: int, rows: list[int]) -> list[torch.Tensor]:
     """Every kind of pass, one after the other on one cache."""
-    cache = KVCache(network.config, max_length=120)
+    cache = KVCache(network.config, max_length=120, dtype=network.dtype)
     soft = torch.randn(1, canvas, network.config.hidden_size, generator=torch.Generator().manual_seed(5))
+    soft = soft.bfloat16().to(network.dtype)
     results = [network.encode(ids(prompt), cache)]
     results += [network.denoise(ids(canvas, 1), cache), network.denoise(ids(canvas, 2), cache, soft)]
     results += [network.denoise(ids(canvas, 3), cache, soft, torch.tensor(rows))]
@@ -127,8 +128,8 @@ def encoded(network: DiffusionGemma, tokens: torch.Tensor, cache: KVCache | None
 
 def test_weights_kept_in_bfloat16_give_bit_identical_results(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only weights that bfloat16 represents exactly are kept in it; others stay float32."""
-    layers = native.load("layers")
-    assert layers is not None
+    from dgemma.ops.native import panels
+
     network = make_network()
     for parameter in network.parameters():
         parameter.copy_(parameter.bfloat16())
@@ -140,14 +141,14 @@ def test_weights_kept_in_bfloat16_give_bit_identical_results(monkeypatch: pytest
         return [*passes(network, 30, 12, [3, 4]), reading.soft_BLD, reading.entropy_BL]
 
     actual = computed(network)
-    assert network._fused.kept[0].is_bfloat16 and network._fused.kept[1].is_bfloat16
+    assert network._fused.kept[0].panel_format == BFLOAT16 and network._fused.kept[1].is_bfloat16
     network.layers[0].get_submodule("mlp.up_proj").get_parameter("weight")[0, 0] += 2**-12
     computed(network)
-    assert not network._fused.kept[0].is_bfloat16 and network._fused.kept[1].is_bfloat16
-    for module in (layers, native.load("head")):
+    assert network._fused.kept[0].panel_format == FLOAT32 and network._fused.kept[1].is_bfloat16
+    for module in (panels, native.load("head")):
         monkeypatch.setattr(module, "fits_bfloat16", lambda weight: False)
     assert all(torch.equal(one, two) for one, two in zip(actual, computed(twin), strict=True))
-    assert not twin._fused.kept[0].is_bfloat16 and not twin._fused.kept[1].is_bfloat16
+    assert twin._fused.kept[0].panel_format == FLOAT32 and not twin._fused.kept[1].is_bfloat16
 
 
 def test_experts_kept_in_bfloat16_give_bit_identical_results(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,12 +348,12 @@ def test_fused_quantised_layers_equal_float_layers_with_rounded_rows(
             parameter.copy_(dequantise(state[name], state[f"{name}_scale"]))
     exact = encoded(plain, ids(70))
 
-    def rounding(values: torch.Tensor, _scale: None = None) -> Callable[[torch.Tensor], torch.Tensor]:
+    def rounding(values: torch.Tensor, _scale: None = None, **_: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
         return lambda hidden: rounded(hidden, kind) @ values.T
 
     for module in (linear, experts):
         monkeypatch.setattr(module, "matrix", rounding)
-    monkeypatch.setattr(experts, "panels", lambda weights: None)
+    monkeypatch.setattr(experts, "panels", lambda weights, rows: None)
     plain = copy.deepcopy(plain)  # with nothing laid out
     with plain.unfused():
         expected = encoded(plain, ids(70))
@@ -540,11 +541,11 @@ def test_which_passes_are_not_fused() -> None:
         assert make_network(num_experts=9).fused_layers(cache) is not None
         trained = make_network().requires_grad_(True)
         assert trained.fused_layers(cache) is None and trained.fused_head() is None
-        bfloat16_network = make_network().bfloat16()
-        assert (
-            bfloat16_network.fused_layers(KVCache(network.config, max_length=20)) is None
-            and bfloat16_network.fused_head() is None
-        )
+        bfloat16_network, half = make_network().bfloat16(), make_network().half()
+        assert bfloat16_network.fused_layers(cache) is None, "the cache has another type"
+        assert bfloat16_network.fused_layers(KVCache(network.config, max_length=20, dtype=torch.bfloat16)) is not None
+        half_cache = KVCache(network.config, max_length=20, dtype=torch.float16)
+        assert half.fused_layers(half_cache) is None and half.fused_head() is None
         small = make_network(hidden_size=32)
         mlp = small.layers[0].get_submodule("mlp.gate_proj")
         values, scale = quantise(mlp.get_parameter("weight"), "int8")

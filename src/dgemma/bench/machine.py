@@ -11,7 +11,7 @@ from functools import partial
 
 import torch
 
-from dgemma.ops.linear import matrix
+from dgemma.ops.linear import PanelProduct, matrix
 from dgemma.quant import quantise
 
 # Large enough to keep a GPU busy, small enough for a CPU without bfloat16 arithmetic.
@@ -44,9 +44,12 @@ def measure_ceilings(device: torch.device) -> Ceilings:
         "float32": max(_gflops(size, partial(product, a), device) for product in (partial(torch.mm, a), matrix(a)))
     }
     small = size if device.type == "cuda" else _SLOW_SIZE
-    half = a[:small, :small].bfloat16()
-    gflops["bfloat16"] = _gflops(small, lambda: torch.mm(half, half), device)
+    half = a.bfloat16()
+    gflops["bfloat16"] = _gflops(small, partial(torch.mm, half[:small, :small], half[:small, :small]), device)
     if device.type == "cpu":
+        own = matrix(half, rows=half.dtype)
+        if isinstance(own, PanelProduct):
+            gflops["bfloat16"] = max(gflops["bfloat16"], _gflops(size, partial(own, half), device))
         for kind in ("int8", "int4"):
             product = matrix(*quantise(a, kind))
             gflops[kind] = _gflops(size, partial(product, a), device)

@@ -210,7 +210,7 @@ def _read_fused(
         argmax_BL=reading.likeliest_N.view(batch, length),
         sample_BL=reading.sample_N.view(batch, length),
         entropy_BL=reading.entropy_N.view(batch, length),
-        soft_BLD=reading.soft_ND.reshape(batch, length, size),
+        soft_BLD=reading.soft_ND.reshape(batch, length, size).to(hidden_BLD.dtype),
     )
 
 

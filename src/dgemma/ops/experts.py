@@ -21,6 +21,7 @@ from torch import Tensor
 
 from dgemma.ops import cuda, native, reference
 from dgemma.ops.linear import (
+    PANEL_TYPES,
     Matrix,
     PanelProduct,
     WeightCache,
@@ -85,13 +86,16 @@ class ExpertDispatch:
         run = cuda.experts if hidden_ND.is_cuda and not gate_up.requires_grad else reference.experts
         return run(*rows, gate_up, down)
 
-    def panels(self, gate_up_E2MD: Tensor, down_EDM: Tensor, scales: Sequence[Tensor] = ()) -> tuple[Any, Any]:
-        """Both weights laid out for compiled kernels (`ops.native.panels.Panels`); None for what cannot be."""
-        return self._lay_out(gate_up_E2MD, down_EDM, scales, torch.float32).panels or (None, None)
+    def panels(
+        self, gate_up_E2MD: Tensor, down_EDM: Tensor, scales: Sequence[Tensor], rows: torch.dtype
+    ) -> tuple[Any, Any]:
+        """Both weights laid out for compiled kernels (`ops.native.panels.Panels`) and rows of this type; None for what
+        cannot be."""
+        return self._lay_out(gate_up_E2MD, down_EDM, scales, rows).panels or (None, None)
 
     def _lay_out(self, gate_up: Tensor, down: Tensor, scales: Sequence[Tensor], dtype: torch.dtype) -> "RoutedExperts":
         make = partial(RoutedExperts, gate_up, down, tuple(scales) or (None, None), dtype=dtype)
-        return self._routed.get([gate_up, down, *scales], make)
+        return self._routed.get([gate_up, down, *scales], make, dtype)
 
 
 class RoutedExperts:
@@ -113,8 +117,8 @@ class RoutedExperts:
         self._weights, self._scales = (gate_up_E2MD, down_EDM), [scale for scale in scales if scale is not None]
         self._one_row_kernels = compiled_products(self._weights, self._scales) if self._scales else None
         self._integer_kernels = compiled_rows(self._weights, self._scales) if self._scales else None
-        by_panels = not self._scales and dtype == torch.float32
-        self.panels = _panels_of(gate_up_E2MD, down_EDM) if by_panels else None
+        by_panels = not self._scales and dtype in PANEL_TYPES
+        self.panels = _panels_of(gate_up_E2MD, down_EDM, dtype) if by_panels else None
         kernels = None if self.panels is None else native.load("panels", wait=True)
         self._gated: Matrix = _gated if kernels is None else kernels.gated
         if self.panels is not None:
@@ -186,8 +190,8 @@ def _side_by_side(gate_up_E2MD: Tensor, down_EDM: Tensor) -> tuple[Matrix, Matri
     return matrix(gate_up_E2MD.flatten(0, 1)), matrix(down_EDM.transpose(0, 1).flatten(1).contiguous())
 
 
-def _panels_of(gate_up_E2MD: Tensor, down_EDM: Tensor) -> tuple[Any, Any] | None:
-    found = panels([gate_up_E2MD]), panels([down_EDM])
+def _panels_of(gate_up_E2MD: Tensor, down_EDM: Tensor, rows: torch.dtype) -> tuple[Any, Any] | None:
+    found = panels([gate_up_E2MD], rows=rows), panels([down_EDM], rows=rows)
     return None if any(weight is None for weight in found) else found
 
 

@@ -16,7 +16,7 @@ Shapes: I inputs, O outputs.
 import math
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from operator import attrgetter
 from types import ModuleType
 from typing import Any
@@ -31,7 +31,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from dgemma.errors import NotFiniteError
 from dgemma.memory import available_bytes
 from dgemma.ops import cuda, native
-from dgemma.ops.native.sizes import FIXED24
+from dgemma.ops.native.sizes import BFLOAT16_PAIRS, FIXED24
 from dgemma.quant import FP8, dequantise, is_quantised
 
 Matrix = Callable[[Tensor], Tensor]
@@ -54,13 +54,16 @@ _COMPILED_FROM = native.WAITED_FOR_FROM
 _INTEGER_FROM = 1 << 15
 # The number of rows that oneDNN optimises the blocked layout for; measured as fast for fewer.
 _ROWS_HINT = 256
-_LAID_OUT = (torch.float32, torch.bfloat16)
+PANEL_TYPES = (torch.float32, torch.bfloat16)
+"""The types of weights and rows that compiled float kernels multiply."""
 _FBGEMM = "fbgemm" in torch.backends.quantized.supported_engines or "x86" in torch.backends.quantized.supported_engines
 
 
-def matrix(values: Tensor, scale: Tensor | None = None, may_round: bool = False) -> Matrix:
-    """The product with one weight [O, I], which is quantised (`dgemma.quant`) if there is a `scale`. It sees every bit
-    of a float weight, unless it `may_round` it to 24 bits (`ops.native.panels`)."""
+def matrix(
+    values: Tensor, scale: Tensor | None = None, may_round: bool = False, rows: torch.dtype = torch.float32
+) -> Matrix:
+    """The product of `rows` of a type with one weight [O, I], which is quantised (`dgemma.quant`) if there is a
+    `scale`. It sees every bit of a float weight, unless it `may_round` it to 24 bits (`ops.native.panels`)."""
     if scale is not None:
         if (compiled := compiled_rows([values], [scale])) is not None:
             return _by_integers(compiled, [values], [scale])
@@ -72,7 +75,8 @@ def matrix(values: Tensor, scale: Tensor | None = None, may_round: bool = False)
         if compiled is not None:
             return lambda hidden: F.linear(hidden, compiled.dequantise_int4(values, scale).to(hidden.dtype))
         return lambda hidden: F.linear(hidden, dequantise(values, scale, hidden.dtype))
-    if values.numel() >= _PANELS_FROM and (packed := panels([values], exact=not may_round)) is not None:
+    large = values.numel() >= _PANELS_FROM and rows in PANEL_TYPES
+    if large and (packed := panels([values], exact=not may_round, rows=rows)) is not None:
         return PanelProduct(packed, [values], may_round)
     if _blocked_pays(values):
         blocked = torch.ops.mkldnn._reorder_linear_weight(values.detach(), _ROWS_HINT)
@@ -90,37 +94,41 @@ def matrix(values: Tensor, scale: Tensor | None = None, may_round: bool = False)
     return lambda hidden: F.linear(hidden, values.to(hidden.dtype))
 
 
-def panels(weights: Sequence[Tensor], exact: bool = False) -> Any:
+def panels(weights: Sequence[Tensor], exact: bool = False, rows: torch.dtype = torch.float32) -> Any:
     """`ops.native.panels.Panels` of float32 or bfloat16 weights; None without kernels for them, or without the memory.
 
     The weights are [O, I] with the same input, concatenated along O, or a single [E, O, I] with one for each expert.
-    With `exact` the panels hold every bit of them.
+    With `exact` the panels hold every bit of them. `rows` is the type of the rows, float32 or bfloat16.
     """
-    if any(one.device.type != "cpu" or one.dtype not in _LAID_OUT or one.requires_grad for one in weights):
+    if any(one.device.type != "cpu" or one.dtype not in PANEL_TYPES or one.requires_grad for one in weights):
         return None
     entries = sum(weight.numel() for weight in weights)
     if not _has_room(sum(weight.nbytes for weight in weights)):
         return None
     compiled = native.load_for("panels", entries)
-    return None if compiled is None else compiled.lay_out(*weights, exact=exact)
+    return None if compiled is None else compiled.lay_out(*weights, exact=exact, rows=rows)
 
 
 class PanelProduct:
     """The product with weights that are laid out as panels, in which a row's result is bit for bit the same whatever
-    other rows are multiplied with it. Rows that are not float32, or that require a gradient, are multiplied in plain
-    PyTorch, and so are all rows if the panels have lost bits of the weights, unless the product `may_round` them."""
+    other rows are multiplied with it.
+
+    float32 rows are multiplied in plain PyTorch if the panels lose bits of the weights or of the rows, unless the
+    product `may_round` them, and so are rows that require a gradient or are neither float32 nor bfloat16.
+    """
 
     def __init__(self, laid_out: Any, weights: Sequence[Tensor], may_round: bool = False) -> None:
         self._laid_out, self._weights = laid_out, weights
-        self._by_panels = may_round or laid_out.is_exact
+        takes_float32 = may_round or (laid_out.is_exact and laid_out.panel_format != BFLOAT16_PAIRS)
+        self._kinds = (torch.bfloat16, torch.float32) if takes_float32 else (torch.bfloat16,)
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        if self._by_panels and hidden.dtype == torch.float32 and not needs_gradient(hidden):
-            return self.row_by_row(hidden)
+        if hidden.dtype in self._kinds and not needs_gradient(hidden):
+            return self.row_by_row(hidden).to(hidden.dtype)
         return torch.cat([F.linear(hidden, weight.to(hidden.dtype)) for weight in self._weights], dim=-1)
 
     def row_by_row(self, hidden: Tensor) -> Tensor:
-        """The product with float32 rows, each bit for bit as if it were the only one."""
+        """The product with float32 or bfloat16 rows, each bit for bit as if it were the only one -> float32."""
         return self._laid_out.multiply(hidden)
 
 
@@ -261,7 +269,7 @@ class WeightCache:
     """
 
     def __init__(self) -> None:
-        self._key: tuple[int, ...] = ()
+        self._key: tuple[Hashable, ...] = ()
         # A new weight may have the id and the address of one that was freed.
         self._gone: list[weakref.ref] = []
         # References must be kept for their callbacks to run.
@@ -269,13 +277,13 @@ class WeightCache:
         self._until: int | None = None
         self.value: Any = None
 
-    def get(self, weights: Sequence[Tensor], make: Callable[[], Any]) -> Any:
-        """The kept value if it is valid, else `make()`."""
+    def get(self, weights: Sequence[Tensor], make: Callable[[], Any], kind: Hashable = None) -> Any:
+        """The kept value if it is valid and of this kind, else `make()`."""
         try:
             versions = tuple(map(_version, weights))
         except RuntimeError:  # tensors made in inference mode have no version
             versions = tuple(0 if weight.is_inference() else weight._version for weight in weights)
-        key = (*map(id, weights), *map(Tensor.data_ptr, weights), *map(_trained, weights), *versions)
+        key = (kind, *map(id, weights), *map(Tensor.data_ptr, weights), *map(_trained, weights), *versions)
         if self._gone or key != self._key or self._until not in (None, native.arrivals):
             arrivals, refusals = native.arrivals, native.refusals
             with_gradients = torch.is_grad_enabled()
@@ -317,25 +325,26 @@ class Stacked:
             return (product(hidden),)
         return product(hidden).split([weight.shape[0] for weight in weights], dim=-1)
 
-    def panels(self) -> Any:
-        """The weights laid out for compiled kernels, concatenated along O; None where they cannot be."""
+    def panels(self, rows: torch.dtype = torch.float32) -> Any:
+        """The weights laid out for compiled kernels and rows of this type (float32 or bfloat16), concatenated along O;
+        None where they cannot be."""
         weights = [layer.weight for layer in self._layers()]
-        return self._panels.get(weights, lambda: panels(weights))
+        return self._panels.get(weights, lambda: panels(weights, rows=rows), rows)
 
-    def _exact_panels(self, weights: Sequence[Tensor]) -> Any:
+    def _exact_panels(self, weights: Sequence[Tensor], rows: torch.dtype) -> Any:
         """Panels with every bit of the weights: those of `panels`, or others where these lose bits."""
         if all(weight.dtype == torch.float32 for weight in weights):
             compiled = native.load_for("panels", sum(weight.numel() for weight in weights))
             if compiled is not None and compiled.format_for(*weights) == FIXED24:
                 return panels(weights, exact=True)
-        return self.panels()
+        return self.panels(rows)
 
     def _layers(self) -> list[nn.Linear]:
         """The layers that exist: a full attention layer has no value projection."""
         return [layer for name in self._names if (layer := self._modules.get(name)) is not None]  # pyright: ignore[reportReturnType]
 
     def _product(self, dtype: torch.dtype) -> Matrix:
-        return self._kept.get(self._all(), lambda: self._make(dtype))
+        return self._kept.get(self._all(), lambda: self._make(dtype), dtype)
 
     def _all(self) -> list[Tensor]:
         """The weights, followed by the scales of quantised ones."""
@@ -348,10 +357,10 @@ class Stacked:
         values = [layer.weight for layer in self._layers()]
         scales = self._all()[len(values) :]
         if not scales:
-            large = sum(weight.numel() for weight in values) >= _PANELS_FROM and dtype == torch.float32
-            if large and (packed := self._exact_panels(values)) is not None:
+            large = sum(weight.numel() for weight in values) >= _PANELS_FROM and dtype in PANEL_TYPES
+            if large and (packed := self._exact_panels(values, dtype)) is not None:
                 return PanelProduct(packed, values)
-            return matrix(values[0] if len(values) == 1 else torch.cat(values))
+            return matrix(values[0] if len(values) == 1 else torch.cat(values), rows=dtype)
         if (compiled := compiled_rows(values, scales)) is not None:
             many = _by_integers(compiled, values, scales)
         else:

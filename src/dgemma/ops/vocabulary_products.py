@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dgemma.ops.linear import (
+    PANEL_TYPES,
     Matrix,
     PanelProduct,
     QuantisedProduct,
@@ -20,6 +21,7 @@ from dgemma.ops.linear import (
     gains_by_int8,
     laid_out,
     matrix,
+    needs_gradient,
     with_one_row,
 )
 from dgemma.quant import quantise
@@ -64,7 +66,10 @@ class VocabularyProducts:
 
         def part(number: int) -> Tensor:
             offset, block = number * HEAD_BLOCK, blocks[number]
-            if row_by_row and isinstance(block, PanelProduct | QuantisedProduct):
+            if isinstance(block, PanelProduct) and not needs_gradient(hidden):
+                # Not rounded to bfloat16, unlike the result of calling it.
+                products = block.row_by_row(hidden)
+            elif row_by_row and isinstance(block, QuantisedProduct):
                 products = block.row_by_row(hidden)
             else:
                 products = block(hidden)
@@ -82,17 +87,17 @@ class VocabularyProducts:
 
     def can_share(self, hidden: Tensor, embedding_VD: Tensor, layer_weight: Tensor) -> bool:
         """Whether the products of these hidden states are bit for bit the same when others are multiplied with them
-        `row_by_row`: any float32 rows if the embedding is float32, a single one if it is int8."""
-        if hidden.dtype != torch.float32 or not self._are_laid_out(embedding_VD, layer_weight):
+        `row_by_row`: any rows if the embedding is float32 or bfloat16, a single float32 one if it is int8."""
+        if hidden.dtype not in PANEL_TYPES or not self._are_laid_out(embedding_VD, layer_weight):
             return False
-        single = hidden.numel() == hidden.shape[-1]
+        single = hidden.numel() == hidden.shape[-1] and hidden.dtype == torch.float32
         kind = QuantisedProduct if is_int8(embedding_VD, layer_weight) else PanelProduct
         blocks = self._blocks(embedding_VD, layer_weight)
         return (single or kind is PanelProduct) and all(isinstance(block, kind) for block in blocks)
 
     def _are_laid_out(self, embedding_VD: Tensor, layer_weight: Tensor) -> bool:
-        is_float32 = laid_out(embedding_VD) and embedding_VD.dtype == torch.float32
-        return is_float32 or is_int8(embedding_VD, layer_weight)
+        is_float = laid_out(embedding_VD) and embedding_VD.dtype in PANEL_TYPES
+        return is_float or is_int8(embedding_VD, layer_weight)
 
     def _blocks(self, embedding_VD: Tensor, layer_weight: Tensor) -> list[Matrix]:
         return self._kept.get((embedding_VD, layer_weight), partial(_lay_out, embedding_VD, layer_weight))
@@ -101,6 +106,6 @@ class VocabularyProducts:
 def _lay_out(embedding_VD: Tensor, layer_weight: Tensor) -> list[Matrix]:
     blocks = embedding_VD.split(HEAD_BLOCK)
     if not is_int8(embedding_VD, layer_weight):
-        return [matrix(rows, may_round=True) for rows in blocks]
+        return [matrix(block, may_round=True, rows=embedding_VD.dtype) for block in blocks]
     quantised = [quantise(rows, "int8") for rows in blocks]
     return [with_one_row(matrix(*pair), [pair[0]], [pair[1]]) for pair in quantised]

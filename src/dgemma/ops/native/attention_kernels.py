@@ -11,9 +11,19 @@ from typing import Any
 import numpy as np
 
 from dgemma.ops.native.arithmetic import IMPOSSIBLE, exp, floats, integers, thread_range
-from dgemma.ops.native.compiler import array_at, cycles, inlined, jitted, largest_at, thread_number, transpose_floats
+from dgemma.ops.native.compiler import (
+    array_at,
+    cycles,
+    from_bfloat16,
+    inlined,
+    jitted,
+    largest_at,
+    thread_number,
+    transpose_bfloat16,
+    transpose_floats,
+)
 from dgemma.ops.native.machine import LANES, PANEL, TILE_ROWS
-from dgemma.ops.native.panel_kernels import product, spin_barrier
+from dgemma.ops.native.panel_kernels import bfloat16_product, halves, product, round_numbers, spin_barrier
 from dgemma.ops.native.sizes import CLOCK, LAYER, PASS, ROW, TEXT
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
@@ -58,54 +68,67 @@ def _rotate_into(out: Any, source: Any, weight: Any, cos: Any, sin: Any, scale: 
         out[half + at] = high * cos[half + at] + low * sin[half + at]
 
 
-@jitted
-def _attend_row(query: Any, keys: Any, values: Any, count: Any, size: Any, scores: Any, out: Any) -> None:
+@inlined
+def _as_float(number: Any) -> Any:
+    return number
+
+
+def _attention_of_row(numbers: Any, number_bytes: int, widened: Any) -> Any:
     """One head of one row: softmax(keys @ query) @ values over `count` keys. query, keys, values, scores (workspace)
-    and out are addresses."""
-    q, score, result = floats(query, size), floats(scores, count), floats(out, size)
-    best = IMPOSSIBLE
-    at = 0
-    while at + 4 <= count:
-        key = floats(keys + 4 * at * size, 4 * size)
-        a, b, c, d = _ZERO, _ZERO, _ZERO, _ZERO
+    and out are addresses. Keys and values are read by `numbers`, an array at an address, and `widened`."""
+
+    @jitted
+    def attend_row(query: Any, keys: Any, values: Any, count: Any, size: Any, scores: Any, out: Any) -> None:
+        q, score, result = floats(query, size), floats(scores, count), floats(out, size)
+        best, row_bytes = IMPOSSIBLE, number_bytes * size
+        at = 0
+        while at + 4 <= count:
+            key = numbers(keys + at * row_bytes, 4 * size)
+            a, b, c, d = _ZERO, _ZERO, _ZERO, _ZERO
+            for j in range(size):
+                a += q[j] * widened(key[j])
+                b += q[j] * widened(key[size + j])
+                c += q[j] * widened(key[2 * size + j])
+                d += q[j] * widened(key[3 * size + j])
+            score[at], score[at + 1], score[at + 2], score[at + 3] = a, b, c, d
+            best = max(best, max(max(a, b), max(c, d)))
+            at += 4
+        while at < count:
+            key = numbers(keys + at * row_bytes, size)
+            a = _ZERO
+            for j in range(size):
+                a += q[j] * widened(key[j])
+            score[at] = a
+            best = max(best, a)
+            at += 1
+        total = _ZERO
+        for at in range(count):
+            weight = exp(score[at] - best)
+            score[at] = weight
+            total += weight
         for j in range(size):
-            a += q[j] * key[j]
-            b += q[j] * key[size + j]
-            c += q[j] * key[2 * size + j]
-            d += q[j] * key[3 * size + j]
-        score[at], score[at + 1], score[at + 2], score[at + 3] = a, b, c, d
-        best = max(best, max(max(a, b), max(c, d)))
-        at += 4
-    while at < count:
-        key = floats(keys + 4 * at * size, size)
-        a = _ZERO
+            result[j] = _ZERO
+        at = 0
+        while at + 4 <= count:
+            value = numbers(values + at * row_bytes, 4 * size)
+            a, b, c, d = score[at], score[at + 1], score[at + 2], score[at + 3]
+            for j in range(size):
+                left = a * widened(value[j]) + b * widened(value[size + j])
+                result[j] += left + c * widened(value[2 * size + j]) + d * widened(value[3 * size + j])
+            at += 4
+        while at < count:
+            value = numbers(values + at * row_bytes, size)
+            for j in range(size):
+                result[j] += score[at] * widened(value[j])
+            at += 1
+        inverse_total = _ONE / total
         for j in range(size):
-            a += q[j] * key[j]
-        score[at] = a
-        best = max(best, a)
-        at += 1
-    total = _ZERO
-    for at in range(count):
-        weight = exp(score[at] - best)
-        score[at] = weight
-        total += weight
-    for j in range(size):
-        result[j] = _ZERO
-    at = 0
-    while at + 4 <= count:
-        value = floats(values + 4 * at * size, 4 * size)
-        a, b, c, d = score[at], score[at + 1], score[at + 2], score[at + 3]
-        for j in range(size):
-            result[j] += a * value[j] + b * value[size + j] + c * value[2 * size + j] + d * value[3 * size + j]
-        at += 4
-    while at < count:
-        value = floats(values + 4 * at * size, size)
-        for j in range(size):
-            result[j] += score[at] * value[j]
-        at += 1
-    inverse_total = _ONE / total
-    for j in range(size):
-        result[j] *= inverse_total
+            result[j] *= inverse_total
+
+    return attend_row
+
+
+_attend_row, _attend_row_bfloat16 = _attention_of_row(floats, 4, _as_float), _attention_of_row(halves, 2, from_bfloat16)
 
 
 @inlined
@@ -126,6 +149,12 @@ def _layer_cache(text: Any, layer_index: Any) -> Any:
     return integers(text[TEXT.cache] + 8 * 3 * layer_index, 3)
 
 
+@inlined
+def _cache_bytes(args: Any) -> Any:
+    """The bytes of a number in the KV cache."""
+    return 2 if args[PASS.cache_is_bfloat16] else 4
+
+
 @jitted
 def rotate_heads(arguments: Any, layer_address: Any, layer_index: Any) -> None:
     """Norms and rotates the projected heads: queries go to the `queries` workspace, keys and values to the KV cache."""
@@ -143,16 +172,22 @@ def rotate_heads(arguments: Any, layer_address: Any, layer_index: Any) -> None:
         values = floats(args[PASS.projected] + row * args[PASS.projected_stride] + 4 * source_head * size, size)
         scale = inverse_length(values, size, eps)
         cos, sin = floats(layer[LAYER.cos] + 4 * slot * size, size), floats(layer[LAYER.sin] + 4 * slot * size, size)
+        query = args[PASS.queries] + row * args[PASS.query_stride] + 4 * head * size
         if head < heads:
-            query = floats(args[PASS.queries] + row * args[PASS.query_stride] + 4 * head * size, size)
-            _rotate_into(query, values, floats(layer[LAYER.query_norm], size), cos, sin, scale, size)
-        elif head < rotated_heads:
-            key = floats(cache[0] + 4 * ((head - heads) * cache[2] + slot * size), size)
-            _rotate_into(key, values, floats(layer[LAYER.key_norm], size), cos, sin, scale, size)
+            _rotate_into(floats(query, size), values, floats(layer[LAYER.query_norm], size), cos, sin, scale, size)
+            continue
+        is_key = head < rotated_heads
+        entry = (head - heads) * cache[2] + slot * size if is_key else (head - rotated_heads) * cache[2] + slot * size
+        place = (cache[0] if is_key else cache[1]) + _cache_bytes(args) * entry
+        # On the way to a bfloat16 cache a head rests behind the row's queries.
+        target = floats(query if args[PASS.cache_is_bfloat16] else place, size)
+        if is_key:
+            _rotate_into(target, values, floats(layer[LAYER.key_norm], size), cos, sin, scale, size)
         else:
-            value = floats(cache[1] + 4 * ((head - rotated_heads) * cache[2] + slot * size), size)
             for at in range(size):
-                value[at] = values[at] * scale
+                target[at] = values[at] * scale
+        if args[PASS.cache_is_bfloat16]:
+            round_numbers(query, place, size)
 
 
 @inlined
@@ -181,25 +216,29 @@ def _transpose_keys(arguments: Any, layer_address: Any, layer_index: Any, text_n
     for item in range(first, last):
         head, panel_number = item // panels, item % panels
         key, count = begin + panel_number * PANEL, min(PANEL, stop - begin - panel_number * PANEL)
-        source = cache[0] + 4 * (head * cache[2] + key * size)
+        source = cache[0] + _cache_bytes(args) * (head * cache[2] + key * size)
         target = text[TEXT.transposed_keys] + 4 * item * PANEL * size
         if count == PANEL:
             for half in range(2):
                 for at in range(0, size, LANES):
-                    transpose_floats(
-                        source + 4 * (half * LANES * size + at),
-                        4 * size,
-                        target + 4 * (at * PANEL + half * LANES),
-                        4 * PANEL,
-                    )
+                    first_key, place = half * LANES * size + at, target + 4 * (at * PANEL + half * LANES)
+                    if args[PASS.cache_is_bfloat16]:
+                        transpose_bfloat16(source + 2 * first_key, 2 * size, place, 4 * PANEL)
+                    else:
+                        transpose_floats(source + 4 * first_key, 4 * size, place, 4 * PANEL)
         else:
             panel = floats(target, PANEL * size)
             for at in range(PANEL * size):
                 panel[at] = _ZERO
             for at in range(count):
-                keys = floats(source + 4 * at * size, size)
-                for j in range(size):
-                    panel[j * PANEL + at] = keys[j]
+                if args[PASS.cache_is_bfloat16]:
+                    rounded_key = halves(source + 2 * at * size, size)
+                    for j in range(size):
+                        panel[j * PANEL + at] = from_bfloat16(rounded_key[j])
+                else:
+                    float_key = floats(source + 4 * at * size, size)
+                    for j in range(size):
+                        panel[j * PANEL + at] = float_key[j]
 
 
 @jitted
@@ -251,14 +290,18 @@ def _attend_tiled(arguments: Any, layer_address: Any, layer_index: Any, text_num
             row_begin = _key_begin(args, layer, row + at) - key_origin - begin
             row_stop = _key_end(args, row + at) - key_origin - begin
             inverse_totals[at] = _softmax_scores(scores + stride * at, row_begin, row_stop, num_keys)
-        values = cache[1] + 4 * (key_head * cache[2] + (key_origin + begin) * size)
-        out = args[PASS.projected] + row * args[PASS.projected_stride] + 4 * head * size
+        first_value = key_head * cache[2] + (key_origin + begin) * size
+        out_stride = args[PASS.projected_stride]
+        out = args[PASS.projected] + row * out_stride + 4 * head * size
         for at in range(0, size, PANEL):
-            product(
-                count, scores, stride, values + 4 * at, 4 * size, num_keys, out + 4 * at, args[PASS.projected_stride]
-            )
+            if args[PASS.cache_is_bfloat16]:
+                values = cache[1] + 2 * (first_value + at)
+                bfloat16_product(count, scores, stride, values, 2 * size, num_keys, out + 4 * at, out_stride)
+            else:
+                values = cache[1] + 4 * (first_value + at)
+                product(count, scores, stride, values, 4 * size, num_keys, out + 4 * at, out_stride)
         for at in range(count):
-            head_out, scale = floats(out + at * args[PASS.projected_stride], size), inverse_totals[at]
+            head_out, scale = floats(out + at * out_stride, size), inverse_totals[at]
             for j in range(size):
                 head_out[j] *= scale
 
@@ -275,10 +318,14 @@ def _attend_in_place(arguments: Any, layer_address: Any, layer_index: Any, text_
     for item in range(first, last):
         row, head = text[TEXT.row_begin] + item // heads, item % heads
         begin, stop = _key_begin(args, layer, row), _key_end(args, row)
-        kv_offset = 4 * (head // (heads // layer[LAYER.num_key_heads]) * cache[2] + begin * size)
+        kv_offset = _cache_bytes(args) * (head // (heads // layer[LAYER.num_key_heads]) * cache[2] + begin * size)
         query = args[PASS.queries] + row * args[PASS.query_stride] + 4 * head * size
         out = args[PASS.projected] + row * args[PASS.projected_stride] + 4 * head * size
-        _attend_row(query, cache[0] + kv_offset, cache[1] + kv_offset, stop - begin, size, scores, out)
+        keys, values, count = cache[0] + kv_offset, cache[1] + kv_offset, stop - begin
+        if args[PASS.cache_is_bfloat16]:
+            _attend_row_bfloat16(query, keys, values, count, size, scores, out)
+        else:
+            _attend_row(query, keys, values, count, size, scores, out)
 
 
 @inlined

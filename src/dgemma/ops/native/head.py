@@ -73,12 +73,12 @@ class Head:
         self.vocab_size, self.size = embedding_VD.shape
         self.is_bfloat16, self.quantised = fits_bfloat16(embedding_VD), quantised
         self._panel_format = BFLOAT16 if self.is_bfloat16 else FLOAT32
-        self.back = panels(embedding_VD.T, is_bfloat16=self.is_bfloat16)
+        self.back = panels(embedding_VD.T, panel_format=self._panel_format)
         if quantised:
             values_VD, scale_V = quantise(embedding_VD, "int8")
             self.embedding = quantised_panels([values_VD], [scale_V])
         else:
-            self.embedding = panels(embedding_VD, is_bfloat16=self.is_bfloat16)
+            self.embedding = panels(embedding_VD, panel_format=self._panel_format)
         self.cap, self.embed_scale = cap, embed_scale
 
     def read(
@@ -89,14 +89,14 @@ class Head:
         forbidden_pairs: Sequence[tuple[int, int]] = (),
         soft: bool = False,
     ) -> VocabularyReading:
-        """Reads the distribution of every row of `hidden_ND`, float32. `forbidden_pairs` are (row or -1 for all, id)
+        """Reads the distribution of every row of `hidden_ND`. `forbidden_pairs` are (row or -1 for all, id)
         pairs without probability.
 
         `uniforms_N` in [0, 1) decide the samples, which are meaningless without them. Raises IndexError for a pair
         outside the rows or the vocabulary: the kernel would write outside its buffers.
         """
         rows, width, soft_width = len(hidden_ND), padded(self.vocab_size), padded(self.size)
-        hidden_ND, pairs = hidden_ND.contiguous(), np.array(forbidden_pairs, dtype=np.int64)
+        hidden_ND, pairs = hidden_ND.float().contiguous(), np.array(forbidden_pairs, dtype=np.int64)
         refuse_outside(forbidden_pairs, rows, self.vocab_size)
         uniforms = np.zeros(rows, dtype=np.float32) if uniforms_N is None else uniforms_N.float().contiguous().numpy()
         settings = np.array([2 / self.cap, self.cap / temperature, self.embed_scale], dtype=np.float32)

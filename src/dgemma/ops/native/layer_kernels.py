@@ -22,9 +22,20 @@ from dgemma.ops.native.attention_kernels import (
     row_entry,
 )
 from dgemma.ops.native.compiler import array_at, inlined, jitted
-from dgemma.ops.native.panel_kernels import multiply, spin_barrier
+from dgemma.ops.native.panel_kernels import bfloat16_row_bytes, multiply, round_row, spin_barrier
 from dgemma.ops.native.quantised_kernels import multiply_panels, quantise_row
-from dgemma.ops.native.sizes import CLOCK, GROUPED_INT8, INT4, KIND, LAYER, PASS, ROW
+from dgemma.ops.native.sizes import (
+    BFLOAT16_ROWS,
+    CLOCK,
+    FLOAT_ROWS,
+    GROUPED_INT8,
+    INT4,
+    INT8_ROWS,
+    KIND,
+    LAYER,
+    PASS,
+    ROW,
+)
 from dgemma.quant import GROUP
 
 _ZERO = np.float32(0.0)
@@ -54,28 +65,35 @@ def _route(weights: Any, scale: Any, experts: Any, top_k: Any) -> None:
 
 
 @inlined
-def quantise_dense_row(args: Any, row: Any, source: Any, size: Any) -> None:
-    """Quantises an input row of attention or the dense MLP."""
-    group = GROUP if args[PASS.is_int4] else size
-    values, sums = args[PASS.dense_values] + row * size, args[PASS.dense_sums] + 4 * row * (size // group)
-    quantise_row(source, values, args[PASS.dense_scales] + 4 * row, sums, size, group, args[PASS.is_int4])
+def pack_dense_row(args: Any, row: Any, source: Any, size: Any) -> None:
+    """Packs an input row of attention or the dense MLP in the format of the pass' rows."""
+    if args[PASS.row_format] == INT8_ROWS:
+        group = GROUP if args[PASS.is_int4] else size
+        values, sums = args[PASS.dense_values] + row * size, args[PASS.dense_sums] + 4 * row * (size // group)
+        quantise_row(source, values, args[PASS.dense_scales] + 4 * row, sums, size, group, args[PASS.is_int4])
+    elif args[PASS.row_format] == BFLOAT16_ROWS:
+        round_row(source, args[PASS.dense_values] + row * bfloat16_row_bytes(size), size)
 
 
 @inlined
-def quantise_routed_row(args: Any, row: Any, source: Any, size: Any, group: Any) -> None:
-    """Quantises an input row of the experts into its own buffers, beside the dense MLP's."""
-    values, sums = args[PASS.routed_values] + row * size, args[PASS.routed_sums] + 4 * row * (size // group)
-    quantise_row(source, values, args[PASS.routed_scales] + 4 * row, sums, size, group, args[PASS.is_int4])
+def pack_routed_row(args: Any, row: Any, source: Any, size: Any, group: Any) -> None:
+    """Packs an input row of the experts into its own buffers, beside the dense MLP's; `group` is the number of inputs
+    with a common sum."""
+    if args[PASS.row_format] == INT8_ROWS:
+        values, sums = args[PASS.routed_values] + row * size, args[PASS.routed_sums] + 4 * row * (size // group)
+        quantise_row(source, values, args[PASS.routed_scales] + 4 * row, sums, size, group, args[PASS.is_int4])
+    elif args[PASS.row_format] == BFLOAT16_ROWS:
+        round_row(source, args[PASS.routed_values] + row * bfloat16_row_bytes(size), size)
 
 
 @jitted
-def quantise_attention(arguments: Any, layer_address: Any) -> None:
-    """Quantises the attention output. A phase of its own, because a row's scale needs all of its heads."""
+def pack_attention(arguments: Any, layer_address: Any) -> None:
+    """Packs the attention output. A phase of its own, because a row needs all of its heads."""
     args, layer = array_at(arguments, PASS_LENGTH), integers(layer_address, LAYER_LENGTH)
     size = layer[LAYER.num_heads] * layer[LAYER.head_dim]
     first, last = thread_range(args[PASS.num_rows])
     for row in range(first, last):
-        quantise_dense_row(args, row, args[PASS.projected] + row * args[PASS.projected_stride], size)
+        pack_dense_row(args, row, args[PASS.projected] + row * args[PASS.projected_stride], size)
 
 
 @jitted
@@ -88,8 +106,7 @@ def norm_soft(arguments: Any, layer_address: Any) -> None:
         soft = floats(args[PASS.soft] + 4 * row * size, size)
         normed = floats(args[PASS.normed] + 4 * row * size, size)
         norm_into(normed, soft, floats(layer[LAYER.input_norm], size), size, eps)
-        if args[PASS.is_quantised]:
-            quantise_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
+        pack_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
 
 
 @jitted
@@ -112,8 +129,7 @@ def norm_inputs(arguments: Any, layer_address: Any) -> None:
             for at in range(size):
                 hidden[at] *= scale
         norm_into(normed, hidden, floats(layer[LAYER.input_norm], size), size, eps)
-        if args[PASS.is_quantised]:
-            quantise_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
+        pack_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
 
 
 @jitted
@@ -146,10 +162,9 @@ def _add_attention(arguments: Any, layer_address: Any) -> None:
         for at in range(size):
             normed_value = routed_in[at]
             dense_in[at], routed_in[at] = normed_value * dense_norm[at], normed_value * routed_norm[at]
-        if args[PASS.is_quantised]:
-            quantise_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
-            group = GROUP if args[PASS.is_int4] else size
-            quantise_routed_row(args, row, args[PASS.routed] + row * args[PASS.block_stride], size, group)
+        pack_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
+        group = GROUP if args[PASS.is_int4] else size
+        pack_routed_row(args, row, args[PASS.routed] + row * args[PASS.block_stride], size, group)
 
 
 @jitted
@@ -163,8 +178,7 @@ def gate_dense(arguments: Any) -> None:
         gate, up = floats(inner, width), floats(inner + 4 * width, width)
         for at in range(width):
             gate[at] = geglu(gate[at], up[at])
-        if args[PASS.is_quantised]:
-            quantise_dense_row(args, row, inner, width)
+        pack_dense_row(args, row, inner, width)
 
 
 @jitted
@@ -182,9 +196,8 @@ def _gate_experts(arguments: Any) -> None:
             up = floats(gate_address + 4 * experts * expert_width, expert_width)
             for at in range(expert_width):
                 gate[at] = geglu(gate[at], up[at]) * weights[expert]
-        if args[PASS.is_quantised]:
-            # The row spans all experts, each of which has its own int8 scales; hence a sum for each group.
-            quantise_routed_row(args, row, inner + 4 * args[PASS.routed_offset], experts * expert_width, GROUP)
+        # The row spans all experts, each of which has its own int8 scales; hence a sum for each group.
+        pack_routed_row(args, row, inner + 4 * args[PASS.routed_offset], experts * expert_width, GROUP)
 
 
 @jitted
@@ -211,14 +224,13 @@ def add_feed_forward(arguments: Any, layer_address: Any, next_norm: Any) -> None
         for at in range(size):
             hidden[at] = (hidden[at] + dense_out[at] * scale * weight[at]) * scalar
         norm_into(normed, hidden, floats(next_norm, size), size, eps)
-        if args[PASS.is_quantised]:
-            quantise_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
+        pack_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
 
 
 @jitted
 def _multiply_floats(
     arguments: Any,
-    _for_experts: Any,
+    for_experts: Any,
     source: Any,
     stride: Any,
     panels: Any,
@@ -228,8 +240,12 @@ def _multiply_floats(
     out_stride: Any,
     _weight_format: Any,
 ) -> None:
-    """out = rows at `source` times a weight in float panels."""
+    """out = rows at `source`, or their bfloat16 (the experts' input if `for_experts`, else the dense one), times a
+    weight in float panels."""
     args = array_at(arguments, PASS_LENGTH)
+    if args[PASS.row_format] == BFLOAT16_ROWS:
+        source = args[PASS.routed_values] if for_experts else args[PASS.dense_values]
+        stride = bfloat16_row_bytes(size)
     multiply(source, stride, args[PASS.num_rows], panels, args[PASS.panel_format], size, outputs, out, out_stride, 0)
 
 
@@ -309,8 +325,8 @@ def _make_pass(multiply_rows: Any) -> Any:
                 return
             attend(arguments, layer_address, layer_index)
             spin_barrier(counter)
-            if args[PASS.is_quantised]:
-                quantise_attention(arguments, layer_address)
+            if args[PASS.row_format] != FLOAT_ROWS:
+                pack_attention(arguments, layer_address)
                 spin_barrier(counter)
             attention_size = layer[LAYER.num_heads] * layer[LAYER.head_dim]
             multiply_rows(

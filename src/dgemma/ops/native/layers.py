@@ -25,15 +25,27 @@ from torch import Tensor
 
 from dgemma.ops.native.head import takes_int8
 from dgemma.ops.native.machine import DOTS, PANEL, TILE_ROWS, run_with
-from dgemma.ops.native.panels import concatenate_experts, fits_bfloat16, padded, panels, quantised_panels
+from dgemma.ops.native.panels import concatenate_experts, format_for, padded, panels, quantised_panels
 from dgemma.ops.native.rows import TextRows
-from dgemma.ops.native.sizes import BFLOAT16, CLOCK, FLOAT32, LAYER, PASS, ROW, TEXT, LayerShape
+from dgemma.ops.native.sizes import (
+    BFLOAT16_PAIRS,
+    BFLOAT16_ROWS,
+    CLOCK,
+    FLOAT32,
+    FLOAT_ROWS,
+    INT8_ROWS,
+    LAYER,
+    PASS,
+    ROW,
+    TEXT,
+    LayerShape,
+)
 from dgemma.quant import GROUP, is_quantised
 
 
 def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
-    """Whether `FusedDenseLayers` supports these weights: all float32 without gradients, or all int8 or all int4 if this
-    processor has the instructions. int8 inputs must be whole quads, and expert widths whole groups."""
+    """Whether `FusedDenseLayers` supports these weights: all float32 or all bfloat16, without gradients, or all int8 or
+    all int4 if this processor has the instructions. int8 inputs must be whole quads, and expert widths whole groups."""
     products = [own[name] for own in weights for name in PRODUCTS if name in own]
     kinds = {product.dtype for product in products}
     if len(kinds) > 1 or not are_plain(weights):
@@ -42,13 +54,17 @@ def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
         return all(map(takes_int8, products)) and weights[0]["experts.down_proj"].shape[-1] % GROUP == 0
     if kinds == {torch.uint8}:
         return bool(DOTS)
-    return kinds == {torch.float32} and not any(product.requires_grad for product in products)
+    return kinds <= {torch.float32, torch.bfloat16} and not any(product.requires_grad for product in products)
 
 
 def are_plain(weights: Sequence[Mapping[str, Tensor]]) -> bool:
-    """Whether everything except the weight matrices is float32 without gradients."""
-    others = [tensor for own in weights for name, tensor in own.items() if name not in PRODUCTS]
-    return not any(tensor.dtype != torch.float32 or tensor.requires_grad for tensor in others)
+    """Whether everything except the weight matrices is float32 or bfloat16 (the scales of quantised ones float32),
+    without gradients."""
+    others = {name: tensor for own in weights for name, tensor in own.items() if name not in PRODUCTS}
+    if any(tensor.requires_grad for tensor in others.values()):
+        return False
+    kinds = (torch.float32, torch.bfloat16)
+    return all(tensor.dtype in (kinds[:1] if name in _SCALES else kinds) for name, tensor in others.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +115,8 @@ class FusedLayers(ABC):
         self._shapes, self._rotary = list(shapes), _Rotary(num_positions=0, tables=(), layers=np.zeros(0), address=0)
         self._max_key_size = max(shape.key_size for shape in shapes)
         # Bytes from one position's key to the next, in layers whose cache drops old positions.
-        self._window_strides = np.array([[4 * shape.head_dim if shape.window else 0] for shape in shapes])
+        number_bytes, is_bfloat16 = final_norm_D.itemsize, final_norm_D.dtype == torch.bfloat16
+        self._window_strides = np.array([[number_bytes * shape.head_dim if shape.window else 0] for shape in shapes])
         self._cache_tables: dict[int, tuple[weakref.ref[Tensor], np.ndarray, int]] = {}
         self._spare_workspace: list[np.ndarray] = []
         self._plans: dict[tuple[int, int, int, int], _Plan] = {}
@@ -109,9 +126,11 @@ class FusedLayers(ABC):
         self.num_experts, double, _ = first["experts.gate_up_proj"].shape
         self.expert_width = double // 2
         self.eps_1 = torch.tensor([eps])
-        self.final_norm_D = self._keep(final_norm_D)
+        self.final_norm_D = self._keep(final_norm_D.float())
         projected = max(padded(shape.query_size + 2 * shape.key_size) for shape in shapes)
-        queries, block_out = max(shape.query_size for shape in shapes), padded(self.size)
+        # Keys and values rest behind the queries until they are rounded for the cache.
+        queries = max(shape.query_size + is_bfloat16 * 2 * shape.key_size for shape in shapes)
+        block_out = padded(self.size)
         self._row_sizes = {
             **{"projected": projected, "queries": queries},
             **{"hidden": self.size, "block_out": block_out, "routed": block_out},
@@ -122,6 +141,7 @@ class FusedLayers(ABC):
             **{"hidden_size": self.size, "depth": len(shapes), "dense_width": self.width},
             **{"num_experts": self.num_experts, "expert_width": self.expert_width, "top_k": top_k},
             "transposes_single_rows": int(self._transposes_single_rows),
+            "cache_is_bfloat16": int(is_bfloat16),
         }
         self._clock: np.ndarray | None = None
 
@@ -184,7 +204,7 @@ class FusedLayers(ABC):
             row_end, end, entry = row + count, hidden_at + self.size * count, texts_at + len(TEXT) * number
             tables[entry : entry + len(TEXT)] = (row, row_end, transposed_address, address)
             text.fill_rows(row_table[row:row_end], number)
-            workspace[hidden_at:end] = text.embedded.reshape(-1).numpy()
+            workspace[hidden_at:end] = text.embedded.float().reshape(-1).numpy()
             row, hidden_at = row_end, end
             transposed_address += 4 * self._max_key_size * transposed[number]
         args[PASS.normed], args[PASS.layer_table] = normed.data_ptr(), rotary.address
@@ -230,7 +250,7 @@ class FusedLayers(ABC):
         rows = [self._layer_entries(number, *pair) for number, pair in pairs]
         if conditioning:
             dense = self._dense_entries(len(rows), conditioning)
-            rows.append({"input_norm": conditioning["pre_norm.weight"], **dense})
+            rows.append({"input_norm": conditioning["pre_norm.weight"].float(), **dense})
         else:
             rows.append({})
         self.table = np.array([[self._address_or_value(row.get(name, 0)) for name in LAYER._fields] for row in rows])
@@ -266,12 +286,13 @@ class FusedLayers(ABC):
 
     def _layer_entries(self, number: int, weights: Mapping[str, Tensor], shape: LayerShape) -> dict[str, Tensor | int]:
         def norm(name: str) -> Tensor:
-            return weights[f"{name}.weight"]
+            return weights[f"{name}.weight"].float()
 
         has_values = "self_attn.v_proj.weight" in weights
         inward = [f"self_attn.{name}_proj.weight" for name in ("qkv" if has_values else "qk")]
+        router = weights["router.proj.weight"].float() * weights["router.scale"].float() * self.size**-0.5
         return {
-            "router": self._router(weights["router.proj.weight"] * weights["router.scale"] * self.size**-0.5),
+            "router": self._router(router),
             **self._product_entries(number, weights, inward),
             **self._dense_entries(number, weights),
             "pre_dense_norm": norm("pre_feedforward_layernorm"),
@@ -283,9 +304,9 @@ class FusedLayers(ABC):
             "dense_norm": norm("post_feedforward_layernorm_1"),
             "routed_norm": norm("post_feedforward_layernorm_2"),
             "feedforward_norm": norm("post_feedforward_layernorm"),
-            "per_expert_scale": weights["router.per_expert_scale"],
-            "encoder_scalar": weights["encoder_scalar"],
-            "decoder_scalar": weights["decoder_scalar"],
+            "per_expert_scale": weights["router.per_expert_scale"].float(),
+            "encoder_scalar": weights["encoder_scalar"].float(),
+            "decoder_scalar": weights["decoder_scalar"].float(),
             "num_heads": shape.num_heads,
             "num_key_heads": shape.num_key_heads,
             "head_dim": shape.head_dim,
@@ -364,22 +385,24 @@ class FusedDenseLayers(FusedLayers):
         experts = weights[0]["experts.gate_up_proj"]
         self.quantised, self.is_int4 = is_quantised(experts), experts.dtype == torch.uint8
         self.kernel = "layers_quantised" if self.quantised else "layers"
-        self.is_bfloat16 = not self.quantised and all(
-            fits_bfloat16(own[name]) for own in (*weights, conditioning or {}) for name in PRODUCTS if name in own
-        )
+        matrices = [own[name] for own in (*weights, conditioning or {}) for name in PRODUCTS if name in own]
+        self.panel_format = FLOAT32 if self.quantised else format_for(*matrices, exact=True, rows=final_norm_D.dtype)
+        row_format = BFLOAT16_ROWS if self.panel_format == BFLOAT16_PAIRS else FLOAT_ROWS
         routed_offset = padded(2 * self.width)
         inner = routed_offset + padded(2 * self.num_experts * self.expert_width) + self.num_experts
         self._row_sizes["inner"] = inner
-        # Quantised rows: values, a sum for each group, and a scale; for the dense products and for the experts.
+        # Packed rows: values, and of int8 ones a sum for each group and a scale; for the dense products and for the
+        # experts.
         widest = max(self.size, self.width, *(shape.query_size for shape in shapes))
         routed_widest = max(self.size, self.num_experts * self.expert_width)
         for name, width in (("dense", widest), ("routed", routed_widest)):
             sizes = {"values": width // 4, "sums": width // GROUP + 1, "scales": 1}
             self._row_sizes |= {f"{name}_{kind}": size * self.quantised for kind, size in sizes.items()}
+            if row_format == BFLOAT16_ROWS:
+                self._row_sizes[f"{name}_values"] = -(-width // 2)
         self._constants |= {"inner_stride": 4 * inner, "routed_offset": routed_offset}
-        panel_format = BFLOAT16 if self.is_bfloat16 else FLOAT32
-        self._constants |= {"panel_format": panel_format, "is_int4": int(self.is_int4)}
-        self._constants |= {"is_quantised": int(self.quantised)}
+        self._constants |= {"panel_format": self.panel_format, "is_int4": int(self.is_int4)}
+        self._constants |= {"row_format": INT8_ROWS if self.quantised else row_format}
         self._build_table(weights, conditioning)
 
     def _product_entries(
@@ -392,8 +415,8 @@ class FusedDenseLayers(FusedLayers):
         return {
             "qkv": self._stacked(weights, *inward),
             "o": self._stacked(weights, "self_attn.o_proj.weight"),
-            "routed_inward": panels(gate_and_up.flatten(0, 2), is_bfloat16=self.is_bfloat16),
-            "routed_down": panels(down, is_bfloat16=self.is_bfloat16),
+            "routed_inward": panels(gate_and_up.flatten(0, 2), panel_format=self.panel_format),
+            "routed_down": panels(down, panel_format=self.panel_format),
         }
 
     def _dense_entries(self, layer: int, weights: Mapping[str, Tensor]) -> dict[str, Tensor | int]:
@@ -406,7 +429,7 @@ class FusedDenseLayers(FusedLayers):
         """Panels of weights with the same input, stacked along the outputs."""
         values = [weights[name] for name in names]
         if not self.quantised:
-            return panels(*values, is_bfloat16=self.is_bfloat16)
+            return panels(*values, panel_format=self.panel_format)
         return quantised_panels(values, [weights[f"{name}_scale"] for name in names])
 
     def _quantised_products(self, weights: Mapping[str, Tensor], inward: Sequence[str]) -> dict[str, Tensor | int]:
@@ -441,3 +464,4 @@ PRODUCTS = (
     *(f"mlp.{name}_proj.weight" for name in ("gate", "up", "down")),
     *("experts.gate_up_proj", "experts.down_proj"),
 )
+_SCALES = frozenset(f"{name}_scale" for name in PRODUCTS)

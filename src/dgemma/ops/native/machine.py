@@ -69,13 +69,16 @@ def _dots() -> str:
 
 DOTS = _dots()
 """Dot instructions for bytes: "vnni" adds four products in int32, "short" two in int16; "" means none."""
+BFLOAT16_DOTS = LANES == 16 and "+avx512bf16" in _FEATURES
+"""Whether there is an instruction that adds the products of two pairs of bfloat16 numbers: twice the rate of
+float32."""
 LARGEST_FOR_INT8 = 64 if DOTS == "short" else 127
 """The largest value of a row quantised for int8 weights: with "short", two products with bytes must fit int16."""
 # The modules that machine code depends on.
 _SOURCES = (
-    *("arithmetic", "attention_kernels", "compiler", "head_kernels", "layer_kernels", "machine", "pair_kernels"),
-    *("panel_kernels", "panel_tiles", "path_kernels", "product_kernels", "quantised_kernels", "quantised_tiles"),
-    *("routed_kernels", "sizes", "vocabulary_kernels"),
+    *("arithmetic", "attention_kernels", "compiler", "dot_tiles", "head_kernels", "layer_kernels", "machine"),
+    *("pair_kernels", "panel_kernels", "panel_tiles", "path_kernels", "product_kernels", "quantised_kernels"),
+    *("quantised_tiles", "routed_kernels", "sizes", "vocabulary_kernels"),
 )
 
 

@@ -11,13 +11,14 @@ import numpy as np
 
 from dgemma.ops.native.arithmetic import floats, geglu, integers, thread_range
 from dgemma.ops.native.compiler import jitted
+from dgemma.ops.native.panel_kernels import bfloat16_row_bytes, round_row
 
 _ZERO = np.float32(0.0)
 
 
 @jitted
 def gather_floats(pairs: Any, row_of_pair: Any, source: Any, stride: Any, target: Any, size: Any) -> None:
-    """Copies each pair's row of `size` floats."""
+    """Copies each pair's row of `size` floats (or pairs of bfloat16 numbers)."""
     rows = integers(row_of_pair, pairs)
     first, last = thread_range(pairs)
     for pair in range(first, last):
@@ -34,6 +35,14 @@ def gate_pairs(pairs: Any, inner: Any, stride: Any, width: Any) -> None:
         gate, up = floats(inner + pair * stride, width), floats(inner + pair * stride + 4 * width, width)
         for at in range(width):
             gate[at] = geglu(gate[at], up[at])
+
+
+@jitted
+def round_pairs(pairs: Any, source: Any, stride: Any, values: Any, size: Any) -> None:
+    """`round_row` of each pair's row at `source`."""
+    first, last = thread_range(pairs)
+    for pair in range(first, last):
+        round_row(source + pair * stride, values + pair * bfloat16_row_bytes(size), size)
 
 
 @jitted

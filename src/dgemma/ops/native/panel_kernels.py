@@ -19,12 +19,13 @@ from dgemma.ops.native.compiler import (
     prefetch_at,
     thread_count,
     thread_number,
+    to_bfloat16,
     uint16_pointer,
     yield_processor,
 )
 from dgemma.ops.native.machine import PANEL, TILE_ROWS, UNPACK_FROM_ROWS
 from dgemma.ops.native.panel_tiles import TILES
-from dgemma.ops.native.sizes import BFLOAT16, FIXED24, FLOAT32
+from dgemma.ops.native.sizes import BFLOAT16, BFLOAT16_PAIRS, FIXED24, FLOAT32
 
 # A thread that has waited this many turns, some microseconds, yields its processor.
 _SPINS_BEFORE_YIELD = 4000
@@ -77,25 +78,52 @@ def tile_by_rows(tiles: Any) -> Any:
     return product
 
 
-product, _bfloat16_product, _fixed24_product = (tile_by_rows(TILES[kind]) for kind in (FLOAT32, BFLOAT16, FIXED24))
-
-
-@inlined
-def _input_stride(panel_format: Any) -> Any:
-    """Bytes from one input of a panel to the next."""
-    return PANEL * (4 if panel_format == FLOAT32 else 2 if panel_format == BFLOAT16 else 3)
+product, bfloat16_product = tile_by_rows(TILES[FLOAT32]), tile_by_rows(TILES[BFLOAT16])
+_fixed24_product, _pairs_product = tile_by_rows(TILES[FIXED24]), tile_by_rows(TILES[BFLOAT16_PAIRS])
 
 
 @inlined
 def panel_bytes(panel_format: Any, size: Any) -> Any:
     """Bytes of a panel of `size` inputs."""
-    return _input_stride(panel_format) * size + (4 * PANEL if panel_format == FIXED24 else 0)
+    if panel_format == FIXED24:
+        return PANEL * (3 * size + 4)
+    if panel_format == BFLOAT16_PAIRS:
+        return PANEL * bfloat16_row_bytes(size)
+    return PANEL * size * (4 if panel_format == FLOAT32 else 2)
+
+
+@inlined
+def bfloat16_row_bytes(size: Any) -> Any:
+    """Bytes of a row of `size` bfloat16 numbers in whole pairs."""
+    return 4 * ((size + 1) // 2)
+
+
+@inlined
+def halves(address: Any, size: Any) -> Any:
+    """The bits of the bfloat16 numbers at an address (uint16), as an array."""
+    return array_at(uint16_pointer(address), size)
+
+
+@jitted
+def round_numbers(source: Any, target: Any, size: Any) -> None:
+    """Rounds the float32 numbers at `source` to bfloat16 at `target`."""
+    numbers, rounded = floats(source, size), halves(target, size)
+    for at in range(size):
+        rounded[at] = to_bfloat16(numbers[at])
+
+
+@jitted
+def round_row(source: Any, target: Any, size: Any) -> None:
+    """`round_numbers` of a product's input, in whole pairs: an odd number is followed by zero."""
+    round_numbers(source, target, size)
+    if size % 2:
+        halves(target, size + 1)[size] = 0
 
 
 @jitted
 def _unpack(source: Any, size: Any, out: Any) -> None:
     """Converts the bfloat16 numbers at `source` to float32 at `out`."""
-    numbers, target = array_at(uint16_pointer(source), size), floats(out, size)
+    numbers, target = halves(source, size), floats(out, size)
     for at in range(size):
         target[at] = from_bfloat16(numbers[at])
 
@@ -113,8 +141,9 @@ def multiply(
     out_stride: Any,
     panel_buffer: Any,
 ) -> None:
-    """out = hidden @ weight for this thread's panels; rows of `out` hold whole panels. With a `panel_buffer` (this
-    thread's, for one float32 panel), bfloat16 panels are converted once from UNPACK_FROM_ROWS rows on."""
+    """out = hidden @ weight for this thread's panels; rows of `out` hold whole panels. hidden is float32, for
+    BFLOAT16_PAIRS bfloat16 (`round_row`). With a `panel_buffer` (this thread's, for one float32 panel), BFLOAT16 panels
+    are converted once from UNPACK_FROM_ROWS rows on."""
     first, last = thread_range((outputs + PANEL - 1) // PANEL if rows else 0)
     panel_stride = panel_bytes(panel_format, size)
     unpacks = 0 < UNPACK_FROM_ROWS <= rows and panel_format == BFLOAT16 and panel_buffer
@@ -130,7 +159,9 @@ def multiply(
             if unpacks or panel_format == FLOAT32:
                 product(count, source, stride, panel, 4 * PANEL, size, target, out_stride)
             elif panel_format == BFLOAT16:
-                _bfloat16_product(count, source, stride, panel, 2 * PANEL, size, target, out_stride)
+                bfloat16_product(count, source, stride, panel, 2 * PANEL, size, target, out_stride)
+            elif panel_format == BFLOAT16_PAIRS:
+                _pairs_product(count, source, stride, panel, 4 * PANEL, (size + 1) // 2, target, out_stride)
             else:
                 _fixed24_product(count, source, stride, panel, 3 * PANEL, size, target, out_stride)
             if unpacks:
@@ -141,8 +172,8 @@ def multiply(
 
 
 def product_panels(arguments: Any) -> None:
-    """out_NO = hidden_NI @ weight: hidden and its stride, N, the panels, their format, I, O, out and its stride (rows
-    hold whole panels), the panel buffers of all threads (or 0) and their stride."""
+    """out_NO = hidden_NI @ weight (`multiply`): hidden and its stride, N, the panels, their format, I, O, out and its
+    stride (rows hold whole panels), the panel buffers of all threads (or 0) and their stride."""
     args = array_at(arguments, 11)
     panel_buffer = args[9] + args[10] * thread_number() if args[9] else 0
     multiply(args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7], args[8], panel_buffer)

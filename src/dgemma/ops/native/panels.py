@@ -5,15 +5,15 @@ Shapes: I inputs, O outputs, n panels of P outputs, B bytes of a panel, E expert
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dgemma import memory
-from dgemma.ops.native.machine import PANEL, UNPACK_FROM_ROWS, run
-from dgemma.ops.native.sizes import BFLOAT16, FIXED24, FLOAT32, QUAD
+from dgemma.ops.native.machine import BFLOAT16_DOTS, PANEL, UNPACK_FROM_ROWS, run
+from dgemma.ops.native.sizes import BFLOAT16, BFLOAT16_PAIRS, FIXED24, FLOAT32, QUAD
 from dgemma.quant import GROUP
 
 # Entries that are compared with their bfloat16 value at once.
@@ -36,15 +36,11 @@ class Panels:
     """A float weight [O, I], or one for each expert, in panels: values [.., panels, I, P]. Products of few rows are
     bound by memory bandwidth, so the values are bfloat16 where this holds the weight exactly, as it does for most
     files. Other weights are in 24 bits (`sizes.FIXED24`, bytes [.., panels, B]) if these lose no more than float32 sums
-    do, else float32."""
+    do, else float32. BFLOAT16_PAIRS [.., panels, pairs, P, 2] are for rows in bfloat16."""
 
     values: Tensor
     outputs: int
-
-    @property
-    def panel_format(self) -> int:
-        """FLOAT32, BFLOAT16 or FIXED24."""
-        return {torch.float32: FLOAT32, torch.bfloat16: BFLOAT16, torch.uint8: FIXED24}[self.values.dtype]
+    panel_format: int
 
     @property
     def is_exact(self) -> bool:
@@ -53,16 +49,22 @@ class Panels:
 
     def of_expert(self, expert: int) -> "Panels":
         """The panels of one expert."""
-        return Panels(values=self.values[expert], outputs=self.outputs)
+        return replace(self, values=self.values[expert])
 
     def multiply(self, hidden: Tensor) -> Tensor:
-        """float32 rows [.., I] times the weight -> [.., O]; a row's result depends only on the row."""
+        """Rows [.., I] times the weight -> float32 [.., O]; a row's result depends only on the row. BFLOAT16_PAIRS
+        round the rows to bfloat16."""
         *leading, size = hidden.shape
         rows, width = hidden.numel() // size if size else 0, padded(self.outputs)
-        hidden, out_NW = hidden.contiguous(), hidden.new_empty(rows, width)
+        if self.panel_format == BFLOAT16_PAIRS:
+            hidden = F.pad(hidden, (0, size % 2)).bfloat16().contiguous()
+        else:
+            hidden = hidden.float().contiguous()
+        out_NW = torch.empty(rows, width)
         unpacks = 0 < UNPACK_FROM_ROWS <= rows and self.panel_format == BFLOAT16
         panel_buffer, panel_buffer_stride = _panel_buffers(size if unpacks else 0)
-        args = (hidden, 4 * size, rows, self.values, self.panel_format, size, self.outputs, out_NW, 4 * width)
+        stride = hidden.itemsize * hidden.shape[-1]
+        args = (hidden, stride, rows, self.values, self.panel_format, size, self.outputs, out_NW, 4 * width)
         run("product_panels", *args, panel_buffer, panel_buffer_stride)
         return out_NW[:, : self.outputs].reshape(*leading, self.outputs)
 
@@ -109,19 +111,25 @@ def _in_24_bits(weight_nPI: Tensor) -> Tensor:
     return torch.cat((inputs_nB, unit_nP.view(torch.uint8)), dim=1)
 
 
-def format_for(*weights: Tensor) -> int:
-    """The format in which `lay_out` packs float32 or bfloat16 weights unless it must keep every bit."""
+def _in_pairs(weight_nPI: Tensor) -> Tensor:
+    """Panels as `sizes.BFLOAT16_PAIRS` -> [.., n, pairs, P, 2]."""
+    return F.pad(weight_nPI, (0, weight_nPI.shape[-1] % 2)).unflatten(-1, (-1, 2)).transpose(-3, -2)
+
+
+def format_for(*weights: Tensor, exact: bool = False, rows: torch.dtype = torch.float32) -> int:
+    """The format in which `lay_out` packs float32 or bfloat16 weights."""
+    if BFLOAT16_DOTS and rows == torch.bfloat16 and all(weight.dtype == torch.bfloat16 for weight in weights):
+        return BFLOAT16_PAIRS
     if all(map(fits_bfloat16, weights)):
         return BFLOAT16
-    return FIXED24 if all(map(fits_24_bits, weights)) else FLOAT32
+    return FIXED24 if not exact and all(map(fits_24_bits, weights)) else FLOAT32
 
 
-def lay_out(*weights: Tensor, exact: bool = False) -> Panels:
+def lay_out(*weights: Tensor, exact: bool = False, rows: torch.dtype = torch.float32) -> Panels:
     """Packs float32 or bfloat16 weights [O, I] with the same input, stacked along the outputs, or one weight [E, O, I]
-    of all experts. With `exact` the panels hold every bit of them."""
-    panel_format = format_for(*weights)
-    if exact and panel_format == FIXED24:
-        panel_format = FLOAT32
+    of all experts. With `exact` the panels hold every bit of them. `rows` is the type of the rows that are multiplied
+    with them: float32 or bfloat16."""
+    panel_format = format_for(*weights, exact=exact, rows=rows)
     joined = weights[0] if len(weights) == 1 else torch.cat(weights)
     joined = joined.detach()
     outputs, size = joined.shape[-2:]
@@ -134,10 +142,10 @@ def lay_out(*weights: Tensor, exact: bool = False) -> Panels:
         for part_nPI, place_nB in zip(parts, values.flatten(0, -2).split(_CONVERTED_AT_ONCE), strict=True):
             place_nB.copy_(_in_24_bits(part_nPI))
     else:
-        shape = (*values_EnPI.shape[:-2], size, PANEL)
-        values = _empty(shape, torch.bfloat16 if panel_format == BFLOAT16 else torch.float32)
-        values.copy_(values_EnPI.transpose(-1, -2))
-    return Panels(values=values, outputs=outputs)
+        in_order = _in_pairs(values_EnPI) if panel_format == BFLOAT16_PAIRS else values_EnPI.transpose(-1, -2)
+        values = _empty(in_order.shape, torch.float32 if panel_format == FLOAT32 else torch.bfloat16)
+        values.copy_(in_order)
+    return Panels(values=values, outputs=outputs, panel_format=panel_format)
 
 
 def _empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
@@ -148,11 +156,14 @@ def _empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
     return torch.frombuffer(buffer, dtype=dtype, count=count).view(shape)
 
 
-def panels(*weights_OI: Tensor, is_bfloat16: bool) -> Tensor:
-    """Float weights [O, I] with the same input, stacked along the outputs -> [panels, I, P], float32 or bfloat16."""
-    joined_OI = torch.cat(weights_OI).to(torch.bfloat16 if is_bfloat16 else torch.float32)
+def panels(*weights_OI: Tensor, panel_format: int) -> Tensor:
+    """Float weights [O, I] with the same input, stacked along the outputs -> [panels, I, P], float32 or bfloat16, or
+    BFLOAT16_PAIRS [panels, pairs, P, 2]."""
+    joined_OI = torch.cat(weights_OI).to(torch.float32 if panel_format == FLOAT32 else torch.bfloat16)
     padded_OI = F.pad(joined_OI, (0, 0, 0, padded(len(joined_OI)) - len(joined_OI)))
-    return padded_OI.view(-1, PANEL, joined_OI.shape[1]).transpose(1, 2).contiguous()
+    values_nPI = padded_OI.view(-1, PANEL, joined_OI.shape[1])
+    in_order = _in_pairs(values_nPI) if panel_format == BFLOAT16_PAIRS else values_nPI.transpose(1, 2)
+    return in_order.contiguous()
 
 
 def quantised_panels(weights: Sequence[Tensor], scales: Sequence[Tensor]) -> Tensor:

@@ -8,15 +8,8 @@ from typing import Any
 import numpy as np
 
 from dgemma.ops.native.arithmetic import bytes_at, floats, geglu, integers, thread_range
-from dgemma.ops.native.compiler import (
-    DOTS_INT8,
-    array_at,
-    dot_int4,
-    inlined,
-    jitted_in_order,
-    openmp_barrier,
-    uint8_pointer,
-)
+from dgemma.ops.native.compiler import array_at, inlined, jitted_in_order, openmp_barrier, uint8_pointer
+from dgemma.ops.native.dot_tiles import DOTS_INT8, dot_int4
 from dgemma.quant import GROUP
 
 _ZERO, _EIGHT = np.float32(0.0), np.float32(8.0)

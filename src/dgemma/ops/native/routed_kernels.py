@@ -20,15 +20,15 @@ from dgemma.ops.native.layer_kernels import (
     gate_dense,
     norm_inputs,
     norm_soft,
-    quantise_attention,
-    quantise_dense_row,
-    quantise_routed_row,
+    pack_attention,
+    pack_dense_row,
+    pack_routed_row,
 )
 from dgemma.ops.native.machine import PANEL
-from dgemma.ops.native.pair_kernels import combine_experts, gate_pairs, gather_floats
-from dgemma.ops.native.panel_kernels import multiply, panel_bytes, spin_barrier
+from dgemma.ops.native.pair_kernels import combine_experts, gate_pairs, gather_floats, round_pairs
+from dgemma.ops.native.panel_kernels import bfloat16_row_bytes, multiply, panel_bytes, spin_barrier
 from dgemma.ops.native.quantised_kernels import gather_quantised, multiply_by_expert, multiply_quantised, quantise_pairs
-from dgemma.ops.native.sizes import CLOCK, LAYER, PASS
+from dgemma.ops.native.sizes import BFLOAT16_ROWS, CLOCK, FLOAT_ROWS, INT8_ROWS, LAYER, PASS
 from dgemma.quant import GROUP
 
 _ZERO = np.float32(0.0)
@@ -69,9 +69,8 @@ def _add_attention(arguments: Any, layer_address: Any) -> None:
             normed_value = hidden[at] * scale
             inputs = normed_value, normed_value * dense_norm[at], normed_value * routed_norm[at]
             router_in[at], dense_in[at], routed_in[at] = inputs
-        if args[PASS.is_quantised]:
-            quantise_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
-            quantise_routed_row(args, row, args[PASS.routed] + row * args[PASS.block_stride], size, _group(args, size))
+        pack_dense_row(args, row, args[PASS.normed] + 4 * row * size, size)
+        pack_routed_row(args, row, args[PASS.routed] + row * args[PASS.block_stride], size, _group(args, size))
 
 
 @jitted
@@ -128,7 +127,8 @@ def _sort_pairs(arguments: Any) -> None:
 
 
 # Products of all rows with a weight, and of each expert's pairs with that expert's weight. They take the first input
-# row and its stride (0 if all pairs have the same row), the weight, its scale (for float panels: their format), I, O,
+# row (for packed rows, those of `dense_values` are read instead) and its stride (0 if all pairs have the same row), the
+# weight, its scale (for float panels: their format), I, O,
 # and the first output row and its stride.
 @jitted
 def _multiply_floats(
@@ -143,6 +143,8 @@ def _multiply_floats(
     out_stride: Any,
 ) -> None:
     args = array_at(arguments, PASS_LENGTH)
+    if args[PASS.row_format] == BFLOAT16_ROWS:
+        source, stride = args[PASS.dense_values], bfloat16_row_bytes(size)
     multiply(
         source, stride, args[PASS.num_rows], panels, panel_format, size, outputs, out, out_stride, _panel_buffer(args)
     )
@@ -229,9 +231,10 @@ def _make_pass(multiply_rows: Any, multiply_by_expert: Any) -> Any:
         keys = layer[LAYER.num_key_heads] * layer[LAYER.head_dim]
         values = layer[LAYER.has_values] * keys
         source, source_stride, weight, scale = args[PASS.normed], 4 * size, layer[LAYER.qkv], layer[LAYER.qkv_scale]
-        first_outputs = queries if args[PASS.is_quantised] else queries + keys + values
+        is_quantised = args[PASS.row_format] == INT8_ROWS
+        first_outputs = queries if is_quantised else queries + keys + values
         multiply_rows(arguments, source, source_stride, weight, scale, size, first_outputs, out, stride)
-        if args[PASS.is_quantised]:
+        if is_quantised:
             out, weight, scale = out + 4 * queries, layer[LAYER.k], layer[LAYER.k_scale]
             multiply_rows(arguments, source, source_stride, weight, scale, size, keys, out, stride)
             out, weight, scale = out + 4 * keys, layer[LAYER.v], layer[LAYER.v_scale]
@@ -244,9 +247,10 @@ def _make_pass(multiply_rows: Any, multiply_by_expert: Any) -> Any:
         size, width, stride = args[PASS.hidden_size], args[PASS.dense_width], args[PASS.inner_stride]
         out = args[PASS.inner]
         source, weight, scale = args[PASS.normed], layer[LAYER.dense_inward], layer[LAYER.dense_inward_scale]
-        first_outputs = width if args[PASS.is_quantised] else 2 * width
+        is_quantised = args[PASS.row_format] == INT8_ROWS
+        first_outputs = width if is_quantised else 2 * width
         multiply_rows(arguments, source, 4 * size, weight, scale, size, first_outputs, out, stride)
-        if args[PASS.is_quantised]:
+        if is_quantised:
             out, weight, scale = out + 4 * width, layer[LAYER.up], layer[LAYER.up_scale]
             multiply_rows(arguments, source, 4 * size, weight, scale, size, width, out, stride)
 
@@ -281,30 +285,41 @@ def _make_pass(multiply_rows: Any, multiply_by_expert: Any) -> Any:
         inner, stride = args[PASS.pair_inner], args[PASS.pair_inner_stride]
         pairs = args[PASS.num_rows] * args[PASS.top_k]
         values, sums, scales = args[PASS.pair_values], args[PASS.pair_sums], args[PASS.pair_scales]
+        is_bfloat16 = args[PASS.row_format] == BFLOAT16_ROWS
         # All pairs of a single row read that row in place.
-        source, source_stride = args[PASS.routed], 0
+        source, source_stride = args[PASS.routed_values] if is_bfloat16 else args[PASS.routed], 0
         if args[PASS.num_rows] > 1:
             row_of_pair, groups = args[PASS.row_of_pair], size // _group(args, size)
-            if args[PASS.is_quantised]:
+            if args[PASS.row_format] == INT8_ROWS:
                 row_values, row_sums = args[PASS.routed_values], args[PASS.routed_sums]
                 row_scales = args[PASS.routed_scales]
                 gather_quantised(
                     pairs, row_of_pair, row_values, row_sums, row_scales, values, sums, scales, size, groups
                 )
+                source_stride = size
+            elif is_bfloat16:
+                row_bytes = bfloat16_row_bytes(size)
+                gather_floats(pairs, row_of_pair, source, row_bytes, values, row_bytes // 4)
+                source, source_stride = values, row_bytes
             else:
                 gather_floats(pairs, row_of_pair, source, args[PASS.block_stride], args[PASS.gathered], size)
-            source, source_stride = args[PASS.gathered], 4 * size
+                source, source_stride = args[PASS.gathered], 4 * size
             spin_barrier(counter)
         weight, scale = layer[LAYER.routed_inward], layer[LAYER.routed_inward_scale]
         multiply_by_expert(arguments, source, source_stride, weight, scale, size, 2 * width, inner, stride)
         spin_barrier(counter)
         gate_pairs(pairs, inner, stride, width)
-        if args[PASS.is_quantised]:
+        source, source_stride = inner, stride
+        if args[PASS.row_format] == INT8_ROWS:
             group, is_int4 = _group(args, width), args[PASS.is_int4]
             quantise_pairs(pairs, inner, stride, values, sums, scales, width, group, is_int4)
+        elif is_bfloat16:
+            source, source_stride = values, bfloat16_row_bytes(width)
+            round_pairs(pairs, inner, stride, values, width)
         spin_barrier(counter)
         weight, scale, out = layer[LAYER.routed_down], layer[LAYER.routed_down_scale], args[PASS.expert_out]
-        multiply_by_expert(arguments, inner, stride, weight, scale, width, size, out, args[PASS.block_stride])
+        out_stride = args[PASS.block_stride]
+        multiply_by_expert(arguments, source, source_stride, weight, scale, width, size, out, out_stride)
 
     @jitted
     def feed_forward(arguments: Any, layer_address: Any) -> None:
@@ -353,8 +368,8 @@ def _make_pass(multiply_rows: Any, multiply_by_expert: Any) -> Any:
                 return
             attend(arguments, layer_address, layer_index)
             spin_barrier(counter)
-            if args[PASS.is_quantised]:
-                quantise_attention(arguments, layer_address)
+            if args[PASS.row_format] != FLOAT_ROWS:
+                pack_attention(arguments, layer_address)
                 spin_barrier(counter)
             attention_size, weight = layer[LAYER.num_heads] * layer[LAYER.head_dim], layer[LAYER.o]
             scale = layer[LAYER.o_scale]

@@ -10,9 +10,14 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-FLOAT32, BFLOAT16, FIXED24 = range(3)
+FLOAT32, BFLOAT16, FIXED24, BFLOAT16_PAIRS = range(4)
 """Formats of float panels. FIXED24 are 24-bit integers in a unit for each output: of every input the upper 16 bits of
-PANEL outputs and then their lower 8 bits, and at the end the float32 units [PANEL]."""
+PANEL outputs and then their lower 8 bits, and at the end the float32 units [PANEL]. BFLOAT16_PAIRS are for rows in
+bfloat16: of every two inputs both weights of each output side by side; an odd input is paired with zeros."""
+
+FLOAT_ROWS, INT8_ROWS, BFLOAT16_ROWS = range(3)
+"""What a pass makes of the rows of a product's input: nothing, int8 (for quantised weights), or bfloat16 (for
+BFLOAT16_PAIRS)."""
 
 CHUNK = 256
 """Vocabulary entries that are soft-capped and summed together, while they stay in the first-level cache."""
@@ -166,9 +171,10 @@ class _Pass(NamedTuple):
     layer_table: int
     eps: int
     # Addresses of workspace. For N rows each: `projected` holds queries, keys and values before norm and rotation, then
-    # the attention output; `queries` the rotated queries; `block_out` the output of attention or the dense MLP; `inner`
-    # gate and up; `routed` the experts' input, then their output. `scores` has a part for each thread;
-    # `transposed_keys` holds one layer's keys of all texts. Then the address of the barrier's counter (int64, zero).
+    # the attention output; `queries` the rotated queries (and keys and values on their way to a bfloat16 cache);
+    # `block_out` the output of attention or the dense MLP; `inner` gate and up; `routed` the experts' input, then their
+    # output. `scores` has a part for each thread; `transposed_keys` holds one layer's keys of all texts. Then the
+    # address of the barrier's counter (int64, zero).
     projected: int
     queries: int
     block_out: int
@@ -193,14 +199,15 @@ class _Pass(NamedTuple):
     num_experts: int
     expert_width: int
     top_k: int
-    # Whether keys are transposed even for a text with a single row.
+    # Whether keys are transposed even for a text with a single row, and whether the KV cache is bfloat16, not float32.
     transposes_single_rows: int
+    cache_is_bfloat16: int
     # With few experts: the format of all panels, and where the experts' part of a row of `inner` begins (in floats).
     panel_format: int
     routed_offset: int
     # Workspace for rows quantised to int8: values, sums and scales (`quantised_kernels.quantise_row`) of the input of
-    # attention or the dense MLP, and of the experts' input. Then whether weights are int4, and whether they are
-    # quantised at all.
+    # attention or the dense MLP, and of the experts' input; of rows in bfloat16, values alone. Then whether weights are
+    # int4, and FLOAT_ROWS, INT8_ROWS or BFLOAT16_ROWS.
     dense_values: int
     dense_sums: int
     dense_scales: int
@@ -208,7 +215,7 @@ class _Pass(NamedTuple):
     routed_sums: int
     routed_scales: int
     is_int4: int
-    is_quantised: int
+    row_format: int
     # With many experts: the router's input and logits, each row's k expert ids and weights, for each of these slots the
     # number of its pair, the row of each pair, the number of pairs of each expert, and the next free pair of each.
     router_in: int
@@ -221,7 +228,7 @@ class _Pass(NamedTuple):
     next_pair: int
     logits_stride: int
     # For each pair of a row and one of its experts: the row's input, gate and up, and the expert's output; then the
-    # int8 values, sums and scales of a product's input.
+    # int8 values, sums and scales of a product's input, or its bfloat16 values.
     gathered: int
     pair_inner: int
     expert_out: int
