@@ -353,6 +353,8 @@ def evaluate(
         Path | None, typer.Option(help="Folder of training text; also show the longest run of words copied from it.")
     ] = None,
     quant: Quant = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
     debug: Debug = False,
 ) -> None:
     """Score a model on held-out tasks, in diffusion and autoregressive mode.
@@ -363,8 +365,8 @@ def evaluate(
     from dgemma.cli.evaluate import evaluate_and_print
 
     evaluate_and_print(
-        tasks or [], model=model, quant=quant, n=n, mode=mode, canvas=canvas, seed=seed, failures=failures,
-        as_json=as_json, data=data, constrained=constrained or held,
+        tasks or [], model=model, quant=quant, device=device, dtype=dtype, n=n, mode=mode, canvas=canvas, seed=seed,
+        failures=failures, as_json=as_json, data=data, constrained=constrained or held,
     )  # fmt: skip
 
 

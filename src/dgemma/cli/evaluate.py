@@ -35,6 +35,8 @@ def evaluate_and_print(
     *,
     model: str,
     quant: str | None,
+    device: str,
+    dtype: str,
     n: int,
     mode: str,
     canvas: int | None,
@@ -70,7 +72,8 @@ def evaluate_and_print(
 
     chosen = tuple(tasks) or SCORED
     scores: list[Score] = []
-    pending = evaluate(load(model, quant=quant), chosen, n, seed, modes, canvas, watch, constrained)
+    llm = load(model, device=device, dtype=dtype, quant=quant)
+    pending = evaluate(llm, chosen, n, seed, modes, canvas, watch, constrained)
     # Bad arguments have raised by now; compiling the kernels may take minutes.
     native.prepare()
     for _, task_scores in groupby(pending, key=lambda score: score.task):
