@@ -336,6 +336,26 @@ def test_small_passes_of_several_requests_share_a_call(calls) -> None:
         assert content([event for event in events if event is not None]) == alone(request)
 
 
+@pytest.mark.parametrize("mode", ["autoregressive", "diffusion"])
+def test_a_reference_request_leaves_the_passes_of_others_fused(mode) -> None:
+    """The logits of a large vocabulary could be joined, in the middle of a pass that must not be fused."""
+    config = replace(CONFIG, vocab_size=20_000, hidden_size=64)
+    network = random_network(config, torch.float32, torch.device("cpu"))
+    requests = [make_request(seed=seed, mode=mode, reference=True, max_new_tokens=6 + 6 * seed) for seed in range(2)]
+    requests += [
+        make_request(seed=seed, mode=kind, max_new_tokens=12)
+        for seed, kind in enumerate(("autoregressive", "diffusion"))
+    ]
+    expected = [content(make_engine(network).submit(request)) for request in requests]
+    engine = make_engine(network)
+    streams = [engine.submit(request) for request in requests]
+    received = [[next(stream)] for stream in streams]
+    for events_so_far, stream in zip(received, streams, strict=True):
+        events_so_far += stream
+    assert [content(events) for events in received] == expected
+    assert content(engine.submit(requests[-1])) == expected[-1]
+
+
 def test_passes_over_copies_share_a_call(calls) -> None:
     engine = make_engine()
     requests = [make_request((seed, 56, 56) * 8, mode="autoregressive", copy_length=4) for seed in (7, 8)]

@@ -7,7 +7,7 @@ changes no token. Knows nothing of threads, queues or text.
 
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -18,6 +18,7 @@ from dgemma.engine.prefixes import Chunks, Prefix, Reuse, split_prompt
 from dgemma.engine.request import Event, Finish, Request
 from dgemma.engine.request_images import RequestImages, SoftTokens
 from dgemma.engine.writing import Pieces, Writer
+from dgemma.fused_calls import dispatcher
 from dgemma.model import DiffusionGemma
 
 
@@ -106,7 +107,7 @@ class Runner:
         if self._problem is not None:
             raise self._problem
         # The reference path must differ from transformers by as little rounding as possible.
-        with self.network.unfused() if self.request.reference else nullcontext():
+        with _module_by_module(self.network) if self.request.reference else nullcontext():
             for _ in range(num_pieces if self.request.mode == "autoregressive" else 1):
                 try:
                     events += next(self._pieces)
@@ -175,3 +176,15 @@ class Runner:
             start = stop
             yield ()
         yield from self.writer.write(cache, last_hidden_D, last_chunk_BT)
+
+
+@contextmanager
+def _module_by_module(network: DiffusionGemma) -> Iterator[None]:
+    """Runs passes unfused. That is a state of the network, so no other request may run before the context ends: nothing
+    is joined with their calls."""
+    joining = dispatcher.set(None)
+    try:
+        with network.unfused():
+            yield
+    finally:
+        dispatcher.reset(joining)
