@@ -20,6 +20,7 @@ from dgemma.engine import writing
 from dgemma.engine.engine import Engine
 from dgemma.engine.modes import ModeChooser
 from dgemma.engine.request import Commit, Event, Request
+from dgemma.errors import NotFiniteError
 from tests.decode.constrain.schemas import random_llm
 from tests.decode.test_verify import CHECKING, greedy
 from tests.engine.requests import finish, make_engine, make_request, tokens
@@ -145,22 +146,57 @@ def test_a_right_copy_saves_a_pass_for_each_of_its_ids():
     assert write(24, Scripted(answer, itertools.repeat(5), itertools.repeat(False)))[1] == 1 + math.ceil(23 / 6)
 
 
+@pytest.mark.parametrize("way", ["greedy", "log probabilities"])
+@pytest.mark.parametrize("finite", [1, 6, 9, 12])
+def test_all_tokens_before_logits_that_are_not_finite_are_yielded(way, finite, monkeypatch):
+    """Passes of six states: the first that is not finite comes at the beginning of a pass, and within one."""
+    encode = NETWORK.encode
+
+    def failing(ids: torch.Tensor, cache: KVCache) -> torch.Tensor:
+        states_BTD, start = encode(ids, cache), cache.length - ids.shape[1]
+        states_BTD[:, max(0, 20 + finite - 1 - start) :] = torch.nan
+        return states_BTD
+
+    answer = [one.token for one in PLAIN["greedy"]]
+    cache, found = KVCache(NETWORK.config, max_length=44), []
+    last_hidden_D = NETWORK.encode(torch.arange(10, 30)[None], cache)[0, -1]
+    monkeypatch.setattr(NETWORK, "encode", failing)
+    copies = Scripted(answer, itertools.repeat(5), itertools.repeat(False))
+    written = autoregressive(
+        NETWORK, cache, last_hidden_D, TokenSampler(), torch.Generator(), copies=copies, **{"top_k": 0, **WAYS[way]}
+    )
+    with pytest.raises(NotFiniteError):
+        for tokens_of_pass in written:
+            found += [one.token for one in tokens_of_pass]
+    assert found == answer[:finite]
+
+
 def test_no_token_follows_an_end_id_in_its_pass():
     answer = [one.token for one in PLAIN["greedy"]]
-    end = next(index for index in range(2, 24) if answer[index] not in answer[:index])
-    copies = Scripted(answer, itertools.repeat(8), itertools.repeat(False))
-    lengths = list(itertools.accumulate(map(len, _passes(copies, end_ids=(answer[end],)))))
-    assert end + 1 in lengths
+    end = next(index for index in range(14, 24) if answer[index] not in answer[:index])
+    lengths = {}
+    for end_ids in ((), (answer[end],)):
+        cache = KVCache(NETWORK.config, max_length=60)
+        last_hidden_D = NETWORK.encode(torch.arange(10, 30)[None], cache)[0, -1]
+        copies = Copies(answer, 24, 6, end_ids)
+        written = autoregressive(NETWORK, cache, last_hidden_D, TokenSampler(), torch.Generator(), copies=copies)
+        passes = list(itertools.islice(written, 16))
+        assert [one.token for found in passes for one in found][:24] == answer
+        lengths[end_ids] = list(itertools.accumulate(map(len, passes)))
+    without, with_end = lengths.values()
+    assert end + 1 not in without and end + 1 in with_end and end not in with_end
 
 
-@torch.inference_mode()
-def _passes(copies: Copies, end_ids: Sequence[int]) -> list[tuple[NextToken, ...]]:
-    cache = KVCache(NETWORK.config, max_length=44)
-    last_hidden_D = NETWORK.encode(torch.arange(10, 30)[None], cache)[0, -1]
-    written = autoregressive(
-        NETWORK, cache, last_hidden_D, TokenSampler(), torch.Generator(), copies=copies, end_ids=end_ids
-    )
-    return list(itertools.islice(written, 4))
+def test_a_copy_stops_before_an_end_id():
+    copies = Copies([1, 2, 3, 9, 4, 5, 9], max_new_tokens=100, length=6, end_ids=(9,))
+    copies.record([1, 2])
+    for _ in range(9):
+        assert copies.propose() == [3]
+        copies.record([3, 9])
+        assert copies.propose() == [4, 5]
+        copies.record([4, 5])
+        assert copies.propose() == [], "the end id comes next, and no credit is spent"
+        copies.record([9, 1, 2])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 The fair baseline for diffusion decoding, and a useful mode of its own.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -15,7 +15,7 @@ from dgemma.decode.constrain import Walk
 from dgemma.decode.head import require_finite
 from dgemma.decode.lookup import Copies
 from dgemma.decode.passes import Passes
-from dgemma.errors import ConfigError
+from dgemma.errors import ConfigError, NotFiniteError
 from dgemma.fused_calls import HeadCall, compute
 from dgemma.model import DiffusionGemma
 
@@ -88,13 +88,12 @@ def autoregressive(
     top_k: int = 0,
     passes: Passes | None = None,
     copies: Copies | None = None,
-    end_ids: Collection[int] = (),
 ) -> Iterator[tuple[NextToken, ...]]:
     """Yields the tokens of each pass without end, one unless there are `copies`; the caller stops. Works on a cache of
     one row.
 
     Each token is encoded only when the next one is requested, so the last one costs no pass. Raises NotFiniteError if
-    the logits are not finite.
+    the logits are not finite, after it has yielded every token before.
 
     last_hidden_D    the hidden state of the last token in the cache
     forbidden_first  ids that the first token cannot be
@@ -105,7 +104,6 @@ def autoregressive(
     copies           proposes ids that are encoded together with the last token. Each of them that is also the next
                      token saves a pass; which tokens are written does not depend on them, except for the rounding of
                      a pass over several tokens (prompt lookup decoding, compare arXiv 2304.04487)
-    end_ids          no further token is written in the pass of one of these
 
     Entropies and log probabilities are the model's own, before the sampler's temperature.
     """
@@ -114,10 +112,15 @@ def autoregressive(
     states_TD, copied = last_hidden_D[None], []
     while True:
         tokens: list[NextToken] = []
-        for token, expected in zip(reader.read(states_TD), [*copied, None], strict=True):
-            tokens.append(token)
-            if token.token != expected or token.token in end_ids:
-                break
+        try:
+            for token, expected in zip(reader.read(states_TD), [*copied, None], strict=True):
+                tokens.append(token)
+                if token.token != expected:
+                    break
+        except NotFiniteError:
+            # The next pass reads this state first, and raises if it still is not finite.
+            if not tokens:
+                raise
         if wrong := len(copied) - (len(tokens) - 1):
             cache.truncate(cache.length - wrong)
         yield tuple(tokens)

@@ -5,7 +5,7 @@ Finds the last tokens of the answer in the prompt and proposes the tokens that f
 of a draft of the denoiser, in `decode.autoregressive` those that are its own next tokens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import takewhile
 
 COPY_LENGTH = 16
@@ -59,11 +59,14 @@ class Copies:
 
     Each try takes a longer pass, and each id that is kept saves one. A try costs one credit, an id that is kept earns
     one, and every pass a little, as an answer may begin to repeat the prompt at any time. Without credit nothing is
-    proposed, and never more than an answer of `max_new_tokens` has room for besides the decoder's own next token.
+    proposed, never more than an answer of `max_new_tokens` has room for besides the decoder's own next token, and none
+    of `end_ids`: the decoder writes its last token itself.
     """
 
-    def __init__(self, prompt: Sequence[int], max_new_tokens: int, length: int = SHORT_COPY) -> None:
-        self._lookup, self._left, self._length = PromptLookup(prompt), max_new_tokens, length
+    def __init__(
+        self, prompt: Sequence[int], max_new_tokens: int, length: int = SHORT_COPY, end_ids: Collection[int] = ()
+    ) -> None:
+        self._lookup, self._left, self._length, self._end_ids = PromptLookup(prompt), max_new_tokens, length, end_ids
         self._written: list[int] = []
         self._credit = _CREDIT
 
@@ -71,8 +74,9 @@ class Copies:
         """At most `length` ids that may follow those written; empty if there is no match, room or credit."""
         count = min(self._length, self._left - 1)
         found = self._lookup.after(self._written, count) if self._credit >= 1 and count > 0 else []
-        self._credit -= bool(found)
-        return found
+        copied = list(takewhile(lambda token: token not in self._end_ids, found))
+        self._credit -= bool(copied)
+        return copied
 
     def record(self, token_ids: Sequence[int]) -> None:
         """Records the ids that a pass wrote: those kept of the copy, and one of the decoder's own."""

@@ -323,7 +323,9 @@ class Writer:
         return step
 
     def _autoregressive(self, cache: KVCache, last_hidden: torch.Tensor) -> Pieces:
-        request = self.request
+        request, copies = self.request, None
+        if request.copy_length:
+            copies = Copies(request.prompt, request.max_new_tokens, request.copy_length, self.eos)
         written = autoregressive(
             self.network,
             cache,
@@ -334,8 +336,7 @@ class Writer:
             self.walk,
             self.top_k,
             self.passes,
-            Copies(request.prompt, request.max_new_tokens, request.copy_length) if request.copy_length else None,
-            self.eos,
+            copies,
         )
         for found in written:
             self.tally.passes += 1
