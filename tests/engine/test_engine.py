@@ -111,7 +111,7 @@ def test_an_ended_request_does_no_further_step_and_frees_its_memory(how, mode):
     stream = engine.submit(make_request(max_new_tokens=60, mode=mode))
     other = engine.submit(make_request(max_new_tokens=3, seed=1))
     next(stream)
-    cache = weakref.ref(engine._jobs[stream.id].runner.cache)
+    cache = weakref.ref(stream._job.runner.cache)
     assert cache() is not None and engine.snapshot().kv_bytes > 0
     if how == "close":
         stream.close()
@@ -243,7 +243,7 @@ def test_the_budget_is_never_exceeded(requests, share):
         received = []
         for event in stream:
             received.append(event)
-            live_caches = [job.runner.cache for job in engine._jobs.values() if job.runner.cache is not None]
+            live_caches = [job.runner.cache for job in engine._requests if job.runner.cache is not None]
             prefix_caches = [prefix.cache for prefix in engine._residency._prefixes._prefixes]
             used_bytes = sum(cache.num_bytes for cache in (*live_caches, *prefix_caches))
             assert used_bytes <= engine.snapshot().kv_bytes <= engine.budget_bytes

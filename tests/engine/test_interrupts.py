@@ -13,7 +13,15 @@ import pytest
 from dgemma.interrupts import allowed, deferred
 from tests.engine.requests import alone, content, make_engine, make_request
 
-ENGINE_FILES = ("engine.py", "events.py", "prefixes.py", "residency.py", "scheduler.py", "device_lock.py")
+ENGINE_FILES = (
+    "engine.py",
+    "open_requests.py",
+    "events.py",
+    "prefixes.py",
+    "residency.py",
+    "scheduler.py",
+    "device_lock.py",
+)
 BOOKKEEPING = ("interrupts.py", *ENGINE_FILES)
 STRIDE = 3
 REQUEST = make_request(prompt=(1, 2, 3), max_new_tokens=2, canvas_length=2, max_denoising_steps=1)
@@ -73,7 +81,7 @@ def test_an_interrupt_at_any_instruction_leaves_the_engine_usable():
         other.join(timeout=60)
         assert content(received) == expected, number
         snapshot = engine.snapshot()
-        assert (snapshot.active, snapshot.waiting, engine._scheduler.active_bytes) == (0, 0, 0), number
+        assert (snapshot.active, snapshot.waiting, engine._requests._scheduler.active_bytes) == (0, 0, 0), number
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if number % 2:
             engine.forget_prefixes()

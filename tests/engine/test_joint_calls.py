@@ -15,8 +15,7 @@ from dgemma.bench.shapes import random_network
 from dgemma.cache import KVCache
 from dgemma.checkpoint.quantised import quantise_network
 from dgemma.decode.autoregressive import TokenSampler
-from dgemma.engine import engine as engine_module
-from dgemma.engine import joint_calls
+from dgemma.engine import joint_calls, open_requests
 from dgemma.engine.joint_calls import run_together
 from dgemma.fused_calls import HeadCall, compute
 from dgemma.model import DiffusionGemma
@@ -369,7 +368,7 @@ def test_passes_over_copies_share_a_call(calls) -> None:
 
 def test_first_turns_and_large_passes_are_not_joined(calls, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request's first turn runs alone, as its size is unknown; so does a pass of more than MAX_ROWS rows."""
-    monkeypatch.setattr(engine_module, "MAX_ROWS", 10)
+    monkeypatch.setattr(open_requests, "MAX_ROWS", 10)
     engine = make_engine()
     streams = [engine.submit(make_request(seed=seed, canvas_length=8)) for seed in range(3)]
     for stream in streams:

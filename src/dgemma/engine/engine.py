@@ -11,10 +11,8 @@ to measure, touches tensors. A request that is dropped, closed or cancelled gets
 Ctrl-C is raised where a pass begins, never in the middle of bookkeeping. Knows nothing of text.
 """
 
-import itertools
-import math
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,17 +26,18 @@ from dgemma.decode.graphs import passes_of
 from dgemma.engine import lifetime
 from dgemma.engine.device_lock import DeviceLock
 from dgemma.engine.events import Events, Job
-from dgemma.engine.joint_calls import MAX_ROWS, Outcome, run_together
+from dgemma.engine.joint_calls import Outcome, run_together
 from dgemma.engine.modes import ModeChooser
+from dgemma.engine.open_requests import OpenRequests
 from dgemma.engine.pace import Choice, first_passes, guess_profile
 from dgemma.engine.placement import MEGABYTE, resolve
-from dgemma.engine.request import Commit, EngineSnapshot, Event, Finish, Request
+from dgemma.engine.request import EngineSnapshot, Event, Finish, Request
 from dgemma.engine.request_images import SoftTokens
 from dgemma.engine.residency import Residency
 from dgemma.engine.runner import Runner
 from dgemma.engine.scheduler import Scheduler
 from dgemma.engine.validation import check_request
-from dgemma.errors import BusyError, CancelledError, PromptError, UsageError
+from dgemma.errors import CancelledError, PromptError, UsageError
 from dgemma.interrupts import deferred
 from dgemma.model import DiffusionGemma
 from dgemma.ops import native
@@ -74,14 +73,12 @@ class Engine:
         self.config = resolve(replace(config, device=str(network.device)), weight_bytes)
         self.max_context = min(config.max_context or 2**62, network.config.max_position_embeddings)
         self.budget_bytes = int((self.config.kv_budget_mb or 0) * MEGABYTE)
-        self._scheduler = Scheduler(
+        scheduler = Scheduler(
             max_active=config.max_active, max_waiting=config.max_waiting, budget_bytes=self.budget_bytes
         )
-        self._residency = Residency(network, tower, self._soft_tokens, self._scheduler, config.max_prefixes)
+        self._residency = Residency(network, tower, self._soft_tokens, scheduler, config.max_prefixes)
+        self._requests = OpenRequests(scheduler, self._residency)
         self._passes = passes_of(network)
-        self._jobs: dict[int, Job] = {}
-        self._ids = itertools.count(1)
-        self._counts: Counter[str] = Counter()
         self._lock, self._device_lock = threading.Lock(), DeviceLock()
         self._modes = ModeChooser(
             network, self._passes, sampler, self.profile, self.config.pace_file, self._device_lock
@@ -89,7 +86,6 @@ class Engine:
         self._abandoned: deque[Job] = deque()
         self._driven = False
         self._closed: str | None = None
-        self._in_turn: set[Job] = set()
         # The thread that `start` created last, and the one of those that drives now; it may be an earlier one.
         self._thread: threading.Thread | None = None
         self._driver: threading.Thread | None = None
@@ -118,16 +114,10 @@ class Engine:
                 f"The request needs a cache of {runner.num_bytes / MEGABYTE:.0f} MB but the budget for all caches is "
                 f"{self.budget_bytes / MEGABYTE:.0f} MB; ask for fewer tokens or raise kv_budget_mb."
             )
-        job = Job(next(self._ids), runner)
         with deferred():
             with self._locked():
                 self._require_open()
-                try:
-                    self._scheduler.enter(job.id, runner.num_bytes)
-                except BusyError:
-                    self._counts["refused"] += 1
-                    raise
-                self._jobs[job.id] = job
+                job = self._requests.enter(runner)
             if self._thread is not None:
                 self._wake.put(None)
             return Events(job, self._next_item, self._abandon)
@@ -149,29 +139,15 @@ class Engine:
     def cancel(self, request_id: int) -> bool:
         """Ends a request: its consumer gets CancelledError in place of further events. False if it is not open."""
         with self._locked():
-            job = self._jobs.get(request_id)
+            job = self._requests.find(request_id)
             if job is not None:
-                self._end(job, "cancelled", CancelledError("The request was cancelled."))
+                self._requests.end(job, "cancelled", CancelledError("The request was cancelled."))
         return job is not None
 
     def snapshot(self) -> EngineSnapshot:
         """The engine's current counters."""
         with self._locked():
-            return EngineSnapshot(
-                active=self._scheduler.num_active,
-                waiting=self._scheduler.num_waiting,
-                finished=self._counts["finished"],
-                cancelled=self._counts["cancelled"],
-                failed=self._counts["failed"],
-                refused=self._counts["refused"],
-                prompt_tokens=self._counts["prompt_tokens"],
-                reused_tokens=self._counts["reused_tokens"],
-                new_tokens=self._counts["new_tokens"],
-                turns=self._counts["turns"],
-                kv_bytes=self._residency.num_bytes,
-                kv_budget_bytes=self.budget_bytes,
-                prefixes=self._residency.num_prefixes,
-            )
+            return self._requests.snapshot()
 
     def start(self) -> bool:
         """Starts a driver thread, which runs requests whether or not a consumer waits, until `stop` or `close`. Returns
@@ -203,8 +179,9 @@ class Engine:
         """Ends every open request (CancelledError), frees every cache, and refuses further requests."""
         with self._locked():
             self._closed = self._closed or "The engine is closed; load the model again."
-            for job in list(self._jobs.values()):
-                self._end(job, "cancelled", CancelledError("The engine was closed."))
+            self._requests.keeps_prefixes = False
+            for job in self._requests:
+                self._requests.end(job, "cancelled", CancelledError("The engine was closed."))
             self._residency.forget_prefixes()
             thread, wake, self._thread = self._thread, self._wake, None
         _join(thread, wake)
@@ -247,10 +224,10 @@ class Engine:
                 "This process was forked while another thread used the model; load the model again in this process, or "
                 "start the process by the method 'spawn'."
             )
-            for job in self._jobs.values():
+            for job in self._requests:
                 job.outbox = SimpleQueue()
                 job.post(CancelledError(self._closed))
-            self._jobs.clear()
+            self._requests.forget()
 
     def _require_open(self) -> None:
         if self._closed:
@@ -279,7 +256,8 @@ class Engine:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Holds the bookkeeping lock. On leaving, ends abandoned requests, and wakes a thread to drive if none does."""
+        """Holds the bookkeeping lock. On leaving, ends abandoned requests, and wakes a thread if there is work that no
+        thread knows of."""
         with deferred():
             try:
                 with self._lock:
@@ -291,16 +269,18 @@ class Engine:
                 self._end_abandoned_if_unlocked()
 
     def _end_abandoned(self) -> None:
-        """Ends the requests whose consumers are gone. If no thread drives, wakes one to drive for the others."""
+        """Ends the requests whose consumers are gone. Wakes a thread to drive for the others if none does, and the
+        driver thread if their end has left a prefix to shrink."""
         while self._abandoned:
             job = self._abandoned.popleft()
             how = "finished" if job.satisfied else "cancelled"
-            self._end(job, how, CancelledError("The request was closed."))
-        if self._driven or self._closed:
+            self._requests.end(job, how, CancelledError("The request was closed."))
+        if self._closed:
             return
         if self._thread is not None:
-            self._wake.put(None)
-        elif (job := next((job for job in self._jobs.values() if job.waiting), None)) is not None:
+            if not self._driven or self._residency.has_oversized_prefix:
+                self._wake.put(None)
+        elif not self._driven and (job := next((job for job in self._requests if job.waiting), None)) is not None:
             job.post(None)
 
     def _end_abandoned_if_unlocked(self) -> None:
@@ -326,7 +306,7 @@ class Engine:
                 while job.outbox.empty():
                     if not self._run_turn() and job.outbox.empty():
                         # Another thread that iterates the same Events took the last item.
-                        assert job.id not in self._jobs, "an open request has no turn"
+                        assert job not in self._requests, "an open request has no turn"
                         return False
                 return True
             finally:
@@ -337,8 +317,7 @@ class Engine:
         """Runs the turn of one request, or of several whose passes are small. False if there was nothing to do. Called
         only by the thread that drives."""
         with self._locked():
-            jobs, num_active = self._next_jobs(), self._scheduler.num_active
-            self._in_turn.update(jobs)
+            jobs, num_active = self._requests.begin_turn(), self._requests.num_active
         if not jobs:
             return self._shrink_prefix()
         outcomes: list[Outcome[tuple[Event, ...]]] = []
@@ -371,26 +350,6 @@ class Engine:
             return [Outcome(value=jobs[0].runner.advance(num_passes))]
         return run_together([partial(job.runner.advance, num_passes) for job in jobs])
 
-    def _next_jobs(self) -> list[Job]:
-        """The requests of the next turn: one that is admitted now, alone; else the next active one, and those whose
-        passes are likely to fit into one call with its own."""
-        if (job := self._residency.admit(self._jobs)) is not None:
-            reused = () if job.reuse is None else job.runner.chunks[: job.reuse.num_chunks]
-            self._counts["reused_tokens"] += sum(map(len, reused))
-            self._counts["prompt_tokens"] += len(job.runner.request.prompt)
-            return [job]
-        if self._scheduler.num_active < 2:
-            return [self._jobs[request_id] for request_id in self._scheduler.next_turns()]
-
-        def rows_of(request_id: int) -> float:
-            rows = self._jobs[request_id].num_rows
-            return math.inf if rows is None else rows
-
-        def joins(request_id: int, others: Sequence[int]) -> bool:
-            return sum(rows_of(one) for one in (request_id, *others)) <= MAX_ROWS
-
-        return [self._jobs[request_id] for request_id in self._scheduler.next_turns(joins)]
-
     def _shrink_prefix(self) -> bool:
         """Shrinks a kept prefix whose cache still has the slots reserved for the answer of a request that ended early.
         False if there is none. Called only by the thread that drives."""
@@ -420,40 +379,8 @@ class Engine:
             job.kept = None  # No memory for the copy: the answer is complete, its prompt is not kept.
         finally:
             with self._locked():
-                self._in_turn.discard(job)
-                self._counts["turns"] += 1
-                if self._jobs.get(job.id) is job:
-                    commits = [event for event in events if isinstance(event, Commit)]
-                    self._counts["new_tokens"] += sum(len(commit.token_ids) for commit in commits)
-                    job.post(*events)
-                    if finished:
-                        self._end(job, "finished")
-                    elif error is not None:
-                        self._end(job, "cancelled" if isinstance(error, CancelledError) else "failed", error)
-                else:  # Cancelled or closed during the turn.
-                    self._release(job)
+                self._requests.end_turn(job, events, error)
         return finished
-
-    def _end(self, job: Job, how: str, error: Exception | None = None) -> None:
-        """Marks an open request as ended. Its memory is released now, or after its turn if one is running."""
-        if self._jobs.pop(job.id, None) is None:
-            return
-        self._counts[how] += 1
-        if how == "finished":
-            self._scheduler.record_duration(job.runner.seconds)
-        if how == "failed":
-            job.post(error)
-        elif error is not None:
-            job.fail(error)
-        if job not in self._in_turn:
-            self._release(job)
-        else:
-            self._scheduler.end(job.id)
-
-    def _release(self, job: Job) -> None:
-        is_oversized = self._residency.release(job, keep=self._closed is None)
-        if is_oversized and self._thread is not None:
-            self._wake.put(None)
 
 
 def _join(thread: threading.Thread | None, wake: SimpleQueue[None]) -> None:

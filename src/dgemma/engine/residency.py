@@ -71,17 +71,16 @@ class Residency:
         job.reuse = self._prefixes.claim(job.runner.shareable_chunks, room)
         return job
 
-    def release(self, job: Job, *, keep: bool) -> bool:
+    def release(self, job: Job, *, keep: bool) -> None:
         """Frees the cache of a request that has ended, active or waiting. With `keep` the encoded part of its prompt
-        becomes a kept prefix -> whether it did and a kept prefix is oversized."""
+        becomes a kept prefix."""
         prefix = job.kept or job.runner.close(shrink=False)
         job.kept = job.reuse = None
         self._scheduler.leave(job.id)
         if prefix is None or not keep or job.weights_key is not self._weights_key:
-            return False
+            return
         self._prefixes.add(prefix)
         self.has_oversized_prefix = self.has_oversized_prefix or prefix.is_oversized
-        return self.has_oversized_prefix
 
     def oversized_prefix(self) -> Prefix | None:
         """A kept prefix that is to be shrunk; None if there is none."""
