@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dgemma
+from dgemma.cache import KVCache
 from dgemma.engine.request import Infill, Revision, Rewrite
 from tests.engine.requests import TURN_END, alone, content, finish, made_up_ids, make_engine, make_request, tokens
 from tests.test_model import NETWORK
@@ -231,6 +232,24 @@ def test_a_closed_request_keeps_only_the_cache_of_its_prompt(own_thread, mode):
     assert finish(again).stats.reused_tokens == 32
     assert content(again) == alone(make_request(prompt, max_new_tokens=9, mode=mode))
     engine.close()
+
+
+def test_a_prefix_is_copied_only_while_the_device_is_held(monkeypatch: pytest.MonkeyPatch):
+    """Otherwise it would be copied while another thread measures the machine."""
+    engine, held, resize = make_engine(), [], KVCache.resize
+
+    def recording(cache: KVCache, *sizes: int | None) -> None:
+        held.append(engine._device_lock.is_held)
+        resize(cache, *sizes)
+
+    monkeypatch.setattr(KVCache, "resize", recording)
+    for seed in range(2):
+        list(engine.submit(make_request(made_up_ids(40, 3), max_new_tokens=6, seed=seed)))
+    stream = engine.submit(make_request(made_up_ids(90, 4), max_new_tokens=6))
+    next(stream)
+    stream.close()
+    list(engine.submit(make_request(max_new_tokens=2)))
+    assert len(held) >= 4 and all(held)
 
 
 def test_changed_weights_invalidate_kept_prefixes():

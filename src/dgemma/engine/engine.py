@@ -372,7 +372,8 @@ class Engine:
         finished = bool(events) and isinstance(events[-1], Finish)
         try:
             if finished and self._residency.keeps_prefixes:
-                job.kept = job.runner.close(shrink=True)
+                with self._device_lock.lock:
+                    job.kept = job.runner.close(shrink=True)
             elif error is not None and not isinstance(error, CancelledError):
                 job.runner.close(shrink=False)  # What it encoded may be wrong: not kept as a prefix.
         except (MemoryError, RuntimeError):
