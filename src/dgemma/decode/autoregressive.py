@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dgemma.cache import KVCache
 from dgemma.decode.constrain import Walk
+from dgemma.decode.forbidden import Forbidden
 from dgemma.decode.head import require_finite
 from dgemma.decode.lookup import Copies
 from dgemma.decode.passes import Passes
@@ -144,7 +145,7 @@ class _Reader:
         top_k: int,
     ) -> None:
         self.network, self.sampler, self.generator = network, sampler, generator
-        self.forbidden, self.constraint, self.top_k = list(forbidden_first), constraint, top_k
+        self.forbidden, self.constraint, self.top_k = Forbidden.of(forbidden_first), constraint, top_k
         # The fused head computes the likeliest id and the entropy: all that plain greedy decoding needs.
         self.is_plain = sampler.is_greedy and constraint is None and not top_k
 
@@ -152,9 +153,8 @@ class _Reader:
         """The token after each of the states, one after another: each assumes that the state after it belongs to the
         token just read."""
         if self.is_plain and (head := self.network.fused_head()) is not None:
-            forbidden_pairs = [(0, token) for token in self.forbidden]
-            self.forbidden = []
-            reading = compute(HeadCall(head=head, hidden_ND=states_TD, forbidden_pairs=forbidden_pairs))
+            reading = compute(HeadCall(head=head, hidden_ND=states_TD, forbidden_pairs=self.forbidden.pairs()))
+            self.forbidden = Forbidden()
             for token, entropy in zip(reading.likeliest_N.tolist(), reading.entropy_N.tolist(), strict=True):
                 require_finite(entropy)
                 yield NextToken(token=token, entropy=entropy)
@@ -163,9 +163,8 @@ class _Reader:
             yield self._take(logits_V)
 
     def _take(self, logits_V: Tensor) -> NextToken:
-        if self.forbidden:
-            logits_V[self.forbidden] = -torch.inf
-            self.forbidden = []
+        self.forbidden.mask(logits_V[None])
+        self.forbidden = Forbidden()
         if self.constraint is not None:
             logits_V = self.constraint.restrict(logits_V)
         log_probabilities = logits_V.log_softmax(-1).clamp(min=torch.finfo(torch.float32).min)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from dgemma.decode.constrain import Walk
+from dgemma.decode.forbidden import Forbidden
 from dgemma.decode.vocabulary import summarise, uniforms_per_row
 from dgemma.errors import NotFiniteError, UsageError
 from dgemma.fused import SMALL_VOCABULARY
@@ -80,15 +81,14 @@ def read(
     if not 0 < temperature < math.inf:
         raise UsageError(f"The head needs a temperature above 0, not {temperature!r}.")
     require_finite(float(hidden_BLD.sum(dtype=torch.float32)))
+    excluded = Forbidden.of(forbidden_first, forbidden)
     if constraint is not None:
-        return read_constrained(
-            network, hidden_BLD, temperature, generator, constraint, top_k, forbidden_first, forbidden
-        )
+        return read_constrained(network, hidden_BLD, temperature, generator, constraint, top_k, excluded)
     if not exact and not takes_dense(network, hidden_BLD[..., 0].numel()):
         return read_streamed(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden)
     can_fuse = not exact and not top_k and not isinstance(generator, torch.Generator)
     if can_fuse and (fused_head := network.fused_head()) is not None:
-        return _read_fused(fused_head, hidden_BLD, temperature, generator, forbidden_first, forbidden)
+        return _read_fused(fused_head, hidden_BLD, temperature, generator, excluded)
     return read_dense(network, hidden_BLD, temperature, generator, top_k, forbidden_first, forbidden)
 
 
@@ -133,7 +133,7 @@ def read_streamed(
         top_k=max(1, top_k, soft_top_k or 0),
         exact_mean=soft_top_k is None,
         forbidden=forbidden,
-        forbidden_rows=[(row * length, token) for row in range(batch) for token in forbidden_first],
+        forbidden_rows=Forbidden.of(forbidden_first).first_pairs(batch, length),
     )
     ids_BLK = summary.top_ids_NK.view(batch, length, -1)
     logprobs_BLK = summary.top_logprobs_NK.view(batch, length, -1)
@@ -165,7 +165,8 @@ def read_dense(
     With a single generator the sample is drawn as in transformers, by `torch.multinomial` over [B * L, V] float32
     probabilities; with one per row, from one number per position. Raises NotFiniteError for logits that are not finite.
     """
-    scaled_BLV = _scaled_logits(network, hidden_BLD, temperature, forbidden_first, forbidden)
+    excluded = Forbidden.of(forbidden_first, forbidden)
+    scaled_BLV = _scaled_logits(network, hidden_BLD, temperature, excluded)
     probabilities = torch.softmax(scaled_BLV, dim=-1)
     log_probabilities = scaled_BLV - scaled_BLV.logsumexp(dim=-1, keepdim=True)
     # Clamped, as 0 * -inf would be nan: an id without probability adds nothing to the entropy.
@@ -187,12 +188,7 @@ def read_dense(
 
 
 def _read_fused(
-    fused_head: Any,
-    hidden_BLD: Tensor,
-    temperature: float,
-    generator: Generators,
-    forbidden_first: Sequence[int],
-    forbidden: Sequence[int],
+    fused_head: Any, hidden_BLD: Tensor, temperature: float, generator: Generators, excluded: Forbidden
 ) -> HeadReading:
     """`read_dense` by one compiled kernel, with the same draws."""
     batch, length, size = hidden_BLD.shape
@@ -202,7 +198,7 @@ def _read_fused(
             hidden_ND=hidden_BLD.reshape(-1, size),
             temperature=temperature,
             uniforms_N=_uniforms(generator, batch, length, 1, hidden_BLD.device)[:, 0],
-            forbidden_pairs=_forbidden_pairs(batch, length, forbidden_first, forbidden),
+            forbidden_pairs=excluded.pairs(batch, length),
             soft=True,
         )
     )
@@ -220,9 +216,8 @@ def read_constrained(
     temperature: float,
     generator: Generators,
     constraint: Walk,
-    top_k: int = 0,
-    forbidden_first: Sequence[int] = (),
-    forbidden: Sequence[int] = (),
+    top_k: int,
+    excluded: Forbidden,
 ) -> HeadReading:
     """`read` under a constraint, for one row: each distribution is the marginal over all valid paths, and the argmax is
     the id on the best path.
@@ -244,9 +239,7 @@ def read_constrained(
     uniforms_L = _uniforms(generator, batch, length, 1, hidden_BLD.device)[:, 0]
     with_logs = top_k > 0
     parts: list[HeadReading] = []
-    for part in _marginals(
-        network, hidden_BLD, temperature, constraint, uniforms_L, with_logs, forbidden_first, forbidden
-    ):
+    for part in _marginals(network, hidden_BLD, temperature, constraint, uniforms_L, with_logs, excluded):
         top = {} if part.logs_RV is None else _top_fields(part.logs_RV[None], part.best_R[None], top_k)
         parts.append(
             HeadReading(
@@ -285,20 +278,18 @@ def _marginals(
     constraint: Walk,
     uniforms_L: Tensor,
     with_logs: bool,
-    forbidden_first: Sequence[int],
-    forbidden: Sequence[int],
+    excluded: Forbidden,
 ) -> Iterator[_Marginals]:
     """Yields the marginals of a canvas, a few positions at a time; `uniforms_L`, in [0, 1), determines the samples."""
     length, rows_at_once = len(uniforms_L), max(1, DENSE_UP_TO // network.config.vocab_size)
     pieces = [slice(start, start + rows_at_once) for start in range(0, length, rows_at_once)]
     reader = constraint.reader(length) if hidden_1LD.device.type == "cpu" else None
     if reader is None:
-        scaled_LV = _scaled_logits(network, hidden_1LD, temperature, forbidden_first, forbidden)[0]
+        scaled_LV = _scaled_logits(network, hidden_1LD, temperature, excluded)[0]
     else:
         scaled_LV = network.products(hidden_1LD)[0].contiguous()
         cap = network.config.final_logit_softcapping
-        forbidden_pairs = _forbidden_pairs(1, length, forbidden_first, forbidden)
-        found = reader.read(scaled_LV, cap, temperature, uniforms_L, forbidden_pairs, with_logs)
+        found = reader.read(scaled_LV, cap, temperature, uniforms_L, excluded.pairs(), with_logs)
         if found is not None:
             for rows in pieces:
                 values_RV = found.probabilities_LV[rows]
@@ -324,27 +315,10 @@ def _marginals(
         )
 
 
-def _forbidden_pairs(
-    batch: int, length: int, forbidden_first: Sequence[int], forbidden: Sequence[int]
-) -> list[tuple[int, int]]:
-    """(row, id) pairs without probability among the batch * length rows; row -1 means all rows."""
-    at_first = [(row * length, token) for row in range(batch) for token in forbidden_first]
-    return at_first + [(-1, token) for token in forbidden]
-
-
-def _scaled_logits(
-    network: DiffusionGemma,
-    hidden_BLD: Tensor,
-    temperature: float,
-    forbidden_first: Sequence[int],
-    forbidden: Sequence[int],
-) -> Tensor:
-    """Logits after temperature, -inf for forbidden ids -> float32 [B, L, V]."""
+def _scaled_logits(network: DiffusionGemma, hidden_BLD: Tensor, temperature: float, excluded: Forbidden) -> Tensor:
+    """Logits after temperature, -inf for excluded ids -> float32 [B, L, V]."""
     scaled_BLV = network.logits(hidden_BLD).div_(temperature)
-    if forbidden_first:
-        scaled_BLV[:, 0, list(forbidden_first)] = -torch.inf
-    if forbidden:
-        scaled_BLV[:, :, list(forbidden)] = -torch.inf
+    excluded.mask(scaled_BLV)
     return scaled_BLV
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from dgemma.cache import KVCache
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep
+from dgemma.decode.forbidden import Forbidden
 from dgemma.decode.head import require_finite
 from dgemma.decode.passes import Passes
 from dgemma.fused_calls import HeadCall, compute
@@ -105,19 +106,15 @@ def verify(
         hidden_TD = passes.encode(torch.tensor([list(draft)], device=network.device), cache)[0]
         # Each state predicts the id after it; the last known id's state predicts the first one that is verified.
         states_TD = hidden_TD[known - 1 :] if known else torch.cat((states_TD, hidden_TD))
-    forbidden_first = () if known else forbidden_first
+    excluded = Forbidden.of(() if known else forbidden_first, forbidden)
     margin = math.log(max(ACCEPT_RATIO if accept_ratio is None else accept_ratio, 1e-300))
     fused_head = network.fused_head() if constraint is None and not top_k else None
     if fused_head is not None:
-        forbidden_pairs = [(0, token) for token in forbidden_first] + [(-1, token) for token in forbidden]
-        reading = compute(HeadCall(head=fused_head, hidden_ND=states_TD, forbidden_pairs=forbidden_pairs))
+        reading = compute(HeadCall(head=fused_head, hidden_ND=states_TD, forbidden_pairs=excluded.pairs()))
         verdict = _verdict_of_reading(reading, unverified, margin)
     else:
         logits_TV = network.logits(states_TD)
-        if forbidden_first:
-            logits_TV[0, list(forbidden_first)] = -torch.inf
-        if forbidden:
-            logits_TV[:, list(forbidden)] = -torch.inf
+        excluded.mask(logits_TV)
         verdict = _verdict(logits_TV, unverified, constraint, margin)
     require_finite(sum(verdict.entropies))
     agreed = sum(1 for _ in takewhile(bool, verdict.agrees[: end_of(unverified, end_ids)]))
