@@ -108,49 +108,92 @@ def denoise(
     """
     if constraint is not None and pinned_BL is not None:
         raise UsageError("Pinned positions cannot be combined with a constraint.")
-    if pinned_BL is not None and canvas_BL is None:
-        raise UsageError("Pinned positions need a canvas_BL that holds their tokens.")
+    pins = None if pinned_BL is None else _Pins.of(network, canvas_BL, pinned_BL)
     passes = network if passes is None else passes
-    length = canvas_length or network.config.canvas_length
-    shape, limit = (cache.batch_size, length), sampler.max_denoising_steps
+    shape, limit = (cache.batch_size, canvas_length or network.config.canvas_length), sampler.max_denoising_steps
     schedule = LinearSchedule(t_min=sampler.t_min, t_max=sampler.t_max, num_steps=limit)
     noise_BL = head.random_ids(network.config.vocab_size, shape, generator, network.device)
     patience = None if constraint is None or exact else PATIENCE
     skipping = skip_settled and not exact and constraint is None
     # Without skipping, as in the reference, end tokens get no special treatment.
-    state = _Canvas(
-        noise_BL if canvas_BL is None else canvas_BL, pinned_BL, sampler, end_ids if skipping else (), patience
-    )
+    canvas = _Canvas(noise_BL if canvas_BL is None else canvas_BL, pins, sampler, end_ids if skipping else (), patience)
     rows_R: Tensor | None = None
     for remaining in range(limit, 0, -1):
-        if commit_BT is not None and remaining == limit:
-            committed_BTD, hidden_BRD = passes.encode_and_denoise(commit_BT, state.canvas_BL, cache)
-            last_hidden_BD = committed_BTD[:, -1]
-        else:
-            last_hidden_BD = None
-            hidden_BRD = passes.denoise(state.canvas_BL, cache, state.soft_BLD, rows_R)
-        has_first = rows_R is None or (len(rows_R) > 0 and int(rows_R[0]) == 0)
+        hidden_BRD, last_hidden_BD = _pass(passes, cache, canvas, rows_R, commit_BT if remaining == limit else None)
         reading = head.read(
             network,
             hidden_BRD,
             schedule.temperature(remaining),
             generator,
             top_k,
-            forbidden_first=forbidden_first if has_first else (),
+            forbidden_first=forbidden_first if _has_first(rows_R) else (),
             forbidden=forbidden,
             constraint=constraint,
             exact=exact,
         )
-        if pinned_BL is not None and canvas_BL is not None:
-            reading = _pin(network, reading, canvas_BL, pinned_BL, rows_R)
-        fresh_noise_BL = head.random_ids(network.config.vocab_size, shape, generator, network.device)
-        step = state.advance(limit - remaining + 1, reading, rows_R, fresh_noise_BL)
-        yield step if last_hidden_BD is None else replace(step, last_hidden_BD=last_hidden_BD)
+        reading = reading if pins is None else pins.restore(reading, rows_R)
+        noise_BL = head.random_ids(network.config.vocab_size, shape, generator, network.device)
+        step = canvas.advance(limit - remaining + 1, reading, rows_R, noise_BL)
+        yield replace(step, last_hidden_BD=last_hidden_BD)
         if bool(step.done_B.all()):
             return
         if skipping:
             # The step at the limit is a closing one, as its argmax is committed.
-            rows_R = state.rows_to_compute(close=remaining == 2)
+            rows_R = canvas.rows_to_compute(close=remaining == 2)
+
+
+def _pass(
+    passes: Passes, cache: KVCache, canvas: "_Canvas", rows_R: Tensor | None, commit_BT: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """A pass over the canvas, or `rows_R` of it -> hidden [B, R, D]; and, if it also encodes `commit_BT`, the hidden
+    state of the last of these [B, D]."""
+    if commit_BT is None:
+        return passes.denoise(canvas.canvas_BL, cache, canvas.soft_BLD, rows_R), None
+    committed_BTD, hidden_BRD = passes.encode_and_denoise(commit_BT, canvas.canvas_BL, cache)
+    return hidden_BRD, committed_BTD[:, -1]
+
+
+def _has_first(rows_R: Tensor | None) -> bool:
+    """Whether position 0 is among these ascending ones; None means all."""
+    return rows_R is None or (len(rows_R) > 0 and int(rows_R[0]) == 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pins:
+    """Positions that keep their given ids.
+
+    pinned_BL           these positions
+    ids_BL, embeds_BLD  the given ids and their embeddings
+    """
+
+    pinned_BL: Tensor
+    ids_BL: Tensor
+    embeds_BLD: Tensor
+
+    @classmethod
+    def of(cls, network: DiffusionGemma, ids_BL: Tensor | None, pinned_BL: Tensor) -> "_Pins":
+        """Raises UsageError without ids."""
+        if ids_BL is None:
+            raise UsageError("Pinned positions need a canvas_BL that holds their tokens.")
+        return cls(pinned_BL=pinned_BL, ids_BL=ids_BL, embeds_BLD=network.embed(ids_BL))
+
+    @property
+    def free_scale_B1(self) -> Tensor:
+        """L over the number of free positions of each row."""
+        return self.pinned_BL.shape[1] / (~self.pinned_BL).sum(dim=-1, keepdim=True).clamp(min=1)
+
+    def restore(self, reading: head.HeadReading, rows_R: Tensor | None) -> head.HeadReading:
+        """`reading`, of all positions or of `rows_R`, with the given ids at pinned ones: entropy 0, the id's own
+        embedding as expectation."""
+        rows = slice(None) if rows_R is None else rows_R
+        pinned_BR, ids_BR, embeds_BRD = self.pinned_BL[:, rows], self.ids_BL[:, rows], self.embeds_BLD[:, rows]
+        return replace(
+            reading,
+            argmax_BL=torch.where(pinned_BR, ids_BR, reading.argmax_BL),
+            sample_BL=torch.where(pinned_BR, ids_BR, reading.sample_BL),
+            entropy_BL=reading.entropy_BL.masked_fill(pinned_BR, 0.0),
+            soft_BLD=torch.where(pinned_BR[..., None], embeds_BRD.to(reading.soft_BLD.dtype), reading.soft_BLD),
+        )
 
 
 class _Canvas:
@@ -159,10 +202,10 @@ class _Canvas:
     def __init__(
         self,
         canvas_BL: Tensor,
-        pinned_BL: Tensor | None,
+        pins: _Pins | None,
         sampler: SamplerConfig,
         end_ids: Sequence[int],
-        patience: int | None = None,
+        patience: int | None,
     ) -> None:
         self.canvas_BL = canvas_BL
         self.soft_BLD: Tensor | None = None
@@ -180,11 +223,8 @@ class _Canvas:
         # One past the last position of each row that matters: those after a certain end token do not.
         self.ends_B = torch.full_like(self.done_B, canvas_BL.shape[1], dtype=torch.long)
         self.reading: head.HeadReading | None = None
-        # L over the number of free positions: makes the stop rule take the mean over these, as pinned positions, whose
-        # entropy is 0, would dilute it.
-        self.free_scale_B1: Tensor | float = 1.0
-        if pinned_BL is not None:
-            self.free_scale_B1 = canvas_BL.shape[1] / (~pinned_BL).sum(dim=-1, keepdim=True).clamp(min=1)
+        # Makes the stop rule take the mean over free positions: pinned ones, whose entropy is 0, would dilute it.
+        self.free_scale_B1 = 1.0 if pins is None else pins.free_scale_B1
 
     def advance(self, number: int, fresh: head.HeadReading, rows_R: Tensor | None, noise_BL: Tensor) -> DenoiseStep:
         """Takes the reading of all positions, or of those in `rows_R`, and renoises what is not accepted."""
@@ -277,23 +317,3 @@ def _with_done_rows(old: head.HeadReading, new: head.HeadReading, done_B: Tensor
         return torch.where(done_B.view(-1, *[1] * (now.ndim - 1)), getattr(old, name), now)
 
     return replace(new, **{name: choose(name, now) for name, now in _present(new).items()})
-
-
-def _pin(
-    network: DiffusionGemma,
-    reading: head.HeadReading,
-    given_BL: Tensor,
-    pinned_BL: Tensor,
-    rows_R: Tensor | None,
-) -> head.HeadReading:
-    """`reading` with the ids of `given_BL` at pinned positions: entropy 0, the id's own embedding as expectation."""
-    if rows_R is not None:
-        given_BL, pinned_BL = given_BL[:, rows_R], pinned_BL[:, rows_R]
-    soft_BLD = torch.where(pinned_BL[..., None], network.embed(given_BL).to(reading.soft_BLD.dtype), reading.soft_BLD)
-    return replace(
-        reading,
-        argmax_BL=torch.where(pinned_BL, given_BL, reading.argmax_BL),
-        sample_BL=torch.where(pinned_BL, given_BL, reading.sample_BL),
-        entropy_BL=reading.entropy_BL.masked_fill(pinned_BL, 0.0),
-        soft_BLD=soft_BLD,
-    )
