@@ -1,6 +1,7 @@
 """Verifying a draft gives what the causal mode writes, whatever was drafted, and the cache holds nothing else."""
 
 import itertools
+import math
 import re
 from dataclasses import replace
 from random import Random
@@ -20,6 +21,7 @@ from dgemma.engine.engine import Engine
 from dgemma.engine.modes import ModeChooser
 from dgemma.engine.pace import Choice
 from dgemma.engine.request import Commit, Draft, Finish
+from dgemma.errors import NotFiniteError
 from dgemma.evals.tasks import TASKS
 from tests.decode.constrain.schemas import random_llm
 from tests.engine.requests import SAMPLER, content, finish, make_request, tokens
@@ -84,7 +86,7 @@ def test_a_drafted_token_that_is_likely_enough_is_kept(monkeypatch):
     cache, last_hidden = prefix(5)
     second = int(NETWORK.logits(last_hidden).topk(2).indices[1])
     monkeypatch.setattr(verify_module, "ACCEPT_RATIO", 1.0)
-    assert verify(NETWORK, cache, [second], last_hidden).token_ids != (second,)
+    assert verify(NETWORK, cache, [second], last_hidden).token_ids[0] != second
     cache, last_hidden = prefix(5)
     monkeypatch.setattr(verify_module, "ACCEPT_RATIO", 1e-9)
     assert verify(NETWORK, cache, [second], last_hidden).token_ids[0] == second
@@ -95,6 +97,27 @@ def test_nothing_follows_an_agreed_end_token():
     cache, last_hidden = prefix(5)
     verified = verify(NETWORK, cache, causal, last_hidden, end_ids=(causal[2],))
     assert list(verified.token_ids) == causal[: causal.index(causal[2]) + 1]
+
+
+@pytest.mark.parametrize("top_k", [0, 2])
+@pytest.mark.parametrize("finite", [1, 3, 6])
+def test_tokens_before_logits_that_are_not_finite_are_kept(finite, top_k, monkeypatch):
+    causal = greedy(ids(1, 5)[0].tolist(), 6)
+    cache, last_hidden = prefix(5)
+    encode = NETWORK.encode
+
+    def failing(ids: torch.Tensor, cache: KVCache) -> torch.Tensor:
+        states_BTD, start = encode(ids, cache), cache.length - ids.shape[1]
+        states_BTD[:, max(0, 5 + finite - 1 - start) :] = torch.nan
+        return states_BTD
+
+    monkeypatch.setattr(NETWORK, "encode", failing)
+    verified = verify(NETWORK, cache, causal, last_hidden, top_k=top_k)
+    assert list(verified.token_ids) == causal[:finite]
+    assert len(verified.entropies) == finite and all(map(math.isfinite, verified.entropies))
+    assert cache.length == 5 + finite - 1
+    with pytest.raises(NotFiniteError):
+        verify(NETWORK, cache, causal[finite - 1 :], verified.last_hidden_D, known=1, top_k=top_k)
 
 
 def test_a_forbidden_first_token_is_replaced():
@@ -142,7 +165,7 @@ def test_a_canvas_takes_no_more_denoise_steps_than_allowed():
     request = make_request(max_new_tokens=21, canvas_length=8, max_denoising_steps=2)
     events = list(engine().submit(request))
     assert tokens(events) == greedy([2, 17, 5], 21)
-    assert 3 <= finish(events).stats.canvases <= 3
+    assert finish(events).stats.canvases == 3
     assert finish(events).stats.denoise_steps <= 2 * 3
 
 

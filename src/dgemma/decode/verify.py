@@ -22,8 +22,8 @@ from dgemma.cache import KVCache
 from dgemma.decode.constrain import Walk
 from dgemma.decode.denoise import DenoiseStep
 from dgemma.decode.forbidden import Forbidden
-from dgemma.decode.head import require_finite
 from dgemma.decode.passes import Passes
+from dgemma.errors import NotFiniteError
 from dgemma.fused_calls import HeadCall, compute
 from dgemma.model import DiffusionGemma
 
@@ -44,8 +44,8 @@ that the seed matters where several tokens would do; 0.3 costs accuracy (docs/lo
 class Verified:
     """The result of verifying a draft.
 
-    token_ids      the ids agreed on after the known ones, then the causal pass's own, which is not encoded yet, unless
-                   the last one agreed on is an end token
+    token_ids      the ids agreed on after the known ones, then the causal pass's own. The last one is not encoded yet,
+                   unless it is an end token agreed on
     entropies      nats, of the causal pass at each of these
     logprobs       the causal pass's log probability of each; empty without `top_k`
     top            the `top_k` likeliest ids at each, with their log probabilities; empty without `top_k`
@@ -97,7 +97,8 @@ def verify(
     top_k            the number of likeliest ids reported for each token
     passes           encodes instead of `network`, such as `graphs.RecordedPasses`
 
-    Afterwards the cache holds the known and the agreed ids. Raises NotFiniteError if the logits are not finite.
+    Afterwards the cache holds the known ids and those of the result that are encoded. Raises NotFiniteError if the
+    logits at the first id are not finite; later ones end what is kept.
     """
     passes = network if passes is None else passes
     before, unverified = cache.length, draft[known:]
@@ -116,11 +117,16 @@ def verify(
         logits_TV = network.logits(states_TD)
         excluded.mask(logits_TV)
         verdict = _verdict(logits_TV, unverified, constraint, margin)
-    require_finite(sum(verdict.entropies))
     agreed = sum(1 for _ in takewhile(bool, verdict.agrees[: end_of(unverified, end_ids)]))
     ids = list(unverified[:agreed])
     if not ids or ids[-1] not in end_ids:
-        ids.append(verdict.best[agreed])
+        if math.isfinite(verdict.entropies[agreed]):
+            ids.append(verdict.best[agreed])
+        elif ids:
+            # The last one agreed on is left to the next pass, which reads these logits first.
+            agreed -= 1
+        else:
+            raise NotFiniteError
     cache.truncate(before + known + agreed)
     logprobs, top = (), ()
     if top_k and verdict.logprobs_TV is not None:
