@@ -88,9 +88,11 @@ def test_a_request_waits_for_memory_and_then_runs():
     engine = make_engine(max_active=1)
     first, second = engine.submit(request), engine.submit(request)
     assert (engine.snapshot().active, engine.snapshot().waiting) == (0, 2)
-    assert content(second) == alone(request)
-    stats = finish(first).stats
-    assert stats.queued_ms >= 0 and stats.wall_seconds * 1000 >= stats.first_text_ms >= stats.queued_ms
+    late = list(second)
+    assert content(late) == alone(request)
+    waited, stats = finish(late).stats, finish(first).stats
+    assert waited.queued_ms > stats.queued_ms, "the second waited for all turns of the first"
+    assert all(one.wall_seconds * 1000 >= one.first_text_ms >= one.queued_ms for one in (waited, stats))
 
 
 def test_a_full_engine_refuses_requests_until_one_is_closed():

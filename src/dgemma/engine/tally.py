@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dgemma import memory
 from dgemma.decode.denoise import DenoiseStep
 from dgemma.decode.lookup import MAX_MATCH
+from dgemma.decode.verify import end_of
 from dgemma.engine.request import Commit, Draft, Finish, FinishReason, Infill, Request, Stats, TokenLogprobs
 
 IMPOSSIBLE_NATS = -1e4
@@ -33,10 +34,10 @@ class Tally:
     def cut(self, ids: list[int]) -> tuple[list[int], FinishReason | None]:
         """`ids` up to the first end token (included) and within max_new_tokens, and the reason to finish, if any."""
         room = self.request.max_new_tokens - self.new_tokens
-        end = next((index for index, token in enumerate(ids) if token in self.end_ids), None)
-        if end is not None and end < room:
-            return ids[: end + 1], "stop"
-        return ids[:room], "length" if len(ids) >= room else None
+        kept = ids[: min(room, end_of(ids, self.end_ids))]
+        if kept and kept[-1] in self.end_ids:
+            return kept, "stop"
+        return kept, "length" if len(kept) == room else None
 
     def commit(self, ids: list[int], entropies: tuple[float, ...], logprobs: tuple[TokenLogprobs, ...] = ()) -> Commit:
         """Counts `ids` as written -> the event."""

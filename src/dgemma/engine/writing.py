@@ -137,13 +137,14 @@ class Writer:
             finished_BL = yield from self._finish_canvas(cache, steps, step)
 
     def _finish_canvas(
-        self, cache: KVCache, steps: Iterator[DenoiseStep], step: DenoiseStep
+        self, cache: KVCache, steps: Generator[DenoiseStep], step: DenoiseStep
     ) -> Generator[tuple[Event, ...], None, torch.Tensor | None]:
         """Denoises a canvas, of which `step` is the first step, to its end and commits it -> its tokens, which are not
         encoded yet. The reference path encodes them as transformers does, in a pass of their own -> None."""
         while not (bool(step.done_B.all()) or step.step == self.sampler.max_denoising_steps):
             yield (self.tally.draft(step),)
             step = self._step(steps)
+        steps.close()
         draft = self.tally.draft(step)
         self.tally.canvases += 1
         kept, reason = self.tally.cut(list(draft.token_ids))
@@ -157,6 +158,11 @@ class Writer:
         self.tally.passes += 1
         yield ()
         return None
+
+    @property
+    def _forbidden_next(self) -> tuple[int, ...]:
+        """Ids that the next token cannot be."""
+        return self.forbidden_first if self.tally.new_tokens == 0 else ()
 
     def _first_look(self) -> int:
         """Length of the first step that decides whether a canvas is verified; the whole canvas if the request sets its
@@ -174,7 +180,7 @@ class Writer:
             sampler or self.sampler,
             self.draws,
             length,
-            forbidden_first=self.forbidden_first if self.tally.new_tokens == 0 else (),
+            forbidden_first=self._forbidden_next,
             constraint=self.walk,
             exact=self.request.reference,
             skip_settled=self.request.skip_settled,
@@ -201,7 +207,7 @@ class Writer:
                 proposal.last_hidden_D,
                 known=len(known),
                 end_ids=self.eos,
-                forbidden_first=self.forbidden_first if self.tally.new_tokens == 0 else (),
+                forbidden_first=self._forbidden_next,
                 constraint=self.walk,
                 top_k=self.top_k,
                 passes=self.passes,
@@ -246,7 +252,7 @@ class Writer:
         """The last token of a verification, which is not encoded yet -> [1, 1]."""
         return torch.tensor([found.token_ids[-1:]], device=self.network.device)
 
-    def _infill(self, cache: KVCache, last_hidden: torch.Tensor, infill: Infill) -> Pieces:
+    def _infill(self, cache: KVCache, last_hidden_D: torch.Tensor, infill: Infill) -> Pieces:
         """Fills and scores one gap length after another after the same prompt, each as a canvas of its own; commits the
         best."""
         best: tuple[float, Draft] | None = None
@@ -260,7 +266,7 @@ class Writer:
                 draft = self.tally.draft(step, gap)
                 yield (draft,)
             assert draft is not None
-            score = fill_score(self.network, cache, last_hidden, draft.token_ids, suffix[:SUFFIX_SCORED])
+            score = fill_score(self.network, cache, last_hidden_D, draft.token_ids, suffix[:SUFFIX_SCORED])
             self.tally.canvases, self.tally.passes = self.tally.canvases + 1, self.tally.passes + 1
             if best is None or score > best[0]:
                 best, worse_in_a_row = (score, draft), 0
@@ -291,7 +297,7 @@ class Writer:
             self.tally.passes += 1
             yield ()
 
-    def _rewrite(self, cache: KVCache, last_hidden: torch.Tensor, rewriting: Rewrite) -> Pieces:
+    def _rewrite(self, cache: KVCache, last_hidden_D: torch.Tensor, rewriting: Rewrite) -> Pieces:
         """Rewrites pass by pass, until the causal pass ends the text."""
         forbidden = tuple(sorted(set(rewriting.forbidden) - self.eos))
         passes = rewrite(
@@ -300,7 +306,7 @@ class Writer:
             rewriting.text,
             rewriting.strength,
             self.request.max_new_tokens,
-            last_hidden,
+            last_hidden_D,
             sorted(self.eos),
             forbidden,
         )
@@ -322,14 +328,14 @@ class Writer:
         self.tally.count(step)
         return step
 
-    def _autoregressive(self, cache: KVCache, last_hidden: torch.Tensor) -> Pieces:
+    def _autoregressive(self, cache: KVCache, last_hidden_D: torch.Tensor) -> Pieces:
         request, copies = self.request, None
         if request.copy_length:
             copies = Copies(request.prompt, request.max_new_tokens, request.copy_length, self.eos)
         written = autoregressive(
             self.network,
             cache,
-            last_hidden,
+            last_hidden_D,
             request.token_sampler,
             self.generator,
             self.forbidden_first,
