@@ -39,6 +39,9 @@ ACCEPT_RATIO = 0.8
 """A drafted token is kept if the causal pass finds it at least this many times as likely as its own choice. Below 1 so
 that the seed matters where several tokens would do; 0.3 costs accuracy (docs/log.md)."""
 
+Pairs = tuple[tuple[int, float], ...]
+"""Ids with their log probabilities, likeliest first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
@@ -55,7 +58,7 @@ class Verified:
     token_ids: tuple[int, ...]
     entropies: tuple[float, ...]
     logprobs: tuple[float, ...]
-    top: tuple[tuple[tuple[int, float], ...], ...]
+    top: tuple[Pairs, ...]
     last_hidden_D: Tensor
 
 
@@ -111,12 +114,11 @@ def verify(
     margin = math.log(max(ACCEPT_RATIO if accept_ratio is None else accept_ratio, 1e-300))
     fused_head = network.fused_head() if constraint is None and not top_k else None
     if fused_head is not None:
-        reading = compute(HeadCall(head=fused_head, hidden_ND=states_TD, forbidden_pairs=excluded.pairs()))
-        verdict = _verdict_of_reading(reading, unverified, margin)
+        verdict = _verdict_of_head(fused_head, states_TD, unverified, excluded, margin)
     else:
         logits_TV = network.logits(states_TD)
         excluded.mask(logits_TV)
-        verdict = _verdict(logits_TV, unverified, constraint, margin)
+        verdict = _verdict_of_logits(logits_TV, unverified, constraint, margin)
     agreed = sum(1 for _ in takewhile(bool, verdict.agrees[: end_of(unverified, end_ids)]))
     ids = list(unverified[:agreed])
     if not ids or ids[-1] not in end_ids:
@@ -128,12 +130,7 @@ def verify(
         else:
             raise NotFiniteError
     cache.truncate(before + known + agreed)
-    logprobs, top = (), ()
-    if top_k and verdict.logprobs_TV is not None:
-        kept_TV = verdict.logprobs_TV[: len(ids)]
-        best = kept_TV.topk(min(top_k, kept_TV.shape[-1]))
-        top = _pairs(best.indices.tolist(), best.values.tolist())
-        logprobs = tuple(row[token] for row, token in zip(kept_TV.tolist(), ids, strict=True))
+    logprobs, top = verdict.logprobs_of(ids, top_k)
     return Verified(
         token_ids=tuple(ids),
         entropies=tuple(verdict.entropies[: len(ids)]),
@@ -157,15 +154,29 @@ class _Verdict:
     agrees: list[bool]
     logprobs_TV: Tensor | None = None
 
+    def logprobs_of(self, ids: Sequence[int], top_k: int) -> tuple[tuple[float, ...], tuple[Pairs, ...]]:
+        """The log probability of each of these ids, which begin at the first position, and the `top_k` likeliest ids
+        there with theirs; nothing without `top_k`."""
+        if not top_k or self.logprobs_TV is None:
+            return (), ()
+        kept_TV = self.logprobs_TV[: len(ids)]
+        own_T = kept_TV.gather(-1, torch.tensor(ids, device=kept_TV.device)[:, None])[:, 0]
+        best = kept_TV.topk(min(top_k, kept_TV.shape[-1]))
+        rows = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        return tuple(own_T.tolist()), tuple(tuple(zip(*row, strict=True)) for row in rows)
 
-def _verdict_of_reading(reading: Any, draft: Sequence[int], margin: float) -> _Verdict:
-    """The verdict from a reading of the fused head (`ops.native.head.VocabularyReading`)."""
+
+def _verdict_of_head(
+    fused_head: Any, states_TD: Tensor, draft: Sequence[int], excluded: Forbidden, margin: float
+) -> _Verdict:
+    """The verdict of the head as one kernel (`ops.native.head.Head`)."""
+    reading = compute(HeadCall(head=fused_head, hidden_ND=states_TD, forbidden_pairs=excluded.pairs()))
     count = len(draft)
     agrees_T = _is_likely_enough(reading.logits_NV[:count], draft, margin, reading.maximum_N[:count])
     return _Verdict(best=reading.likeliest_N.tolist(), entropies=reading.entropy_N.tolist(), agrees=agrees_T.tolist())
 
 
-def _verdict(logits_TV: Tensor, draft: Sequence[int], constraint: Walk | None, margin: float) -> _Verdict:
+def _verdict_of_logits(logits_TV: Tensor, draft: Sequence[int], constraint: Walk | None, margin: float) -> _Verdict:
     """The verdict from logits [T + 1, V], which a constraint restricts in place."""
     count = len(draft)
     verified = count if constraint is None else _restrict(logits_TV, draft, constraint, margin)
@@ -202,7 +213,3 @@ def _restrict(logits_TV: Tensor, draft: Sequence[int], constraint: Walk, margin:
         constraint = constraint.after([token])
     logits_TV[len(draft)] = constraint.restrict(logits_TV[len(draft)])
     return len(draft)
-
-
-def _pairs(ids: list[list[int]], logprobs: list[list[float]]) -> tuple[tuple[tuple[int, float], ...], ...]:
-    return tuple(tuple(zip(*row, strict=True)) for row in zip(ids, logprobs, strict=True))

@@ -159,17 +159,12 @@ def _diffusion_ms(record: CanvasRecord, pace: Pace, tokens: float) -> float:
     denoising = record.steps * pace.step(record.length * record.equivalents / record.steps)
     if record.checks:
         verifying = record.checks * pace.step(min(DRAFT_LENGTH, record.length))
-        look = pace.step(_first_look_rows(record))
+        look = pace.step(min(FIRST_LOOK, record.length))
         canvases = tokens / record.tokens
         # At least one canvas gets a first look, however few tokens the answer has.
         return max(1.0, canvases) * look + canvases * max(0.0, denoising + verifying - look)
     canvases = math.ceil(tokens / record.length)
     return canvases * denoising + (canvases - 1) * pace.step(record.length)
-
-
-def _first_look_rows(record: CanvasRecord) -> int:
-    """Positions of the first step over a canvas that may be verified."""
-    return min(FIRST_LOOK, record.length)
 
 
 def mean_embedding(network: DiffusionGemma, prompt: Sequence[int]) -> list[float]:
