@@ -6,8 +6,8 @@ turn is one pass; small passes of several requests are joined in one call. So a 
 own thread, any number of consumers share the device, and nothing runs while no consumer waits. `start` dedicates a
 driver thread instead, for servers.
 
-`_lock` guards the bookkeeping and is never held during a pass. Only the thread that holds `_device_lock`, for a turn or
-to measure, touches tensors. A request that is dropped, closed or cancelled gets no further turn.
+`_lock` guards the books (`open_requests`) and is never held during a pass. Only the thread that holds `_device_lock`,
+for a turn or to measure, touches tensors. A request that is dropped, closed or cancelled gets no further turn.
 Ctrl-C is raised where a pass begins, never in the middle of bookkeeping. Knows nothing of text.
 """
 
