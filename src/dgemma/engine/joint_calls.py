@@ -35,6 +35,8 @@ def run_together(turns: Sequence[Callable[[], T]]) -> list[Outcome[T]]:
     """Runs all turns in this thread, joining their small fused calls -> the outcome of each, in order.
 
     An Exception that a turn raises ends that turn alone. Any other exception (Ctrl-C) ends all of them and is raised.
+    A turn that has changed a state of the network asks for no call that could be joined until it has restored it:
+    others run while it is suspended.
     """
     suspended: dict[int, FusedCall] = {}
     num_rows: dict[int, int] = {}
