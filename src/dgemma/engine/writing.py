@@ -299,16 +299,15 @@ class Writer:
 
     def _rewrite(self, cache: KVCache, last_hidden_D: torch.Tensor, rewriting: Rewrite) -> Pieces:
         """Rewrites pass by pass, until the causal pass ends the text."""
-        forbidden = tuple(sorted(set(rewriting.forbidden) - self.eos))
         passes = rewrite(
             self.network,
             cache,
             rewriting.text,
             rewriting.strength,
-            self.request.max_new_tokens,
-            last_hidden_D,
-            sorted(self.eos),
-            forbidden,
+            most=self.request.max_new_tokens,
+            last_hidden_D=last_hidden_D,
+            end_ids=sorted(self.eos),
+            forbidden=tuple(sorted(set(rewriting.forbidden) - self.eos)),
         )
         for found in passes:
             self.tally.passes += 1
@@ -338,11 +337,11 @@ class Writer:
             last_hidden_D,
             request.token_sampler,
             self.generator,
-            self.forbidden_first,
-            self.walk,
-            self.top_k,
-            self.passes,
-            copies,
+            forbidden_first=self.forbidden_first,
+            constraint=self.walk,
+            top_k=self.top_k,
+            passes=self.passes,
+            copies=copies,
         )
         for found in written:
             self.tally.passes += 1
