@@ -1,7 +1,7 @@
 """Kernels compiled for the processor they run on, where torch has no operator or a slow one.
 
     .._kernels.py, arithmetic.py   the kernels and what they share: Python functions over addresses
-    .._tiles.py                    products of a few rows with a panel of float or quantised weights
+    .._tiles.py                    products of a few rows with a panel of float or quantised weights, or with one row
     compiler.py, __main__.py       compile them to object files with numba, once, in a process of its own
     compiling.py                   starts these processes and waits for them
     machine.py                     loads object files and runs kernels on torch's threads
