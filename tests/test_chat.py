@@ -3,6 +3,7 @@
 import json
 
 import jinja2
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,6 +139,12 @@ def test_earlier_thoughts_are_dropped_once_the_user_speaks_again():
         (["hello"], {}, "Message 1 needs one of the roles"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}], {}, "neither text nor image"),
         ([{"role": "user", "content": 3}], {}, "neither text nor image"),
+        ([{"role": "user", "content": b"far"}], {}, "neither text nor image"),
+        ([{"role": "user", "content": [np.zeros(2), "far"]}], {}, "neither text nor image"),
+        ([{"role": "system", "content": [np.zeros(2)]}, USER], {}, "neither text nor image"),
+        ([{**USER, "tool_calls": [CALL]}, USER], {}, "Message 1 calls tools"),
+        ([{**USER, "tool_calls": "lookup"}, {"role": "tool", "content": "far"}], {}, "Message 1 calls tools"),
+        ([USER, {"role": "tool", "content": {}, "tool_calls": [CALL]}], {}, "Message 2 calls tools"),
         ([USER, {"role": "tool", "content": "far"}], {}, "no tool call comes before"),
         ([USER, {"role": "assistant", "tool_calls": [CALL]}], {}, "result of each call"),
         ([USER, {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}], {}, "not JSON"),

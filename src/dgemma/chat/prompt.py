@@ -76,7 +76,7 @@ def render(
     )
     original = {ord(stand_in): chr(code) for code, stand_in in stand_ins.items()}
     pieces, lengths = tokenizer.split_special(text), iter(image_lengths)
-    num_images = sum(part == _IMAGE for message in conversation for part in _parts_of(message))
+    num_images = sum(_is_image(part) for message in conversation for part in _parts_of(message))
     if pieces.count(IMAGE) != num_images or num_images != len(image_lengths):
         raise PromptError(f"This model's chat template does not show images ({num_images} in this conversation).")
     ids: list[int] = []
@@ -153,10 +153,13 @@ def _message(message: Mapping[str, Any], number: int) -> dict[str, Any]:
         raise PromptError(f"Message {number} needs one of the roles {', '.join(ROLES)}.")
     normal = {key: value for key, value in message.items() if value is not None}
     normal["role"] = ROLES[role]
+    # Templates would drop them silently, and a tool's result would be looked up among them.
+    if normal["role"] != "assistant" and normal.pop("tool_calls", ()):
+        raise PromptError(f"Message {number} calls tools, but only the assistant's messages can call tools.")
     content = message.get("content")
     if role == "tool" and isinstance(content, Mapping):
         return normal
-    if role == "user" and isinstance(content, Sequence) and not isinstance(content, str) and _IMAGE in content:
+    if role == "user" and isinstance(content, list | tuple) and any(map(_is_image, content)):
         return {**normal, "content": _with_images(content, number)}
     text = _text(content, number)
     if normal["role"] == "assistant":
@@ -179,22 +182,24 @@ def _text(content: Any, number: int) -> str:
     for part in content if isinstance(content, Sequence) else [None]:
         text = part.get("text") if isinstance(part, Mapping) else part
         if not isinstance(text, str):
-            if part == _IMAGE:
+            if _is_image(part):
                 raise PromptError(f"Message {number} has an image, but only the user's messages can show images.")
             raise PromptError(f"Message {number} has a part that is neither text nor image.")
         texts.append(text)
     return "\n".join(texts)
 
 
-_IMAGE = {"type": "image"}
+def _is_image(part: Any) -> bool:
+    """Whether a part is an image. Not every object can be compared with a mapping: arrays cannot."""
+    return isinstance(part, Mapping) and part == {"type": "image"}
 
 
 def _with_images(content: Sequence[Any], number: int) -> list[dict[str, Any]]:
     """The parts as templates expect them. With at most one text the images come first."""
-    parts = [part if part == _IMAGE else {"type": "text", "text": _text([part], number)} for part in content]
-    images = [part for part in parts if part == _IMAGE]
+    parts = [part if _is_image(part) else {"type": "text", "text": _text([part], number)} for part in content]
+    images = [part for part in parts if _is_image(part)]
     if len(parts) - len(images) <= 1:
-        return [*images, *(part for part in parts if part != _IMAGE)]
+        return [*images, *(part for part in parts if not _is_image(part))]
     return parts
 
 
