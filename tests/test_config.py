@@ -67,7 +67,7 @@ def test_other_documents_are_refused(document):
 
 @pytest.mark.parametrize("change", [
     {"hidden_activation": "relu"}, {"attention_bias": True}, {"tie_word_embeddings": False},
-    {"use_bidirectional_attention": "all"},
+    {"use_bidirectional_attention": "all"}, {"final_logit_softcapping": None},
     {"layer_types": ["full_attention"]}, {"layer_types": ["linear_attention"] * 4}, {"top_k_experts": 5},
     {"rope_parameters": {"full_attention": {"rope_type": "yarn", "rope_theta": 1e4}}},
     {"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 1e-300}}},

@@ -253,6 +253,8 @@ def _refuse_unsupported(document: Mapping[str, Any], text: Mapping[str, Any]) ->
         "attention_bias": bool(text.get("attention_bias")),
         "untied embeddings": document.get("tie_word_embeddings") is False or text.get("tie_word_embeddings") is False,
         "use_bidirectional_attention 'all'": text.get("use_bidirectional_attention") == "all",
+        # transformers cannot run such a model either: it divides by the cap.
+        "no soft cap": "final_logit_softcapping" in text and text["final_logit_softcapping"] is None,
     }
     for what, unsupported in refusals.items():
         if unsupported:

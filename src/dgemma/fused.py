@@ -41,14 +41,31 @@ class Fused:
         self._own_classes = frozenset(own_classes)
         self._layers, self._head = WeightCache(), WeightCache()
         self._modules: ModuleSnapshot | None = None
+        self._last_layers: Any = None
+        self._last_head: Any = None
 
     @property
-    def kept(self) -> tuple[Any, Any]:
+    def last(self) -> tuple[Any, Any]:
         """The compiled layers and head of the last calls; None for one that could not be fused."""
-        return self._layers.value, self._head.value
+        return self._last_layers, self._last_head
 
     def layers(self, network: "DiffusionGemma", cache: KVCache) -> Any:
         """All layers as one kernel (`ops.native.layers`); None where they cannot be."""
+        self._last_layers = self._find_layers(network, cache)
+        return self._last_layers
+
+    def head(self, network: "DiffusionGemma") -> Any:
+        """The head as one kernel (`ops.native.head.Head`); None where it cannot be."""
+        self._last_head = self._find_head(network)
+        return self._last_head
+
+    def modules(self, network: "DiffusionGemma") -> "ModuleSnapshot":
+        """The network's modules and tensors; collected anew after a module was replaced."""
+        if self._modules is None or not self._modules.is_current():
+            self._modules = ModuleSnapshot(network, self._own_classes)
+        return self._modules
+
+    def _find_layers(self, network: "DiffusionGemma", cache: KVCache) -> Any:
         norm = network.norm.weight
         same = cache.keys[0].dtype == norm.dtype and cache.device == norm.device
         quick = same and _is_cpu_inference(norm) and not norm.requires_grad
@@ -61,20 +78,13 @@ class Fused:
         modules = self.modules(network)
         return self._layers.get(modules.weights(), partial(_lay_out_layers, network)) if modules.is_plain() else None
 
-    def head(self, network: "DiffusionGemma") -> Any:
-        """The head as one kernel (`ops.native.head.Head`); None where it cannot be."""
+    def _find_head(self, network: "DiffusionGemma") -> Any:
         weight_VD = network.embed_tokens.weight
         quick = _is_cpu_inference(weight_VD) and not weight_VD.requires_grad
         if not (self.enabled and quick and len(weight_VD) <= SMALL_VOCABULARY):
             return None
         # The head is int8 if the layers' weights are quantised.
         return self._head.get((weight_VD, network.first_weight), partial(_lay_out_head, network))
-
-    def modules(self, network: "DiffusionGemma") -> "ModuleSnapshot":
-        """The network's modules and tensors; collected anew after a module was replaced."""
-        if self._modules is None or not self._modules.is_current():
-            self._modules = ModuleSnapshot(network, self._own_classes)
-        return self._modules
 
     def __deepcopy__(self, memo: dict) -> "Fused":
         return Fused(self._own_classes)

@@ -246,7 +246,7 @@ class DiffusionGemma(nn.Module):
     @property
     def are_fused(self) -> tuple[bool, bool]:
         """Whether the layers and the head ran as one compiled call each when they were last used."""
-        layers, head = self._fused.kept
+        layers, head = self._fused.last
         return layers is not None, head is not None
 
     def embed(self, tokens: Tensor) -> Tensor:

@@ -110,7 +110,7 @@ def test_fused_layers_equal_float32_layers_of_rounded_rows(
     half, oracle = twins(network, uses_dots)
     with using_dots(uses_dots):
         actual = passes(half, prompt, canvas, rows)
-        layers = half._fused.kept[0]
+        layers = half._fused.last[0]
         formats = {BFLOAT16_PAIRS if uses_dots else BFLOAT16}
         assert formats == (
             {layers.panel_format}
@@ -132,7 +132,7 @@ def test_rows_do_not_depend_on_the_rows_beside_them(num_experts: int, uses_dots:
         whole = encoded_in_bfloat16(network, ids(70))
         cache = KVCache(network.config, max_length=120, dtype=torch.bfloat16)
         parts = [encoded(network, part, cache) for part in ids(70).split([30, 2, 38], dim=1)]
-    assert network._fused.kept[0] is not None
+    assert network._fused.last[0] is not None
     assert torch.equal(whole, torch.cat(parts, dim=1))
 
 
@@ -147,7 +147,7 @@ def test_fused_layers_are_as_exact_as_the_modules(num_experts: int) -> None:
     half = copy.deepcopy(network).bfloat16()
     exact = encoded(copy.deepcopy(half).float(), ids(60))
     actual = encoded_in_bfloat16(half, ids(60))
-    assert half._fused.kept[0] is not None
+    assert half._fused.last[0] is not None
     with half.unfused():
         plain = encoded_in_bfloat16(half, ids(60))
     assert distance(actual, exact) < distance(plain, exact) < 0.05
@@ -160,7 +160,7 @@ def test_networks_of_several_types_are_not_rounded(num_experts: int) -> None:
     before = encoded_in_bfloat16(network, ids(20))
     network.layers[0].get_submodule("mlp.up_proj").float()
     after = encoded_in_bfloat16(network, ids(20))
-    assert network._fused.kept[0] is None
+    assert network._fused.last[0] is None
     # Unlike before, each operation's result is rounded.
     assert distance(after, before.float()) < 0.2
 
@@ -175,7 +175,7 @@ def test_quantised_layers_with_a_bfloat16_cache(kind, num_experts: int) -> None:
     for each in (network, plain):
         quantise_network(each, kind)
     actual = encoded_in_bfloat16(network, ids(50))
-    if network._fused.kept[0] is None:
+    if network._fused.last[0] is None:
         pytest.skip("this processor has no such instruction")
     assert distance(actual, encoded(plain, ids(50))) < 0.06
 
@@ -221,7 +221,7 @@ def test_numbers_that_are_not_finite_reach_the_output(broken: float, num_experts
     network.embed_tokens.weight[5, 3] = broken
     with using_dots(uses_dots):
         hidden = encoded_in_bfloat16(network, torch.tensor([[7, 8, 5, 9]]))
-    assert network._fused.kept[0] is not None
+    assert network._fused.last[0] is not None
     assert hidden[0, 2:].isnan().all()
 
 
@@ -230,7 +230,7 @@ def test_the_fused_head_reads_bfloat16_rows() -> None:
     network = make_network().bfloat16()
     hidden = torch.randn(1, 9, 36, generator=torch.Generator().manual_seed(2)).bfloat16()
     actual = head.read(network, hidden, 0.7, [torch.Generator().manual_seed(1)])
-    assert network._fused.kept[1] is not None and actual.soft_BLD.dtype == torch.bfloat16
+    assert network._fused.last[1] is not None and actual.soft_BLD.dtype == torch.bfloat16
     expected = head.read(copy.deepcopy(network).float(), hidden.float(), 0.7, [torch.Generator().manual_seed(1)])
     assert torch.equal(actual.argmax_BL, expected.argmax_BL) and torch.equal(actual.sample_BL, expected.sample_BL)
     assert torch.equal(actual.entropy_BL, expected.entropy_BL)
