@@ -6,7 +6,9 @@ NOTHING as it is built. The distinct derivatives of an expression are therefore 
 """
 
 from collections.abc import Iterable
+from functools import reduce
 from itertools import pairwise
+from operator import and_, or_
 from typing import Any
 
 from dgemma.decode.constrain.work import Work
@@ -19,6 +21,9 @@ EMPTY: Term = 1
 
 UNBOUNDED = 1 << 30
 """For `repeat`: no upper bound."""
+
+EVERY_BYTE = (1 << 256) - 1
+"""A mask with a bit for each byte."""
 
 DERIVATION, VISIT = 0.25, 1 / 16
 """Units of work for one derivative, and for each part that it visits; building the resulting terms costs extra."""
@@ -38,7 +43,7 @@ class Expressions:
         self._nodes: list[tuple[Any, ...]] = [("nothing",), ("empty",)]
         self._terms: dict[tuple[Any, ...], Term] = {node: term for term, node in enumerate(self._nodes)}
         self._nullable: list[bool] = [False, True]
-        self._cuts: dict[Term, frozenset[int]] = {}
+        self._first: dict[Term, tuple[frozenset[int], int]] = {}
         self._possible: set[Term] = set()
         self._derivatives: dict[tuple[Term, int], Term] = {}
 
@@ -95,27 +100,39 @@ class Expressions:
 
     def possible(self, term: Term, max_terms: int = 10_000) -> bool:
         """Whether any text matches; also True if that is undecided after `max_terms` derivatives."""
+        if self._ends_somewhere(term):
+            return True
         predecessor: dict[Term, Term | None] = {term: None}
         stack = [term]
         while stack and len(predecessor) < max_terms:
-            current: Term | None = stack.pop()
-            if self._nullable[current] or current in self._possible:
-                while current is not None:
-                    self._possible.add(current)
-                    current = predecessor[current]
-                return True
+            current = stack.pop()
             for low, _ in self.first_bytes(current):
                 successor = self.derivative(current, low)
-                if successor != NOTHING and successor not in predecessor:
-                    predecessor[successor] = current
-                    stack.append(successor)
+                if successor == NOTHING or successor in predecessor:
+                    continue
+                predecessor[successor] = current
+                # Asked here and not when it is taken from the stack: it may lie below thousands of others.
+                if self._ends_somewhere(successor):
+                    on_path: Term | None = successor
+                    while on_path is not None:
+                        self._possible.add(on_path)
+                        on_path = predecessor[on_path]
+                    return True
+                stack.append(successor)
         return bool(stack)
 
+    def _ends_somewhere(self, term: Term) -> bool:
+        """Whether a text is known to match."""
+        return self._nullable[term] or term in self._possible
+
     def first_bytes(self, term: Term) -> list[tuple[int, int]]:
-        """Byte classes: inclusive ranges that cover 0..255; all bytes of a range have the same derivative."""
-        cuts = sorted(self._cuts_of(term) | {0, 256})
-        self.work.spend(DERIVATION * len(cuts))
-        return [(low, high - 1) for low, high in pairwise(cuts)]
+        """Byte classes: inclusive ranges; all bytes of a range have the same derivative, all others NOTHING."""
+        cuts, possible = self._first_of(term)
+        ends = sorted(cuts | {0, 256})
+        self.work.spend(VISIT * len(ends))
+        classes = [(low, high - 1) for low, high in pairwise(ends) if possible >> low & 1]
+        self.work.spend(DERIVATION * len(classes))
+        return classes
 
     def derivative(self, term: Term, value: int) -> Term:
         """The texts that may follow the byte `value`."""
@@ -145,22 +162,27 @@ class Expressions:
             return self._pair(self.derivative(part, value), self.repeat(part, max(0, least - 1), left))
         return NOTHING
 
-    def _cuts_of(self, term: Term) -> frozenset[int]:
-        """The first bytes of the term's byte classes, and the bytes after their ends."""
-        if term not in self._cuts:
+    def _first_of(self, term: Term) -> tuple[frozenset[int], int]:
+        """(the first bytes of the term's byte classes, and the bytes after their ends; a mask with a bit for each byte
+        that a text may begin with)."""
+        if term not in self._first:
             kind, *parts = self._nodes[term]
             self.work.spend(DERIVATION + VISIT * len(parts))
-            if kind == "byte":
+            if term in (NOTHING, EMPTY):
+                cuts, possible = frozenset(), 0
+            elif kind == "byte":
                 cuts = frozenset(cut for low, high in parts[0] for cut in (low, high + 1))
-            elif kind == "pair":
-                tail = self._cuts_of(parts[1]) if self._nullable[parts[0]] else frozenset()
-                cuts = self._cuts_of(parts[0]) | tail
-            elif kind == "repeat":
-                cuts = self._cuts_of(parts[0])
+                possible = reduce(or_, ((1 << high + 1) - (1 << low) for low, high in parts[0]))
             else:
-                cuts = frozenset().union(*(self._cuts_of(part) for part in parts))
-            self._cuts[term] = cuts
-        return self._cuts[term]
+                first_only = kind == "repeat" or (kind == "pair" and not self._nullable[parts[0]])
+                found = [self._first_of(part) for part in (parts[:1] if first_only else parts)]
+                cuts = frozenset().union(*(each for each, _ in found))
+                if kind == "complement":
+                    possible = EVERY_BYTE
+                else:
+                    possible = reduce(and_ if kind == "intersection" else or_, (mask for _, mask in found))
+            self._first[term] = cuts, possible
+        return self._first[term]
 
     def _pair(self, head: Term, tail: Term) -> Term:
         if NOTHING in (head, tail):
