@@ -13,6 +13,10 @@ DAY = (
     r"\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)"
     r"|(?:02)-(?:0[1-9]|1\d|2[0-8]))"
 )
+HOSTNAME = (
+    r"^(?=.{1,253}\.?$)[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+    r"(?:\.[a-zA-Z0-9](?:[-0-9a-zA-Z]{0,61}[0-9a-zA-Z])?)*\.?$"
+)
 LEAP = r"(?:\d\d[2468][048]|\d\d[13579][26]|\d\d0[48]|[02468][048]00|[13579][26]00)-02-29"
 COLOR = {"enum": ["red", "blue"], "title": "Color", "type": "string"}
 CAT = {
@@ -209,6 +213,12 @@ ZOD: dict[str, tuple[Any, str]] = {
         {**Z, **text(format="email", pattern=r"^(?!\.)(?!.*\.\.)([A-Za-z0-9_'+\-\.]*)[A-Za-z0-9_+-]@"
                      r"([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$")},
         '"ann.b@example.org"',
+    ),
+    "z.hostname()": ({**Z, **text(format="hostname", pattern=HOSTNAME)}, '"a-1.example.org"'),
+    "a hostname in several places": (
+        {**Z, "type": "object", "properties": {"from": text(pattern=HOSTNAME), "to": text(pattern=HOSTNAME)},
+         "required": ["from"]},
+        '{"from": "a-1.example.org.", "to": "localhost"}',
     ),
     "z.iso.datetime({precision: 3})": (
         {**Z, **text(format="date-time",

@@ -80,6 +80,30 @@ def test_look_ahead_matches_as_in_python(pattern, begins, ends):
         assert accepts(expressions, within, word) == bool(re.search(anchored, word))
 
 
+COUNTED = st.sampled_from(["a{1,3}", "(?:ab?){0,2}", "[^b]{2,}", "(?=.{1,2}$)", "(?!a{2,3})", "(?!.{0,2}b$)", ".{3}"])
+
+
+@settings(max_examples=100)
+@given(st.lists(COUNTED, min_size=1, max_size=4).map("".join), st.booleans())
+def test_smaller_counts_write_fewer_texts_and_no_others(pattern, begins):
+    expressions = Expressions()
+    anchored = f"{'^' * begins}{pattern}"
+    some = compile_pattern(expressions, anchored, characters.plain, anywhere=True, max_repeat=1)
+    all_that_may = compile_pattern(expressions, anchored, characters.plain, anywhere=True, outer=True, max_repeat=1)
+    for word in WORDS:
+        matches = bool(re.search(anchored, word))
+        assert matches or not accepts(expressions, some, word)
+        assert accepts(expressions, all_that_may, word) or not matches
+
+
+def test_a_search_for_a_text_does_not_pass_by_the_shortest():
+    expressions = Expressions()
+    term = compile_pattern(expressions, "(?=.{1,200}$)([ab]{0,50}c)*d", characters.plain, anywhere=False)
+    assert expressions.possible(term, max_terms=10)
+    never = compile_pattern(expressions, "(?=.{1,20}$)([ab]{0,50}c)*d{30}", characters.plain, anywhere=False)
+    assert not expressions.possible(never)
+
+
 @pytest.mark.parametrize("pattern", [r"^(?!\d).", r"^(?![^\w]).$", r"^(?!.*\s).+$", "^(?!a$).*", r"^(?=\w).(?!\d)"])
 def test_look_ahead_never_writes_what_python_would_not_match(pattern):
     expressions = Expressions()
@@ -199,6 +223,19 @@ def test_automata_have_a_limit_and_no_empty_answer():
     automaton = determinise(expressions, compile_pattern(expressions, "a*", characters.plain, anywhere=False), 500)
     assert not automaton.accepting_S[0] and automaton.accepting_S[automaton.next_S256[0, ord("a")]]
     assert expressions.sequence(expressions.literal(b"a"), NOTHING) == NOTHING
+
+
+def test_counts_that_take_too_many_states_are_made_smaller():
+    pattern = "(?=.{1,253}$)([a-z]([a-z-]{0,61}[a-z])?[.])*"
+    automaton = byte_automaton(regex(pattern))
+    for text in ("a.", "a-b.c.", "a", ".", "-a.", "a-.", "a." * 127):
+        state = 0
+        for value in text.encode():
+            state = int(automaton.next_S256[state, value]) if state >= 0 else state
+        assert (state >= 0 and bool(automaton.accepting_S[state])) == bool(re.fullmatch(pattern, text)), text
+    with pytest.raises(TooLargeError, match="more than 20000 states"):
+        # Smaller counts leave no text here.
+        byte_automaton(regex("(?=.{150,300}$)[a-z]{0,99}(-[a-z]{0,99}){1,3}"))
 
 
 @pytest.mark.parametrize(

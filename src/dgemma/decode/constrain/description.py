@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol
 from dgemma.decode.constrain import characters
 from dgemma.decode.constrain.byte_automaton import ByteAutomaton, determinise
 from dgemma.decode.constrain.expressions import NOTHING, Expressions, Term
-from dgemma.decode.constrain.patterns import compile_pattern
+from dgemma.decode.constrain.patterns import MAX_REPEAT, TIGHT_MAX_REPEAT, compile_pattern
 from dgemma.decode.constrain.token_automaton import TokenAutomaton, build
 from dgemma.decode.constrain.vocabulary import MARKS, Trie, build_trie, constrained_bytes
 from dgemma.decode.constrain.work import TooLargeError, Work
@@ -198,19 +198,30 @@ def byte_automaton(constraint: Constraint) -> ByteAutomaton:
 
 
 def _compile(constraint: Constraint) -> ByteAutomaton:
-    expressions = Expressions()
-    if constraint.kind in ("json_schema", "tool_calls"):
-        try:
-            return _deepest(expressions, _compiler(expressions, constraint, tight=False))
-        except TooLargeError:
-            # Once more, with smaller maximum lengths and counts.
-            expressions = Expressions(expressions.work.afresh())
-            return _deepest(expressions, _compiler(expressions, constraint, tight=True))
-    if constraint.kind == "regex":
-        term = compile_pattern(expressions, constraint.source, characters.plain, anywhere=False)
-    else:
-        term = expressions.choice(*(expressions.literal(text.encode()) for text in json.loads(constraint.source)))
+    if constraint.kind == "choice":
+        expressions = Expressions()
+        texts = (expressions.literal(text.encode()) for text in json.loads(constraint.source))
+        return determinise(expressions, expressions.choice(*texts), MAX_STATES)
+    compile_once = _compile_pattern if constraint.kind == "regex" else _compile_schemas
+    work = Work()
+    try:
+        return compile_once(Expressions(work), constraint, tight=False)
+    except TooLargeError as error:
+        # Once more, with smaller maximum lengths and counts.
+        automaton = compile_once(Expressions(work.afresh()), constraint, tight=True)
+        if constraint.kind == "regex" and not automaton.accepting_S.any():
+            raise error
+        return automaton
+
+
+def _compile_pattern(expressions: Expressions, constraint: Constraint, *, tight: bool) -> ByteAutomaton:
+    max_repeat = TIGHT_MAX_REPEAT if tight else MAX_REPEAT
+    term = compile_pattern(expressions, constraint.source, characters.plain, anywhere=False, max_repeat=max_repeat)
     return determinise(expressions, term, MAX_STATES)
+
+
+def _compile_schemas(expressions: Expressions, constraint: Constraint, *, tight: bool) -> ByteAutomaton:
+    return _deepest(expressions, _compiler(expressions, constraint, tight=tight))
 
 
 class _Unrolling(Protocol):

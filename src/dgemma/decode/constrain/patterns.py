@@ -17,20 +17,30 @@ from dgemma.errors import UsageError
 MAX_PATTERN = 4096
 """Maximum characters of a pattern in a request, on its own or within a schema."""
 MAX_REPEAT = 10_000
+TIGHT_MAX_REPEAT = 32
+"""The limit on counts when a pattern that takes too many states is compiled again: nested or overlapping counts take as
+many states as their product."""
 MAX_DEPTH = 100
 CONTROL_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
 REFUSED_ESCAPES = {"b": "a word boundary", "B": "a word boundary", "p": "a Unicode property", "P": "a Unicode property"}
 
 
 def compile_pattern(
-    expressions: Expressions, pattern: str, alphabet: Alphabet, *, anywhere: bool, outer: bool = False
+    expressions: Expressions,
+    pattern: str,
+    alphabet: Alphabet,
+    *,
+    anywhere: bool,
+    outer: bool = False,
+    max_repeat: int = MAX_REPEAT,
 ) -> Term:
     """The texts that match the pattern as a whole, or with `anywhere` those that contain a match, as by `re.search`.
 
-    These are texts that certainly match; with `outer` all those that may match. Raises UsageError with the place for a
-    pattern that is malformed or not supported.
+    These are texts that certainly match; with `outer` all those that may match. Where fewer texts are as good, nothing
+    repeats more than `max_repeat` times unless the pattern demands it. Raises UsageError with the place for a pattern
+    that is malformed or not supported.
     """
-    reader = _Reader(expressions, pattern, alphabet, anywhere=anywhere, outer=outer)
+    reader = _Reader(expressions, pattern, alphabet, anywhere=anywhere, outer=outer, max_repeat=max_repeat)
     term = reader.alternatives(0)
     if reader.at < len(pattern):
         raise reader.error("there is an unmatched )")
@@ -64,10 +74,17 @@ class _Reader:
     """A recursive descent parser of the pattern; `at` is the index of the next character."""
 
     def __init__(
-        self, expressions: Expressions, pattern: str, alphabet: Alphabet, *, anywhere: bool, outer: bool
+        self,
+        expressions: Expressions,
+        pattern: str,
+        alphabet: Alphabet,
+        *,
+        anywhere: bool,
+        outer: bool,
+        max_repeat: int,
     ) -> None:
         self._expressions, self._pattern, self._alphabet, self._anywhere = expressions, pattern, alphabet, anywhere
-        self._outer = outer
+        self._outer, self._max_repeat = outer, max_repeat
         self._looks_ahead = _groups_with_look_ahead(pattern)
         self.at = 0
 
@@ -160,6 +177,8 @@ class _Reader:
             raise self.error(f"{{{least},{most}}} has a minimum above its maximum")
         if max(least, 0 if most == UNBOUNDED else most) > MAX_REPEAT:
             raise self.error(f"something repeats more than {MAX_REPEAT} times")
+        if most != UNBOUNDED and not self._outer:
+            most = min(most, max(least, self._max_repeat))
         return self._expressions.repeat(term, least, most)
 
     def _quantifier(self) -> tuple[int, int] | None:

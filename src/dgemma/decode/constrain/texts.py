@@ -12,7 +12,7 @@ from jsonschema.protocols import Validator
 from dgemma.decode.constrain import characters
 from dgemma.decode.constrain.expressions import NOTHING, UNBOUNDED, Expressions, Term
 from dgemma.decode.constrain.notation import Notation
-from dgemma.decode.constrain.patterns import compile_pattern
+from dgemma.decode.constrain.patterns import MAX_REPEAT, TIGHT_MAX_REPEAT, compile_pattern
 from dgemma.decode.constrain.references import References
 from dgemma.decode.constrain.schema_document import (
     KEYWORDS_OF_TYPE,
@@ -106,7 +106,7 @@ class Texts:
 
     def matching(self, pattern: str, *, outer: bool = False) -> Term:
         """The texts without quotes that contain a match of the pattern; with `outer` all those that may contain one."""
-        return compile_pattern(self._expressions, pattern, self._notation.alphabet, anywhere=True, outer=outer)
+        return self._containing(pattern, outer=outer)
 
     def may_match(self, pattern: str, name: str) -> bool:
         """Whether the name may contain a match of the pattern; also True for a name with unwritable characters."""
@@ -120,13 +120,21 @@ class Texts:
 
     def _text(self, schema: Mapping[str, Any]) -> Term:
         """The texts that satisfy the schema's keywords for strings, without quotes."""
+        if self._tight and "pattern" in schema:
+            text = self._text_within(schema, TIGHT_MAX_REPEAT)
+            if self._expressions.possible(text):
+                return text
+        return self._text_within(schema, MAX_REPEAT)
+
+    def _text_within(self, schema: Mapping[str, Any], max_repeat: int) -> Term:
+        """The texts of `_text` in which nothing of the pattern repeats more often than it needs to."""
         character = self._notation.alphabet(self._expressions, characters.EVERY)
         least, most = int(schema.get("minLength", 0)), int(schema.get("maxLength", UNBOUNDED))
         if LONG_TEXT < most < UNBOUNDED or (self._tight and most < UNBOUNDED):
             most = min(most, max(least, self._longest))
         conditions = [self._expressions.repeat(character, least, most)]
         if "pattern" in schema:
-            conditions.append(self.matching(schema["pattern"]))
+            conditions.append(self._containing(schema["pattern"], max_repeat=max_repeat))
         text = self._expressions.intersection(*conditions)
         if schema.get("format") not in FORMATS:
             return text
@@ -134,6 +142,10 @@ class Texts:
         if schema["format"] in OTHER_SPELLINGS and not self._expressions.possible(found):
             return self._expressions.intersection(text, self._whole(OTHER_SPELLINGS[schema["format"]]))
         return found
+
+    def _containing(self, pattern: str, *, outer: bool = False, max_repeat: int = MAX_REPEAT) -> Term:
+        alphabet = self._notation.alphabet
+        return compile_pattern(self._expressions, pattern, alphabet, anywhere=True, outer=outer, max_repeat=max_repeat)
 
     def _whole(self, pattern: str) -> Term:
         return compile_pattern(self._expressions, pattern, self._notation.alphabet, anywhere=False)
