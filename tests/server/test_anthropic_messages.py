@@ -87,6 +87,46 @@ def test_a_conversation_with_calls_and_thoughts_is_taken(create):
     assert create(messages=back, tools=[TOOL], max_tokens=2).usage.input_tokens > message.usage.input_tokens
 
 
+def result_of(content):
+    """A conversation in which a tool has returned the content."""
+    call = {"type": "tool_use", "id": "c", "name": "find_city", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "c", "content": content}
+    return [*QUESTION, {"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
+
+
+PLAIN = {"type": "text", "media_type": "text/plain", "data": "It rains."}
+
+
+def test_a_plain_text_document_in_a_result_is_its_text(create):
+    def tokens(content):
+        return create(messages=result_of(content), max_tokens=1).usage.input_tokens
+
+    document = {"type": "document", "source": PLAIN}
+    assert tokens([document]) == tokens("It rains.")
+    full = {**document, "title": "Oslo", "context": "Today", "citations": {"enabled": False}, "cache_control": None}
+    assert tokens([{"type": "text", "text": "Found:"}, full]) == tokens("Found:\nOslo\nToday\nIt rains.")
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        (
+            {"source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}},
+            "source.type is 'base64'; only documents of type 'text' can be read",
+        ),
+        ({"source": {"type": "url", "url": "https://a.b/c.pdf"}}, "source.type is 'url'; only documents"),
+        ({"source": {**PLAIN, "media_type": "text/html"}}, "source.media_type must be 'text/plain'"),
+        ({"source": {**PLAIN, "data": 5}}, "source.data must be a valid string"),
+        ({"source": PLAIN, "citations": {"enabled": True}}, "citations is not supported; remove it"),
+        ({}, "source is required"),
+    ],
+)
+def test_any_other_document_in_a_result_is_told(create, block, words):
+    with pytest.raises(anthropic.BadRequestError) as caught:
+        create(messages=result_of([{"type": "text", "text": "Found:"}, {"type": "document", **block}]))
+    assert f"messages.2.content.0.content.1.{words}" in caught.value.api_message
+
+
 def test_tools_and_thinking_are_asked_for(create):
     plain = create(max_tokens=1).usage.input_tokens
     assert create(max_tokens=1, tools=[TOOL], tool_choice={"type": "auto"}).usage.input_tokens > plain

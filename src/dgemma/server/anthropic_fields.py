@@ -48,7 +48,40 @@ class TextBlock(Strict):
 
 
 Texts = Annotated[FailFastList[TextBlock], BeforeValidator(parts)]
-ResultTexts = Annotated[FailFastList[TextBlock], BeforeValidator(result_parts)]
+
+
+class DocumentSource(Strict):
+    """The text of a document."""
+
+    type: Annotated[Literal["text"], known_type("text", why="only documents of type 'text' can be read")]
+    media_type: Literal["text/plain"]
+    data: Text
+
+
+class DocumentBlock(Strict):
+    """A plain-text document in the result of a tool. The model reads its title, context and text."""
+
+    type: Literal["document"]
+    source: DocumentSource
+    title: Text | None = None
+    context: Text | None = None
+    citations: Annotated[None, only({"enabled": False})] = None
+    cache_control: Ignored = None
+
+    @property
+    def text(self) -> str:
+        """What the model reads, one part a line."""
+        return "\n".join(part for part in (self.title, self.context, self.source.data) if part)
+
+
+def _result_kind(value: Any) -> str:
+    return "document" if part_kind(value) == "document" else "text"
+
+
+ResultPart = Annotated[
+    Annotated[TextBlock, Tag("text")] | Annotated[DocumentBlock, Tag("document")], Discriminator(_result_kind)
+]
+ResultParts = Annotated[FailFastList[ResultPart], BeforeValidator(result_parts)]
 
 
 def _source_type(value: Any) -> Any:
@@ -98,11 +131,11 @@ class ToolUseBlock(Strict):
 
 
 class ToolResultBlock(Strict):
-    """The result of a tool call. The model reads its text; its images are replaced by a text."""
+    """The result of a tool call. The model reads its text and documents; its images are replaced by a text."""
 
     type: Literal["tool_result"]
     tool_use_id: Text
-    content: ResultTexts | None = None
+    content: ResultParts | None = None
     is_error: bool | None = None
     cache_control: Ignored = None
     toolset_name: Annotated[None, only()] = None
