@@ -119,7 +119,7 @@ def install(app: FastAPI, endpoints: Collection[str]) -> None:
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        message = STATUS_MESSAGES.get(error.status_code, "The request body must be JSON encoded as UTF-8.")
+        message = STATUS_MESSAGES.get(error.status_code, _unreadable(error.__cause__))
         if error.status_code == 404 and (similar := _similar_endpoint(request.url.path, endpoints)) is not None:
             message = f"There is no endpoint at this path; did you mean {similar}? {BASE_URLS}"
         api_error = ApiError(error.status_code, message)
@@ -155,6 +155,15 @@ def _similar_endpoint(path: str, endpoints: Collection[str]) -> str | None:
         if meant.startswith("/v1/models/"):
             return "/v1/models/ID"
     return None
+
+
+def _unreadable(cause: BaseException | None) -> str:
+    """The message for a body that cannot be parsed although it may be JSON."""
+    if isinstance(cause, RecursionError):
+        return "The request body is nested too deeply."
+    if isinstance(cause, ValueError) and not isinstance(cause, UnicodeError):
+        return "The request body has a number with too many digits."
+    return "The request body must be JSON encoded as UTF-8."
 
 
 def _is_json(content_type: str) -> bool:
