@@ -68,6 +68,8 @@ PERSON = {
         (TREE, ['{"value": 1, "children": [{"value": 2, "children": []}]}'], ['{"value": 1}']),
         ({"type": "number", "exclusiveMinimum": 0, "maximum": 1.5}, ["0.1", "1", "1.5", "1.50"],
          ["0", "0.0", "1.51", "-1", "1e0"]),
+        # As a float it is the bound.
+        ({"type": "number", "exclusiveMaximum": 10**12}, ["999999999999", "0.5"], ["999999999999.999999"]),
         ({"type": "integer", "multipleOf": 4, "minimum": -4, "maximum": 9}, ["-4", "0", "8"], ["2", "12"]),
         ({"$ref": "#/definitions/a~1b", "definitions": {"a/b": {"const": "x"}}}, ['"x"'], ['"y"']),
         ({"$ref": "#/$defs/A%5Bint%5D", "$defs": {"A[int]": {"const": "x"}}}, ['"x"'], ['"y"']),

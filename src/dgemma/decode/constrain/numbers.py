@@ -71,15 +71,17 @@ class _Digits:
     def _bounded_by(self, bound: Bound, *, above: bool) -> Term:
         """The numbers above or below the bound, and the bound itself unless it is strict."""
         digits = _written(bound.value)
-        # A number of many digits may round to the strict bound when it is read as a float.
-        strict_whole = bound.strict and bool(self._fraction_digits) and len(digits.whole) > MAX_STRICT_DIGITS
+        if bound.strict and self._fraction_digits and len(digits.whole) > MAX_STRICT_DIGITS:
+            # A number that is very near may be read as a float that is the bound itself.
+            whole = int(digits.whole) + 1 if above else int(digits.whole) - (not digits.fraction)
+            bound, digits = Bound(value=Decimal(whole)), _Decimal(whole=str(whole), fraction="")
         count = len(digits.whole)
         other_length = self._whole(count + 1, self._most) if above else self._whole(1, min(count - 1, self._most))
         any_fraction = self._any_fraction()
         return self._expressions.choice(
             self._expressions.sequence(other_length, any_fraction),
             *(self._expressions.sequence(whole, any_fraction) for whole in self._other_wholes(digits.whole, above)),
-            NOTHING if strict_whole else self._same_whole(digits, bound.strict, above),
+            self._same_whole(digits, bound.strict, above),
         )
 
     def _other_wholes(self, whole: str, above: bool) -> list[Term]:
