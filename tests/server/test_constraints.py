@@ -133,7 +133,10 @@ def test_beside_tools_a_reply_is_calls_or_of_the_form(server):
     [
         ({"response_format": {"type": "grammar"}}, "response_format"),
         ({"response_format": {**NAMED, "json_schema": {"name": "x", "schema": {"type": "nosuch"}}}}, "nosuch"),
-        ({"response_format": {**NAMED, "json_schema": {"name": "x", "schema": {"if": {}, "then": {}}}}}, "if"),
+        (
+            {"response_format": {**NAMED, "json_schema": {"name": "x", "schema": {"if": {"items": {}}, "then": {}}}}},
+            "'if'",
+        ),
         ({"response_format": NAMED, "max_tokens": 3}, "3"),
         ({"extra_body": {"guided_regex": "a"}, "tools": [TOOL]}, "tools"),
     ],

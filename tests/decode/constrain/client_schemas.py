@@ -282,6 +282,19 @@ OTHERS: dict[str, tuple[Any, str]] = {
          "patternProperties": {"^x-": {"type": "boolean"}}, "additionalProperties": False},
         '{"a": 1, "x-b": true}',
     ),
+    "a condition on a kind": (
+        {"type": "object", "properties": {"kind": {"enum": ["a", "b", "c"]}, "n": INT, "x": text(maxLength=9)},
+         "required": ["kind"], "additionalProperties": False, "dependentRequired": {"x": ["n"]}, "allOf": [
+            {"if": {"properties": {"kind": {"const": "a"}}}, "then": {"required": ["n"]}, "else": {"required": ["x"]}},
+            {"if": {"properties": {"n": {"minimum": 10}}, "required": ["n"]}, "then": {"properties": {"x": False}}}]},
+        '{"kind": "b", "n": 5, "x": ""}',
+    ),
+    "exclusions": (
+        {"type": "object", "required": ["a", "b", "c"], "unevaluatedProperties": False, "properties": {
+            "a": {"type": "number", "not": {"enum": [0, 1.5]}}, "b": text(**{"not": {"const": ""}}),
+            "c": {"type": "array", "items": {"type": "boolean"}, "contains": {"const": True}}}},
+        '{"a": 1, "b": "x", "c": [false, true]}',
+    ),
     "two kinds of names": (
         {"type": "object", "patternProperties": {"^n": {"type": "integer"}, r"\d$": {"type": "boolean"}},
          "additionalProperties": False},

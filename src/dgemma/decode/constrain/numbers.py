@@ -5,6 +5,7 @@ before it, which every JSON reader keeps exactly; integers have up to 18 if thei
 nothing of schemas.
 """
 
+import json
 import math
 from dataclasses import dataclass
 from decimal import Decimal
@@ -179,6 +180,22 @@ def multiples(expressions: Expressions, step: int, lower: Bound, upper: Bound, l
         return None
     values = (factor * step for factor in range(low, high + 1))
     return expressions.choice(*(expressions.literal(str(value).encode()) for value in values))
+
+
+def spellings(expressions: Expressions, value: float) -> Term:
+    """All texts that may be read as this value, as floats are: digits that few floats tell apart are among them."""
+    bound = Bound(value=Decimal(str(value)), strict=True)
+    above = number(expressions, bound, None, integer=False)
+    below = number(expressions, None, bound, integer=False)
+    digits = expressions.repeat(expressions.byte([(0x30, 0x39)]), 1)
+    fraction = expressions.sequence(expressions.literal(b"."), digits)
+    written = expressions.sequence(
+        expressions.optional(expressions.literal(b"-")), digits, expressions.optional(fraction)
+    )
+    others = expressions.complement(expressions.choice(above, below))
+    return expressions.choice(
+        expressions.literal(json.dumps(value).encode()), expressions.intersection(written, others)
+    )
 
 
 def _written(value: Decimal) -> _Decimal:

@@ -99,10 +99,10 @@ class References:
         """
         followed = [self.follow(option) for option in options]
         # Value lists of the options: their own, and those of each property that all of them require.
-        listings = [[self._values(option) for option in followed]]
+        listings = [[self.listed_values(option) for option in followed]]
         for name in self._required_by_all(followed, tag):
             self._work.spend(len(followed))
-            listings.append([self._values(self.follow(_property(option, name))) for option in followed])
+            listings.append([self.listed_values(self.follow(_property(option, name))) for option in followed])
         groupings = [_sharing_a_value(listing) for listing in listings if None not in listing]
         if not groupings:
             return combinations(range(len(options)), 2)
@@ -132,7 +132,7 @@ class References:
         one, other = self.follow(first), self.follow(second)
         if isinstance(one, bool) or isinstance(other, bool):
             return one is not False and other is not False
-        values, other_values = self._values(one), self._values(other)
+        values, other_values = self.listed_values(one), self.listed_values(other)
         if values is not None and other_values is not None:
             self._work.spend(min(len(values), len(other_values)))
             return not values.isdisjoint(other_values)
@@ -155,7 +155,7 @@ class References:
         self._work.spend(len(required) + len(others))
         return all(self.overlap(_property(one, name), _property(other, name)) for name in required & others | tags)
 
-    def _values(self, schema: Schema) -> frozenset[Hashable] | None:
+    def listed_values(self, schema: Schema) -> frozenset[Hashable] | None:
         """The identities of the values that the schema lists; None if it lists none."""
         if isinstance(schema, bool):
             return None

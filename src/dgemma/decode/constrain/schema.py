@@ -9,13 +9,15 @@ arguments of a call.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from itertools import repeat
 from typing import Any
 
 from dgemma.decode.constrain import characters
-from dgemma.decode.constrain.combining import COMBINED, Combinations, merge
+from dgemma.decode.constrain.combining import COMBINED, CONSEQUENCES, MAX_ALTERNATIVES, Combinations, merge
+from dgemma.decode.constrain.conditions import conditional_keywords, excludes_values, has_cases
 from dgemma.decode.constrain.expressions import EMPTY, NOTHING, UNBOUNDED, Expressions, Term
 from dgemma.decode.constrain.notation import JSON, Notation
-from dgemma.decode.constrain.numbers import Bound, multiples, number
+from dgemma.decode.constrain.numbers import Bound, multiples, number, spellings
 from dgemma.decode.constrain.patterns import compile_pattern
 from dgemma.decode.constrain.references import References
 from dgemma.decode.constrain.schema_document import (
@@ -29,7 +31,7 @@ from dgemma.decode.constrain.schema_document import (
     validator,
 )
 from dgemma.decode.constrain.texts import Texts, allows_every_name
-from dgemma.decode.constrain.values import DECIDED_BY_EXPRESSIONS, expanded, identity, satisfying
+from dgemma.decode.constrain.values import DECIDED_BY_EXPRESSIONS, expanded, identity, listed, satisfying
 
 MAX_MULTIPLES = 10_000
 OPEN_MULTIPLES = 1_000
@@ -51,9 +53,10 @@ class SchemaCompiler:
         self._expressions, self._document, self._notation, self._tight = expressions, document, notation, tight
         self._work, self._validator = expressions.work, validator(document)
         self._references = References(document, self._work)
-        self._combinations = Combinations(self._references, self._work)
+        self._combinations = Combinations(self._references, self._validator, self._work)
         self._texts = Texts(expressions, document, notation, self._references, self._validator, tight=tight)
         self._known: dict[tuple[str, int], Term] = {}
+        self._alternatives: dict[tuple[int, int], tuple[Schema, Term | None]] = {}
         self._merged: dict[tuple[tuple[int, ...], int], tuple[Sequence[Mapping[str, Any]], Term]] = {}
         self.unrolled = False
 
@@ -68,12 +71,10 @@ class SchemaCompiler:
         if isinstance(schema, bool):
             return self._anything(depth) if schema else NOTHING
         self._work.spend(TERM)
-        keywords = known_keywords(schema, self._validator, place) - {"not"}
+        keywords = known_keywords(schema, self._validator, place) - {"not", *CONSEQUENCES}
         if allows_nothing(schema):
             return NOTHING
-        if not keywords:
-            return self._anything(depth)
-        if not keywords.isdisjoint(("$ref", *COMBINED)):
+        if not keywords.isdisjoint(("$ref", *COMBINED)) or has_cases(schema):
             term = self._by_alternatives(schema, depth, place)
             if term is not None:
                 return term
@@ -92,12 +93,28 @@ class SchemaCompiler:
             if NOTHING in terms and set(terms) == {NOTHING} and not {"array", "object"} & set(types):
                 raise refusal(place, f"no {' or '.join(types)} that can be written satisfies it")
             conditions.append(self._expressions.choice(*terms))
+        conditions = conditions or [self._anything(depth)]
+        if excludes_values(schema):
+            conditions.append(self._without(schema["not"]))
         return self._expressions.intersection(*conditions)
 
     def _by_alternatives(self, schema: Mapping[str, Any], depth: int, place: str) -> Term | None:
-        """A schema that describes one object in several places, with each alternative merged; None for any other."""
+        """A schema with cases, or one that describes an object in several places, with each alternative merged; None
+        for any other. Cached: the alternatives of a schema share the schemas of their properties."""
+        key = (id(schema), depth)
+        if key not in self._alternatives:
+            # The schema is stored too: while it lives, no other object can have its `id`.
+            self._alternatives[key] = schema, self._merge_alternatives(schema, depth, place)
+        return self._alternatives[key][1]
+
+    def _merge_alternatives(self, schema: Mapping[str, Any], depth: int, place: str) -> Term | None:
         alternatives = self._combinations.alternatives(schema, place)
-        if alternatives is None or not any(each.describes_an_object_twice() for each in alternatives):
+        if has_cases(schema):
+            if alternatives is None:
+                names = [*conditional_keywords(schema), "unevaluatedProperties"]
+                problem = f"makes more than {MAX_ALTERNATIVES} cases here, or one that refers to itself"
+                raise refusal(place, f"the keyword {names[0]!r} {problem}")
+        elif alternatives is None or not any(each.must_be_merged() for each in alternatives):
             return None
         self.unrolled |= any(each.recursions for each in alternatives)
         within_depth = [each for each in alternatives if each.recursions <= depth]
@@ -109,14 +126,32 @@ class SchemaCompiler:
         key = (tuple(map(id, parts)), depth)
         self._work.spend(1 + len(parts))
         if key not in self._merged:
-            for part in parts:
-                known_keywords(part, self._validator, place)
             whole = merge(parts, self._work)
             conditions = [part for part in parts if restricting(part)] if whole is None else [whole]
-            terms = [self._term(part, depth, place) for part in conditions] or [self._anything(depth)]
             # The parts are stored too: while they live, no other object can have their `id`.
-            self._merged[key] = parts, self._expressions.intersection(*terms)
+            self._merged[key] = parts, self._conjunction(conditions, depth, [place] * len(conditions))
         return self._merged[key][1]
+
+    def _conjunction(self, schemas: Sequence[Schema], depth: int, places: Sequence[str]) -> Term:
+        """The values that satisfy all schemas. One that only excludes values is applied to what the others allow."""
+        excluding = [
+            schema
+            for schema in schemas
+            if isinstance(schema, Mapping) and excludes_values(schema) and restricting(schema) == {"not"}
+        ]
+        others = [(schema, place) for schema, place in zip(schemas, places, strict=True) if schema not in excluding]
+        terms = [self._term(schema, depth, place) for schema, place in others] or [self._anything(depth)]
+        return self._expressions.intersection(*terms, *(self._without(schema["not"]) for schema in excluding))
+
+    def _without(self, excluded: Mapping[str, Any]) -> Term:
+        """The texts of any other values than the listed ones."""
+        texts = []
+        for value in listed(excluded) or ():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                texts.append(spellings(self._expressions, value))
+            else:
+                texts.append(self._expressions.literal(self._notation.literal(value)))
+        return self._expressions.complement(self._expressions.choice(*texts))
 
     def _values(self, schema: Mapping[str, Any], place: str) -> Term:
         values = satisfying(schema, self._references.resolve, self._validator, self._work, place)
@@ -138,8 +173,10 @@ class SchemaCompiler:
 
     def _combined(self, name: str, schema: Mapping[str, Any], depth: int, place: str) -> Term:
         options = self._references.distinct_options(schema, place) if name == "oneOf" else schema[name]
-        terms = [self._term(option, depth, f"{place}/{index}") for index, option in enumerate(options)]
-        return self._expressions.intersection(*terms) if name == "allOf" else self._expressions.choice(*terms)
+        places = [f"{place}/{index}" for index in range(len(options))]
+        if name == "allOf":
+            return self._conjunction(options, depth, places)
+        return self._expressions.choice(*map(self._term, options, repeat(depth), places))
 
     def _anything(self, depth: int) -> Term:
         """Any JSON value of at most `depth` levels."""
@@ -204,7 +241,7 @@ class SchemaCompiler:
             most = min(most, max(least, TIGHT_MAX_ITEMS))
         prefix = schema.get("prefixItems", ())
         if schema.get("uniqueItems") and most > 1:
-            return self._distinct_items(schema, least, most, place)
+            return self._distinct_items(schema, least, most, depth, place)
         first = [self._term(item, depth, f"{place}/prefixItems/{index}") for index, item in enumerate(prefix)]
         open_end = most > len(first)
         item = self._term(schema.get("items", True), depth, f"{place}/items") if open_end else NOTHING
@@ -227,9 +264,23 @@ class SchemaCompiler:
                 more = self._expressions.sequence(item, after_first)
             return more if index < least else self._expressions.optional(more)
 
-        return self._expressions.sequence(self._expressions.literal(b"["), rest(0), self._expressions.literal(b"]"))
+        return self._containing(schema, rest(0), self._expressions.choice(*first, item), depth, place)
 
-    def _distinct_items(self, schema: Mapping[str, Any], least: int, most: int, place: str) -> Term:
+    def _containing(self, schema: Mapping[str, Any], body: Term, item: Term, depth: int, place: str) -> Term:
+        """Arrays of the items in `body`, each of which is an `item`, that satisfy `contains`."""
+        least = int(schema.get("minContains", 1)) if "contains" in schema else 0
+        if least:
+            before = self._expressions.repeat(self._expressions.sequence(item, self._comma()))
+            after = self._expressions.repeat(self._expressions.sequence(self._comma(), item))
+            demanded = self._expressions.intersection(item, self._term(schema["contains"], depth, f"{place}/contains"))
+            further = self._expressions.sequence(after, self._comma(), demanded)
+            found = self._expressions.sequence(
+                before, demanded, self._expressions.repeat(further, least - 1, least - 1), after
+            )
+            body = self._expressions.intersection(body, found)
+        return self._expressions.sequence(self._expressions.literal(b"["), body, self._expressions.literal(b"]"))
+
+    def _distinct_items(self, schema: Mapping[str, Any], least: int, most: int, depth: int, place: str) -> Term:
         """Arrays of distinct items: a selection of the listed values, in their order."""
         distinct: dict[Any, Any] = {}
         listed = None if schema.get("prefixItems") else self._expanded(schema.get("items", True), f"{place}/items")
@@ -244,9 +295,9 @@ class SchemaCompiler:
         allowed = list(distinct.values())
         if len(allowed) < least:
             raise refusal(place, f"minItems is {least}, but `items` lists {len(allowed)} different values")
-        items = [(self._expressions.literal(self._notation.literal(value)), False) for value in allowed]
-        body = self._members(items, least, most)
-        return self._expressions.sequence(self._expressions.literal(b"["), body, self._expressions.literal(b"]"))
+        items = [self._expressions.literal(self._notation.literal(value)) for value in allowed]
+        body = self._members([(item, False) for item in items], least, most)
+        return self._containing(schema, body, self._expressions.choice(*items), depth, place)
 
     def _expanded(self, schema: Schema, place: str) -> list[Any] | None:
         return expanded(schema, self._references.resolve, self._validator, self._work, place)

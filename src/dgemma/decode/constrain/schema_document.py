@@ -40,18 +40,27 @@ ANNOTATIONS = IDENTIFIERS | STANDARD_ANNOTATIONS | OPENAPI_ANNOTATIONS | EDITOR_
 KEYWORDS_OF_TYPE = {
     "string": frozenset({"minLength", "maxLength", "pattern", "format"}),
     "number": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}),
-    "array": frozenset({"items", "prefixItems", "minItems", "maxItems", "uniqueItems"}),
+    "array": frozenset({"items", "prefixItems", "minItems", "maxItems", "uniqueItems"} | {"contains", "minContains"}),
     "object": frozenset(
-        {"properties", "patternProperties", "additionalProperties", "propertyNames"}
-        | {"required", "minProperties", "maxProperties"}
+        {"properties", "patternProperties", "additionalProperties", "propertyNames", "unevaluatedProperties"}
+        | {"required", "minProperties", "maxProperties", "dependentRequired", "dependentSchemas", "dependencies"}
     ),
 }
-COMBINING = frozenset({"type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf", "not"})
+COMBINING = frozenset({"type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf", "not", "if", "then", "else"})
+CONDITIONAL = frozenset({"if", "not", "dependentRequired", "dependentSchemas", "dependencies"})
+"""Keywords that `conditions` splits into cases."""
 KEYWORDS = COMBINING.union(*KEYWORDS_OF_TYPE.values())
+NOT_IN_ALL_DRAFTS = {
+    **{name: name for name in ("if", "prefixItems", "unevaluatedProperties")},
+    **{name: name for name in ("dependentRequired", "dependentSchemas", "dependencies")},
+    **{"then": "if", "else": "if", "minContains": "dependentRequired"},
+}
+"""Keywords that some drafts ignore -> a keyword that the reference validator checks in the drafts that do not."""
 DRAFTS = ("draft-06", "draft-07", "2019-09", "2020-12")
-SCHEMAS_BY_NAME = frozenset({"properties", "patternProperties"})
+SCHEMAS_BY_NAME = frozenset({"properties", "patternProperties", "dependentSchemas", "dependencies"})
 SCHEMAS = frozenset(
     {"items", "prefixItems", "additionalItems", "additionalProperties", "propertyNames", "anyOf", "oneOf", "allOf"}
+    | {"contains", "unevaluatedProperties", "not", "if", "then", "else"}
 )
 
 VALIDATION = 150
@@ -182,14 +191,15 @@ def allows_nothing(schema: Schema) -> bool:
 def known_keywords(schema: Mapping[str, Any], draft: Validator, place: str) -> frozenset[str]:
     """The keywords of the schema except annotations. Raises UsageError for one that is not supported."""
     # Drafts before 2020-12 ignore prefixItems: they have a list in `items`, and `additionalItems` for further items.
-    known = KEYWORDS if "prefixItems" in draft.VALIDATORS else KEYWORDS - {"prefixItems"} | {"additionalItems"}
+    known = KEYWORDS if "prefixItems" in draft.VALIDATORS else KEYWORDS | {"additionalItems"}
+    known -= {name for name, checked in NOT_IN_ALL_DRAFTS.items() if checked not in draft.VALIDATORS}
     keywords = restricting(schema)
+    if keywords.isdisjoint(("then", "else")):
+        known -= {"if"}
     unknown = sorted(keywords - known)
     if unknown:
         raise refusal(place, f"the keyword {unknown[0]!r} is not supported")
     if "$id" in schema and place != "#" and '"$ref"' in json.dumps(schema):
         # A reference within it would be relative to that id.
         raise refusal(place, "$id is supported at the top level only, or where nothing within it is a reference")
-    if schema.get("not", False) is not False and not allows_nothing(schema):
-        raise refusal(place, "the keyword 'not' is not supported")
     return keywords

@@ -87,6 +87,8 @@ class Texts:
         unsupported = sorted(keywords - NAME_KEYWORDS)
         if unsupported:
             raise refusal(place, f"the keyword {unsupported[0]!r} is not supported in propertyNames")
+        if schema.get("not", False) is not False and not allows_nothing(schema):
+            raise refusal(place, "the keyword 'not' is not supported")
         types = schema.get("type", "string")
         if allows_nothing(schema) or "string" not in ([types] if isinstance(types, str) else types):
             return NOTHING

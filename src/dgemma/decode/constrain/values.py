@@ -15,9 +15,14 @@ from dgemma.decode.constrain.work import Work
 
 DECIDED_BY_EXPRESSIONS = frozenset(
     {"pattern", "properties", "patternProperties", "additionalProperties", "items", "prefixItems"}
+    | {"contains", "minContains"}
 )
 """Keywords that are checked by intersecting expressions, not on the values."""
-DECIDED_BY_VALUE = frozenset({"type"}).union(*KEYWORDS_OF_TYPE.values()) - DECIDED_BY_EXPRESSIONS
+DECIDED_BY_VALUE = (
+    frozenset({"type"}).union(*KEYWORDS_OF_TYPE.values())
+    - DECIDED_BY_EXPRESSIONS
+    - {"unevaluatedProperties", "dependentSchemas", "dependencies"}
+)
 """Keywords that can be checked on a value alone, without compiling a subschema."""
 _DECIDED_HERE = frozenset({"uniqueItems", "propertyNames"})
 """Keywords checked by this module: the reference validator would compare all pairs of items, and would accept any
