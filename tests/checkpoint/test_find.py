@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
+from huggingface_hub import constants
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 import dgemma
@@ -78,6 +79,14 @@ def test_a_fetched_file_is_found_without_a_connection(hub, monkeypatch):
     message = r"Q8_0 is not here, and the hub cannot be reached \(OSError: no connection\)"
     with pytest.raises(ModelNotFoundError, match=message):
         find_model("some/model:Q8_0")
+
+
+def test_without_a_home_folder_the_error_names_the_variable_that_gives_another(monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", "~/.cache/huggingface/hub")
+    monkeypatch.setattr(huggingface_hub, "model_info", lambda name: model_info_of(FILES))
+    for name in ("some/model", "some/model:BF16"):
+        with pytest.raises(ModelNotFoundError, match="no home folder for a download; set HF_HOME"):
+            find_model(name)
 
 
 def test_finding_a_model_without_weights_fetches_nothing(hub):

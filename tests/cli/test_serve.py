@@ -64,6 +64,7 @@ def test_a_model_folder_is_served_under_its_last_path_component(tmp_path):
     folder.mkdir()
     assert public_name(str(folder)) == "my-model"
     assert public_name("tiny") == "tiny" and public_name("google/diffusiongemma-26B-A4B-it").startswith("google/")
+    assert public_name("~no-such-user/model") == "~no-such-user/model"
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.05])

@@ -89,9 +89,13 @@ def _cached_files(name: str) -> list[str]:
 
 
 def _snapshot(name: str, patterns: list[str], cached_only: bool = False) -> Path:
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
+    if constants.HF_HUB_CACHE.startswith("~"):
+        raise ModelNotFoundError(
+            f"{name} is not a local folder, and there is no home folder for a download; set HF_HOME to a folder for it."
+        )
     try:
         return Path(snapshot_download(name, allow_patterns=patterns, local_files_only=cached_only))
     except RepositoryNotFoundError as error:

@@ -1,5 +1,6 @@
 """`dgemma serve`: loads a model, prints one line with the address, and serves until Ctrl-C."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def _require_usable_limits(engine: Engine, asked: EngineConfig) -> None:
 
 def public_name(model: str) -> str:
     """The model name shown to clients: a folder's last part or a file's stem, so that no local path is exposed."""
-    path = Path(model).expanduser()
+    path = Path(os.path.expanduser(model))
     if model in EMBEDDED or not path.exists():
         return model
     return path.resolve().name if path.is_dir() else stem(path.name) if is_gguf(path) else path.stem
