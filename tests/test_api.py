@@ -6,11 +6,12 @@ import pickle
 from inspect import Parameter, signature
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import dgemma
-from dgemma.checkpoint import LoadedModel, save_model
+from dgemma.checkpoint import EMBEDDED, LoadedModel, open_model, quantise_model, save_model
 from dgemma.config import SamplerConfig
 from dgemma.decode import verify
 from dgemma.engine.request import Commit, Draft, Finish
@@ -356,8 +357,27 @@ def test_the_documented_requests_are_answered_right(tiny, prompt, answer, seed):
         (pickle.dumps, "load it again"),
         (lambda _: dgemma.load(device=None), "device 'None' does not exist"),  # pyright: ignore[reportArgumentType]
         (lambda _: dgemma.load(dtype="foo"), "foo"),
+        (lambda _: dgemma.load(progress=5), "progress must be a function"),  # pyright: ignore[reportArgumentType]
+        (lambda _: open_model(EMBEDDED["tiny"], progress="x"), "progress must be a function"),
+        (lambda _: quantise_model(EMBEDDED["tiny"], "x", "int8", progress=0), "progress must be a function"),
+        (lambda _: dgemma.load(max_context=4097), "max_context 4097 is more than this model's context of 4096 tokens"),
+        (lambda llm: llm.generate(0), "Give a text, not int"),
+        (lambda llm: llm.chat("x", thinking="no"), "thinking must be True or False, not 'no'"),
+        (lambda llm: llm.chat("x", image_tokens=100), "image_tokens must be one of 70, 140"),
+        (lambda llm: llm.stream("x", drafts="no"), "drafts must be True or False, not 'no'"),
+        (lambda llm: llm.infill("a", "b", instruction=b"x"), "instruction must be a text"),
+        (lambda llm: llm.infill("a", "b", length=True), "length must be a whole number"),
+        (lambda llm: llm.infill("a", "b", max_new_tokens=True), "max_new_tokens must be a whole number"),
+        (lambda llm: llm.decode("x"), "token_ids must be whole numbers"),
+        (lambda llm: llm.decode([2], skip_special=0), "skip_special must be True or False"),
+        (lambda llm: llm.parse([[2]]), "token_ids must be whole numbers"),
+        (lambda llm: llm.gap_text(None, [2]), "prefix must be a text"),
+        (lambda llm: llm.chat_ids([{"role": "user", "content": "x"}], images=5), "what prepare_images gives"),
+        (lambda llm: llm.chat_ids([{"role": "user", "content": "x"}], thinking=5), "thinking must be"),
         (lambda llm: save_model(llm, "x"), "llm.model"),
         (lambda llm: save_model(llm.model, ""), "No folder"),
+        (lambda llm: save_model(llm.model, "a\0b"), "cannot be made: embedded null byte"),
+        (lambda llm: save_model(llm.model, "a" * 1000), "cannot be made: File name too long"),
     ],
 )
 def test_misuse_of_the_api_is_refused_with_a_message(tiny, ask, message):
@@ -395,6 +415,28 @@ def test_a_space_before_a_gap_is_not_written_twice(tiny):
     spaced = tiny.infill("She goes to ", " every day.", length=2, seed=7)
     assert spaced.token_ids == bare.token_ids and bare.text == f" {spaced.text}"
     assert tiny.gap_text("a  ", tiny.tokenizer.encode("  b")) == " b"
+
+
+def test_what_needs_no_files_is_checked_before_a_model_is_looked_for():
+    """The model may be a download of hours."""
+    for options in ({"quant": "int3"}, {"progress": 5}, {"max_context": 0}, {"dtype": "foo"}, {"device": "gpu"}):
+        with pytest.raises(DgemmaError, match=next(iter(options))):
+            dgemma.load("nosuch", **options)
+
+
+def test_ids_may_come_as_a_tensor_and_lengths_as_numpy_numbers(tiny):
+    ids = tiny.tokenizer.encode("Once upon a time")
+    assert tiny.decode(torch.tensor(ids)) == tiny.parse(torch.tensor(ids)).text == "Once upon a time"
+    filled = tiny.infill("The cat sat", " mat.", length=[np.int64(2)])
+    assert filled.token_ids == tiny.infill("The cat sat", " mat.", length=2).token_ids
+    few, same = (tiny.infill("The cat", " mat.", max_new_tokens=kind(2)) for kind in (int, np.int64))
+    assert few.token_ids == same.token_ids
+
+
+def test_a_copy_is_written_to_the_home_folder_that_its_path_names(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save_model(tiny.model, "~/copy")
+    assert dgemma.load("~/copy").config == tiny.config and (tmp_path / "copy" / "config.json").is_file()
 
 
 def test_load_accepts_a_torch_dtype():

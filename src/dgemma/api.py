@@ -12,7 +12,6 @@ import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from operator import index
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -20,14 +19,15 @@ import torch
 
 from dgemma import chat as chat_format
 from dgemma.checkpoint import LoadedModel, find_model, open_model
-from dgemma.checkpoint.load import Progress
+from dgemma.checkpoint.load import Progress, require_callable, source_of
 from dgemma.config import EngineConfig, ModelConfig
 from dgemma.engine.engine import Engine
 from dgemma.engine.events import Events
 from dgemma.engine.placement import resolve_placement
 from dgemma.engine.request import Event, Infill, Request, Revision, Rewrite
+from dgemma.engine.validation import check_flag, check_text, is_whole, whole_ids
 from dgemma.errors import ImageError, PromptError, UsageError
-from dgemma.images import PreparedImage, prepare_images
+from dgemma.images import BUDGETS, PreparedImage, prepare_images
 from dgemma.model import DiffusionGemma
 from dgemma.options import (
     CONSTRAINT_OPTIONS,
@@ -40,6 +40,7 @@ from dgemma.options import (
     infill_or_edit_options,
     require_tokenizer,
 )
+from dgemma.quant import check_kind
 from dgemma.reply import Reply, checked_stops, collect_reply, stream_events
 from dgemma.tokenizer import Tokenizer
 
@@ -78,11 +79,15 @@ def load(
     dtype: `float32`, `bfloat16` or `float16`; `auto` is float32 on a CPU and bfloat16 on CUDA.
     quant: `int8`, `int4` or `fp8` quantises the weights while the files are read. None keeps the precision of the
     files; of a GGUF file as much of it as fits into half of the memory.
-    max_context: most tokens of one request, prompt and answer; by default the model's own limit.
+    max_context: most tokens of one request, prompt and answer; at most the model's own limit, which is the default.
     progress: called with the bytes of weights read so far and in total.
     Raises ModelNotFoundError for an unknown name, CheckpointError for files that cannot be used or do not fit into
-    memory, UsageError for a device that does not exist.
+    memory, UsageError for a device that does not exist and for other arguments that make no sense.
     """
+    # A download may follow, so what needs no files is checked first.
+    if quant is not None:
+        check_kind(quant)
+    require_callable(progress)
     config = resolve_placement(
         EngineConfig(
             device=device,
@@ -92,10 +97,20 @@ def load(
         )
     )
     folder = find_model(name)
+    require_context(folder, max_context)
     model = open_model(
         folder, dtype=config.dtype, device=config.device, quant=quant, progress=progress, keep_bfloat16=True
     )
     return LLM(model, config)
+
+
+def require_context(model: Path, max_context: int | None) -> None:
+    """Raises UsageError for a context longer than that of the model in this folder or file. Reads no weights."""
+    if max_context is None:
+        return
+    longest = source_of(model).describe().config.max_position_embeddings
+    if max_context > longest:
+        raise UsageError(f"max_context {max_context} is more than this model's context of {longest} tokens.")
 
 
 class LLM:
@@ -191,6 +206,7 @@ class LLM:
         A string or `token_ids` are continued as by `generate`, messages are answered as by `chat`. The request is
         submitted at once, and ends when the iterator is closed or dropped.
         """
+        check_flag("drafts", drafts)
         return stream_events(self.submit(prompt, token_ids=token_ids, **options), self.parse, drafts)
 
     def submit(
@@ -220,6 +236,9 @@ class LLM:
         reads text only; PromptError, before decoding any, for more images than the context or one request can hold;
         UsageError for an `image_tokens` that is not in `images.BUDGETS`.
         """
+        if image_tokens not in BUDGETS:
+            budgets = ", ".join(map(str, BUDGETS))
+            raise UsageError(f"image_tokens must be one of {budgets}, not {image_tokens!r}.")
         left, shown = chat_format.take_images(messages)
         if not shown:
             return left, ()
@@ -283,13 +302,14 @@ class LLM:
         most = given.pop("max_new_tokens", None)
         if length is None:
             most = 32 if most is None else most
-            if not isinstance(most, int):
+            if not is_whole(most):
                 raise UsageError(f"max_new_tokens must be a whole number, not {most!r}.")
+            most = int(most)
             powers = [2**power for power in range(most.bit_length())]
             lengths = tuple(sorted(count for count in (*powers, *(3 * power for power in powers)) if count <= most))
         else:
             lengths = tuple(length) if isinstance(length, Sequence) else (length,)
-            if not lengths or not all(isinstance(count, int) for count in lengths):
+            if not lengths or not all(map(is_whole, lengths)):
                 raise UsageError(f"length must be a whole number of tokens or a list of them, not {length!r}.")
             most = max(1, *lengths) if most is None else most
         request = self._requests.make(self.text_ids(prefix, instruction), max_new_tokens=most, **given)
@@ -308,8 +328,7 @@ class LLM:
         for name in _DIFFUSION_OPTIONS:
             if instruction is not None and given.get(name) is not None:
                 raise UsageError(f"An edit by instruction uses the causal pass only, not {name}; leave it out.")
-        if not isinstance(instruction, str | None):
-            raise UsageError(f"instruction must be a text, not {instruction!r}.")
+        check_text("instruction", instruction)
         tokenizer = require_tokenizer(self.model)
         ids = self._encode(text)
         if text.encode(errors="surrogatepass").decode(errors="replace") != text:
@@ -329,21 +348,26 @@ class LLM:
 
     def gap_text(self, prefix: str, token_ids: Sequence[int]) -> str:
         """The text of a gap after `prefix`, without the space that `prefix` already ends with."""
+        if not isinstance(prefix, str):
+            raise UsageError(f"prefix must be a text, not {prefix!r}.")
         text = self.decode(token_ids, skip_special=False)
         return text.removeprefix(" ") if prefix.endswith(" ") else text
 
     def decode(self, token_ids: Sequence[int], *, skip_special: bool = True) -> str:
         """Ids as text; an empty string for a model without a tokenizer."""
-        return "" if self.tokenizer is None else self.tokenizer.decode(token_ids, skip_special=skip_special)
+        check_flag("skip_special", skip_special)
+        ids = whole_ids(token_ids)
+        return "" if self.tokenizer is None else self.tokenizer.decode(ids, skip_special=skip_special)
 
     def parse(self, token_ids: Sequence[int], complete: bool = True) -> chat_format.MessageParts:
         """Splits generated ids into thinking, text and tool calls; `complete=False` for an unfinished reply."""
         if self.tokenizer is None:
             return chat_format.MessageParts(thinking="", text="", tool_calls=())
-        return chat_format.parse(token_ids, self.tokenizer, complete=complete)
+        return chat_format.parse(whole_ids(token_ids), self.tokenizer, complete=complete)
 
     def text_ids(self, text: str, instruction: str | None = None) -> tuple[int, ...]:
         """The ids of a text before a gap as `infill` presents it: the beginning of an answer, or of a document."""
+        check_text("instruction", instruction)
         request = self.model.text_request if instruction is None else instruction
         # A space is part of the word after it, so the model writes the one before the gap.
         text = text.removesuffix(" ") if isinstance(text, str) else text
@@ -368,11 +392,8 @@ class LLM:
         if (prompt is None) == (token_ids is None):
             raise UsageError("Give either a prompt or token_ids.")
         if token_ids is not None:
-            try:
-                return tuple(index(token) for token in token_ids)
-            except TypeError:
-                raise PromptError("token_ids must be whole numbers: the ids of one prompt.") from None
-        return self._encode(prompt or "", add_bos=True)
+            return whole_ids(token_ids)
+        return self._encode("" if prompt is None else prompt, add_bos=True)
 
     def _encode(self, text: str, *, add_bos: bool = False) -> tuple[int, ...]:
         if not isinstance(text, str):
@@ -381,6 +402,7 @@ class LLM:
 
     def _answer(self, messages: Messages, options: dict[str, Any]) -> Request:
         tools, thinking = options.get("tools"), options.pop("thinking", False)
+        check_flag("thinking", thinking)
         if thinking and options.get("tool_choice", "auto") != "auto":
             raise UsageError("An answer that must be a tool call has no room for thinking; leave one of them out.")
         constraints = [name for name in CONSTRAINT_OPTIONS if options.get(name) is not None]
@@ -402,6 +424,9 @@ class LLM:
         images: Sequence[PreparedImage] = (),
     ) -> tuple[int, ...]:
         """The prompt of a conversation, as `chat` renders it. If it has images, pass what `prepare_images` returns."""
+        check_flag("thinking", thinking)
+        if not isinstance(images, Sequence) or not all(isinstance(image, PreparedImage) for image in images):
+            raise UsageError(f"images must be what prepare_images gives, not {images!r}.")
         return tuple(
             chat_format.render(
                 messages,

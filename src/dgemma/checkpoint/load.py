@@ -66,8 +66,9 @@ def open_model(
     bfloat16 if the files hold them so. Same results in half of the memory, but such a network cannot be trained.
     Raises ModelNotFoundError for a path that is neither folder nor GGUF file, CheckpointError for a model that is
     incomplete, damaged, of another architecture or too large for the machine's memory, ConfigError for invalid
-    configuration values, UsageError for a device that does not exist.
+    configuration values, UsageError for a device that does not exist and a `progress` that cannot be called.
     """
+    require_callable(progress)
     target = usable_device(device)
     source = source_of(path)
     kind = source.quant if quant is None else check_kind(quant)
@@ -99,6 +100,12 @@ def source_of(path: str | Path) -> Source:
         missing = f"{'file' if is_gguf(path) else 'model folder'} {path}"
         raise ModelNotFoundError(f"There is no {missing}. Give a folder with config.json and weights, or a GGUF file.")
     return Folder(path)
+
+
+def require_callable(progress: Progress | None) -> None:
+    """Raises UsageError for a `progress` that cannot be called."""
+    if progress is not None and not callable(progress):
+        raise UsageError(f"progress must be a function of two numbers of bytes, not {progress!r}.")
 
 
 def torch_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:

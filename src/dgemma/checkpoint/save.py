@@ -3,6 +3,7 @@
 Files are replaced only when complete. A quantised copy is made tensor by tensor and needs the memory of one shard.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain
@@ -14,7 +15,15 @@ from torch import Tensor
 from dgemma.checkpoint import names
 from dgemma.checkpoint.folder import OWN
 from dgemma.checkpoint.json_files import to_json
-from dgemma.checkpoint.load import LoadedModel, Progress, open_model, read_weights, source_of, torch_dtype
+from dgemma.checkpoint.load import (
+    LoadedModel,
+    Progress,
+    open_model,
+    read_weights,
+    require_callable,
+    source_of,
+    torch_dtype,
+)
 from dgemma.checkpoint.quantised import SCALE, is_scale, is_weight
 from dgemma.checkpoint.safetensors import write_folder
 from dgemma.checkpoint.source import PROFILE, BlockTensor
@@ -59,6 +68,7 @@ def quantise_model(
     dtype of the embedding, or bfloat16 if that is in GGUF blocks. Raises what `open_model` raises, and OutputError if
     the folder cannot be written.
     """
+    require_callable(progress)
     quant = check_kind(kind)
     model, files = open_model(source, device="meta", quant=quant), source_of(source)
     types, name = files.types(), "embed_tokens.weight"
@@ -109,12 +119,13 @@ def _write(
         raise OutputError(f"No folder to write to: give a path, not {path!r}.")
     if not isinstance(max_shard_bytes, int) or max_shard_bytes < 1:
         raise UsageError(f"max_shard_bytes must be a whole number of bytes, not {max_shard_bytes!r}.")
-    folder = Path(path)
-    is_new = not folder.exists()
+    folder = Path(os.path.expanduser(path))
     try:
+        is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+    except (OSError, ValueError) as error:  # ValueError: no path has a null byte or half of a surrogate pair
+        problem = error.strerror if isinstance(error, OSError) else error
+        raise OutputError(f"The folder {folder} cannot be made: {problem}.") from error
     document = {**model.config.to_hf(), "dtype": str(dtype).removeprefix("torch.")}
     if model.quant is not None:
         document["quantization_config"] = kind_to_hf(model.quant)

@@ -10,7 +10,14 @@ from typing import Annotated
 
 import typer
 
-from dgemma.cli.options import checked_dtype, checked_mode, checked_seed, checked_tokens, given_by_options
+from dgemma.cli.options import (
+    checked_dtype,
+    checked_mode,
+    checked_quant,
+    checked_seed,
+    checked_tokens,
+    given_by_options,
+)
 from dgemma.errors import UsageError
 
 app = typer.Typer(
@@ -45,7 +52,11 @@ Temperature = Annotated[
     ),
 ]
 Quant = Annotated[
-    str | None, typer.Option(help="Quantise the weights in memory: int8, int4 or fp8. Default: as the files have them.")
+    str | None,
+    typer.Option(
+        callback=checked_quant,
+        help="Quantise the weights in memory: int8, int4 or fp8. Default: as the files have them.",
+    ),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="On an error, show the traceback.")]
 
@@ -253,7 +264,7 @@ def pull(
 def quantize(
     model: Annotated[str, typer.Argument(metavar="IN", help=_MODEL_HELP)],
     out: Annotated[Path, typer.Argument(help="The folder to write.")],
-    quant: Annotated[str, typer.Option("--quant", help="int8, int4 or fp8.")] = "int8",
+    quant: Annotated[str, typer.Option("--quant", callback=checked_quant, help="int8, int4 or fp8.")] = "int8",
     debug: Debug = False,
 ) -> None:
     """Write a copy of a model with int8, int4 or fp8 weights. The copy is a model folder like any other."""

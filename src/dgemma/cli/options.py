@@ -46,3 +46,13 @@ def checked_dtype(dtype: str) -> str:
     with given_by_options():
         EngineConfig(dtype=dtype)  # pyright: ignore[reportArgumentType]
     return dtype
+
+
+def checked_quant(quant: str | None) -> str | None:
+    """Returns `quant`. Raises UsageError for an unknown one."""
+    if quant is not None:
+        # Imported only if it is needed: it imports torch, which takes a second.
+        from dgemma.quant import check_kind
+
+        check_kind(quant)
+    return quant

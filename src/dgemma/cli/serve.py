@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from dgemma.api import LLM, PACE_FILE
+from dgemma.api import LLM, PACE_FILE, require_context
 from dgemma.cache import KVCache
 from dgemma.checkpoint import EMBEDDED, find_model, open_model
 from dgemma.checkpoint.gguf_names import is_gguf, stem
@@ -23,21 +23,19 @@ def serve_and_announce(model: str, engine: EngineConfig, server: ServerConfig, q
     listener = listen(server.host, server.port)
     with listener:
         folder = find_model(model)
+        require_context(folder, engine.max_context)
         with loading_progress(model) as progress:
             settings = {"dtype": engine.dtype, "device": engine.device, "quant": quant}
             opened = open_model(folder, **settings, progress=progress, keep_bfloat16=True)
         llm = LLM(opened, engine)
-        _require_usable_limits(llm.engine, engine)
+        _require_usable_budget(llm.engine, engine)
         llm.engine.warm_up()
         line = f"{server.model_name} at {address(listener)} (Ctrl-C stops)"
         serve(llm, server, listener, ready=lambda: print(line, flush=True))
 
 
-def _require_usable_limits(engine: Engine, asked: EngineConfig) -> None:
-    """Raises UsageError for a context longer than the model's, or a KV cache budget too small for any request."""
-    longest = engine.network.config.max_position_embeddings
-    if asked.max_context is not None and asked.max_context > longest:
-        raise UsageError(f"--max-context {asked.max_context} is more than this model's context of {longest} tokens.")
+def _require_usable_budget(engine: Engine, asked: EngineConfig) -> None:
+    """Raises UsageError for a KV cache budget too small for any request."""
     canvas = engine.network.config.canvas_length
     least = KVCache.size_of(engine.network.config, 1 + canvas, canvas, engine.network.dtype)
     if engine.budget_bytes < least:

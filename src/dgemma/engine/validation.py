@@ -4,8 +4,10 @@ Each error is one or two sentences. Changes nothing.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
+from operator import index
+from typing import Any
 
 from dgemma.config import MAX_STEPS, ModelConfig
 from dgemma.engine.request import Infill, Request
@@ -37,6 +39,31 @@ def check_request(request: Request, config: ModelConfig, max_context: int) -> No
         )
 
 
+def check_flag(name: str, value: Any) -> None:
+    """Raises UsageError for a value that is neither True nor False."""
+    if not isinstance(value, bool):
+        raise UsageError(f"{name} must be True or False, not {value!r}.")
+
+
+def check_text(name: str, value: Any) -> None:
+    """Raises UsageError for a value that is neither a text nor None."""
+    if not isinstance(value, str | None):
+        raise UsageError(f"{name} must be a text, not {value!r}.")
+
+
+def is_whole(number: Any) -> bool:
+    """Whether a value is a whole number, numpy's included; True and False are none."""
+    return isinstance(number, Integral) and not isinstance(number, bool)
+
+
+def whole_ids(token_ids: Iterable[Any]) -> tuple[int, ...]:
+    """The ids as ints. Raises PromptError for anything but whole numbers, such as a list for each prompt."""
+    try:
+        return tuple(index(token) for token in token_ids)
+    except TypeError:
+        raise PromptError("token_ids must be whole numbers: the ids of one prompt.") from None
+
+
 def _check_ids(ids: Sequence[int], what: str, vocab_size: int) -> None:
     """Raises PromptError for ids outside the vocabulary."""
     unknown = next((token for token in ids if not 0 <= token < vocab_size), None)
@@ -59,11 +86,10 @@ def _check_numbers(request: Request) -> None:
         "logprobs": request.top_logprobs,
     }
     for name, value in (numbers | {name: value for name, value in optional.items() if value is not None}).items():
-        if not isinstance(value, Integral) or isinstance(value, bool):
+        if not is_whole(value):
             raise UsageError(f"{name} must be a whole number, not {value!r}.")
     for name in ("reference", "skip_settled", "causal_check"):
-        if not isinstance(getattr(request, name), bool):
-            raise UsageError(f"{name} must be True or False, not {getattr(request, name)!r}.")
+        check_flag(name, getattr(request, name))
     for name in ("max_new_tokens", "canvas_length"):
         value = getattr(request, name)
         if value is not None and value < 1:
