@@ -6,11 +6,11 @@ import sys
 from contextlib import suppress
 
 
-def on_terminal(arguments: list[str], typed: bytes = b"") -> bytes:
-    """What a command writes to a terminal. `typed` is entered once the prompt `>>> ` appears."""
+def on_terminal(arguments: list[str], typed: bytes = b"", term: str = "dumb") -> bytes:
+    """What a command writes to a terminal of type `term`. `typed` is entered once the prompt `>>> ` appears."""
     controller, terminal = os.openpty()
     command = [sys.executable, "-m", "dgemma", *arguments]
-    environment = {**os.environ, "TERM": "dumb"}
+    environment = {**os.environ, "TERM": term}
     running = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
     os.close(terminal)
     seen = b""

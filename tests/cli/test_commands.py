@@ -13,6 +13,7 @@ from dgemma.cli.in_place import _split_at_mark
 from dgemma.cli.models import show
 from dgemma.engine.request import Commit
 from dgemma.evals.run import Score
+from dgemma.tui import progress
 from dgemma.tui.canvas import CanvasView
 from tests.cli.terminal import on_terminal
 
@@ -211,12 +212,26 @@ def test_a_narrow_terminal_cuts_off_nothing_of_a_model(capsys, monkeypatch):
 def test_a_terminal_of_unknown_size_is_drawn_on(monkeypatch):
     monkeypatch.setenv("COLUMNS", "0")
     monkeypatch.setenv("LINES", "0")
-    assert b"Traceback" not in on_terminal(["run", "-n", "8", "Fix the mistakes: She go home."])
+    assert b"Traceback" not in on_terminal(["run", "-n", "8", "Fix the mistakes: She go home."], term="xterm")
     monkeypatch.undo()
     environment = {**os.environ, "COLUMNS": "0"}
     command = [sys.executable, "-m", "dgemma", "show"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     assert "vocabulary" in done.stdout
+
+
+@pytest.mark.parametrize(("term", "draws"), [("dumb", False), ("unknown", False), ("xterm", True)])
+def test_progress_writes_nothing_to_a_terminal_that_cannot_erase(capsys, monkeypatch, term, draws):
+    monkeypatch.setattr(progress, "PATIENCE_S", 0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", term)
+    with progress.loading_progress("a model") as advance:
+        if advance is not None:
+            advance(1, 2)
+    loading = capsys.readouterr().err
+    with progress.counting_progress("edit", 2, "pieces") as count_one:
+        count_one()
+    assert bool(loading) == bool(capsys.readouterr().err) == draws
 
 
 def test_eval_prints_one_json_document():

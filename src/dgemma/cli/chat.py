@@ -15,6 +15,7 @@ from dgemma.cli.run import refuse_stray_bytes, respond, statistics_line, user_co
 from dgemma.errors import DgemmaError, PromptError, UsageError
 from dgemma.images import open_image
 from dgemma.tui.progress import loading_progress
+from dgemma.tui.terminal import can_draw
 
 HELP = """\
 /?               show this help
@@ -77,7 +78,7 @@ def chat_loop(
         conversation.append({"role": "user", "content": user_content(line, settings["images"])})
         options = {"mode": settings["mode"], "max_new_tokens": max_new_tokens, "seed": seed}
         try:
-            text, stats = respond(llm, conversation, draw=terminal and sys.stderr.isatty(), options=options)
+            text, stats = respond(llm, conversation, draw=terminal and can_draw(), options=options)
         except UsageError:
             # The command's own options are wrong, so every request would fail.
             raise

@@ -1,9 +1,8 @@
 """`dgemma demo`, also run by `make run`: the embedded model does three jobs while its canvas is drawn."""
 
-import sys
-
 from dgemma.api import load
 from dgemma.cli.run import respond, statistics_line
+from dgemma.tui.terminal import can_draw
 
 JOBS = (
     (
@@ -18,7 +17,7 @@ JOBS = (
 def show_demo() -> None:
     """Runs the three jobs. In a terminal each answer is replayed step by step, slowly enough to follow."""
     llm = load("tiny")
-    draw = sys.stderr.isatty()
+    draw = can_draw()
     for title, prompt in JOBS:
         print(f"\n{title}\n> {prompt}\n", flush=True)
         _, stats = respond(

@@ -16,6 +16,7 @@ from dgemma.errors import PromptError, UsageError
 from dgemma.images import open_image
 from dgemma.tui.canvas import show
 from dgemma.tui.progress import loading_progress
+from dgemma.tui.terminal import can_draw
 
 
 def answer(
@@ -40,7 +41,7 @@ def answer(
     with loading_progress(model) as progress:
         llm = load(model, device=device, dtype=dtype, quant=quant, progress=progress)
     prompt: str | Sequence[Mapping[str, Any]] = text if raw else [{"role": "user", "content": content}]
-    stats = respond(llm, prompt, draw=not quiet and sys.stderr.isatty(), options=options)[1]
+    stats = respond(llm, prompt, draw=not quiet and can_draw(), options=options)[1]
     if stats is None:
         raise KeyboardInterrupt
     if not quiet:

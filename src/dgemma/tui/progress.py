@@ -3,7 +3,6 @@
 Both disappear when the work is done.
 """
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,14 +10,16 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dgemma.tui.terminal import can_draw
+
 PATIENCE_S = 0.5
 """Seconds before anything is drawn."""
 
 
 @contextmanager
 def loading_progress(title: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Draws a bar. Yields the `progress` function for `load`; None if stderr is not a terminal."""
-    if not sys.stderr.isatty():
+    """Draws a bar. Yields the `progress` function for `load`; None if stderr cannot be drawn on."""
+    if not can_draw():
         yield None
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -41,14 +42,14 @@ def loading_progress(title: str) -> Iterator[Callable[[int, int], None] | None]:
 
 @contextmanager
 def counting_progress(title: str, total: int, noun: str) -> Iterator[Callable[[], None]]:
-    """Draws a line. Yields a function to call for each finished piece. Draws only on a terminal, after `PATIENCE_S`."""
+    """Draws a line. Yields a function to call for each finished piece. Draws only where it can, after `PATIENCE_S`."""
     column = TextColumn("{task.description}: {task.completed:,} of {task.total:,} " + noun, markup=False)
     line = Progress(column, console=Console(stderr=True), transient=True)
     task = line.add_task(title, total=total)
 
     def done() -> None:
         line.advance(task)
-        if sys.stderr.isatty() and not line.live.is_started and (line.tasks[0].elapsed or 0) > PATIENCE_S:
+        if can_draw() and not line.live.is_started and (line.tasks[0].elapsed or 0) > PATIENCE_S:
             line.start()
 
     try:
