@@ -32,16 +32,20 @@ def test_every_public_name_exists():
 
 
 @pytest.mark.skipif(not hasattr(os, "kill"), reason="signals work differently there")
-def test_an_interrupt_during_the_imports_prints_nothing(tmp_path):
-    """The command is interrupted while it imports torch."""
-    (tmp_path / "torch.py").write_text("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)")
+@pytest.mark.parametrize("caught", ["()", "KeyboardInterrupt"])
+@pytest.mark.parametrize("command", [["run", "hi"], ["show", "--debug"], ["run", "--quant", "int8", "hi"]])
+def test_an_interrupt_during_the_imports_prints_nothing(tmp_path, caught, command):
+    """The command is interrupted while it imports torch, of which an extension module may report another error."""
+    (tmp_path / "torch.py").write_text(
+        "import os, signal, time\n"
+        "try: os.kill(os.getpid(), signal.SIGINT); time.sleep(9)\n"
+        f"except {caught}: raise ImportError('initialization failed without raising an exception')\n"
+    )
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from dgemma.cli import main; main()"
     )
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    result = subprocess.run(
-        [sys.executable, "-c", code, "run", "hi"], env=environment, capture_output=True, check=False
-    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    result = subprocess.run([sys.executable, "-c", code, *command], env=environment, capture_output=True, check=False)
     assert (result.returncode, result.stdout, result.stderr) == (130, b"", b"")
 
 

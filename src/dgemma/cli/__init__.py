@@ -8,6 +8,9 @@ import os
 import re
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -63,17 +66,24 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
-def _imported_app() -> Any:
-    """Imports the Typer app. This takes seconds on a slow machine. Until it is done, Ctrl-C ends the process at once,
-    since there is nothing to shut down yet."""
+@contextmanager
+def importing() -> Iterator[None]:
+    """For imports, which take seconds on a slow machine: inside, Ctrl-C ends the process at once, since there is
+    nothing to shut down yet. A KeyboardInterrupt could leave an extension module's import as any other error."""
     handler = signal.getsignal(signal.SIGINT)
-    if handler is signal.default_int_handler:
+    is_default = handler is signal.default_int_handler and threading.current_thread() is threading.main_thread()
+    if is_default:
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     try:
-        return import_module("dgemma.cli.app").app
+        yield
     finally:
-        if handler is signal.default_int_handler:
+        if is_default:
             signal.signal(signal.SIGINT, handler)
+
+
+def _imported_app() -> Any:
+    with importing():
+        return import_module("dgemma.cli.app").app
 
 
 _OPTIONS = {

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from dgemma.cli import importing
 from dgemma.cli.options import (
     checked_dtype,
     checked_mode,
@@ -74,7 +75,8 @@ def default(
         print(f"dgemma {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        from dgemma.cli.chat import chat_loop
+        with importing():
+            from dgemma.cli.chat import chat_loop
 
         chat_loop("tiny")
 
@@ -112,8 +114,9 @@ def run(
 
     The answer goes to stdout, statistics to stderr. In a terminal, the canvas is drawn while it settles.
     """
-    from dgemma.cli.run import answer, read_piped, read_schema, refuse_stray_bytes
-    from dgemma.images import BUDGETS
+    with importing():
+        from dgemma.cli.run import answer, read_piped, read_schema, refuse_stray_bytes
+        from dgemma.images import BUDGETS
 
     refuse_stray_bytes(regex or "", "The regular expression")
     refuse_stray_bytes("\n".join(choice or []), "A choice")
@@ -150,7 +153,8 @@ def chat(
     debug: Debug = False,
 ) -> None:
     """Chat in the terminal. /? lists the commands, Ctrl-C stops an answer, Ctrl-D exits."""
-    from dgemma.cli.chat import chat_loop
+    with importing():
+        from dgemma.cli.chat import chat_loop
 
     chat_loop(model, mode=mode, max_new_tokens=max_new_tokens, seed=seed, device=device, dtype=dtype, quant=quant)
 
@@ -187,8 +191,9 @@ def infill(
     debug: Debug = False,
 ) -> None:
     """Fill the gap in a text. The model reads both sides of the gap; neither is changed."""
-    from dgemma.api import load
-    from dgemma.cli.in_place import fill_gap
+    with importing():
+        from dgemma.api import load
+        from dgemma.cli.in_place import fill_gap
 
     load_model = partial(load, model, device=device, dtype=dtype, quant=quant)
     fill_gap(
@@ -226,8 +231,9 @@ def edit(
     formulas and characters that it cannot write. Files of code and data are refused by their names. Check the changes
     with `--diff` before you use `--write`.
     """
-    from dgemma.api import load
-    from dgemma.cli.in_place import edit_file
+    with importing():
+        from dgemma.api import load
+        from dgemma.cli.in_place import edit_file
 
     load_model = partial(load, model, device=device, dtype=dtype, quant=quant)
     edit_file(
@@ -242,7 +248,8 @@ def show(
     debug: Debug = False,
 ) -> None:
     """Show a model's sizes, layers, context and sampler. Its weights are not read."""
-    from dgemma.cli.models import show
+    with importing():
+        from dgemma.cli.models import show
 
     show(model, as_json)
 
@@ -255,7 +262,8 @@ def pull(
     debug: Debug = False,
 ) -> None:
     """Fetch a model from the hub and print its path. An interrupted download is resumed."""
-    from dgemma.cli.models import pull
+    with importing():
+        from dgemma.cli.models import pull
 
     pull(model)
 
@@ -268,7 +276,8 @@ def quantize(
     debug: Debug = False,
 ) -> None:
     """Write a copy of a model with int8, int4 or fp8 weights. The copy is a model folder like any other."""
-    from dgemma.cli.models import quantize
+    with importing():
+        from dgemma.cli.models import quantize
 
     quantize(model, out, quant)
 
@@ -313,9 +322,10 @@ def serve(
     debug: Debug = False,
 ) -> None:
     """Serve a model over HTTP to OpenAI and Anthropic clients, with a web page. See docs/server.md."""
-    from dgemma.cli.serve import public_name, serve_and_announce
-    from dgemma.config import EngineConfig
-    from dgemma.server.config import ServerConfig
+    with importing():
+        from dgemma.cli.serve import public_name, serve_and_announce
+        from dgemma.config import EngineConfig
+        from dgemma.server.config import ServerConfig
 
     if max_body_mb is not None and not 0 < max_body_mb < float("inf"):
         raise UsageError(f"--max-body-mb must be a positive number, not {max_body_mb}.")
@@ -373,7 +383,8 @@ def evaluate(
     Canvas equivalents: the denoise steps of a canvas, each weighted by the share of positions it computed. Settled
     positions are skipped.
     """
-    from dgemma.cli.evaluate import evaluate_and_print
+    with importing():
+        from dgemma.cli.evaluate import evaluate_and_print
 
     evaluate_and_print(
         tasks or [], model=model, quant=quant, device=device, dtype=dtype, n=n, mode=mode, canvas=canvas, seed=seed,
@@ -406,7 +417,8 @@ def train(
 
     Ctrl-C saves the run and stops; the same command resumes it.
     """
-    from dgemma.cli.training import train_and_print
+    with importing():
+        from dgemma.cli.training import train_and_print
 
     train_and_print(recipe, out, data, init, steps=steps, minutes=minutes, seed=seed)
 
@@ -449,7 +461,8 @@ def bench(
 
     Prints one table per measurement; the last line is one JSON document.
     """
-    from dgemma.cli.bench import BenchOptions, bench_and_print
+    with importing():
+        from dgemma.cli.bench import BenchOptions, bench_and_print
 
     named = command.get_parameter_source("model")
     if config is not None and named is not None and named.name == "COMMANDLINE":
@@ -466,6 +479,7 @@ def bench(
 @app.command(short_help="Show three jobs of the embedded model.")
 def demo(debug: Debug = False) -> None:
     """Extract JSON, correct a sentence and solve a Sudoku with the embedded model."""
-    from dgemma.cli.demo import show_demo
+    with importing():
+        from dgemma.cli.demo import show_demo
 
     show_demo()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import get_args
 
+from dgemma.cli import importing
 from dgemma.config import EngineConfig, Mode
 from dgemma.errors import ConfigError, UsageError
 
@@ -52,7 +53,8 @@ def checked_quant(quant: str | None) -> str | None:
     """Returns `quant`. Raises UsageError for an unknown one."""
     if quant is not None:
         # Imported only if it is needed: it imports torch, which takes a second.
-        from dgemma.quant import check_kind
+        with importing():
+            from dgemma.quant import check_kind
 
         check_kind(quant)
     return quant
