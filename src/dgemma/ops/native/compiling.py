@@ -7,6 +7,8 @@ compile a kernel that failed.
 import atexit
 import logging
 import os
+import re
+import stat
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 
 COMMAND = (sys.executable, "-P", "-m", "dgemma.ops.native")
 """Compiles the kernels whose names follow. -P: never import modules from the current folder, which may be anyone's."""
@@ -24,6 +27,11 @@ TRIED_FOR_S = 600
 _SECONDS = {"layers": 18, "head": 6, "paths": 6, "product_rows": 5, "experts_rows": 5}
 """Seconds that the slowest kernels take, by the prefix of their names; others take two."""
 _LOOK_EVERY_S = 0.02
+KEPT_FOR_S = 30 * 24 * 3600
+"""How long after their last use the kernels of another version or processor are kept."""
+_FOLDER = re.compile(r"[0-9a-f]{16}")
+_FILE = re.compile(r"\w+\.(o|started|\w{8})")
+"""An object file, the mark of a compiler, or the temporary file of one that was killed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +131,38 @@ def _start(kernels: Sequence[str], quiet: bool) -> None:
         # A process that has ended must be waited for. While this process is shutting down no thread can be started.
         with suppress(RuntimeError):
             threading.Thread(target=process.wait, daemon=True).start()
+    delete_unused(import_module("dgemma.ops.native.machine").file_of(kernels[0]).parent)
+
+
+def delete_unused(current: Path) -> None:
+    """Deletes the folders beside `current` whose kernels nobody has used for `KEPT_FOR_S`. Leaves alone a folder that
+    belongs to another user or holds anything else."""
+    with suppress(OSError):
+        for folder in current.parent.iterdir():
+            if folder != current and _FOLDER.fullmatch(folder.name):
+                # Another process may be deleting it as well.
+                with suppress(OSError):
+                    _delete_if_unused(folder)
+
+
+def _delete_if_unused(folder: Path) -> None:
+    own, files = folder.lstat(), list(folder.iterdir())
+    statuses = [file.lstat() for file in files]
+    if own.st_uid != os.geteuid() or not stat.S_ISDIR(own.st_mode):
+        return
+    if not all(map(stat.S_ISREG, (status.st_mode for status in statuses))):
+        return
+    if not all(_FILE.fullmatch(file.name) for file in files):
+        return
+    # A compiler at work has just written its mark, and loading a kernel reads its file. Where the system does not note
+    # reads, a version in use may have to be compiled again.
+    times = [own.st_mtime, *(max(status.st_atime, status.st_mtime) for status in statuses)]
+    if time.time() - max(times) < KEPT_FOR_S:
+        return
+    for file in files:
+        file.unlink(missing_ok=True)
+    # Not if a file has been added meanwhile.
+    folder.rmdir()
 
 
 def _kill_foreground() -> None:
