@@ -72,8 +72,9 @@ def test_control_characters_in_errors_are_escaped(monkeypatch, capsys):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes end differently there")
-def test_a_closed_pipe_exits_with_141_as_other_tools_do():
-    command = [sys.executable, "-m", "dgemma", "show", "tiny", "--json"]
+@pytest.mark.parametrize("arguments", [["--json"], []], ids=["text", "table"])
+def test_a_closed_pipe_exits_with_141_as_other_tools_do(arguments):
+    command = [sys.executable, "-m", "dgemma", "show", "tiny", *arguments]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert running.stdout is not None and running.stderr is not None
     running.stdout.close()

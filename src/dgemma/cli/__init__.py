@@ -32,8 +32,9 @@ def main() -> None:
             # During interpreter shutdown a failing write could no longer be reported.
             sys.stdout.flush()
     except SystemExit as ended:
-        # Typer exits with 1 and wraps stdout like this after EPIPE.
-        if ended.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper":
+        # After EPIPE both exit with 1: Typer wraps stdout like this, and rich exits while it handles the error.
+        by_typer = type(sys.stdout).__name__ == "PacifyFlushWrapper"
+        if ended.code == 1 and (by_typer or isinstance(ended.__context__, BrokenPipeError)):
             os._exit(_SIGPIPE_CODE)
         raise
     except DgemmaError as error:
