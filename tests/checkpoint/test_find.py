@@ -81,6 +81,16 @@ def test_a_fetched_file_is_found_without_a_connection(hub, monkeypatch):
         find_model("some/model:Q8_0")
 
 
+def test_in_offline_mode_the_error_names_its_variable(hub, monkeypatch):
+    find_model("some/model:BF16")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert find_model("some/model:BF16").name == "m-BF16.gguf"
+    for name in ("other/model", "some/model:Q8_0"):
+        with pytest.raises(ModelNotFoundError, match="HF_HUB_OFFLINE is set; unset it to fetch the model") as raised:
+            find_model(name)
+        assert "connection" not in str(raised.value)
+
+
 def test_without_a_home_folder_the_error_names_the_variable_that_gives_another(monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", "~/.cache/huggingface/hub")
     monkeypatch.setattr(huggingface_hub, "model_info", lambda name: model_info_of(FILES))

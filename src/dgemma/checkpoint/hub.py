@@ -32,7 +32,7 @@ def fetch_file(name: str, tag: str, weights: bool = True) -> Path:
         cache_only = None if weights else f"is not here yet; `dgemma pull {name}:{tag}` fetches it."
     except _HubUnreachableError as error:
         files = _cached_files(name)
-        cache_only = f"is not here, and the hub cannot be reached ({error}). Check the connection and try again."
+        cache_only = f"is not here, and {error}"
     model = _find_tag(first_parts(files), tag)
     if model is None and cache_only is not None:
         raise ModelNotFoundError(f"{name}:{tag} {cache_only}")
@@ -62,22 +62,29 @@ def _suggestions(name: str, models: Sequence[str]) -> str:
     return ", ".join(found)
 
 
+_OFFLINE = "HF_HUB_OFFLINE is set; unset it to fetch the model."
+
+
 class _HubUnreachableError(Exception):
-    """The hub cannot be reached; the message says why."""
+    """The hub cannot be reached; the message says why, and what to do."""
 
 
 def _remote_files(name: str) -> list[str]:
     """The files of a hub model."""
-    from huggingface_hub import model_info
+    from huggingface_hub import constants, model_info
     from huggingface_hub.errors import RepositoryNotFoundError
 
+    if constants.HF_HUB_OFFLINE:
+        raise _HubUnreachableError(_OFFLINE)
     try:
         # Not `list_repo_files`: it retries for half a minute and prints a line for each attempt.
         return [file.rfilename for file in model_info(name).siblings or []]
     except RepositoryNotFoundError as error:
         raise ModelNotFoundError(f"The hub has no public model {name}. Check the name or log in with hf.") from error
     except Exception as error:  # Any error of the HTTP library; the files may be cached.
-        raise _HubUnreachableError(f"{type(error).__name__}: {error}") from error
+        raise _HubUnreachableError(
+            f"the hub cannot be reached ({type(error).__name__}: {error}). Check the connection and try again."
+        ) from error
 
 
 def _cached_files(name: str) -> list[str]:
@@ -101,8 +108,9 @@ def _snapshot(name: str, patterns: list[str], cached_only: bool = False) -> Path
     except RepositoryNotFoundError as error:
         raise ModelNotFoundError(f"The hub has no public model {name}. Check the name or log in with hf.") from error
     except LocalEntryNotFoundError as error:
+        unreachable = "the hub cannot be reached. Check the connection and try again."
         raise ModelNotFoundError(
-            f"{name} is not a local folder, and the hub cannot be reached. Check the connection and try again."
+            f"{name} is not a local folder, and {_OFFLINE if constants.HF_HUB_OFFLINE else unreachable}"
         ) from error
     # A lost connection raises whatever the HTTP library raises, and that has changed between its versions.
     except Exception as error:
