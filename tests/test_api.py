@@ -494,6 +494,19 @@ def test_an_edit_refuses_a_lone_surrogate(tiny):
     assert tiny.edit("a \U0001f600 b", strength=0).text == "a \U0001f600 b"
 
 
+def test_the_default_limit_is_what_the_prompt_leaves():
+    """Of the context, here; a number that is given is not changed."""
+    small, messages = dgemma.load(max_context=50), "Tell me a story."
+    reply = small.chat(messages, seed=1)
+    prompt = reply.stats.prompt_tokens
+    assert 0 < len(reply.token_ids) <= 50 - prompt
+    assert small.chat(messages, seed=1, max_new_tokens=50 - prompt).token_ids == reply.token_ids
+    with pytest.raises(PromptError, match="exceed"):
+        small.chat(messages, max_new_tokens=51 - prompt)
+    with pytest.raises(PromptError, match="exceed"):
+        small.generate(token_ids=[2] * 50)
+
+
 def test_chat_accepts_images_none_and_refuses_a_list(tiny):
     assert tiny.chat("x", images=None, max_new_tokens=2).token_ids
     with pytest.raises(UsageError, match="parts of messages"):
@@ -513,6 +526,9 @@ def test_stop_is_refused_by_infill_edit_and_streams(tiny):
 
 @pytest.mark.parametrize("call", [
     lambda llm: llm.infill("a", "b", length=[]), lambda llm: llm.generate("x", stop=5),
+    lambda llm: llm.generate("x", stop={"a": 1}), lambda llm: llm.generate("x", stop=torch.tensor(1)),
+    lambda llm: llm.generate("x", tools=5), lambda llm: llm.chat("x", parallel_tool_calls=0),
+    lambda _: dgemma.load(device=2**70),  # pyright: ignore[reportArgumentType]
     lambda llm: llm.generate("x", images=5), lambda llm: llm.generate(token_ids=[2], images=[5]),
 ])  # fmt: skip
 def test_options_of_a_wrong_type_are_refused(tiny, call):

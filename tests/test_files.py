@@ -4,6 +4,7 @@ name cannot be guessed.
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from safetensors.torch import save_file
 
 from dgemma.checkpoint.json_files import write_json
 from dgemma.errors import OutputError
-from dgemma.files import replacing
+from dgemma.files import cache_folder, replacing
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -76,3 +77,16 @@ def test_a_folder_is_not_replaced(tmp_path):
     with pytest.raises(OutputError, match="not a regular file"), replacing(tmp_path / "folder"):
         pass
     assert (tmp_path / "folder").is_dir()
+
+
+@pytest.mark.parametrize(("home", "named", "folder"), [
+    ("/h", None, "/h/.cache/dgemma"), ("/h", "", "/h/.cache/dgemma"), ("/h", "relative", "/h/.cache/dgemma"),
+    ("/h", "/c", "/c/dgemma"), ("relative", "/c", "/c/dgemma"), ("relative", None, None),
+])  # fmt: skip
+def test_the_folder_of_caches(monkeypatch, home, named, folder):
+    monkeypatch.setenv("HOME", home)
+    if named is None:
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    else:
+        monkeypatch.setenv("XDG_CACHE_HOME", named)
+    assert cache_folder() == (None if folder is None else Path(folder))

@@ -8,7 +8,6 @@
 either as they happen. Nothing here prints.
 """
 
-import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,12 +20,14 @@ from dgemma import chat as chat_format
 from dgemma.checkpoint import LoadedModel, find_model, open_model
 from dgemma.checkpoint.load import Progress, require_callable, source_of
 from dgemma.config import EngineConfig, ModelConfig
+from dgemma.engine.default_limit import default_tokens
 from dgemma.engine.engine import Engine
 from dgemma.engine.events import Events
 from dgemma.engine.placement import resolve_placement
 from dgemma.engine.request import Event, Infill, Request, Revision, Rewrite
 from dgemma.engine.validation import check_flag, check_text, is_whole, whole_ids
 from dgemma.errors import ImageError, PromptError, UsageError
+from dgemma.files import cache_folder
 from dgemma.images import BUDGETS, PreparedImage, prepare_images
 from dgemma.model import DiffusionGemma
 from dgemma.options import (
@@ -53,8 +54,8 @@ _DIFFUSION_OPTIONS = ("canvas_length", "max_denoising_steps", "temperature", "sk
 _INFILL_PATIENCE = 2
 """Gap lengths in a row that may score no better before `infill` stops: of ten lengths four are then tried, and the
 choice is nearly as close to the right length (docs/log.md)."""
-_PACE_FILE = os.path.expanduser("~/.cache/dgemma/pace.json")
-PACE_FILE = _PACE_FILE if os.path.isabs(_PACE_FILE) else None
+_CACHE = cache_folder()
+PACE_FILE = None if _CACHE is None else str(_CACHE / "pace.json")
 """The file in which mode "auto" stores the speeds it measures, by machine and model; None without a home folder."""
 
 
@@ -144,7 +145,7 @@ class LLM:
     ) -> Reply:
         """Continues `prompt` (or `token_ids`) as it stands.
 
-        max_new_tokens: default the model's own. seed: default 0.
+        max_new_tokens: default the model's own, or what the prompt leaves of the context. seed: default 0.
         mode: "diffusion" (default), "autoregressive", or "auto", the faster of the two on this machine.
         canvas_length, max_denoising_steps: default the model's own; without effect in autoregressive mode.
         temperature: diffusion: scales the schedule, default 1. Autoregressive: default 0, which is greedy.
@@ -376,7 +377,7 @@ class LLM:
         return (*self.chat_ids([{"role": "user", "content": request}]), *self._encode(text))
 
     def _continuation(self, prompt: str | None, token_ids: Sequence[int] | None, options: Mapping[str, Any]) -> Request:
-        request = self._requests.make(self._prompt_ids(prompt, token_ids), **options)
+        request = self._request(self._prompt_ids(prompt, token_ids), options)
         if token_ids is None and options.get("images"):
             raise UsageError(
                 "A text shows no images; put them into messages for chat(), or give token_ids with image tokens."
@@ -387,6 +388,16 @@ class LLM:
                 "Only chat() shows tools to the model; here they only constrain an answer, with tool_choice."
             )
         return request
+
+    def _request(self, prompt_ids: tuple[int, ...], options: Mapping[str, Any]) -> Request:
+        """A request for an answer, which may take the model's usual number of tokens or what the prompt leaves."""
+        request = self._requests.make(prompt_ids, **options)
+        if options.get("max_new_tokens") is not None:
+            return request
+        sizes = request.images, request.canvas_length, request.mode
+        return replace(
+            request, max_new_tokens=default_tokens(self.engine, request.max_new_tokens, len(prompt_ids), *sizes)
+        )
 
     def _prompt_ids(self, prompt: str | None, token_ids: Sequence[int] | None) -> tuple[int, ...]:
         if (prompt is None) == (token_ids is None):
@@ -414,7 +425,7 @@ class LLM:
         if options.pop("images", None) is not None:
             raise UsageError("chat() takes images as parts of messages; `images` goes with token_ids.")
         left, images = self.prepare_images(messages, options.pop("image_tokens", 280))
-        return self._requests.make(self.chat_ids(left, tools, thinking, images), images=images, **options)
+        return self._request(self.chat_ids(left, tools, thinking, images), options | {"images": images})
 
     def chat_ids(
         self,

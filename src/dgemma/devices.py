@@ -15,7 +15,7 @@ def usable_device(device: torch.device | str, of: str = "", computes: bool = Fal
         sample = torch.empty(1, device=found)
         if computes:
             sample.zero_().tolist()
-    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, TypeError, ValueError, AssertionError, NotImplementedError) as error:
         owner = f" of {of}" if of else ""
         problem = "does not exist or cannot be used"
         if str(device).startswith("cuda") and not torch.cuda.is_available():

@@ -9,6 +9,14 @@ from pathlib import Path
 from dgemma.errors import OutputError
 
 
+def cache_folder() -> Path | None:
+    """`dgemma` in XDG_CACHE_HOME, or in ~/.cache; None without a home folder."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    # By its specification a relative path counts as unset.
+    folder = os.path.expanduser(os.path.join(named if os.path.isabs(named) else "~/.cache", "dgemma"))
+    return Path(folder) if os.path.isabs(folder) else None
+
+
 class replacing:
     """`with replacing(path) as temporary:` write to `temporary`, a file beside `path`. On success it is renamed to
     `path`; otherwise `path` stays as it was. Until then `self.path` may be set to another name in the same folder.

@@ -14,6 +14,7 @@ from dgemma.decode import constrain
 from dgemma.decode.autoregressive import TokenSampler
 from dgemma.decode.constrain import TokenAutomaton
 from dgemma.engine.request import Request
+from dgemma.engine.validation import check_flag
 from dgemma.errors import PromptError, UsageError
 from dgemma.images import PreparedImage
 from dgemma.tokenizer import TURN_END, Tokenizer
@@ -176,6 +177,9 @@ class RequestMaker:
         images = () if images is None else images
         if not isinstance(images, Sequence) or not all(isinstance(image, PreparedImage) for image in images):
             raise UsageError("images must be what prepare_images gives; chat() takes image files, in messages.")
+        if tools is not None and (isinstance(tools, str | Mapping) or not isinstance(tools, Sequence)):
+            raise UsageError("tools must be a list of tool declarations.")
+        check_flag("parallel_tool_calls", parallel_tool_calls)
         calls = constrain.chosen_calls(tools or (), tool_choice, many=parallel_tool_calls, answer=schema)
         if calls is not None and tool_choice == "auto":
             # The schema is part of `calls`: it describes the answer that may come in place of calls.

@@ -1,6 +1,6 @@
 """Collects the events of one request into a Reply; handles stop strings."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from dgemma.chat import MessageParts, ToolCall
@@ -93,7 +93,7 @@ def checked_stops(stop: str | Sequence[str] | None) -> tuple[str, ...]:
     if stop is None:
         return ()
     given = (stop,) if isinstance(stop, str) else stop
-    if isinstance(given, Iterable):
+    if isinstance(given, Sequence | Set):
         stops = tuple(given)
         if all(isinstance(one, str) and one for one in stops):
             return stops

@@ -15,12 +15,12 @@ import anyio.to_thread
 from dgemma.api import LLM
 from dgemma.chat import MessageParts
 from dgemma.decode.constrain import token_bytes
+from dgemma.engine.default_limit import default_tokens
 from dgemma.engine.events import Events
 from dgemma.engine.request import Commit, Draft, FinishReason, Stats
 from dgemma.errors import CheckpointError, ImageError, UsageError
 from dgemma.server.background import in_background
 from dgemma.server.config import ServerConfig
-from dgemma.server.default_limit import default_tokens
 from dgemma.server.errors import ApiError
 from dgemma.server.fields import MAX_SEPARATORS
 from dgemma.server.jobs import Committed, Drafted, Ended, GenerationJob, Piece, Prompt, Started
@@ -197,7 +197,8 @@ class _Reply:
         wanted = job.max_new_tokens
         if wanted is None:
             usual = service.config.default_max_tokens
-            wanted = default_tokens(service.llm.engine, usual, prompt, job.options)
+            sizes = {name: job.options[name] for name in ("canvas_length", "mode") if name in job.options}
+            wanted = default_tokens(service.llm.engine, usual, len(prompt.ids), prompt.images, **sizes)
             self._ends_with_context = usual > wanted == room
         else:
             self._ends_with_context = wanted > room

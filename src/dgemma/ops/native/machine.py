@@ -22,15 +22,16 @@ import llvmlite.binding
 import torch
 from torch import Tensor
 
+from dgemma.files import cache_folder
 from dgemma.quant import GROUP
 
 _OPENMP = ("GOMP_parallel", "GOMP_barrier", "omp_get_thread_num", "omp_get_num_threads")
 if sys.platform == "win32":
     raise ImportError("torch uses a different OpenMP on Windows")
 _process = ctypes.CDLL(None)
-_DEFAULT_FOLDER = os.path.expanduser("~/.cache/dgemma/kernels")
-if not (os.environ.get("DGEMMA_KERNELS") or os.path.isabs(_DEFAULT_FOLDER)):
-    # The path would be relative: code would be loaded from whichever folder the process was started in.
+_CACHE = cache_folder()
+if not (os.environ.get("DGEMMA_KERNELS") or _CACHE):
+    # A relative path would load code from whichever folder the process was started in.
     raise ImportError("there is no home folder for compiled kernels; set DGEMMA_KERNELS to a folder for them")
 if missing := [name for name in _OPENMP if not hasattr(_process, name)]:
     raise ImportError(f"torch's OpenMP does not have {', '.join(missing)}")
@@ -148,7 +149,7 @@ def _folder() -> Path:
     sources = [Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in _SOURCES]
     parts = [_PROCESSOR, _FEATURES, str(GROUP), *(version(name) for name in ("numba", "llvmlite"))]
     digest = sha256("\0".join([*parts, *sources]).encode())
-    return Path(os.environ.get("DGEMMA_KERNELS") or _DEFAULT_FOLDER) / digest.hexdigest()[:16]
+    return Path(os.environ.get("DGEMMA_KERNELS") or f"{_CACHE}/kernels") / digest.hexdigest()[:16]
 
 
 @cache

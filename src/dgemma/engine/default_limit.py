@@ -1,37 +1,44 @@
 """The default token limit of a request that sets none.
 
 Promises that the default never causes a refusal: it fits into what the prompt leaves of the context and of the KV cache
-budget. Reads the engine's sizes; knows nothing of HTTP.
+budget.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 from dgemma.cache import KVCache
+from dgemma.config import Mode
 from dgemma.engine.engine import Engine
-from dgemma.server.jobs import Prompt
+from dgemma.images import PreparedImage
 
 
-def default_tokens(engine: Engine, usual: int, prompt: Prompt, options: Mapping[str, Any]) -> int:
-    """`usual`, or less if the context or the cache budget is too small; at least 1, which the engine may refuse."""
-    canvas = _longest_canvas(engine, options)
-    chunk = engine.config.prefill_chunk + max((image.num_soft_tokens for image in prompt.images), default=0)
-    room = engine.max_context - len(prompt.ids)
+def default_tokens(
+    engine: Engine,
+    usual: int,
+    num_prompt: int,
+    images: Sequence[PreparedImage] = (),
+    canvas_length: int | None = None,
+    mode: Mode = "diffusion",
+) -> int:
+    """`usual`, or less if the context or the cache budget is too small for a prompt of `num_prompt` tokens; at least 1,
+    which the engine may refuse."""
+    canvas = canvas_length if isinstance(canvas_length, int) else _longest_canvas(engine, mode)
+    chunk = engine.config.prefill_chunk + max((image.num_soft_tokens for image in images), default=0)
 
     def exceeds_budget(new: int) -> bool:
-        return _cache_bytes(engine, len(prompt.ids), new, canvas, chunk) > engine.budget_bytes
+        return _cache_bytes(engine, num_prompt, new, canvas, chunk) > engine.budget_bytes
 
+    most = max(1, min(usual, engine.max_context - num_prompt))
+    if not exceeds_budget(most):
+        return most
     # The cache grows with the number of tokens, so a binary search finds the largest that fits.
-    most = max(1, min(usual, room))
     return max(1, bisect_right(range(1, most + 1), False, key=exceeds_budget))
 
 
-def _longest_canvas(engine: Engine, options: Mapping[str, Any]) -> int:
-    if options.get("canvas_length") is not None:
-        return options["canvas_length"]
+def _longest_canvas(engine: Engine, mode: Mode) -> int:
     # Which canvas length "auto" picks is not known yet.
-    lengths = [record.length for record in engine.profile.canvases] if options.get("mode") == "auto" else []
+    lengths = [record.length for record in engine.profile.canvases] if mode == "auto" else []
     return max([engine.network.config.canvas_length, *lengths])
 
 
