@@ -127,9 +127,8 @@ def _sort_pairs(arguments: Any) -> None:
 
 
 # Products of all rows with a weight, and of each expert's pairs with that expert's weight. They take the first input
-# row (for packed rows, those of `dense_values` are read instead) and its stride (0 if all pairs have the same row), the
-# weight, its scale (for float panels: their format), I, O,
-# and the first output row and its stride.
+# row (packed rows are in `dense_values` instead) and its stride (0 if all pairs have the same row), the weight, its
+# scale (for float panels: their format), I, O, and the first output row and its stride.
 @jitted
 def _multiply_floats(
     arguments: Any,
