@@ -165,6 +165,24 @@ def test_networks_of_several_types_are_not_rounded(num_experts: int) -> None:
     assert distance(after, before.float()) < 0.2
 
 
+@pytest.mark.parametrize("name", ["layers.0.mlp.up_proj", "layers.1.self_attn.o_proj", "self_conditioning.mlp.up_proj"])
+@pytest.mark.parametrize("num_experts", [4, 12])
+@torch.inference_mode()
+def test_a_float32_weight_beside_float32_norms(num_experts: int, name: str) -> None:
+    """Its panels are for float32 rows, those of the other weights for bfloat16 ones."""
+    network = make_network(num_experts=num_experts, top_k=num_experts).bfloat16()
+    exact = copy.deepcopy(network).float()
+    network.layers[0].get_submodule("input_layernorm").float()
+    network.get_submodule(name).float()
+    soft = torch.randn(1, 8, 36, generator=torch.Generator().manual_seed(3)).bfloat16()
+    found = []
+    for each in (network, exact):
+        cache = KVCache(each.config, max_length=120, dtype=each.dtype)
+        found.append((each.encode(ids(20), cache), each.denoise(ids(8, 1), cache, soft.to(each.dtype))))
+    for actual, expected in zip(*found, strict=True):
+        assert distance(actual, expected) < 0.05
+
+
 @pytest.mark.parametrize("kind", ["int8", "int4"])
 @pytest.mark.parametrize("num_experts", [4, 12])
 def test_quantised_layers_with_a_bfloat16_cache(kind, num_experts: int) -> None:

@@ -412,7 +412,7 @@ def test_which_quantised_layers_can_be_fused(monkeypatch: pytest.MonkeyPatch) ->
 
     def routed_fusable(network: DiffusionGemma) -> bool:
         module = native.load("layers_routed_quantised", wait=True)
-        return module is not None and module.takes(by_name(network))
+        return module is not None and module.takes(by_name(network), network.dtype)
 
     assert fusable(make_network()) and fusable(make_quantised("int8")) and fusable(make_quantised("int4"))
     for sizes in ({"width": 98}, {"expert_width": 36}, {"hidden_size": 62}):

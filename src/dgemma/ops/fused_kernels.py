@@ -76,9 +76,10 @@ def _lay_out_routed(network: NetworkWeights, panels: Sequence[Callable[[], Mappi
         return None
     # Requested even if the products' kernels are still missing, so that both are compiled by the same time.
     compiled = native.load_for(name, entries)
-    if not supported or compiled is None or not compiled.takes(weights):
+    rows = network.final_norm_D.dtype
+    if not supported or compiled is None or not compiled.takes(weights, rows):
         return None
-    conditions = compiled.takes((*weights, network.conditioning or {})) and (
+    conditions = compiled.takes((*weights, network.conditioning or {}), rows) and (
         laid_out is None or len(laid_out) > len(weights)
     )
     first, *rest = network if conditions else network._replace(conditioning=None)

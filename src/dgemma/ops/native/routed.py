@@ -18,15 +18,15 @@ from dgemma.ops.native.sizes import BFLOAT16_PAIRS, BFLOAT16_ROWS, FLOAT32, FLOA
 from dgemma.quant import GROUP
 
 
-def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
-    """Whether `FusedRoutedLayers` supports these weights: float32 or bfloat16 (all bfloat16, if that is the network's
-    type), or all int8 or all int4 if this processor has the instructions."""
+def takes(weights: Sequence[Mapping[str, Tensor]], rows: torch.dtype) -> bool:
+    """Whether `FusedRoutedLayers` supports these weights for rows of this type: float32 or bfloat16 (all bfloat16, if
+    the rows are), or all int8 or all int4 if this processor has the instructions."""
     products = [own[name] for own in weights for name in PRODUCTS if name in own]
     kinds = {product.dtype for product in products}
     if not are_plain(weights):
         return False
-    floats = {weights[0]["input_layernorm.weight"].dtype, torch.bfloat16}
-    return kinds <= floats or (len(kinds) == 1 and all(map(multiplies, products)))
+    # Rows are all packed in one format: rounded ones cannot be multiplied with the panels of a float32 weight.
+    return kinds <= {rows, torch.bfloat16} or (len(kinds) == 1 and all(map(multiplies, products)))
 
 
 class FusedRoutedLayers(FusedLayers):
