@@ -19,6 +19,7 @@ from dgemma.model import DiffusionGemma, Experts
 from dgemma.ops import linear, native
 from dgemma.ops.experts import are_few
 from dgemma.ops.native.sizes import BFLOAT16, BFLOAT16_PAIRS
+from dgemma.ops.vocabulary_products import HEAD_BLOCK
 from tests.ops.test_native_layers import KINDS, encoded, ids, make_network, passes
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="torch brings another OpenMP there")
@@ -254,12 +255,13 @@ def test_the_fused_head_reads_bfloat16_rows() -> None:
     assert torch.equal(actual.entropy_BL, expected.entropy_BL)
 
 
+@pytest.mark.parametrize("vocab_size", [3000, HEAD_BLOCK + 70])
 @torch.inference_mode()
-def test_a_large_vocabulary_keeps_the_bits_of_its_logits() -> None:
+def test_a_large_vocabulary_keeps_the_bits_of_its_logits(vocab_size: int) -> None:
     """Rounded to bfloat16, logits near 20 would be multiples of an eighth."""
     generator = torch.Generator().manual_seed(0)
     network = make_network(hidden_size=64).bfloat16()
-    network.embed_tokens = nn.Embedding.from_pretrained(torch.randn(3000, 64, generator=generator).bfloat16())
+    network.embed_tokens = nn.Embedding.from_pretrained(torch.randn(vocab_size, 64, generator=generator).bfloat16())
     hidden = torch.randn(3, 64, generator=generator).bfloat16()
     actual = network.products(hidden)
     expected = hidden.float() @ network.embed_tokens.weight.float().T

@@ -22,6 +22,7 @@ from dgemma.ops.linear import (
     laid_out,
     matrix,
     needs_gradient,
+    panels,
     with_one_row,
 )
 from dgemma.quant import quantise
@@ -106,6 +107,11 @@ class VocabularyProducts:
 def _lay_out(embedding_VD: Tensor, layer_weight: Tensor) -> list[Matrix]:
     blocks = embedding_VD.split(HEAD_BLOCK)
     if not is_int8(embedding_VD, layer_weight):
-        return [matrix(block, may_round=True, rows=embedding_VD.dtype) for block in blocks]
+        *whole, last = [matrix(block, may_round=True, rows=embedding_VD.dtype) for block in blocks]
+        if whole and isinstance(whole[0], PanelProduct) and not isinstance(last, PanelProduct):
+            # A short block is too small to gain, but PyTorch would round its logits alone to bfloat16.
+            packed = panels([blocks[-1]], rows=embedding_VD.dtype)
+            last = last if packed is None else PanelProduct(packed, [blocks[-1]], may_round=True)
+        return [*whole, last]
     quantised = [quantise(rows, "int8") for rows in blocks]
     return [with_one_row(matrix(*pair), [pair[0]], [pair[1]]) for pair in quantised]
