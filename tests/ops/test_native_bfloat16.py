@@ -266,3 +266,16 @@ def test_a_large_vocabulary_keeps_the_bits_of_its_logits(vocab_size: int) -> Non
     actual = network.products(hidden)
     expected = hidden.float() @ network.embed_tokens.weight.float().T
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+@torch.inference_mode()
+def test_an_int8_vocabulary_keeps_the_bits_of_its_logits(kind) -> None:
+    generator = torch.Generator().manual_seed(0)
+    network = make_network(hidden_size=64, width=96, expert_width=32).bfloat16()
+    network.embed_tokens = nn.Embedding.from_pretrained(torch.randn(9000, 64, generator=generator).bfloat16())
+    quantise_network(network, kind)
+    assert network.has_int8_head()
+    for rows in (1, 3):
+        hidden = torch.randn(rows, 64, generator=generator).bfloat16()
+        assert torch.equal(network.products(hidden), network.products(hidden.float()))

@@ -62,6 +62,9 @@ class VocabularyProducts:
         start, stop, _ = slice(start, stop).indices(len(embedding_VD))
         if not self._are_laid_out(embedding_VD, layer_weight):
             return F.linear(hidden, embedding_VD[start:stop]).float()
+        if is_int8(embedding_VD, layer_weight):
+            # These products compute in float32, and would round their result to the type of other rows.
+            hidden = hidden.float()
         blocks = self._blocks(embedding_VD, layer_weight)
         first, last = start // HEAD_BLOCK, (stop - 1) // HEAD_BLOCK
 
@@ -88,10 +91,10 @@ class VocabularyProducts:
 
     def can_share(self, hidden: Tensor, embedding_VD: Tensor, layer_weight: Tensor) -> bool:
         """Whether the products of these hidden states are bit for bit the same when others are multiplied with them
-        `row_by_row`: any rows if the embedding is float32 or bfloat16, a single float32 one if it is int8."""
+        `row_by_row`: any rows if the embedding is float32 or bfloat16, a single one if it is int8."""
         if hidden.dtype not in PANEL_TYPES or not self._are_laid_out(embedding_VD, layer_weight):
             return False
-        single = hidden.numel() == hidden.shape[-1] and hidden.dtype == torch.float32
+        single = hidden.numel() == hidden.shape[-1]
         kind = QuantisedProduct if is_int8(embedding_VD, layer_weight) else PanelProduct
         blocks = self._blocks(embedding_VD, layer_weight)
         return (single or kind is PanelProduct) and all(isinstance(block, kind) for block in blocks)
