@@ -370,7 +370,7 @@ class FusedLayers(ABC):
 
 class FusedDenseLayers(FusedLayers):
     """Fused layers of a small network. Weights are by the names of `model.Layer`, with the scales of quantised ones,
-    and must be supported (`takes`). Weight matrices are copied into panels; norms and scalars are not copied."""
+    and must be supported (`takes`). Weight matrices are copied into panels; norms and scalars only if not float32."""
 
     def __init__(
         self,

@@ -32,7 +32,8 @@ def takes(weights: Sequence[Mapping[str, Tensor]], rows: torch.dtype) -> bool:
 class FusedRoutedLayers(FusedLayers):
     """Fused layers of a network with many experts. Weights are by the names of `model.Layer` and must be supported
     (`takes`). Float weights also need `laid_out`: the panels of each layer, then those of self-conditioning, by the
-    names of `sizes.LAYER`. Contiguous tensors are read in place, except the router's weight, which is copied."""
+    names of `sizes.LAYER`. Contiguous tensors are read in place, except the router's weight and bfloat16 norms,
+    which are copied."""
 
     _transposes_single_rows = False
 

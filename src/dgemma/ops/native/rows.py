@@ -15,7 +15,7 @@ from dgemma.ops.native.sizes import KIND, ROW
 class TextRows(NamedTuple):
     """The rows of one text in a pass, and its KV cache. A named tuple, because one is made for every pass.
 
-    embedded       the rows' embeddings, float32; the first `clean` are clean tokens, the others canvas positions
+    embedded       the rows' embeddings; the first `clean` are clean tokens, the others canvas positions
     positions      the rows' positions in the text, ascending
     start, end     where the canvas begins and ends
     keys, values   for each layer [1, K, S, d]; a position's slot is its number, in sliding-window layers its number
