@@ -113,17 +113,21 @@ class PanelProduct:
     """The product with weights that are laid out as panels, in which a row's result is bit for bit the same whatever
     other rows are multiplied with it.
 
-    float32 rows are multiplied in plain PyTorch if the panels lose bits of the weights or of the rows, unless the
-    product `may_round` them, and so are rows that require a gradient or are neither float32 nor bfloat16.
+    Rows are multiplied in plain PyTorch if they require a gradient or are neither float32 nor bfloat16; float32 ones
+    also if the panels would round them, or have rounded weights although the product may not (`may_round`).
     """
 
     def __init__(self, laid_out: Any, weights: Sequence[Tensor], may_round: bool = False) -> None:
         self._laid_out, self._weights = laid_out, weights
-        takes_float32 = may_round or (laid_out.is_exact and laid_out.panel_format != BFLOAT16_PAIRS)
-        self._kinds = (torch.bfloat16, torch.float32) if takes_float32 else (torch.bfloat16,)
+        takes_float32 = laid_out.panel_format != BFLOAT16_PAIRS and (may_round or laid_out.is_exact)
+        self._row_types = PANEL_TYPES if takes_float32 else (torch.bfloat16,)
+
+    def takes(self, hidden: Tensor) -> bool:
+        """Whether these rows are multiplied with the panels."""
+        return hidden.dtype in self._row_types and not needs_gradient(hidden)
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        if hidden.dtype in self._kinds and not needs_gradient(hidden):
+        if self.takes(hidden):
             return self.row_by_row(hidden).to(hidden.dtype)
         return torch.cat([F.linear(hidden, weight.to(hidden.dtype)) for weight in self._weights], dim=-1)
 

@@ -21,7 +21,6 @@ from dgemma.ops.linear import (
     gains_by_int8,
     laid_out,
     matrix,
-    needs_gradient,
     panels,
     with_one_row,
 )
@@ -70,7 +69,7 @@ class VocabularyProducts:
 
         def part(number: int) -> Tensor:
             offset, block = number * HEAD_BLOCK, blocks[number]
-            if isinstance(block, PanelProduct) and not needs_gradient(hidden):
+            if isinstance(block, PanelProduct) and block.takes(hidden):
                 # Not rounded to bfloat16, unlike the result of calling it.
                 products = block.row_by_row(hidden)
             elif row_by_row and isinstance(block, QuantisedProduct):

@@ -9,7 +9,8 @@
     panels.py                      float weights laid out for tiles, and their products
     products.py                    one or few rows times int8 and int4 weights, and the routed experts of one row
     quantised.py                   many rows times int8 and int4 weights, and the routed experts of many rows
-    layers.py, routed.py, head.py  all layers of a network, or the head of a small vocabulary, in one call
+    layers.py, dense.py, routed.py all layers of a network in one call: what is common, few experts, many experts
+    head.py                        the head of a small vocabulary in one call
     paths.py                       the paths of a constrained canvas in one call
 
 Every kernel has a plain PyTorch twin, which the tests compare it with, and which runs where numba or OpenMP is missing
@@ -55,14 +56,15 @@ _NEEDED: dict[Name, tuple[str, ...]] = {
     "vocabulary": ("read_slab",),
 }
 _MODULES: dict[Name, str] = {
-    "layers_quantised": "layers",
+    "layers": "dense",
+    "layers_quantised": "dense",
     "layers_routed": "routed",
     "layers_routed_quantised": "routed",
 }
 """The Python module of a name, where it differs."""
 WAITED_FOR_FROM = 1 << 19
 """From this number of entries on a weight is worth waiting for its kernel; models with smaller ones answer at once."""
-_DEFERRED = ("head", "layers", *_MODULES, "panels", "paths", "quantised")
+_DEFERRED = ("head", *_MODULES, "panels", "paths", "quantised")
 """What small models do not wait for."""
 _WAIT_AFTER_S = 15.0
 """Seconds that a process computes without a small model's kernels before it waits for them, in wall time and in

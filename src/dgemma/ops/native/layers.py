@@ -4,9 +4,7 @@ Launch overhead is a large part of an unfused pass: a layer has a hundred operat
 time than its call. The kernel reads each weight once for all rows. float32 weights that bfloat16 holds exactly, as in
 most files, are stored as bfloat16, because a token is bound by memory bandwidth.
 
-`FusedDenseLayers` is for small networks: all experts run on every row (`reference.experts_dense`), and weights may be
-quantised; with int8 and int4 weights, rows are quantised to int8 before each product (`quantised.py`).
-`routed.FusedRoutedLayers` is for networks with many experts.
+`dense.FusedDenseLayers` is for small networks, `routed.FusedRoutedLayers` for networks with many experts.
 
 Shapes: N rows, D hidden, K key heads, d head dim, S slots, I inputs, O outputs, P outputs of a panel, k experts of a
 row, M their width.
@@ -23,15 +21,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dgemma.ops.native.head import takes_int8
-from dgemma.ops.native.machine import DOTS, PANEL, TILE_ROWS, run_with
-from dgemma.ops.native.panels import concatenate_experts, format_for, padded, panels, quantised_panels
+from dgemma.ops.native.machine import PANEL, TILE_ROWS, run_with
+from dgemma.ops.native.panels import padded
 from dgemma.ops.native.rows import TextRows
 from dgemma.ops.native.sizes import (
-    BFLOAT16_PAIRS,
     BFLOAT16_ROWS,
     CLOCK,
-    FLOAT32,
     FLOAT_ROWS,
     INT8_ROWS,
     LAYER,
@@ -40,21 +35,7 @@ from dgemma.ops.native.sizes import (
     TEXT,
     LayerShape,
 )
-from dgemma.quant import GROUP, is_quantised
-
-
-def takes(weights: Sequence[Mapping[str, Tensor]]) -> bool:
-    """Whether `FusedDenseLayers` supports these weights: all float32 or all bfloat16, without gradients, or all int8 or
-    all int4 if this processor has the instructions. int8 inputs must be whole quads, and expert widths whole groups."""
-    products = [own[name] for own in weights for name in PRODUCTS if name in own]
-    kinds = {product.dtype for product in products}
-    if len(kinds) > 1 or not are_plain(weights):
-        return False
-    if kinds == {torch.int8}:
-        return all(map(takes_int8, products)) and weights[0]["experts.down_proj"].shape[-1] % GROUP == 0
-    if kinds == {torch.uint8}:
-        return bool(DOTS)
-    return kinds <= {torch.float32, torch.bfloat16} and not any(product.requires_grad for product in products)
+from dgemma.quant import GROUP
 
 
 def are_plain(weights: Sequence[Mapping[str, Tensor]]) -> bool:
@@ -92,6 +73,8 @@ class FusedLayers(ABC):
     `_constants` the arguments that are the same in every pass; both by the names of `sizes.PASS`."""
 
     kernel: str
+    row_format = FLOAT_ROWS
+    """How rows are packed before a product: FLOAT_ROWS, INT8_ROWS or BFLOAT16_ROWS."""
     _transposes_single_rows = True
     """Whether keys are transposed even for a text with a single row."""
     counts_cycles = platform.machine() in ("x86_64", "AMD64")
@@ -244,6 +227,15 @@ class FusedLayers(ABC):
         """The router's weight in the layout that the kernel reads."""
         return weight_ED
 
+    def _packed_sizes(self, name: str, width: int, rows: int = 1) -> dict[str, int]:
+        """Floats of workspace for packed rows: bfloat16 values, or int8 values, sums of groups and scales."""
+        if self.row_format == BFLOAT16_ROWS:
+            return {f"{name}_values": rows * -(-width // 2)}
+        if self.row_format == INT8_ROWS:
+            sums = width // GROUP + 1
+            return {f"{name}_values": rows * -(-width // 4), f"{name}_sums": rows * sums, f"{name}_scales": rows}
+        return {}
+
     def _build_table(self, weights: Sequence[Mapping[str, Tensor]], conditioning: Mapping[str, Tensor] | None) -> None:
         """Makes the layer table; called once, at the end of a subclass's constructor."""
         pairs = enumerate(zip(weights, self._shapes, strict=True))
@@ -366,85 +358,6 @@ class FusedLayers(ABC):
     def _keep(self, tensor: Tensor) -> Tensor:
         self._tensors.append(tensor.detach().contiguous())
         return self._tensors[-1]
-
-
-class FusedDenseLayers(FusedLayers):
-    """Fused layers of a small network. Weights are by the names of `model.Layer`, with the scales of quantised ones,
-    and must be supported (`takes`). Weight matrices are copied into panels; norms and scalars only if not float32."""
-
-    def __init__(
-        self,
-        weights: Sequence[Mapping[str, Tensor]],
-        shapes: Sequence[LayerShape],
-        conditioning: Mapping[str, Tensor] | None,
-        final_norm_D: Tensor,
-        top_k: int,
-        eps: float,
-    ) -> None:
-        super().__init__(weights, shapes, conditioning, final_norm_D, top_k, eps)
-        experts = weights[0]["experts.gate_up_proj"]
-        self.quantised, self.is_int4 = is_quantised(experts), experts.dtype == torch.uint8
-        self.kernel = "layers_quantised" if self.quantised else "layers"
-        matrices = [own[name] for own in (*weights, conditioning or {}) for name in PRODUCTS if name in own]
-        self.panel_format = FLOAT32 if self.quantised else format_for(*matrices, exact=True, rows=final_norm_D.dtype)
-        row_format = BFLOAT16_ROWS if self.panel_format == BFLOAT16_PAIRS else FLOAT_ROWS
-        routed_offset = padded(2 * self.width)
-        inner = routed_offset + padded(2 * self.num_experts * self.expert_width) + self.num_experts
-        self._row_sizes["inner"] = inner
-        # Packed rows: values, and of int8 ones a sum for each group and a scale; for the dense products and for the
-        # experts.
-        widest = max(self.size, self.width, *(shape.query_size for shape in shapes))
-        routed_widest = max(self.size, self.num_experts * self.expert_width)
-        for name, width in (("dense", widest), ("routed", routed_widest)):
-            sizes = {"values": width // 4, "sums": width // GROUP + 1, "scales": 1}
-            self._row_sizes |= {f"{name}_{kind}": size * self.quantised for kind, size in sizes.items()}
-            if row_format == BFLOAT16_ROWS:
-                self._row_sizes[f"{name}_values"] = -(-width // 2)
-        self._constants |= {"inner_stride": 4 * inner, "routed_offset": routed_offset}
-        self._constants |= {"panel_format": self.panel_format, "is_int4": int(self.is_int4)}
-        self._constants |= {"row_format": INT8_ROWS if self.quantised else row_format}
-        self._build_table(weights, conditioning)
-
-    def _product_entries(
-        self, layer: int, weights: Mapping[str, Tensor], inward: Sequence[str]
-    ) -> dict[str, Tensor | int]:
-        if self.quantised:
-            return self._quantised_products(weights, inward)
-        gate_and_up = weights["experts.gate_up_proj"].unflatten(1, (2, -1)).transpose(0, 1)
-        down = weights["experts.down_proj"].transpose(0, 1).flatten(1)
-        return {
-            "qkv": self._stacked(weights, *inward),
-            "o": self._stacked(weights, "self_attn.o_proj.weight"),
-            "routed_inward": panels(gate_and_up.flatten(0, 2), panel_format=self.panel_format),
-            "routed_down": panels(down, panel_format=self.panel_format),
-        }
-
-    def _dense_entries(self, layer: int, weights: Mapping[str, Tensor]) -> dict[str, Tensor | int]:
-        return {
-            "dense_inward": self._stacked(weights, "mlp.gate_proj.weight", "mlp.up_proj.weight"),
-            "dense_down": self._stacked(weights, "mlp.down_proj.weight"),
-        }
-
-    def _stacked(self, weights: Mapping[str, Tensor], *names: str) -> Tensor:
-        """Panels of weights with the same input, stacked along the outputs."""
-        values = [weights[name] for name in names]
-        if not self.quantised:
-            return panels(*values, panel_format=self.panel_format)
-        return quantised_panels(values, [weights[f"{name}_scale"] for name in names])
-
-    def _quantised_products(self, weights: Mapping[str, Tensor], inward: Sequence[str]) -> dict[str, Tensor | int]:
-        # The gates of all experts, then their up projections.
-        gate_and_up, scale = (
-            weights[name].unflatten(1, (2, -1)).transpose(0, 1).flatten(0, 2)
-            for name in ("experts.gate_up_proj", "experts.gate_up_proj_scale")
-        )
-        down, down_scale = concatenate_experts(weights["experts.down_proj"], weights["experts.down_proj_scale"])
-        return {
-            "qkv": self._stacked(weights, *inward),
-            "o": self._stacked(weights, "self_attn.o_proj.weight"),
-            "routed_inward": quantised_panels([gate_and_up], [scale]),
-            "routed_down": quantised_panels([down], [down_scale]),
-        }
 
 
 # Floats between a buffer that a pass writes and any other memory. If two arrays are closer than the vectors of one loop

@@ -57,7 +57,7 @@ class Panels:
         *leading, size = hidden.shape
         rows, width = hidden.numel() // size if size else 0, padded(self.outputs)
         if self.panel_format == BFLOAT16_PAIRS:
-            hidden = F.pad(hidden, (0, size % 2)).bfloat16().contiguous()
+            hidden = (F.pad(hidden, (0, 1)) if size % 2 else hidden).bfloat16().contiguous()
         else:
             hidden = hidden.float().contiguous()
         out_NW = torch.empty(rows, width)

@@ -15,7 +15,6 @@ from dgemma.ops.native.machine import PANEL, UNPACK_FROM_ROWS
 from dgemma.ops.native.panels import Panels, padded, panels
 from dgemma.ops.native.quantised import multiplies, panel_buffer_size
 from dgemma.ops.native.sizes import BFLOAT16_PAIRS, BFLOAT16_ROWS, FLOAT32, FLOAT_ROWS, INT8_ROWS, LayerShape
-from dgemma.quant import GROUP
 
 
 def takes(weights: Sequence[Mapping[str, Tensor]], rows: torch.dtype) -> bool:
@@ -57,34 +56,24 @@ class FusedRoutedLayers(FusedLayers):
         self._row_sizes |= {name: 2 * top_k for name in ("expert_ids", "pair_of_slot", "row_of_pair")}  # int64
         self._row_sizes |= {"pair_inner": top_k * pair_inner, "expert_out": top_k * padded(self.size)}
         widest = max(self.size, self.width, self.expert_width, *(shape.query_size for shape in shapes))
-        row_format = INT8_ROWS if self.quantised else FLOAT_ROWS
-        formats = {weight.panel_format for own in laid_out or () for weight in own.values()}
-        if BFLOAT16_PAIRS in formats:
-            row_format = BFLOAT16_ROWS
-        self._rounds_rows = row_format == BFLOAT16_ROWS
+        if laid_out is None:
+            self.row_format = INT8_ROWS
+        elif laid_out[0]["qkv"].panel_format == BFLOAT16_PAIRS:
+            self.row_format = BFLOAT16_ROWS  # the format of all others too (`takes`)
         self._row_sizes |= self._packed_sizes("dense", widest) | self._packed_sizes("routed", self.size)
         unpacked = 4 * PANEL * widest if UNPACK_FROM_ROWS else 0
         buffer_stride = panel_buffer_size(widest) if self.quantised else unpacked
         self._constants |= {"inner_stride": 4 * inner, "logits_stride": 4 * logits, "pair_inner_stride": 4 * pair_inner}
-        self._constants |= {"row_format": row_format, "is_int4": int(self._is_int4)}
+        self._constants |= {"row_format": self.row_format, "is_int4": int(self._is_int4)}
         self._constants |= {"panel_buffer_stride": buffer_stride}
         self._build_table(weights, conditioning)
 
     def _router(self, weight_ED: Tensor) -> Tensor:
         return panels(weight_ED, panel_format=FLOAT32)
 
-    def _packed_sizes(self, name: str, width: int, rows: int = 1) -> dict[str, int]:
-        """Floats of workspace for packed rows: bfloat16 values, or int8 values, sums and scales."""
-        if self._rounds_rows:
-            return {f"{name}_values": rows * -(-width // 2)}
-        if not self.quantised:
-            return {}
-        sums = width // GROUP if self._is_int4 else 1
-        return {f"{name}_values": rows * -(-width // 4), f"{name}_sums": rows * sums, f"{name}_scales": rows}
-
     def _extra_sizes(self, rows: int, threads: int) -> dict[str, int]:
         sizes = {"expert_counts": 2 * self.num_experts, "next_pair": 2 * self.num_experts}  # int64
-        if self.quantised or self._rounds_rows:
+        if self.row_format != FLOAT_ROWS:
             sizes |= self._packed_sizes("pair", max(self.size, self.expert_width), rows * self.top_k)
         elif rows > 1:
             sizes |= {"gathered": rows * self.top_k * self.size}
