@@ -17,9 +17,9 @@ from torch.nn.modules import module as torch_module
 
 from dgemma.cache import KVCache
 from dgemma.ops import reference as ops
-from dgemma.ops.fused_kernels import NetworkWeights, lay_out_head, lay_out_layers
+from dgemma.ops.fused_kernels import lay_out_head, lay_out_layers
 from dgemma.ops.linear import PANEL_TYPES, WeightCache
-from dgemma.ops.native.sizes import LayerShape
+from dgemma.ops.native.sizes import LayerShape, NetworkWeights
 
 if TYPE_CHECKING:
     from dgemma.model import DiffusionGemma, GatedMLP, Layer

@@ -5,29 +5,14 @@ Shapes: D hidden, V vocabulary.
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor
 
 from dgemma.ops import native
 from dgemma.ops.experts import are_few
-from dgemma.ops.native.sizes import LayerShape
+from dgemma.ops.native.sizes import NetworkWeights
 from dgemma.quant import FP8
-
-
-class NetworkWeights(NamedTuple):
-    """What all layers of a network are computed from.
-
-    layers, conditioning   weights by the names of `model.Layer` and `model.SelfConditioning`; None to leave this out
-    shapes                 one for each layer
-    """
-
-    layers: Sequence[Mapping[str, Tensor]]
-    shapes: Sequence[LayerShape]
-    conditioning: Mapping[str, Tensor] | None
-    final_norm_D: Tensor
-    top_k: int
-    eps: float
 
 
 def lay_out_layers(network: NetworkWeights, panels: Sequence[Callable[[], Mapping[str, Any]]]) -> Any:
@@ -49,7 +34,7 @@ def _lay_out_dense(network: NetworkWeights) -> Any:
     if compiled is None or not compiled.takes(weights):
         return None
     conditions = compiled.takes((*weights, network.conditioning or {}))
-    return compiled.FusedDenseLayers(*(network if conditions else network._replace(conditioning=None)))
+    return compiled.FusedDenseLayers(network if conditions else network._replace(conditioning=None))
 
 
 def _lay_out_routed(network: NetworkWeights, panels: Sequence[Callable[[], Mapping[str, Any]]]) -> Any:
@@ -82,8 +67,7 @@ def _lay_out_routed(network: NetworkWeights, panels: Sequence[Callable[[], Mappi
     conditions = compiled.takes((*weights, network.conditioning or {}), rows) and (
         laid_out is None or len(laid_out) > len(weights)
     )
-    first, *rest = network if conditions else network._replace(conditioning=None)
-    return compiled.FusedRoutedLayers(first, laid_out, *rest)
+    return compiled.FusedRoutedLayers(network if conditions else network._replace(conditioning=None), laid_out)
 
 
 def lay_out_head(weight_VD: Tensor, cap: float, embed_scale: float, quantised: bool) -> Any:

@@ -12,7 +12,7 @@ from dgemma.ops.native.head import takes_int8
 from dgemma.ops.native.layers import PRODUCTS, FusedLayers, are_plain
 from dgemma.ops.native.machine import DOTS
 from dgemma.ops.native.panels import concatenate_experts, format_for, padded, panels, quantised_panels
-from dgemma.ops.native.sizes import BFLOAT16_PAIRS, BFLOAT16_ROWS, FLOAT32, INT8_ROWS, LayerShape
+from dgemma.ops.native.sizes import BFLOAT16_PAIRS, BFLOAT16_ROWS, FLOAT32, INT8_ROWS, NetworkWeights
 from dgemma.quant import GROUP, is_quantised
 
 
@@ -34,21 +34,16 @@ class FusedDenseLayers(FusedLayers):
     """Fused layers of a small network. Weights are by the names of `model.Layer`, with the scales of quantised ones,
     and must be supported (`takes`). Weight matrices are copied into panels; norms and scalars only if not float32."""
 
-    def __init__(
-        self,
-        weights: Sequence[Mapping[str, Tensor]],
-        shapes: Sequence[LayerShape],
-        conditioning: Mapping[str, Tensor] | None,
-        final_norm_D: Tensor,
-        top_k: int,
-        eps: float,
-    ) -> None:
-        super().__init__(weights, shapes, conditioning, final_norm_D, top_k, eps)
+    def __init__(self, network: NetworkWeights) -> None:
+        super().__init__(network)
+        weights, conditioning = network.layers, network.conditioning
         experts = weights[0]["experts.gate_up_proj"]
         self.quantised, self.is_int4 = is_quantised(experts), experts.dtype == torch.uint8
         self.kernel = "layers_quantised" if self.quantised else "layers"
         matrices = [own[name] for own in (*weights, conditioning or {}) for name in PRODUCTS if name in own]
-        self.panel_format = FLOAT32 if self.quantised else format_for(*matrices, exact=True, rows=final_norm_D.dtype)
+        self.panel_format = (
+            FLOAT32 if self.quantised else format_for(*matrices, exact=True, rows=network.final_norm_D.dtype)
+        )
         if self.quantised:
             self.row_format = INT8_ROWS
         elif self.panel_format == BFLOAT16_PAIRS:
@@ -56,7 +51,7 @@ class FusedDenseLayers(FusedLayers):
         routed_offset = padded(2 * self.width)
         inner = routed_offset + padded(2 * self.num_experts * self.expert_width) + self.num_experts
         self._row_sizes["inner"] = inner
-        widest = max(self.size, self.width, *(shape.query_size for shape in shapes))
+        widest = max(self.size, self.width, *(shape.query_size for shape in network.shapes))
         routed_widest = max(self.size, self.num_experts * self.expert_width)
         self._row_sizes |= self._packed_sizes("dense", widest) | self._packed_sizes("routed", routed_widest)
         self._constants |= {"inner_stride": 4 * inner, "routed_offset": routed_offset}

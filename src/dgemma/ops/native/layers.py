@@ -34,6 +34,7 @@ from dgemma.ops.native.sizes import (
     ROW,
     TEXT,
     LayerShape,
+    NetworkWeights,
 )
 from dgemma.quant import GROUP
 
@@ -80,15 +81,8 @@ class FusedLayers(ABC):
     counts_cycles = platform.machine() in ("x86_64", "AMD64")
     """Whether `timed` works: other processors do not let programs read their cycle counter."""
 
-    def __init__(
-        self,
-        weights: Sequence[Mapping[str, Tensor]],
-        shapes: Sequence[LayerShape],
-        conditioning: Mapping[str, Tensor] | None,
-        final_norm_D: Tensor,
-        top_k: int,
-        eps: float,
-    ) -> None:
+    def __init__(self, network: NetworkWeights) -> None:
+        weights, shapes, conditioning, final_norm_D, top_k, eps = network
         self.conditions = conditioning is not None
         """Whether `run` does self-conditioning; otherwise its canvas rows are already self-conditioned."""
         # Unlike the layers' weights, these may change without invalidating a KV cache.

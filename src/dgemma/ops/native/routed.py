@@ -14,7 +14,7 @@ from dgemma.ops.native.layers import PRODUCTS, FusedLayers, are_plain
 from dgemma.ops.native.machine import PANEL, UNPACK_FROM_ROWS
 from dgemma.ops.native.panels import Panels, padded, panels
 from dgemma.ops.native.quantised import multiplies, panel_buffer_size
-from dgemma.ops.native.sizes import BFLOAT16_PAIRS, BFLOAT16_ROWS, FLOAT32, FLOAT_ROWS, INT8_ROWS, LayerShape
+from dgemma.ops.native.sizes import BFLOAT16_PAIRS, BFLOAT16_ROWS, FLOAT32, FLOAT_ROWS, INT8_ROWS, NetworkWeights
 
 
 def takes(weights: Sequence[Mapping[str, Tensor]], rows: torch.dtype) -> bool:
@@ -36,17 +36,9 @@ class FusedRoutedLayers(FusedLayers):
 
     _transposes_single_rows = False
 
-    def __init__(
-        self,
-        weights: Sequence[Mapping[str, Tensor]],
-        laid_out: Sequence[Mapping[str, Panels]] | None,
-        shapes: Sequence[LayerShape],
-        conditioning: Mapping[str, Tensor] | None,
-        final_norm_D: Tensor,
-        top_k: int,
-        eps: float,
-    ) -> None:
-        super().__init__(weights, shapes, conditioning, final_norm_D, top_k, eps)
+    def __init__(self, network: NetworkWeights, laid_out: Sequence[Mapping[str, Panels]] | None) -> None:
+        super().__init__(network)
+        weights, top_k = network.layers, network.top_k
         self._laid_out, self.quantised = laid_out, laid_out is None
         self.kernel = "layers_routed_quantised" if self.quantised else "layers_routed"
         self._is_int4 = weights[0]["experts.gate_up_proj"].dtype == torch.uint8
@@ -55,7 +47,7 @@ class FusedRoutedLayers(FusedLayers):
         self._row_sizes |= {"inner": inner, "router_in": self.size, "logits": logits, "expert_weights": top_k}
         self._row_sizes |= {name: 2 * top_k for name in ("expert_ids", "pair_of_slot", "row_of_pair")}  # int64
         self._row_sizes |= {"pair_inner": top_k * pair_inner, "expert_out": top_k * padded(self.size)}
-        widest = max(self.size, self.width, self.expert_width, *(shape.query_size for shape in shapes))
+        widest = max(self.size, self.width, self.expert_width, *(shape.query_size for shape in network.shapes))
         if laid_out is None:
             self.row_format = INT8_ROWS
         elif laid_out[0]["qkv"].panel_format == BFLOAT16_PAIRS:
@@ -66,7 +58,7 @@ class FusedRoutedLayers(FusedLayers):
         self._constants |= {"inner_stride": 4 * inner, "logits_stride": 4 * logits, "pair_inner_stride": 4 * pair_inner}
         self._constants |= {"row_format": self.row_format, "is_int4": int(self._is_int4)}
         self._constants |= {"panel_buffer_stride": buffer_stride}
-        self._build_table(weights, conditioning)
+        self._build_table(weights, network.conditioning)
 
     def _router(self, weight_ED: Tensor) -> Tensor:
         return panels(weight_ED, panel_format=FLOAT32)

@@ -4,7 +4,7 @@ A kernel takes one array of int64: addresses and sizes. The named tuples and nam
 A stride is the number of bytes from one row to the next.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -52,6 +52,21 @@ class LayerShape:
     def key_size(self) -> int:
         """Size of a row's keys, all key heads together."""
         return self.num_key_heads * self.head_dim
+
+
+class NetworkWeights(NamedTuple):
+    """What all layers of a network are computed from.
+
+    layers, conditioning   weights by the names of `model.Layer` and `model.SelfConditioning`; None to leave this out
+    shapes                 one for each layer
+    """
+
+    layers: Sequence[Mapping[str, Tensor]]
+    shapes: Sequence[LayerShape]
+    conditioning: Mapping[str, Tensor] | None
+    final_norm_D: Tensor
+    top_k: int
+    eps: float
 
 
 class _Layer(NamedTuple):
