@@ -38,6 +38,7 @@ from dgemma.options import (
     GapOptions,
     ReplyOptions,
     RequestMaker,
+    checked_images,
     infill_or_edit_options,
     require_tokenizer,
 )
@@ -436,8 +437,7 @@ class LLM:
     ) -> tuple[int, ...]:
         """The prompt of a conversation, as `chat` renders it. If it has images, pass what `prepare_images` returns."""
         check_flag("thinking", thinking)
-        if not isinstance(images, Sequence) or not all(isinstance(image, PreparedImage) for image in images):
-            raise UsageError(f"images must be what prepare_images gives, not {images!r}.")
+        images = checked_images(images)
         return tuple(
             chat_format.render(
                 messages,

@@ -131,6 +131,14 @@ def require_tokenizer(model: LoadedModel) -> Tokenizer:
     return model.tokenizer
 
 
+def checked_images(images: Sequence[PreparedImage] | None) -> tuple[PreparedImage, ...]:
+    """The images as a tuple. Raises UsageError for anything but prepared images."""
+    images = () if images is None else images
+    if not isinstance(images, Sequence) or not all(isinstance(image, PreparedImage) for image in images):
+        raise UsageError("images must be what prepare_images gives; chat() takes image files, in messages.")
+    return tuple(images)
+
+
 class RequestMaker:
     """Makes requests for one model; keeps compiled constraints from one request to the next."""
 
@@ -174,9 +182,7 @@ class RequestMaker:
             raise UsageError("top_k and top_p work with mode='autoregressive' only.")
         if reference and (mode != "diffusion" or canvas_length is not None or temperature not in (None, 1.0)):
             raise UsageError("reference=True takes no mode, canvas_length or temperature; leave them out.")
-        images = () if images is None else images
-        if not isinstance(images, Sequence) or not all(isinstance(image, PreparedImage) for image in images):
-            raise UsageError("images must be what prepare_images gives; chat() takes image files, in messages.")
+        images = checked_images(images)
         if tools is not None and (isinstance(tools, str | Mapping) or not isinstance(tools, Sequence)):
             raise UsageError("tools must be a list of tool declarations.")
         check_flag("parallel_tool_calls", parallel_tool_calls)
@@ -206,7 +212,7 @@ class RequestMaker:
             constraint=automaton,
             open_end=calls is not None and calls.open_end,
             top_logprobs=logprobs,
-            images=tuple(images),
+            images=images,
         )
 
     def _automaton(

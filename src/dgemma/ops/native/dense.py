@@ -40,14 +40,14 @@ class FusedDenseLayers(FusedLayers):
         experts = weights[0]["experts.gate_up_proj"]
         self.quantised, self.is_int4 = is_quantised(experts), experts.dtype == torch.uint8
         self.kernel = "layers_quantised" if self.quantised else "layers"
-        matrices = [own[name] for own in (*weights, conditioning or {}) for name in PRODUCTS if name in own]
-        self.panel_format = (
-            FLOAT32 if self.quantised else format_for(*matrices, exact=True, rows=network.final_norm_D.dtype)
-        )
+        self.panel_format = FLOAT32
         if self.quantised:
             self.row_format = INT8_ROWS
-        elif self.panel_format == BFLOAT16_PAIRS:
-            self.row_format = BFLOAT16_ROWS
+        else:
+            matrices = [own[name] for own in (*weights, conditioning or {}) for name in PRODUCTS if name in own]
+            self.panel_format = format_for(*matrices, exact=True, rows=network.final_norm_D.dtype)
+            if self.panel_format == BFLOAT16_PAIRS:
+                self.row_format = BFLOAT16_ROWS
         routed_offset = padded(2 * self.width)
         inner = routed_offset + padded(2 * self.num_experts * self.expert_width) + self.num_experts
         self._row_sizes["inner"] = inner
